@@ -1,0 +1,1 @@
+"""The book: facts, events, the rules, the store and the one writer."""

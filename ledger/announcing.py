@@ -1,0 +1,246 @@
+"""Announcing: which changes of eligibility a fact or a review brings to light (DESIGN 6).
+
+The true history of a membership, as known now, is the list of instants at which `satisfied` flips. It is announced up
+to the membership's *horizon*. A fact after the horizon moves it on and announces the flips in between, a fact before
+it may change what was announced: then everything from the first differing instant on is announced anew.
+
+The cause of a flip at e, in this order: an edition takes effect at e: rulebook; it becomes satisfied by responses:
+response; by evaluations: membership where Learning was gained at e, else evaluation; it ceases to be: membership where
+Learning was lost at e, else expiry. Where a flip that was announced is none any more, the announcement that takes its
+place says what holds at that instant, and its cause is the kind of the fact.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Final, NamedTuple
+
+from ledger.counting import Evidence, below_cap_hull, next_flip, quiet_until, standing
+from ledger.events import Cause, EligibilityChangedData, Event
+from ledger.instants import add_months, format_instant, parse_instant
+from ledger.membership import Announcement, Membership
+from ledger.rulebook import Rulebook
+
+_CAUSE_OF_TYPE: Final[dict[str, Cause]] = {
+    "ResponseReceived": "response",
+    "ResponseVoided": "void",
+    "EvaluationReceived": "evaluation",
+    "MembershipEnrolled": "membership",
+    "MembershipUpdated": "membership",
+    "RulebookPublished": "rulebook",
+}
+
+
+class Issue(NamedTuple):
+    """Announcements to be made, in order; `previous` is what holds just before the first of them."""
+
+    entries: list[Announcement]
+    previous: bool
+    revises: bool
+
+    def data(self) -> list[EligibilityChangedData]:
+        """The data of the EligibilityChanged events."""
+        previous = self.previous
+        result: list[EligibilityChangedData] = []
+        for entry in self.entries:
+            result.append(
+                {
+                    "cause": entry.cause,
+                    "counted": entry.counted,
+                    "edition": entry.edition,
+                    "effective_at": format_instant(entry.effective_us),
+                    "location": entry.location,
+                    "organisations": entry.organisations,
+                    "previous": previous,
+                    "revises": self.revises,
+                    "satisfied": entry.satisfied,
+                    "via": entry.via,
+                }
+            )
+            previous = entry.satisfied
+        return result
+
+
+NOTHING: Final = Issue([], False, False)
+
+
+def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
+    """What a fact's event brings to light; `state` has evolved by it, `horizon_us` is the horizon before it."""
+    occurred_us = event.occurred_us
+    if event.type == "ResponseVoided":
+        return _announce_voiding(state, rulebook, event, horizon_us)
+    if occurred_us > horizon_us:
+        return _announce_in_order(state, rulebook, event, horizon_us)
+    if event.type == "ResponseReceived":
+        hull = _late_response_hull(state.evidence, rulebook, event, occurred_us, horizon_us, one_more=1)
+        return _revise_unless(True, state, rulebook, hull, horizon_us, "response")
+    if event.type == "EvaluationReceived":
+        hull = (occurred_us, min(horizon_us, _latest_expiry(rulebook, occurred_us)))
+        return _revise_unless(True, state, rulebook, hull, horizon_us, "evaluation")
+    if event.type == "MembershipUpdated" and "competencies" in event.data:
+        return revise(state, rulebook, occurred_us, horizon_us, horizon_us, "membership")
+    return NOTHING
+
+
+def advance(state: Membership, rulebook: Rulebook, horizon_us: int, to_us: int) -> Issue:
+    """Moves the horizon on: every flip in (horizon_us, to_us], however late the clock runs."""
+    previous = state.announced[-1].satisfied if state.announced else False
+    if state.quiet_until_us is None:
+        state.quiet_until_us = quiet_until(state.evidence, rulebook, horizon_us, previous)
+    if to_us < state.quiet_until_us:
+        return NOTHING
+    entries = flips(state.evidence, rulebook, horizon_us, to_us, previous)
+    state.quiet_until_us = None
+    return Issue(entries, previous, False)
+
+
+def revise(
+    state: Membership, rulebook: Rulebook, first_us: int, last_us: int, horizon_us: int, kind: Cause
+) -> Issue:
+    """Announces anew from the first instant at which what was announced and the true history differ.
+
+    They can differ only in [first_us, last_us], where last_us is at most the horizon.
+    """
+    announced = state.announced
+    begin = bisect_left(announced, first_us, key=lambda entry: entry.effective_us)
+    end = bisect_left(announced, last_us + 1, key=lambda entry: entry.effective_us)
+    before = announced[begin - 1].satisfied if begin else False
+    claimed = _flips_only(announced[begin:end], before)
+    true = flips(state.evidence, rulebook, first_us - 1, last_us, before)
+    same = 0
+    while same < len(claimed) and same < len(true) and claimed[same].content == true[same].content:
+        same += 1
+    claimed, true, before = claimed[same:], true[same:], (true[same - 1].satisfied if same else before)
+    if not claimed and not true:
+        return NOTHING
+    effective_us = min(entry.effective_us for entry in claimed[:1] + true[:1])
+    entries = list(true)
+    if not true or true[0].effective_us != effective_us:
+        now = standing(state.evidence, rulebook, effective_us)
+        entries.insert(
+            0,
+            Announcement(
+                effective_us, now.satisfied, now.via, now.location, now.counted, now.organisations, now.edition, kind
+            ),
+        )
+    entries += _flips_only(announced[end:], entries[-1].satisfied)
+    state.quiet_until_us = None
+    revises = effective_us < horizon_us or (bool(announced) and announced[-1].effective_us >= effective_us)
+    return Issue(entries, before, revises)
+
+
+def flips(
+    evidence: Evidence, rulebook: Rulebook, after_us: int, until_us: int, satisfied: bool
+) -> list[Announcement]:
+    """The true history in (after_us, until_us], where `satisfied` holds at `after_us`."""
+    found: list[Announcement] = []
+    instant = next_flip(evidence, rulebook, after_us, satisfied, until_us)
+    while instant is not None:
+        now = standing(evidence, rulebook, instant)
+        cause = _cause(evidence, rulebook, instant, now.via)
+        found.append(
+            Announcement(
+                instant, now.satisfied, now.via, now.location, now.counted, now.organisations, now.edition, cause
+            )
+        )
+        satisfied = now.satisfied
+        instant = next_flip(evidence, rulebook, instant, satisfied, until_us)
+    return found
+
+
+def _cause(evidence: Evidence, rulebook: Rulebook, at_us: int, via: str | None) -> Cause:
+    if rulebook.takes_effect_at(at_us):
+        return "rulebook"
+    if via == "responses":
+        return "response"
+    learning_changed = evidence.learning.at(at_us, False) != evidence.learning.at(at_us - 1, False)
+    if via == "evaluations":
+        return "membership" if learning_changed else "evaluation"
+    return "membership" if learning_changed else "expiry"
+
+
+def _announce_in_order(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
+    """The common case. Only a receipt can satisfy at its own instant; all else is quiet until `quiet_until_us`."""
+    previous = state.announced[-1].satisfied if state.announced else False
+    occurred_us = event.occurred_us
+    quiet = state.quiet_until_us is not None and occurred_us < state.quiet_until_us
+    if quiet and (previous or event.type not in _RECEIPTS):
+        return NOTHING
+    if quiet and event.type == "ResponseReceived":
+        edition = rulebook.in_force(occurred_us)
+        if edition is None:
+            return NOTHING
+        pool = state.evidence.pool(event.data["location"], edition.pool_locations)
+        if not pool.satisfied(occurred_us, edition):
+            return NOTHING
+    state.quiet_until_us = None
+    return advance(state, rulebook, horizon_us, occurred_us)
+
+
+_RECEIPTS: Final = ("ResponseReceived", "EvaluationReceived", "MembershipUpdated")
+
+
+def _announce_voiding(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
+    """A voided response counts at no instant at all: what was announced since it was received may be wrong."""
+    received_us = parse_instant(event.data["received_at"])
+    hull = _late_response_hull(state.evidence, rulebook, event, received_us, horizon_us, one_more=0)
+    issue = _revise_unless(False, state, rulebook, hull, horizon_us, "void")
+    if event.occurred_us <= horizon_us:
+        return issue
+    if not issue.entries:
+        return advance(state, rulebook, horizon_us, event.occurred_us)
+    later = flips(state.evidence, rulebook, horizon_us, event.occurred_us, issue.entries[-1].satisfied)
+    return Issue(issue.entries + later, issue.previous, issue.revises)
+
+
+def _late_response_hull(
+    evidence: Evidence, rulebook: Rulebook, event: Event, received_us: int, horizon_us: int, one_more: int
+) -> tuple[int, int] | None:
+    """Where a response more or less of an organisation can make a difference: where its cap is not reached (R2)."""
+    last_us = min(_latest_expiry(rulebook, received_us), horizon_us)
+    figures = {
+        (edition.per_org_cap, edition.window_months, edition.pool_locations)
+        for edition in rulebook.editions
+        if edition.effective_us <= last_us
+    }
+    if len(figures) != 1:
+        return received_us, last_us
+    ((cap, months, pooled),) = figures
+    data = event.data
+    receipts = evidence.pool(data["location"], pooled).organisations[data["customer_org"]]
+    hull = below_cap_hull(receipts, months, cap + one_more, received_us, add_months(received_us, months))
+    if hull is None or hull[0] > last_us:
+        return None
+    return hull[0], min(hull[1], last_us)
+
+
+def _latest_expiry(rulebook: Rulebook, received_us: int) -> int:
+    return max((add_months(received_us, months) for months in rulebook.windows), default=received_us)
+
+
+def _revise_unless(
+    already: bool,
+    state: Membership,
+    rulebook: Rulebook,
+    hull: tuple[int, int] | None,
+    horizon_us: int,
+    kind: Cause,
+) -> Issue:
+    """Revises, but not where it has been `already` throughout what the fact can only bring about."""
+    if hull is None or hull[0] > hull[1]:
+        return NOTHING
+    place = bisect_left(state.announced, hull[0], key=lambda entry: entry.effective_us)
+    undisturbed = place == len(state.announced) or state.announced[place].effective_us > hull[1]
+    if undisturbed and state.satisfied_before(hull[0]) == already:
+        return NOTHING
+    return revise(state, rulebook, hull[0], hull[1], horizon_us, kind)
+
+
+def _flips_only(entries: list[Announcement], before: bool) -> list[Announcement]:
+    """Without those that change nothing: they only took the place of what is none any more."""
+    kept = []
+    for entry in entries:
+        if entry.satisfied != before:
+            kept.append(entry)
+            before = entry.satisfied
+    return kept

@@ -1,0 +1,346 @@
+"""Counting: what counts at an instant, and when that changes next. Pure; the writer and the projections share it.
+
+A response received at r counts at t where r <= t < r + window (R5). So at t, of a sorted list of receipts and the sorted
+list of their expiries, (receipts <= t) - (expiries <= t) are counting: two binary searches, whatever the history's
+length. The two lists are sorted apart, because expiry is not monotone in receipt (see `instants.add_months`).
+
+Nothing here walks time step by step. While a membership is satisfied it stays so until at least as many further
+expiries as it has counting responses to spare; while it is not, until as many further receipts as it lacks.
+`next_flip` jumps from one such instant to the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from ledger.events import Via
+from ledger.instants import DAY_US, add_months
+from ledger.rulebook import Edition, Rulebook
+
+POOLED_LOCATION: Final = "*"
+"""The name of the only location where an edition pools locations."""
+LEARNING: Final = "learning"
+_NEVER: Final = 1 << 62
+
+Value = TypeVar("Value")
+
+
+class Timeline(Generic[Value]):
+    """A value over time: each entry holds from its instant until the next one's; ties go to the later in the ledger."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Iterable[tuple[int, int, Value]] = ()) -> None:
+        self.entries: list[tuple[int, int, Value]] = sorted(entries, key=lambda entry: entry[:2])
+
+    def set(self, at_us: int, order: int, value: Value) -> None:
+        """From `at_us` on it is `value`, until the next entry; `order` is the place in the ledger."""
+        insort_right(self.entries, (at_us, order, value), key=lambda entry: entry[:2])
+
+    def at(self, at_us: int, default: Value) -> Value:
+        """The value at an instant; `default` before the first entry."""
+        index = bisect_right(self.entries, at_us, key=lambda entry: entry[0])
+        return self.entries[index - 1][2] if index else default
+
+    def next_entry(self, after_us: int) -> int | None:
+        """The instant of the first entry after `after_us`, or None."""
+        index = bisect_right(self.entries, after_us, key=lambda entry: entry[0])
+        return self.entries[index][0] if index < len(self.entries) else None
+
+
+class Receipts:
+    """Instants of receipt, sorted, with their expiries under each window asked for, sorted."""
+
+    __slots__ = ("_expiries", "instants")
+
+    def __init__(self) -> None:
+        self.instants: list[int] = []
+        self._expiries: dict[int, list[int]] = {}
+
+    def add(self, received_us: int) -> int:
+        """Adds a receipt after all of the same instant; returns its place."""
+        instants = self.instants
+        for months, expiries in self._expiries.items():
+            expires_us = add_months(received_us, months)
+            if not expiries or expires_us >= expiries[-1]:
+                expiries.append(expires_us)
+            else:
+                insort_right(expiries, expires_us)
+        if not instants or received_us >= instants[-1]:
+            instants.append(received_us)
+            return len(instants) - 1
+        place = bisect_right(instants, received_us)
+        instants.insert(place, received_us)
+        return place
+
+    def remove(self, received_us: int) -> None:
+        """Takes one receipt of that instant out."""
+        del self.instants[bisect_left(self.instants, received_us)]
+        for months, expiries in self._expiries.items():
+            del expiries[bisect_left(expiries, add_months(received_us, months))]
+
+    def expiries(self, months: int) -> list[int]:
+        """The expiries under a window of so many months, sorted."""
+        expiries = self._expiries.get(months)
+        if expiries is None:
+            expiries = self._expiries[months] = sorted(add_months(instant, months) for instant in self.instants)
+        return expiries
+
+    def counting(self, at_us: int, months: int) -> int:
+        """How many count at an instant."""
+        return bisect_right(self.instants, at_us) - bisect_right(self.expiries(months), at_us)
+
+
+class OrganisationReceipts(Receipts):
+    """The receipts of one organisation in one pool, each with its seq in the stream and its response's reference."""
+
+    __slots__ = ("responses",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.responses: list[tuple[int, str]] = []
+
+    def add_response(self, received_us: int, seq: int, response: str) -> None:
+        """Adds a response; `seq` is higher than that of all before it."""
+        self.responses.insert(self.add(received_us), (seq, response))
+
+    def remove_response(self, received_us: int, seq: int) -> None:
+        """Takes a response out."""
+        place = bisect_left(self.instants, received_us)
+        while self.responses[place][0] != seq:
+            place += 1
+        del self.responses[place]
+        self.remove(received_us)
+
+    def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
+        """(received_us, seq, response) of those counting at an instant, the earliest received first (R2)."""
+        # Two days more than the window, so that no clamped end of a month is missed; each is then tested by itself.
+        first = bisect_left(self.instants, add_months(at_us, -months) - 2 * DAY_US)
+        for place in range(first, bisect_right(self.instants, at_us)):
+            received_us = self.instants[place]
+            if add_months(received_us, months) > at_us:
+                seq, response = self.responses[place]
+                yield received_us, seq, response
+
+
+class Pool:
+    """The responses that are counted together: those of a location, or of all of them where an edition pools (R11)."""
+
+    __slots__ = ("organisations", "receipts")
+
+    def __init__(self) -> None:
+        self.organisations: dict[str, OrganisationReceipts] = {}
+        self.receipts = Receipts()
+
+    def add(self, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """Adds a response of an organisation."""
+        receipts = self.organisations.get(organisation)
+        if receipts is None:
+            receipts = self.organisations[organisation] = OrganisationReceipts()
+        receipts.add_response(received_us, seq, response)
+        self.receipts.add(received_us)
+
+    def remove(self, organisation: str, received_us: int, seq: int) -> None:
+        """Takes a response out."""
+        self.organisations[organisation].remove_response(received_us, seq)
+        self.receipts.remove(received_us)
+
+    def count(self, at_us: int, edition: Edition) -> tuple[int, int]:
+        """(applied responses, organisations) at an instant: the sum of min(cap, counting) over organisations (R1-R3)."""
+        applied = organisations = 0
+        cap, months = edition.per_org_cap, edition.window_months
+        for receipts in self.organisations.values():
+            counting = receipts.counting(at_us, months)
+            if counting > 0:
+                organisations += 1
+                applied += counting if counting < cap else cap
+        return applied, organisations
+
+    def satisfied(self, at_us: int, edition: Edition) -> bool:
+        """Whether the responses of this pool satisfy the requirement by themselves."""
+        applied, organisations = self.count(at_us, edition)
+        return applied >= edition.min_responses and organisations >= edition.min_organisations
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that counts for one membership, as far as it is known."""
+
+    locations: dict[str, Pool] = field(default_factory=dict)
+    evaluations: Receipts = field(default_factory=Receipts)
+    learning: Timeline[bool] = field(default_factory=Timeline)
+    levels: Timeline[str] = field(default_factory=Timeline)
+    _pooled: Pool | None = None
+
+    def add_response(self, location: str, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """A response was received."""
+        self.locations[location].add(organisation, received_us, seq, response)
+        if self._pooled is not None:
+            self._pooled.add(organisation, received_us, seq, response)
+
+    def remove_response(self, location: str, organisation: str, received_us: int, seq: int) -> None:
+        """A response was voided."""
+        self.locations[location].remove(organisation, received_us, seq)
+        if self._pooled is not None:
+            self._pooled.remove(organisation, received_us, seq)
+
+    def pooled(self) -> Pool:
+        """All locations counted together; built when an edition first asks for it, kept up to date from then on."""
+        if self._pooled is None:
+            merged = sorted(
+                (seq, received_us, organisation, response)
+                for pool in self.locations.values()
+                for organisation, receipts in pool.organisations.items()
+                for received_us, (seq, response) in zip(receipts.instants, receipts.responses, strict=True)
+            )
+            self._pooled = Pool()
+            for seq, received_us, organisation, response in merged:
+                self._pooled.add(organisation, received_us, seq, response)
+        return self._pooled
+
+    def pool(self, location: str, pooled: bool) -> Pool:
+        """The pool in which a location's responses are counted."""
+        return self.pooled() if pooled else self.locations[location]
+
+    def pools(self, edition: Edition) -> dict[str, Pool]:
+        """The pools that an edition counts by, by the name of the location."""
+        return {POOLED_LOCATION: self.pooled()} if edition.pool_locations else self.locations
+
+    def evaluations_counting(self, at_us: int, edition: Edition) -> int:
+        """Evaluations that count: by the same window, and only while Learning is held (R9)."""
+        return self.evaluations.counting(at_us, edition.window_months) if self.learning.at(at_us, False) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a membership stands at one instant; `location` is the one that `counted` and `organisations` are of."""
+
+    satisfied: bool
+    via: Via | None
+    location: str | None
+    counted: int
+    organisations: int
+    edition: str | None
+
+
+def standing(evidence: Evidence, rulebook: Rulebook, at_us: int) -> Standing:
+    """Where the membership stands at an instant (R1, R2, R3, R5, R9, R11).
+
+    The location shown is the satisfied one with the highest count, else the one with the highest count, ties by name.
+    """
+    edition = rulebook.in_force(at_us)
+    if edition is None:
+        return Standing(False, None, min(evidence.locations, default=None), 0, 0, None)
+    ranked = []
+    for name, pool in evidence.pools(edition).items():
+        counted, organisations = pool.count(at_us, edition)
+        enough = counted >= edition.min_responses and organisations >= edition.min_organisations
+        ranked.append((not enough, -counted, name, organisations))
+    via: Via | None = None
+    if not ranked:
+        ranked.append((True, 0, "", 0))
+    missing, negative_count, location, organisations = min(ranked)
+    if not missing:
+        via = "responses"
+    elif evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations:
+        via = "evaluations"
+    return Standing(via is not None, via, location or None, -negative_count, organisations, edition.edition)
+
+
+def is_satisfied(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
+    """Whether the requirement is met at an instant."""
+    edition = rulebook.in_force(at_us)
+    if edition is None:
+        return False
+    if any(pool.satisfied(at_us, edition) for pool in evidence.pools(edition).values()):
+        return True
+    return evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations
+
+
+def next_flip(evidence: Evidence, rulebook: Rulebook, after_us: int, satisfied: bool, until_us: int) -> int | None:
+    """The first instant in (after_us, until_us] at which `satisfied` is otherwise; None if there is none.
+
+    `satisfied` is what holds at `after_us`.
+    """
+    instant = after_us
+    while True:
+        instant = quiet_until(evidence, rulebook, instant, satisfied)
+        if instant > until_us:
+            return None
+        if is_satisfied(evidence, rulebook, instant) != satisfied:
+            return instant
+
+
+def quiet_until(evidence: Evidence, rulebook: Rulebook, at_us: int, satisfied: bool) -> int:
+    """An instant after `at_us` before which `satisfied` surely stays what it is at `at_us`.
+
+    A lower bound, cheap to have; beyond the end of time where nothing that is known can change it.
+    """
+    edition = rulebook.in_force(at_us)
+    next_edition = rulebook.next_start(at_us)
+    bound = _NEVER if next_edition is None else next_edition
+    if edition is None:
+        return bound
+    if satisfied:
+        return min(bound, _satisfied_until(evidence, edition, at_us))
+    return min(bound, _unsatisfied_until(evidence, edition, at_us))
+
+
+def _satisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
+    """Each expiry takes at most one from the count, and at most one organisation."""
+    latest = at_us + 1
+    for pool in evidence.pools(edition).values():
+        counted, organisations = pool.count(at_us, edition)
+        spare = min(counted - edition.min_responses, organisations - edition.min_organisations)
+        if spare >= 0:
+            expiries = pool.receipts.expiries(edition.window_months)
+            latest = max(latest, expiries[bisect_right(expiries, at_us) + spare])
+    spare = evidence.evaluations_counting(at_us, edition) - edition.min_evaluations
+    if spare >= 0:
+        expiries = evidence.evaluations.expiries(edition.window_months)
+        until = expiries[bisect_right(expiries, at_us) + spare]
+        next_learning = evidence.learning.next_entry(at_us)
+        latest = max(latest, until if next_learning is None else min(until, next_learning))
+    return latest
+
+
+def _unsatisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
+    """Each receipt adds at most one to the count, and at most one organisation."""
+    earliest = _NEVER
+    for pool in evidence.pools(edition).values():
+        counted, organisations = pool.count(at_us, edition)
+        missing = max(edition.min_responses - counted, edition.min_organisations - organisations)
+        place = bisect_right(pool.receipts.instants, at_us) + missing - 1
+        if place < len(pool.receipts.instants):
+            earliest = min(earliest, pool.receipts.instants[place])
+    if evidence.learning.at(at_us, False):
+        missing = edition.min_evaluations - evidence.evaluations.counting(at_us, edition.window_months)
+        place = bisect_right(evidence.evaluations.instants, at_us) + missing - 1
+        if place < len(evidence.evaluations.instants):
+            earliest = min(earliest, evidence.evaluations.instants[place])
+    else:
+        next_learning = evidence.learning.next_entry(at_us)
+        if next_learning is not None:
+            earliest = min(earliest, next_learning)
+    return earliest
+
+
+def below_cap_hull(receipts: Receipts, months: int, cap: int, first_us: int, end_us: int) -> tuple[int, int] | None:
+    """The smallest [a, b) that holds every instant of [first_us, end_us) at which fewer than `cap` count, or None.
+
+    Found by jumping: while `cap` or more count, as many expiries must pass as there are to spare (or, looking back, as
+    many receipts). Outside the hull one response more or less of the organisation changes nothing (R2).
+    """
+    instants, expiries = receipts.instants, receipts.expiries(months)
+    low = first_us
+    while (spare := bisect_right(instants, low) - bisect_right(expiries, low) - cap) >= 0:
+        low = expiries[bisect_right(expiries, low) + spare]
+        if low >= end_us:
+            return None
+    high = end_us
+    while (spare := bisect_left(instants, high) - bisect_left(expiries, high) - cap) >= 0:
+        high = instants[bisect_left(instants, high) - 1 - spare]
+    return low, high

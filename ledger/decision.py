@@ -1,0 +1,119 @@
+"""The decision on a renewal: what the rules say of a membership at the start of its renewal date, and by which responses.
+
+It costs a few binary searches an organisation, whatever the number of responses; at most LISTED_MAX applied and as many
+left-out responses are listed (an event has at most 65,535 bytes), while the totals always tell how many there are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+from typing import Any, Final
+
+from ledger.counting import Evidence, Pool, standing
+from ledger.events import LeftOutReason
+from ledger.instants import DAY_US, add_months, evaluation_us, format_instant, parse_date
+from ledger.membership import Membership
+from ledger.rulebook import Edition, Rulebook
+
+LISTED_MAX: Final = 100
+
+Counting = tuple[int, int, str, str]
+"""(received_us, seq, response, customer_org)"""
+LeftOut = tuple[int, int, str, LeftOutReason]
+"""(received_us, seq, response, reason)"""
+
+
+def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> dict[str, Any]:
+    """The data of the RenewalDecided event but for its revision (R1, R2, R3, R7, R9, R11).
+
+    Taken at the last microsecond before 00:00 UTC of `renewal_date`, from everything in the stream so far.
+    `outcome` is not-required where no edition was in force or the level was not gold then.
+    """
+    at_us = evaluation_us(parse_date(renewal_date))
+    evidence = state.evidence
+    found = standing(evidence, rulebook, at_us)
+    edition = rulebook.in_force(at_us)
+    required = is_required(evidence, rulebook, at_us)
+    applied: list[Counting] = []
+    applied_total = left_out_total = 0
+    left_out: list[LeftOut] = []
+    if edition is not None and found.location is not None:
+        pools = evidence.pools(edition)
+        applied = list(islice(merge(*_applied(pools[found.location], edition, at_us)), LISTED_MAX))
+        applied_total = found.counted
+        voided = _voided_in_window(state, edition, at_us)
+        counting_total = sum(
+            receipts.counting(at_us, edition.window_months)
+            for pool in pools.values()
+            for receipts in pool.organisations.values()
+        )
+        left_out_total = counting_total - applied_total + len(voided)
+        sources = [iter(voided), *_not_applied(pools, found.location, edition, at_us)]
+        left_out = list(islice(merge(*sources), LISTED_MAX))
+    return {
+        "applied": [
+            {"customer_org": organisation, "received_at": format_instant(received_us), "response": response, "seq": seq}
+            for received_us, seq, response, organisation in applied
+        ],
+        "applied_total": applied_total,
+        "counted": found.counted,
+        "edition": found.edition,
+        "evaluated_at": format_instant(at_us),
+        "left_out": [{"reason": reason, "response": response} for _, _, response, reason in left_out],
+        "left_out_total": left_out_total,
+        "location": found.location,
+        "organisations": found.organisations,
+        "outcome": ("met" if found.satisfied else "not-met") if required else "not-required",
+        "renewal_date": renewal_date,
+        "via": found.via,
+    }
+
+
+def is_required(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
+    """Whether the requirement binds at an instant: an edition is in force and the level is gold."""
+    return rulebook.in_force(at_us) is not None and evidence.levels.at(at_us, "") == "gold"
+
+
+def _applied(pool: Pool, edition: Edition, at_us: int) -> list[Iterator[Counting]]:
+    """Of each organisation the first `per_org_cap` counting responses, the earliest received first (R2)."""
+    return [
+        _with_organisation(
+            organisation,
+            islice(receipts.counting_responses(at_us, edition.window_months), edition.per_org_cap),
+        )
+        for organisation, receipts in pool.organisations.items()
+    ]
+
+
+def _with_organisation(organisation: str, responses: Iterator[tuple[int, int, str]]) -> Iterator[Counting]:
+    for received_us, seq, response in responses:
+        yield received_us, seq, response, organisation
+
+
+def _not_applied(pools: dict[str, Pool], chosen: str, edition: Edition, at_us: int) -> Iterator[Iterator[LeftOut]]:
+    for location, pool in pools.items():
+        for receipts in pool.organisations.values():
+            counting = receipts.counting_responses(at_us, edition.window_months)
+            if location != chosen:
+                yield _with_reason("other-location", counting)
+            elif receipts.counting(at_us, edition.window_months) > edition.per_org_cap:
+                yield _with_reason("over-cap", islice(counting, edition.per_org_cap, None))
+
+
+def _with_reason(reason: LeftOutReason, responses: Iterator[tuple[int, int, str]]) -> Iterator[LeftOut]:
+    for received_us, seq, response in responses:
+        yield received_us, seq, response, reason
+
+
+def _voided_in_window(state: Membership, edition: Edition, at_us: int) -> list[LeftOut]:
+    """Voided responses that would count otherwise."""
+    first = bisect_left(state.voided, (add_months(at_us, -edition.window_months) - 2 * DAY_US,))
+    last = bisect_right(state.voided, at_us, key=lambda entry: entry.received_us)
+    return [
+        (entry.received_us, entry.seq, entry.response, "void")
+        for entry in state.voided[first:last]
+        if add_months(entry.received_us, edition.window_months) > at_us
+    ]

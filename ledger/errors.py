@@ -1,0 +1,81 @@
+"""All errors of the ledger in one place. Each message says what was found and what was expected.
+
+    LedgerError
+    ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
+    ├── UnknownMembership  a question about a membership that the ledger does not have
+    ├── BadInput           an argument or a file that cannot be read as what it should be
+    ├── BrokenHistory      stored bytes that are not what the ledger writes
+    ├── StoreUnreachable   the store cannot be opened, or stays locked
+    └── StoreOutdated      the store's tables are of another version than this program
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSAL_CODES: Final = (
+    "malformed",
+    "id-reused",
+    "in-the-future",
+    "unknown-membership",
+    "already-enrolled",
+    "unknown-location",
+    "location-exists",
+    "location-needed",
+    "consent-missing",
+    "invitation-exists",
+    "unknown-invitation",
+    "reminder-not-operator",
+    "already-reminded",
+    "already-answered",
+    "org-mismatch",
+    "response-exists",
+    "unknown-response",
+    "already-void",
+    "already-anonymous",
+    "evaluation-exists",
+    "edition-exists",
+    "renewal-date-not-set",
+    "renewal-not-due",
+    "renewal-already-decided",
+)
+"""Every code with which a fact can be refused, in the order in which the checks are made."""
+
+
+class LedgerError(Exception):
+    """Base of all errors raised on purpose by this project."""
+
+
+class Refused(LedgerError):
+    """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence
+
+
+class UnknownMembership(LedgerError):
+    """A question about a membership that is not in the ledger (as it was known then)."""
+
+    code: Final = "unknown-membership"
+
+    def __init__(self, membership: str) -> None:
+        super().__init__(f"no membership {membership!r} is enrolled in what the ledger knew then")
+        self.membership = membership
+
+
+class BadInput(LedgerError):
+    """An argument or a file that cannot be read as what it should be."""
+
+
+class BrokenHistory(LedgerError):
+    """Stored bytes that are not what the ledger writes: damaged, or of a version this program does not know."""
+
+
+class StoreUnreachable(LedgerError):
+    """The store cannot be opened or stays locked for longer than the patience of the caller."""
+
+
+class StoreOutdated(LedgerError):
+    """The store's tables are of another version than this program."""

@@ -1,0 +1,137 @@
+"""Instants and calendar months.
+
+An instant is a whole number of microseconds since 1970-01-01T00:00:00Z (names end in `_us`); as text it is always
+`YYYY-MM-DDTHH:MM:SS.ffffffZ`. No floats, no local time, no leap seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from ledger.errors import BadInput
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+MICROSECOND: Final = timedelta(microseconds=1)
+SECOND_US: Final = 1_000_000
+DAY_US: Final = 86_400 * SECOND_US
+BEGINNING_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+END_US: Final = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // MICROSECOND
+
+RFC3339_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})$"
+_RFC3339: Final = re.compile(RFC3339_PATTERN[1:-1], re.ASCII)
+_CANONICAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?Z", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def parse_instant(text: str) -> int:
+    """The instant that an RFC 3339 text with an offset names.
+
+    Raises BadInput where the text has another form, no offset, more than six decimals, or names no instant
+    between the years 1 and 9999 in UTC.
+    """
+    if not _CANONICAL.fullmatch(text):
+        text = _to_canonical_form(text)
+    try:
+        instant_us = (datetime.fromisoformat(text) - EPOCH) // MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"found {text!r}, expected an instant of the calendar: {error}") from None
+    if not BEGINNING_US <= instant_us <= END_US:
+        raise BadInput(f"found {text!r}, expected an instant between the years 1 and 9999 in UTC")
+    return instant_us
+
+
+def _to_canonical_form(text: str) -> str:
+    """What the standard library reads: upper case letters, and six decimals where there are any."""
+    if not _RFC3339.fullmatch(text):
+        raise BadInput(f"found {text!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z")
+    head, rest = text[:19].upper().replace(" ", "T"), text[19:].upper()
+    if rest[0] == ".":
+        digits = len(rest) - len(rest[1:].lstrip("0123456789"))
+        rest = rest[:digits].ljust(7, "0") + rest[digits:]
+    return head + rest
+
+
+def canonical_instant(text: str) -> str:
+    """The canonical text of the instant that an RFC 3339 text names; errors as `parse_instant`."""
+    instant_us = parse_instant(text)
+    if text[-1] == "Z" and text[10] == "T":
+        if len(text) == 27:
+            return text
+        if len(text) == 20:
+            return text[:19] + ".000000Z"
+    return format_instant(instant_us)
+
+
+def format_instant(instant_us: int) -> str:
+    """The canonical text of an instant: always six decimals, always Z."""
+    days, rest_us = divmod(instant_us, DAY_US)
+    seconds, micros = divmod(rest_us, SECOND_US)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    day = _day_text(days)
+    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}.{micros:06d}Z"
+
+
+_DAY_TEXTS: dict[int, str] = {}
+
+
+def _day_text(days: int) -> str:
+    text = _DAY_TEXTS.get(days)
+    if text is None:
+        if len(_DAY_TEXTS) > 20_000:  # fifty years; a bound, should somebody feed more
+            _DAY_TEXTS.clear()
+        text = _DAY_TEXTS[days] = date.fromordinal(days + EPOCH_ORDINAL).isoformat()
+    return text
+
+
+def parse_date(text: str) -> date:
+    """A calendar date `YYYY-MM-DD`. Raises BadInput for anything else."""
+    if not _DATE.fullmatch(text):
+        raise BadInput(f"found {text!r}, expected a date such as 2011-03-01")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"found {text!r}, expected a date of the calendar: {error}") from None
+
+
+def midnight_us(day: date) -> int:
+    """The instant at which a date begins: 00:00 UTC."""
+    return (day.toordinal() - EPOCH_ORDINAL) * DAY_US
+
+
+def evaluation_us(renewal_date: date) -> int:
+    """The instant at which a renewal is evaluated (R1, R7): the last microsecond before 00:00 UTC of its date."""
+    return midnight_us(renewal_date) - 1
+
+
+def add_months(instant_us: int, months: int) -> int:
+    """The same day of the month and time of day `months` calendar months on (R5).
+
+    A day that the month lacks becomes the month's last: 29 February and twelve months give 28 February. So later
+    instants need not give later results: 29 February 09:00 comes back before 28 February 10:00 does.
+    """
+    days, time_us = divmod(instant_us, DAY_US)
+    key = (days, months)
+    shifted = _SHIFTED_DAYS.get(key)
+    if shifted is None:
+        if len(_SHIFTED_DAYS) > 50_000:
+            _SHIFTED_DAYS.clear()
+        shifted = _SHIFTED_DAYS[key] = _shift_day(days, months)
+    return shifted * DAY_US + time_us
+
+
+_SHIFTED_DAYS: dict[tuple[int, int], int] = {}
+
+
+def _shift_day(days: int, months: int) -> int:
+    day = date.fromordinal(days + EPOCH_ORDINAL)
+    month_index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(month_index, 12)
+    last = _MONTH_DAYS[month]
+    if month == 1 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
+        last = 29
+    return date(year, month + 1, min(day.day, last)).toordinal() - EPOCH_ORDINAL

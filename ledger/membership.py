@@ -1,0 +1,257 @@
+"""A membership's state: what its stream says so far, as far as deciding needs it.
+
+`evolve(state, event) -> state` never refuses. It changes the state that it is given and returns it, so that a stream of
+100,000 responses folds in linear time; who needs the old state keeps a snapshot (see `ledger.snapshots`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from ledger.counting import LEARNING, Evidence, Pool
+from ledger.events import FIRST_PREV, Cause, Event, Via
+from ledger.instants import BEGINNING_US, parse_instant
+
+
+class Announcement(NamedTuple):
+    """What was announced for an instant: an EligibilityChanged, as it stands in the folded history."""
+
+    effective_us: int
+    satisfied: bool
+    via: Via | None
+    location: str | None
+    counted: int
+    organisations: int
+    edition: str | None
+    cause: Cause
+    position: int = 0
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """Everything but the place in the ledger."""
+        return self[:-1]
+
+
+@dataclass(slots=True)
+class Invitation:
+    """An invitation and what came of it."""
+
+    subject: str
+    customer_org: str
+    by_operator: bool
+    reminded: bool = False
+    answers: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Response:
+    """A response; `seq` is that of its event in the stream."""
+
+    location: str
+    customer_org: str
+    received_us: int
+    seq: int
+    anonymous: bool
+    void: bool = False
+
+
+class VoidedResponse(NamedTuple):
+    """A voided response, in the order in which they were received."""
+
+    received_us: int
+    seq: int
+    response: str
+
+
+@dataclass(slots=True)
+class Renewal:
+    """A renewal date, and the last decision on it: what it said but for its revision, None while undecided."""
+
+    revision: int = 0
+    decided: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Membership:
+    """The state of one membership's stream after `seq` events; `head` is the leaf hash of the last one."""
+
+    seq: int = 0
+    head: str = FIRST_PREV
+    enrolled: bool = False
+    horizon_us: int = BEGINNING_US
+    quiet_until_us: int | None = None
+    """Before this instant nothing known can change `satisfied`; None where it must be computed anew."""
+    evidence: Evidence = field(default_factory=Evidence)
+    renewals: dict[str, Renewal] = field(default_factory=dict)
+    consents: dict[tuple[str, str], list[tuple[int, bool]]] = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    responses: dict[str, Response] = field(default_factory=dict)
+    voided: list[VoidedResponse] = field(default_factory=list)
+    evaluations: set[str] = field(default_factory=set)
+    announced: list[Announcement] = field(default_factory=list)
+
+    @property
+    def weight(self) -> int:
+        """How many things the state holds: what a bound on memory counts."""
+        return 8 + len(self.consents) + len(self.invitations) + 2 * len(self.responses) + len(self.evaluations)
+
+    def satisfied_before(self, at_us: int) -> bool:
+        """What was announced for the instant just before `at_us`; a membership starts out not satisfied."""
+        place = bisect_left(self.announced, at_us, key=lambda entry: entry.effective_us)
+        return self.announced[place - 1].satisfied if place else False
+
+    def consent_in_effect(self, subject: str, customer_org: str, at_us: int) -> bool:
+        """Whether permission was given, and not withdrawn, by an instant (I1)."""
+        given = False
+        for since_us, is_given in self.consents.get((subject, customer_org), ()):
+            if since_us > at_us:
+                break
+            given = is_given
+        return given
+
+
+def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
+    """The state after one more event; `stored_hash` is the leaf hash of its stored bytes."""
+    _EVOLVE[event.type](state, event)
+    state.seq = event.seq
+    state.head = stored_hash
+    if event.occurred_us > state.horizon_us:
+        state.horizon_us = event.occurred_us
+    return state
+
+
+def fold_announcement(announced: list[Announcement], entry: Announcement) -> None:
+    """An announcement at e replaces everything announced from e on (DESIGN 6)."""
+    while announced and announced[-1].effective_us >= entry.effective_us:
+        announced.pop()
+    announced.append(entry)
+
+
+def holds_learning(competencies: list[str]) -> bool:
+    """Whether the Learning competency is among them (R9)."""
+    return any(competency.casefold() == LEARNING for competency in competencies)
+
+
+def _enrolled(state: Membership, event: Event) -> None:
+    data = event.data
+    state.enrolled = True
+    for location in data["locations"]:
+        state.evidence.locations[location] = Pool()
+    state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
+    state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
+
+
+def _updated(state: Membership, event: Event) -> None:
+    data = event.data
+    if "level" in data:
+        state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
+    if "competencies" in data:
+        state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
+        state.quiet_until_us = None
+
+
+def _location_added(state: Membership, event: Event) -> None:
+    state.evidence.locations[event.data["location"]] = Pool()
+
+
+def _renewal_date_set(state: Membership, event: Event) -> None:
+    state.renewals.setdefault(event.data["renewal_date"], Renewal())
+
+
+def _consent(state: Membership, event: Event, given: bool) -> None:
+    key = (event.data["subject"], event.data["customer_org"])
+    insort_right(state.consents.setdefault(key, []), (event.occurred_us, given), key=lambda entry: entry[0])
+
+
+def _consent_given(state: Membership, event: Event) -> None:
+    _consent(state, event, True)
+
+
+def _consent_withdrawn(state: Membership, event: Event) -> None:
+    _consent(state, event, False)
+
+
+def _invitation_sent(state: Membership, event: Event) -> None:
+    data = event.data
+    state.invitations[data["invitation"]] = Invitation(
+        data["subject"], data["customer_org"], data["channel"] == "operator"
+    )
+
+
+def _reminder_sent(state: Membership, event: Event) -> None:
+    state.invitations[event.data["invitation"]].reminded = True
+
+
+def _response_received(state: Membership, event: Event) -> None:
+    data = event.data
+    reference, location, organisation = data["response"], data["location"], data["customer_org"]
+    received_us = event.occurred_us
+    state.responses[reference] = Response(location, organisation, received_us, event.seq, data["anonymous"])
+    if data["invitation"] is not None:
+        state.invitations[data["invitation"]].answers.append(reference)
+    state.evidence.add_response(location, organisation, received_us, event.seq, reference)
+
+
+def _anonymity_chosen(state: Membership, event: Event) -> None:
+    state.responses[event.data["response"]].anonymous = True
+
+
+def _response_voided(state: Membership, event: Event) -> None:
+    reference = event.data["response"]
+    response = state.responses[reference]
+    response.void = True
+    insort_right(state.voided, VoidedResponse(response.received_us, response.seq, reference))
+    state.evidence.remove_response(response.location, response.customer_org, response.received_us, response.seq)
+    state.quiet_until_us = None
+
+
+def _evaluation_received(state: Membership, event: Event) -> None:
+    state.evaluations.add(event.data["evaluation"])
+    state.evidence.evaluations.add(event.occurred_us)
+
+
+def _eligibility_changed(state: Membership, event: Event) -> None:
+    fold_announcement(state.announced, announcement_of(event))
+    state.quiet_until_us = None
+
+
+def announcement_of(event: Event) -> Announcement:
+    """The entry of the folded history that an EligibilityChanged event makes."""
+    data = event.data
+    return Announcement(
+        parse_instant(data["effective_at"]),
+        data["satisfied"],
+        data["via"],
+        data["location"],
+        data["counted"],
+        data["organisations"],
+        data["edition"],
+        data["cause"],
+        event.position,
+    )
+
+
+def _renewal_decided(state: Membership, event: Event) -> None:
+    decided = {key: value for key, value in event.data.items() if key != "revision"}
+    state.renewals[event.data["renewal_date"]] = Renewal(event.data["revision"], decided)
+
+
+_EVOLVE: Final[dict[str, Callable[[Membership, Event], None]]] = {
+    "MembershipEnrolled": _enrolled,
+    "MembershipUpdated": _updated,
+    "LocationAdded": _location_added,
+    "RenewalDateSet": _renewal_date_set,
+    "ConsentGiven": _consent_given,
+    "ConsentWithdrawn": _consent_withdrawn,
+    "InvitationSent": _invitation_sent,
+    "ReminderSent": _reminder_sent,
+    "ResponseReceived": _response_received,
+    "AnonymityChosen": _anonymity_chosen,
+    "ResponseVoided": _response_voided,
+    "EvaluationReceived": _evaluation_received,
+    "EligibilityChanged": _eligibility_changed,
+    "RenewalDecided": _renewal_decided,
+}

@@ -1,0 +1,137 @@
+"""The port of a store: what the writer and the readers of the book need of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+
+class Row(NamedTuple):
+    """One event as it stands in the database."""
+
+    position: int
+    stream: str
+    seq: int
+    type: str
+    stored: bytes
+
+
+class NewRow(NamedTuple):
+    """One event to be appended. `fact` and `digest` are set on the first event of a fact and None on the others."""
+
+    position: int
+    stream: str
+    seq: int
+    type: str
+    stored: bytes
+    fact: str | None
+    digest: bytes | None
+
+
+class KnownFact(NamedTuple):
+    """A fact that was recorded: the digest of its content, and the position of its event."""
+
+    digest: bytes
+    position: int
+
+
+class Snapshot(NamedTuple):
+    """A cached fold of a stream up to and including `seq`."""
+
+    stream: str
+    seq: int
+    state: bytes
+
+
+class Reader(Protocol):
+    """What can be read, inside a write transaction (at its view) and outside (at what is committed)."""
+
+    def max_position(self) -> int:
+        """The position of the last event; 0 for an empty book."""
+        ...
+
+    def read_feed(self, after: int, limit: int) -> list[Row]:
+        """At most `limit` events with a position after `after`, in order of position."""
+        ...
+
+    def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
+        """The events of a stream in order, after a seq, up to and including position `through`."""
+        ...
+
+    def read_streams(self, streams: Sequence[str]) -> Iterator[Row]:
+        """The events of several streams, a stream at a time, each in order."""
+        ...
+
+    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+        """At most `limit` events of one type after a position, in order of position."""
+        ...
+
+    def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
+        """At most `limit` names of streams after a name, in order."""
+        ...
+
+
+class WriteTransaction(Reader, Protocol):
+    """The book while one writer holds it: no other appends until it is committed or rolled back."""
+
+    def streams_since(self, position: int, limit: int) -> set[str] | None:
+        """The streams that have events after a position; None where there are more than `limit` such events."""
+        ...
+
+    def known_facts(self, ids: Sequence[str]) -> dict[str, KnownFact]:
+        """Those of the ids that were recorded."""
+        ...
+
+    def append(self, rows: Sequence[NewRow]) -> None:
+        """Appends events; their positions follow the last one without a gap."""
+        ...
+
+    def snapshots(self, streams: Sequence[str]) -> list[Snapshot]:
+        """The snapshots there are of these streams."""
+        ...
+
+    def save_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
+        """Puts snapshots in the place of older ones."""
+        ...
+
+    def save_due(self, due: Iterable[tuple[str, int]]) -> None:
+        """(stream, instant before which no review is needed)."""
+        ...
+
+    def bring_due_forward(self, at_us: int) -> None:
+        """No stream is due later than `at_us`."""
+        ...
+
+    def due_streams(self, until_us: int, limit: int) -> list[str]:
+        """At most `limit` streams due for review by an instant, the earliest first."""
+        ...
+
+    def reviewed_until(self) -> int:
+        """The instant up to which every stream was reviewed."""
+        ...
+
+    def save_reviewed_until(self, at_us: int) -> None:
+        """Every stream has been reviewed up to an instant."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """A book in a database. `name` says where, without a password."""
+
+    name: str
+
+    def writing(self) -> AbstractContextManager[WriteTransaction]:
+        """A write transaction: committed durably at the end, rolled back on any exception.
+
+        Raises StoreUnreachable where the store stays locked or cannot be reached.
+        """
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Blocks until there is an event after a position (True) or the time is over (False)."""
+        ...
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        ...
