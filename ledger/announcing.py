@@ -17,26 +17,20 @@ from typing import Final, NamedTuple
 
 from ledger.counting import Evidence, below_cap_hull, next_flip, quiet_until, standing
 from ledger.events import Cause, EligibilityChangedData, Event
-from ledger.instants import add_months, format_instant, parse_instant
+from ledger.instants import BEGINNING_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
 from ledger.rulebook import Rulebook
 
-_CAUSE_OF_TYPE: Final[dict[str, Cause]] = {
-    "ResponseReceived": "response",
-    "ResponseVoided": "void",
-    "EvaluationReceived": "evaluation",
-    "MembershipEnrolled": "membership",
-    "MembershipUpdated": "membership",
-    "RulebookPublished": "rulebook",
-}
-
 
 class Issue(NamedTuple):
-    """Announcements to be made, in order; `previous` is what holds just before the first of them."""
+    """Announcements to be made, in order; `previous` is what holds just before the first of them.
+
+    Those that take effect up to and including `revises_through_us` revise what was announced, the others are new.
+    """
 
     entries: list[Announcement]
     previous: bool
-    revises: bool
+    revises_through_us: int
 
     def data(self) -> list[EligibilityChangedData]:
         """The data of the EligibilityChanged events."""
@@ -52,7 +46,7 @@ class Issue(NamedTuple):
                     "location": entry.location,
                     "organisations": entry.organisations,
                     "previous": previous,
-                    "revises": self.revises,
+                    "revises": entry.effective_us <= self.revises_through_us,
                     "satisfied": entry.satisfied,
                     "via": entry.via,
                 }
@@ -61,14 +55,14 @@ class Issue(NamedTuple):
         return result
 
 
-NOTHING: Final = Issue([], False, False)
+NOTHING: Final = Issue([], False, BEGINNING_US)
 
 
 def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
     """What a fact's event brings to light; `state` has evolved by it, `horizon_us` is the horizon before it."""
     occurred_us = event.occurred_us
-    if event.type == "ResponseVoided":
-        return _announce_voiding(state, rulebook, event, horizon_us)
+    if event.type in ("ResponseVoided", "LocationAdded"):
+        return _announce_change_of_the_past(state, rulebook, event, horizon_us)
     if occurred_us > horizon_us:
         return _announce_in_order(state, rulebook, event, horizon_us)
     if event.type == "ResponseReceived":
@@ -91,7 +85,7 @@ def advance(state: Membership, rulebook: Rulebook, horizon_us: int, to_us: int) 
         return NOTHING
     entries = flips(state.evidence, rulebook, horizon_us, to_us, previous)
     state.quiet_until_us = None
-    return Issue(entries, previous, False)
+    return Issue(entries, previous, BEGINNING_US)
 
 
 def revise(
@@ -126,7 +120,7 @@ def revise(
     entries += _flips_only(announced[end:], entries[-1].satisfied)
     state.quiet_until_us = None
     revises = effective_us < horizon_us or (bool(announced) and announced[-1].effective_us >= effective_us)
-    return Issue(entries, before, revises)
+    return Issue(entries, before, horizon_us if revises else BEGINNING_US)
 
 
 def flips(
@@ -180,17 +174,24 @@ def _announce_in_order(state: Membership, rulebook: Rulebook, event: Event, hori
 _RECEIPTS: Final = ("ResponseReceived", "EvaluationReceived", "MembershipUpdated")
 
 
-def _announce_voiding(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
-    """A voided response counts at no instant at all: what was announced since it was received may be wrong."""
-    received_us = parse_instant(event.data["received_at"])
-    hull = _late_response_hull(state.evidence, rulebook, event, received_us, horizon_us, one_more=0)
-    issue = _revise_unless(False, state, rulebook, hull, horizon_us, "void")
+def _announce_change_of_the_past(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
+    """Facts that change what held before they occurred.
+
+    A voided response counts at no instant at all. A location is there at every instant once it is known, and may be the
+    first by name among those with nothing counted.
+    """
+    if event.type == "ResponseVoided":
+        received_us = parse_instant(event.data["received_at"])
+        hull = _late_response_hull(state.evidence, rulebook, event, received_us, horizon_us, one_more=0)
+        issue = _revise_unless(False, state, rulebook, hull, horizon_us, "void")
+    else:
+        issue = revise(state, rulebook, BEGINNING_US + 1, horizon_us, horizon_us, "membership")
     if event.occurred_us <= horizon_us:
         return issue
     if not issue.entries:
         return advance(state, rulebook, horizon_us, event.occurred_us)
     later = flips(state.evidence, rulebook, horizon_us, event.occurred_us, issue.entries[-1].satisfied)
-    return Issue(issue.entries + later, issue.previous, issue.revises)
+    return Issue(issue.entries + later, issue.previous, issue.revises_through_us)
 
 
 def _late_response_hull(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from ledger.events import Via
-from ledger.instants import DAY_US, add_months
+from ledger.instants import add_months, earliest_counting_us
 from ledger.rulebook import Edition, Rulebook
 
 POOLED_LOCATION: Final = "*"
@@ -117,8 +117,7 @@ class OrganisationReceipts(Receipts):
 
     def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
         """(received_us, seq, response) of those counting at an instant, the earliest received first (R2)."""
-        # Two days more than the window, so that no clamped end of a month is missed; each is then tested by itself.
-        first = bisect_left(self.instants, add_months(at_us, -months) - 2 * DAY_US)
+        first = bisect_left(self.instants, earliest_counting_us(at_us, months))
         for place in range(first, bisect_right(self.instants, at_us)):
             received_us = self.instants[place]
             if add_months(received_us, months) > at_us:

@@ -108,14 +108,8 @@ def _record_consent(_state: Membership, fact: facts.RecordConsent, *_: object) -
     return "ConsentGiven", {"customer_org": fact.customer_org, "subject": fact.subject}
 
 
-def _withdraw_consent(
-    state: Membership, fact: facts.WithdrawConsent, _rulebook: Rulebook, _now_us: int, _occurred_us: int
-) -> Decided:
-    if (fact.subject, fact.customer_org) not in state.consents:
-        refuse(
-            "consent-missing",
-            f"found no consent of subject {fact.subject!r} for {fact.customer_org!r} that could be withdrawn",
-        )
+def _withdraw_consent(_state: Membership, fact: facts.WithdrawConsent, *_: object) -> Decided:
+    # Never refused, not even where no consent is known: facts may come in any order, and a no must not get lost.
     return "ConsentWithdrawn", {"customer_org": fact.customer_org, "subject": fact.subject}
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ledger.counting import Evidence, Pool, standing
 from ledger.events import LeftOutReason
-from ledger.instants import DAY_US, add_months, evaluation_us, format_instant, parse_date
+from ledger.instants import add_months, earliest_counting_us, evaluation_us, format_instant, parse_date
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
 
@@ -110,7 +110,7 @@ def _with_reason(reason: LeftOutReason, responses: Iterator[tuple[int, int, str]
 
 def _voided_in_window(state: Membership, edition: Edition, at_us: int) -> list[LeftOut]:
     """Voided responses that would count otherwise."""
-    first = bisect_left(state.voided, (add_months(at_us, -edition.window_months) - 2 * DAY_US,))
+    first = bisect_left(state.voided, (earliest_counting_us(at_us, edition.window_months),))
     last = bisect_right(state.voided, at_us, key=lambda entry: entry.received_us)
     return [
         (entry.received_us, entry.seq, entry.response, "void")

@@ -124,6 +124,16 @@ def add_months(instant_us: int, months: int) -> int:
     return shifted * DAY_US + time_us
 
 
+def earliest_counting_us(at_us: int, months: int) -> int:
+    """An instant before which nothing received can count at `at_us` under a window of so many months.
+
+    Two days earlier than the window, so that no clamped end of a month is missed; each receipt is then tested by itself.
+    """
+    if at_us - BEGINNING_US < (months + 1) * 31 * DAY_US:
+        return BEGINNING_US
+    return add_months(at_us, -months) - 2 * DAY_US
+
+
 _SHIFTED_DAYS: dict[tuple[int, int], int] = {}
 
 

@@ -81,6 +81,7 @@ class Membership:
     seq: int = 0
     head: str = FIRST_PREV
     enrolled: bool = False
+    enrolled_position: int = 0
     horizon_us: int = BEGINNING_US
     quiet_until_us: int | None = None
     """Before this instant nothing known can change `satisfied`; None where it must be computed anew."""
@@ -118,8 +119,7 @@ def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
     _EVOLVE[event.type](state, event)
     state.seq = event.seq
     state.head = stored_hash
-    if event.occurred_us > state.horizon_us:
-        state.horizon_us = event.occurred_us
+    state.horizon_us = max(state.horizon_us, event.occurred_us)
     return state
 
 
@@ -138,6 +138,7 @@ def holds_learning(competencies: list[str]) -> bool:
 def _enrolled(state: Membership, event: Event) -> None:
     data = event.data
     state.enrolled = True
+    state.enrolled_position = event.position
     for location in data["locations"]:
         state.evidence.locations[location] = Pool()
     state.evidence.levels.set(event.occurred_us, event.seq, data["level"])

@@ -28,6 +28,7 @@ def dump_state(state: Membership) -> bytes:
             "seq": state.seq,
             "head": state.head,
             "enrolled": state.enrolled,
+            "enrolled_position": state.enrolled_position,
             "horizon_us": state.horizon_us,
             "locations": list(state.evidence.locations),
             "levels": state.evidence.levels.entries,
@@ -63,7 +64,11 @@ def load_state(stored: bytes) -> Membership | None:
     if raw.get("format") != FORMAT:
         return None
     state = Membership(
-        seq=raw["seq"], head=raw["head"], enrolled=raw["enrolled"], horizon_us=raw["horizon_us"]
+        seq=raw["seq"],
+        head=raw["head"],
+        enrolled=raw["enrolled"],
+        enrolled_position=raw["enrolled_position"],
+        horizon_us=raw["horizon_us"],
     )
     evidence = state.evidence
     evidence.locations = {name: Pool() for name in raw["locations"]}

@@ -113,9 +113,9 @@ class Writer:
                     with self._store.writing() as transaction:
                         batch = self._begin(transaction)
                         streams = transaction.due_streams(until, REVIEW_BATCH)
-                        if not streams:
-                            transaction.save_reviewed_until(max(until, transaction.reviewed_until()))
                         announced += batch.review(streams, until)
+                        if not streams:
+                            batch.save_review(until)
                         self._end(batch)
                     reviewed += len(streams)
                     self._cache.shrink()
@@ -276,7 +276,7 @@ class _Batch:
         self.position = position
         self._recorded_us = recorded_us
         self._recorded_at = format_instant(recorded_us)
-        self._reviewed_us = transaction.reviewed_until()
+        self._reviews = transaction.reviews()
         self._rows: list[NewRow] = []
         self._touched: set[str] = set()
         self._known: dict[str, KnownFact] = {}
@@ -304,18 +304,33 @@ class _Batch:
         """Moves the horizons of some streams; returns how many announcements that made."""
         self._load(set(streams))
         announced = 0
+        rulebook = self._programme.rulebook
         for stream in streams:
             state = self._cache.get(stream)
             if state is None:
                 raise LookupError(f"stream {stream} is due for review but has no events")
-            horizon_us = max(state.horizon_us, self._reviewed_us)
-            issue = announcing.advance(state, self._programme.rulebook, horizon_us, max(until_us, horizon_us))
+            horizon_us = self._horizon(state)
+            to_us = max(until_us, horizon_us)
+            issue = announcing.advance(state, rulebook, horizon_us, to_us)
             self._announce(stream, state, issue, None)
             announced += len(issue.entries)
+            satisfied = state.announced[-1].satisfied if state.announced else False
+            state.quiet_until_us = quiet_until(state.evidence, rulebook, to_us, satisfied)
             self._cache.due.pop(stream, None)
             self._touched.add(stream)
-        self._reviewed_us = max(self._reviewed_us, until_us)
         return announced
+
+    def save_review(self, until_us: int) -> None:
+        """Every membership there is has been reviewed up to an instant; those enrolled from now on have not."""
+        later = [(reviewed_us, position) for reviewed_us, position in self._reviews if reviewed_us > until_us]
+        self._transaction.save_reviews([*later, (until_us, self.position)])
+
+    def _horizon(self, state: Membership) -> int:
+        """The instant up to which a membership has been reviewed, by its facts or by a review."""
+        for reviewed_us, position in self._reviews:  # the instants decrease, the positions increase
+            if state.enrolled_position <= position:
+                return max(state.horizon_us, reviewed_us)
+        return state.horizon_us
 
     def finish(self) -> None:
         """Hands everything to the transaction."""
@@ -327,7 +342,7 @@ class _Batch:
             if state is None:
                 continue
             if state.quiet_until_us is None:
-                horizon_us = max(state.horizon_us, self._reviewed_us)
+                horizon_us = self._horizon(state)
                 satisfied = state.announced[-1].satisfied if state.announced else False
                 state.quiet_until_us = quiet_until(state.evidence, rulebook, horizon_us, satisfied)
             if self._cache.due.get(stream) != state.quiet_until_us:
@@ -368,7 +383,7 @@ class _Batch:
         if state is None:
             state = Membership()
         new = decide(state, fact, rulebook, self._recorded_us, occurred_us)
-        horizon_us = max(state.horizon_us, self._reviewed_us)
+        horizon_us = self._horizon(state)
         event = self._append(stream, state, new, occurred_us, fact.id, fact.actor, digest)
         if unknown:
             self._cache.put(stream, state)
@@ -460,7 +475,7 @@ class _Batch:
                 state = self._cache.get(stream)
                 if state is None:
                     continue
-                horizon_us = max(state.horizon_us, self._reviewed_us)
+                horizon_us = self._horizon(state)
                 if effective_us <= horizon_us:
                     issue = announcing.revise(
                         state, self._programme.rulebook, effective_us, horizon_us, horizon_us, "rulebook"

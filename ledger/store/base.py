@@ -107,12 +107,12 @@ class WriteTransaction(Reader, Protocol):
         """At most `limit` streams due for review by an instant, the earliest first."""
         ...
 
-    def reviewed_until(self) -> int:
-        """The instant up to which every stream was reviewed."""
+    def reviews(self) -> list[tuple[int, int]]:
+        """What `save_reviews` kept."""
         ...
 
-    def save_reviewed_until(self, at_us: int) -> None:
-        """Every stream has been reviewed up to an instant."""
+    def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
+        """(instant, position): every membership enrolled by the position has been reviewed up to the instant."""
         ...
 
 

@@ -4,7 +4,7 @@
                 on the first event of a fact. The database itself refuses UPDATE, DELETE, REPLACE, and gaps.
     snapshots   cached folds of long streams; may be dropped
     due         for each membership an instant before which no review is needed
-    ledger_meta the version of these tables; the instant up to which everything was reviewed
+    ledger_meta up to which instants memberships were reviewed
 
 Writers take the database's write lock first (BEGIN IMMEDIATE), then read, decide and append; so positions are dense and
 in commit order, and the feed has no holes that fill later. WAL with synchronous=FULL: a commit is on disk.
@@ -38,7 +38,6 @@ from eventsourcing.sqlite import (
 )
 
 from ledger.errors import StoreOutdated, StoreUnreachable
-from ledger.instants import BEGINNING_US
 from ledger.store.base import KnownFact, NewRow, Row, Snapshot
 
 TABLES_VERSION: Final = 1
@@ -363,12 +362,12 @@ class SQLiteWriteTransaction(_SQLiteReader):
         rows = self._execute("SELECT stream FROM due WHERE at_us <= ? ORDER BY at_us LIMIT ?", (until_us, limit))
         return [stream for (stream,) in rows]
 
-    def reviewed_until(self) -> int:
-        row = self._execute("SELECT value FROM ledger_meta WHERE name = 'reviewed_until_us'").fetchone()
-        return int(row[0]) if row else BEGINNING_US
+    def reviews(self) -> list[tuple[int, int]]:
+        row = self._execute("SELECT value FROM ledger_meta WHERE name = 'reviews'").fetchone()
+        return [(until_us, position) for until_us, position in orjson.loads(row[0])] if row else []
 
-    def save_reviewed_until(self, at_us: int) -> None:
-        self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviewed_until_us', ?)", (str(at_us),))
+    def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
+        self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", (orjson.dumps(reviews).decode(),))
 
 
 class SQLiteStore(_SQLiteReader):

@@ -1,0 +1,146 @@
+"""Where projections are kept: a few tables beside the book, written in batches, read in a consistent view.
+
+Statements are written once, with `?` for parameters, in the SQL that SQLite and PostgreSQL share. Projections can be
+thrown away and built anew, so in SQLite they live in a file of their own, `<store>.projections`, which never makes the
+writer of the book wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ledger.errors import StoreUnreachable
+
+Params = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a projection: its columns as name -> type (TEXT, BIGINT or INTEGER), its key, further indexes."""
+
+    name: str
+    columns: dict[str, str]
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+class Connection(Protocol):
+    """A transaction's view of the tables."""
+
+    def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        ...
+
+    def execute(self, statement: str, parameters: Params = ()) -> None:
+        """One statement without an answer."""
+        ...
+
+    def execute_many(self, statement: str, rows: Iterable[Params]) -> None:
+        """One statement for each row of parameters."""
+        ...
+
+    def insert(self, table: str, width: int, rows: Sequence[Params]) -> None:
+        """Adds rows to a table of so many columns, in bulk."""
+        ...
+
+
+class Database(Protocol):
+    """The tables of projections."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes; one at a time."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A view that does not change while it is used."""
+        ...
+
+    def create_table(self, connection: Connection, name: str, table: Table) -> None:
+        """Creates a table under a name."""
+        ...
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        ...
+
+
+class _SQLiteConnection:
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(statement, parameters).fetchall()
+
+    def execute(self, statement: str, parameters: Params = ()) -> None:
+        self._cursor.execute(statement, parameters)
+
+    def execute_many(self, statement: str, rows: Iterable[Params]) -> None:
+        self._cursor.executemany(statement, rows)
+
+    def insert(self, table: str, width: int, rows: Sequence[Params]) -> None:
+        self._cursor.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)
+
+
+class SQLiteDatabase:
+    """Projections in a SQLite file. WAL with synchronous=NORMAL: what a power cut takes is projected again."""
+
+    LOCK_TIMEOUT_S: Final = 60
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._writing = self._connect(path)
+            self._reading = self._connect(path)
+        except sqlite3.Error as error:
+            raise StoreUnreachable(f"{path}: {error}") from error
+        self._path = path
+
+    def _connect(self, path: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, isolation_level=None, timeout=self.LOCK_TIMEOUT_S, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA wal_autocheckpoint=8000")
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        cursor = self._writing.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StoreUnreachable(f"{self._path}: {error}") from error
+        try:
+            yield _SQLiteConnection(cursor)
+            cursor.execute("COMMIT")
+        except BaseException:
+            if self._writing.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        cursor = self._reading.cursor()
+        cursor.execute("BEGIN")
+        try:
+            yield _SQLiteConnection(cursor)
+        finally:
+            cursor.execute("COMMIT")
+            cursor.close()
+
+    def create_table(self, connection: Connection, name: str, table: Table) -> None:
+        columns = ", ".join(f"{column} {kind}" for column, kind in table.columns.items())
+        connection.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(table.key)})) WITHOUT ROWID")
+        for number, index in enumerate(table.indexes):
+            connection.execute(f"CREATE INDEX {name}_{number} ON {name} ({', '.join(index)})")
+
+    def close(self) -> None:
+        self._writing.close()
+        self._reading.close()
