@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from ledger.counting import Evidence, below_cap_hull, next_flip, quiet_until, standing
+from ledger.counting import Evidence, below_cap_hull, flip_or_quiet, standing
 from ledger.events import Cause, EligibilityChangedData, Event
 from ledger.instants import BEGINNING_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
@@ -26,11 +26,13 @@ class Issue(NamedTuple):
     """Announcements to be made, in order; `previous` is what holds just before the first of them.
 
     Those that take effect up to and including `revises_through_us` revise what was announced, the others are new.
+    `quiet_until_us` is the state's, once they are made; None where it must be worked out anew.
     """
 
     entries: list[Announcement]
     previous: bool
     revises_through_us: int
+    quiet_until_us: int | None
 
     def data(self) -> list[EligibilityChangedData]:
         """The data of the EligibilityChanged events."""
@@ -55,7 +57,7 @@ class Issue(NamedTuple):
         return result
 
 
-NOTHING: Final = Issue([], False, BEGINNING_US)
+NOTHING: Final = Issue([], False, BEGINNING_US, None)
 
 
 def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
@@ -79,13 +81,10 @@ def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_u
 def advance(state: Membership, rulebook: Rulebook, horizon_us: int, to_us: int) -> Issue:
     """Moves the horizon on: every flip in (horizon_us, to_us], however late the clock runs."""
     previous = state.announced[-1].satisfied if state.announced else False
-    if state.quiet_until_us is None:
-        state.quiet_until_us = quiet_until(state.evidence, rulebook, horizon_us, previous)
-    if to_us < state.quiet_until_us:
+    if state.quiet_until_us is not None and to_us < state.quiet_until_us:
         return NOTHING
-    entries = flips(state.evidence, rulebook, horizon_us, to_us, previous)
-    state.quiet_until_us = None
-    return Issue(entries, previous, BEGINNING_US)
+    entries, state.quiet_until_us = flips(state.evidence, rulebook, horizon_us, to_us, previous)
+    return Issue(entries, previous, BEGINNING_US, state.quiet_until_us)
 
 
 def revise(
@@ -100,7 +99,7 @@ def revise(
     end = bisect_left(announced, last_us + 1, key=lambda entry: entry.effective_us)
     before = announced[begin - 1].satisfied if begin else False
     claimed = _flips_only(announced[begin:end], before)
-    true = flips(state.evidence, rulebook, first_us - 1, last_us, before)
+    true, _ = flips(state.evidence, rulebook, first_us - 1, last_us, before)
     same = 0
     while same < len(claimed) and same < len(true) and claimed[same].content == true[same].content:
         same += 1
@@ -120,16 +119,16 @@ def revise(
     entries += _flips_only(announced[end:], entries[-1].satisfied)
     state.quiet_until_us = None
     revises = effective_us < horizon_us or (bool(announced) and announced[-1].effective_us >= effective_us)
-    return Issue(entries, before, horizon_us if revises else BEGINNING_US)
+    return Issue(entries, before, horizon_us if revises else BEGINNING_US, None)
 
 
 def flips(
     evidence: Evidence, rulebook: Rulebook, after_us: int, until_us: int, satisfied: bool
-) -> list[Announcement]:
-    """The true history in (after_us, until_us], where `satisfied` holds at `after_us`."""
+) -> tuple[list[Announcement], int]:
+    """The true history in (after_us, until_us], where `satisfied` holds at `after_us`; and how long it stays quiet then."""
     found: list[Announcement] = []
-    instant = next_flip(evidence, rulebook, after_us, satisfied, until_us)
-    while instant is not None:
+    instant = flip_or_quiet(evidence, rulebook, after_us, satisfied, until_us)
+    while instant <= until_us:
         now = standing(evidence, rulebook, instant)
         cause = _cause(evidence, rulebook, instant, now.via)
         found.append(
@@ -138,8 +137,8 @@ def flips(
             )
         )
         satisfied = now.satisfied
-        instant = next_flip(evidence, rulebook, instant, satisfied, until_us)
-    return found
+        instant = flip_or_quiet(evidence, rulebook, instant, satisfied, until_us)
+    return found, instant
 
 
 def _cause(evidence: Evidence, rulebook: Rulebook, at_us: int, via: str | None) -> Cause:
@@ -165,6 +164,8 @@ def _announce_in_order(state: Membership, rulebook: Rulebook, event: Event, hori
         if edition is None:
             return NOTHING
         pool = state.evidence.pool(event.data["location"], edition.pool_locations)
+        if pool.receipts.counting(occurred_us, edition.window_months) < edition.min_responses:
+            return NOTHING  # not even without a cap
         if not pool.satisfied(occurred_us, edition):
             return NOTHING
     state.quiet_until_us = None
@@ -185,13 +186,22 @@ def _announce_change_of_the_past(state: Membership, rulebook: Rulebook, event: E
         hull = _late_response_hull(state.evidence, rulebook, event, received_us, horizon_us, one_more=0)
         issue = _revise_unless(False, state, rulebook, hull, horizon_us, "void")
     else:
-        issue = revise(state, rulebook, BEGINNING_US + 1, horizon_us, horizon_us, "membership")
+        stale_us = _first_with_another_location(state, rulebook)
+        issue = NOTHING if stale_us is None else revise(state, rulebook, stale_us, horizon_us, horizon_us, "membership")
     if event.occurred_us <= horizon_us:
         return issue
     if not issue.entries:
         return advance(state, rulebook, horizon_us, event.occurred_us)
-    later = flips(state.evidence, rulebook, horizon_us, event.occurred_us, issue.entries[-1].satisfied)
-    return Issue(issue.entries + later, issue.previous, issue.revises_through_us)
+    later, quiet_us = flips(state.evidence, rulebook, horizon_us, event.occurred_us, issue.entries[-1].satisfied)
+    return Issue(issue.entries + later, issue.previous, issue.revises_through_us, quiet_us)
+
+
+def _first_with_another_location(state: Membership, rulebook: Rulebook) -> int | None:
+    """The first flip announced with a location that is not the one to be shown any more."""
+    for entry in _flips_only(state.announced, False):
+        if standing(state.evidence, rulebook, entry.effective_us).location != entry.location:
+            return entry.effective_us
+    return None
 
 
 def _late_response_hull(

@@ -264,12 +264,18 @@ def next_flip(evidence: Evidence, rulebook: Rulebook, after_us: int, satisfied: 
 
     `satisfied` is what holds at `after_us`.
     """
+    instant = flip_or_quiet(evidence, rulebook, after_us, satisfied, until_us)
+    return instant if instant <= until_us else None
+
+
+def flip_or_quiet(evidence: Evidence, rulebook: Rulebook, after_us: int, satisfied: bool, until_us: int) -> int:
+    """The first flip in (after_us, until_us]; or, where there is none, an instant after `until_us` up to which
+    `satisfied` surely stays what it is.
+    """
     instant = after_us
     while True:
         instant = quiet_until(evidence, rulebook, instant, satisfied)
-        if instant > until_us:
-            return None
-        if is_satisfied(evidence, rulebook, instant) != satisfied:
+        if instant > until_us or is_satisfied(evidence, rulebook, instant) != satisfied:
             return instant
 
 

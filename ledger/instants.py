@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from ledger.errors import BadInput
@@ -27,6 +28,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
+@lru_cache(maxsize=32_768)
 def parse_instant(text: str) -> int:
     """The instant that an RFC 3339 text with an offset names.
 
@@ -71,9 +73,10 @@ def format_instant(instant_us: int) -> str:
     days, rest_us = divmod(instant_us, DAY_US)
     seconds, micros = divmod(rest_us, SECOND_US)
     minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    day = _day_text(days)
-    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}.{micros:06d}Z"
+    return f"{_day_text(days)}{_MINUTE_TEXTS[minutes]}{second:02d}.{micros:06d}Z"
+
+
+_MINUTE_TEXTS: Final = tuple(f"T{minutes // 60:02d}:{minutes % 60:02d}:" for minutes in range(24 * 60))
 
 
 _DAY_TEXTS: dict[int, str] = {}

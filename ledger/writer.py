@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from ledger import announcing
 from ledger.counting import quiet_until
@@ -51,8 +51,7 @@ REVIEW_BATCH: Final = 500
 LOAD_CHUNK: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a fact; `position` is that of its event, 0 where it was refused."""
 
     status: Literal["accepted", "duplicate", "refused"]
@@ -314,8 +313,9 @@ class _Batch:
             issue = announcing.advance(state, rulebook, horizon_us, to_us)
             self._announce(stream, state, issue, None)
             announced += len(issue.entries)
-            satisfied = state.announced[-1].satisfied if state.announced else False
-            state.quiet_until_us = quiet_until(state.evidence, rulebook, to_us, satisfied)
+            if state.quiet_until_us is None or state.quiet_until_us <= to_us:
+                satisfied = state.announced[-1].satisfied if state.announced else False
+                state.quiet_until_us = quiet_until(state.evidence, rulebook, to_us, satisfied)
             self._cache.due.pop(stream, None)
             self._touched.add(stream)
         return announced
@@ -397,6 +397,7 @@ class _Batch:
         for entry, data in zip(issue.entries, issue.data(), strict=True):
             new = NewEvent("EligibilityChanged", data["effective_at"], data)
             self._append(stream, state, new, entry.effective_us, fact, ACTOR, None)
+        state.quiet_until_us = issue.quiet_until_us
 
     def _append(
         self,

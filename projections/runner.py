@@ -96,18 +96,23 @@ class Runner:
 
         One whose code has another version, or whose tables are of another book, is built anew beside and swapped in.
         """
+        live, stale = [], []
+        with self._database.writing() as connection:
+            for name, projection in self._projections.items():
+                build = load_build(connection, projection, any_version=True)
+                if build is None:
+                    build = create_build(self._database, connection, projection)
+                    make_live(connection, build)
+                if self._is_of_this_book_and_version(connection, build):
+                    live.append(build)
+                else:
+                    stale.append(name)
         read = 0
-        for name in self._projections:
-            with self._database.writing() as connection:
-                build = self._live(connection, name)
-            if build is None:
-                self._build_beside(name, on_progress, compare=False)
-        live = [build for build in self._lives() if build is not None]
-        while True:
-            behind = self._follow(live, on_progress)
+        if stale:
+            read += self._build_beside(stale, on_progress, compare=False)[0]
+        while behind := self._follow(live, on_progress):
             read += behind
-            if behind == 0:
-                return read
+        return read
 
     def rebuild(self, on_progress: Progress | None = None) -> dict[str, int]:
         """Builds every projection anew beside the live one, compares the two, and swaps them.
@@ -115,7 +120,7 @@ class Runner:
         Returns for each projection the number of rows in which the new one differs from the old at the same position.
         """
         self.catch_up(on_progress)
-        return {name: self._build_beside(name, on_progress, compare=True) for name in self._projections}
+        return self._build_beside(list(self._projections), on_progress, compare=True)[1]
 
     def status(self) -> list[dict[str, Any]]:
         """For each projection: position, lag, gaps, parked streams with their errors, events waiting behind them."""
@@ -151,21 +156,13 @@ class Runner:
                 )
         return answers
 
-    def _lives(self) -> list[Build | None]:
-        with self._database.writing() as connection:
-            return [self._live(connection, name) for name in self._projections]
-
-    def _live(self, connection: Connection, name: str) -> Build | None:
-        """The live build, if it is of this code's version and of this book."""
-        projection = self._projections[name]
-        build = load_build(connection, projection)
-        if build is None:
-            return None
-        if build.position:
-            rows = self._book.read_feed(build.position - 1, 1)
-            if not rows or rows[0].position != build.position or leaf_hash(rows[0].stored) != build.head:
-                return None
-        return build
+    def _is_of_this_book_and_version(self, connection: Connection, build: Build) -> bool:
+        if load_build(connection, build.projection) is None:
+            return False
+        if build.position == 0:
+            return True
+        rows = self._book.read_feed(build.position - 1, 1)
+        return bool(rows) and rows[0].position == build.position and leaf_hash(rows[0].stored) == build.head
 
     def _follow(self, builds: list[Build], on_progress: Progress | None) -> int:
         """Applies the next batch to the builds that are furthest behind."""
@@ -189,27 +186,33 @@ class Runner:
             current = [build for build in builds if reload_position(connection, build)]
             apply_rows(connection, current, rows)
 
-    def _build_beside(self, name: str, on_progress: Progress | None, *, compare: bool) -> int:
-        projection = self._projections[name]
+    def _build_beside(
+        self, names: Sequence[str], on_progress: Progress | None, *, compare: bool
+    ) -> tuple[int, dict[str, int]]:
+        """Builds projections anew from one read of the feed; returns the events read and the rows that differ."""
         with self._database.writing() as connection:
-            build = create_build(self._database, connection, projection)
-        while self._follow([build], on_progress):
-            pass
+            builds = [create_build(self._database, connection, self._projections[name]) for name in names]
+        read = 0
+        while behind := self._follow(builds, on_progress):
+            read += behind
+        differences: dict[str, int] = {}
         with self._database.writing() as connection:
-            rows = self._book.read_feed(build.position, BATCH)
-            while rows:
-                apply_rows(connection, [build], rows)
-                rows = self._book.read_feed(build.position, BATCH)
-            old = load_build(connection, projection, any_version=True)
-            differences = 0
-            if old is not None and compare:
-                rows = self._book.read_feed(old.position, BATCH)
-                while rows and old.position < build.position:
-                    apply_rows(connection, [old], rows[: build.position - old.position])
-                    rows = self._book.read_feed(old.position, BATCH)
-                differences = count_differences(connection, projection, old, build)
-            swap(connection, old, build)
-        return differences
+            for build in builds:
+                old = load_build(connection, build.projection, any_version=True)
+                if old is not None and compare:
+                    # Nobody else can write now; both are brought to the same position, then compared.
+                    end = self._book.max_position()
+                    self._apply_through(connection, build, end)
+                    self._apply_through(connection, old, end)
+                    differences[build.projection.name] = count_differences(connection, build.projection, old, build)
+                if old is not None:
+                    drop_build(connection, old.projection, old.generation)
+                make_live(connection, build)
+        return read, differences
+
+    def _apply_through(self, connection: Connection, build: Build, end: int) -> None:
+        while build.position < end:
+            apply_rows(connection, [build], self._book.read_feed(build.position, min(BATCH, end - build.position)))
 
 
 def create_state_tables(database: Database, connection: Connection) -> None:
@@ -278,12 +281,11 @@ def drop_build(connection: Connection, projection: Projection[Any], generation: 
         connection.execute(f"DELETE FROM {state.name} WHERE name = ? AND generation = ?", (projection.name, generation))
 
 
-def swap(connection: Connection, old: Build | None, new: Build) -> None:
-    """Makes the new generation the live one and drops the old, in the transaction at hand."""
-    if old is not None:
-        drop_build(connection, old.projection, old.generation)
+def make_live(connection: Connection, build: Build) -> None:
+    """Makes a generation the one that is read, in the transaction at hand."""
     connection.execute(
-        "UPDATE projection_state SET live = 1 WHERE name = ? AND generation = ?", (new.projection.name, new.generation)
+        "UPDATE projection_state SET live = 1 WHERE name = ? AND generation = ?",
+        (build.projection.name, build.generation),
     )
 
 
@@ -293,14 +295,13 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
     if not builds:
         return
     wanted = {event_type for build in builds for event_type in build.handlers}
-    events: list[tuple[RawEvent | Poison, Row]] = []
-    for row in rows:
-        if row.type in wanted:
-            events.append((read_event(row), row))
+    events = read_events([row for row in rows if row.type in wanted])
     head = leaf_hash(rows[-1].stored)
     first = rows[0].position
-    for build in builds:
+    gaps = 0
+    if rows[-1].position - first != len(rows) - 1:
         gaps = sum(later.position != row.position + 1 for row, later in pairwise(rows))
+    for build in builds:
         build.gaps += gaps + (first != build.position + 1)
         apply_events(connection, build, events)
         build.position, build.head = rows[-1].position, head
@@ -308,6 +309,21 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
             "UPDATE projection_state SET position = ?, head = ?, gaps = ? WHERE name = ? AND generation = ?",
             (build.position, build.head, build.gaps, build.projection.name, build.generation),
         )
+
+
+ReadEvent = tuple[RawEvent | Poison, Row]
+
+
+def read_events(rows: list[Row]) -> list[ReadEvent]:
+    """Each row with its stored object, or with the reason why that cannot be read."""
+    loads, newest = orjson.loads, VERSIONS
+    try:
+        events: list[ReadEvent] = [(loads(row.stored), row) for row in rows]
+        if all(event["v"] == newest[row.type] for event, row in events):  # type: ignore[index]
+            return events
+    except Exception:  # noqa: BLE001, S110 - one of them is poison; found out below which
+        pass
+    return [(read_event(row), row) for row in rows]
 
 
 def read_event(row: Row) -> RawEvent | Poison:
@@ -326,7 +342,7 @@ def read_event(row: Row) -> RawEvent | Poison:
     return event
 
 
-def apply_events(connection: Connection, build: Build, events: list[tuple[RawEvent | Poison, Row]]) -> None:
+def apply_events(connection: Connection, build: Build, events: list[ReadEvent]) -> None:
     """Applies a batch to one build; if that fails, event by event, parking the streams of those that fail."""
     try:
         pending = gather(build, events)
@@ -347,21 +363,22 @@ class _Unreadable(Exception):  # noqa: N818 - never leaves this module
     """An event of the batch must be parked, or belongs to a stream that is."""
 
 
-def gather(build: Build, events: list[tuple[RawEvent | Poison, Row]]) -> Any:
+def gather(build: Build, events: list[ReadEvent]) -> Any:
     """What the handlers make of a batch. Raises where one of its events cannot be applied."""
     pending = build.projection.pending()
     handlers, parked = build.handlers, build.parked
+    if parked and not parked.isdisjoint(row.stream for _, row in events):
+        raise _Unreadable
     for event, row in events:
         handler = handlers.get(row.type)
-        if handler is None:
-            continue
-        if row.stream in parked or isinstance(event, Poison):
-            raise _Unreadable
-        handler(pending, event, row.position)
+        if handler is not None:
+            if event.__class__ is Poison:
+                raise _Unreadable
+            handler(pending, event, row.position)
     return pending
 
 
-def _apply_one_by_one(connection: Connection, build: Build, events: list[tuple[RawEvent | Poison, Row]]) -> None:
+def _apply_one_by_one(connection: Connection, build: Build, events: list[ReadEvent]) -> None:
     projection = build.projection
     for event, row in events:
         handler = build.handlers.get(row.type)

@@ -40,7 +40,10 @@ class EligibilityReader:
             f"min_evaluations, pool_locations FROM {self._prefix}editions WHERE position <= ? ORDER BY position",
             (known_at,),
         )
-        return Rulebook(Edition(*row[:7], pool_locations=bool(row[7])) for row in rows)
+        return Rulebook(
+            Edition(name, effective_us, responses, cap, organisations, months, evaluations, bool(pools))
+            for name, effective_us, responses, cap, organisations, months, evaluations, pools in rows
+        )
 
     def status(self, membership: str, at_us: int, known_at: int | None = None) -> dict[str, Any]:
         """What `csat-ledger status` prints. Raises UnknownMembership where it was not enrolled by then."""

@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -76,6 +77,9 @@ EVENTS_TRIGGERS: Final = (
        BEGIN SELECT RAISE(ABORT, 'events are immutable: an event must be new and follow the last one'); END""",
 )
 INSERT_EVENTS: Final = "INSERT INTO {table} VALUES (?,?,?,?,?,?,?)"
+APPEND_STATEMENTS: Final = tuple(
+    (size, "INSERT INTO events VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * size)) for size in (64, 16, 4, 1)
+)
 SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
 
 
@@ -340,7 +344,13 @@ class SQLiteWriteTransaction(_SQLiteReader):
         return {fact: KnownFact(digest, position) for fact, digest, position in rows}
 
     def append(self, rows: Sequence[NewRow]) -> None:
-        self._cursor.executemany(INSERT_EVENTS.format(table="events"), rows)
+        # Many rows a statement: the driver lets go of the interpreter's lock once a statement, and where other threads
+        # wait for it, getting it back costs more than the row.
+        start = 0
+        for size, statement in APPEND_STATEMENTS:
+            while len(rows) - start >= size:
+                self._cursor.execute(statement, list(chain.from_iterable(rows[start : start + size])))
+                start += size
 
     def snapshots(self, streams: Sequence[str]) -> list[Snapshot]:
         rows = self._execute(

@@ -1,0 +1,7 @@
+"""`python -m console` is `csat-ledger`."""
+
+import sys
+
+from console.main import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""Exit codes, and which one each error ends the program with (the contract that scripts rely on).
+
+    0   done
+    1   what was asked is not so: a decision that does not hold, a history that is damaged
+    2   usage, unreadable input, or a membership that the ledger does not know
+    3   done, but something was refused
+    4   the store or the broker cannot be reached
+    70  a fault of this program; a traceback stands on stderr
+    130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.errors import (
+    BadInput,
+    BrokenHistory,
+    LedgerError,
+    Refused,
+    StoreOutdated,
+    StoreUnreachable,
+    UnknownMembership,
+)
+
+DONE: Final = 0
+NOT_SO: Final = 1
+USAGE: Final = 2
+SOME_REFUSED: Final = 3
+UNREACHABLE: Final = 4
+FAULT: Final = 70
+SIGNAL_BASE: Final = 128
+BROKEN_PIPE: Final = 141
+
+
+class Failure(LedgerError):
+    """An error of the command line itself: its code for scripts, its sentence for people, its exit code."""
+
+    def __init__(self, code: str, message: str, exit_code: int = USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.exit_code = exit_code
+
+
+def failure_of(error: LedgerError) -> Failure:
+    """How an error of the ledger ends the program."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, Refused):
+        # A membership that does not exist is the caller's mistake, wherever it is found out.
+        exit_code = USAGE if error.code == UnknownMembership.code else SOME_REFUSED
+        return Failure(error.code, error.sentence, exit_code)
+    for kind, code, exit_code in _ENDS:
+        if isinstance(error, kind):
+            return Failure(code, str(error), exit_code)
+    return Failure("failed", str(error), NOT_SO)
+
+
+_ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
+    (UnknownMembership, UnknownMembership.code, USAGE),
+    (BadInput, "bad-input", USAGE),
+    (BrokenHistory, "broken-history", NOT_SO),
+    (StoreUnreachable, "store-unreachable", UNREACHABLE),
+    (StoreOutdated, "store-outdated", UNREACHABLE),
+)

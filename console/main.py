@@ -1,0 +1,178 @@
+"""The program `csat-ledger`: finds the command, runs it, and turns every error into one line and an exit code.
+
+A command is a module of `console.commands` with `register(parser)` and `run(session) -> exit code`. Only the one that
+is asked for is imported, and it imports what it needs when it runs: `csat-ledger status` starts in a blink.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from console.exits import BROKEN_PIPE, FAULT, SIGNAL_BASE, Failure, failure_of
+from console.options import Parser, add_common
+from console.output import Output
+from console.session import Session
+from console.settings import load_settings
+from console.signals import Interrupted, Signals
+from console.wiring import clock_of
+from ledger.errors import LedgerError
+
+
+class Command(NamedTuple):
+    """A command as the overview shows it; `module` has the rest."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Final = {
+    "record": Command("record", "record facts from files of JSON lines"),
+    "review": Command("review", "announce what time alone has changed"),
+    "status": Command("status", "where a membership stands, at any instant, as known at any time"),
+    "history": Command("history", "how a membership's eligibility changed"),
+    "replay": Command("replay", "a membership's events one by one, and its decisions checked"),
+    "board": Command("board", "who is eligible, who will lose it, when and why"),
+    "renewals": Command("renewals", "renewals ahead and what they lack"),
+    "decide": Command("decide", "record the decision on a renewal"),
+    "changes": Command("changes", "the feed of eligibility changes"),
+    "participation": Command("participation", "how the survey is taken up"),
+    "project": Command("project", "bring projections up to date, rebuild them, show their lag"),
+    "demo": Command("demo", "a whole programme from nothing to a checked decision"),
+}
+
+DESCRIPTION: Final = """\
+The ledger of customer-satisfaction evidence: what was reported stands in it for ever,
+and every question about eligibility is answered for any instant, as known at any time."""
+
+EPILOG: Final = """\
+examples:
+  csat-ledger demo                                  see everything at work, in ./demo
+  csat-ledger record facts.jsonl                    record facts (csat-ledger.db is made)
+  csat-ledger status m-1 --at 2011-02-28T23:59:59Z  where a membership stood
+  csat-ledger decide m-1 --renewal 2011-03-01       decide a renewal
+  csat-ledger COMMAND --help                        how a command is used
+
+exit codes:
+  0 done   1 what was asked is not so   2 usage, unreadable input, unknown membership
+  3 done, but something was refused     4 the store or broker cannot be reached
+
+CSAT_LEDGER_STORE names the ledger, CSAT_LEDGER_NOW fixes the clock (RFC 3339)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    output = Output("--json" in arguments)
+    signals = Signals()
+    try:
+        with signals.installed():
+            exit_code = _run(arguments, output, signals)
+            output.flush()
+            return exit_code
+    except SystemExit as asked:  # --help and --version
+        return int(asked.code or 0)
+    except Interrupted as interrupted:
+        output.words(f"stopped by {interrupted}")
+        return SIGNAL_BASE + interrupted.signum
+    except BrokenPipeError:
+        return _nobody_listens(output)
+    except LedgerError as error:
+        return _fail(failure_of(error), output)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not look like an answer
+        import traceback
+
+        traceback.print_exc()
+        return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)
+
+
+def _run(arguments: list[str], output: Output, signals: Signals) -> int:
+    parser = _overview()
+    options, rest = parser.parse_known_args(arguments[: _command_place(arguments) + 1])
+    rest += arguments[_command_place(arguments) + 1 :]
+    if options.command is None:
+        parser.error("no command was given")
+    command = COMMANDS.get(options.command)
+    if command is None:
+        parser.error(f"found the command {options.command!r}{_perhaps(options.command)}")
+    module = importlib.import_module(f"console.commands.{command.module}")
+    command_parser = Parser(f"csat-ledger {options.command}", f"{module.__doc__}", getattr(module, "EPILOG", ""))
+    module.register(command_parser)
+    add_common(command_parser, with_defaults=False)
+    options = command_parser.parse_args(rest, options)
+    output.as_json = options.json
+    settings = load_settings(os.environ)
+    exit_code: int = module.run(Session(options, settings, clock_of(settings), output, signals))
+    return exit_code
+
+
+def _overview() -> Parser:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name.ljust(width)}  {command.help}" for name, command in COMMANDS.items())
+    parser = Parser(
+        "csat-ledger",
+        f"{DESCRIPTION}\n\ncommands:\n{commands}",
+        EPILOG,
+        usage="csat-ledger [--store WHERE] [--json] COMMAND …",
+    )
+    add_common(parser, with_defaults=True)
+    parser.add_argument("--version", action="version", version=_Version())  # type: ignore[arg-type]
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of the above")
+    return parser
+
+
+class _Version:
+    """Looked up only when it is printed."""
+
+    def __mod__(self, _: object) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return f"csat-ledger {version('csat-ledger')}"
+        except PackageNotFoundError:
+            return "csat-ledger (not installed)"
+
+
+def _command_place(arguments: Sequence[str]) -> int:
+    """Where the command stands: the first argument that is no option and no option's value."""
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-") and arguments[place] != "-":
+        place += 2 if arguments[place] == "--store" else 1
+    return place
+
+
+def _perhaps(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    return f", perhaps {near[0]!r} is meant" if near else f", expected one of {', '.join(COMMANDS)}"
+
+
+def _fail(failure: Failure, output: Output) -> int:
+    try:
+        if output.as_json:
+            output.json({"error": failure.code, "message": failure.message})
+        output.flush()
+    except BrokenPipeError:
+        return _nobody_listens(output)
+    output.words(" ".join(failure.message.split()))
+    return failure.exit_code
+
+
+def _nobody_listens(output: Output) -> int:
+    """The reader of a pipe went away, as `head` does: end quietly, also when the interpreter flushes at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.stdout.fileno())
+    except OSError:
+        pass
+    return BROKEN_PIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

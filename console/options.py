@@ -1,0 +1,123 @@
+"""The pieces that the commands' arguments are made of, each checked while the command line is read."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from console.exits import Failure
+from ledger.errors import BadInput
+from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant
+
+if TYPE_CHECKING:
+    from ledger.store.base import Reader
+
+WITHIN_DAYS_MAX: Final = 36_500
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are errors of ours: one line, exit code 2."""
+
+    def __init__(self, prog: str, description: str, epilog: str = "", usage: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raised instead of exiting, so that `main` alone decides how the program ends."""
+        raise Failure("usage", f"{message}; `{self.prog} --help` shows how")
+
+
+def add_common(parser: argparse.ArgumentParser, *, with_defaults: bool) -> None:
+    """The options that stand before or after the command; the later ones must not undo the earlier ones."""
+    default = None if with_defaults else argparse.SUPPRESS
+    parser.add_argument(
+        "--store",
+        default=default,
+        metavar="WHERE",
+        help="the ledger: a file (SQLite) or a postgresql:// URL; default: CSAT_LEDGER_STORE, else csat-ledger.db",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        default=False if with_defaults else argparse.SUPPRESS,
+        help="print one JSON object, or one a line for a list",
+    )
+
+
+class KnownAt(NamedTuple):
+    """How far the ledger's knowledge goes: to a position, or to what was recorded by an instant."""
+
+    position: int | None
+    instant_us: int | None
+
+    def resolve(self, book: Reader) -> int:
+        """The position meant."""
+        from ledger.book import position_at
+
+        if self.position is not None:
+            return self.position
+        return position_at(book, self.instant_us or 0)
+
+
+def read_instant(text: str) -> int:
+    """An RFC 3339 instant, or a date for the instant at which it begins. Raises BadInput."""
+    return midnight_us(parse_date(text)) if len(text) == 10 else parse_instant(text)
+
+
+def read_known_at(text: str) -> KnownAt:
+    """A position or an instant. Raises BadInput."""
+    if text.isascii() and text.isdigit():
+        if len(text) > 18:
+            raise BadInput(f"found {text!r}, expected a position of the ledger")
+        return KnownAt(int(text), None)
+    return KnownAt(None, read_instant(text))
+
+
+def instant(text: str) -> int:
+    """`read_instant` for argparse."""
+    try:
+        return read_instant(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_at(text: str) -> KnownAt:
+    """`read_known_at` for argparse."""
+    try:
+        return read_known_at(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def calendar_date(text: str) -> str:
+    """A date YYYY-MM-DD, for argparse."""
+    try:
+        return parse_date(text).isoformat()
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def position(text: str) -> int:
+    """A position of the ledger, for argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a position: a whole number from 0 on")
+    return int(text)
+
+
+def days(text: str) -> int:
+    """A number of days, for argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= WITHIN_DAYS_MAX):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of days from 0 to {WITHIN_DAYS_MAX:,}")
+    return int(text)
+
+
+def days_left(at_us: int, within: int) -> int:
+    """`within`, but never beyond the last day of the calendar."""
+    return min(within, (date.max - (date(1970, 1, 1) + timedelta(days=at_us // DAY_US))).days)

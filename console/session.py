@@ -1,0 +1,38 @@
+"""What a command is given: its options, and the doors to the ledger and to the reader of its answer."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from console.output import Output
+from console.settings import Settings
+from console.signals import Signals
+from console.wiring import Clock, Ledger, open_ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the program."""
+
+    options: Namespace
+    settings: Settings
+    clock: Clock
+    output: Output
+    signals: Signals
+
+    @property
+    def where(self) -> str:
+        """The store that is meant: by the option, else by the settings."""
+        store: str | None = self.options.store
+        return store or self.settings.store
+
+    def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
+        """The ledger, open for as long as it is used."""
+        return open_ledger(self.where, self.clock, create=create)
+
+    def at_us(self) -> int:
+        """What `--at` says, or now."""
+        at: int | None = self.options.at
+        return self.clock() if at is None else at

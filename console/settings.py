@@ -1,0 +1,37 @@
+"""Settings: what stands in the environment as CSAT_LEDGER_…, with defaults for what does not.
+
+    CSAT_LEDGER_STORE         a file (SQLite) or a postgresql:// URL; `--store` goes before it
+    CSAT_LEDGER_KAFKA         HOST:PORT of the broker
+    CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
+    CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
+
+Reading the environment with pydantic-settings costs a fifth of a second, so a program that has no such variable does
+not import it: every default stands here, and `console.environment` only checks and converts what is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX: Final = "CSAT_LEDGER_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the program was told by its environment."""
+
+    store: str = "csat-ledger.db"
+    kafka: str | None = None
+    now_us: int | None = None
+    record_batch: int = 5_000
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings. Raises BadInput where a variable cannot be read as what it should be."""
+    if not any(name.upper().startswith(PREFIX) for name in environ):
+        return Settings()
+    from console.environment import read_environment
+
+    return read_environment(Settings())

@@ -1,0 +1,170 @@
+"""The one place where everything is put together: settings, clock, store, writer, projections.
+
+Nothing connects when it is imported, and each part is made when a command first asks for it: a question about a status
+needs neither the writer nor the models of the facts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from console.settings import Settings
+from ledger.errors import StoreUnreachable
+
+if TYPE_CHECKING:
+    from ledger.store.base import Store
+    from ledger.writer import Writer
+    from projections.answers import View
+    from projections.database import Database
+    from projections.runner import Progress, Runner
+
+Clock = Callable[[], int]
+"""Microseconds since 1970 UTC."""
+
+POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+def wall_clock() -> int:
+    """The instant now. The only place in the house where the machine's clock is asked."""
+    return time.time_ns() // 1_000
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The wall clock, unless the settings fix an instant."""
+    fixed_us = settings.now_us
+    return wall_clock if fixed_us is None else lambda: fixed_us
+
+
+class Ledger:
+    """A ledger at hand: its store, and what is made of it on demand."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The one writer."""
+        from ledger.writer import Writer
+
+        return Writer(self.store, self.clock)
+
+    @cached_property
+    def database(self) -> Database:
+        """Where the projections are."""
+        return open_database(self.store.name)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """What keeps the projections."""
+        from projections.answers import all_projections
+        from projections.runner import Runner
+
+        return Runner(self.store, self.database, all_projections())
+
+    def catch_up(self, on_progress: Progress | None = None) -> None:
+        """Brings the projections to the end of the book, and costs two look-ups where they are there."""
+        if self._lags():
+            self.runner.catch_up(on_progress)
+
+    @contextmanager
+    def view(self, on_progress: Progress | None = None) -> Iterator[View]:
+        """The projections, up to date, as they stand in one transaction."""
+        from projections.answers import view
+
+        self.catch_up(on_progress)
+        with view(self.database) as found:
+            yield found
+
+    def close(self) -> None:
+        """Keeps what the writer has to keep, and gives all connections back."""
+        try:
+            if "writer" in self.__dict__:
+                self.writer.close()
+        finally:
+            if "database" in self.__dict__:
+                self.database.close()
+            self.store.close()
+
+    def _lags(self) -> bool:
+        """Whether a projection is behind, was never built, or was built from another book."""
+        from ledger.events import leaf_hash
+        from projections.answers import all_projections
+        from projections.runner import load_build
+
+        end = self.store.max_position()
+        head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
+        try:
+            with self.database.reading() as connection:
+                builds = [load_build(connection, projection) for projection in all_projections()]
+        except StoreUnreachable:
+            raise
+        except Exception:  # noqa: BLE001 - each driver has an error of its own for a table that is missing
+            return True
+        return any(build is None or (build.position, build.head) != (end, head) for build in builds)
+
+
+@contextmanager
+def open_ledger(where: str, clock: Clock, *, create: bool = False) -> Iterator[Ledger]:
+    """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
+    import sqlite3
+
+    from eventsourcing.persistence import PersistenceError
+
+    try:
+        ledger = Ledger(open_store(where, create=create), clock)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+    except (sqlite3.Error, PersistenceError) as error:
+        raise StoreUnreachable(f"{_without_password(where)}: {error}") from error
+
+
+def open_store(where: str, *, create: bool) -> Store:
+    """The store at a file or a URL. Where `create` is not set, a file that does not exist is an error:
+
+    a question put to the wrong file must not be answered with "nothing there", and must not leave a file behind.
+    """
+    if where.startswith(POSTGRES_SCHEMES):
+        return _open_postgres(where)
+    if "://" in where or where == ":memory:":
+        raise StoreUnreachable(f"found {_without_password(where)!r}, expected a file or a postgresql:// URL")
+    if not create and not Path(where).exists():
+        raise StoreUnreachable(f"found no ledger at {where!r}; `csat-ledger record` makes one")
+    from ledger.store.sqlite import SQLiteStore
+
+    return SQLiteStore(where)
+
+
+def open_database(store_name: str) -> Database:
+    """The projections that belong to a store: in SQLite a file beside it."""
+    from projections.database import SQLiteDatabase
+
+    return SQLiteDatabase(f"{store_name}.projections")
+
+
+def _open_postgres(url: str) -> Store:
+    try:
+        module = importlib.import_module("ledger.store.postgres")
+    except ModuleNotFoundError as error:
+        raise StoreUnreachable(
+            f"{_without_password(url)}: this installation has no support for PostgreSQL ({error}); use a file"
+        ) from None
+    store: Store = module.PostgresStore(url)
+    return store
+
+
+def _without_password(where: str) -> str:
+    """A URL as it may stand in a message."""
+    scheme, mark, rest = where.partition("://")
+    if not mark or "@" not in rest:
+        return where
+    user, _, place = rest.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}@{place}"

@@ -1,0 +1,188 @@
+"""The form of a fact, checked in the plainest way: which fields each type has, and what each field may hold.
+
+This is the oracle's own reading of the contract. It shares nothing with the models of the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from tests.oracle_time import instant
+
+Fact = dict[str, Any]
+
+MEMBERSHIP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", re.ASCII)
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}\Z", re.ASCII)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+LANGUAGE = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,8})*\Z", re.ASCII)
+LANGUAGES = {
+    *("zh", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "he", "hu", "id", "it"),
+    *("ja", "ko", "lv", "lt", "nb", "pl", "pt", "ro", "ru", "sk", "sl", "es", "sv", "th", "tr"),
+}
+
+
+def _is_text(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= longest
+
+
+def _is_fact_id(value: Any) -> bool:
+    return _is_text(value, 200) and all(unicodedata.category(character) not in ("Cc", "Cs") for character in value)
+
+
+def _is_name(value: Any) -> bool:
+    return _is_text(value, 200) and value.isprintable()
+
+
+def _is_label(value: Any) -> bool:
+    return _is_text(value, 64) and value.isprintable() and "@" not in value and value == value.strip()
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_label(item) for item in value)
+
+
+def _is_locations(value: Any) -> bool:
+    return _is_labels(value) and len(value) >= 1 and len(set(value)) == len(value)
+
+
+def _is_membership(value: Any) -> bool:
+    return isinstance(value, str) and MEMBERSHIP.match(value) is not None
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and REFERENCE.match(value) is not None
+
+
+def _is_instant(value: Any) -> bool:
+    if not isinstance(value, str) or INSTANT.match(value) is None:
+        return False
+    try:
+        instant(value)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _is_date(value: Any) -> bool:
+    if not isinstance(value, str) or DATE.match(value) is None:
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_language(value: Any) -> bool:
+    return isinstance(value, str) and LANGUAGE.match(value) is not None and value[:2].lower() in LANGUAGES
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_figure(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= 1_000_000
+
+
+def _is_window(value: Any) -> bool:
+    return _is_figure(value) and value <= 1200
+
+
+def _is_one_of(*choices: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in choices
+
+
+Check = Callable[[Any], bool]
+
+COMPANY: dict[str, Check] = {
+    "name": _is_name,
+    "level": _is_one_of("gold", "silver", "small-business"),
+    "competencies": _is_labels,
+    "solution_areas": _is_labels,
+    "business_model": _is_label,
+}
+NEEDED: dict[str, dict[str, Check]] = {
+    "enrol-membership": {"name": COMPANY["name"], "level": COMPANY["level"]},
+    "update-membership": {},
+    "add-location": {"location": _is_label},
+    "set-renewal-date": {"renewal_date": _is_date},
+    "record-consent": {"subject": _is_reference, "customer_org": _is_label},
+    "withdraw-consent": {"subject": _is_reference, "customer_org": _is_label},
+    "record-invitation": {
+        "invitation": _is_reference,
+        "subject": _is_reference,
+        "customer_org": _is_label,
+        "channel": _is_one_of("operator", "partner"),
+    },
+    "record-reminder": {"invitation": _is_reference},
+    "record-response": {"response": _is_reference, "customer_org": _is_label},
+    "choose-anonymity": {"response": _is_reference},
+    "void-response": {
+        "response": _is_reference,
+        "reason": _is_one_of("test", "duplicate", "fraud", "withdrawn"),
+    },
+    "record-evaluation": {"evaluation": _is_reference},
+    "decide-renewal": {"renewal_date": _is_date},
+    "publish-rulebook": {
+        "edition": _is_label,
+        "effective_from": _is_instant,
+        "min_responses": _is_figure,
+        "per_org_cap": _is_figure,
+        "min_organisations": _is_figure,
+        "window_months": _is_window,
+        "min_evaluations": _is_figure,
+        "pool_locations": _is_boolean,
+    },
+}
+OPTIONAL: dict[str, dict[str, Check]] = {
+    "enrol-membership": {
+        "competencies": _is_labels,
+        "solution_areas": _is_labels,
+        "business_model": _is_label,
+        "locations": _is_locations,
+    },
+    "update-membership": COMPANY,
+    "record-invitation": {"location": _is_label, "language": _is_language},
+    "record-response": {"location": _is_label, "invitation": _is_reference, "anonymous": _is_boolean},
+}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "enrol-membership": {"competencies": [], "solution_areas": [], "locations": ["main"]},
+    "record-response": {"anonymous": False},
+}
+
+
+def is_well_formed(fact: Any) -> bool:
+    """Whether every field that the type needs is there, nothing else is, and each holds what it may hold."""
+    if not isinstance(fact, dict) or not isinstance(fact.get("type"), str) or fact["type"] not in NEEDED:
+        return False
+    kind = fact["type"]
+    needed: dict[str, Check] = {"type": _is_name, "id": _is_fact_id, "occurred_at": _is_instant} | NEEDED[kind]
+    if kind != "publish-rulebook":
+        needed["membership"] = _is_membership
+    optional: dict[str, Check] = {"actor": _is_label} | OPTIONAL.get(kind, {})
+    for field, check in needed.items():
+        if field not in fact or not check(fact[field]):
+            return False
+    for field, value in fact.items():
+        if field not in needed and field not in optional:
+            return False
+        if field in optional and value is not None and not optional[field](value):
+            return False
+    if kind == "update-membership":
+        return any(fact.get(field) is not None for field in COMPANY)
+    return True
+
+
+def content_of(fact: Fact) -> Fact:
+    """What a fact says, however it is spelt: defaults filled in, instants in UTC. Equal ids must mean equal content."""
+    said = dict(DEFAULTS.get(fact["type"], {}))
+    for field, value in fact.items():
+        if value is not None:
+            said[field] = instant(value) if field in ("occurred_at", "effective_from") else value
+    return said
