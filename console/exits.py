@@ -1,12 +1,12 @@
 """Exit codes, and which one each error ends the program with (the contract that scripts rely on).
 
-    0   done
-    1   what was asked is not so: a decision that does not hold, a history that is damaged
-    2   usage, unreadable input, or a membership that the ledger does not know
-    3   done, but something was refused
-    4   the store or the broker cannot be reached
-    70  a fault of this program; a traceback stands on stderr
-    130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
+0   done
+1   what was asked is not so: a decision that does not hold, a history that is damaged
+2   usage, unreadable input, or a membership that the ledger does not know
+3   done, but something was refused
+4   the store or the broker cannot be reached
+70  a fault of this program; a traceback stands on stderr
+130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SIGNAL_BASE: Final = 128
 BROKEN_PIPE: Final = 141
 
 
-class Failure(LedgerError):
+class Failure(LedgerError):  # noqa: N818 - it is not always a mistake: a refusal is one too
     """An error of the command line itself: its code for scripts, its sentence for people, its exit code."""
 
     def __init__(self, code: str, message: str, exit_code: int = USAGE) -> None:

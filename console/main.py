@@ -10,9 +10,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from console.exits import BROKEN_PIPE, FAULT, SIGNAL_BASE, Failure, failure_of
+from console.exits import BROKEN_PIPE, DONE, FAULT, SIGNAL_BASE, Failure, failure_of
 from console.options import Parser, add_common
 from console.output import Output
 from console.session import Session
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _nobody_listens(output)
     except LedgerError as error:
         return _fail(failure_of(error), output)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not look like an answer
+    except Exception as error:  # a fault of ours must not look like an answer
         import traceback
 
         traceback.print_exc()
@@ -93,6 +94,9 @@ def _run(arguments: list[str], output: Output, signals: Signals) -> int:
     parser = _overview()
     options, rest = parser.parse_known_args(arguments[: _command_place(arguments) + 1])
     rest += arguments[_command_place(arguments) + 1 :]
+    if options.version:
+        output.text(f"csat-ledger {_version()}")
+        return DONE
     if options.command is None:
         parser.error("no command was given")
     command = COMMANDS.get(options.command)
@@ -119,24 +123,18 @@ def _overview() -> Parser:
         usage="csat-ledger [--store WHERE] [--json] COMMAND …",
     )
     add_common(parser, with_defaults=True)
-    parser.add_argument("--version", action="version", version=_Version())  # type: ignore[arg-type]
+    parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of the above")
     return parser
 
 
-class _Version:
-    """Looked up only when it is printed."""
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
 
-    def __mod__(self, _: object) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return f"csat-ledger {version('csat-ledger')}"
-        except PackageNotFoundError:
-            return "csat-ledger (not installed)"
+    try:
+        return version("csat-ledger")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def _command_place(arguments: Sequence[str]) -> int:
@@ -167,10 +165,8 @@ def _fail(failure: Failure, output: Output) -> int:
 
 def _nobody_listens(output: Output) -> int:
     """The reader of a pipe went away, as `head` does: end quietly, also when the interpreter flushes at its end."""
-    try:
+    with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.stdout.fileno())
-    except OSError:
-        pass
     return BROKEN_PIPE
 
 

@@ -84,12 +84,17 @@ class Output:
     def progress(self, label: str) -> Iterator[Advance]:
         """A bar on stderr while something long is done; nothing at all where stderr is no terminal."""
         if not self.stderr.isatty():
-            yield lambda done, total: None
+            yield lambda _done, _total: None
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task(label, total=None, figures="")
 
@@ -123,9 +128,7 @@ def short(instant: str) -> str:
 
 def plural(number: int, noun: str) -> str:
     """`1 fact`, `2,000 facts`."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_number(value: Any) -> bool:

@@ -105,7 +105,7 @@ class Ledger:
                 builds = [load_build(connection, projection) for projection in all_projections()]
         except StoreUnreachable:
             raise
-        except Exception:  # noqa: BLE001 - each driver has an error of its own for a table that is missing
+        except Exception:  # each driver has an error of its own for a table that is missing
             return True
         return any(build is None or (build.position, build.head) != (end, head) for build in builds)
 

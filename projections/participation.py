@@ -87,20 +87,26 @@ def _counter(name: str) -> Handler[MonthCounts]:
     return count
 
 
+_INVITATIONS, _BY_OPERATOR = _PLACE["invitations"], _PLACE["invitations_by_operator"]
+_RESPONSES, _ANSWERS, _ANONYMOUS = (
+    _PLACE[name] for name in ("responses", "responses_to_invitations", "responses_anonymous")
+)
+
+
 def _invitation_sent(pending: MonthCounts, event: RawEvent, _position: int) -> None:
     counts = _counts(pending, event)
-    counts[_PLACE["invitations"]] += 1
+    counts[_INVITATIONS] += 1
     if event["data"]["channel"] == "operator":
-        counts[_PLACE["invitations_by_operator"]] += 1
+        counts[_BY_OPERATOR] += 1
 
 
 def _response_received(pending: MonthCounts, event: RawEvent, _position: int) -> None:
     counts, data = _counts(pending, event), event["data"]
-    counts[_PLACE["responses"]] += 1
+    counts[_RESPONSES] += 1
     if data["invitation"] is not None:
-        counts[_PLACE["responses_to_invitations"]] += 1
+        counts[_ANSWERS] += 1
     if data["anonymous"]:
-        counts[_PLACE["responses_anonymous"]] += 1
+        counts[_ANONYMOUS] += 1
 
 
 def response_rate(counts: Mapping[str, Any]) -> float | None:

@@ -23,7 +23,7 @@ from ledger.store.base import Reader, Row
 from projections.base import Handler, Projection, RawEvent
 from projections.database import Connection, Database, Table
 
-BATCH: Final = 10_000
+BATCH: Final = 4_000
 ERROR_TEXT_MAX: Final = 500
 
 STATE: Final = Table(
@@ -372,7 +372,7 @@ def gather(build: Build, events: list[ReadEvent]) -> Any:
     for event, row in events:
         handler = handlers.get(row.type)
         if handler is not None:
-            if event.__class__ is Poison:
+            if isinstance(event, Poison):
                 raise _Unreadable
             handler(pending, event, row.position)
     return pending

@@ -72,10 +72,8 @@ def _issue(
         vanished = {"effective_at": first, **announced_part(state), "cause": cause}
         due.insert(0, {**vanished, "previous": vanished["satisfied"]})
     reviewed = "" if horizon is None else stamp(horizon)
+    is_first_word = first == reviewed and not [old for old in announced if old["effective_at"] >= first]
     for one in due:
-        is_first_word = one["effective_at"] == reviewed and not [
-            old for old in announced if old["effective_at"] >= one["effective_at"]
-        ]
         one["revises"] = one["effective_at"] <= reviewed and not is_first_word
     return due
 

@@ -63,6 +63,10 @@ class Reader(Protocol):
         """The events of several streams, a stream at a time, each in order."""
         ...
 
+    def last_seq(self, stream: str) -> int:
+        """The seq of a stream's last event; 0 where there is no such stream."""
+        ...
+
     def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
         """At most `limit` events of one type after a position, in order of position."""
         ...

@@ -306,6 +306,10 @@ class _SQLiteReader:
         )
         return map(Row._make, rows)
 
+    def last_seq(self, stream: str) -> int:
+        row = self._execute("SELECT max(originator_version) FROM events WHERE originator_id = ?", (stream,)).fetchone()
+        return row[0] or 0
+
     def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
         # The type stands in the statement, so that SQLite sees that the partial index applies.
         if not event_type.isalpha():

@@ -1,0 +1,83 @@
+"""The feed of eligibility changes, from a position on: each once, in the order of the ledger.
+
+Who keeps the last position that it has dealt with, and starts with --after that one, misses nothing and sees nothing
+twice. A change at an instant replaces everything announced from that instant on."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any, Final
+
+from console.exits import DONE
+from console.options import position
+from console.output import Output, short
+from console.session import Session
+from console.signals import Interrupted
+from ledger.events import decode_event
+
+if TYPE_CHECKING:
+    from ledger.store.base import Row, Store
+
+PAGE: Final = 1_000
+WAIT_S: Final = 1.0
+
+EPILOG: Final = """\
+examples:
+  csat-ledger changes --json                        all of them
+  csat-ledger changes --after 4711 --follow --json  those after a position, and what comes, until stopped"""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("--after", type=position, default=0, metavar="P", help="start after this position; default: 0")
+    parser.add_argument("--follow", action="store_true", help="go on with what comes, until SIGINT or SIGTERM")
+
+
+def run(session: Session) -> int:
+    """Prints the feed; following it ends cleanly when the program is told to stop."""
+    with session.ledger() as ledger:
+        after = _print_from(ledger.store, session.options.after, session)
+        if not session.options.follow:
+            return DONE
+        try:
+            while True:
+                if ledger.store.wait(after, WAIT_S):
+                    after = _print_from(ledger.store, after, session)
+        except Interrupted:
+            return DONE
+
+
+def _print_from(store: Store, after: int, session: Session) -> int:
+    """Prints all announcements after a position; returns the position up to which there are no others."""
+    while True:
+        end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
+        rows = store.read_type("EligibilityChanged", after, PAGE)
+        with session.signals.put_off():  # a line is printed whole or not at all
+            for row in rows:
+                _print(session.output, row)
+            session.output.flush()
+        if len(rows) < PAGE:
+            return max([after, end, *(row.position for row in rows[-1:])])
+        after = rows[-1].position
+
+
+def _print(output: Output, row: Row) -> None:
+    event = decode_event(row.stored, row.position)
+    data: dict[str, Any] = event.data
+    if output.as_json:
+        output.json(
+            {
+                "position": event.position,
+                "membership": event.membership,
+                **data,
+                "fact": event.fact,
+                "seq": event.seq,
+            }
+        )
+        return
+    output.text(
+        f"{event.position:>9}  {short(data['effective_at'])}  {event.membership}  "
+        f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
+        f"({data['counted']} of {data['organisations']} organisations, {data['cause']}"
+        f"{', revises' if data['revises'] else ''})"
+    )

@@ -1,0 +1,40 @@
+"""How a membership's eligibility changed, as it was announced and as that stands now.
+
+An announcement replaces everything announced from its instant on; what was replaced is not shown (see `changes`)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Final
+
+from console.exits import DONE
+from console.output import short
+from console.session import Session
+
+EPILOG: Final = """\
+examples:
+  csat-ledger history m-1
+  csat-ledger history m-1 --json     a line for each change, the earliest first
+
+Time alone changes eligibility too: `csat-ledger review` announces that."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("membership", metavar="M", help="the membership")
+
+
+def run(session: Session) -> int:
+    """Prints the folded announcements."""
+    output = session.output
+    with session.ledger() as ledger, ledger.view() as view:
+        history = view.eligibility().history(session.options.membership)
+    if output.as_json:
+        for entry in history:
+            output.json(entry)
+    elif not history:
+        output.text("nothing was announced: never satisfied so far")
+    else:
+        columns = ("effective at", "satisfied", "via", "counted", "organisations", "cause", "position")
+        output.table(columns, [(short(entry["effective_at"]), *list(entry.values())[1:]) for entry in history])
+    return DONE

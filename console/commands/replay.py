@@ -1,0 +1,111 @@
+"""A membership's events one by one, with the count after each, and its recorded decisions checked.
+
+Everything comes from the stream itself, whose chain of hashes is checked on the way. Each decision is taken again from
+the events before it: exit code 1 says that one of them does not hold."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any, Final
+
+from console.audit import Audit, Decision, decision_answer, step_answer
+from console.exits import DONE, NOT_SO
+from console.options import known_at
+from console.output import Output, short
+from console.session import Session
+from ledger.counting import Standing
+from ledger.events import Event
+from ledger.instants import format_instant
+
+EPILOG: Final = """\
+examples:
+  csat-ledger replay m-1
+  csat-ledger replay m-1 --known-at 2011-03-01      only what was recorded by then
+  csat-ledger replay m-1 --json                     a line for each event, then one for each decision checked
+
+The count after an event is the one at the event's own instant (occurred_at), as known after the event. Announcements
+(=>) are the ledger's own: they say at which instant the eligibility changes."""
+
+SUBJECTS: Final = {
+    "MembershipEnrolled": "name",
+    "MembershipUpdated": "level",
+    "LocationAdded": "location",
+    "RenewalDateSet": "renewal_date",
+    "ConsentGiven": "customer_org",
+    "ConsentWithdrawn": "customer_org",
+    "InvitationSent": "invitation",
+    "ReminderSent": "invitation",
+    "AnonymityChosen": "response",
+    "EvaluationReceived": "evaluation",
+}
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("membership", metavar="M", help="the membership")
+    parser.add_argument(
+        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
+    )
+
+
+def run(session: Session) -> int:
+    """Prints the stream and the checks."""
+    options, output = session.options, session.output
+    with session.ledger() as ledger:
+        through = None if options.known_at is None else options.known_at.resolve(ledger.store)
+        audit = Audit(ledger.store, options.membership, through)
+        number = 0
+        for number, (event, found) in enumerate(audit.steps(), 1):  # noqa: B007 - counts, also after the loop
+            if output.as_json:
+                output.json(step_answer(event, found))
+            else:
+                output.text(step_line(event, found))
+    for decision in audit.decisions:
+        if output.as_json:
+            output.json(decision_answer(decision))
+        else:
+            print_check(output, decision)
+    if not output.as_json:
+        output.text(f"{number:,} events, the chain is whole, {_decisions(audit.decisions)}")
+    return DONE if all(decision.same for decision in audit.decisions) else NOT_SO
+
+
+def step_line(event: Event, found: Standing) -> str:
+    """A step for people."""
+    return (
+        f"{event.seq:>6}  {short(format_instant(event.occurred_us)):<27}  {event.type:<18}  "
+        f"{found.counted:>3} of {found.organisations:>2}  {'yes' if found.satisfied else ' no'}  {_about(event)}"
+    ).rstrip()
+
+
+def print_check(output: Output, decision: Decision) -> None:
+    """The check of a decision for people: both sides where they differ."""
+    recorded = decision.recorded
+    verdict = "the same again" if decision.same else "NOT the same again"
+    output.text(
+        f"checked: renewal {recorded['renewal_date']}, revision {recorded['revision']}, "
+        f"{recorded['outcome']} with {recorded['counted']} counted: {verdict}"
+    )
+    for name in decision.different:
+        output.text(f"  {name}: recorded {recorded.get(name)}, recomputed {decision.recomputed.get(name)}")
+
+
+def _about(event: Event) -> str:
+    data: dict[str, Any] = event.data
+    if event.type == "EligibilityChanged":
+        change = "satisfied" if data["satisfied"] else "no longer satisfied"
+        return f"=> {change} ({data['cause']}{', revises' if data['revises'] else ''})"
+    if event.type == "ResponseReceived":
+        return f"{data['response']} of {data['customer_org']}, {data['location']}"
+    if event.type == "ResponseVoided":
+        return f"{data['response']} of {data['customer_org']}: {data['reason']}"
+    if event.type == "RenewalDecided":
+        return f"{data['renewal_date']}: {data['outcome']}, {data['counted']} counted"
+    return str(data.get(SUBJECTS.get(event.type, ""), ""))
+
+
+def _decisions(decisions: list[Decision]) -> str:
+    if not decisions:
+        return "no decision to check"
+    same = sum(decision.same for decision in decisions)
+    return f"{same} of {len(decisions)} decision{'s' if len(decisions) > 1 else ''} the same again"

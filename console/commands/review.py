@@ -1,0 +1,44 @@
+"""Announces what time alone has changed: moves every due membership's horizon up to now, or to --until.
+
+Every change in between is announced with the exact instant at which it takes effect, however late this runs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Final
+
+from console.exits import DONE, Failure
+from console.options import instant
+from console.output import plural
+from console.session import Session
+from ledger.instants import format_instant
+
+EPILOG: Final = """\
+examples:
+  csat-ledger review                                everything up to now
+  csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…}"""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("--until", type=instant, metavar="T", help="an instant not after now; default: now")
+
+
+def run(session: Session) -> int:
+    """Reviews, in transactions of a few hundred memberships each."""
+    output, until_us = session.output, session.options.until
+    now_us = session.clock()
+    if until_us is not None and until_us > now_us:
+        raise Failure(
+            "usage", f"found --until {format_instant(until_us)}, expected no later than now, {format_instant(now_us)}"
+        )
+    with session.ledger() as ledger, output.progress("reviewing") as advance:
+        done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
+    if output.as_json:
+        output.json({"reviewed": done.reviewed, "announced": done.announced, "position": done.position})
+    else:
+        output.text(
+            f"reviewed {plural(done.reviewed, 'membership')}, made {plural(done.announced, 'announcement')}; "
+            f"the ledger is at position {done.position:,}"
+        )
+    return DONE

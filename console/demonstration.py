@@ -1,0 +1,207 @@
+"""The demo: the program's main job on a programme that is made up, with a clock that runs five years in seconds.
+
+What it prints on stdout depends on the seed and the number of memberships alone; timings and progress go to stderr.
+With --json stdout has one object a line: what was recorded, who is about to lose it, each decision and its check.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from shlex import quote
+from typing import Any, Final
+
+import orjson
+
+from console.audit import Audit, decision_answer
+from console.commands.board import LOSING, board, print_rows, print_summary
+from console.commands.decide import decide, print_decision
+from console.commands.replay import print_check, step_line
+from console.exits import Failure
+from console.intake import Intake, Line, RefusalsFile, RefusedLine
+from console.output import Advance, plural, short
+from console.sample import DEMO_MEMBERSHIPS, DEMO_PICKS, END, START, Fact, Pick, generate
+from console.session import Session
+from console.wiring import Ledger, open_ledger
+from ledger.instants import DAY_US, format_instant, midnight_us
+
+MARKER: Final = "this-is-a-demo"
+LEDGER: Final = "ledger.db"
+FACTS: Final = "facts.jsonl"
+REFUSED: Final = "refused.jsonl"
+MADE: Final = (
+    *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
+    FACTS,
+    REFUSED,
+    MARKER,
+)
+NOW_US: Final = midnight_us(END) + DAY_US
+WITHIN_DAYS: Final = 60
+SHOWN: Final = 10
+SHORT_TYPES: Final = ("ResponseReceived", "ResponseVoided", "EligibilityChanged", "RenewalDecided")
+SHORT_STEPS: Final = 12
+
+
+class Demonstration:
+    """One run of the demo in a folder."""
+
+    def __init__(self, session: Session, folder: Path, seed: int, memberships: int | None) -> None:
+        self._output = session.output
+        self._signals = session.signals
+        self._folder = folder
+        self._seed = seed
+        self._memberships = memberships or DEMO_MEMBERSHIPS
+        self._now_us = midnight_us(START)
+        self._announced = 0
+        self._refused: Counter[str] = Counter()
+
+    def run(self, *, force: bool) -> None:
+        """Makes the folder and runs through everything."""
+        started_s = time.monotonic()
+        self._make_folder(force)
+        with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True) as ledger:
+            self._title(
+                f"A programme of {plural(self._memberships, 'membership')}, {START} to {END} (seed {self._seed})"
+            )
+            self._record(ledger)
+            recorded_s = time.monotonic()
+            self._now_us = NOW_US
+            with self._output.progress("projecting") as advance:
+                ledger.catch_up(advance)
+            self._board(ledger)
+            for pick in DEMO_PICKS:
+                self._decide(ledger, pick)
+        self._what_next()
+        self._output.flush()
+        self._output.words(
+            f"done in {time.monotonic() - started_s:.1f} s, {recorded_s - started_s:.1f} s of them to make and record "
+            "the facts"
+        )
+
+    def _make_folder(self, force: bool) -> None:
+        folder = self._folder
+        try:
+            if folder.exists() and not (folder / MARKER).exists() and not force:
+                raise Failure("usage", f"found {folder}, which is no demo; --force uses it, --folder names another")
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in MADE:
+                (folder / name).unlink(missing_ok=True)
+            (folder / MARKER).write_text("Made by `csat-ledger demo`, which makes it anew without asking.\n")
+        except OSError as error:
+            raise Failure("unreadable", f"{folder}: {error.strerror}") from None
+
+    def _record(self, ledger: Ledger) -> None:
+        """Feeds the facts as they arrive, a day in a transaction, and reviews at the end of each month."""
+        refusals = RefusalsFile(self._folder / REFUSED)
+        intake = Intake(ledger.writer.record, refusals, 1 << 30, self._signals.put_off, self._count_refusal)
+        try:
+            with (self._folder / FACTS).open("wb") as file, self._output.progress("recording") as advance:
+                lines = _written(generate(self._seed, self._memberships), file)
+                for month, arrivals in groupby(lines, key=lambda arrival: format_instant(arrival[0])[:7]):
+                    self._record_month(ledger, intake, month, arrivals, advance)
+        finally:
+            refusals.close()
+        self._say(
+            f"{intake.lines:,} lines: {plural(intake.accepted, 'fact')} recorded, "
+            f"{plural(intake.duplicates, 'duplicate')} recognised, {intake.refused:,} refused"
+        )
+        refused = ", ".join(f"{code} {number}" for code, number in sorted(self._refused.items()))
+        self._say(f"refused for: {refused}")
+        self._say(
+            f"{ledger.store.max_position():,} events, {self._announced:,} changes of eligibility announced by reviews"
+        )
+        if self._output.as_json:
+            self._output.json(
+                {
+                    "accepted": intake.accepted,
+                    "duplicates": intake.duplicates,
+                    "refused": intake.refused,
+                    "position": ledger.store.max_position(),
+                }
+            )
+
+    def _record_month(
+        self, ledger: Ledger, intake: Intake, month: str, arrivals: Iterable[tuple[int, Line]], advance: Advance
+    ) -> None:
+        for _, of_day in groupby(arrivals, key=lambda arrival: arrival[0] // DAY_US):
+            for arrival_us, line in of_day:
+                self._now_us = arrival_us
+                intake.take(line)
+            intake.flush()
+        year, number = int(month[:4]), int(month[5:])
+        self._now_us = max(self._now_us, midnight_us(date(year + number // 12, number % 12 + 1, 1)) - 1)
+        self._announced += ledger.writer.review().announced
+        months = (END.year - START.year) * 12 + END.month
+        advance((year - START.year) * 12 + number, months)
+        if number == 12 and not self._output.stderr.isatty():
+            self._output.words(f"{year} recorded: {plural(intake.lines, 'line')} so far")
+
+    def _count_refusal(self, refused: RefusedLine) -> None:
+        self._refused[refused.code] += 1
+
+    def _board(self, ledger: Ledger) -> None:
+        with ledger.view() as view:
+            rows = board(view, NOW_US, WITHIN_DAYS)
+        losing = [row for row in rows if row["state"] == LOSING]
+        if self._output.as_json:
+            for row in losing[:SHOWN]:
+                self._output.json(row)
+            return
+        self._title(f"Who is eligible at {short(format_instant(NOW_US))}")
+        print_summary(self._output, rows, WITHIN_DAYS)
+        self._say(f"\nAbout to lose it, the first {min(SHOWN, len(losing))} of {len(losing)}:")
+        print_rows(self._output, losing[:SHOWN])
+
+    def _decide(self, ledger: Ledger, pick: Pick) -> None:
+        decision = decide(ledger, pick.membership, pick.renewal_date.isoformat())
+        audit = Audit(ledger.store, pick.membership)
+        steps = list(audit.steps())
+        if self._output.as_json:
+            self._output.json(decision)
+            for check in audit.decisions:
+                self._output.json(decision_answer(check))
+            return
+        self._title(f"A renewal that is {pick.outcome}: {pick.name}")
+        self._say(f"{pick.why}.\n")
+        print_decision(self._output, decision, SHOWN)
+        told = [(event, found) for event, found in steps if event.type in SHORT_TYPES]
+        self._say(f"\nReplayed from its {len(steps)} events, the last {min(SHORT_STEPS, len(told))} that matter:")
+        for event, found in told[-SHORT_STEPS:]:
+            self._say(step_line(event, found))
+        for check in audit.decisions:
+            print_check(self._output, check)
+
+    def _what_next(self) -> None:
+        store = f"--store {quote(str(self._folder / LEDGER))}"
+        met, not_met = DEMO_PICKS
+        self._title("What to try next")
+        for command in (
+            f"csat-ledger {store} status {met.membership} --at {met.renewal_date}",
+            f"csat-ledger {store} status {not_met.membership} --at {not_met.renewal_date} --known-at 2014-10-01",
+            f"csat-ledger {store} history {met.membership}",
+            f"csat-ledger {store} replay {not_met.membership}",
+            f"csat-ledger {store} renewals --at {END} --within 60",
+            f"csat-ledger {store} board --at 2013-04-01 --losing",
+            f"csat-ledger {store} participation --by quarter",
+            f"csat-ledger {store} record {quote(str(self._folder / FACTS))}   # everything is known already",
+        ):
+            self._say(f"  {command}")
+
+    def _title(self, text: str) -> None:
+        self._say(f"\n{text}\n{'-' * len(text)}")
+
+    def _say(self, text: str) -> None:
+        if not self._output.as_json:
+            self._output.text(text)
+
+
+def _written(arrivals: Iterator[tuple[int, Fact]], file: Any) -> Iterator[tuple[int, Line]]:
+    """Each fact as the line of a file, which is written on the way."""
+    for number, (arrival_us, fact) in enumerate(arrivals, 1):
+        content = orjson.dumps(fact) + b"\n"
+        file.write(content)
+        yield arrival_us, Line(FACTS, number, content)

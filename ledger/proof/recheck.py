@@ -1,0 +1,231 @@
+"""Recomputation of a whole stream: every announcement and every decision, from the facts alone.
+
+`StreamCheck` takes a membership's events, and the rulebook's, in log order, and compares what was announced with what
+was true (see `sweep`) at every point of the ledger:
+
+    - EligibilityChanged events fold into the announced history: one effective at e replaces everything from e on.
+    - Whenever the announcements of one cause are complete, every flip up to the horizon has to be announced, with its
+      content, and nothing else.
+    - A location added later may take the place of another that counts nothing in the content of an old flip. Such a
+      name is compared once, when it is announced.
+    - An announcement with satisfied equal to previous stands for a flip that vanished: it says the status at its
+      instant, and there is no flip there.
+    - One that replaces another has `revises`.
+
+The horizon is the latest of the occurred_at of the stream's facts and the effective_at of its announcements. A review
+that found nothing leaves no event, so the ledger's own horizon may be later; what is checked holds for either.
+
+An event in time order costs a logarithm; one that changes the past costs a sweep of the window that it touches.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from itertools import zip_longest
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from ledger.proof.errors import ProofError, RefutedError, Words
+from ledger.proof.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
+from ledger.proof.replay import Membership, Rulebook
+from ledger.proof.rules import check_decision, enough_responses, first_difference, status
+from ledger.proof.strictjson import natural, truth
+from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
+
+BEGINNING_OF_TIME_US = -62_135_596_800_000_000
+NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "membership", "rulebook"))
+
+_effective = attrgetter("effective_us")
+
+
+class Difference(NamedTuple):
+    """Where a recorded event and its recomputation part."""
+
+    what: str
+    found: Any
+    expected: Any
+
+
+class StreamCheck:
+    """Takes a membership's events and the rulebook's in log order; `differences` holds what does not follow."""
+
+    def __init__(self) -> None:
+        self.membership = Membership()
+        self.rulebook = Rulebook()
+        self.differences: list[Difference] = []
+        self.announcements = 0
+        self.decisions = 0
+        self._horizon_us = BEGINNING_OF_TIME_US
+        self._sweep = Sweep(self.membership, self.rulebook, self._horizon_us)
+        self._true: list[Flip] = []
+        self._announced: list[Flip] = []
+        self._batch: list[tuple[Event, Flip]] = []
+        self._changed = False
+        self._cause = "the beginning of the stream"
+
+    def take(self, event: Event) -> None:
+        """The next event."""
+        try:
+            if event.type == "EligibilityChanged":
+                self.announcements += 1
+                self._batch.append((event, _announced_flip(event)))
+                return
+            self._close()
+            self._cause = event.where
+            if event.stream == PROGRAMME:
+                self._take_edition(event)
+            else:
+                self._take_fact(event)
+        except ProofError as error:
+            self.differences.append(Difference(error.what, error.found, error.expected))
+
+    def finish(self) -> list[Difference]:
+        """Everything that does not follow, once all events were taken."""
+        self._close()
+        return self.differences
+
+    def _take_edition(self, event: Event) -> None:
+        if event.type != "RulebookPublished":
+            return
+        edition = self.rulebook.publish(event)
+        if edition.effective_us <= self._horizon_us:
+            self._retrace(edition.effective_us, END_OF_TIME_US)
+
+    def _take_fact(self, event: Event) -> None:
+        if event.type == "RenewalDecided":
+            self.decisions += 1
+            self._take_decision(event)
+        locations = len(self.membership.locations)
+        self.membership.apply(event)
+        occurred_us = event.occurred_us
+        if event.type in ("ResponseReceived", "ResponseVoided"):
+            response = self.membership.responses[event.data["response"]]
+            change = 1 if event.type == "ResponseReceived" else -1
+            if response.received_us <= self._horizon_us and not self._sweep.amend(response, change):
+                self._retrace_window(response.received_us)
+        elif event.type == "EvaluationReceived":
+            self._retrace_window(occurred_us)
+        elif event.type in ("MembershipEnrolled", "MembershipUpdated"):
+            self._retrace(occurred_us, END_OF_TIME_US)
+        if len(self.membership.locations) != locations:  # a new name can be the first of those that count nothing
+            self._retrace_locations()
+        self._move_horizon(occurred_us)
+
+    def _take_decision(self, event: Event) -> None:
+        recomputed = check_decision(self.membership, self.rulebook, event)
+        if difference := first_difference(event.data, recomputed):
+            key, found, expected = difference
+            self.differences.append(Difference(f"{event.where}: {key}", found, expected))
+
+    def _retrace_window(self, received_us: int) -> None:
+        """Finds the flips anew wherever something received at this instant can count."""
+        longest = max((edition.window_months for edition in self.rulebook.editions), default=0)
+        self._retrace(received_us, add_months(received_us, longest))
+
+    def _retrace_locations(self) -> None:
+        """Finds anew what depends on the names of locations that count nothing."""
+        if any(enough_responses(edition, 0, 0) for edition in self.rulebook.editions):
+            self._retrace(BEGINNING_OF_TIME_US)
+        else:
+            self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
+
+    def _retrace(self, from_us: int, to_us: int = END_OF_TIME_US) -> None:
+        if from_us > self._horizon_us:
+            return
+        self._changed = True
+        sweep = Sweep(self.membership, self.rulebook, from_us - 1)
+        first = bisect_left(self._true, from_us, key=_effective)
+        if to_us < min(self._horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
+            rest = self._true[bisect_right(self._true, to_us, key=_effective) :]
+            self._true[first:] = sweep.advance(to_us) + rest
+        else:
+            self._true[first:] = sweep.advance(self._horizon_us)
+            self._sweep = sweep
+
+    def _move_horizon(self, to_us: int) -> None:
+        if to_us > self._horizon_us:
+            flips = self._sweep.advance(to_us)
+            self._true += flips
+            self._changed |= bool(flips)
+            self._horizon_us = to_us
+
+    def _close(self) -> None:
+        """Compares, now that the announcements of the last cause are complete."""
+        for event, flip in self._batch:
+            self._move_horizon(flip.effective_us)
+            self._check_form(event, flip)
+            first = bisect_left(self._announced, flip.effective_us, key=_effective)
+            if not truth(event.data.get("revises"), f"{event.where}: revises") and first < len(self._announced):
+                self.differences.append(Difference(f"{event.where}: revises", False, True))
+            self._announced[first:] = [flip]
+            self._changed = True
+        self._batch.clear()
+        self._compare()
+
+    def _check_form(self, event: Event, flip: Flip) -> None:
+        if event.occurred_us != flip.effective_us:
+            self.differences.append(
+                Difference(f"{event.where}: occurred_at", format_instant(event.occurred_us), flip.data["effective_at"])
+            )
+        index = bisect_left(self._true, flip.effective_us, key=_effective)
+        true = self._true[index] if index < len(self._true) else flip
+        if flip.counted == 0 and true._replace(location=flip.location) == flip != true:
+            self.differences.append(Difference(f"{event.where}: location", flip.location, true.location))
+        if flip.satisfied == flip.previous:
+            if not any(said.effective_us == flip.effective_us for said in self._announced):
+                self.differences.append(Difference(event.where, flip.data, Words("an instant announced before")))
+            at = status(self.membership, self.rulebook, flip.effective_us)
+            expected = flip._replace(
+                satisfied=at.satisfied, previous=at.satisfied, via=at.via, location=at.location, counted=at.counted,
+                organisations=at.organisations, edition=at.edition,
+            )  # fmt: skip
+            if flip != expected or flip.cause not in NO_FLIP_CAUSES:
+                self.differences.append(Difference(event.where, flip.data, expected.data))
+
+    def _compare(self) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        announced, true = self._announced, self._true
+        if announced == true:
+            return
+        announced = [_without_idle_location(flip) for flip in announced if flip.satisfied != flip.previous]
+        true = [_without_idle_location(flip) for flip in true]
+        if announced == true:
+            return
+        for found, expected in zip_longest(announced, true):
+            if found != expected:
+                what = f"history announced after {self._cause}"
+                self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
+                break
+        self._announced = list(self._true)  # one difference is reported once, not again after every later event
+
+
+def check_stream(events: Iterable[Event]) -> StreamCheck:
+    """The finished check of a membership's and the programme's events, merged in log order."""
+    check = StreamCheck()
+    for event in events:
+        check.take(event)
+    check.finish()
+    return check
+
+
+def _without_idle_location(flip: Flip) -> Flip:
+    return flip if flip.counted else flip._replace(location=None)
+
+
+def _data_or_words(flip: Flip | None) -> Any:
+    return Words("no change of the status") if flip is None else flip.data
+
+
+def _announced_flip(event: Event) -> Flip:
+    data = event.data
+    if data.keys() != {*ANNOUNCEMENT_KEYS, "revises"}:
+        raise RefutedError(f"{event.where}: keys", found=sorted(data), expected=sorted((*ANNOUNCEMENT_KEYS, "revises")))
+    for key in ("satisfied", "previous", "revises"):
+        truth(data[key], f"{event.where}: {key}")
+    for key in ("counted", "organisations"):
+        natural(data[key], f"{event.where}: {key}")
+    effective_us = parse_instant(data["effective_at"], f"{event.where}: effective_at")
+    return Flip(effective_us, **{key: data[key] for key in Flip._fields if key != "effective_us"})

@@ -1,0 +1,228 @@
+"""What a membership's stream and the rulebook say, folded from the stored events.
+
+Event data used here, version 1; other types count for nothing:
+
+    MembershipEnrolled {level, competencies[], locations[], …}     MembershipUpdated {level?, competencies?, …}
+    LocationAdded {location}                                       RenewalDateSet {renewal_date}
+    ResponseReceived {response, customer_org, location, …}         ResponseVoided {response, received_at, customer_org,
+    EvaluationReceived {evaluation}                                                location, …}
+    RenewalDecided {renewal_date, …}                               RulebookPublished {edition, effective_from, …}
+
+A response or an evaluation is received at the occurred_at of its event. Level and competencies hold from the
+occurred_at of the event that set them; of two with the same instant the later in the stream. An event that contradicts
+the stream, such as a second response of the same name, is refuted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
+
+from ledger.proof.errors import MalformedError, RefutedError, Words
+from ledger.proof.event import DAY_US, Event, add_months, format_instant, parse_instant
+from ledger.proof.strictjson import array, natural, text, truth
+
+LEARNING = "learning"
+KNOWN_VERSION = 1
+LONGEST_MONTH_DAYS = 31
+
+_instant = itemgetter(0)
+_received = attrgetter("received_us")
+_effective = attrgetter("effective_us")
+
+
+class Edition(NamedTuple):
+    """One edition of the rulebook."""
+
+    name: str
+    effective_us: int
+    min_responses: int
+    per_org_cap: int
+    min_organisations: int
+    window_months: int
+    min_evaluations: int
+    pool_locations: bool
+
+
+class Response(NamedTuple):
+    """One response, in the order in which responses are applied."""
+
+    received_us: int
+    seq: int
+    response: str
+    customer_org: str
+    location: str
+
+
+class Rulebook:
+    """The editions published so far."""
+
+    def __init__(self) -> None:
+        self.editions: list[Edition] = []
+        """By effective instant; of one instant the later published stands later."""
+
+    def publish(self, event: Event) -> Edition:
+        """Takes a RulebookPublished event."""
+        require_version(event)
+        data, where = event.data, event.where
+        edition = Edition(
+            text(data.get("edition"), f"{where}: edition"),
+            parse_instant(data.get("effective_from"), f"{where}: effective_from"),
+            natural(data.get("min_responses"), f"{where}: min_responses"),
+            natural(data.get("per_org_cap"), f"{where}: per_org_cap"),
+            natural(data.get("min_organisations"), f"{where}: min_organisations"),
+            natural(data.get("window_months"), f"{where}: window_months"),
+            natural(data.get("min_evaluations"), f"{where}: min_evaluations"),
+            truth(data.get("pool_locations"), f"{where}: pool_locations"),
+        )
+        if any(edition.name == known.name for known in self.editions):
+            raise RefutedError(f"{where}: edition", found=edition.name, expected=Words("a name not used before"))
+        insort(self.editions, edition, key=_effective)
+        return edition
+
+    def at(self, instant_us: int) -> Edition | None:
+        """The edition in force at an instant."""
+        index = bisect_right(self.editions, instant_us, key=_effective)
+        return self.editions[index - 1] if index else None
+
+    def next_change(self, after_us: int) -> int | None:
+        """The next instant after this one at which an edition comes into force."""
+        index = bisect_right(self.editions, after_us, key=_effective)
+        return self.editions[index].effective_us if index < len(self.editions) else None
+
+
+class Membership:
+    """What a membership's stream says so far."""
+
+    def __init__(self) -> None:
+        self.locations: list[str] = []
+        self.levels: list[tuple[int, int, str]] = []
+        self.learning: list[tuple[int, int, bool]] = []
+        """(from when, seq, what): level, and whether the Learning competency is held."""
+        self.responses: dict[str, Response] = {}
+        self.by_time: list[Response] = []
+        self.void: set[str] = set()
+        self.evaluations: list[tuple[int, int]] = []
+        self.evaluation_ids: set[str] = set()
+        self.renewal_dates: set[str] = set()
+        self.decided: dict[str, int] = {}
+        """How often each renewal was decided."""
+
+    def apply(self, event: Event) -> None:
+        """Takes the next event of the stream; one that contradicts the stream is refuted, and changes nothing."""
+        handler = _HANDLERS.get(event.type)
+        if handler is not None:
+            require_version(event)
+            handler(self, event)
+
+    def level_at(self, instant_us: int) -> str | None:
+        """The level held at an instant."""
+        index = bisect_right(self.levels, instant_us, key=_instant)
+        return self.levels[index - 1][2] if index else None
+
+    def holds_learning(self, instant_us: int) -> bool:
+        """Whether the Learning competency is held at an instant."""
+        index = bisect_right(self.learning, instant_us, key=_instant)
+        return self.learning[index - 1][2] if index else False
+
+    def received_within(self, months: int, instant_us: int) -> Iterator[Response]:
+        """The responses, void ones too, whose window holds the instant; earliest first."""
+        first = bisect_left(self.by_time, earliest_us(months, instant_us), key=_received)
+        last = bisect_right(self.by_time, instant_us, key=_received)
+        return (r for r in self.by_time[first:last] if instant_us < add_months(r.received_us, months))
+
+    def evaluations_within(self, months: int, instant_us: int) -> Iterator[int]:
+        """The instants of the evaluations whose window holds the instant; earliest first."""
+        first = bisect_left(self.evaluations, earliest_us(months, instant_us), key=_instant)
+        last = bisect_right(self.evaluations, instant_us, key=_instant)
+        return (us for us, _ in self.evaluations[first:last] if instant_us < add_months(us, months))
+
+    def _enrol(self, event: Event) -> None:
+        if self.locations or self.levels:
+            raise RefutedError(event.where, found=Words("a second enrolment"), expected=Words("one"))
+        self.locations = [text(v, f"{event.where}: locations") for v in array(event.data.get("locations"), event.where)]
+        self._update(event)
+
+    def _update(self, event: Event) -> None:
+        if "level" in event.data:
+            level = text(event.data["level"], f"{event.where}: level")
+            insort(self.levels, (event.occurred_us, event.seq, level))
+        if "competencies" in event.data:
+            names = [text(v, f"{event.where}: competencies") for v in array(event.data["competencies"], event.where)]
+            held = any(name.casefold() == LEARNING for name in names)
+            insort(self.learning, (event.occurred_us, event.seq, held))
+
+    def _add_location(self, event: Event) -> None:
+        location = text(event.data.get("location"), f"{event.where}: location")
+        if location in self.locations:
+            raise RefutedError(f"{event.where}: location", found=location, expected=Words("one not added before"))
+        self.locations.append(location)
+
+    def _set_renewal_date(self, event: Event) -> None:
+        self.renewal_dates.add(text(event.data.get("renewal_date"), f"{event.where}: renewal_date"))
+
+    def _receive(self, event: Event) -> None:
+        data, where = event.data, event.where
+        response = Response(
+            event.occurred_us,
+            event.seq,
+            text(data.get("response"), f"{where}: response"),
+            text(data.get("customer_org"), f"{where}: customer_org"),
+            text(data.get("location"), f"{where}: location"),
+        )
+        if response.response in self.responses:
+            raise RefutedError(f"{where}: response", found=response.response, expected=Words("one not received before"))
+        if response.location not in self.locations:
+            raise RefutedError(f"{where}: location", found=response.location, expected=sorted(self.locations))
+        self.responses[response.response] = response
+        if self.by_time and response < self.by_time[-1]:
+            insort(self.by_time, response)
+        else:
+            self.by_time.append(response)
+
+    def _void(self, event: Event) -> None:
+        data, where = event.data, event.where
+        name = text(data.get("response"), f"{where}: response")
+        response = self.responses.get(name)
+        if response is None or name in self.void:
+            raise RefutedError(f"{where}: response", found=name, expected=Words("one received and not void yet"))
+        recorded = [data.get("received_at"), data.get("customer_org"), data.get("location")]
+        received = [format_instant(response.received_us), response.customer_org, response.location]
+        if recorded != received:
+            raise RefutedError(f"{where}: what is said of {name}", found=recorded, expected=received)
+        self.void.add(name)
+
+    def _evaluate(self, event: Event) -> None:
+        name = text(event.data.get("evaluation"), f"{event.where}: evaluation")
+        if name in self.evaluation_ids:
+            raise RefutedError(f"{event.where}: evaluation", found=name, expected=Words("one not received before"))
+        self.evaluation_ids.add(name)
+        insort(self.evaluations, (event.occurred_us, event.seq))
+
+    def _decide(self, event: Event) -> None:
+        date = text(event.data.get("renewal_date"), f"{event.where}: renewal_date")
+        self.decided[date] = self.decided.get(date, 0) + 1
+
+
+_HANDLERS = {
+    "MembershipEnrolled": Membership._enrol,
+    "MembershipUpdated": Membership._update,
+    "LocationAdded": Membership._add_location,
+    "RenewalDateSet": Membership._set_renewal_date,
+    "ResponseReceived": Membership._receive,
+    "ResponseVoided": Membership._void,
+    "EvaluationReceived": Membership._evaluate,
+    "RenewalDecided": Membership._decide,
+}
+
+
+def earliest_us(months: int, instant_us: int) -> int:
+    """An instant before which nothing received can still count; a little early, never late."""
+    return instant_us - (months * LONGEST_MONTH_DAYS + 1) * DAY_US
+
+
+def require_version(event: Event) -> None:
+    if event.version != KNOWN_VERSION:
+        raise MalformedError(f"{event.where}: version", found=event.version, expected=KNOWN_VERSION)

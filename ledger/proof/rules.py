@@ -1,0 +1,176 @@
+"""The programme's rules, implemented a second time, over what the stored events say (`replay`).
+
+This is the auditor's own reading of the rules. It shares no code with the ledger's, and is written to be read.
+
+    edition      the latest whose effective_from is at or before T; of two with one instant the later published
+    counting     a response received at r counts at T if r <= T < r + window months (same day and time of day; a day
+                 that the month lacks becomes its last) and it is not void; a void response counts at no instant
+    applied      of each organisation the first `per_org_cap` of a location, by instant received, then by seq
+    satisfied    by responses: one location has min_responses applied, from min_organisations organisations (all
+                 locations together, named "*", where the edition pools them); by evaluations: min_evaluations counting
+                 over the membership, while it holds the competency whose name casefolds to "learning"
+    location     the satisfied one with the highest count, else the one with the highest count; ties by name
+    required     an edition is in force and the membership's level is gold
+    decision     the status at the last microsecond before 00:00 UTC of the renewal date, from what the stream holds
+                 before the decision: met, not-met, or not-required where it is not required. Listed are at most 100
+                 applied and 100 left out, by instant received, then by seq; the totals count all. Left out is what lay
+                 inside the window: void, else of another location, else over the cap
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ledger.proof.errors import RefutedError, Words
+from ledger.proof.event import Event, format_instant, parse_date
+from ledger.proof.replay import Edition, Membership, Response, Rulebook, require_version
+from ledger.proof.strictjson import canonical, text
+
+POOLED = "*"
+GOLD = "gold"
+LISTED_MAX = 100
+
+
+class Status(NamedTuple):
+    """What holds at an instant."""
+
+    required: bool
+    satisfied: bool
+    via: str | None
+    location: str | None
+    counted: int
+    organisations: int
+    edition: str | None
+    evaluations: int
+
+
+def status(membership: Membership, rulebook: Rulebook, instant_us: int) -> Status:
+    """What holds at an instant, from what the membership and the rulebook say so far."""
+    edition = rulebook.at(instant_us)
+    if edition is None:
+        return Status(False, False, None, min(membership.locations, default=None), 0, 0, None, 0)
+    by_org: dict[str, dict[str, int]] = {}
+    for response in membership.received_within(edition.window_months, instant_us):
+        if response.response not in membership.void:
+            organisations = by_org.setdefault(place(edition, response), {})
+            organisations[response.customer_org] = organisations.get(response.customer_org, 0) + 1
+    counts = {
+        location: (sum(min(edition.per_org_cap, n) for n in organisations.values()), len(organisations))
+        for location, organisations in by_org.items()
+    }
+    location, counted, organisation_count, enough = best_location(edition, membership.locations, counts)
+    evaluations = 0
+    if membership.holds_learning(instant_us):
+        evaluations = sum(1 for _ in membership.evaluations_within(edition.window_months, instant_us))
+        enough_evaluations = evaluations >= edition.min_evaluations
+    else:
+        enough_evaluations = False
+    via = "responses" if enough else "evaluations" if enough_evaluations else None
+    required = membership.level_at(instant_us) == GOLD
+    return Status(required, via is not None, via, location, counted, organisation_count, edition.name, evaluations)
+
+
+def place(edition: Edition, response: Response) -> str:
+    """The location for which a response counts."""
+    return POOLED if edition.pool_locations else response.location
+
+
+def best_location(
+    edition: Edition, locations: list[str], counts: dict[str, tuple[int, int]]
+) -> tuple[str | None, int, int, bool]:
+    """The location that a status names, its count, its organisations, and whether it satisfies the edition."""
+    best: tuple[bool, int, str, int] | None = None
+    for location in [POOLED] if edition.pool_locations else locations:
+        counted, organisations = counts.get(location, (0, 0))
+        candidate = (not enough_responses(edition, counted, organisations), -counted, location, organisations)
+        if best is None or candidate < best:
+            best = candidate
+    if best is None:
+        return None, 0, 0, False
+    return best[2], -best[1], best[3], not best[0]
+
+
+def enough_responses(edition: Edition, counted: int, organisations: int) -> bool:
+    """Whether a location with these figures satisfies the edition."""
+    return counted >= edition.min_responses and organisations >= edition.min_organisations
+
+
+def decision(membership: Membership, rulebook: Rulebook, renewal_date: str) -> dict[str, Any]:
+    """The data that a RenewalDecided event has to have, if it is the next event of the stream."""
+    evaluated_us = parse_date(renewal_date, "renewal date") - 1
+    at = status(membership, rulebook, evaluated_us)
+    applied, left_out = _applied_and_left_out(membership, rulebook.at(evaluated_us), at.location, evaluated_us)
+    outcome = ("met" if at.satisfied else "not-met") if at.required else "not-required"
+    return {
+        "renewal_date": renewal_date,
+        "evaluated_at": format_instant(evaluated_us),
+        "outcome": outcome,
+        "via": at.via,
+        "location": at.location,
+        "counted": at.counted,
+        "organisations": at.organisations,
+        "edition": at.edition,
+        "applied": applied[:LISTED_MAX],
+        "applied_total": len(applied),
+        "left_out": left_out[:LISTED_MAX],
+        "left_out_total": len(left_out),
+        "revision": membership.decided.get(renewal_date, 0) + 1,
+    }
+
+
+def _applied_and_left_out(
+    membership: Membership, edition: Edition | None, location: str | None, instant_us: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    applied: list[dict[str, Any]] = []
+    left_out: list[dict[str, Any]] = []
+    used: dict[str, int] = {}
+    for response in membership.received_within(edition.window_months, instant_us) if edition else ():
+        reason = None
+        if response.response in membership.void:
+            reason = "void"
+        elif edition is not None and place(edition, response) != location:
+            reason = "other-location"
+        elif edition is not None and used.get(response.customer_org, 0) >= edition.per_org_cap:
+            reason = "over-cap"
+        if reason is not None:
+            left_out.append({"response": response.response, "reason": reason})
+            continue
+        used[response.customer_org] = used.get(response.customer_org, 0) + 1
+        applied.append(
+            {
+                "response": response.response,
+                "customer_org": response.customer_org,
+                "received_at": format_instant(response.received_us),
+                "seq": response.seq,
+            }
+        )
+    return applied, left_out
+
+
+def check_decision(membership: Membership, rulebook: Rulebook, event: Event) -> dict[str, Any]:
+    """The recomputed data of a RenewalDecided event; raises if it could not be made at all.
+
+    The membership and the rulebook are as they were just before the event.
+    """
+    require_version(event)
+    date = text(event.data.get("renewal_date"), f"{event.where}: renewal_date")
+    due_us = parse_date(date, f"{event.where}: renewal_date")
+    if date not in membership.renewal_dates:
+        raise RefutedError(f"{event.where}: renewal_date", found=date, expected=sorted(membership.renewal_dates))
+    decided_us = min(event.occurred_us, event.recorded_us)
+    if decided_us < due_us:
+        raise RefutedError(
+            f"{event.where}: instant of the decision",
+            found=format_instant(decided_us),
+            expected=Words(f"{format_instant(due_us)} or later"),
+        )
+    return decision(membership, rulebook, date)
+
+
+def first_difference(recorded: dict[str, Any], recomputed: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """(key, recorded, recomputed) of the first of the recomputed keys that differs, or of a key too many."""
+    for key in [*recomputed, *(key for key in recorded if key not in recomputed)]:
+        found, expected = recorded.get(key, Words("nothing")), recomputed.get(key, Words("nothing"))
+        if (key in recorded) != (key in recomputed) or canonical(found) != canonical(expected):
+            return key, found, expected
+    return None

@@ -1,0 +1,198 @@
+"""A ledger and its log in memory, written from the documented formats, for tests of what reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ledger.proof import merkle
+from ledger.proof.bundle import Bundle, Entry, build_bundle
+from ledger.proof.checkpoint import Checkpoint
+from ledger.proof.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_date, parse_event, parse_instant
+from ledger.proof.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
+from ledger.proof.replay import Membership, Rulebook
+from ledger.proof.rules import decision
+
+LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
+NEW_LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))
+WITNESSES = [SignerKey(f"witness.example/w{i}", COSIGNATURE_V1, bytes([i]) * 32) for i in range(3)]
+WITNESSED_S = 1_700_000_000
+FIGURES = {
+    "min_responses": 10, "per_org_cap": 8, "min_organisations": 2, "window_months": 12, "min_evaluations": 10,
+    "pool_locations": False,
+}  # fmt: skip
+
+
+def us(text: str) -> int:
+    """Microseconds of an instant, or of the first one of a date."""
+    return parse_instant(text, "instant") if "T" in text else parse_date(text, "date")
+
+
+def canonical(value: Any) -> bytes:
+    """As the ledger stores events."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def stored_event(
+    stream: str, seq: int, prev: str, *, type_: str, occurred_at: str, data: dict[str, Any], fact: str | None = "f",
+    recorded_at: str | None = None, version: int = 1,
+) -> bytes:  # fmt: skip
+    """The stored bytes of one event."""
+    return canonical(
+        {"actor": None, "data": data, "fact": fact, "occurred_at": occurred_at, "prev": prev,
+         "recorded_at": recorded_at or occurred_at, "seq": seq, "stream": stream, "type": type_, "v": version}
+    )  # fmt: skip
+
+
+class Book:
+    """Streams of stored events, and the log into which they go, in feed order."""
+
+    def __init__(self) -> None:
+        self.entries: list[bytes] = []
+        self.streams: dict[str, list[Entry]] = {}
+        self.heads_entries = 0
+        for edition in ("2009-11", "2013-04"):
+            self.publish(edition, f"{edition}-01")
+
+    def append(self, stream: str, type_: str, at: str, data: dict[str, Any], **more: Any) -> Event:
+        """Adds an event as the next of its stream, and of the log."""
+        events = self.streams.setdefault(stream, [])
+        prev = merkle.leaf_hash(events[-1].entry).hex() if events else FIRST_PREV
+        occurred_at = at if "T" in at else format_instant(us(at))
+        entry = stored_event(stream, len(events) + 1, prev, type_=type_, occurred_at=occurred_at, data=data, **more)
+        events.append(Entry(len(self.entries), entry))
+        self.entries.append(entry)
+        return Event(
+            stream, len(events), type_, 1, us(occurred_at), us(occurred_at), None, prev, data, merkle.leaf_hash(entry)
+        )
+
+    def publish(self, edition: str, effective: str, **figures: Any) -> Event:
+        """A rulebook edition."""
+        data = FIGURES | {"edition": edition, "effective_from": format_instant(us(effective))} | figures
+        return self.append(PROGRAMME, "RulebookPublished", effective, data)
+
+    def enrol(self, membership: str, at: str = "2010-01-05", **more: Any) -> str:
+        """A gold membership with one location; gives its stream."""
+        stream = f"membership-{membership}"
+        data = {"name": "Contoso", "level": "gold", "competencies": [], "solution_areas": [], "business_model": None,
+                "locations": ["main"]} | more  # fmt: skip
+        self.append(stream, "MembershipEnrolled", at, data)
+        return stream
+
+    def respond(self, stream: str, response: str, at: str, org: str, location: str = "main") -> Event:
+        """A response."""
+        data = {"response": response, "customer_org": org, "location": location, "invitation": None, "anonymous": False}
+        return self.append(stream, "ResponseReceived", at, data)
+
+    def void(self, stream: str, response: str, at: str) -> Event:
+        """The voiding of a response."""
+        for entry in self.streams[stream]:
+            event = parse_event(entry.entry)
+            if event.data.get("response") == response and event.type == "ResponseReceived":
+                data = {"response": response, "reason": "fraud", "received_at": format_instant(event.occurred_us)}
+                data |= {key: event.data[key] for key in ("customer_org", "location")}
+                return self.append(stream, "ResponseVoided", at, data)
+        raise KeyError(response)
+
+    def decide(self, stream: str, renewal_date: str, at: str | None = None, **forged: Any) -> Event:
+        """The decision that the rules give, or one with forged fields."""
+        data = decision(self.membership(stream), self.rulebook(), renewal_date)
+        return self.append(stream, "RenewalDecided", at or renewal_date, data | forged)
+
+    def membership(self, stream: str) -> Membership:
+        """What the stream says so far."""
+        membership = Membership()
+        for entry in self.streams[stream]:
+            membership.apply(parse_event(entry.entry))
+        return membership
+
+    def rulebook(self) -> Rulebook:
+        """What the programme's stream says so far."""
+        rulebook = Rulebook()
+        for entry in self.streams[PROGRAMME]:
+            event = parse_event(entry.entry)
+            if event.type == "RulebookPublished":
+                rulebook.publish(event)
+        return rulebook
+
+    def heads_tree(self) -> HeadsTree:
+        """Where all streams end."""
+        last = {name: parse_event(events[-1].entry) for name, events in self.streams.items()}
+        return HeadsTree(Head.of(name, event.seq, event.leaf) for name, event in last.items())
+
+    def log_heads(self, **forged: Any) -> HeadsEntry:
+        """Adds a heads entry."""
+        entry = self.heads_tree().entry(len(self.entries) - self.heads_entries)
+        entry = replace(entry, **forged)
+        self.heads_entries += 1
+        self.entries.append(entry.encoded)
+        return entry
+
+    def checkpoint(self, origin: str = LOG_KEY.name) -> Checkpoint:
+        """The log's size and root."""
+        return Checkpoint(origin, len(self.entries), merkle.root_of_leaves(map(merkle.leaf_hash, self.entries)))
+
+    def signed(self, *signers: SignerKey, origin: str = LOG_KEY.name) -> bytes:
+        """The signed checkpoint."""
+        text = self.checkpoint(origin).text
+        signatures = [
+            key.sign(text.encode(), WITNESSED_S if key.signature_type == COSIGNATURE_V1 else None)
+            for key in signers or (LOG_KEY, *WITNESSES[:2])
+        ]
+        return format_note(text, signatures)
+
+    def stored_hashes(self) -> list[bytes]:
+        """What the log's tiles hold."""
+        stored: list[bytes] = []
+
+        def read(indexes: Sequence[int]) -> list[bytes]:
+            return [stored[i] for i in indexes]
+
+        for n, entry in enumerate(self.entries):
+            stored.extend(merkle.stored_hashes(n, merkle.leaf_hash(entry), read))
+        return stored
+
+    def bundle(self, membership: str, decision_seq: int, signed: bytes | None = None) -> Bundle:
+        """The evidence for a decision; the last entry of the log has to be a heads entry."""
+        stored = self.stored_hashes()
+        return build_bundle(
+            membership,
+            decision_seq,
+            stream=self.streams[f"membership-{membership}"],
+            programme=self.streams[PROGRAMME],
+            heads=Entry(len(self.entries) - 1, self.entries[-1]),
+            heads_tree=self.heads_tree(),
+            read=lambda indexes: [stored[i] for i in indexes],
+            signed_checkpoint=signed or self.signed(),
+        )
+
+
+def policy(**changed: Any) -> bytes:
+    """The policy that trusts the book's keys."""
+    value = {
+        "origin": LOG_KEY.name,
+        "logs": [{"vkey": str(LOG_KEY.verifier), "from": 0, "to": None}],
+        "witnesses": [str(witness.verifier) for witness in WITNESSES],
+        "quorum": 2,
+    }
+    return canonical(value | changed)
+
+
+def sample_book() -> tuple[Book, int]:
+    """Two memberships, some of everything, and the seq of m-1's decision, which is `met` with ten responses."""
+    book = Book()
+    one, two = book.enrol("m-1"), book.enrol("m-2")
+    book.append(one, "RenewalDateSet", "2010-01-06", {"renewal_date": "2011-03-01"})
+    for i in range(9):
+        book.respond(one, f"r-{i}", f"2010-04-{i + 1:02d}", "org-a")
+        book.respond(two, f"s-{i}", f"2010-04-{i + 1:02d}", "org-a")
+    book.log_heads()
+    for i in range(3):
+        book.respond(one, f"q-{i}", f"2010-05-{i + 1:02d}", "org-b")
+    book.void(one, "q-0", "2010-06-01")
+    seq = book.decide(one, "2011-03-01").seq
+    book.log_heads()
+    return book, seq

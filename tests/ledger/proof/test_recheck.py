@@ -1,0 +1,334 @@
+"""A whole stream recomputed: a writer by the letter of the rules is found right, and every change to it is found."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import Any
+
+import pytest
+
+from ledger.proof.event import PROGRAMME, Event, add_months, format_instant, parse_event
+from ledger.proof.recheck import check_stream
+from ledger.proof.replay import Membership, Rulebook
+from ledger.proof.rules import status
+from ledger.proof.sweep import Flip, Sweep
+from tests.ledger.proof.book import Book, us
+
+DAY_US = 86_400_000_000
+SEEDS = range(30)
+
+
+def brute_force_flips(membership: Membership, rulebook: Rulebook, until: int) -> list[Flip]:
+    """The status at every instant at which it could change, one after the other."""
+    instants = {edition.effective_us for edition in rulebook.editions}
+    instants |= {since for since, *_ in membership.learning}
+    received = [response.received_us for response in membership.by_time] + [when for when, _ in membership.evaluations]
+    instants |= set(received)
+    for months in {edition.window_months for edition in rulebook.editions}:
+        instants |= {add_months(when, months) for when in received}
+    flips = []
+    for when in sorted(instant for instant in instants if instant <= until):
+        before, after = status(membership, rulebook, when - 1), status(membership, rulebook, when)
+        if before.satisfied == after.satisfied:
+            continue
+        learning = membership.holds_learning(when - 1), membership.holds_learning(when)
+        if rulebook.at(when - 1) != rulebook.at(when):
+            cause = "rulebook"
+        elif after.via == "responses":
+            cause = "response"
+        elif after.via == "evaluations":
+            cause = "membership" if learning == (False, True) else "evaluation"
+        else:
+            cause = "membership" if learning == (True, False) else "expiry"
+        flips.append(
+            Flip(when, after.satisfied, before.satisfied, after.via, after.location, after.counted, after.organisations,
+                 after.edition, cause)
+        )  # fmt: skip
+    return flips
+
+
+class Writer:
+    """Announces by the letter, with brute force: after each fact, review or edition."""
+
+    def __init__(self, book: Book, stream: str) -> None:
+        self.book = book
+        self.stream = stream
+        self.horizon = -(10**18)
+        self.announced: list[Flip] = []
+
+    def after(self, occurred: int, kind: str, *, fact: str | None = "f", compare: bool = False) -> None:
+        """Announces what follows from the event just appended."""
+        book, old = self.book, self.horizon
+        self.horizon = max(old, occurred) if kind != "rulebook" else old
+        true = brute_force_flips(book.membership(self.stream), book.rulebook(), self.horizon)
+        if occurred <= old or compare:
+            past = [flip for flip in true if flip.effective_us <= old]
+            instants = sorted({flip.effective_us for flip in past} | {flip.effective_us for flip in self.announced})
+            ours = {flip.effective_us: flip for flip in self.announced}
+            theirs = {flip.effective_us: flip for flip in past}
+            for when in instants:
+                said, wanted = ours.get(when), theirs.get(when)
+                no_flip = said is not None and said.satisfied == said.previous
+                if said != wanted and not (wanted is None and no_flip):
+                    self._issue_from(when, wanted, true, kind, fact)
+                    return
+        for flip in true:
+            if flip.effective_us > old:
+                self._announce(flip, fact, revises=False)
+
+    def _issue_from(self, when: int, wanted: Flip | None, true: list[Flip], kind: str, fact: str | None) -> None:
+        if wanted is None:
+            at = status(self.book.membership(self.stream), self.book.rulebook(), when)
+            same = Flip(
+                when, at.satisfied, at.satisfied, at.via, at.location, at.counted, at.organisations, at.edition, kind
+            )
+            self._announce(same, fact, revises=True)
+        for flip in true:
+            if flip.effective_us >= when:
+                self._announce(flip, fact, revises=True)
+
+    def _announce(self, flip: Flip, fact: str | None, *, revises: bool) -> None:
+        self.announced = [said for said in self.announced if said.effective_us < flip.effective_us] + [flip]
+        at = format_instant(flip.effective_us)
+        self.book.append(self.stream, "EligibilityChanged", at, flip.data | {"revises": revises}, fact=fact)
+
+
+def random_book(seed: int) -> tuple[Book, str]:
+    """A busy membership: facts in order and late, voidings, reviews, and editions in the past and the future."""
+    drawn = random.Random(seed)
+    book = Book()
+    book.publish("e", "2010-01-01", min_responses=3, per_org_cap=2, min_evaluations=2,
+                 pool_locations=seed % 3 == 0, window_months=drawn.choice([2, 6, 12]))  # fmt: skip
+    stream = book.enrol("m-1", competencies=["Learning"] if seed % 2 else [], locations=["x", "y"])
+    writer = Writer(book, stream)
+    now = us("2010-01-05")
+    writer.after(now, "membership")
+    responses: list[str] = []
+    for i in range(70):
+        now += drawn.randrange(20) * DAY_US
+        late = drawn.random() < 0.25
+        when = now - drawn.randrange(1, 200) * DAY_US if late else now
+        at = format_instant(when)
+        match drawn.randrange(13):
+            case 0:
+                book.append(stream, "MembershipUpdated", at, {"competencies": drawn.choice([["Learning"], []])})
+                writer.after(when, "membership")
+            case 1 | 2:
+                book.append(stream, "EvaluationReceived", at, {"evaluation": f"e{i}"})
+                writer.after(when, "evaluation")
+            case 3 | 4 if responses:
+                book.void(stream, responses.pop(drawn.randrange(len(responses))), format_instant(now))
+                writer.after(now, "void", compare=True)
+            case 5:
+                writer.after(now + 3 * DAY_US, "review", fact=None)
+            case 6 if drawn.random() < 0.3:
+                effective = now + drawn.randrange(-300, 300) * DAY_US
+                figures = {"min_responses": drawn.randrange(1, 5), "window_months": drawn.choice([1, 6, 12])}
+                book.publish(f"e{i}", format_instant(effective), pool_locations=drawn.random() < 0.5, **figures)
+                writer.after(effective, "rulebook", fact="edition")
+            case 7 if drawn.random() < 0.3:
+                book.append(stream, "LocationAdded", at, {"location": f"l{i}"})
+                writer.after(when, "membership")
+            case 8 if now > us("2010-06-01"):
+                date = format_instant(now)[:10]
+                book.append(stream, "RenewalDateSet", format_instant(now), {"renewal_date": date})
+                writer.after(now, "membership")
+                book.decide(stream, date, format_instant(now))
+                if drawn.random() < 0.5:  # a writer that knows that a decision changes no status may leave this out
+                    writer.after(now, "membership")
+            case _:
+                responses.append(f"r{i}")
+                book.respond(stream, f"r{i}", at, f"org-{drawn.randrange(3)}", drawn.choice(["x", "x", "y"]))
+                writer.after(when, "response")
+    return book, stream
+
+
+def in_log_order(book: Book, stream: str) -> list[Event]:
+    entries = sorted([*book.streams[PROGRAMME], *book.streams[stream]], key=lambda entry: entry.index)
+    return [parse_event(entry.entry) for entry in entries]
+
+
+@cache
+def events_of(seed: int) -> list[Event]:
+    return in_log_order(*random_book(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_writer_by_the_letter_is_found_right(seed: int) -> None:
+    events = events_of(seed)
+    check = check_stream(events)
+    assert check.differences == []
+    assert check.announcements == sum(event.type == "EligibilityChanged" for event in events)
+    assert check.decisions == sum(event.type == "RenewalDecided" for event in events)
+
+
+def test_the_random_books_are_busy_enough_to_prove_something() -> None:
+    announced = [e.data for seed in SEEDS for e in events_of(seed) if e.type == "EligibilityChanged"]
+    assert len(announced) > 500
+    assert sum(data["revises"] for data in announced) > 100
+    assert sum(data["satisfied"] == data["previous"] for data in announced) > 10
+    assert {data["cause"] for data in announced if data["satisfied"] != data["previous"]} == {
+        "response", "evaluation", "membership", "expiry", "rulebook",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_flips_found_step_by_step_are_those_of_brute_force(seed: int) -> None:
+    book, stream = random_book(seed)
+    membership, rulebook = book.membership(stream), book.rulebook()
+    until = us("2016-01-01")
+    expected = brute_force_flips(membership, rulebook, until)
+    assert Sweep(membership, rulebook, us("2009-01-01")).advance(until) == expected
+    sweep, found = Sweep(membership, rulebook, us("2009-01-01")), []
+    for when in range(us("2009-01-01"), until + 1, 37 * DAY_US):
+        found += sweep.advance(when)
+    assert found + sweep.advance(until) == expected
+
+
+def changed(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """The data with another value of the same type."""
+    value = data[key]
+    if isinstance(value, bool):
+        return data | {key: not value}
+    if isinstance(value, int):
+        return data | {key: value + 1}
+    if key == "effective_at":
+        return data | {key: value.replace("00Z", "01Z")}
+    return data | {key: "another"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_field_of_every_announcement_matters(seed: int) -> None:
+    events = events_of(seed)
+    for index, event in enumerate(events):
+        if event.type != "EligibilityChanged":
+            continue
+        for key in event.data:
+            if key == "revises" and not event.data[key]:
+                continue  # that a first announcement revises nothing cannot be told from the stream alone
+            spoilt = [*events[:index], event._replace(data=changed(event.data, key)), *events[index + 1 :]]
+            if key == "revises":
+                spoilt_check = check_stream(spoilt)
+                assert all("revises" in difference.what for difference in spoilt_check.differences)
+            else:
+                assert check_stream(spoilt).differences, (key, event.where)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_missing_a_repeated_and_an_invented_announcement_are_found(seed: int) -> None:
+    events = events_of(seed)
+    for index, event in enumerate(events):
+        if event.type != "EligibilityChanged":
+            continue
+        repeated = check_stream([*events[: index + 1], event, *events[index + 1 :]]).differences
+        assert event.data["revises"] or repeated
+        shift = {"effective_at": format_instant(event.occurred_us + 1)}
+        invented = event._replace(occurred_us=event.occurred_us + 1, data=event.data | shift | {"revises": True})
+        assert check_stream([*events[: index + 1], invented, *events[index + 1 :]]).differences, event.where
+        facts = [e for e in events[:index] if e.type not in ("EligibilityChanged", "RulebookPublished")]
+        if event.data["satisfied"] == event.data["previous"] or event.occurred_us > max(e.occurred_us for e in facts):
+            continue  # nor can a review be told that found a flip which a later fact took away again
+        if event.data["revises"] and event.data["counted"] == 0:
+            continue  # such a one may only correct the name of a location that counts nothing
+        assert check_stream([*events[:index], *events[index + 1 :]]).differences, event.where
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_forged_decision_is_found_in_its_stream(seed: int) -> None:
+    events = events_of(seed)
+    forged = 0
+    for index, event in enumerate(events):
+        if event.type != "RenewalDecided":
+            continue
+        spoilt = event._replace(data=event.data | {"counted": event.data["counted"] + 1})
+        differences = check_stream([*events[:index], spoilt, *events[index + 1 :]]).differences
+        assert [difference.what for difference in differences] == [f"{event.where}: counted"]
+        forged += 1
+    assert forged
+
+
+def test_one_difference_is_reported_once() -> None:
+    events = events_of(1)
+    first = next(i for i, event in enumerate(events) if event.type == "EligibilityChanged")
+    spoilt = [*events[:first], *events[first + 1 :]]
+    assert 1 <= len(check_stream(spoilt).differences) <= 3
+
+
+def test_malformed_announcements_are_differences_and_do_not_stop_the_check() -> None:
+    events = events_of(1)
+    first = next(i for i, event in enumerate(events) if event.type == "EligibilityChanged")
+    good = events[first].data
+    for data in (
+        {},
+        good | {"x": 1},
+        good | {"satisfied": 1},
+        good | {"counted": True},
+        good | {"effective_at": "now"},
+    ):
+        check = check_stream([*events[:first], events[first]._replace(data=data), *events[first + 1 :]])
+        assert check.differences
+        assert check.decisions == check_stream(events).decisions
+
+
+def busy_stream(*, late: bool) -> list[Event]:
+    """Two thousand responses, an hour apart, of twenty organisations; every fifth late by a month, or void."""
+    book = Book()
+    stream = book.enrol("m-1")
+    events = in_log_order(book, stream)
+    template = book.respond(stream, "r", "2010-02-01", "org")
+    start = us("2010-02-01")
+    for i in range(2000):
+        when = start + i * DAY_US // 24 - (30 * DAY_US if late and i > 1000 and i % 5 == 0 else 0)
+        data = template.data | {"response": f"r-{i}", "customer_org": f"org-{i % 20}"}
+        events.append(template._replace(seq=len(events) - 1, occurred_us=when, data=data))
+        if late and i > 1000 and i % 7 == 0:
+            data = {"response": f"r-{i - 300}", "reason": "fraud", "customer_org": f"org-{(i - 300) % 20}",
+                    "location": "main", "received_at": format_instant(events[-1].occurred_us)}  # fmt: skip
+            received = next(e for e in events if e.data.get("response") == f"r-{i - 300}")
+            data["received_at"] = format_instant(received.occurred_us)
+            events.append(template._replace(type="ResponseVoided", seq=len(events) - 1, occurred_us=when, data=data))
+    return events
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_long_stream_costs_no_more_for_each_event_than_a_short_one(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By operations, not by the clock: not all responses are looked at for each new, late or void one."""
+    looked = 0
+    received_within = Membership.received_within
+
+    def counting(self: Membership, months: int, instant_us: int) -> Any:
+        nonlocal looked
+        looked += 1
+        return received_within(self, months, instant_us)
+
+    monkeypatch.setattr(Membership, "received_within", counting)
+    check = check_stream(busy_stream(late=late))
+    assert looked < 60
+    assert [difference.found for difference in check.differences] == ["no change of the status"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
+    """Late and void responses in a membership with a wide margin, against brute force after each."""
+    drawn = random.Random(seed)
+    book = Book()
+    book.publish("e", "2010-01-01", min_responses=2, min_organisations=1, window_months=2, pool_locations=seed % 2 == 0)
+    stream = book.enrol("m-1", locations=["x", "y"])
+    writer = Writer(book, stream)
+    now, names = us("2010-02-01"), list[str]()
+    writer.after(us("2010-01-05"), "membership")
+    for i in range(80):
+        now += drawn.randrange(3 if i % 40 < 30 else 40) * DAY_US
+        if names and drawn.random() < 0.3:
+            book.void(stream, names.pop(drawn.randrange(len(names))), format_instant(now))
+            writer.after(now, "void", compare=True)
+        else:
+            when = now - drawn.randrange(40) * DAY_US if drawn.random() < 0.4 else now
+            names.append(f"r{i}")
+            book.respond(stream, f"r{i}", format_instant(when), f"org-{drawn.randrange(4)}", drawn.choice(["x", "y"]))
+            writer.after(when, "response")
+    check = check_stream(in_log_order(book, stream))
+    assert check.differences == []
