@@ -33,7 +33,7 @@ SIGNAL_BASE: Final = 128
 BROKEN_PIPE: Final = 141
 
 
-class Failure(LedgerError):  # noqa: N818 - it is not always a mistake: a refusal is one too
+class Failure(LedgerError):
     """An error of the command line itself: its code for scripts, its sentence for people, its exit code."""
 
     def __init__(self, code: str, message: str, exit_code: int = USAGE) -> None:

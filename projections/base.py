@@ -1,7 +1,8 @@
 """What a projection is: some tables, and a handler for each type of event that it cares about.
 
 Handlers do not touch the database: they put rows into a `Pending`, and `flush` writes what a whole batch has gathered.
-So a handler that fails has written nothing, and a batch costs a few bulk statements whatever its length.
+So a handler that fails has written nothing, and a batch costs a few bulk statements whatever its length. Within a batch
+the events of one type come in order, but one type after another: `flush` must not depend on the order between types.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ that name their invitation, by invitations sent (I5); those through the partner'
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,8 +27,8 @@ COUNTERS: Final = (
 )
 _PLACE: Final = {name: place for place, name in enumerate(COUNTERS)}
 
-MonthCounts = dict[tuple[str, str], list[int]]
-"""(membership, YYYY-MM) -> a count for each of COUNTERS."""
+MonthCounts = defaultdict[tuple[str, str], list[int]]
+"""(stream, YYYY-MM) -> a count for each of COUNTERS."""
 
 
 class Participation(Projection[MonthCounts]):
@@ -56,7 +57,7 @@ class Participation(Projection[MonthCounts]):
         }
 
     def pending(self) -> MonthCounts:
-        return {}
+        return defaultdict(lambda: [0] * len(COUNTERS))
 
     def flush(self, pending: MonthCounts, connection: Connection, prefix: str) -> None:
         if not pending:
@@ -66,23 +67,15 @@ class Participation(Projection[MonthCounts]):
         marks = ",".join("?" * (2 + len(COUNTERS)))
         connection.execute_many(
             f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT (membership, month) DO UPDATE SET {added}",
-            [(membership, month, *counts) for (membership, month), counts in pending.items()],
+            [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.items()],
         )
-
-
-def _counts(pending: MonthCounts, event: RawEvent) -> list[int]:
-    key = (membership_of(event), event["occurred_at"][:7])
-    counts = pending.get(key)
-    if counts is None:
-        counts = pending[key] = [0] * len(COUNTERS)
-    return counts
 
 
 def _counter(name: str) -> Handler[MonthCounts]:
     place = _PLACE[name]
 
     def count(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-        _counts(pending, event)[place] += 1
+        pending[event["stream"], event["occurred_at"][:7]][place] += 1
 
     return count
 
@@ -94,14 +87,14 @@ _RESPONSES, _ANSWERS, _ANONYMOUS = (
 
 
 def _invitation_sent(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-    counts = _counts(pending, event)
+    counts = pending[event["stream"], event["occurred_at"][:7]]
     counts[_INVITATIONS] += 1
     if event["data"]["channel"] == "operator":
         counts[_BY_OPERATOR] += 1
 
 
 def _response_received(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-    counts, data = _counts(pending, event), event["data"]
+    counts, data = pending[event["stream"], event["occurred_at"][:7]], event["data"]
     counts[_RESPONSES] += 1
     if data["invitation"] is not None:
         counts[_ANSWERS] += 1

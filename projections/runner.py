@@ -10,6 +10,7 @@ stream are noted, everything else goes on. A rebuild takes parked streams up aga
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -295,7 +296,7 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
     if not builds:
         return
     wanted = {event_type for build in builds for event_type in build.handlers}
-    events = read_events([row for row in rows if row.type in wanted])
+    batch = read_batch([row for row in rows if row.type in wanted])
     head = leaf_hash(rows[-1].stored)
     first = rows[0].position
     gaps = 0
@@ -303,7 +304,7 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
         gaps = sum(later.position != row.position + 1 for row, later in pairwise(rows))
     for build in builds:
         build.gaps += gaps + (first != build.position + 1)
-        apply_events(connection, build, events)
+        apply_batch(connection, build, batch)
         build.position, build.head = rows[-1].position, head
         connection.execute(
             "UPDATE projection_state SET position = ?, head = ?, gaps = ? WHERE name = ? AND generation = ?",
@@ -314,16 +315,30 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
 ReadEvent = tuple[RawEvent | Poison, Row]
 
 
-def read_events(rows: list[Row]) -> list[ReadEvent]:
+@dataclass(slots=True)
+class Batch:
+    """Events read from the book, in order; and, where all of them can be read, by type (in order within each type)."""
+
+    events: list[ReadEvent]
+    by_type: dict[str, list[tuple[RawEvent, int]]] | None = None
+
+
+def read_batch(rows: list[Row]) -> Batch:
     """Each row with its stored object, or with the reason why that cannot be read."""
     loads, newest = orjson.loads, VERSIONS
+    by_type: defaultdict[str, list[tuple[RawEvent, int]]] = defaultdict(list)
+    events: list[ReadEvent] = []
     try:
-        events: list[ReadEvent] = [(loads(row.stored), row) for row in rows]
-        if all(event["v"] == newest[row.type] for event, row in events):  # type: ignore[index]
-            return events
-    except Exception:  # noqa: BLE001, S110 - one of them is poison; found out below which
-        pass
-    return [(read_event(row), row) for row in rows]
+        for row in rows:
+            position, _, _, event_type, stored = row
+            event = loads(stored)
+            if event["v"] != newest[event_type]:
+                raise LedgerError("an older version")
+            events.append((event, row))
+            by_type[event_type].append((event, position))
+    except Exception:  # noqa: BLE001 - an older version or poison; each is looked at by itself
+        return Batch([(read_event(row), row) for row in rows])
+    return Batch(events, by_type)
 
 
 def read_event(row: Row) -> RawEvent | Poison:
@@ -342,39 +357,43 @@ def read_event(row: Row) -> RawEvent | Poison:
     return event
 
 
-def apply_events(connection: Connection, build: Build, events: list[ReadEvent]) -> None:
+def apply_batch(connection: Connection, build: Build, batch: Batch) -> None:
     """Applies a batch to one build; if that fails, event by event, parking the streams of those that fail."""
     try:
-        pending = gather(build, events)
+        pending = gather(build, batch)
         connection.execute("SAVEPOINT batch")
         build.projection.flush(pending, connection, build.prefix)
         connection.execute("RELEASE SAVEPOINT batch")
     except _Unreadable:
-        _apply_one_by_one(connection, build, events)
+        _apply_one_by_one(connection, build, batch.events)
     except Exception:  # noqa: BLE001 - a handler or a statement failed; found out below which event it was
         try:
             connection.execute("ROLLBACK TO SAVEPOINT batch")
         except Exception:  # noqa: BLE001, S110 - it failed before the savepoint was set
             pass
-        _apply_one_by_one(connection, build, events)
+        _apply_one_by_one(connection, build, batch.events)
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module
     """An event of the batch must be parked, or belongs to a stream that is."""
 
 
-def gather(build: Build, events: list[ReadEvent]) -> Any:
-    """What the handlers make of a batch. Raises where one of its events cannot be applied."""
+def gather(build: Build, batch: Batch) -> Any:
+    """What the handlers make of a batch, a type after the other. Raises where one of its events cannot be applied."""
     pending = build.projection.pending()
-    handlers, parked = build.handlers, build.parked
-    if parked and not parked.isdisjoint(row.stream for _, row in events):
+    if build.parked and not build.parked.isdisjoint(row.stream for _, row in batch.events):
         raise _Unreadable
-    for event, row in events:
-        handler = handlers.get(row.type)
-        if handler is not None:
-            if isinstance(event, Poison):
-                raise _Unreadable
-            handler(pending, event, row.position)
+    if batch.by_type is None:
+        for event, row in batch.events:
+            handler = build.handlers.get(row.type)
+            if handler is not None:
+                if isinstance(event, Poison):
+                    raise _Unreadable
+                handler(pending, event, row.position)
+        return pending
+    for event_type, handler in build.handlers.items():
+        for raw, position in batch.by_type.get(event_type, ()):
+            handler(pending, raw, position)
     return pending
 
 

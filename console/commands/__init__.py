@@ -1,1 +1,1 @@
-"""The commands, a module each: `register(parser)` names its arguments, `run(session)` does it, returns the exit code."""
+"""The commands, a module each: `register(parser)` names its arguments, `run(session)` returns the exit code."""

@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: each makes its own environment in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench soak clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, in ./demo
+	$(BIN)/csat-ledger demo $(DEMO)
+
+test: lint ## everything that must be green: style, types, imports, tests
+	$(BIN)/pytest -n 2 $(TEST)
+
+lint: $(VENV)/dev ## style, types, and that imports point one way
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev ## puts the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+soak: $(VENV)/dev ## the simulations with bigger numbers
+	$(BIN)/pytest -n 2 -m soak $(TEST)
+
+clean: ## removes what was made here, the demo too
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find ledger projections consumers console tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "found $$($(PYTHON) --version 2>&1), expected Python 3.11 or newer; make PYTHON=… names another" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	@touch $(VENV)/runtime $@
