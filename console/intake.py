@@ -54,11 +54,11 @@ def read_lines(file: str, stream: BinaryIO) -> Iterator[Line]:
     limit = LINE_BYTES_MAX + 2  # with its end of line
     while content := stream.readline(limit):
         number += 1
-        if number == 1:
-            content = content.removeprefix(BYTE_ORDER_MARK)
         if len(content) >= limit and not content.endswith(b"\n"):
             while (rest := stream.readline(limit)) and not rest.endswith(b"\n"):
                 pass
+        if number == 1:
+            content = content.removeprefix(BYTE_ORDER_MARK)
         if not content.isspace() and content:
             yield Line(file, number, content)
 

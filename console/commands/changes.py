@@ -35,16 +35,17 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the feed; following it ends cleanly when the program is told to stop."""
+    follow = session.options.follow
     with session.ledger() as ledger:
-        after = _print_from(ledger.store, session.options.after, session)
-        if not session.options.follow:
-            return DONE
         try:
-            while True:
+            after = _print_from(ledger.store, session.options.after, session)
+            while follow:
                 if ledger.store.wait(after, WAIT_S):
                     after = _print_from(ledger.store, after, session)
         except Interrupted:
-            return DONE
+            if not follow:
+                raise
+    return DONE
 
 
 def _print_from(store: Store, after: int, session: Session) -> int:

@@ -1,0 +1,185 @@
+"""`record`: streams, counts, refuses line by line, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from console.commands.record import REFUSALS_SHOWN
+from console.intake import Line, read_lines
+from ledger.facts import LINE_BYTES_MAX
+from tests.console.support import Program, enrolment, fact, met, response
+
+
+def refusals(path: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_facts_are_recorded_and_counted(program: Program) -> None:
+    ran = program.json("record", program.write("facts.jsonl", met()))
+    assert ran.code == 0
+    assert ran.json == {"accepted": 12, "duplicates": 0, "refused": 0, "position": 15}
+    assert ran.err == ""
+    assert not (program.folder / "facts.jsonl.refused").exists()
+
+
+def test_the_same_file_again_is_all_duplicates(program: Program) -> None:
+    facts = program.write("facts.jsonl", met())
+    program.run("record", facts)
+    assert program.json("record", facts).json == {"accepted": 0, "duplicates": 12, "refused": 0, "position": 15}
+
+
+def test_a_fact_twice_in_a_file_is_recorded_once(program: Program) -> None:
+    facts = program.write("facts.jsonl", [*enrolment(), *enrolment()])
+    assert program.json("record", facts).json == {"accepted": 2, "duplicates": 2, "refused": 0, "position": 4}
+
+
+def test_broken_lines_are_refused_by_file_and_number_and_the_rest_goes_on(program: Program) -> None:
+    unknown = fact("record-evaluation", "x", "2010-02-01T00:00:00Z", "m-9", evaluation="e-1")
+    lines: list[Any] = [enrolment()[0], "", "   ", '{"type":', unknown, "[]", enrolment()[1], "nonsense ü"]
+    ran = program.json("record", program.write("facts.jsonl", lines))
+    assert ran.code == 3
+    assert ran.json == {"accepted": 2, "duplicates": 0, "refused": 4, "position": 4}
+    found = refusals(program.folder / "facts.jsonl.refused")
+    assert [(entry["line"], entry["code"]) for entry in found] == [
+        (4, "malformed"),
+        (5, "unknown-membership"),
+        (6, "malformed"),
+        (8, "malformed"),
+    ]
+    assert [set(entry) for entry in found] == [{"file", "line", "code", "sentence", "fact"}] * 4
+    assert found[0]["fact"] == '{"type":'
+    assert orjson.loads(found[1]["fact"]) == unknown
+    assert found[3]["fact"] == "nonsense ü"
+    assert all(entry["file"].endswith("facts.jsonl") for entry in found)
+    assert "facts.jsonl:5: unknown-membership: " in ran.err
+
+
+def test_refusals_go_where_they_are_wanted_and_are_added_to(program: Program) -> None:
+    facts = program.write("facts.jsonl", ["{}"])
+    for times in (1, 2):
+        ran = program.run("record", facts, "--refused", "wrong.jsonl")
+        assert ran.code == 3
+        assert len(refusals(program.folder / "wrong.jsonl")) == times
+    assert not (program.folder / "facts.jsonl.refused").exists()
+    (line,) = ran.err.splitlines()
+    assert "1 refused, each with its reason in wrong.jsonl" in line
+
+
+def test_of_many_refusals_the_first_are_shown_and_all_are_kept(program: Program) -> None:
+    ran = program.run("record", program.write("facts.jsonl", ["{}"] * 50))
+    assert len(ran.err.splitlines()) == REFUSALS_SHOWN + 1
+    assert len(refusals(program.folder / "facts.jsonl.refused")) == 50
+
+
+def test_stdin_is_a_file_too(program: Program) -> None:
+    program.stdin(b"".join(orjson.dumps(fact) + b"\n" for fact in met()) + b"{}")
+    ran = program.json("record", "-")
+    assert ran.code == 3
+    assert ran.json == {"accepted": 12, "duplicates": 0, "refused": 1, "position": 15}
+    (refused,) = refusals(program.folder / "csat-ledger.refused")
+    assert (refused["file"], refused["line"]) == ("<stdin>", 13)
+
+
+def test_several_files_are_recorded_in_their_order(program: Program) -> None:
+    first, second = program.write("a.jsonl", met()[:5]), program.write("b.jsonl", met()[5:])
+    assert program.json("record", first, second).json["accepted"] == 12
+    assert program.json("record", "-", "-").code == 2
+
+
+def test_an_unreadable_file_is_exit_code_2_before_anything_is_recorded(program: Program) -> None:
+    facts = program.write("facts.jsonl", met())
+    for unreadable in (program.folder / "missing.jsonl", program.folder / "no" / "where.jsonl", program.folder):
+        ran = program.json("record", facts, unreadable)
+        assert (ran.code, ran.json["error"]) == (2, "unreadable")
+        assert not program.store.exists()
+    assert program.json("record", program.folder / "no" / "where.jsonl").json["error"] == "unreadable"
+
+
+def test_refusals_that_could_not_be_written_stop_it_before_anything_is_recorded(program: Program) -> None:
+    facts = program.write("facts.jsonl", met())
+    for refused in (program.folder, program.folder / "no" / "where.jsonl"):
+        assert program.json("record", facts, "--refused", refused).json["error"] == "unreadable"
+    assert program.json("record", facts, "--refused", facts).json["error"] == "usage"
+    assert not program.store.exists()
+
+
+def test_an_empty_file_is_no_mistake(program: Program) -> None:
+    ran = program.json("record", program.write("facts.jsonl", []))
+    assert (ran.code, ran.json) == (0, {"accepted": 0, "duplicates": 0, "refused": 0, "position": 0})
+    assert program.json("status", "m-1").json["error"] == "unknown-membership"
+
+
+@pytest.mark.parametrize("batch", ["1", "3", "1000"])
+def test_the_size_of_a_batch_makes_no_difference(program: Program, monkeypatch: pytest.MonkeyPatch, batch: str) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_RECORD_BATCH", batch)
+    late = response(11, "Lindomar", "2010-05-01T10:00:00Z")
+    ran = program.json("record", program.write("facts.jsonl", [*met(), "{}", late, *met()]))
+    assert ran.json["accepted"] == 13
+    assert ran.json["duplicates"] == 12
+    assert ran.json["refused"] == 1
+
+
+def test_lines_are_read_whatever_ends_them(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"\xef\xbb\xbfone\r\n\r\n\ttwo \n" + b"x" * (3 * LINE_BYTES_MAX) + b"\nthree")
+    with path.open("rb") as stream:
+        lines = list(read_lines("lines", stream))
+    assert lines[0] == Line("lines", 1, b"one\r\n")
+    assert lines[1] == Line("lines", 3, b"\ttwo \n")
+    assert (lines[2].number, len(lines[2].content)) == (4, LINE_BYTES_MAX + 2)
+    assert lines[3] == Line("lines", 5, b"three")
+
+
+def test_a_line_without_end_is_refused_in_bounded_memory(program: Program) -> None:
+    facts = program.folder / "facts.jsonl"
+    facts.write_bytes(b'{"id":"' + b"x" * 5_000_000 + b'"}\n' + orjson.dumps(enrolment()[0]))
+    ran = program.json("record", facts)
+    assert (ran.json["accepted"], ran.json["refused"]) == (1, 1)
+    (refused,) = refusals(program.folder / "facts.jsonl.refused")
+    assert (refused["line"], refused["code"]) == (1, "malformed")
+    assert len(refused["fact"]) <= LINE_BYTES_MAX + 2
+
+
+def position(store: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+            return int(connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_stop_it_keeps_what_was_recorded(program: Program, signum: signal.Signals, code: int) -> None:
+    process = program.start("record", "-", CSAT_LEDGER_RECORD_BATCH="4")
+    assert process.stdin is not None
+    process.stdin.write(b"".join(orjson.dumps(fact) + b"\n" for fact in met()[:10]))
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    while position(program.store) < 2 + 8 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert out == b""
+    assert b"8 facts recorded before this stay" in err
+    assert f"stopped by {signum.name}".encode() in err
+    ran = program.json("record", program.write("facts.jsonl", met()))
+    assert ran.json == {"accepted": 4, "duplicates": 8, "refused": 0, "position": 15}
+
+
+def test_what_comes_through_a_pipe_that_has_a_name_is_recorded(program: Program) -> None:
+    pipe = program.folder / "pipe"
+    os.mkfifo(pipe)
+    process = program.start("--json", "record", pipe, "--refused", "refused.jsonl")
+    with pipe.open("wb") as stream:
+        stream.write(b"".join(orjson.dumps(fact) + b"\n" for fact in met()))
+    out, err = process.communicate(timeout=30)
+    assert orjson.loads(out)["accepted"] == 12, err
