@@ -26,6 +26,7 @@ from console.intake import Intake, Line, RefusalsFile, RefusedLine
 from console.output import Advance, plural, short
 from console.sample import DEMO_MEMBERSHIPS, DEMO_PICKS, END, START, Fact, Pick, generate
 from console.session import Session
+from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
 from ledger.instants import DAY_US, format_instant, midnight_us
 
@@ -62,6 +63,7 @@ class Demonstration:
     def run(self, *, force: bool) -> None:
         """Makes the folder and runs through everything."""
         started_s = time.monotonic()
+        collect_garbage_seldom()
         self._make_folder(force)
         with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True) as ledger:
             self._title(

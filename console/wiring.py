@@ -96,7 +96,7 @@ class Ledger:
         """Whether a projection is behind, was never built, or was built from another book."""
         from ledger.events import leaf_hash
         from projections.answers import all_projections
-        from projections.runner import load_build
+        from projections.builds import load_build
 
         end = self.store.max_position()
         head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
@@ -107,7 +107,7 @@ class Ledger:
             raise
         except Exception:  # each driver has an error of its own for a table that is missing
             return True
-        return any(build is None or (build.position, build.head) != (end, head) for build in builds)
+        return any(build is None or build.lags(end, head) for build in builds)
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
     topic                           key          partitions  kept            what
     csat.facts.v1                   membership   4           30 days         facts, in
-    csat.facts-refused.v1           membership   1           30 days         facts that were refused, with code and sentence
+    csat.facts-refused.v1           membership   1           30 days         facts that were refused, and why
     csat.ledger-events.v1           membership   4           for ever        every event of the book
     csat.eligibility-changed.v1     membership   4           for ever        the announcements
     csat.eligibility-status.v1      membership   4           latest per key  where each membership stands
     csat.relay-positions.v1         "relay"      1           latest per key  up to where the book has been relayed
 
-A prefix (CSAT_LEDGER_TOPIC_PREFIX) goes before every name, and before the transactional ids, so that several ledgers may
-share a broker. The number of partitions must not be changed while a topic is in use: a membership's messages would be
-spread over two partitions, and lose their order.
+A prefix (CSAT_LEDGER_TOPIC_PREFIX) goes before every name, and before the transactional ids, so that several ledgers
+may share a broker. The number of partitions must not be changed while a topic is in use: a membership's messages would
+be spread over two partitions, and lose their order.
 
 `kafka` is imported inside the functions, so that this module costs nothing to import.
 """
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.errors import BrokerUnreachable, TopicsUnfit, Undecided
@@ -121,6 +122,7 @@ class Broker:
         return Topics(self.prefix)
 
     def _options(self, role: str) -> dict[str, Any]:
+        need_client()
         quiet_client_logs()
         return {
             "bootstrap_servers": self.bootstrap.split(","),
@@ -136,8 +138,6 @@ class Broker:
         Give `group_id` to have offsets kept, then `subscribe` or `assign`. Without a committed offset, `poll` raises
         NoOffsetForPartitionError: pass `auto_offset_reset="earliest"` where starting from the beginning is meant.
         """
-        from kafka import KafkaConsumer
-
         options = self._options(role) | {
             "enable_auto_commit": False,
             "auto_offset_reset": "none",
@@ -145,17 +145,19 @@ class Broker:
             "allow_auto_create_topics": False,
             "metrics_enabled": False,
         }
+        from kafka import KafkaConsumer
+
         with broker_errors(f"{self.bootstrap}: no consumer"):
             return KafkaConsumer(**(options | overrides))
 
     def producer(self, role: str = "producer", **overrides: Any) -> KafkaProducer:
         """A producer that is not transactional: idempotent, acknowledged by all replicas, nothing held back.
 
-        Wait for every future that `send` returns (`await_sent`): nothing else tells of a message that was not delivered.
+        Wait for every future that `send` returns (`await_sent`): nothing else tells of a message not delivered.
         """
+        options = self._options(role) | _PRODUCER_OPTIONS | {"enable_idempotence": True, "acks": "all"}
         from kafka import KafkaProducer
 
-        options = self._options(role) | _PRODUCER_OPTIONS | {"enable_idempotence": True, "acks": "all"}
         with broker_errors(f"{self.bootstrap}: no producer"):
             return KafkaProducer(**(options | overrides))
 
@@ -165,10 +167,10 @@ class Broker:
         and what that one had left open is committed or aborted for good: read positions after this call, not before.
         After any error `abandon` the producer and make a new one: most errors leave it unable to commit or abort.
         """
-        from kafka import KafkaProducer
-
         options = self._options(role) | _PRODUCER_OPTIONS
         options |= {"transactional_id": f"{self.prefix}csat-{role}", "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS}
+        from kafka import KafkaProducer
+
         with broker_errors(f"{self.bootstrap}: no transactional producer"):
             producer = KafkaProducer(**(options | overrides))
             try:
@@ -181,9 +183,9 @@ class Broker:
     @contextmanager
     def admin(self, role: str = "admin") -> Iterator[KafkaAdminClient]:
         """An admin client for as long as it is used."""
+        options = self._options(role)
         from kafka import KafkaAdminClient
 
-        options = self._options(role)
         with broker_errors(f"{self.bootstrap}: not administered"):
             client = KafkaAdminClient(**options)
             try:
@@ -206,7 +208,7 @@ _PRODUCER_OPTIONS: Final = {
 
 @contextmanager
 def broker_errors(what: str) -> Iterator[None]:
-    """Whatever the client raises, the caller hears BrokerUnreachable, with what was being done; BadInput for options."""
+    """Whatever the client raises, the caller hears BrokerUnreachable (BadInput for options) and what was being done."""
     from kafka.errors import KafkaConfigurationError, KafkaError
 
     try:
@@ -228,7 +230,7 @@ def bounded(call: Callable[[], Any], what: str, timeout_s: float = CALL_TIMEOUT_
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
+        except BaseException as error:  # handed to the caller
             failures.append(error)
         ended.set()
 
@@ -240,7 +242,10 @@ def bounded(call: Callable[[], Any], what: str, timeout_s: float = CALL_TIMEOUT_
 
 
 def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
-    """Waits until every message is acknowledged. To be called before a commit: a batch that expired fails no transaction."""
+    """Waits until every message is acknowledged.
+
+    To be called before a commit, too: a batch that expired does not fail its transaction.
+    """
     with broker_errors("a message was not delivered"):
         for future in futures:
             future.get(timeout=timeout_s)
@@ -325,6 +330,12 @@ def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[st
     return {
         name: {key: entry["value"] for key, entry in entries.items()} for name, entries in described.items()
     }
+
+
+def need_client() -> None:
+    """Raises BadInput where the client library is not installed."""
+    if find_spec("kafka") is None:
+        raise BadInput("found no kafka-python, expected the extra `kafka`: pip install 'csat-ledger[kafka]'")
 
 
 def quiet_client_logs() -> None:

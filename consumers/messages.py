@@ -17,14 +17,15 @@ headers. The announcement at seq 17 of the stream membership-m-1, for example:
 
 The topics and their values:
 
-    csat.ledger-events.v1         the stored bytes of the event, unchanged: every hash and proof is taken over them
+    csat.ledger-events.v1         the stored bytes of the event, unchanged: hashes and proofs are taken over them
     csat.eligibility-changed.v1   `EligibilityChanged`, one for each announcement
-    csat.eligibility-status.v1    `EligibilityStatus`, compacted: the last announcement of the membership. An announcement
-                                  at e replaces everything announced from e on, so the last one announced is also the one
-                                  with the greatest effective_at in the history as it stands: where the membership stands
+    csat.eligibility-status.v1    `EligibilityStatus`, compacted: the last announcement of the membership. Since an
+                                  announcement at e replaces everything announced from e on, the last one announced
+                                  is the one with the greatest effective_at in the history as it stands
     csat.facts-refused.v1         `RefusedFact`
 
-Readers take a value that has more fields than they know; a field once there stays, with its type (see `consumers.contracts`).
+Readers take a value that has more fields than they know; a field once there stays, with its type (see
+`consumers.contracts`).
 """
 
 from __future__ import annotations

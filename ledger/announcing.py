@@ -87,9 +87,7 @@ def advance(state: Membership, rulebook: Rulebook, horizon_us: int, to_us: int) 
     return Issue(entries, previous, BEGINNING_US, state.quiet_until_us)
 
 
-def revise(
-    state: Membership, rulebook: Rulebook, first_us: int, last_us: int, horizon_us: int, kind: Cause
-) -> Issue:
+def revise(state: Membership, rulebook: Rulebook, first_us: int, last_us: int, horizon_us: int, kind: Cause) -> Issue:
     """Announces anew from the first instant at which what was announced and the true history differ.
 
     They can differ only in [first_us, last_us], where last_us is at most the horizon.

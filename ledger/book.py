@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ledger.errors import BrokenHistory, UnknownMembership
-from ledger.events import FIRST_PREV, PROGRAMME_STREAM, Event, decode_event, leaf_hash, membership_stream
+from ledger.events import (
+    FIRST_PREV,
+    PROGRAMME_STREAM,
+    Event,
+    decode_event,
+    leaf_hash,
+    membership_stream,
+    recorded_us_of,
+)
 from ledger.membership import Membership, evolve
 from ledger.rulebook import Edition, Rulebook
 from ledger.store.base import Reader
@@ -29,7 +37,7 @@ def position_at(book: Reader, instant_us: int) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         (row,) = book.read_feed(middle - 1, 1)
-        if decode_event(row.stored, row.position).recorded_us <= instant_us:
+        if recorded_us_of(row.stored, row.position) <= instant_us:
             low = middle
         else:
             high = middle - 1

@@ -165,7 +165,9 @@ def _record_reminder(
         _check_consent(state, invitation.subject, invitation.customer_org, occurred_us)
     invitation = _invitation(state, fact.invitation)
     if not invitation.by_operator:
-        refuse("reminder-not-operator", f"invitation {fact.invitation!r} is the partner's: only the operator reminds (I2)")
+        refuse(
+            "reminder-not-operator", f"invitation {fact.invitation!r} is the partner's: only the operator reminds (I2)"
+        )
     if invitation.reminded:
         refuse("already-reminded", f"invitation {fact.invitation!r} had its one reminder (I2)")
     for reference in invitation.answers:
@@ -239,7 +241,9 @@ def _decide_renewal(
         refuse("renewal-date-not-set", f"renewal date {fact.renewal_date} was never set for {fact.membership!r}")
     reached_us = min(now_us, occurred_us)
     if reached_us < midnight_us(parse_date(fact.renewal_date)):
-        refuse("renewal-not-due", f"found {format_instant(reached_us)}, expected 00:00 UTC of {fact.renewal_date} or later")
+        refuse(
+            "renewal-not-due", f"found {format_instant(reached_us)}, expected 00:00 UTC of {fact.renewal_date} or later"
+        )
     decided = decide_renewal(state, rulebook, fact.renewal_date)
     if decided == renewal.decided:
         refuse(

@@ -1,12 +1,20 @@
 """All errors of the ledger in one place. Each message says what was found and what was expected.
 
-    LedgerError
-    ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
-    ├── UnknownMembership  a question about a membership that the ledger does not have
-    ├── BadInput           an argument or a file that cannot be read as what it should be
-    ├── BrokenHistory      stored bytes that are not what the ledger writes
-    ├── StoreUnreachable   the store cannot be opened, or stays locked
-    └── StoreOutdated      the store's tables are of another version than this program
+LedgerError
+├── Refused            a fact that form, id or rules turn away; carries a code that never changes
+├── UnknownMembership  a question about a membership that the ledger does not have
+├── BadInput           an argument or a file that cannot be read as what it should be
+├── BrokenHistory      stored bytes that are not what the ledger writes
+├── StoreUnreachable   the store cannot be opened, or stays locked
+├── StoreOutdated      the store's tables are of another version than this program
+└── SealError          the log in which the book is sealed; carries a code
+    ├── BookChanged    the book no longer holds what was sealed
+    ├── LogDamaged     the log's own files do not hold together
+    ├── LogForked      a witness has seen another history of this log
+    ├── QuorumMissing  too few witnesses cosigned
+    ├── NotSealed      what is asked for is not under the published checkpoint
+    ├── WrongKey       a key file that cannot be used for this log
+    └── SealerBusy     another sealer is at work
 """
 
 from __future__ import annotations
@@ -79,3 +87,51 @@ class StoreUnreachable(LedgerError):
 
 class StoreOutdated(LedgerError):
     """The store's tables are of another version than this program."""
+
+
+class SealError(LedgerError):
+    """Something about the log in which the book is sealed. `code` never changes."""
+
+    code = "seal"
+
+
+class BookChanged(SealError):
+    """The book no longer holds what was sealed: somebody changed it behind the ledger's back."""
+
+    code = "book-changed"
+
+
+class LogDamaged(SealError):
+    """The log's own files do not hold together."""
+
+    code = "log-damaged"
+
+
+class LogForked(SealError):
+    """A witness has seen another history of this log."""
+
+    code = "log-forked"
+
+
+class QuorumMissing(SealError):
+    """Too few witnesses cosigned; what was signed is kept, and published once enough of them do."""
+
+    code = "quorum-missing"
+
+
+class NotSealed(SealError):
+    """What is asked for is not under the published checkpoint."""
+
+    code = "not-sealed"
+
+
+class WrongKey(SealError):
+    """A key file that cannot be read, is open to others, or is not a key of this log."""
+
+    code = "wrong-key"
+
+
+class SealerBusy(SealError):
+    """Another sealer is at work; there is never more than one."""
+
+    code = "sealer-busy"

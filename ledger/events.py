@@ -282,6 +282,14 @@ def encode_event(
     )
 
 
+def recorded_us_of(stored: bytes, position: int) -> int:
+    """When an event was recorded; of any type and version, also of those that this program does not know."""
+    try:
+        return parse_instant(orjson.loads(stored)["recorded_at"])
+    except Exception as error:
+        raise BrokenHistory(f"position {position}: found no event of the ledger ({error!r})") from error
+
+
 def decode_event(stored: bytes, position: int = 0) -> Event:
     """Reads stored bytes and upcasts their data to the newest version.
 

@@ -21,9 +21,10 @@ DAY_US: Final = 86_400 * SECOND_US
 BEGINNING_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 END_US: Final = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // MICROSECOND
 
-RFC3339_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})$"
+_TIME: Final = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"  # some versions of the standard library would let 24:00 pass
+RFC3339_PATTERN: Final = rf"^\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_TIME}(\.\d{{1,6}})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 _RFC3339: Final = re.compile(RFC3339_PATTERN[1:-1], re.ASCII)
-_CANONICAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?Z", re.ASCII)
+_CANONICAL: Final = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}T{_TIME}(\.\d{{6}})?Z", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -92,13 +93,16 @@ def _day_text(days: int) -> str:
 
 
 def parse_date(text: str) -> date:
-    """A calendar date `YYYY-MM-DD`. Raises BadInput for anything else."""
+    """A calendar date `YYYY-MM-DD`, later than the calendar's first. Raises BadInput for anything else."""
     if not _DATE.fullmatch(text):
         raise BadInput(f"found {text!r}, expected a date such as 2011-03-01")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"found {text!r}, expected a date of the calendar: {error}") from None
+    if day == date.min:
+        raise BadInput(f"found {text!r}, expected a later date: a renewal is evaluated on its eve")
+    return day
 
 
 def midnight_us(day: date) -> int:

@@ -78,10 +78,7 @@ def load_state(stored: bytes) -> Membership | None:
     if raw["consents"]:
         for subject, org, since_us, given in zip(*raw["consents"], strict=True):
             state.consents.setdefault((subject, org), []).append((since_us, given))
-    state.invitations = {
-        name: Invitation(*attributes)
-        for name, *attributes in zip(*raw["invitations"], strict=True)
-    }
+    state.invitations = {name: Invitation(*attributes) for name, *attributes in zip(*raw["invitations"], strict=True)}
     _load_responses(state, raw["responses"])
     references, instants = raw["evaluations"]
     state.evaluations = set(references)

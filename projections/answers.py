@@ -13,11 +13,11 @@ from ledger.errors import LedgerError
 from ledger.instants import DAY_US, END_US, evaluation_us, format_instant, midnight_us, parse_date
 from ledger.rulebook import Rulebook
 from projections.base import Projection
+from projections.builds import load_build
 from projections.database import Connection, Database
 from projections.eligibility import Eligibility
 from projections.participation import Participation, participation, response_rate
 from projections.renewals import Renewals
-from projections.runner import load_build
 from projections.status import CHUNK, EligibilityReader
 
 ASSUMED_RESPONSE_RATE: Final = 0.25

@@ -51,8 +51,12 @@ class Connection(Protocol):
 class Database(Protocol):
     """The tables of projections."""
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes; one at a time."""
+    def writing(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
+        """A transaction that writes; one at a time.
+
+        One that is not `alone` may run beside others that are not, as workers do that each keep some memberships, where
+        the database locks rows and not files: then lines that several of them change must be locked (`hold`, `claim`).
+        """
         ...
 
     def reading(self) -> AbstractContextManager[Connection]:
@@ -61,6 +65,14 @@ class Database(Protocol):
 
     def create_table(self, connection: Connection, name: str, table: Table) -> None:
         """Creates a table under a name."""
+        ...
+
+    def table_exists(self, connection: Connection, name: str) -> bool:
+        """Whether there is a table of that name."""
+        ...
+
+    def may_write(self) -> bool:
+        """Whether this process may write at all; one that may not answers from what others have projected."""
         ...
 
     def close(self) -> None:
@@ -109,7 +121,7 @@ class SQLiteDatabase:
         return connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, alone: bool = True) -> Iterator[Connection]:
         cursor = self._writing.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -140,6 +152,12 @@ class SQLiteDatabase:
         connection.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(table.key)})) WITHOUT ROWID")
         for number, index in enumerate(table.indexes):
             connection.execute(f"CREATE INDEX {name}_{number} ON {name} ({', '.join(index)})")
+
+    def table_exists(self, connection: Connection, name: str) -> bool:
+        return bool(connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))
+
+    def may_write(self) -> bool:
+        return True
 
     def close(self) -> None:
         self._writing.close()

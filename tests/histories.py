@@ -107,8 +107,8 @@ class Author:
         self.count += 1
         return f"{prefix}-{self.count}"
 
-    def new_or_rarely_old(self, prefix: str, old: Sequence[str]) -> str:
-        return self.pick(old) if old and self.rarely() else self.new_name(prefix)
+    def new_or_rarely_old(self, prefix: str, old: Sequence[str], one_in: int = 16) -> str:
+        return self.pick(old) if old and self.rarely(one_in) else self.new_name(prefix)
 
     def old_or_rarely_unknown(self, prefix: str, old: Sequence[str]) -> str:
         return f"{prefix}-unknown" if not old or self.rarely() else self.pick(old[-3:])
@@ -147,10 +147,10 @@ class Author:
         return add_months(self.pick(self.seen[-8:]), self.pick(self.windows)) + self.pick(NUDGES)
 
     def text_of(self, moment: datetime) -> str:
-        """The instant with one offset or another, with and without a fraction."""
+        """The instant with one offset or another, with and without a fraction, as RFC 3339 lets it be spelt."""
         offset = timezone(timedelta(minutes=self.pick(OFFSETS_MIN)))
-        text = moment.astimezone(offset).isoformat()
-        return text.replace("+00:00", "Z") if self.number(0, 1) == 0 else text
+        text = moment.astimezone(offset).isoformat(sep=self.pick(("T", "T", "T", "t", " ")))
+        return text.replace("+00:00", self.pick(("Z", "Z", "z"))) if self.number(0, 1) == 0 else text
 
     # Telling
 
@@ -267,7 +267,7 @@ class Author:
             self.consent()
         consents = self.consents.get(membership) or [("s-9", "adatum")]
         subject, organisation = ("s-9", "adatum") if self.rarely() else self.pick(consents)
-        invitation = self.new_or_rarely_old("i", [name for name, _ in self.invitations.get(membership, [])])
+        invitation = self.new_or_rarely_old("i", [name for name, _ in self.invitations.get(membership, [])], one_in=5)
         self.invitations.get(membership, []).append((invitation, organisation))
         self.tell(
             "record-invitation",

@@ -17,9 +17,9 @@ Fact = dict[str, Any]
 
 MEMBERSHIP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", re.ASCII)
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}\Z", re.ASCII)
-INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:[0-5]\d)\Z", re.ASCII)
 DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
-LANGUAGE = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,8})*\Z", re.ASCII)
+LANGUAGE = re.compile(r"(?=.{,35}\Z)[A-Za-z]{2}(-[A-Za-z0-9]{1,8})*\Z", re.ASCII)
 LANGUAGES = {
     *("zh", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "he", "hu", "id", "it"),
     *("ja", "ko", "lv", "lt", "nb", "pl", "pt", "ro", "ru", "sk", "sl", "es", "sv", "th", "tr"),
@@ -34,20 +34,31 @@ def _is_fact_id(value: Any) -> bool:
     return _is_text(value, 200) and all(unicodedata.category(character) not in ("Cc", "Cs") for character in value)
 
 
+def _can_be_seen(text: str) -> bool:
+    """No controls, no formatting, no private signs, no space but the plain one (beyond the first plane: anything)."""
+    unseen = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs")
+    return all(
+        character == " " or ord(character) > 0xFFFF or unicodedata.category(character) not in unseen
+        for character in text
+    )
+
+
 def _is_name(value: Any) -> bool:
-    return _is_text(value, 200) and value.isprintable()
+    return _is_text(value, 200) and _can_be_seen(value)
 
 
 def _is_label(value: Any) -> bool:
-    return _is_text(value, 64) and value.isprintable() and "@" not in value and value == value.strip()
+    return _is_text(value, 64) and _can_be_seen(value) and "@" not in value and value == value.strip()
 
 
 def _is_labels(value: Any) -> bool:
-    return isinstance(value, list) and all(_is_label(item) for item in value)
+    if not isinstance(value, list) or len(value) > 50:
+        return False
+    return all(_is_label(item) for item in value) and len(set(value)) == len(value)
 
 
 def _is_locations(value: Any) -> bool:
-    return _is_labels(value) and len(value) >= 1 and len(set(value)) == len(value)
+    return _is_labels(value) and len(value) >= 1
 
 
 def _is_membership(value: Any) -> bool:
@@ -72,10 +83,9 @@ def _is_date(value: Any) -> bool:
     if not isinstance(value, str) or DATE.match(value) is None:
         return False
     try:
-        date.fromisoformat(value)
+        return date.fromisoformat(value) > date.min
     except ValueError:
         return False
-    return True
 
 
 def _is_language(value: Any) -> bool:
@@ -172,7 +182,8 @@ def is_well_formed(fact: Any) -> bool:
     for field, value in fact.items():
         if field not in needed and field not in optional:
             return False
-        if field in optional and value is not None and not optional[field](value):
+        has_default = field in DEFAULTS.get(kind, {})
+        if field in optional and (value is not None or has_default) and not optional[field](value):
             return False
     if kind == "update-membership":
         return any(fact.get(field) is not None for field in COMPANY)

@@ -10,7 +10,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 def instant(text: str) -> datetime:
     """The instant in UTC that an RFC 3339 text names."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)
 
 
 def stamp(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from console.exits import DONE, NOT_SO
 from console.output import Output, plural
 from console.session import Session
+from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -34,6 +35,7 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Does one of the three."""
     output = session.output
+    collect_garbage_seldom()
     with session.ledger() as ledger:
         if session.options.rebuild:
             return _rebuild(ledger, output)

@@ -17,6 +17,7 @@ from console.intake import Intake, RefusalsFile, RefusedLine, read_lines
 from console.output import Output, plural
 from console.session import Session
 from console.signals import Interrupted
+from console.throughput import collect_garbage_seldom
 from ledger.errors import LedgerError
 
 REFUSALS_SHOWN: Final = 20
@@ -50,6 +51,7 @@ def run(session: Session) -> int:
     names: list[str] = session.options.files
     refusals_path = _refusals_path(names, session.options.refused)
     output = session.output
+    collect_garbage_seldom()
     shown = _Shown(output, session.options.refused is None)
     with ExitStack() as stack:
         streams = [(name, _open(name, stack)) for name in names]  # all before anything is recorded

@@ -11,6 +11,7 @@ from console.exits import DONE, Failure
 from console.options import instant
 from console.output import plural
 from console.session import Session
+from console.throughput import collect_garbage_seldom
 from ledger.instants import format_instant
 
 EPILOG: Final = """\
@@ -32,6 +33,7 @@ def run(session: Session) -> int:
         raise Failure(
             "usage", f"found --until {format_instant(until_us)}, expected no later than now, {format_instant(now_us)}"
         )
+    collect_garbage_seldom()
     with session.ledger() as ledger, output.progress("reviewing") as advance:
         done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
     if output.as_json:

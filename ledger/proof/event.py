@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger.proof import strictjson
@@ -127,12 +128,18 @@ def parse_date(value: Any, what: str) -> int:
 
 def add_months(instant_us: int, months: int) -> int:
     """The same day and time of day so many months on; a day that the month lacks becomes its last."""
-    instant = _EPOCH + timedelta(microseconds=instant_us)
-    years, month0 = divmod(instant.month - 1 + months, 12)
-    year = instant.year + years
+    day, time_us = divmod(instant_us, DAY_US)
+    later = _months_later(day, months)
+    return END_OF_TIME_US if later is None else later * DAY_US + time_us
+
+
+@lru_cache(maxsize=100_000)
+def _months_later(day: int, months: int) -> int | None:
+    """The same, for days counted since 1970; None where the calendar ends before."""
+    date = _EPOCH + timedelta(days=day)
+    years, month0 = divmod(date.month - 1 + months, 12)
+    year = date.year + years
     if year > 9999:  # noqa: PLR2004 (the last year of the calendar)
-        return END_OF_TIME_US
-    day = instant.day
-    if day > 28:  # noqa: PLR2004 (every month has 28 days)
-        day = min(day, monthrange(year, month0 + 1)[1])
-    return (instant.replace(year=year, month=month0 + 1, day=day) - _EPOCH) // _MICROSECOND
+        return None
+    last = monthrange(year, month0 + 1)[1]
+    return (date.replace(year=year, month=month0 + 1, day=min(date.day, last)) - _EPOCH).days

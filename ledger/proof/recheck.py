@@ -15,7 +15,8 @@ was true (see `sweep`) at every point of the ledger:
 The horizon is the latest of the occurred_at of the stream's facts and the effective_at of its announcements. A review
 that found nothing leaves no event, so the ledger's own horizon may be later; what is checked holds for either.
 
-An event in time order costs a logarithm; one that changes the past costs a sweep of the window that it touches.
+An event in time order costs a logarithm; one that changes the past costs a sweep of the window that it touches; one
+that counts for nothing, and comes before anything else falls due, costs a comparison.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from ledger.proof.strictjson import natural, truth
 from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
+COUNT_FOR_NOTHING = frozenset(("ConsentGiven", "ConsentWithdrawn", "InvitationSent", "ReminderSent", "AnonymityChosen"))
+"""Types of facts that move the horizon and change nothing else; most of a ledger's events are such."""
 NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "membership", "rulebook"))
 
 _effective = attrgetter("effective_us")
@@ -62,17 +65,28 @@ class StreamCheck:
         self._announced: list[Flip] = []
         self._batch: list[tuple[Event, Flip]] = []
         self._changed = False
-        self._cause = "the beginning of the stream"
+        self._calm_until_us: int | None = None
+        """The next instant at which anything changes; None where that has to be worked out anew."""
+        self._cause: Event | None = None
 
     def take(self, event: Event) -> None:
         """The next event."""
+        if event.type in COUNT_FOR_NOTHING and not self._batch and not self._changed:
+            if self._calm_until_us is None:
+                self._calm_until_us = self._sweep.next_us()
+            if event.occurred_us < self._calm_until_us:
+                self._horizon_us = max(self._horizon_us, event.occurred_us)
+                self._cause = event
+                return
+        self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)  # what was let pass above changed nothing
+        self._calm_until_us = None
         try:
             if event.type == "EligibilityChanged":
                 self.announcements += 1
                 self._batch.append((event, _announced_flip(event)))
                 return
             self._close()
-            self._cause = event.where
+            self._cause = event
             if event.stream == PROGRAMME:
                 self._take_edition(event)
             else:
@@ -82,6 +96,7 @@ class StreamCheck:
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
+        self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)
         self._close()
         return self.differences
 
@@ -196,7 +211,8 @@ class StreamCheck:
             return
         for found, expected in zip_longest(announced, true):
             if found != expected:
-                what = f"history announced after {self._cause}"
+                cause = self._cause.where if self._cause else "the beginning of the stream"
+                what = f"history announced after {cause}"
                 self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
                 break
         self._announced = list(self._true)  # one difference is reported once, not again after every later event

@@ -30,6 +30,7 @@ _Key = tuple[str, ...]
 _EVALUATION: _Key = ()
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
+_effective = attrgetter("effective_us")
 
 
 class Flip(NamedTuple):
@@ -107,7 +108,7 @@ class Sweep:
     def advance(self, to_us: int) -> list[Flip]:
         """The flips after the present instant, up to and at `to_us`, which becomes the present."""
         flips = []
-        while (instant_us := self._next()) <= to_us:
+        while (instant_us := self.next_us()) <= to_us:
             if flip := self._step(instant_us):
                 flips.append(flip)
         self.at_us = max(self.at_us, to_us)
@@ -150,22 +151,20 @@ class Sweep:
         else:
             self._enough.discard(location)
 
-    def _next(self) -> int:
+    def next_us(self) -> int:
         """The next instant at which anything changes."""
         membership, at_us = self._membership, self.at_us
-        instants = [END_OF_TIME_US]
-        if self._expiries:
-            instants.append(self._expiries[0][0])
-        if (edition_us := self._rulebook.next_change(at_us)) is not None:
-            instants.append(edition_us)
-        index = bisect_right(membership.by_time, at_us, key=_received)
-        if index < len(membership.by_time):
-            instants.append(membership.by_time[index].received_us)
+        next_us = self._expiries[0][0] if self._expiries else END_OF_TIME_US
+        editions, by_time = self._rulebook.editions, membership.by_time
+        # Most often all that is known lies in the past: then the last of each list tells so, without a search.
+        if editions and editions[-1].effective_us > at_us:
+            next_us = min(next_us, editions[bisect_right(editions, at_us, key=_effective)].effective_us)
+        if by_time and by_time[-1].received_us > at_us:
+            next_us = min(next_us, by_time[bisect_right(by_time, at_us, key=_received)].received_us)
         for history in (membership.evaluations, membership.learning):
-            index = bisect_right(history, at_us, key=_instant)
-            if index < len(history):
-                instants.append(history[index][0])
-        return min(instants)
+            if history and history[-1][0] > at_us:
+                next_us = min(next_us, history[bisect_right(history, at_us, key=_instant)][0])
+        return next_us
 
     def _step(self, instant_us: int) -> Flip | None:
         had_learning, had_edition, previous = self._learning, self._edition, self._satisfied

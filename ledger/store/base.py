@@ -67,12 +67,32 @@ class Reader(Protocol):
         """The seq of a stream's last event; 0 where there is no such stream."""
         ...
 
+    def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
+        """As `read_feed`, with the ids and digests of the facts: all that an exact copy needs."""
+        ...
+
+    def count_events(self) -> int:
+        """How many events there are, counted and not taken from a position; a look at each of them."""
+        ...
+
     def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
         """At most `limit` events of one type after a position, in order of position."""
         ...
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         """At most `limit` names of streams after a name, in order."""
+        ...
+
+    def reviews(self) -> list[tuple[int, int]]:
+        """What `save_reviews` kept."""
+        ...
+
+    def next_due(self) -> int | None:
+        """The earliest instant before which no review is needed; None where nothing will ever be due."""
+        ...
+
+    def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        """At most `limit` of what `save_due` kept, for streams after a name, in order of name."""
         ...
 
 
@@ -111,12 +131,22 @@ class WriteTransaction(Reader, Protocol):
         """At most `limit` streams due for review by an instant, the earliest first."""
         ...
 
-    def reviews(self) -> list[tuple[int, int]]:
-        """What `save_reviews` kept."""
-        ...
-
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         """(instant, position): every membership enrolled by the position has been reviewed up to the instant."""
+        ...
+
+
+class RoleLock(Protocol):
+    """What the one active process of a role (relay, clock, sealer) holds. The end of the process gives it back too."""
+
+    role: str
+
+    def held(self) -> bool:
+        """Whether it is still held: asks the database. Once False, it stays False, and another may be active."""
+        ...
+
+    def release(self) -> None:
+        """Lets the next one take over. May be called more than once."""
         ...
 
 
@@ -136,6 +166,13 @@ class Store(Reader, Protocol):
         """Blocks until there is an event after a position (True) or the time is over (False)."""
         ...
 
+    def try_lock(self, role: str) -> RoleLock | None:
+        """The lock of a role (lower-case letters, digits and hyphens); None where another holds it.
+
+        Raises StoreUnreachable where that cannot be found out.
+        """
+        ...
+
     def close(self) -> None:
-        """Gives all connections back."""
+        """Gives all connections back. Locks of roles stay until they are released."""
         ...

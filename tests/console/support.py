@@ -136,3 +136,21 @@ def met(membership: str = "m-1") -> list[Fact]:
         *(response(day, "Brontegard" if day <= 8 else "Lindomar", f"2010-06-{day:02d}T10:00:00Z", membership)
           for day in range(1, 11)),
     ]  # fmt: skip
+
+
+def edition(name: str, effective_from: str, **figures: int) -> Fact:
+    """An edition of the rules, published on 1 June 2011."""
+    return {
+        "type": "publish-rulebook",
+        "id": f"edition-{name}",
+        "occurred_at": "2011-06-01T00:00:00Z",
+        "edition": name,
+        "effective_from": effective_from,
+        "min_responses": 10,
+        "per_org_cap": 8,
+        "min_organisations": 2,
+        "window_months": 12,
+        "min_evaluations": 10,
+        "pool_locations": False,
+        **figures,
+    }

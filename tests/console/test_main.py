@@ -85,9 +85,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(program: Program, arguments: li
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status", "m-9"], ["history", "m-9"], ["replay", "m-9"], ["decide", "m-9", "--renewal", "2011-03-01"],
-                  ["participation", "--membership", "m-9"]]
-)  # fmt: skip
+    "arguments",
+    [
+        ["status", "m-9"],
+        ["history", "m-9"],
+        ["replay", "m-9"],
+        ["decide", "m-9", "--renewal", "2011-03-01"],
+        ["participation", "--membership", "m-9"],
+    ],
+)
 def test_an_unknown_membership_is_exit_code_2(program: Program, arguments: list[str]) -> None:
     program.record(*met())
     ran = program.json(*arguments)
@@ -157,7 +163,9 @@ def test_the_version_is_printed(program: Program) -> None:
 
 def test_a_reader_that_goes_away_ends_the_program_quietly(program: Program) -> None:
     program.record(*met())
-    script = f'"{sys.executable}" -m console --store "{program.store}" replay m-1 | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    script = (
+        f'"{sys.executable}" -m console --store "{program.store}" replay m-1 | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    )
     done = subprocess.run(
         ["bash", "-c", script],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "CSAT_LEDGER_NOW": NOW},

@@ -54,7 +54,13 @@ def test_the_readme_shows_what_the_program_does(tmp_path: Path) -> None:
             continue
         script = command.replace("$?", str(last_exit_code))
         done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         last_exit_code = done.returncode
         found = [" ".join(line.split()) for line in done.stdout.splitlines()]

@@ -102,7 +102,9 @@ def test_whatever_is_killed_every_fact_is_in_exactly_once_and_projections_equal_
     with view(database) as seen, view(calm_database) as expected_view:
         for membership in memberships:
             one, other = seen.eligibility().history(membership), expected_view.eligibility().history(membership)
-            flips = [[(e["effective_at"], e["satisfied"], e["counted"]) for e in without_no_ops(h)] for h in (one, other)]
+            flips = [
+                [(e["effective_at"], e["satisfied"], e["counted"]) for e in without_no_ops(h)] for h in (one, other)
+            ]
             assert flips[0] == flips[1], membership
         assert seen.participation(None, "month") == expected_view.participation(None, "month")
     for thing in (database, calm_database, store, calm):

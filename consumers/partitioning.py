@@ -1,0 +1,16 @@
+"""In which partition the messages of a stream are: as the producer's own partitioner sees it, by the message's key."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ledger.events import MEMBERSHIP_PREFIX
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(stream: str, partitions: int) -> int:
+    """The partition of a stream's messages, among so many."""
+    from kafka.partitioner.default import murmur2
+
+    hashed: int = murmur2(stream.removeprefix(MEMBERSHIP_PREFIX).encode())
+    return (hashed & 0x7FFFFFFF) % partitions

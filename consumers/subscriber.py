@@ -1,0 +1,303 @@
+"""What a downstream service uses to hear of eligibility changes: every announcement, in order for each membership.
+
+    broker = Broker("kafka:9092")
+    for change in EligibilitySubscriber(broker, start=Start.beginning()):
+        print(change.membership, change.satisfied, change.effective_at)
+
+Where it starts:
+    Start.beginning()         with the first announcement ever
+    Start.at(instant_us)      with the first that was recorded at or after an instant
+    Start.offsets({0: 17})    where the service has left off, partition by partition; from the beginning in the others
+    Start.status()            with where every membership stands (`EligibilityStatus`), then what changes, without a gap
+    Start.end()               with what is announced from now on
+
+How often a message comes:
+    with `consumers.effects`  exactly once, for a service that keeps its effects in a database of its own
+    with a `group`            at least once: Kafka keeps the offsets, which are committed after the caller has asked for
+                              the next message, and shares the partitions between all that use the same group
+    otherwise                 once for each subscriber, which starts anew where it is told to
+
+A lost broker is waited for, and reading goes on where it was. A heartbeat asks the broker for the end of the topic, so
+that a connection that died without a word, and a client that is stuck, are noticed and replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost
+from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from consumers.messages import EligibilityChanged, EligibilityStatus
+from consumers.starting import Kind, Start, find_offsets, read_snapshot, seed_group
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer, TopicPartition
+
+__all__ = ["Delivery", "EligibilitySubscriber", "Heartbeat", "Start"]
+
+POLL_MS: Final = 250
+HEARTBEAT_S: Final = 10.0
+COMMIT_EVERY_S: Final = 1.0
+BACKOFF_MIN_S: Final = 0.2
+BACKOFF_MAX_S: Final = 15.0
+
+logger = logging.getLogger("csat_ledger.subscribe")
+
+
+class Delivery(NamedTuple):
+    """A message, and where to go on once it is dealt with: partition -> offset; None while a snapshot is delivered."""
+
+    message: EligibilityChanged | EligibilityStatus
+    resume: Mapping[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The broker has answered: how many offsets lie between what was read and the end, and in which partitions."""
+
+    lag: int
+    partitions: tuple[int, ...]
+
+
+class EligibilitySubscriber:
+    """Announcements from one broker. Iterate over it, or over `deliveries`; `stop` from any thread ends that."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        start: Start | None = None,
+        group: str | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        on_heartbeat: Callable[[Heartbeat], None] | None = None,
+        on_bad_message: Callable[[BadMessage], None] | None = None,
+    ) -> None:
+        self._broker = broker
+        self._start = start or Start.beginning()
+        if group is not None and self._start.kind is Kind.STATUS:
+            raise ValueError("a group shares the partitions, so none of its members can start with everybody's status")
+        self._group = group
+        self._heartbeat_s = heartbeat_s
+        self._on_heartbeat = on_heartbeat
+        self._on_bad_message = on_bad_message
+        self._stop = threading.Event()
+        self._next: dict[int, int] = {}
+        self._known: dict[str, int] = {}
+        """membership -> position of the announcement that the snapshot has told of"""
+        self._revoked: set[TopicPartition] = set()
+        self._done: dict[int, int] = {}
+
+    def __iter__(self) -> Iterator[EligibilityChanged | EligibilityStatus]:
+        """The messages alone. `EligibilityStatus` come only with Start.status(), and before all others."""
+        return (delivery.message for delivery in self.deliveries())
+
+    def stop(self) -> None:
+        """Ends the iteration within a fraction of a second."""
+        self._stop.set()
+
+    def deliveries(self, *, until_end: bool = False) -> Iterator[Delivery]:
+        """The messages with what is needed to go on after them; with `until_end` those alone that are there by now.
+
+        Raises MessagesLost where what comes next was deleted, BadMessage (unless there is a handler for it) where a
+        message is not readable, TopicsUnfit where there is no such topic. A lost broker raises nothing, and is logged.
+        """
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                for delivery in self._session(until_end):
+                    if failures:
+                        logger.info("back", extra={"fields": {"failures": failures}})
+                        failures = 0
+                    if delivery is not None:
+                        yield delivery
+                return
+            except BrokerUnreachable as error:
+                failures += 1
+                pause_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(failures - 1, 20)) * random.uniform(0.5, 1)
+                fields = {"error": str(error), "failures": failures, "retry_in_s": round(pause_s, 3)}
+                logger.warning("lost", extra={"fields": fields})
+                self._stop.wait(pause_s)
+
+    def _session(self, until_end: bool) -> Iterator[Delivery | None]:
+        """Deliveries over one connection; None where the broker has answered and nothing was there."""
+        topic = self._broker.topics.eligibility_changed
+        options: dict[str, Any] = {"max_poll_records": 100, "group_id": self._group} if self._group else {}
+        consumer = self._broker.consumer("subscriber", **options)
+        try:
+            partitions = partitions_of(consumer, topic)
+            if self._group is None:
+                yield from self._find_start(consumer, partitions)
+                consumer.assign(partitions)
+                for partition in partitions:
+                    consumer.seek(partition, self._next[partition.partition])
+            else:
+                seed_group(self._broker, self._group, self._start, partitions)
+                self._done = {}
+                consumer.subscribe([topic], listener=_listener(self._revoked))
+            with broker_errors(f"{topic}: end not known"):
+                ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS) if until_end else {}
+            yield from self._follow(consumer, ends)
+        finally:
+            if self._group is not None:
+                self._commit(consumer)
+            with suppress(Exception):  # it is given up, whatever it says
+                consumer.close(timeout_ms=2_000)
+
+    def _find_start(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Iterator[Delivery]:
+        """Fills `_next` where this is the first connection, and delivers the snapshot if there is to be one."""
+        if self._next:
+            return
+        if self._start.kind is Kind.STATUS:
+            snapshot = read_snapshot(self._broker, consumer, partitions)
+            self._known = {status.membership: status.position for status in snapshot.statuses}
+            for status in snapshot.statuses:
+                yield Delivery(status, None)
+            self._next = dict(snapshot.follow_from)
+            return
+        self._next = find_offsets(consumer, partitions, self._start)
+
+    def _follow(self, consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[Delivery | None]:
+        beat = _Beat(consumer, self._heartbeat_s)
+        next_commit = time.monotonic() + COMMIT_EVERY_S
+        while not self._stop.is_set():
+            polled = _poll(consumer)
+            for partition, records in polled.items():
+                yield from self._deliver(partition, records)
+            if self._group is not None and (not polled or time.monotonic() >= next_commit):
+                self._commit(consumer)
+                next_commit = time.monotonic() + COMMIT_EVERY_S
+            heartbeat = beat.due()
+            if heartbeat is not None:
+                yield None
+                if self._on_heartbeat is not None:
+                    self._on_heartbeat(heartbeat)
+            if ends and _all_read(consumer, ends):
+                return
+
+    def _deliver(self, partition: TopicPartition, records: list[Any]) -> Iterator[Delivery]:
+        number = partition.partition
+        for record in records:
+            if self._stop.is_set() or (self._group is not None and partition in self._revoked):
+                return  # another member has it now, and starts where we have committed
+            message = self._read(record)
+            self._next[number] = record.offset + 1
+            if message is not None and not self._is_known(message):
+                yield Delivery(message, dict(self._next))
+            self._done[number] = record.offset + 1  # the caller has asked for the next one
+
+    def _read(self, record: Any) -> EligibilityChanged | None:
+        try:
+            return EligibilityChanged.from_value(record.value)
+        except BadMessage as error:
+            place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+            bad = BadMessage(f"{place}: {error}")
+            if self._on_bad_message is None:
+                raise bad from None
+            self._on_bad_message(bad)
+            return None
+
+    def _is_known(self, message: EligibilityChanged) -> bool:
+        """Whether the snapshot has told of it, or it was recorded before the instant that was asked for."""
+        if self._known and message.position <= self._known.get(message.membership, 0):
+            return True
+        # The broker knows milliseconds; within the first one there may be some from before the instant.
+        return self._start.kind is Kind.TIME and self._group is None and message.recorded_us < self._start.time_us
+
+    def _commit(self, consumer: KafkaConsumer) -> None:
+        """Tells Kafka how far the caller has come. Where that fails, some messages come a second time."""
+        from kafka import TopicPartition
+        from kafka.errors import KafkaError
+        from kafka.structs import OffsetAndMetadata
+
+        topic = self._broker.topics.eligibility_changed
+        held = consumer.assignment()
+        done = {TopicPartition(topic, number): offset for number, offset in self._done.items()}
+        offsets = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in done.items() if tp in held}
+        self._done = {}
+        if not offsets:
+            return
+        try:
+            consumer.commit(offsets, timeout_ms=ANSWER_TIMEOUT_MS)
+        except KafkaError as error:
+            logger.warning("offsets not committed", extra={"fields": {"error": f"{type(error).__name__}: {error}"}})
+
+
+class _Beat:
+    """Asks the broker for the ends now and then, and sees whether reading goes on."""
+
+    def __init__(self, consumer: KafkaConsumer, every_s: float) -> None:
+        self._consumer = consumer
+        self._every_s = every_s
+        self._next = time.monotonic() + every_s
+        self._before: dict[TopicPartition, tuple[int, int]] = {}
+
+    def due(self) -> Heartbeat | None:
+        """A heartbeat where one is due. Raises BrokerUnreachable where nobody answers or the client is stuck."""
+        if time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + self._every_s
+        with broker_errors("no heartbeat"):
+            held = sorted(self._consumer.assignment())
+            ends = self._consumer.end_offsets(held, timeout_ms=ANSWER_TIMEOUT_MS) if held else {}
+            now = {
+                partition: (self._consumer.position(partition, timeout_ms=ANSWER_TIMEOUT_MS) or 0, ends[partition])
+                for partition in held
+            }
+        for partition, (position, _) in now.items():
+            if partition in self._before:
+                position_before, end_before = self._before[partition]
+                if position == position_before < end_before:
+                    raise BrokerUnreachable(
+                        f"{partition}: found nothing after offset {position} for {self._every_s:g} s, expected "
+                        f"messages up to {end_before}"
+                    )
+        self._before = now
+        lag = sum(max(0, end - position) for position, end in now.values())
+        return Heartbeat(lag, tuple(partition.partition for partition in held))
+
+
+def _poll(consumer: KafkaConsumer) -> dict[TopicPartition, list[Any]]:
+    from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+    try:
+        polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=POLL_MS)
+    except OffsetOutOfRangeError as error:
+        raise MessagesLost(
+            f"found that the topic no longer has what comes next ({error}): start anew from the status topic"
+        ) from error
+    except NoOffsetForPartitionError as error:  # a partition new to the group: it is given a start on reconnecting
+        raise BrokerUnreachable(f"a partition has no offset: {error}") from error
+    except KafkaError as error:
+        raise BrokerUnreachable(f"nothing read: {error or type(error).__name__}") from error
+    return polled
+
+
+def _all_read(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    held = consumer.assignment()
+    with broker_errors("position not known"):
+        return bool(held) and all(
+            (consumer.position(partition, timeout_ms=ANSWER_TIMEOUT_MS) or 0) >= end
+            for partition, end in ends.items()
+            if partition in held
+        )
+
+
+def _listener(revoked: set[TopicPartition]) -> Any:
+    """Keeps the set of partitions that were taken away; called on the client's own thread, so it does no more."""
+    from kafka import ConsumerRebalanceListener
+
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+        def on_partitions_revoked(self, partitions: Any) -> None:
+            revoked.update(partitions)
+
+        def on_partitions_assigned(self, partitions: Any) -> None:
+            revoked.difference_update(partitions)
+
+    return Listener()

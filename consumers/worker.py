@@ -1,0 +1,217 @@
+"""A worker: keeps the projections up from csat.ledger-events.v1, as one of a group that shares the topic's partitions.
+
+A batch of a partition is one transaction in the projections' database: the rows, and the place in the partition that they
+bring each projection to (`projections.partitions`). The place is moved only from where this worker believes it to be. So
+it does not matter who owns a partition, or believes to: of two, one finds the place moved, undoes its transaction, and
+goes on from where the place is now. Kafka's own committed offsets play no part.
+
+Messages of different partitions are different memberships: several workers write at the same time. Memberships do not
+depend on one another; the editions of the rules, which all depend on, are rows with a position like all others.
+
+A worker sends nothing. A projection that is new, or of another version, is built beside from the feed of the book by one
+process while the others wait (or go on with the old one, if that is what they know), and swapped in; the places are
+carried over. A topic from which messages were deleted before they were read is no harm either: what is missing is read
+from the book.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from consumers.groups import SESSION_TIMEOUT_S, client, group_member
+from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from consumers.keeping import Elsewhere, Keeper, row_of
+from consumers.metrics import Metrics
+from consumers.service import Service
+from ledger.store.base import Store
+from projections.base import Projection
+from projections.database import Database
+
+if TYPE_CHECKING:
+    from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+
+ROLE: Final = "worker"
+BATCH_MAX: Final = 2_000
+POLL_MS: Final = 250
+LOOK_AROUND_S: Final = 0.5
+
+
+class Worker:
+    """The role of `csat-ledger worker`; see the module.
+
+    `consumer` is in the group; `watcher` reads nothing, it asks for ends of partitions, committed or not.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        keeper: Keeper,
+        consumer: KafkaConsumer,
+        watcher: KafkaConsumer,
+        partitions: Sequence[TopicPartition],
+    ) -> None:
+        self._service = service
+        self._keeper = keeper
+        self._consumer = consumer
+        self._watcher = watcher
+        self._partitions = {partition.partition: partition for partition in partitions}
+        self._guard = Lock()
+        self._fresh: set[int] = set()
+        """Assigned, but not yet put where the projections are."""
+        self._mine: set[int] = set()
+        self._looked_at = 0.0
+        self._figures = service.figures(WorkerFigures)
+
+    def step(self) -> float:
+        """Applies what has come, a transaction for each partition."""
+        if self._fresh:
+            self._put_in_place()
+        with broker_errors("events not read"):
+            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH_MAX)
+        for partition, records in polled.items():
+            if self._owns(partition.partition):
+                self._apply(partition.partition, records)
+        if time.monotonic() - self._looked_at >= LOOK_AROUND_S:
+            self._look_around()
+        return 0.0
+
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called on the client's own thread: nothing is fetched before the projections were asked where to start."""
+        for partition in partitions:
+            self._consumer.pause(partition)
+            self._consumer.seek(partition, 0)  # any offset will do: without one, the client complains
+            with self._guard:
+                self._fresh.add(partition.partition)
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called on the client's own thread. A batch at hand may be applied all the same: the place decides."""
+        with self._guard:
+            for partition in partitions:
+                self._fresh.discard(partition.partition)
+                self._mine.discard(partition.partition)
+
+    def _owns(self, partition: int) -> bool:
+        with self._guard:
+            return partition in self._mine and partition not in self._fresh
+
+    def _put_in_place(self) -> None:
+        """Starts to read the partitions that are new where the projections stand in them."""
+        with self._guard:
+            fresh = sorted(self._fresh)
+        asked = [self._partitions[partition] for partition in fresh]
+        with broker_errors("ends of partitions not known"):
+            begins = self._watcher.beginning_offsets(asked, timeout_ms=ANSWER_TIMEOUT_MS)
+            ends = self._watcher.end_offsets(asked, timeout_ms=ANSWER_TIMEOUT_MS)
+        starts = {}
+        for partition, asked_for in zip(fresh, asked, strict=True):
+            starts[partition] = self._keeper.start_of(partition, begins[asked_for], ends[asked_for])
+        for partition, start in starts.items():
+            with self._guard:
+                if partition not in self._fresh:
+                    continue  # taken away meanwhile
+                self._fresh.discard(partition)
+                self._mine.add(partition)
+            with suppress(ValueError, KeyError):  # taken away this very moment
+                self._consumer.seek(self._partitions[partition], start)
+                self._consumer.resume(self._partitions[partition])
+        self._service.log.info("reading", **{f"partition_{partition}": start for partition, start in starts.items()})
+
+    def _apply(self, partition: int, records: Sequence[Any]) -> None:
+        rows = [row for row in map(row_of, records) if row is not None]
+        if len(rows) < len(records):
+            self._service.log.warning("foreign messages", partition=partition, number=len(records) - len(rows))
+            self._service.metrics.done.labels("foreign").inc(len(records) - len(rows))
+        started = time.monotonic()
+        try:
+            applied = self._keeper.apply(partition, records[-1].offset + 1, rows)
+        except Elsewhere:
+            self._start_again(partition)
+            return
+        self._service.metrics.step.observe(time.monotonic() - started)
+        self._service.metrics.done.labels("applied").inc(applied)
+
+    def _start_again(self, partition: int) -> None:
+        """The place is not where it was left: another worker has moved it, or another generation is live."""
+        self._service.log.info("moved elsewhere", partition=partition)
+        self._keeper.load()
+        with suppress(ValueError, KeyError):
+            self._consumer.pause(self._partitions[partition])
+        with self._guard:
+            if partition in self._mine:
+                self._fresh.add(partition)
+
+    def _look_around(self) -> None:
+        """How far behind each partition is, and which of them have nothing outstanding; whether the broker is there."""
+        reached = self._keeper.reached()
+        with broker_errors("the broker does not answer"):
+            ends = self._watcher.end_offsets(list(self._partitions.values()), timeout_ms=ANSWER_TIMEOUT_MS)
+            for partition, place in self._partitions.items():
+                if not self._owns(partition):
+                    self._figures.lag.forget(partition)
+                    continue
+                with suppress(ValueError, AssertionError):
+                    position = self._consumer.position(place, timeout_ms=ANSWER_TIMEOUT_MS) or 0
+                self._figures.lag.labels(partition).set(max(0, ends[place] - position))
+                if position >= ends[place] and not self._keeper.nothing_outstanding(partition, position, reached):
+                    self._start_again(partition)
+        self._figures.show(self._keeper.standing())
+        self._looked_at = time.monotonic()
+
+
+class WorkerFigures:
+    """What a worker tells Prometheus."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.lag = metrics.gauges("lag", "offsets not read yet, by partition that is this worker's", "of")
+        self._position = metrics.gauges("position", "up to where nothing is missing", "projection")
+        self._gaps = metrics.gauges("gaps", "events that are missing", "projection")
+        self._parked = metrics.gauges("parked_streams", "streams that wait behind a failed event", "projection")
+
+    def show(self, standing: Collection[tuple[str, int, int, int]]) -> None:
+        """(projection, position, gaps, parked streams) of all workers together."""
+        for name, position, gaps, parked in standing:
+            self._position.labels(name).set(position)
+            self._gaps.labels(name).set(gaps)
+            self._parked.labels(name).set(parked)
+
+
+@contextmanager
+def open_worker(
+    service: Service,
+    store: Store,
+    database: Database,
+    projections: Sequence[Projection[Any]],
+    broker: Broker,
+    *,
+    session_timeout_s: float = SESSION_TIMEOUT_S,
+) -> Iterator[Worker]:
+    """A worker between a broker and the projections' database, for as long as it is used."""
+    topic = broker.topics.ledger_events
+    with client(broker, "worker-watcher", isolation_level="read_uncommitted") as watcher:
+        partitions = partitions_of(watcher, topic)
+        keeper = Keeper(store, database, projections, topic, len(partitions), service.check)
+        keeper.prepare()
+        with group_member(broker, ROLE, session_timeout_s, max_poll_records=BATCH_MAX) as consumer:
+            worker = Worker(service, keeper, consumer, watcher, partitions)
+            consumer.subscribe([topic], listener=_listener(worker))
+            yield worker
+
+
+def _listener(worker: Worker) -> ConsumerRebalanceListener:
+    from kafka import ConsumerRebalanceListener
+
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+        def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+            worker.assigned(assigned)
+
+        def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+            worker.revoked(revoked)
+
+        def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+            worker.revoked(lost)
+
+    return Listener()

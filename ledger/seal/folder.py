@@ -1,0 +1,209 @@
+"""The folder in which a log lies. An object store may show the same paths to the world, but for `.sealer`.
+
+    checkpoint          the published checkpoint: what it says is complete in the files below
+    checkpoints.jsonl   every checkpoint that was published, oldest first: {"checkpoint":"…"} a line
+    tile/…              tiles and entry bundles (see `ledger.proof.tiles`)
+    .sealer/pending     a checkpoint that is signed but not published yet: a promise already, since a witness may have
+                        seen it, so the log never goes another way than through it
+    .sealer/state       the cache of `state`
+    .sealer/lock        held by the one sealer
+    .sealer/tmp/        files that are being written
+
+A file is written under another name, brought to disk, and only then given its own: nobody sees half of one. The
+checkpoint is replaced last, after everything that it covers is on disk, so that a crash at any moment leaves a
+published checkpoint with all of its tiles. Files beyond the checkpoint may be left over; they are written anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from ledger.errors import LogDamaged, SealerBusy
+from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries
+
+CHECKPOINT: Final = "checkpoint"
+HISTORY: Final = "checkpoints.jsonl"
+PRIVATE: Final = ".sealer"
+WRITERS: Final = 4
+WAITING_MAX: Final = 256
+
+
+class LogFolder:
+    """Reads a log's files, and writes them so that they are on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._private = root / PRIVATE
+
+    def make(self) -> None:
+        """Makes the folder, and forgets what was being written when a sealer died."""
+        (self._private / "tmp").mkdir(parents=True, exist_ok=True)
+        for path in (self._private / "tmp").iterdir():
+            path.unlink()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Held by the one sealer of this folder. Raises SealerBusy where there is another."""
+        self._private.mkdir(parents=True, exist_ok=True)
+        with (self._private / "lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise SealerBusy(f"{self.root}: found another sealer at work, expected none") from None
+            yield
+
+    def checkpoint(self) -> bytes | None:
+        """The published checkpoint; None before the first."""
+        return _read(self.root / CHECKPOINT)
+
+    def pending(self) -> bytes | None:
+        """The checkpoint that is signed and not published."""
+        return _read(self._private / "pending")
+
+    def state(self) -> bytes | None:
+        """The cache."""
+        return _read(self._private / "state")
+
+    def history(self) -> list[bytes]:
+        """Every checkpoint that was published, oldest first. A last line that was cut off by a crash is none."""
+        lines = (_read(self.root / HISTORY) or b"").split(b"\n")[:-1]
+        try:
+            return [json.loads(line)["checkpoint"].encode("utf-8") for line in lines]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LogDamaged(f"{self.root / HISTORY}: found {error!r}, expected a checkpoint on each line") from None
+
+    def read_tile(self, tile: Tile) -> bytes:
+        """A tile's bytes; where a full tile has taken a partial one's place, the part of it that is meant."""
+        for candidate in (tile, tile.full):
+            data = _read(self.root / candidate.path)
+            if data is not None:
+                return data
+        raise LogDamaged(f"{self.root / tile.path}: found no such file, expected one of {tile.width} entries")
+
+    def read_entries(self, first: int, end: int) -> Iterator[bytes]:
+        """The entries at log indexes [first, end)."""
+        for n in range(first // WIDTH, -(-end // WIDTH)):
+            width = min(WIDTH, end - n * WIDTH)
+            entries = decode_entries(self.read_tile(Tile(ENTRIES, n, width)))
+            if len(entries) < width:
+                raise LogDamaged(f"entry bundle {n}: found {len(entries)} entries, expected {width} or more")
+            yield from entries[max(0, first - n * WIDTH) : width]
+
+    def save_state(self, data: bytes) -> None:
+        """Keeps the cache; losing it costs time only, so it need not be on disk at once."""
+        self._replace(self._private / "state", data, durable=False)
+
+    def promise(self, signed: bytes) -> None:
+        """Keeps a checkpoint that is signed, before anybody else sees it."""
+        self._replace(self._private / "pending", signed)
+
+    def publish(self, signed: bytes) -> None:
+        """Makes a checkpoint the log's. Everything that it covers has to be on disk."""
+        self._replace(self.root / CHECKPOINT, signed)
+        self.remember(signed)
+        (self._private / "pending").unlink(missing_ok=True)
+
+    def remember(self, signed: bytes) -> None:
+        """Adds a published checkpoint to the history, in the place of a line that a crash cut off."""
+        line = json.dumps({"checkpoint": signed.decode("utf-8")}, ensure_ascii=False).encode("utf-8") + b"\n"
+        with (self.root / HISTORY).open("a+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            if file.read(1) not in (b"", b"\n"):
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        fsync_folder(self.root)
+
+    def writing(self) -> FileBatch:
+        """Files of the log to be written together."""
+        return FileBatch(self.root, self._private / "tmp")
+
+    def _replace(self, path: Path, data: bytes, *, durable: bool = True) -> None:
+        write_file(path, data, self._private / "tmp" / path.name, durable=durable)
+        if durable:
+            fsync_folder(path.parent)
+
+
+class FileBatch:
+    """Files that are written side by side; on disk, with their folders, when the block ends."""
+
+    def __init__(self, root: Path, temporary: Path) -> None:
+        self._root = root
+        self._temporary = temporary
+        self._pool = ThreadPoolExecutor(WRITERS, "tiles")
+        self._waiting: list[Future[None]] = []
+        self._folders: set[Path] = {root}
+        self._number = 0
+
+    def __enter__(self) -> FileBatch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def add(self, path: str, data: bytes) -> None:
+        """Writes one file, soon."""
+        target = self._root / path
+        if target.parent not in self._folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder = target.parent
+            while folder not in self._folders:
+                self._folders.add(folder)
+                folder = folder.parent
+        self._number += 1
+        temporary = self._temporary / f"{self._number}"
+        self._waiting.append(self._pool.submit(write_file, target, data, temporary))
+        if len(self._waiting) >= WAITING_MAX:
+            self._wait()
+
+    def flush(self) -> None:
+        """Returns when all is on disk."""
+        self._wait()
+        for folder in self._folders:
+            fsync_folder(folder)
+        self._folders = {self._root}
+
+    def _wait(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            future.result()
+
+
+def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True) -> None:
+    """Writes a file that nobody sees in part; its folder is still to be brought to disk."""
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def fsync_folder(path: Path) -> None:
+    """Brings the names in a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> bytes | None:
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return None

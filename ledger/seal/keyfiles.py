@@ -1,0 +1,83 @@
+"""Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.note`)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ledger.errors import WrongKey
+from ledger.proof.errors import ProofError
+from ledger.proof.keys import new_key
+from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, parse_signer_key, parse_verifier_key
+from ledger.seal.folder import fsync_folder
+
+KEY_MAX_BYTES: Final = 4_096
+STEMS: Final = {ED25519: "log", COSIGNATURE_V1: "witness"}
+
+
+class KeyFiles(NamedTuple):
+    """A new key and its two files."""
+
+    key: Path
+    vkey: Path
+    verifier: VerifierKey
+
+
+def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
+    """Makes a key and writes its files, `log.…` or `witness.…`. Raises WrongKey rather than write over a key."""
+    try:
+        signer = new_key(name, signature_type)
+    except ProofError as error:
+        raise WrongKey(str(error)) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = STEMS[signature_type]
+    key, vkey = folder / f"{stem}.key", folder / f"{stem}.vkey"
+    for path in (key, vkey):
+        if path.exists():
+            raise WrongKey(f"found {path}, expected none: a key is never written over")
+    _write(key, signer.encoded(), 0o600)
+    _write(vkey, str(signer.verifier), 0o644)
+    fsync_folder(folder)
+    return KeyFiles(key, vkey, signer.verifier)
+
+
+def load_signer(path: Path, signature_type: int) -> SignerKey:
+    """The secret key in a file that nobody else can read. Raises WrongKey."""
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise WrongKey(f"{path}: found a key that others may read, expected mode 0600")
+        signer = parse_signer_key(_line(path))
+    except ProofError as error:
+        raise WrongKey(f"{path}: {error}") from None
+    if signer.signature_type != signature_type:
+        raise WrongKey(f"{path}: found signature type {signer.signature_type}, expected {signature_type}")
+    return signer
+
+
+def load_verifier(path: Path) -> VerifierKey:
+    """The public key in a file. Raises WrongKey."""
+    try:
+        return parse_verifier_key(_line(path))
+    except ProofError as error:
+        raise WrongKey(f"{path}: {error}") from None
+
+
+def _line(path: Path) -> str:
+    try:
+        data = path.read_bytes()[:KEY_MAX_BYTES]
+        return data.decode("utf-8").strip("\n")
+    except OSError as error:
+        raise WrongKey(f"{path}: found {error.strerror}, expected a key file") from None
+    except UnicodeDecodeError:
+        raise WrongKey(f"{path}: found bytes that are not UTF-8, expected a key") from None
+
+
+def _write(path: Path, line: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,350 @@
+"""The book in PostgreSQL, over the recorders of the `eventsourcing` library. See `ledger.store.postgres_tables`.
+
+A writer takes the append lock first, then reads, decides and appends by COPY, then announces the commit by NOTIFY; so
+positions are dense and in commit order, and the feed has no holes that fill later. Readers listen and poll.
+(PERSISTENCE_MODULE=ledger.store.postgres keeps the events of the library's own applications in such a table.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.store import postgres_factory, postgres_tables
+from ledger.store.base import KnownFact, NewRow, Row, Snapshot
+from ledger.store.locks import checked_role
+from ledger.store.migrations import missing_steps
+from ledger.store.postgres_connections import (
+    Address,
+    AdvisoryRoleLock,
+    Connections,
+    PgConnection,
+    try_advisory_lock,
+)
+from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
+from ledger.store.postgres_tables import APPEND_LOCK_SUFFIX, CHANNEL, EVENTS, SCHEMA
+
+Factory = postgres_factory.Factory
+
+LOCK_TIMEOUT_S: Final = 60
+READ_CHUNK: Final = 2_000
+POLL_S: Final = 0.5
+"""How long a reader relies on NOTIFY before it looks for itself."""
+
+SETTINGS: Final = (
+    # All our statements are served by an index, in its order. Without this a plan made while the table was small, or before its
+    # statistics were taken, reads the whole table for every batch of a bulk load.
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+    "SET plan_cache_mode = force_custom_plan",
+    "SET jit = off",
+    "SET idle_in_transaction_session_timeout = '5min'",
+    # What a caller was told is recorded must be on disk, whatever the server or the role is set to.
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+)
+BEGIN_WRITING: Final = (
+    f"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE {SCHEMA}.{EVENTS}{APPEND_LOCK_SUFFIX} IN EXCLUSIVE MODE; "
+    f"SELECT coalesce(max(position), 0) FROM {SCHEMA}.{EVENTS}; "
+    f"SELECT (SELECT value FROM {SCHEMA}.ledger_meta WHERE name = 'tables'), (SELECT value FROM {SCHEMA}.reviews)"
+)
+COLUMNS: Final = "position, originator_id, originator_version, topic, state"
+SELECT_ROWS: Final = f"SELECT {COLUMNS} FROM {SCHEMA}.{EVENTS} "
+STREAM_NAMES: Final = f"""
+    WITH RECURSIVE names AS (
+        (SELECT originator_id FROM {SCHEMA}.{EVENTS} WHERE originator_id > %s ORDER BY originator_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT originator_id FROM {SCHEMA}.{EVENTS}
+                WHERE originator_id > names.originator_id ORDER BY originator_id LIMIT 1)
+        FROM names WHERE names.originator_id IS NOT NULL
+    )
+    SELECT originator_id FROM names WHERE originator_id IS NOT NULL LIMIT %s"""
+"""One look into the index for each name; DISTINCT would walk through all events."""
+
+Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+
+def _query(connection: PgConnection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor(binary=True) as cursor:
+        return cursor.execute(statement, parameters).fetchall()
+
+
+class _PostgresReader:
+    """Reads the book through `query`."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+
+    def max_position(self) -> int:
+        position: int = self._query(f"SELECT coalesce(max(position), 0) FROM {SCHEMA}.{EVENTS}", ())[0][0]
+        return position
+
+    def count_events(self) -> int:
+        number: int = self._query(f"SELECT count(*) FROM {SCHEMA}.{EVENTS}", ())[0][0]
+        return number
+
+    def read_feed(self, after: int, limit: int) -> list[Row]:
+        rows = self._query(SELECT_ROWS + "WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
+        return list(map(Row._make, rows))
+
+    def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
+        rows = self._query(
+            f"SELECT {COLUMNS}, fact, fact_digest FROM {SCHEMA}.{EVENTS} "
+            "WHERE position > %s ORDER BY position LIMIT %s",
+            (after, limit),
+        )
+        return list(map(NewRow._make, rows))
+
+    def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
+        statement = SELECT_ROWS + "WHERE originator_id = %s AND originator_version > %s "
+        if through is not None:
+            statement += f"AND position <= {through:d} "
+        statement += "ORDER BY originator_version LIMIT %s"
+        while True:
+            rows = self._query(statement, (stream, after_seq, READ_CHUNK))
+            yield from map(Row._make, rows)
+            if len(rows) < READ_CHUNK:
+                return
+            after_seq = rows[-1][2]
+
+    def read_streams(self, streams: Sequence[str]) -> Iterator[Row]:
+        names = sorted(set(streams))
+        after = ("", 0)
+        while names:
+            rows = self._query(
+                SELECT_ROWS + "WHERE originator_id = ANY(%s) AND (originator_id, originator_version) > (%s, %s) "
+                "ORDER BY originator_id, originator_version LIMIT %s",
+                (names, *after, READ_CHUNK),
+            )
+            yield from map(Row._make, rows)
+            if len(rows) < READ_CHUNK:
+                return
+            after = (rows[-1][1], rows[-1][2])
+            names = [name for name in names if name >= after[0]]
+
+    def last_seq(self, stream: str) -> int:
+        seq: int = self._query(
+            f"SELECT coalesce(max(originator_version), 0) FROM {SCHEMA}.{EVENTS} WHERE originator_id = %s", (stream,)
+        )[0][0]
+        return seq
+
+    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+        # The type stands in the statement, so that PostgreSQL sees that the partial index applies.
+        if not (event_type.isascii() and event_type.isalpha()):
+            raise ValueError(f"found event type {event_type!r}, expected letters")
+        rows = self._query(
+            SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > %s ORDER BY position LIMIT %s", (after, limit)
+        )
+        return list(map(Row._make, rows))
+
+    def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
+        return [name for (name,) in self._query(STREAM_NAMES, (after, limit))]
+
+    def reviews(self) -> list[tuple[int, int]]:
+        rows = self._query(f"SELECT value FROM {SCHEMA}.reviews", ())
+        return _reviews(rows[0][0] if rows else None)
+
+    def next_due(self) -> int | None:
+        at_us: int | None = self._query(f"SELECT min(at_us) FROM {SCHEMA}.due", ())[0][0]
+        return at_us
+
+    def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        rows = self._query(
+            f"SELECT stream, at_us FROM {SCHEMA}.due WHERE stream > %s ORDER BY stream LIMIT %s", (after, limit)
+        )
+        return [(stream, at_us) for stream, at_us in rows]
+
+
+class PostgresWriteTransaction(_PostgresReader):
+    """The book while one writer holds it. What the beginning of the transaction has read is not asked for again."""
+
+    def __init__(self, connection: PgConnection, position: int, reviews: list[tuple[int, int]]) -> None:
+        super().__init__(partial(_query, connection))
+        self._connection = connection
+        self._position = position
+        self._reviews = reviews
+        self.appended = False
+
+    def max_position(self) -> int:
+        return self._position
+
+    def streams_since(self, position: int, limit: int) -> set[str] | None:
+        rows = self._query(
+            f"SELECT originator_id FROM {SCHEMA}.{EVENTS} WHERE position > %s ORDER BY position LIMIT %s",
+            (position, limit + 1),
+        )
+        return {name for (name,) in rows} if len(rows) <= limit else None
+
+    def known_facts(self, ids: Sequence[str]) -> dict[str, KnownFact]:
+        if not ids:
+            return {}
+        rows = self._query(
+            f"SELECT fact, fact_digest, position FROM {SCHEMA}.{EVENTS} WHERE fact = ANY(%s)", (list(ids),)
+        )
+        return {fact: KnownFact(digest, position) for fact, digest, position in rows}
+
+    def append(self, rows: Sequence[NewRow]) -> None:
+        if not rows:
+            return
+        with self._connection.cursor() as cursor:
+            copy_events(cursor, _COPY_EVENTS, rows)
+        self._position = rows[-1].position
+        self.appended = True
+
+    def snapshots(self, streams: Sequence[str]) -> list[Snapshot]:
+        if not streams:
+            return []
+        rows = self._query(
+            f"SELECT stream, seq, state FROM {SCHEMA}.snapshots WHERE stream = ANY(%s)", (list(streams),)
+        )
+        return list(map(Snapshot._make, rows))
+
+    def save_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
+        newest = {snapshot.stream: snapshot for snapshot in snapshots}
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {SCHEMA}.snapshots VALUES (%s, %s, %b) "
+                "ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, state = excluded.state",
+                newest.values(),
+            )
+
+    def save_due(self, due: Iterable[tuple[str, int]]) -> None:
+        latest = dict(due)
+        self._connection.execute(
+            f"INSERT INTO {SCHEMA}.due SELECT * FROM unnest(%s::text[], %s::bigint[]) "
+            "ON CONFLICT (stream) DO UPDATE SET at_us = excluded.at_us",
+            (list(latest), list(latest.values())),
+        )
+
+    def bring_due_forward(self, at_us: int) -> None:
+        self._connection.execute(f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s", (at_us, at_us))
+
+    def due_streams(self, until_us: int, limit: int) -> list[str]:
+        rows = self._query(
+            f"SELECT stream FROM {SCHEMA}.due WHERE at_us <= %s ORDER BY at_us LIMIT %s", (until_us, limit)
+        )
+        return [stream for (stream,) in rows]
+
+    def reviews(self) -> list[tuple[int, int]]:
+        return list(self._reviews)
+
+    def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
+        self._connection.execute(
+            f"INSERT INTO {SCHEMA}.reviews (value) VALUES (%s) ON CONFLICT (one) DO UPDATE SET value = excluded.value",
+            (orjson.dumps(reviews).decode(),),
+        )
+        self._reviews = list(reviews)
+
+
+class PostgresStore(_PostgresReader):
+    """The book in a PostgreSQL database. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
+
+    Where there are no tables they are made, if `create` says so and the role may; `migrate` brings older ones to the
+    present version, which takes the migrator's role. `found_version` is what was there before.
+    """
+
+    def __init__(
+        self, url: str, *, create: bool = True, migrate: bool = False, lock_timeout_s: int = LOCK_TIMEOUT_S
+    ) -> None:
+        self._address = Address(url)
+        self.name = self._address.name
+        self._lock_timeout_s = lock_timeout_s
+        self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))
+        self._listening = Connections(self._address, (f"LISTEN {CHANNEL}",), listening=True)
+        super().__init__(self._query_once)
+        with self._connections.take() as connection:
+            self.found_version = self._open(connection, create=create, migrate=migrate)
+
+    def _open(self, connection: PgConnection, *, create: bool, migrate: bool) -> int:
+        found = postgres_tables.found_version(connection)
+        steps = postgres_tables.STEPS
+        if found == 0 and not create:
+            raise StoreUnreachable(f"found no ledger at {self.name}; `csat-ledger record` makes one")
+        allowed = found > 0 or migrate or postgres_tables.may_create(connection)
+        if missing_steps(self.name, found, steps, migrate=migrate, may_create=allowed) or migrate:
+            grants = files("ledger.store").joinpath("grants.sql").read_text()
+            found = postgres_tables.apply_steps(connection, steps, grants)
+        return found
+
+    def _query_once(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._connections.take() as connection:
+            return _query(connection, statement, parameters)
+
+    @cached_property
+    def recorder(self) -> LedgerApplicationRecorder:
+        """The library's door to the same events, with a pool of its own."""
+        datastore = LedgerDatastore(self._address, schema=SCHEMA, lock_timeout=self._lock_timeout_s)
+        return LedgerApplicationRecorder(datastore, events_table_name=EVENTS)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresWriteTransaction]:
+        with self._connections.take() as connection:
+            try:
+                transaction = self._begin(connection)
+                yield transaction
+                if connection.info.transaction_status != TransactionStatus.INTRANS:
+                    raise StoreUnreachable(f"{self.name}: a statement failed, nothing of its transaction was recorded")
+                connection.execute(f"NOTIFY {CHANNEL}; COMMIT" if transaction.appended else "COMMIT")
+            except BaseException:
+                with suppress(psycopg.Error):  # it fails where the connection is lost, and then nothing is committed
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _begin(self, connection: PgConnection) -> PostgresWriteTransaction:
+        with connection.cursor() as cursor:
+            cursor.execute(BEGIN_WRITING)
+            cursor.nextset()  # LOCK
+            cursor.nextset()
+            (position,) = cursor.fetchone() or (0,)
+            cursor.nextset()
+            version, reviews = cursor.fetchone() or (None, None)
+        if version != str(len(postgres_tables.STEPS)):
+            raise StoreOutdated(
+                f"{self.name}: found tables of version {version}, expected {len(postgres_tables.STEPS)}: "
+                "they were migrated while this process was running"
+            )
+        return PostgresWriteTransaction(connection, position, _reviews(reviews))
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        try:
+            return self._wait(after, deadline)
+        except StoreUnreachable:
+            self._listening.discard_idle()
+            return self._wait(after, deadline)  # on a new connection, before the caller is told that there is none
+
+    def _wait(self, after: int, deadline: float) -> bool:
+        with self._listening.take() as connection:  # listens since before the first look
+            reader = _PostgresReader(partial(_query, connection))
+            for _ in connection.notifies(timeout=0):
+                pass  # what was announced since the last wait is found by looking
+            while reader.max_position() <= after:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                for _ in connection.notifies(timeout=min(left_s, POLL_S), stop_after=1):
+                    pass
+            return True
+
+    def try_lock(self, role: str) -> AdvisoryRoleLock | None:
+        return try_advisory_lock(self._connections, checked_role(role))
+
+    def close(self) -> None:
+        self._connections.close()
+        self._listening.close()
+        if "recorder" in self.__dict__:
+            self.recorder.datastore.close()
+
+
+def _reviews(stored: str | None) -> list[tuple[int, int]]:
+    return [(until_us, position) for until_us, position in orjson.loads(stored)] if stored else []
+
+
+_COPY_EVENTS: Final = copy_statement(SCHEMA, EVENTS)

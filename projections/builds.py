@@ -1,0 +1,173 @@
+"""Builds: each generation of a projection, its tables, and how far it has come.
+
+    projection_state       a line for each generation: its version, whether it is the one that is read (live), the
+                           position of the last event applied, that event's leaf hash, how many positions were missing
+    projection_parked      streams that wait behind an event that could not be applied, and the error
+    projection_waiting     the positions of the events that wait
+
+A build is kept up either from the feed of the book, or by workers from Kafka: then its position is that of
+`projections.partitions`, and whoever reads the feed leaves it alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ledger.errors import LedgerError, StoreUnreachable
+from projections.base import Handler, Projection
+from projections.database import Connection, Database, Table
+from projections.partitions import PARTITIONS, gaps_of, progress_of
+
+STATE: Final = Table(
+    "projection_state",
+    {
+        "name": "TEXT",
+        "generation": "BIGINT",
+        "version": "BIGINT",
+        "live": "INTEGER",
+        "position": "BIGINT",
+        "head": "TEXT",
+        "gaps": "BIGINT",
+    },
+    ("name", "generation"),
+)
+PARKED: Final = Table(
+    "projection_parked",
+    {"name": "TEXT", "generation": "BIGINT", "stream": "TEXT", "position": "BIGINT", "error": "TEXT"},
+    ("name", "generation", "stream"),
+)
+WAITING: Final = Table(
+    "projection_waiting",
+    {"name": "TEXT", "generation": "BIGINT", "position": "BIGINT", "stream": "TEXT"},
+    ("name", "generation", "position"),
+)
+
+
+@dataclass(slots=True)
+class Build:
+    """One generation of a projection and how far it has come.
+
+    `head` is the leaf hash of the last event applied from the feed; where workers keep the build it says nothing.
+    """
+
+    projection: Projection[Any]
+    generation: int
+    version: int = 0
+    position: int = 0
+    head: str = ""
+    gaps: int = 0
+    by_workers: bool = False
+    parked: set[str] = field(default_factory=set)
+    handlers: dict[str, Handler[Any]] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its tables start with."""
+        return f"{self.projection.name}_{self.generation}_"
+
+    def lags(self, end: int, head: str) -> bool:
+        """Whether whoever reads the feed has something to do for it: what workers keep up is left to them."""
+        return not self.by_workers and (self.position, self.head) != (end, head)
+
+
+def create_state_tables(database: Database, connection: Connection) -> None:
+    """The tables in which the books of all builds are kept, where they do not exist yet."""
+    for table in (STATE, PARKED, WAITING, PARTITIONS):
+        if not database.table_exists(connection, table.name):
+            database.create_table(connection, table.name, table)
+
+
+def load_build(connection: Connection, projection: Projection[Any], *, any_version: bool = False) -> Build | None:
+    """The live build of a projection; None where there is none, or it is of another version."""
+    rows = connection.query(
+        "SELECT generation, version FROM projection_state WHERE name = ? AND live = 1", (projection.name,)
+    )
+    if not rows or (rows[0][1] != projection.version and not any_version):
+        return None
+    ((generation, version),) = rows
+    build = Build(projection, generation, version, handlers=dict(projection.handlers()))
+    reload(connection, build)
+    return build
+
+
+def reload(connection: Connection, build: Build) -> None:
+    """How far a build has come, as it stands in the transaction at hand."""
+    name, generation = build.projection.name, build.generation
+    ((build.position, build.head, build.gaps),) = connection.query(
+        "SELECT position, head, gaps FROM projection_state WHERE name = ? AND generation = ?", (name, generation)
+    )
+    progress = progress_of(connection, name, generation)
+    build.by_workers = progress is not None
+    if progress is not None:
+        build.gaps += gaps_of(progress, build.position)
+        build.position, build.head = progress.first, ""
+    parked = connection.query(
+        "SELECT stream FROM projection_parked WHERE name = ? AND generation = ?", (name, generation)
+    )
+    build.parked = {stream for (stream,) in parked}
+
+
+def hold(connection: Connection, build: Build) -> bool:
+    """Whether a build is still where this process believes it to be; no other can move it in this transaction."""
+    rows = connection.query(
+        "UPDATE projection_state SET position = position WHERE name = ? AND generation = ? RETURNING position",
+        (build.projection.name, build.generation),
+    )
+    if not rows:
+        raise LedgerError(
+            f"projection {build.projection.name}: another process has swapped generation {build.generation}"
+        )
+    before, by_workers = build.position, build.by_workers
+    taken_over = progress_of(connection, build.projection.name, build.generation) is not None
+    if rows[0][0] == before and not taken_over:
+        return True
+    reload(connection, build)
+    return (build.position, build.by_workers) == (before, by_workers)
+
+
+def create_build(database: Database, connection: Connection, projection: Projection[Any]) -> Build:
+    """A new generation with empty tables; what an earlier attempt left behind is dropped."""
+    rows = connection.query(
+        "SELECT generation, live FROM projection_state WHERE name = ? ORDER BY generation", (projection.name,)
+    )
+    for generation, live in rows:
+        if not live:
+            drop_build(connection, projection, generation)
+    generation = max((generation for generation, _ in rows), default=0) + 1
+    build = Build(projection, generation, projection.version, handlers=dict(projection.handlers()))
+    for table in projection.tables:
+        database.create_table(connection, build.prefix + table.name, table)
+    connection.execute(
+        "INSERT INTO projection_state VALUES (?,?,?,0,0,'',0)", (projection.name, build.generation, projection.version)
+    )
+    return build
+
+
+def drop_build(connection: Connection, projection: Projection[Any], generation: int) -> None:
+    """Removes a generation and its tables."""
+    for table in projection.tables:
+        connection.execute(f"DROP TABLE IF EXISTS {projection.name}_{generation}_{table.name}")
+    for state in (STATE, PARKED, WAITING, PARTITIONS):
+        connection.execute(f"DELETE FROM {state.name} WHERE name = ? AND generation = ?", (projection.name, generation))
+
+
+def make_live(connection: Connection, build: Build) -> None:
+    """Makes a generation the one that is read, in the transaction at hand."""
+    connection.execute(
+        "UPDATE projection_state SET live = 1 WHERE name = ? AND generation = ?",
+        (build.projection.name, build.generation),
+    )
+
+
+def count_differences(connection: Connection, projection: Projection[Any], old: Build, new: Build) -> int:
+    """Rows that only one of two builds has, over all tables."""
+    different = 0
+    for table in projection.tables:
+        left, right = old.prefix + table.name, new.prefix + table.name
+        for one, other in ((left, right), (right, left)):
+            ((only,),) = connection.query(
+                f"SELECT count(*) FROM (SELECT * FROM {one} EXCEPT SELECT * FROM {other}) AS only_here"
+            )
+            different += only
+    return different

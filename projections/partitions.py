@@ -1,0 +1,128 @@
+"""How far workers have come with a build of a projection, by partition of the topic that they read.
+
+    projection_partitions  next_offset  the offset at which the next message of the partition is read
+                           position     every event of the partition up to this position of the book has been applied
+                           applied      how many events of it were
+
+A worker moves `next_offset` in the transaction in which it writes the rows, and only from the value that it expects: so
+of two that believe to own a partition one gets nowhere, and each event is applied once. An event whose position is not
+after `position` has been applied before, and is passed over.
+
+The position of the whole build is the lowest of its partitions: up to there nothing is missing. So that a partition
+without traffic does not hold it back, its worker moves `position` on to what the others have reached, once it has seen
+that the partition has nothing outstanding. While all of them are at the same position, the number of events applied
+must be that position: positions have no holes. What differs is counted as gaps.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from projections.database import Connection, Table
+
+PARTITIONS: Final = Table(
+    "projection_partitions",
+    {
+        "name": "TEXT",
+        "generation": "BIGINT",
+        "topic": "TEXT",
+        "partition": "BIGINT",
+        "next_offset": "BIGINT",
+        "position": "BIGINT",
+        "applied": "BIGINT",
+    },
+    ("name", "generation", "topic", "partition"),
+)
+
+
+class Place(NamedTuple):
+    """Where a build stands in one partition."""
+
+    next_offset: int
+    position: int
+
+
+class Progress(NamedTuple):
+    """How far a build has come over all its partitions; `first` is the lowest position, `last` the highest."""
+
+    partitions: int
+    first: int
+    last: int
+    applied: int
+
+
+def progress_of(connection: Connection, name: str, generation: int) -> Progress | None:
+    """How far workers have come with a build; None where it is kept up from the feed."""
+    ((partitions, first, last, applied),) = connection.query(
+        "SELECT count(*), min(position), max(position), sum(applied) FROM projection_partitions "
+        "WHERE name = ? AND generation = ?",
+        (name, generation),
+    )
+    return Progress(partitions, first, last, int(applied)) if partitions else None
+
+
+def gaps_of(progress: Progress, start: int) -> int:
+    """How many events are missing (or were applied twice) since the feed's part ended at `start`.
+
+    It shows while all partitions are at one position; 0 while they are not.
+    """
+    return abs(progress.last - start - progress.applied) if progress.first == progress.last else 0
+
+
+def take_over(connection: Connection, name: str, generation: int, topic: str, partitions: int) -> None:
+    """Makes workers keep a build up from now on, where they do not yet: each partition starts at the build's position.
+
+    The line of the build is locked first, as whoever reads the feed does before writing to it.
+    """
+    rows = connection.query(
+        "UPDATE projection_state SET position = position WHERE name = ? AND generation = ? RETURNING position",
+        (name, generation),
+    )
+    if rows:
+        connection.execute_many(
+            "INSERT INTO projection_partitions VALUES (?,?,?,?,0,?,0) "
+            "ON CONFLICT (name, generation, topic, partition) DO NOTHING",
+            [(name, generation, topic, partition, rows[0][0]) for partition in range(partitions)],
+        )
+
+
+def places_of(connection: Connection, name: str, generation: int) -> dict[tuple[str, int], Place]:
+    """(topic, partition) -> where a build stands there."""
+    rows = connection.query(
+        "SELECT topic, partition, next_offset, position FROM projection_partitions WHERE name = ? AND generation = ?",
+        (name, generation),
+    )
+    return {(topic, partition): Place(next_offset, position) for topic, partition, next_offset, position in rows}
+
+
+def claim(
+    connection: Connection, name: str, generation: int, source: tuple[str, int], now: Place, then: Place, applied: int
+) -> bool:
+    """Moves a build on in one partition, in the transaction at hand; False where it is not where it was believed to be.
+
+    The line stays locked until the end of the transaction: another worker waits here, and then finds it moved.
+    """
+    return bool(
+        connection.query(
+            "UPDATE projection_partitions SET next_offset = ?, position = ?, applied = applied + ? "
+            "WHERE name = ? AND generation = ? AND topic = ? AND partition = ? AND next_offset = ? AND position = ? "
+            "RETURNING 1",
+            (*then, applied, name, generation, *source, *now),
+        )
+    )
+
+
+def lock(connection: Connection, name: str, generation: int) -> None:
+    """Holds every worker that keeps this build up, until the end of the transaction."""
+    connection.execute(
+        "UPDATE projection_partitions SET applied = applied WHERE name = ? AND generation = ?", (name, generation)
+    )
+
+
+def carry_over(connection: Connection, name: str, old: int, new: int, position: int) -> None:
+    """Makes the workers of an old generation go on with a new one, which has everything up to a position."""
+    connection.execute(
+        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, 0 "
+        "FROM projection_partitions WHERE name = ? AND generation = ?",
+        (new, position, name, old),
+    )

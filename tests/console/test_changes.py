@@ -1,0 +1,78 @@
+"""`changes`: the feed for who has no broker."""
+
+from __future__ import annotations
+
+import signal
+from typing import IO
+
+import orjson
+import pytest
+
+from tests.console.support import Program, fact, met
+
+
+def test_announcements_come_in_order_of_position_with_their_cause(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    program.run("review")
+    lines = program.json("changes").lines
+    assert [(line["membership"], line["cause"], line["satisfied"]) for line in lines] == [
+        ("m-1", "response", True),
+        ("m-2", "response", True),
+        ("m-1", "expiry", False),
+        ("m-2", "expiry", False),
+    ]
+    assert lines[0] == {
+        "position": 15,
+        "membership": "m-1",
+        "satisfied": True,
+        "previous": False,
+        "via": "responses",
+        "location": "main",
+        "counted": 10,
+        "organisations": 2,
+        "edition": "2009-11",
+        "effective_at": "2010-06-10T10:00:00.000000Z",
+        "cause": "response",
+        "revises": False,
+        "fact": "m-1-f-10",
+        "seq": 13,
+    }
+    assert lines[2]["fact"] is None
+
+
+def test_from_any_position_nothing_is_missed_and_nothing_comes_twice(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    program.run("review")
+    lines = program.json("changes").lines
+    for place, line in enumerate(lines):
+        assert program.json("changes", "--after", str(line["position"])).lines == lines[place + 1 :]
+        assert program.json("changes", "--after", str(line["position"] - 1)).lines == lines[place:]
+    assert program.json("changes", "--after", "999999").out == ""
+
+
+def test_changes_for_people_say_that_something_is_revised(program: Program) -> None:
+    program.record(*met(), fact("void-response", "v-1", "2011-04-01T00:00:00Z", response="m-1-r-9", reason="test"))
+    assert "not satisfied  (9 of 2 organisations, void, revises)" in program.run("changes").out
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_following_goes_on_with_what_comes_and_ends_cleanly(program: Program, signum: signal.Signals) -> None:
+    program.record(*met())
+    process = program.start("--json", "changes", "--follow")
+    try:
+        assert process.stdout is not None
+        assert read(process.stdout)["membership"] == "m-1"
+        program.record(*met("m-2"))
+        assert read(process.stdout)["membership"] == "m-2"
+        program.run("review")
+        assert [read(process.stdout)["cause"] for _ in range(2)] == ["expiry", "expiry"]
+        process.send_signal(signum)
+        rest, err = process.communicate(timeout=30)
+        assert (process.returncode, rest, err) == (0, b"", b"")
+    finally:
+        process.kill()
+
+
+def read(stream: IO[bytes]) -> dict[str, object]:
+    line: dict[str, object] = orjson.loads(stream.readline())
+    return line

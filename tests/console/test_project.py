@@ -1,0 +1,103 @@
+"""`project`: up to date, rebuilt, or where they are."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import orjson
+
+from tests.console.support import Program, met
+
+NAMES = {"eligibility", "renewals", "participation"}
+
+
+def poison(program: Program, membership: str) -> int:
+    """An event that no projection can read, as a newer program may have written it; returns its position."""
+    with sqlite3.connect(program.store) as connection:
+        stream = f"membership-{membership}"
+        position, seq = connection.execute(
+            "SELECT (SELECT max(position) FROM events) + 1, max(originator_version) + 1 FROM events "
+            "WHERE originator_id = ?",
+            (stream,),
+        ).fetchone()
+        stored = orjson.dumps(
+            {
+                "actor": None,
+                "data": {},
+                "fact": "p-1",
+                "occurred_at": "2011-01-01T00:00:00.000000Z",
+                "prev": "0" * 64,
+                "recorded_at": "2012-01-01T00:00:00.000000Z",
+                "seq": seq,
+                "stream": stream,
+                "type": "ResponseReceived",
+                "v": 99,
+            }
+        )
+        connection.execute(
+            "INSERT INTO events VALUES (?,?,?,?,?,NULL,NULL)", (position, stream, seq, "ResponseReceived", stored)
+        )
+    connection.close()
+    return int(position)
+
+
+def test_status_shows_how_far_behind_each_is_and_does_nothing(program: Program) -> None:
+    program.record(*met())
+    for _ in range(2):
+        lines = program.json("project", "--status").lines
+        assert {line["projection"] for line in lines} == NAMES
+        assert [(line["position"], line["lag"], line["gaps"], line["parked"]) for line in lines] == [(0, 15, 0, [])] * 3
+    assert program.run("project", "--status").out.splitlines()[0].split()[:4] == [
+        "projection",
+        "version",
+        "position",
+        "lag",
+    ]
+
+
+def test_project_brings_them_up_to_date(program: Program) -> None:
+    program.record(*met())
+    assert [(line["position"], line["lag"]) for line in program.json("project").lines] == [(15, 0)] * 3
+    assert program.run("project").code == 0
+
+
+def test_a_rebuild_is_compared_and_swapped(program: Program) -> None:
+    program.record(*met())
+    before = program.json("project").lines
+    ran = program.json("project", "--rebuild")
+    assert ran.code == 0
+    assert [line["differences"] for line in ran.lines] == [0, 0, 0]
+    for old, new in zip(before, ran.lines, strict=True):
+        assert new["generation"] > old["generation"]
+        assert new["position"] == old["position"]
+    assert "0 differences" in program.run("project", "--rebuild").out
+
+
+def test_a_rebuild_that_comes_out_different_is_exit_code_1(program: Program) -> None:
+    program.record(*met())
+    (generation,) = {line["generation"] for line in program.json("project").lines}
+    with sqlite3.connect(program.store.with_name("ledger.db.projections")) as connection:
+        connection.execute(
+            f"UPDATE eligibility_{generation}_responses SET customer_org = 'Lindomar' WHERE position = 5"
+        )
+    connection.close()
+    ran = program.json("project", "--rebuild")
+    assert ran.code == 1
+    assert {line["projection"]: line["differences"] for line in ran.lines}["eligibility"] == 2
+    assert program.json("project", "--rebuild").code == 0
+
+
+def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    position = poison(program, "m-1")
+    program.run("project")
+    by_name = {line["projection"]: line for line in program.json("project", "--status").lines}
+    (parked,) = by_name["eligibility"]["parked"]
+    assert (parked["stream"], parked["position"]) == ("membership-m-1", position)
+    assert "version 99" in parked["error"]
+    assert by_name["renewals"]["parked"] == []
+    assert [line["lag"] for line in by_name.values()] == [0, 0, 0]
+    assert program.json("status", "m-2", "--at", "2011-02-28").json["satisfied"] is True
+    text = program.run("project", "--status").out
+    assert f"membership-m-1 parked at {position}: " in text
+    assert program.json("project", "--rebuild").code == 0

@@ -1,0 +1,286 @@
+"""status, history, board, renewals, participation, review: what is answered, and in which shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.console.support import Program, edition, enrolment, fact, met, response
+
+EVALUATION = "2011-02-28T23:59:59.999999Z"
+STATUS_KEYS = [
+    "membership", "at", "known_at", "required", "satisfied", "via", "location", "counted", "organisations", "edition",
+    "locations", "evaluations", "next_change",
+]  # fmt: skip
+
+
+def test_status_at_an_instant(program: Program) -> None:
+    program.record(*met())
+    answer = program.json("status", "m-1", "--at", EVALUATION).json
+    assert list(answer) == STATUS_KEYS
+    assert answer == {
+        "membership": "m-1",
+        "at": EVALUATION,
+        "known_at": 15,
+        "required": True,
+        "satisfied": True,
+        "via": "responses",
+        "location": "main",
+        "counted": 10,
+        "organisations": 2,
+        "edition": "2009-11",
+        "locations": {
+            "main": {
+                "satisfied": True,
+                "counted": 10,
+                "organisations": 2,
+                "by_org": {
+                    "Brontegard": {"received": 8, "applied": 8},
+                    "Lindomar": {"received": 2, "applied": 2},
+                },
+            }
+        },
+        "evaluations": 0,
+        "next_change": {"at": "2011-06-01T10:00:00.000000Z", "satisfied": False},
+    }
+
+
+def test_status_is_asked_for_now_unless_an_instant_is_given(program: Program) -> None:
+    program.record(*met())
+    assert program.json("status", "m-1").json["at"] == "2012-01-01T00:00:00.000000Z"
+    program.now("2010-06-10T10:00:00Z")
+    assert program.json("status", "m-1").json["satisfied"] is True
+
+
+def test_status_as_it_was_known_by_a_position_or_an_instant(program: Program) -> None:
+    program.now("2011-03-02T00:00:00Z")
+    program.record(*met())
+    program.now("2011-04-02T00:00:00Z")
+    program.record(fact("void-response", "v-1", "2011-04-01T00:00:00Z", response="m-1-r-9", reason="test"))
+
+    def counted(*known: str) -> int:
+        return int(program.json("status", "m-1", "--at", EVALUATION, *known).json["counted"])
+
+    assert counted() == 9
+    assert counted("--known-at", "2011-04-02T00:00:00Z") == 9
+    assert counted("--known-at", "2011-04-01T23:59:59.999999Z") == 10
+    assert counted("--known-at", "2011-03-02") == 10
+    assert counted("--known-at", "15") == 10
+    assert counted("--known-at", "13") == 9
+    assert counted("--known-at", "999999") == 9
+    assert program.json("status", "m-1", "--known-at", "2").json["error"] == "unknown-membership"
+    assert program.json("status", "m-1", "--known-at", "2011-03-01").json["error"] == "unknown-membership"
+
+
+def test_a_date_is_the_instant_at_which_it_begins(program: Program) -> None:
+    program.record(*met())
+    assert program.json("status", "m-1", "--at", "2011-03-01").json["at"] == "2011-03-01T00:00:00.000000Z"
+
+
+def test_a_batch_is_answered_line_by_line_in_order(program: Program) -> None:
+    program.record(*met(), *enrolment("m-2"))
+    questions: list[Any] = [
+        {"membership": "m-2"},
+        {"membership": "m-1", "at": EVALUATION},
+        {"membership": "m-9"},
+        {"membership": "m-1", "at": EVALUATION, "known_at": 13},
+        {"membership": "m-1", "at": EVALUATION, "known_at": "2012-01-01T00:00:00Z"},
+        {"membership": "m-1", "at": None, "known_at": None},
+        {"membership": "m-1", "at": "yesterday"},
+        {"membership": "m-1", "known_at": True},
+        {"membership": "m-1", "known_at": -3},
+        {"membership": "m-1", "when": EVALUATION},
+        {"membership": 7},
+        {"membership": "m-1", "at": 7},
+        [],
+        "",
+        "broken",
+        {"membership": "m-1", "known_at": 1},
+    ]
+    asked = program.write("questions.jsonl", questions)
+    ran = program.json("status", "--batch", asked)
+    assert ran.code == 0
+    malformed = {"error": "malformed"}
+    assert [line if "error" in line else (line["membership"], line["counted"]) for line in ran.lines] == [
+        ("m-2", 0),
+        ("m-1", 10),
+        {"error": "unknown-membership"},
+        ("m-1", 9),
+        ("m-1", 10),
+        ("m-1", 0),
+        *[malformed] * 8,
+        {"error": "unknown-membership"},
+    ]
+    assert ran.lines[1] == program.json("status", "m-1", "--at", EVALUATION).json
+    assert len(program.run("status", "--batch", asked).out.splitlines()) == len(ran.lines)
+
+
+def test_a_batch_comes_from_stdin_too(program: Program) -> None:
+    program.record(*met())
+    program.stdin(b'{"membership":"m-1"}\n\n{"membership":"m-9"}')
+    assert [line.get("error") for line in program.json("status", "--batch", "-").lines] == [None, "unknown-membership"]
+
+
+def test_a_batch_and_a_question_exclude_each_other(program: Program) -> None:
+    program.record(*met())
+    assert program.json("status", "m-1", "--batch", "questions.jsonl").json["error"] == "usage"
+    assert program.json("status", "--batch", "missing.jsonl").json["error"] == "unreadable"
+
+
+def test_history_is_what_was_announced_as_it_stands_now(program: Program) -> None:
+    program.record(*met())
+    assert program.json("history", "m-1").lines == [
+        {
+            "effective_at": "2010-06-10T10:00:00.000000Z",
+            "satisfied": True,
+            "via": "responses",
+            "counted": 10,
+            "organisations": 2,
+            "cause": "response",
+            "position": 15,
+        }
+    ]
+    assert "2010-06-10T10:00:00Z" in program.run("history", "m-1").out
+    program.record(*enrolment("m-2"))
+    assert program.json("history", "m-2").out == ""
+    assert "nothing was announced" in program.run("history", "m-2").out
+
+
+def test_review_announces_what_time_has_changed(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    ran = program.json("review", "--until", "2011-06-01T10:00:00Z")
+    assert ran.json == {"reviewed": 2, "announced": 2, "position": 30}
+    assert [entry["cause"] for entry in program.json("history", "m-1").lines] == ["response", "expiry"]
+    assert program.json("review").json["announced"] == 0
+
+
+def test_review_refuses_the_future(program: Program) -> None:
+    program.record(*met())
+    ran = program.json("review", "--until", "2012-01-01T00:00:00.000001Z")
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    assert "reviewed" in program.run("review", "--until", "2012-01-01T00:00:00Z").out
+
+
+def test_the_board_says_who_loses_it_when_and_why(program: Program) -> None:
+    program.record(*met(), *met("m-2"), *enrolment("m-3"))
+    program.record(response(11, "Lindomar", "2010-07-01T10:00:00Z", "m-2"))
+    ran = program.json("board", "--at", "2011-05-30", "--within", "3")
+    assert [(row["membership"], row["state"], row["why"]) for row in ran.lines] == [
+        ("m-1", "losing", "a response of Brontegard expires, 9 of 10 left"),
+        ("m-2", "eligible", "a response of Brontegard expires, 9 of 10 left"),
+        ("m-3", "not-eligible", None),
+    ]
+    assert ran.lines[0]["next_change"] == {"at": "2011-06-01T10:00:00.000000Z", "satisfied": False}
+    assert [row["membership"] for row in program.json("board", "--at", "2011-05-30", "--losing").lines] == [
+        "m-1",
+        "m-2",
+    ]
+    text = program.run("board", "--at", "2011-05-30", "--within", "3").out
+    assert "3 memberships: 2 eligible, 1 of them lose it within 3 days; 1 not eligible" in text
+    assert "2011-06-01T10:00Z" in text
+
+
+def test_the_board_knows_other_reasons(program: Program) -> None:
+    learning = [
+        fact("record-evaluation", f"e-{day}", f"2010-02-{day:02d}T10:00:00Z", "m-l", evaluation=f"e-{day}")
+        for day in range(1, 11)
+    ]
+    alone = [response(20 + day, "Brontegard", f"2010-03-{day:02d}T10:00:00Z", "m-o") for day in range(1, 9)]
+    few = [
+        fact(
+            "record-response",
+            f"o-{day}",
+            f"2010-02-{day:02d}T10:00:00Z",
+            "m-o",
+            response=f"o-{day}",
+            customer_org="Only",
+        )
+        for day in range(1, 4)
+    ]
+    program.record(*enrolment("m-l", competencies=["Learning"]), *learning, *enrolment("m-o"), *few, *alone)
+    rows = {row["membership"]: row["why"] for row in program.json("board", "--at", "2010-06-01").lines}
+    assert rows == {
+        "m-l": "an evaluation expires, 9 of 10 left",
+        "m-o": "a response of Only expires, 9 of 10 left",
+    }
+    program.record(edition("stricter", "2011-01-01T00:00:00Z", min_responses=12))
+    rows = {row["membership"]: row["why"] for row in program.json("board", "--at", "2010-06-01").lines}
+    assert rows["m-o"] == "edition stricter takes effect"
+    assert rows["m-l"] == "an evaluation expires, 9 of 10 left"
+
+
+def test_renewals_ahead_say_what_is_missing(program: Program) -> None:
+    program.record(*met()[:8], *met("m-2"))
+    ran = program.json("renewals", "--at", "2010-12-15")
+    assert [row["membership"] for row in ran.lines] == ["m-1", "m-2"]
+    first, second = ran.lines
+    assert (first["renewal_date"], first["days"]) == ("2011-03-01", 76)
+    assert (first["missing"], first["invitations"], first["satisfied_on_date"]) == (4, 16, False)
+    assert (second["missing"], second["invitations"], second["satisfied_on_date"]) == (0, 0, True)
+    assert program.json("renewals", "--at", "2010-12-15", "--within", "75").out == ""
+    assert "2 renewals within 90 days, 1 at risk" in program.run("renewals", "--at", "2010-12-15").out
+    assert program.run("renewals", "--at", "9999-12-30", "--within", "36500").code == 0
+
+
+def test_participation_is_counted_by_membership_quarter_and_month(program: Program) -> None:
+    at = "2010-02-01T09:00:00Z"
+    who = {"subject": "s-1", "customer_org": "Lindomar"}
+    program.record(
+        *met(),
+        fact("record-consent", "c-1", at, **who),
+        fact("record-invitation", "i-1", at, invitation="i-1", channel="operator", **who),
+        fact("record-reminder", "i-2", "2010-04-02T09:00:00Z", invitation="i-1"),
+        *enrolment("m-2"),
+    )
+    (row,) = program.json("participation").lines
+    assert (row["membership"], row["invitations"], row["responses"], row["response_rate"]) == ("m-1", 1, 10, 0.0)
+    assert [row["quarter"] for row in program.json("participation", "--by", "quarter").lines] == ["2010-Q1", "2010-Q2"]
+    months = program.json("participation", "--by", "month", "--membership", "m-1").lines
+    assert [(row["month"], row["reminders"]) for row in months] == [("2010-02", 0), ("2010-04", 1), ("2010-06", 0)]
+    assert program.json("participation", "--membership", "m-2").out == ""
+    assert "response rate" in program.run("participation").out
+
+
+def test_questions_bring_the_projections_up_to_date_by_themselves(program: Program) -> None:
+    program.record(*met()[:11])
+    assert program.json("status", "m-1", "--at", EVALUATION).json["counted"] == 9
+    program.record(met()[11])
+    assert program.json("status", "m-1", "--at", EVALUATION).json["counted"] == 10
+    program.store.with_name("ledger.db.projections").unlink()
+    assert program.json("status", "m-1", "--at", EVALUATION).json["counted"] == 10
+
+
+def test_projections_of_another_ledger_are_not_believed(program: Program) -> None:
+    program.record(*met())
+    program.run("status", "m-1")
+    for path in program.folder.glob("ledger.db*"):
+        if "projections" not in path.name:
+            path.unlink()
+    program.record(*met("m-2"))
+    assert program.json("status", "m-1").json["error"] == "unknown-membership"
+    assert program.json("status", "m-2", "--at", EVALUATION).json["counted"] == 10
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["status", "m-1"],
+        ["history", "m-1"],
+        ["board"],
+        ["renewals", "--at", "2011-01-01"],
+        ["participation"],
+        ["changes"],
+        ["replay", "m-1"],
+        ["project", "--status"],
+    ],
+)
+def test_every_list_is_one_object_a_line_and_text_without_json(program: Program, command: list[str]) -> None:
+    program.record(*met())
+    for line in program.json(*command).out.splitlines():
+        assert isinstance(orjson.loads(line), dict)
+    text = program.run(*command).out
+    assert text
+    assert not text.startswith("{")
+    assert "\x1b" not in text

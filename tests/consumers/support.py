@@ -1,0 +1,183 @@
+"""What the tests of relay and subscriber share: a book that announces, a broker with topics, and a plain reader."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from consumers.kafka import Broker, ensure_topics
+from consumers.messages import EligibilityChanged
+from consumers.relay import Relay, RelayState
+from ledger.events import decode_event
+from ledger.facts import Fact, fact_from_object
+from ledger.store.base import Store
+from ledger.store.sqlite import SQLiteStore
+from ledger.writer import Writer
+
+FIRST_DAY = datetime(2014, 1, 1, 9, tzinfo=UTC)
+RESPONSES_NEEDED = 10
+TIMEOUT_S = 30.0
+
+
+def wall_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def broker_with_topics(bootstrap: str, partitions: int = 4) -> Broker:
+    """The broker under a prefix of its own, so that tests may share it."""
+    broker = Broker(bootstrap, f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(broker, partitions=partitions)
+    return broker
+
+
+class Announcing:
+    """A book in which memberships gain and lose eligibility as often as a test wants."""
+
+    def __init__(self, store: Store, name: str = "") -> None:
+        self.store = store
+        self.writer = Writer(store, wall_us)
+        self._name = name
+        self._day = 0
+        self._responses: dict[str, list[str]] = defaultdict(list)
+
+    @classmethod
+    def in_file(cls, path: Path) -> Announcing:
+        return cls(SQLiteStore(str(path)))
+
+    def close(self) -> None:
+        self.writer.close()
+        self.store.close()
+
+    def enrol(self, membership: str) -> list[Fact]:
+        return [
+            self._fact("enrol-membership", membership, name=f"Partner {membership}", level="gold"),
+            *(self.respond(membership) for _ in range(RESPONSES_NEEDED - 1)),
+        ]
+
+    def respond(self, membership: str) -> Fact:
+        responses = self._responses[membership]
+        responses.append(f"r-{uuid.uuid4().hex[:12]}")
+        organisation = f"org-{len(responses) % 5}"
+        return self._fact("record-response", membership, response=responses[-1], customer_org=organisation)
+
+    def void(self, membership: str) -> Fact:
+        return self._fact("void-response", membership, response=self._responses[membership].pop(), reason="test")
+
+    def flips(self, membership: str, number: int) -> list[Fact]:
+        """So many facts, each of which changes whether the membership is satisfied (once it is enrolled as above)."""
+        even = len(self._responses[membership]) < RESPONSES_NEEDED
+        return [self.respond(membership) if (place % 2 == 0) is even else self.void(membership) for place in range(number)]
+
+    def record(self, facts: Sequence[Fact]) -> None:
+        for outcome in self.writer.record(facts):
+            assert outcome.status == "accepted", outcome
+
+    def announcements(self) -> list[EligibilityChanged]:
+        """All that stands in the book, as it is to arrive."""
+        found = []
+        for row in self.store.read_type("EligibilityChanged", 0, 1_000_000):
+            event = decode_event(row.stored, row.position)
+            found.append(
+                EligibilityChanged(
+                    **event.data,
+                    membership=event.membership,
+                    position=row.position,
+                    seq=row.seq,
+                    recorded_at=_recorded_at(row.stored),
+                    fact=event.fact,
+                )
+            )
+        return found
+
+    def stored(self) -> list[bytes]:
+        """Every event, as it is to arrive."""
+        return [row.stored for row in self.store.read_feed(0, 10_000_000)]
+
+    def _fact(self, kind: str, membership: str, **fields: Any) -> Fact:
+        self._day += 1
+        occurred = FIRST_DAY + timedelta(minutes=self._day)
+        identity = f"f-{self._name}{uuid.uuid4().hex}"
+        return fact_from_object(
+            {"type": kind, "id": identity, "membership": membership, "occurred_at": occurred.isoformat(), **fields}
+        )
+
+
+def _recorded_at(stored: bytes) -> str:
+    import orjson
+
+    recorded_at: str = orjson.loads(stored)["recorded_at"]
+    return recorded_at
+
+
+def relay_all(store: Store, broker: Broker, state: RelayState | None = None) -> RelayState:
+    """Relays until nothing is left."""
+    with Relay(store, broker, state, wait_s=0.001) as relay:
+        deadline = time.monotonic() + TIMEOUT_S
+        while relay.state.phase != "active" or relay.state.position < store.max_position():
+            assert time.monotonic() < deadline, relay.state
+            relay.step()
+        return relay.state
+
+
+def committed(broker: Broker, topic: str) -> list[Any]:
+    """All records of a topic that a reader of committed messages sees now, partition by partition."""
+    from consumers.kafka import partitions_of
+    from consumers.reading import read_to
+
+    consumer = broker.consumer("test")
+    try:
+        partitions = partitions_of(consumer, topic)
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        return list(read_to(consumer, consumer.end_offsets(partitions)))
+    finally:
+        consumer.close()
+
+
+def changes(broker: Broker) -> list[EligibilityChanged]:
+    return [EligibilityChanged.from_value(record.value) for record in committed(broker, broker.topics.eligibility_changed)]
+
+
+def by_membership(found: Sequence[EligibilityChanged]) -> dict[str, list[EligibilityChanged]]:
+    grouped = defaultdict(list)
+    for change in found:
+        grouped[change.membership].append(change)
+    return dict(grouped)
+
+
+def assert_relayed_exactly_once(book: Announcing, broker: Broker) -> None:
+    """Every event and every announcement of the book is there once, in order for each membership, and nothing else is."""
+    events = committed(broker, broker.topics.ledger_events)
+    assert sorted(record.value for record in events) == sorted(book.stored())
+    by_key = defaultdict(list)
+    for record in events:
+        by_key[record.key].append(int(dict(record.headers)["ledger-position"]))
+    for key, positions in by_key.items():
+        assert positions == sorted(set(positions)), key
+    assert by_membership(changes(broker)) == by_membership(book.announcements())
+    latest = {}
+    for record in committed(broker, broker.topics.eligibility_status):
+        latest[record.key.decode()] = int(dict(record.headers)["ledger-position"])
+    assert latest == {name: told[-1].position for name, told in by_membership(book.announcements()).items()}
+
+
+def eventually(condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def announcing(path: Path) -> Iterator[Announcing]:
+    book = Announcing.in_file(path)
+    try:
+        yield book
+    finally:
+        book.close()

@@ -1,0 +1,323 @@
+"""The ledger against the oracle, over random histories: late facts, voidings, repetitions, leap days, midnights, edges
+of a microsecond, editions with other windows, caps and pooling, reviews.
+
+The oracle (tests/oracle.py) counts by plain loops and was written without sight of the ledger's code.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from unittest import mock
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger import states
+from ledger.book import fold as fold_stream
+from ledger.errors import Refused
+from ledger.events import FIRST_PREV, leaf_hash
+from ledger.facts import Fact, fact_from_object
+from ledger.snapshots import dump_state, load_state
+from ledger.store.base import Row
+from ledger.writer import Writer
+from tests.histories import History, edges, histories, play, points
+from tests.oracle import Oracle
+from tests.oracle_announcements import announcements, fold
+from tests.oracle_time import MICROSECOND, instant, stamp
+from tests.real_book import RealBook, micros, projected, real_book
+from tests.soak import scaled
+
+LATER = datetime(2035, 1, 1, tzinfo=UTC)
+
+
+def retell(history: History, book: RealBook) -> Oracle:
+    """Tells the ledger and an oracle the same; every outcome must be the same."""
+    oracle = Oracle()
+    for fact, now in history:
+        if fact is None:
+            oracle.review(now)
+            book.review(now)
+        else:
+            assert book.tell(fact, now) == oracle.record(fact, now), fact
+    return oracle
+
+
+def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name not in names}
+
+
+@settings(max_examples=scaled(150))
+@given(histories(reviews=True, max_actions=20))
+def test_every_fact_has_the_outcome_and_causes_the_announcements_that_the_oracle_says(history: History) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        for membership in oracle.memberships():
+            assert book.announced(membership) == announcements(oracle, membership)
+
+
+@settings(max_examples=scaled(40))
+@given(histories(reviews=True, max_actions=12))
+def test_after_every_fact_what_stands_announced_is_the_true_history_up_to_the_horizon(history: History) -> None:
+    oracle = Oracle()
+    with real_book() as book:
+        for fact, now in history:
+            if fact is None:
+                oracle.review(now)
+                book.review(now)
+            else:
+                oracle.record(fact, now)
+                book.tell(fact, now)
+            for membership in oracle.memberships():
+                standing = [one for one in fold(book.announced(membership)) if one["satisfied"] != one["previous"]]
+                truth = oracle.true_history(membership, oracle.horizon(membership))
+                assert [without(one, "previous", "revises") for one in standing] == truth
+
+
+@settings(max_examples=scaled(120))
+@given(st.data(), histories(reviews=True, max_actions=20))
+def test_status_from_the_projection_is_that_of_the_stream_and_that_of_the_oracle(
+    data: st.DataObject, history: History
+) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        with projected(book) as projection:
+            assert projection.catch_up() == book.store.max_position()
+            for membership in oracle.memberships():
+                for _ in range(4):
+                    at, known = data.draw(points(oracle, membership))
+                    position = book.position_of(known)
+                    answer = projection.status(membership, at, position)
+                    assert answer == book.status_from_stream(membership, at, position)
+                    assert answer["at"] == stamp(at)
+                    assert answer["known_at"] == (book.store.max_position() if position is None else position)
+                    assert without(answer, "at", "known_at") == oracle.status(membership, at, known)
+
+
+@settings(max_examples=scaled(60))
+@given(st.data(), histories(mode="live", reviews=True, max_actions=20))
+def test_an_instant_as_known_at_stands_for_what_was_recorded_by_then(data: st.DataObject, history: History) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        with projected(book) as projection:
+            projection.catch_up()
+            recorded = sorted({one.recorded_at for one in oracle.accepted} | {now for _, now in history})
+            for membership in oracle.memberships():
+                nudge = data.draw(st.sampled_from((-MICROSECOND, timedelta(0), MICROSECOND)))
+                moment = data.draw(st.sampled_from(recorded)) + nudge
+                known, position = oracle.known_by(moment), book.position_at(moment)
+                assert book.known_at(position) == known
+                if membership in oracle.memberships(known):
+                    at, _ = data.draw(points(oracle, membership))
+                    answer = projection.status(membership, at, position)
+                    assert answer == book.status_from_stream(membership, at, position)
+                    assert without(answer, "at", "known_at") == oracle.status(membership, at, known)
+
+
+@settings(max_examples=scaled(40))
+@given(histories(reviews=True, max_actions=20))
+def test_the_history_that_the_projection_shows_is_the_fold_of_the_announcements(history: History) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        with projected(book) as projection:
+            projection.catch_up()
+            for membership in oracle.memberships():
+                names = ("effective_at", "satisfied", "via", "counted", "organisations", "cause")
+                with projection.view() as view:
+                    shown = [without(line, "position") for line in view.eligibility().history(membership)]
+                assert shown == [{name: one[name] for name in names} for one in fold(announcements(oracle, membership))]
+
+
+@settings(max_examples=scaled(80))
+@given(st.data(), histories(max_actions=20))
+def test_decisions_are_those_of_the_oracle(data: st.DataObject, history: History) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        for membership in oracle.memberships():
+            ask_for_a_decision(data, oracle, book, membership)
+            decided = [event for event in book.events(membership) if event.type == "RenewalDecided"]
+            asked = [one for one in oracle.facts_of(membership) if one.type == "decide-renewal"]
+            received = {
+                event.data["response"]: event.seq
+                for event in book.events(membership)
+                if event.type == "ResponseReceived"
+            }
+            assert [event.fact for event in decided] == [one.fact["id"] for one in asked]
+            for event, one in zip(decided, asked, strict=True):
+                expected = oracle.decision(membership, one.fact["renewal_date"], one.number)
+                del expected["membership"]
+                for line in expected["applied"]:
+                    line["seq"] = received[line["response"]]
+                expected["applied_total"] = len(expected["applied"])
+                expected["left_out_total"] = len(expected["left_out"])
+                assert event.data == expected
+
+
+def ask_for_a_decision(data: st.DataObject, oracle: Oracle, book: RealBook, membership: str) -> None:
+    """About a day on which, or beside which, something happens."""
+    moment = data.draw(st.sampled_from(edges(oracle, membership)))
+    day = (moment.date() + timedelta(days=data.draw(st.sampled_from((0, 1, 1, 2))))).isoformat()
+    for kind in ("set-renewal-date", "decide-renewal"):
+        fact = {
+            "type": kind,
+            "id": f"{kind} {membership}",
+            "membership": membership,
+            "occurred_at": "2034-01-01T00:00:00Z",
+            "renewal_date": day,
+        }
+        assert book.tell(fact, LATER) == oracle.record(fact, LATER)
+
+
+# However it is recorded, the book is the same
+
+
+def bytes_of(book: RealBook) -> list[Row]:
+    return book.feed()
+
+
+def check_chains(rows: list[Row]) -> None:
+    """Positions are dense, each stream counts from 1 and names the leaf hash of its event before, bytes are canonical."""
+    heads: dict[str, tuple[int, str]] = {}
+    for place, row in enumerate(rows, start=1):
+        stored = orjson.loads(row.stored)
+        seq, head = heads.get(row.stream, (0, FIRST_PREV))
+        assert (row.position, row.seq) == (place, seq + 1)
+        named = ("stream", "seq", "type", "prev")
+        assert tuple(stored[name] for name in named) == (row.stream, row.seq, row.type, head)
+        assert orjson.dumps(stored, option=orjson.OPT_SORT_KEYS) == row.stored
+        heads[row.stream] = (row.seq, leaf_hash(row.stored))
+
+
+@settings(max_examples=scaled(60))
+@given(histories(reviews=True, max_actions=20), st.integers(0, 1 << 30))
+def test_snapshots_and_restarts_change_no_byte_of_the_book(history: History, seed: int) -> None:
+    random = Random(seed)
+    with real_book() as plain:
+        retell(history, plain)
+        expected = bytes_of(plain)
+    check_chains(expected)
+    with mock.patch.object(states, "SNAPSHOT_EVENTS_MIN", 3), real_book(cache_weight_max=1) as book:
+        for fact, now in history:
+            if fact is None:
+                book.review(now)
+            else:
+                book.tell(fact, now)
+            if random.random() < 0.2:
+                book.reopen()
+        assert bytes_of(book) == expected
+
+
+@settings(max_examples=scaled(60))
+@given(histories(reviews=True, max_actions=20), st.integers(0, 1 << 30))
+def test_two_writers_in_turn_write_what_one_writes(history: History, seed: int) -> None:
+    random = Random(seed)
+    with real_book() as plain:
+        retell(history, plain)
+        expected = bytes_of(plain)
+    with real_book() as book:
+        writers = [book.writer, Writer(book.store, lambda: book.now_us)]
+        for fact, now in history:
+            book.writer = random.choice(writers)
+            if fact is None:
+                book.review(now)
+            else:
+                book.tell(fact, now)
+        assert bytes_of(book) == expected
+
+
+@settings(max_examples=scaled(60))
+@given(histories(mode="batch", max_actions=20), st.integers(0, 1 << 30))
+def test_it_makes_no_difference_in_which_batches_facts_are_recorded(history: History, seed: int) -> None:
+    random = Random(seed)
+    facts = [fact for fact, _ in history if fact is not None]
+    now = max(now for _, now in history)
+    well_formed: list[Fact] = []
+    for fact in facts:
+        try:
+            well_formed.append(fact_from_object(fact))
+        except Refused:
+            continue
+    books = []
+    for cuts in (
+        list(range(len(well_formed))),
+        [],
+        sorted(random.sample(range(len(well_formed)), len(well_formed) // 4)),
+    ):
+        with real_book() as book:
+            book.now_us = micros(now)
+            outcomes = []
+            for first, last in zip([0, *cuts], [*cuts, len(well_formed)], strict=True):
+                outcomes += book.record(well_formed[first:last])
+            books.append(([outcome[:4] for outcome in outcomes], bytes_of(book)))
+    assert books[0] == books[1] == books[2]
+
+
+@settings(max_examples=scaled(60))
+@given(histories(max_actions=20))
+def test_a_state_survives_being_written_down(history: History) -> None:
+    with real_book() as book:
+        oracle = retell(history, book)
+        for membership in oracle.memberships():
+            state = fold_stream(book.store, membership)
+            stored = dump_state(state)
+            loaded = load_state(stored)
+            assert loaded is not None
+            assert dump_state(loaded) == stored
+            assert loaded.voided == state.voided
+            assert loaded.consents == state.consents
+            for name, pool in state.evidence.locations.items():
+                same = loaded.evidence.locations[name]
+                assert same.receipts.instants == pool.receipts.instants
+                assert {org: (kept.instants, kept.responses) for org, kept in same.organisations.items()} == {
+                    org: (kept.instants, kept.responses) for org, kept in pool.organisations.items() if kept.instants
+                }
+
+
+def facts_that_any_order_accepts(oracle: Oracle) -> tuple[list[Any], list[Any]]:
+    """Enrolments first; then what needs nothing else, and is not told apart by the order of the ledger alone."""
+    first, rest, instants = [], [], set()
+    for one in oracle.accepted:
+        if one.type in ("enrol-membership", "add-location"):
+            first.append(one.fact)
+        if one.type in ("enrol-membership", "update-membership"):
+            instant_of = (one.fact["membership"], one.occurred_at)
+        elif one.type == "publish-rulebook":
+            instant_of = ("", instant(one.fact["effective_from"]))
+        else:
+            instant_of = ("", one.number)
+        if one.type in ("record-response", "record-evaluation", "update-membership", "publish-rulebook"):
+            if instant_of not in instants:
+                rest.append(
+                    {
+                        **without(one.fact, "invitation", "location"),
+                        **({"location": one.location} if one.location else {}),
+                    }
+                )
+        instants.add(instant_of)
+    return first, rest
+
+
+@settings(max_examples=scaled(30))
+@given(histories(max_actions=15), st.integers(0, 1 << 30))
+def test_in_whatever_order_the_same_facts_come_the_same_history_stands_in_the_end(history: History, seed: int) -> None:
+    oracle = play(history)
+    first, rest = facts_that_any_order_accepts(oracle)
+    found = []
+    for shuffled in (rest, Random(seed).sample(rest, len(rest))):
+        with real_book() as book:
+            for fact in (*first, *shuffled):
+                assert book.tell(fact, LATER) == ("accepted", None), fact
+            book.review(LATER)
+            found.append(
+                [
+                    [
+                        without(one, "previous", "revises")
+                        for one in fold(book.announced(name))
+                        if one["satisfied"] != one["previous"]
+                    ]
+                    for name in oracle.memberships()
+                ]
+            )
+    assert found[0] == found[1]
