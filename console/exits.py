@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from consumers.errors import BrokerUnreachable, TopicsUnfit
 from ledger.errors import (
     BadInput,
     BrokenHistory,
+    DifferentBook,
     LedgerError,
     Refused,
     StoreOutdated,
@@ -61,6 +63,9 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (BrokenHistory, "broken-history", NOT_SO),
+    (DifferentBook, "different-book", NOT_SO),
     (StoreUnreachable, "store-unreachable", UNREACHABLE),
     (StoreOutdated, "store-outdated", UNREACHABLE),
+    (BrokerUnreachable, "broker-unreachable", UNREACHABLE),
+    (TopicsUnfit, "topics-unfit", UNREACHABLE),
 )

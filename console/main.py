@@ -42,6 +42,14 @@ COMMANDS: Final = {
     "changes": Command("changes", "the feed of eligibility changes"),
     "participation": Command("participation", "how the survey is taken up"),
     "project": Command("project", "bring projections up to date, rebuild them, show their lag"),
+    "migrate": Command("migrate", "bring a ledger's tables to the present version"),
+    "copy": Command("copy", "copy a ledger from one store to another"),
+    "topics": Command("topics", "create the topics that the ledger needs at the broker"),
+    "relay": Command("relay", "relay events and announcements to Kafka, each exactly once"),
+    "inbox": Command("inbox", "take facts in from Kafka"),
+    "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
+    "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
+    "clock": Command("clock", "announce what time alone changes, when it is due"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
 }
 

@@ -1,7 +1,10 @@
 """Settings: what stands in the environment as CSAT_LEDGER_…, with defaults for what does not.
 
     CSAT_LEDGER_STORE         a file (SQLite) or a postgresql:// URL; `--store` goes before it
-    CSAT_LEDGER_KAFKA         HOST:PORT of the broker
+    CSAT_LEDGER_STORE_PASSWORD_FILE   a file with the password for that URL, so that none stands in the environment
+    CSAT_LEDGER_KAFKA         HOST:PORT of the broker; several with commas
+    CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
+    CSAT_LEDGER_PORT          where a long-running process tells its health and its metrics; 0 for any free port
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
 
@@ -24,6 +27,8 @@ class Settings:
 
     store: str = "csat-ledger.db"
     kafka: str | None = None
+    topic_prefix: str = ""
+    port: int | None = None
     now_us: int | None = None
     record_batch: int = 5_000
 

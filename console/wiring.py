@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from console.settings import Settings
 from ledger.errors import StoreUnreachable
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from ledger.store.base import Store
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
-
-POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
 def wall_clock() -> int:
@@ -44,9 +44,11 @@ def clock_of(settings: Settings) -> Clock:
 class Ledger:
     """A ledger at hand: its store, and what is made of it on demand."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, where: str | None = None) -> None:
+        """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections."""
         self.store = store
         self.clock = clock
+        self._where = store.name if where is None else where
 
     @cached_property
     def writer(self) -> Writer:
@@ -58,19 +60,23 @@ class Ledger:
     @cached_property
     def database(self) -> Database:
         """Where the projections are."""
-        return open_database(self.store.name)
+        return open_database(self._where)
 
     @cached_property
     def runner(self) -> Runner:
         """What keeps the projections."""
+        from consumers.partitioning import partition_of
         from projections.answers import all_projections
         from projections.runner import Runner
 
-        return Runner(self.store, self.database, all_projections())
+        return Runner(self.store, self.database, all_projections(), partition_of)
 
     def catch_up(self, on_progress: Progress | None = None) -> None:
-        """Brings the projections to the end of the book, and costs two look-ups where they are there."""
-        if self._lags():
+        """Brings the projections to the end of the book, and costs two look-ups where they are there.
+
+        A role that may only read answers from what others have projected.
+        """
+        if self._lags() and self.database.may_write():
             self.runner.catch_up(on_progress)
 
     @contextmanager
@@ -97,74 +103,76 @@ class Ledger:
         from ledger.events import leaf_hash
         from projections.answers import all_projections
         from projections.builds import load_build
+        from projections.partitions import PARTITIONS
 
         end = self.store.max_position()
         head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
-        try:
-            with self.database.reading() as connection:
-                builds = [load_build(connection, projection) for projection in all_projections()]
-        except StoreUnreachable:
-            raise
-        except Exception:  # each driver has an error of its own for a table that is missing
-            return True
+        with self.database.reading() as connection:
+            if not self.database.table_exists(connection, PARTITIONS.name):
+                return True
+            builds = [load_build(connection, projection) for projection in all_projections()]
         return any(build is None or build.lags(end, head) for build in builds)
 
 
 @contextmanager
 def open_ledger(where: str, clock: Clock, *, create: bool = False) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
+    with driver_errors(without_password(where)):
+        ledger = Ledger(open_store(where, create=create), clock, where)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+@contextmanager
+def driver_errors(name: str) -> Iterator[None]:
+    """Whatever a driver or the base library says of a store of that name, the caller hears StoreUnreachable."""
     import sqlite3
 
     from eventsourcing.persistence import PersistenceError
 
     try:
-        ledger = Ledger(open_store(where, create=create), clock)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
+        yield
     except (sqlite3.Error, PersistenceError) as error:
-        raise StoreUnreachable(f"{_without_password(where)}: {error}") from error
+        text = str(error)
+        raise StoreUnreachable(text if text.startswith(name) else f"{name}: {text}") from error
 
 
-def open_store(where: str, *, create: bool) -> Store:
-    """The store at a file or a URL. Where `create` is not set, a file that does not exist is an error:
+def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
+    """The store at a file or a URL. Where `create` is not set, a ledger that does not exist is an error:
 
-    a question put to the wrong file must not be answered with "nothing there", and must not leave a file behind.
+    a question put to the wrong place must not be answered with "nothing there", and must not leave anything behind.
+    `migrate` brings older tables to the present version, which are otherwise an error.
     """
-    if where.startswith(POSTGRES_SCHEMES):
-        return _open_postgres(where)
+    if is_postgres(where):
+        module = _with_postgres("ledger.store.postgres", where)
+        store: Store = module.PostgresStore(where, create=create, migrate=migrate)
+        return store
     if "://" in where or where == ":memory:":
-        raise StoreUnreachable(f"found {_without_password(where)!r}, expected a file or a postgresql:// URL")
+        raise StoreUnreachable(f"found {without_password(where)!r}, expected a file or a postgresql:// URL")
     if not create and not Path(where).exists():
         raise StoreUnreachable(f"found no ledger at {where!r}; `csat-ledger record` makes one")
     from ledger.store.sqlite import SQLiteStore
 
-    return SQLiteStore(where)
+    return SQLiteStore(where, migrate=migrate)
 
 
-def open_database(store_name: str) -> Database:
-    """The projections that belong to a store: in SQLite a file beside it."""
+def open_database(where: str) -> Database:
+    """The projections that belong to a store: in SQLite a file beside it, in PostgreSQL a schema of the same database."""
+    if is_postgres(where):
+        database: Database = _with_postgres("projections.postgres", where).PostgresDatabase(where)
+        return database
     from projections.database import SQLiteDatabase
 
-    return SQLiteDatabase(f"{store_name}.projections")
+    return SQLiteDatabase(f"{where}.projections")
 
 
-def _open_postgres(url: str) -> Store:
+def _with_postgres(module: str, url: str) -> ModuleType:
     try:
-        module = importlib.import_module("ledger.store.postgres")
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise StoreUnreachable(
-            f"{_without_password(url)}: this installation has no support for PostgreSQL ({error}); use a file"
+            f"{without_password(url)}: this installation has no support for PostgreSQL ({error}); "
+            "install csat-ledger[postgres], or use a file"
         ) from None
-    store: Store = module.PostgresStore(url)
-    return store
-
-
-def _without_password(where: str) -> str:
-    """A URL as it may stand in a message."""
-    scheme, mark, rest = where.partition("://")
-    if not mark or "@" not in rest:
-        return where
-    user, _, place = rest.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}@{place}"

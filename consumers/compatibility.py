@@ -28,44 +28,74 @@ EXACT: Final = ("pattern", "format")
 
 def breaks(released: Schema, present: Schema, written_by: Direction) -> list[str]:
     """Each way in which the present schema breaks those who rely on the released one, as a sentence."""
-    narrow, wide = (present, released) if written_by == "ours" else (released, present)
-    return list(_object_breaks(released, present, narrow, wide, written_by, ""))
+    return list(_Comparison(released, present, written_by).objects(released, present, ""))
 
 
-def _object_breaks(
-    released: Schema, present: Schema, narrow: Schema, wide: Schema, written_by: Direction, place: str
-) -> Iterator[str]:
-    """Of an object's fields; `narrow` is the one whose values the other must allow."""
-    before, now = released.get("properties", {}), present.get("properties", {})
-    for name in before:
-        if name not in now:
-            yield f"{place}{name}: found no such field any more"
-    required_before, required_now = set(released.get("required", ())), set(present.get("required", ()))
-    if written_by == "ours":
-        for name in sorted((required_before - required_now) & set(now)):
-            yield f"{place}{name}: found an optional field that readers take for granted"
-    else:
-        for name in sorted(required_now - required_before):
-            yield f"{place}{name}: found a required field that writers do not send"
-    for name in before:
-        if name in now:
-            yield from _value_breaks(
-                narrow["properties"][name], wide["properties"][name], narrow, wide, written_by, f"{place}{name}"
-            )
+class _Comparison:
+    """Two schemas: the values that the narrow one allows, the wide one must allow."""
+
+    def __init__(self, released: Schema, present: Schema, written_by: Direction) -> None:
+        self._ours = written_by == "ours"
+        self._narrow_root, self._wide_root = (present, released) if self._ours else (released, present)
+
+    def objects(self, released: Schema, present: Schema, place: str) -> Iterator[str]:
+        """Of an object's fields."""
+        before, now = released.get("properties", {}), present.get("properties", {})
+        for name in before:
+            if name not in now:
+                yield f"{place}{name}: found no such field any more"
+        required_before, required_now = set(released.get("required", ())), set(present.get("required", ()))
+        if self._ours:
+            for name in sorted((required_before - required_now) & set(now)):
+                yield f"{place}{name}: found an optional field that readers take for granted"
+        else:
+            for name in sorted(required_now - required_before):
+                yield f"{place}{name}: found a required field that writers do not send"
+        for name in before:
+            if name in now:
+                narrow, wide = (now[name], before[name]) if self._ours else (before[name], now[name])
+                yield from self._values(narrow, wide, f"{place}{name}")
+
+    def _values(self, narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
+        """Where the wide one does not allow a value that the narrow one does."""
+        allowed = list(_alternatives(wide, self._wide_root))
+        for alternative in _alternatives(narrow, self._narrow_root):
+            reasons = [list(self._alternative(alternative, candidate, place)) for candidate in allowed]
+            if all(reasons):
+                yield from min(reasons, key=len, default=[f"{place}: found nothing that is allowed"])
+
+    def _alternative(self, narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
+        kind, allowed = _kind(narrow), _kind(wide)
+        if allowed is not None and kind != allowed and (kind, allowed) != ("integer", "number"):
+            yield f"{place}: found type {kind}, expected {allowed}"
+            return
+        values, allowed_values = _values(narrow), _values(wide)
+        if allowed_values is not None:
+            if values is None:
+                yield f"{place}: found any {kind}, expected one of {_list(allowed_values)}"
+            elif added := [value for value in values if value not in allowed_values]:
+                yield f"{place}: found the values {_list(added)}, expected one of {_list(allowed_values)}"
+            return
+        if values is not None:
+            return
+        yield from _bounds(narrow, wide, place)
+        if kind == "array" and "items" in wide:
+            yield from self._values(narrow.get("items", {}), wide["items"], f"{place}[]")
+        if kind == "object" and ("properties" in wide or "properties" in narrow):
+            released, present = (wide, narrow) if self._ours else (narrow, wide)
+            yield from self.objects(released, present, f"{place}.")
 
 
-def _value_breaks(
-    narrow: Schema, wide: Schema, narrow_root: Schema, wide_root: Schema, written_by: Direction, place: str
-) -> Iterator[str]:
-    """Where the wide one does not allow a value that the narrow one does."""
-    allowed = list(_alternatives(wide, wide_root))
-    for alternative in _alternatives(narrow, narrow_root):
-        reasons = [
-            list(_alternative_breaks(alternative, candidate, narrow_root, wide_root, written_by, place))
-            for candidate in allowed
-        ]
-        if all(reasons):
-            yield from min(reasons, key=len, default=[f"{place}: found nothing that is allowed"])
+def _bounds(narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
+    for bound in LOWER_BOUNDS:
+        if bound in wide and narrow.get(bound, float("-inf")) < wide[bound]:
+            yield f"{place}: found {bound} {narrow.get(bound)}, expected {wide[bound]} or more"
+    for bound in UPPER_BOUNDS:
+        if bound in wide and narrow.get(bound, float("inf")) > wide[bound]:
+            yield f"{place}: found {bound} {narrow.get(bound)}, expected {wide[bound]} or less"
+    for form in EXACT:
+        if form in wide and narrow.get(form) != wide[form]:
+            yield f"{place}: found {form} {narrow.get(form)!r}, expected {wide[form]!r}"
 
 
 def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
@@ -85,37 +115,8 @@ def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
         yield schema
 
 
-def _alternative_breaks(
-    narrow: Schema, wide: Schema, narrow_root: Schema, wide_root: Schema, written_by: Direction, place: str
-) -> Iterator[str]:
-    kind, allowed = _kind(narrow), _kind(wide)
-    if allowed is not None and kind != allowed and (kind, allowed) != ("integer", "number"):
-        yield f"{place}: found type {kind}, expected {allowed}"
-        return
-    values, allowed_values = _values(narrow), _values(wide)
-    if allowed_values is not None:
-        if values is None:
-            yield f"{place}: found any {kind}, expected one of {sorted(map(str, allowed_values))}"
-        elif added := [value for value in values if value not in allowed_values]:
-            yield f"{place}: found the values {sorted(map(str, added))}, expected one of {sorted(map(str, allowed_values))}"
-        return
-    if values is not None:
-        return
-    for bound in LOWER_BOUNDS:
-        if bound in wide and narrow.get(bound, float("-inf")) < wide[bound]:
-            yield f"{place}: found {bound} {narrow.get(bound)}, expected {wide[bound]} or more"
-    for bound in UPPER_BOUNDS:
-        if bound in wide and narrow.get(bound, float("inf")) > wide[bound]:
-            yield f"{place}: found {bound} {narrow.get(bound)}, expected {wide[bound]} or less"
-    for form in EXACT:
-        if form in wide and narrow.get(form) != wide[form]:
-            yield f"{place}: found {form} {narrow.get(form)!r}, expected {wide[form]!r}"
-    if kind == "array" and "items" in wide:
-        items = narrow.get("items", {})
-        yield from _value_breaks(items, wide["items"], narrow_root, wide_root, written_by, f"{place}[]")
-    if kind == "object" and ("properties" in wide or "properties" in narrow):
-        released, present = (wide, narrow) if written_by == "ours" else (narrow, wide)
-        yield from _object_breaks(released, present, narrow, wide, written_by, f"{place}.")
+def _list(values: list[Any]) -> str:
+    return ", ".join(sorted(map(str, values)))
 
 
 def _kind(schema: Schema) -> str | None:

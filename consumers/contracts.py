@@ -2,17 +2,20 @@
 
     python -m consumers.contracts --write schemas           writes them, generated from `consumers.messages`
     python -m consumers.contracts --check schemas           compares, and checks against every release
-    python -m consumers.contracts --release schemas 1.0     keeps them as those of a release, for ever
+    python -m consumers.contracts --release schemas 1.0     keeps all schemas as those of a release, for ever
 
-    schemas/messages/*.v1.json           what the value of each message is, and `cloudevents-headers.json`
-    schemas/asyncapi.json                topics, keys, headers and values, for tools
-    schemas/released/<version>/messages  as released; a test compares the present ones with them (`consumers.compatibility`)
+    schemas/messages/*.v1.json     what the value of each message is, and `cloudevents-headers.json`
+    schemas/asyncapi.json          topics, keys, headers and values, for tools; refers to schemas/facts as well
+    schemas/released/<version>/    messages, events and facts as released. Whoever relies on them must not be broken by
+                                   the present ones (`consumers.compatibility`): readers of messages and events, writers
+                                   of facts
 
-They are JSON Schema draft-07, which AsyncAPI tools must understand.
+The messages' are JSON Schema draft-07, which AsyncAPI tools must understand; facts and events (`ledger.contracts`) 2020-12.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from pydantic import BaseModel
 
-from consumers.compatibility import breaks
+from consumers.compatibility import Direction, breaks
 from consumers.kafka import Topics
 from consumers.messages import (
     LEDGER_EVENT_TYPE,
@@ -32,9 +35,14 @@ from consumers.messages import (
     LedgerEvent,
     RefusedFact,
 )
+from ledger.contract_samples import FACT_SAMPLES
+from ledger.contracts import FACT_VERSION
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 SCHEMA_FORMAT: Final = "application/schema+json;version=draft-07"
+FACTS_FORMAT: Final = "application/schema+json;version=2020-12"
+WRITTEN_BY: Final[Mapping[str, Direction]] = {"messages": "ours", "events": "ours", "facts": "others"}
+"""What is released, by folder."""
 VERSION: Final = "1.0.0"
 """Of the contracts. The first figure is that of the topics' names; the second grows with fields that are added."""
 
@@ -73,7 +81,7 @@ CONTRACTS: Final = (
     ),
     Contract(
         TOPICS.facts, None, "fact", "", "", "receive", "membership",
-        "Facts to be recorded; schemas/facts has the schema of each type. Headers are not looked at.",
+        "Facts to be recorded, in any order. Headers are not looked at.",
     ),
 )  # fmt: skip
 
@@ -166,8 +174,8 @@ def _message(contract: Contract, name: str) -> dict[str, Any]:
     key = {"type": "string", "description": contract.key}
     common = {"name": name, "contentType": "application/json", "bindings": {"kafka": {"key": key}}}
     if contract.model is None:
-        schema: dict[str, Any] = {"type": "object", "required": ["type", "id", "occurred_at"]}
-        return common | {"payload": {"schemaFormat": SCHEMA_FORMAT, "schema": schema}}
+        types = [{"$ref": f"./facts/{fact_type}.v{FACT_VERSION}.json"} for fact_type in sorted(FACT_SAMPLES)]
+        return common | {"payload": {"schemaFormat": FACTS_FORMAT, "schema": {"oneOf": types}}}
     headers = {name: value for name, value in headers_schema(contract).items() if name != "$schema"}
     return common | {
         "summary": (contract.model.__doc__ or "").splitlines()[0],
@@ -214,27 +222,26 @@ def differences(folder: Path) -> list[str]:
     return found
 
 
-def broken_promises(folder: Path, present: Mapping[str, bytes] | None = None) -> list[str]:
-    """Where a present message breaks readers of a released one."""
-    present = documents() if present is None else present
+def broken_promises(folder: Path) -> list[str]:
+    """Where a present schema breaks those who rely on a released one."""
     found = []
-    for released in sorted((folder / "released").glob("*/messages/*.json")):
-        name = f"messages/{released.name}"
-        if name not in present:
-            found.append(f"{released}: found no such message any more")
-            continue
-        old, new = orjson.loads(released.read_bytes()), orjson.loads(present[name])
-        found += [f"{released}: {sentence}" for sentence in breaks(old, new, "ours")]
+    for kind, written_by in WRITTEN_BY.items():
+        for released in sorted((folder / "released").glob(f"*/{kind}/*.json")):
+            present = folder / kind / released.name
+            if not present.exists():
+                found.append(f"{released}: found no {kind}/{released.name} any more")
+                continue
+            old, new = orjson.loads(released.read_bytes()), orjson.loads(present.read_bytes())
+            found += [f"{released}: {sentence}" for sentence in breaks(old, new, written_by)]
     return found
 
 
 def release(folder: Path, version: str) -> None:
-    """Keeps the present messages as those of a release. Raises FileExistsError where there is one of that name."""
-    target = folder / "released" / version / "messages"
-    target.mkdir(parents=True)
-    for path, content in documents().items():
-        if path.startswith("messages/"):
-            (target / Path(path).name).write_bytes(content)
+    """Keeps the present schemas as those of a release. Raises FileExistsError where there is one of that name."""
+    (folder / "released" / version).mkdir(parents=True)
+    for kind in WRITTEN_BY:
+        if (folder / kind).is_dir():
+            shutil.copytree(folder / kind, folder / "released" / version / kind)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -84,7 +84,8 @@ class Keeper:
 
     def load(self) -> None:
         """Learns anew which builds are live, and where they stand in each partition."""
-        builds, places = [], {}
+        builds: list[Build] = []
+        places: dict[tuple[str, int], Place] = {}
         with self._database.reading() as connection:
             for projection in self._projections:
                 build = load_build(connection, projection)
@@ -109,22 +110,24 @@ class Keeper:
                 self._fill(build, partition, begin)
         return min(self._places[build.projection.name, partition].next_offset for build in self._builds)
 
-    def apply(self, partition: int, next_offset: int, rows: Sequence[Row]) -> int:
-        """Applies the events before `next_offset` that were read from where the projections stand; returns how many.
+    def apply(self, partition: int, first_offset: int, next_offset: int, rows: Sequence[Row]) -> int:
+        """Applies the events that were read from one offset to before another; returns how many.
 
-        Raises Elsewhere, with nothing applied, where one of them does not stand there any more.
+        Raises Elsewhere, with nothing applied, where a projection does not stand in between, or not any more.
         """
         then: dict[str, Place] = {}
         work: list[tuple[Build, list[Row]]] = []
-        with self._database.writing() as connection:
+        with self._database.writing(alone=False) as connection:
             for build in self._builds:
                 name = build.projection.name
                 now = self._places[name, partition]
                 if next_offset <= now.next_offset:
                     continue
+                if first_offset > now.next_offset:
+                    raise Elsewhere
                 own = [row for row in rows if row.position > now.position]
                 then[name] = Place(next_offset, own[-1].position if own else now.position)
-                self._claim(connection, build, partition, then[name], len(own))
+                self._claim(connection, build, partition, then[name], own[-1].position if own else 0, len(own))
                 work.append((build, own))
             _apply(connection, work)
         for name, place in then.items():
@@ -132,32 +135,37 @@ class Keeper:
         return max((len(own) for _, own in work), default=0)
 
     def reached(self) -> dict[str, int]:
-        """The highest position that any partition has reached, by projection."""
+        """The last position that came in a message of any partition, by projection."""
         with self._database.reading() as connection:
             found = {
                 build.projection.name: progress_of(connection, build.projection.name, build.generation)
                 for build in self._builds
             }
-        return {name: progress.last for name, progress in found.items() if progress is not None}
+        return {name: progress.seen for name, progress in found.items() if progress is not None}
 
-    def nothing_outstanding(self, partition: int, next_offset: int, reached: dict[str, int]) -> bool:
-        """Notes that a partition has no event up to the positions `reached` that is not applied; False where it is not ours.
+    def nothing_outstanding(
+        self, partition: int, first_offset: int, next_offset: int, reached: dict[str, int]
+    ) -> bool:
+        """Notes that a partition has no event up to the positions `reached` that is not applied.
 
-        To be so, they must have been read before the end of the partition was, and all up to that end been applied: an
-        event that was seen somewhere was in a transaction of the relay, and all events before it were written before.
+        For that to be so, those were asked for before the end of the partition was, and all up to that end (which is
+        `next_offset`) has been applied: an event that was seen anywhere was in a transaction of the relay, and before that
+        was committed, all events up to it had been written. False where the projections are not where they were left.
         """
         moved: dict[str, Place] = {}
         for build in self._builds:
             name = build.projection.name
             now = self._places[name, partition]
+            if now.next_offset < first_offset:
+                return False
             if reached.get(name, 0) > now.position:
                 moved[name] = Place(max(now.next_offset, next_offset), reached[name])
         if moved:
             try:
-                with self._database.writing() as connection:
+                with self._database.writing(alone=False) as connection:
                     for build in self._builds:
                         if build.projection.name in moved:
-                            self._claim(connection, build, partition, moved[build.projection.name], 0)
+                            self._claim(connection, build, partition, moved[build.projection.name])
             except Elsewhere:
                 return False
         for name, place in moved.items():
@@ -216,17 +224,19 @@ class Keeper:
             own = [row for row in rows if partition_of(row.stream, self._partitions) == partition]
             now = self._places[name, partition]
             then = Place(begin if position >= end else now.next_offset, max(now.position, position))
-            with self._database.writing() as connection:
-                self._claim(connection, build, partition, then, len(own))
+            with self._database.writing(alone=False) as connection:
+                self._claim(connection, build, partition, then, 0, len(own))
                 _apply(connection, [(build, own)])
             self._places[name, partition] = then
             if position >= end:
                 return
 
-    def _claim(self, connection: Connection, build: Build, partition: int, then: Place, applied: int) -> None:
-        name = build.projection.name
+    def _claim(
+        self, connection: Connection, build: Build, partition: int, then: Place, seen: int = 0, applied: int = 0
+    ) -> None:
+        name, source = build.projection.name, (self._topic, partition)
         now = self._places[name, partition]
-        if not claim(connection, name, build.generation, (self._topic, partition), now, then, applied):
+        if not claim(connection, name, build.generation, source, now, then, seen=seen, applied=applied):
             raise Elsewhere
 
 

@@ -151,7 +151,7 @@ class RefusedFact(_Message):
 
     type: ClassVar = "csat.fact-refused.v1"
 
-    code: str = Field(description="One of the ledger's refusal codes; they never change.")
+    code: str = Field(description="A refusal code of the ledger, which never changes, or `fault`.")
     sentence: str = Field(description="What was found, and what was expected.")
     fact: str | None = Field(description="The id of the fact, where it could be read.")
     membership: str | None = Field(description="Its membership, where it could be read.")

@@ -24,13 +24,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import orjson
 
-from consumers.errors import RelayStopped, TopicsUnfit
+from consumers.errors import RelayStopped
 from consumers.kafka import (
     ANSWER_TIMEOUT_MS,
     Broker,
@@ -43,7 +42,8 @@ from consumers.kafka import (
 )
 from consumers.messages import Outgoing, messages_of
 from consumers.reading import last_record
-from ledger.errors import BadInput, BrokenHistory, StoreOutdated
+from consumers.relay_state import Phase, RelayState
+from ledger.errors import BrokenHistory
 from ledger.events import decode_event, leaf_hash
 from ledger.store.base import Row, Store
 
@@ -61,42 +61,13 @@ WAIT_S: Final = 0.05
 STANDBY_POLL_S: Final = 0.5
 LOCK_CHECK_S: Final = 1.0
 
-FATAL: Final = (RelayStopped, BrokenHistory, TopicsUnfit, BadInput, StoreOutdated)
+FATAL: Final = (RelayStopped, BrokenHistory)
 """What trying again does not mend: the process ends with it, and somebody has to look."""
 
+OnBatch = Callable[[int, int, float], None]
+"""Called with the numbers of events and of announcements that were committed, and how many seconds that took."""
+
 logger = logging.getLogger("csat_ledger.relay")
-
-Phase = Literal["starting", "standby", "active", "closed"]
-
-
-@dataclass
-class RelayState:
-    """How the relay is doing, for metrics and health checks. It outlives the relay that is opened anew after a failure.
-
-    Written by the relay's thread, read by any.
-    """
-
-    phase: Phase = "starting"
-    position: int = 0
-    """Of the last event that is committed to Kafka, as far as this process knows."""
-    book_position: int = 0
-    """Of the last event of the book, when this process last looked."""
-    events: int = 0
-    """Relayed by this process."""
-    announcements: int = 0
-    """Relayed by this process."""
-    transactions: int = 0
-    """Committed by this process."""
-    takeovers: int = 0
-    """How often this process became the active one, the first time included."""
-    oldest_waiting_us: int | None = None
-    """When the oldest announcement that is not delivered was recorded; None where all are, as far as is known."""
-
-    @property
-    def lag(self) -> int:
-        """Events of the book that are not relayed."""
-        return max(0, self.book_position - self.position)
-
 
 class Relayed(NamedTuple):
     """Up to where the book has been relayed: a position, and the leaf hash of the event there ("" for position 0)."""
@@ -120,7 +91,7 @@ class Relay:
         *,
         batch_events_max: int = BATCH_EVENTS_MAX,
         wait_s: float = WAIT_S,
-        on_batch: Callable[[RelayState], None] | None = None,
+        on_batch: OnBatch | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -144,8 +115,8 @@ class Relay:
     def step(self) -> float:
         """Sends what is there, or waits a little for more; a standby looks for the lock. Returns the pause after it.
 
-        Raises BrokerUnreachable, StoreUnreachable or an error of the store's driver where trying again, with a relay
-        opened anew, may help, and one of FATAL where it does not.
+        Raises one of FATAL where the relay must not go on. After any other error (the broker or the store is lost, a
+        topic is missing) a relay that is opened anew may do better.
         """
         if not self._holds_lock():
             self._enter("standby")
@@ -206,6 +177,7 @@ class Relay:
             state.oldest_waiting_us = None
             self._store.wait(state.position, self._wait_s)
             return
+        started = time.monotonic()
         messages = [message for row in rows for message in messages_of(row)]
         announced = [row for row in rows if row.type == "EligibilityChanged"]
         full = len(rows) >= self._batch_events_max
@@ -218,7 +190,7 @@ class Relay:
         state.announcements += len(announced)
         state.oldest_waiting_us = None
         if self._on_batch is not None:
-            self._on_batch(state)
+            self._on_batch(len(rows), len(announced), time.monotonic() - started)
 
     def _read_batch(self, after: int) -> list[Row]:
         """The next events, without a hole between them. Raises RelayStopped where there is one."""

@@ -62,7 +62,8 @@ class Worker:
         self._guard = Lock()
         self._fresh: set[int] = set()
         """Assigned, but not yet put where the projections are."""
-        self._mine: set[int] = set()
+        self._read_up_to: dict[int, int] = {}
+        """Of each partition that is this worker's: all before this offset has been applied by somebody."""
         self._looked_at = 0.0
         self._figures = service.figures(WorkerFigures)
 
@@ -73,8 +74,9 @@ class Worker:
         with broker_errors("events not read"):
             polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH_MAX)
         for partition, records in polled.items():
-            if self._owns(partition.partition):
-                self._apply(partition.partition, records)
+            first = self._read_before(partition.partition)
+            if first is not None:
+                self._apply(partition.partition, first, records)
         if time.monotonic() - self._looked_at >= LOOK_AROUND_S:
             self._look_around()
         return 0.0
@@ -92,11 +94,12 @@ class Worker:
         with self._guard:
             for partition in partitions:
                 self._fresh.discard(partition.partition)
-                self._mine.discard(partition.partition)
+                self._read_up_to.pop(partition.partition, None)
 
-    def _owns(self, partition: int) -> bool:
+    def _read_before(self, partition: int) -> int | None:
+        """Up to where a partition has been read; None where it is not this worker's, or not in its place yet."""
         with self._guard:
-            return partition in self._mine and partition not in self._fresh
+            return None if partition in self._fresh else self._read_up_to.get(partition)
 
     def _put_in_place(self) -> None:
         """Starts to read the partitions that are new where the projections stand in them."""
@@ -108,29 +111,33 @@ class Worker:
             ends = self._watcher.end_offsets(asked, timeout_ms=ANSWER_TIMEOUT_MS)
         starts = {}
         for partition, asked_for in zip(fresh, asked, strict=True):
-            starts[partition] = self._keeper.start_of(partition, begins[asked_for], ends[asked_for])
+            with suppress(Elsewhere):  # it is asked again in the next round
+                starts[partition] = self._keeper.start_of(partition, begins[asked_for], ends[asked_for])
         for partition, start in starts.items():
             with self._guard:
                 if partition not in self._fresh:
                     continue  # taken away meanwhile
                 self._fresh.discard(partition)
-                self._mine.add(partition)
+                self._read_up_to[partition] = start
             with suppress(ValueError, KeyError):  # taken away this very moment
                 self._consumer.seek(self._partitions[partition], start)
                 self._consumer.resume(self._partitions[partition])
         self._service.log.info("reading", **{f"partition_{partition}": start for partition, start in starts.items()})
 
-    def _apply(self, partition: int, records: Sequence[Any]) -> None:
+    def _apply(self, partition: int, first: int, records: Sequence[Any]) -> None:
         rows = [row for row in map(row_of, records) if row is not None]
         if len(rows) < len(records):
             self._service.log.warning("foreign messages", partition=partition, number=len(records) - len(rows))
             self._service.metrics.done.labels("foreign").inc(len(records) - len(rows))
-        started = time.monotonic()
+        started, end = time.monotonic(), records[-1].offset + 1
         try:
-            applied = self._keeper.apply(partition, records[-1].offset + 1, rows)
+            applied = self._keeper.apply(partition, first, end, rows)
         except Elsewhere:
             self._start_again(partition)
             return
+        with self._guard:
+            if partition in self._read_up_to:
+                self._read_up_to[partition] = end
         self._service.metrics.step.observe(time.monotonic() - started)
         self._service.metrics.done.labels("applied").inc(applied)
 
@@ -141,7 +148,7 @@ class Worker:
         with suppress(ValueError, KeyError):
             self._consumer.pause(self._partitions[partition])
         with self._guard:
-            if partition in self._mine:
+            if partition in self._read_up_to:
                 self._fresh.add(partition)
 
     def _look_around(self) -> None:
@@ -150,13 +157,15 @@ class Worker:
         with broker_errors("the broker does not answer"):
             ends = self._watcher.end_offsets(list(self._partitions.values()), timeout_ms=ANSWER_TIMEOUT_MS)
             for partition, place in self._partitions.items():
-                if not self._owns(partition):
+                first = self._read_before(partition)
+                if first is None or place not in self._consumer.assignment():
                     self._figures.lag.forget(partition)
                     continue
-                with suppress(ValueError, AssertionError):
-                    position = self._consumer.position(place, timeout_ms=ANSWER_TIMEOUT_MS) or 0
+                position = self._consumer.position(place, timeout_ms=ANSWER_TIMEOUT_MS) or 0
                 self._figures.lag.labels(partition).set(max(0, ends[place] - position))
-                if position >= ends[place] and not self._keeper.nothing_outstanding(partition, position, reached):
+                if position < ends[place]:
+                    continue
+                if not self._keeper.nothing_outstanding(partition, first, position, reached):
                     self._start_again(partition)
         self._figures.show(self._keeper.standing())
         self._looked_at = time.monotonic()

@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from ledger.counting import Evidence, below_cap_hull, flip_or_quiet, standing
+from ledger.counting import NO_RECEIPTS, Evidence, below_cap_hull, flip_or_quiet, standing
 from ledger.events import Cause, EligibilityChangedData, Event
 from ledger.instants import BEGINNING_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
@@ -216,7 +216,8 @@ def _late_response_hull(
         return received_us, last_us
     ((cap, months, pooled),) = figures
     data = event.data
-    receipts = evidence.pool(data["location"], pooled).organisations[data["customer_org"]]
+    organisations = evidence.pool(data["location"], pooled).organisations
+    receipts = organisations.get(data["customer_org"], NO_RECEIPTS)  # its only response was voided just now
     hull = below_cap_hull(receipts, months, cap + one_more, received_us, add_months(received_us, months))
     if hull is None or hull[0] > last_us:
         return None

@@ -71,6 +71,7 @@ class Batch:
             occurred_at = format_instant(edition.effective_us)
             new = NewEvent("RulebookPublished", occurred_at, edition.to_data())
             self._append_to_programme(new, f"{ACTOR}:edition:{edition.edition}", ACTOR, b"")
+        self._flush()  # so that their ids are found when the batch looks for those of its facts
 
     def record(self, facts: Sequence[Fact]) -> list[Outcome]:
         """Decides on each fact in turn."""

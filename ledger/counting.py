@@ -12,6 +12,7 @@ expiries as it has counting responses to spare; while it is not, until as many f
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
@@ -24,6 +25,8 @@ POOLED_LOCATION: Final = "*"
 """The name of the only location where an edition pools locations."""
 LEARNING: Final = "learning"
 _NEVER: Final = 1 << 62
+LOOK_BACK_MAX: Final = 256
+FEW_ORGANISATIONS: Final = 24
 
 Value = TypeVar("Value")
 
@@ -95,7 +98,10 @@ class Receipts:
 
 
 class OrganisationReceipts(Receipts):
-    """The receipts of one organisation in one pool, each with its seq in the stream and its response's reference."""
+    """Receipts of responses, each with its seq in the stream and its response's reference.
+
+    They are those of one organisation in one pool; a membership keeps its voided responses in the same way.
+    """
 
     __slots__ = ("responses",)
 
@@ -104,15 +110,16 @@ class OrganisationReceipts(Receipts):
         self.responses: list[tuple[int, str]] = []
 
     def add_response(self, received_us: int, seq: int, response: str) -> None:
-        """Adds a response; `seq` is higher than that of all before it."""
-        self.responses.insert(self.add(received_us), (seq, response))
+        """Adds a response. Those of one instant are kept in the order of their seq."""
+        last = self.add(received_us)
+        if last and self.instants[last - 1] == received_us:
+            last = bisect_left(self.responses, (seq,), bisect_left(self.instants, received_us), last)
+        self.responses.insert(last, (seq, response))
 
     def remove_response(self, received_us: int, seq: int) -> None:
         """Takes a response out."""
-        place = bisect_left(self.instants, received_us)
-        while self.responses[place][0] != seq:
-            place += 1
-        del self.responses[place]
+        first, end = bisect_left(self.instants, received_us), bisect_right(self.instants, received_us)
+        del self.responses[bisect_left(self.responses, (seq,), first, end)]
         self.remove(received_us)
 
     def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
@@ -125,14 +132,19 @@ class OrganisationReceipts(Receipts):
                 yield received_us, seq, response
 
 
+NO_RECEIPTS: Final = OrganisationReceipts()
+"""Of an organisation of which nothing is left. Nobody adds to it."""
+
+
 class Pool:
     """The responses that are counted together: those of a location, or of all of them where an edition pools (R11)."""
 
-    __slots__ = ("organisations", "receipts")
+    __slots__ = ("_senders", "organisations", "receipts")
 
     def __init__(self) -> None:
         self.organisations: dict[str, OrganisationReceipts] = {}
         self.receipts = Receipts()
+        self._senders: list[str] = []  # the organisation of each receipt
 
     def add(self, organisation: str, received_us: int, seq: int, response: str) -> None:
         """Adds a response of an organisation."""
@@ -140,17 +152,31 @@ class Pool:
         if receipts is None:
             receipts = self.organisations[organisation] = OrganisationReceipts()
         receipts.add_response(received_us, seq, response)
-        self.receipts.add(received_us)
+        self._senders.insert(self.receipts.add(received_us), organisation)
+
+    def append(self, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """The same for one that follows all that were added before, while no expiries were asked for: a bulk load."""
+        receipts = self.organisations.get(organisation)
+        if receipts is None:
+            receipts = self.organisations[organisation] = OrganisationReceipts()
+        receipts.instants.append(received_us)
+        receipts.responses.append((seq, response))
+        self.receipts.instants.append(received_us)
+        self._senders.append(organisation)
 
     def remove(self, organisation: str, received_us: int, seq: int) -> None:
         """Takes a response out."""
         self.organisations[organisation].remove_response(received_us, seq)
+        del self._senders[self._senders.index(organisation, bisect_left(self.receipts.instants, received_us))]
         self.receipts.remove(received_us)
 
     def count(self, at_us: int, edition: Edition) -> tuple[int, int]:
         """(applied responses, organisations) at an instant: the sum of min(cap, counting) over organisations (R1-R3)."""
-        applied = organisations = 0
         cap, months = edition.per_org_cap, edition.window_months
+        if self.receipts.counting(at_us, months) < len(self.organisations):
+            counts: Counter[str] = Counter(sender for _, sender in self._counting_latest_first(at_us, months))
+            return sum(min(cap, counting) for counting in counts.values()), len(counts)
+        applied = organisations = 0
         for receipts in self.organisations.values():
             counting = receipts.counting(at_us, months)
             if counting > 0:
@@ -160,8 +186,48 @@ class Pool:
 
     def satisfied(self, at_us: int, edition: Edition) -> bool:
         """Whether the responses of this pool satisfy the requirement by themselves."""
+        return self.satisfied_until(at_us, edition) is not None
+
+    def satisfied_until(self, at_us: int, edition: Edition) -> int | None:
+        """An instant before which the requirement, met at `at_us`, surely stays met; None where it is not met.
+
+        Of many organisations the latest responses are enough to look at: as long as those that suffice by themselves
+        all count, it is met. Few organisations, or where one sent nearly everything, are counted one by one.
+        """
+        if len(self.organisations) <= FEW_ORGANISATIONS:
+            return self._satisfied_until_by_count(at_us, edition)
+        cap, months = edition.per_org_cap, edition.window_months
+        counts: dict[str, int] = {}
+        applied, until_us = 0, _NEVER
+        for looked_at, (received_us, sender) in enumerate(self._counting_latest_first(at_us, months)):
+            if looked_at >= LOOK_BACK_MAX:
+                return self._satisfied_until_by_count(at_us, edition)
+            counting = counts.get(sender, 0)
+            if counting < cap:
+                counts[sender] = counting + 1
+                applied += 1
+                until_us = min(until_us, add_months(received_us, months))
+                if applied >= edition.min_responses and len(counts) >= edition.min_organisations:
+                    return until_us
+        return None
+
+    def _satisfied_until_by_count(self, at_us: int, edition: Edition) -> int | None:
+        """Each expiry takes at most one from the count, and at most one organisation."""
         applied, organisations = self.count(at_us, edition)
-        return applied >= edition.min_responses and organisations >= edition.min_organisations
+        spare = min(applied - edition.min_responses, organisations - edition.min_organisations)
+        if spare < 0:
+            return None
+        expiries = self.receipts.expiries(edition.window_months)
+        return expiries[bisect_right(expiries, at_us) + spare]
+
+    def _counting_latest_first(self, at_us: int, months: int) -> Iterator[tuple[int, str]]:
+        """(received_us, organisation) of those counting at an instant."""
+        instants = self.receipts.instants
+        first = bisect_left(instants, earliest_counting_us(at_us, months))
+        for place in range(bisect_right(instants, at_us) - 1, first - 1, -1):
+            received_us = instants[place]
+            if add_months(received_us, months) > at_us:
+                yield received_us, self._senders[place]
 
 
 @dataclass(slots=True)
@@ -298,11 +364,7 @@ def _satisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
     """Each expiry takes at most one from the count, and at most one organisation."""
     latest = at_us + 1
     for pool in evidence.pools(edition).values():
-        counted, organisations = pool.count(at_us, edition)
-        spare = min(counted - edition.min_responses, organisations - edition.min_organisations)
-        if spare >= 0:
-            expiries = pool.receipts.expiries(edition.window_months)
-            latest = max(latest, expiries[bisect_right(expiries, at_us) + spare])
+        latest = max(latest, pool.satisfied_until(at_us, edition) or latest)
     spare = evidence.evaluations_counting(at_us, edition) - edition.min_evaluations
     if spare >= 0:
         expiries = evidence.evaluations.expiries(edition.window_months)

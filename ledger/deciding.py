@@ -170,7 +170,7 @@ def _record_reminder(
         )
     if invitation.reminded:
         refuse("already-reminded", f"invitation {fact.invitation!r} had its one reminder (I2)")
-    for reference in invitation.answers:
+    for reference in invitation.answers[-1:]:  # those before it are void
         answer = state.responses[reference]
         if not answer.void and answer.received_us <= occurred_us:
             refuse("already-answered", f"invitation {fact.invitation!r} was answered by response {reference!r} before")
@@ -181,7 +181,7 @@ def _record_response(state: Membership, fact: facts.RecordResponse, *_: object) 
     location = _location(state, fact.location)
     if fact.invitation is not None:
         invitation = _invitation(state, fact.invitation)
-        for reference in invitation.answers:
+        for reference in invitation.answers[-1:]:  # those before it are void
             if not state.responses[reference].void:
                 refuse("already-answered", f"invitation {fact.invitation!r} was answered by response {reference!r}")
         if invitation.customer_org != fact.customer_org:

@@ -6,7 +6,6 @@ left-out responses are listed (an event has at most 65,535 bytes), while the tot
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 from ledger.counting import Evidence, Pool, standing
 from ledger.events import LeftOutReason
-from ledger.instants import add_months, earliest_counting_us, evaluation_us, format_instant, parse_date
+from ledger.instants import evaluation_us, format_instant, parse_date
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
 
@@ -44,14 +43,15 @@ def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> 
         pools = evidence.pools(edition)
         applied = list(islice(merge(*_applied(pools[found.location], edition, at_us)), LISTED_MAX))
         applied_total = found.counted
-        voided = _voided_in_window(state, edition, at_us)
+        months = edition.window_months
+        voided = _with_reason("void", state.voided.counting_responses(at_us, months))
         counting_total = sum(
-            receipts.counting(at_us, edition.window_months)
+            receipts.counting(at_us, months)
             for pool in pools.values()
             for receipts in pool.organisations.values()
         )
-        left_out_total = counting_total - applied_total + len(voided)
-        sources = [iter(voided), *_not_applied(pools, found.location, edition, at_us)]
+        left_out_total = counting_total - applied_total + state.voided.counting(at_us, months)
+        sources = [voided, *_not_applied(pools, found.location, edition, at_us)]
         left_out = list(islice(merge(*sources), LISTED_MAX))
     return {
         "applied": [
@@ -106,14 +106,3 @@ def _not_applied(pools: dict[str, Pool], chosen: str, edition: Edition, at_us: i
 def _with_reason(reason: LeftOutReason, responses: Iterator[tuple[int, int, str]]) -> Iterator[LeftOut]:
     for received_us, seq, response in responses:
         yield received_us, seq, response, reason
-
-
-def _voided_in_window(state: Membership, edition: Edition, at_us: int) -> list[LeftOut]:
-    """Voided responses that would count otherwise."""
-    first = bisect_left(state.voided, (earliest_counting_us(at_us, edition.window_months),))
-    last = bisect_right(state.voided, at_us, key=lambda entry: entry.received_us)
-    return [
-        (entry.received_us, entry.seq, entry.response, "void")
-        for entry in state.voided[first:last]
-        if add_months(entry.received_us, edition.window_months) > at_us
-    ]

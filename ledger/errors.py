@@ -5,6 +5,7 @@ LedgerError
 ├── UnknownMembership  a question about a membership that the ledger does not have
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── BrokenHistory      stored bytes that are not what the ledger writes
+├── DifferentBook      two stores that should hold the same book and do not
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -79,6 +80,10 @@ class BadInput(LedgerError):
 
 class BrokenHistory(LedgerError):
     """Stored bytes that are not what the ledger writes: damaged, or of a version this program does not know."""
+
+
+class DifferentBook(LedgerError):
+    """Two stores that should hold the same book, or one the beginning of the other, and do not."""
 
 
 class StoreUnreachable(LedgerError):

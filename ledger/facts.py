@@ -58,7 +58,7 @@ def _utc_instant(text: str) -> str:
 
 def _distinct(names: list[str]) -> list[str]:
     if len(set(names)) != len(names):
-        raise ValueError(f"found a name twice in {names}")
+        raise ValueError(f"found a name twice among {len(names)}, expected each once")
     return names
 
 

@@ -41,16 +41,16 @@ def parse_instant(text: str) -> int:
     try:
         instant_us = (datetime.fromisoformat(text) - EPOCH) // MICROSECOND
     except (ValueError, OverflowError) as error:
-        raise BadInput(f"found {text!r}, expected an instant of the calendar: {error}") from None
+        raise BadInput(f"found {text[:40]!r}, expected an instant of the calendar: {error}") from None
     if not BEGINNING_US <= instant_us <= END_US:
-        raise BadInput(f"found {text!r}, expected an instant between the years 1 and 9999 in UTC")
+        raise BadInput(f"found {text[:40]!r}, expected an instant between the years 1 and 9999 in UTC")
     return instant_us
 
 
 def _to_canonical_form(text: str) -> str:
     """What the standard library reads: upper case letters, and six decimals where there are any."""
     if not _RFC3339.fullmatch(text):
-        raise BadInput(f"found {text!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z")
+        raise BadInput(f"found {text[:40]!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z")
     head, rest = text[:19].upper().replace(" ", "T"), text[19:].upper()
     if rest[0] == ".":
         digits = len(rest) - len(rest[1:].lstrip("0123456789"))
@@ -95,13 +95,13 @@ def _day_text(days: int) -> str:
 def parse_date(text: str) -> date:
     """A calendar date `YYYY-MM-DD`, later than the calendar's first. Raises BadInput for anything else."""
     if not _DATE.fullmatch(text):
-        raise BadInput(f"found {text!r}, expected a date such as 2011-03-01")
+        raise BadInput(f"found {text[:40]!r}, expected a date such as 2011-03-01")
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise BadInput(f"found {text!r}, expected a date of the calendar: {error}") from None
+        raise BadInput(f"found {text[:40]!r}, expected a date of the calendar: {error}") from None
     if day == date.min:
-        raise BadInput(f"found {text!r}, expected a later date: a renewal is evaluated on its eve")
+        raise BadInput(f"found {text[:40]!r}, expected a later date: a renewal is evaluated on its eve")
     return day
 
 

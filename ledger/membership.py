@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort_right
+from bisect import bisect_left, bisect_right, insort_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from ledger.counting import LEARNING, Evidence, Pool
+from ledger.counting import LEARNING, Evidence, OrganisationReceipts, Pool
 from ledger.events import FIRST_PREV, Cause, Event, Via
 from ledger.instants import BEGINNING_US, parse_instant
 
@@ -58,14 +58,6 @@ class Response:
     void: bool = False
 
 
-class VoidedResponse(NamedTuple):
-    """A voided response, in the order in which they were received."""
-
-    received_us: int
-    seq: int
-    response: str
-
-
 @dataclass(slots=True)
 class Renewal:
     """A renewal date, and the last decision on it: what it said but for its revision, None while undecided."""
@@ -90,7 +82,7 @@ class Membership:
     consents: dict[tuple[str, str], list[tuple[int, bool]]] = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     responses: dict[str, Response] = field(default_factory=dict)
-    voided: list[VoidedResponse] = field(default_factory=list)
+    voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
     evaluations: set[str] = field(default_factory=set)
     announced: list[Announcement] = field(default_factory=list)
 
@@ -106,12 +98,9 @@ class Membership:
 
     def consent_in_effect(self, subject: str, customer_org: str, at_us: int) -> bool:
         """Whether permission was given, and not withdrawn, by an instant (I1)."""
-        given = False
-        for since_us, is_given in self.consents.get((subject, customer_org), ()):
-            if since_us > at_us:
-                break
-            given = is_given
-        return given
+        entries = self.consents.get((subject, customer_org), [])
+        place = bisect_right(entries, at_us, key=lambda entry: entry[0])
+        return place > 0 and entries[place - 1][1]
 
 
 def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
@@ -204,7 +193,7 @@ def _response_voided(state: Membership, event: Event) -> None:
     reference = event.data["response"]
     response = state.responses[reference]
     response.void = True
-    insort_right(state.voided, VoidedResponse(response.received_us, response.seq, reference))
+    state.voided.add_response(response.received_us, response.seq, reference)
     state.evidence.remove_response(response.location, response.customer_org, response.received_us, response.seq)
     state.quiet_until_us = None
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.counting import OrganisationReceipts, Pool, Timeline
-from ledger.membership import Announcement, Invitation, Membership, Renewal, Response, VoidedResponse
+from ledger.counting import Pool, Timeline
+from ledger.membership import Announcement, Invitation, Membership, Renewal, Response
 
 FORMAT: Final = 1
 """Part of every snapshot; one of another format is ignored, and the stream folded."""
@@ -91,22 +91,13 @@ def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
     names = columns[0]
     responses = list(map(Response, *columns[1:]))
     state.responses = dict(zip(names, responses, strict=True))
-    state.voided = sorted(
-        VoidedResponse(response.received_us, response.seq, name)
-        for name, response in state.responses.items()
-        if response.void
-    )
     # By receipt, so that everything is appended and nothing has to be moved.
     order = sorted(range(len(names)), key=lambda place: (columns[3][place], columns[4][place]))
     pools = state.evidence.locations
     for place in order:
         response = responses[place]
         if response.void:
+            state.voided.instants.append(response.received_us)
+            state.voided.responses.append((response.seq, names[place]))
             continue
-        pool = pools[response.location]
-        receipts = pool.organisations.get(response.customer_org)
-        if receipts is None:
-            receipts = pool.organisations[response.customer_org] = OrganisationReceipts()
-        receipts.instants.append(response.received_us)
-        receipts.responses.append((response.seq, names[place]))
-        pool.receipts.instants.append(response.received_us)
+        pools[response.location].append(response.customer_org, response.received_us, response.seq, names[place])

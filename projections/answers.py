@@ -16,11 +16,13 @@ from projections.base import Projection
 from projections.builds import load_build
 from projections.database import Connection, Database
 from projections.eligibility import Eligibility
-from projections.participation import Participation, participation, response_rate
+from projections.participation import Participation, participation
 from projections.renewals import Renewals
 from projections.status import CHUNK, EligibilityReader
 
-ASSUMED_RESPONSE_RATE: Final = 0.25
+Answered = tuple[int, int]
+"""Of how many invitations how many were answered, as (answered, sent): whole numbers, so that nothing is rounded."""
+ASSUMED_RESPONSE_RATE: Final[Answered] = (1, 4)
 """Where a partner has no rate of its own (I5)."""
 
 
@@ -76,20 +78,22 @@ class View:
             evidence = reader.evidence_from(memberships, at_us)
             rates = self._response_rates(memberships)
             for membership, day in chunk:
-                rate = rates.get(membership) or ASSUMED_RESPONSE_RATE
+                rate = rates.get(membership, ASSUMED_RESPONSE_RATE)
                 answers.append(_renewal(membership, day, evidence[membership], rulebook, at_us, rate))
         return answers
 
-    def _response_rates(self, memberships: Sequence[str]) -> dict[str, float | None]:
+    def _response_rates(self, memberships: Sequence[str]) -> dict[str, Answered]:
+        """Of those memberships of whose invitations any was answered."""
         prefix, _ = self._live(Participation())
         marks = ",".join("?" * len(memberships))
         return {
-            membership: response_rate({"invitations": int(invitations), "responses_to_invitations": int(answered)})
-            for membership, invitations, answered in self._connection.query(
-                f"SELECT membership, sum(invitations), sum(responses_to_invitations) FROM {prefix}months "
+            membership: (int(answered), int(sent))
+            for membership, answered, sent in self._connection.query(
+                f"SELECT membership, sum(responses_to_invitations), sum(invitations) FROM {prefix}months "
                 f"WHERE membership IN ({marks}) GROUP BY membership",
                 memberships,
             )
+            if answered and sent
         }
 
     def _live(self, projection: Projection[Any]) -> tuple[str, int]:
@@ -122,12 +126,13 @@ def _brief(evidence: Evidence, rulebook: Rulebook, at_us: int) -> dict[str, Any]
 
 
 def _renewal(
-    membership: str, day: str, evidence: Evidence, rulebook: Rulebook, at_us: int, rate: float
+    membership: str, day: str, evidence: Evidence, rulebook: Rulebook, at_us: int, rate: Answered
 ) -> dict[str, Any]:
     # A renewal today was evaluated at midnight; what stands now is no part of it.
     date_us = evaluation_us(parse_date(day))
     on_date = standing(evidence, rulebook, date_us)
     required = is_required(evidence, rulebook, date_us)
+    answered, sent = rate
     missing = 0 if on_date.satisfied or not required else _missing(evidence, rulebook, date_us)
     return {
         "membership": membership,
@@ -139,8 +144,8 @@ def _renewal(
         "counted_on_date": on_date.counted,
         "organisations_on_date": on_date.organisations,
         "missing": missing,
-        "response_rate": rate,
-        "invitations": -int(-missing // min(rate, 1.0)),
+        "response_rate": answered / sent,
+        "invitations": max(missing, -(-missing * sent // answered)),
     }
 
 

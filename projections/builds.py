@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.errors import LedgerError, StoreUnreachable
+from ledger.errors import LedgerError
 from projections.base import Handler, Projection
 from projections.database import Connection, Database, Table
 from projections.partitions import PARTITIONS, gaps_of, progress_of
@@ -108,10 +108,10 @@ def reload(connection: Connection, build: Build) -> None:
     build.parked = {stream for (stream,) in parked}
 
 
-def hold(connection: Connection, build: Build) -> bool:
-    """Whether a build is still where this process believes it to be; no other can move it in this transaction."""
+def still_there(connection: Connection, build: Build) -> bool:
+    """Whether a build is where this process believes it to be; in a transaction that is alone no other can move it."""
     rows = connection.query(
-        "UPDATE projection_state SET position = position WHERE name = ? AND generation = ? RETURNING position",
+        "SELECT position FROM projection_state WHERE name = ? AND generation = ?",
         (build.projection.name, build.generation),
     )
     if not rows:

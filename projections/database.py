@@ -8,7 +8,7 @@ writer of the book wait.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -39,12 +39,24 @@ class Connection(Protocol):
         """One statement without an answer."""
         ...
 
-    def execute_many(self, statement: str, rows: Iterable[Params]) -> None:
-        """One statement for each row of parameters."""
+    def update(
+        self, name: str, table: Table, changed: Sequence[str], where: Sequence[str], rows: Sequence[Params]
+    ) -> None:
+        """Changes rows of a table under a name, in bulk: new values of `changed`, then the values of `where` they have.
+
+        Of two changes to the same row the later one stays.
+        """
         ...
 
     def insert(self, table: str, width: int, rows: Sequence[Params]) -> None:
         """Adds rows to a table of so many columns, in bulk."""
+        ...
+
+    def upsert(self, name: str, table: Table, rows: Sequence[Params], conflict: str) -> None:
+        """Adds rows in bulk to a table under a name; `conflict` (ON CONFLICT …) says what becomes of those there are.
+
+        With DO UPDATE no two of the rows may have the same key.
+        """
         ...
 
 
@@ -55,7 +67,7 @@ class Database(Protocol):
         """A transaction that writes; one at a time.
 
         One that is not `alone` may run beside others that are not, as workers do that each keep some memberships, where
-        the database locks rows and not files: then lines that several of them change must be locked (`hold`, `claim`).
+        the database locks rows and not files: then lines that several of them change must be locked (`partitions.claim`).
         """
         ...
 
@@ -90,11 +102,18 @@ class _SQLiteConnection:
     def execute(self, statement: str, parameters: Params = ()) -> None:
         self._cursor.execute(statement, parameters)
 
-    def execute_many(self, statement: str, rows: Iterable[Params]) -> None:
-        self._cursor.executemany(statement, rows)
+    def update(
+        self, name: str, table: Table, changed: Sequence[str], where: Sequence[str], rows: Sequence[Params]
+    ) -> None:
+        values = ", ".join(f"{column} = ?" for column in changed)
+        wanted = " AND ".join(f"{column} = ?" for column in where)
+        self._cursor.executemany(f"UPDATE {name} SET {values} WHERE {wanted}", rows)
 
     def insert(self, table: str, width: int, rows: Sequence[Params]) -> None:
         self._cursor.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)
+
+    def upsert(self, name: str, table: Table, rows: Sequence[Params], conflict: str) -> None:
+        self._cursor.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(table.columns))}) {conflict}", rows)
 
 
 class SQLiteDatabase:
@@ -121,7 +140,7 @@ class SQLiteDatabase:
         return connection
 
     @contextmanager
-    def writing(self, *, alone: bool = True) -> Iterator[Connection]:
+    def writing(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002 - the whole file is locked
         cursor = self._writing.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")

@@ -118,9 +118,11 @@ class Eligibility(Projection[EligibilityRows]):
             if rows:
                 connection.insert(prefix + table.name, len(table.columns), rows)
         if pending.voided:
-            connection.execute_many(
-                f"UPDATE {prefix}responses SET void_position = ? "
-                "WHERE membership = ? AND received_us = ? AND response = ?",
+            connection.update(
+                f"{prefix}responses",
+                next(table for table in self.tables if table.name == "responses"),
+                ("void_position",),
+                ("membership", "received_us", "response"),
                 pending.voided,
             )
 

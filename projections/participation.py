@@ -64,10 +64,11 @@ class Participation(Projection[MonthCounts]):
             return
         table = f"{prefix}months"
         added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COUNTERS)
-        marks = ",".join("?" * (2 + len(COUNTERS)))
-        connection.execute_many(
-            f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT (membership, month) DO UPDATE SET {added}",
+        connection.upsert(
+            table,
+            self.tables[0],
             [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.items()],
+            f"ON CONFLICT (membership, month) DO UPDATE SET {added}",
         )
 
 

@@ -2,15 +2,16 @@
 
     projection_partitions  next_offset  the offset at which the next message of the partition is read
                            position     every event of the partition up to this position of the book has been applied
-                           applied      how many events of it were
+                           seen         the position of the last event that came in a message of this partition
+                           applied      how many events were applied by workers
 
 A worker moves `next_offset` in the transaction in which it writes the rows, and only from the value that it expects: so
 of two that believe to own a partition one gets nowhere, and each event is applied once. An event whose position is not
 after `position` has been applied before, and is passed over.
 
 The position of the whole build is the lowest of its partitions: up to there nothing is missing. So that a partition
-without traffic does not hold it back, its worker moves `position` on to what the others have reached, once it has seen
-that the partition has nothing outstanding. While all of them are at the same position, the number of events applied
+without traffic does not hold it back, its worker moves `position` on to what was seen in the others, once it knows that
+the partition has nothing outstanding. While all of them are at the same position, the number of events applied
 must be that position: positions have no holes. What differs is counted as gaps.
 """
 
@@ -29,6 +30,7 @@ PARTITIONS: Final = Table(
         "partition": "BIGINT",
         "next_offset": "BIGINT",
         "position": "BIGINT",
+        "seen": "BIGINT",
         "applied": "BIGINT",
     },
     ("name", "generation", "topic", "partition"),
@@ -43,22 +45,23 @@ class Place(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a build has come over all its partitions; `first` is the lowest position, `last` the highest."""
+    """How far a build has come over all its partitions: the lowest and the highest position, the last that was seen."""
 
     partitions: int
     first: int
     last: int
+    seen: int
     applied: int
 
 
 def progress_of(connection: Connection, name: str, generation: int) -> Progress | None:
     """How far workers have come with a build; None where it is kept up from the feed."""
-    ((partitions, first, last, applied),) = connection.query(
-        "SELECT count(*), min(position), max(position), sum(applied) FROM projection_partitions "
+    ((partitions, *figures),) = connection.query(
+        "SELECT count(*), min(position), max(position), max(seen), sum(applied) FROM projection_partitions "
         "WHERE name = ? AND generation = ?",
         (name, generation),
     )
-    return Progress(partitions, first, last, int(applied)) if partitions else None
+    return Progress(partitions, *map(int, figures)) if partitions else None
 
 
 def gaps_of(progress: Progress, start: int) -> int:
@@ -72,17 +75,16 @@ def gaps_of(progress: Progress, start: int) -> int:
 def take_over(connection: Connection, name: str, generation: int, topic: str, partitions: int) -> None:
     """Makes workers keep a build up from now on, where they do not yet: each partition starts at the build's position.
 
-    The line of the build is locked first, as whoever reads the feed does before writing to it.
+    The transaction must be alone, so that nobody applies events from the feed beside it.
     """
-    rows = connection.query(
-        "UPDATE projection_state SET position = position WHERE name = ? AND generation = ? RETURNING position",
-        (name, generation),
-    )
-    if rows:
-        connection.execute_many(
-            "INSERT INTO projection_partitions VALUES (?,?,?,?,0,?,0) "
-            "ON CONFLICT (name, generation, topic, partition) DO NOTHING",
-            [(name, generation, topic, partition, rows[0][0]) for partition in range(partitions)],
+    if progress_of(connection, name, generation) is None:
+        ((position,),) = connection.query(
+            "SELECT position FROM projection_state WHERE name = ? AND generation = ?", (name, generation)
+        )
+        connection.insert(
+            PARTITIONS.name,
+            len(PARTITIONS.columns),
+            [(name, generation, topic, partition, 0, position, 0, 0) for partition in range(partitions)],
         )
 
 
@@ -96,7 +98,15 @@ def places_of(connection: Connection, name: str, generation: int) -> dict[tuple[
 
 
 def claim(
-    connection: Connection, name: str, generation: int, source: tuple[str, int], now: Place, then: Place, applied: int
+    connection: Connection,
+    name: str,
+    generation: int,
+    source: tuple[str, int],
+    now: Place,
+    then: Place,
+    *,
+    seen: int = 0,
+    applied: int = 0,
 ) -> bool:
     """Moves a build on in one partition, in the transaction at hand; False where it is not where it was believed to be.
 
@@ -104,25 +114,19 @@ def claim(
     """
     return bool(
         connection.query(
-            "UPDATE projection_partitions SET next_offset = ?, position = ?, applied = applied + ? "
+            "UPDATE projection_partitions SET next_offset = ?, position = ?, "
+            "seen = CASE WHEN seen < ? THEN ? ELSE seen END, applied = applied + ? "
             "WHERE name = ? AND generation = ? AND topic = ? AND partition = ? AND next_offset = ? AND position = ? "
             "RETURNING 1",
-            (*then, applied, name, generation, *source, *now),
+            (*then, seen, seen, applied, name, generation, *source, *now),
         )
-    )
-
-
-def lock(connection: Connection, name: str, generation: int) -> None:
-    """Holds every worker that keeps this build up, until the end of the transaction."""
-    connection.execute(
-        "UPDATE projection_partitions SET applied = applied WHERE name = ? AND generation = ?", (name, generation)
     )
 
 
 def carry_over(connection: Connection, name: str, old: int, new: int, position: int) -> None:
     """Makes the workers of an old generation go on with a new one, which has everything up to a position."""
     connection.execute(
-        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, 0 "
+        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, seen, 0 "
         "FROM projection_partitions WHERE name = ? AND generation = ?",
         (new, position, name, old),
     )

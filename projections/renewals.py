@@ -46,20 +46,21 @@ class Renewals(Projection[RenewalRows]):
 
     def flush(self, pending: RenewalRows, connection: Connection, prefix: str) -> None:
         if pending.set:
-            connection.execute_many(
-                f"INSERT INTO {prefix}dates VALUES (?,?,0,NULL,NULL) ON CONFLICT (membership, renewal_date) DO NOTHING",
-                pending.set,
+            connection.upsert(
+                f"{prefix}dates", self.tables[0], pending.set, "ON CONFLICT (membership, renewal_date) DO NOTHING"
             )
         if pending.decided:
-            connection.execute_many(
-                f"UPDATE {prefix}dates SET revision = ?, outcome = ?, decided_position = ? "
-                "WHERE membership = ? AND renewal_date = ?",
+            connection.update(
+                f"{prefix}dates",
+                self.tables[0],
+                ("revision", "outcome", "decided_position"),
+                ("membership", "renewal_date"),
                 pending.decided,
             )
 
 
 def _date_set(rows: RenewalRows, event: RawEvent, _position: int) -> None:
-    rows.set.append((membership_of(event), event["data"]["renewal_date"]))
+    rows.set.append((membership_of(event), event["data"]["renewal_date"], 0, None, None))
 
 
 def _decided(rows: RenewalRows, event: RawEvent, position: int) -> None:

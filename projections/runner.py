@@ -23,12 +23,12 @@ from projections.builds import (
     create_build,
     create_state_tables,
     drop_build,
-    hold,
     load_build,
     make_live,
+    still_there,
 )
 from projections.database import Connection, Database
-from projections.partitions import carry_over, lock, places_of
+from projections.partitions import carry_over, places_of
 
 BATCH: Final = 4_000
 
@@ -147,7 +147,7 @@ class Runner:
     def _apply_durably(self, builds: list[Build], rows: list[Row]) -> None:
         with self._database.writing(alone=False) as connection:  # who holds a build's line has its tables to itself
             # Another process may have got here first; then there is nothing left to do for that build.
-            current = [build for build in builds if hold(connection, build)]
+            current = [build for build in builds if still_there(connection, build)]
             apply_rows(connection, current, rows)
 
     def _build_beside(
@@ -172,11 +172,7 @@ class Runner:
         name, differences = build.projection.name, None
         old = load_build(connection, build.projection, any_version=True)
         if old is not None:
-            hold(connection, build)
-            hold(connection, old)
-            if old.by_workers:
-                lock(connection, name, old.generation)
-            # Nobody else can write to either now; both are brought to the same position, then compared.
+            # Nobody else can write to either now: both are brought to the same position, then compared.
             end = self._book.max_position()
             if compare or old.by_workers:
                 self._apply_through(connection, build, end)

@@ -122,7 +122,7 @@ class Bundle:
         return strictjson.canonical(value) + b"\n"
 
 
-def build_bundle(  # noqa: PLR0913 (each is another reader or fact; a class would only rename them)
+def build_bundle(
     membership: str,
     decision: int,
     *,

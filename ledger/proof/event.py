@@ -139,7 +139,7 @@ def _months_later(day: int, months: int) -> int | None:
     date = _EPOCH + timedelta(days=day)
     years, month0 = divmod(date.month - 1 + months, 12)
     year = date.year + years
-    if year > 9999:  # noqa: PLR2004 (the last year of the calendar)
+    if year > 9999:
         return None
     last = monthrange(year, month0 + 1)[1]
     return (date.replace(year=year, month=month0 + 1, day=min(date.day, last)) - _EPOCH).days

@@ -87,11 +87,6 @@ class Rulebook:
         index = bisect_right(self.editions, instant_us, key=_effective)
         return self.editions[index - 1] if index else None
 
-    def next_change(self, after_us: int) -> int | None:
-        """The next instant after this one at which an edition comes into force."""
-        index = bisect_right(self.editions, after_us, key=_effective)
-        return self.editions[index].effective_us if index < len(self.editions) else None
-
 
 class Membership:
     """What a membership's stream says so far."""

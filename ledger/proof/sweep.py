@@ -169,7 +169,11 @@ class Sweep:
     def _step(self, instant_us: int) -> Flip | None:
         had_learning, had_edition, previous = self._learning, self._edition, self._satisfied
         before_us, self.at_us = self.at_us, instant_us
-        edition = self._rulebook.at(instant_us)
+        editions = self._rulebook.editions
+        if editions and editions[-1].effective_us <= before_us:  # the last one has been in force already
+            edition = had_edition
+        else:
+            edition = self._rulebook.at(instant_us)
         if edition != had_edition:
             self._count_anew()
         elif edition is not None:
@@ -203,20 +207,23 @@ class Sweep:
                 self._withdrawn.remove(seq)
             else:
                 self._count(edition, key, -1)
-        start = bisect_right(membership.by_time, before_us, key=_received)
-        end = bisect_right(membership.by_time, self.at_us, key=_received, lo=start)
-        for response in membership.by_time[start:end]:
-            expiry_us = add_months(response.received_us, months)
-            if response.response not in membership.void and expiry_us > self.at_us:
-                self._count(edition, (place(edition, response), response.customer_org), 1)
-                self._expire_at(expiry_us, edition, response)
-        start = bisect_right(membership.evaluations, (before_us, END_OF_TIME_US))
-        end = bisect_right(membership.evaluations, (self.at_us, END_OF_TIME_US), lo=start)
-        for received_us, _ in membership.evaluations[start:end]:
-            expiry_us = add_months(received_us, months)
-            if expiry_us > self.at_us:
-                self._evaluations += 1
-                heappush(self._expiries, (expiry_us, 0, _EVALUATION))
+        by_time, evaluations = membership.by_time, membership.evaluations
+        if by_time and by_time[-1].received_us > before_us:
+            start = bisect_right(by_time, before_us, key=_received)
+            end = bisect_right(by_time, self.at_us, key=_received, lo=start)
+            for response in by_time[start:end]:
+                expiry_us = add_months(response.received_us, months)
+                if response.response not in membership.void and expiry_us > self.at_us:
+                    self._count(edition, (place(edition, response), response.customer_org), 1)
+                    self._expire_at(expiry_us, edition, response)
+        if evaluations and evaluations[-1][0] > before_us:
+            start = bisect_right(evaluations, (before_us, END_OF_TIME_US))
+            end = bisect_right(evaluations, (self.at_us, END_OF_TIME_US), lo=start)
+            for received_us, _ in evaluations[start:end]:
+                expiry_us = add_months(received_us, months)
+                if expiry_us > self.at_us:
+                    self._evaluations += 1
+                    heappush(self._expiries, (expiry_us, 0, _EVALUATION))
 
     def _via(self) -> str | None:
         if self._edition is None:

@@ -80,7 +80,7 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
             raise MalformedError(
                 "extra line of the tlog-proof", found=Words("no data"), expected=Words("data, or no line")
             )
-    if len(lines) < 2 or not lines[1].startswith("index "):  # noqa: PLR2004 (the header and the index)
+    if len(lines) < 2 or not lines[1].startswith("index "):
         raise MalformedError("tlog-proof", found=lines[1:2], expected=Words("a line with the index"))
     index = decimal(lines[1].removeprefix("index "), "index of the tlog-proof")
     if len(lines) - 2 > PROOF_MAX_HASHES:

@@ -266,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     except MalformedError as error:
         report = Report()
         report.differs(error)
-    print(report.encoded() if options.json else report.words())
+    sys.stdout.write((report.encoded() if options.json else report.words()) + "\n")
     return report.exit_code
 
 

@@ -82,6 +82,14 @@ class Sealer:
         self._lock = lock
         self._origin = signers[0].name
         self._broken = False
+        self._growth: Growth
+        self._state: LogState
+        self._tree: HeadsTree
+        self._latest: bytes | None
+        """The latest checkpoint that was signed, and whether it is published."""
+        self._published: bool
+        self._rechecked = 0
+        self._saved_size = -1
         self._load()
         self._compare(max(0, self._state.events - RECHECK_TAIL), self._state.events)
         self._recheck_next = RECHECK_FIRST
@@ -142,8 +150,6 @@ class Sealer:
                 f"expected {checkpoint.root.hex()}, as the checkpoint says"
             )
         self._state, self._tree = load_state(self._folder, size, cached)
-        self._rechecked = 0
-        self._saved_size = -1
 
     def _opened(self, signed: bytes) -> Checkpoint:
         try:

@@ -151,9 +151,15 @@ class RoleLock(Protocol):
 
 
 class Store(Reader, Protocol):
-    """A book in a database. `name` says where, without a password."""
+    """A book in a database. `name` says where, without a password.
+
+    `found_version` is the version of the tables that it was opened with, 0 where there were none; `tables_version` the
+    one they have now, which is the one that this program writes.
+    """
 
     name: str
+    found_version: int
+    tables_version: int
 
     def writing(self) -> AbstractContextManager[WriteTransaction]:
         """A write transaction: committed durably at the end, rolled back on any exception.

@@ -255,6 +255,7 @@ class PostgresStore(_PostgresReader):
     ) -> None:
         self._address = Address(url)
         self.name = self._address.name
+        self.tables_version = len(postgres_tables.STEPS)
         self._lock_timeout_s = lock_timeout_s
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))
         self._listening = Connections(self._address, (f"LISTEN {CHANNEL}",), listening=True)

@@ -183,6 +183,7 @@ class SQLiteStore(_SQLiteReader):
     def __init__(self, path: str | Path, *, migrate: bool = False, lock_timeout_s: int = LOCK_TIMEOUT_S) -> None:
         self.path = Path(path)
         self.name = str(path)
+        self.tables_version = len(STEPS)
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise StoreUnreachable(
                 f"found no place for a database at {self.name!r}, expected a file in a folder that exists"

@@ -148,9 +148,7 @@ class PullSubscription(Subscription[SQLiteApplicationRecorder]):
 
     def __next__(self) -> Notification:
         pause_s = POLL_MIN_S
-        while not self._page:
-            if self._has_been_stopped:
-                raise StopIteration
+        while not self._page and not self._has_been_stopped:
             found = self._recorder.select_notifications(
                 self._last_notification_id or 0, 500, topics=self._topics, inclusive_of_start=False
             )
@@ -158,6 +156,8 @@ class PullSubscription(Subscription[SQLiteApplicationRecorder]):
             if not found:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, POLL_MAX_S)
+        if self._has_been_stopped:  # also where the page has more: who stopped wants no more of it
+            raise StopIteration
         notification = self._page.pop()
         self._last_notification_id = notification.id
         return notification

@@ -13,7 +13,8 @@ from typing import Any
 
 from consumers.kafka import Broker, ensure_topics
 from consumers.messages import EligibilityChanged
-from consumers.relay import Relay, RelayState
+from consumers.relay import Relay
+from consumers.relay_state import RelayState
 from ledger.events import decode_event
 from ledger.facts import Fact, fact_from_object
 from ledger.store.base import Store

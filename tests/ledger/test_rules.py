@@ -341,8 +341,11 @@ def test_i3_a_response_through_the_open_link_needs_no_invitation_and_no_consent(
 
 @pytest.mark.parametrize(
     "language",
-    "zh-Hans zh-Hant hr cs da nl en-GB en-US et fi fr de el he hu id it ja ko lv lt nb pl pt-BR pt-PT ro ru sk sl "
-    "es-419 es-ES sv th tr".split(),
+    [
+        *("zh-Hans", "zh-Hant", "hr", "cs", "da", "nl", "en-GB", "en-US", "et", "fi", "fr", "de", "el", "he", "hu"),
+        *("id", "it", "ja", "ko", "lv", "lt", "nb", "pl", "pt-BR", "pt-PT", "ro", "ru", "sk", "sl", "es-419"),
+        *("es-ES", "sv", "th", "tr"),
+    ],
 )
 def test_i6_the_survey_is_offered_in_34_languages(story: Story, language: str) -> None:
     story.tell("record-consent", "2010-03-01T00:00:00Z", **INVITED)

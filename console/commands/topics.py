@@ -1,0 +1,56 @@
+"""Creates the topics that are missing at the broker, and checks that those that are there lose nothing."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Final
+
+from console.exits import DONE
+from console.output import plural
+from console.serving import add_kafka, broker_of
+from console.session import Session
+
+EPILOG: Final = """\
+examples:
+  csat-ledger topics --kafka broker:9092 --replication 3
+  csat-ledger topics --check                        create nothing; exit code 4 where something is not as it must be
+
+CSAT_LEDGER_TOPIC_PREFIX goes before every name. The number of partitions is for good: changing it later would take the
+order from a membership's messages."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    from consumers.kafka import PARTITIONS
+
+    add_kafka(parser)
+    parser.add_argument("--check", action="store_true", help="only look")
+    parser.add_argument(
+        "--partitions", type=_number, default=PARTITIONS, metavar="N", help=f"of those made now; default: {PARTITIONS}"
+    )
+    parser.add_argument(
+        "--replication", type=_number, default=-1, metavar="N", help="copies of each; default: the broker's own default"
+    )
+
+
+def run(session: Session) -> int:
+    """Creates and checks."""
+    from consumers.kafka import check_topics, ensure_topics
+
+    broker, options, output = broker_of(session), session.options, session.output
+    made: list[str] = []
+    if not options.check:
+        made = ensure_topics(broker, partitions=options.partitions, replication=options.replication)
+    counts = check_topics(broker)
+    for name in sorted(counts):
+        if output.as_json:
+            output.json({"topic": name, "partitions": counts[name], "created": name in made})
+        else:
+            output.text(f"{name}: {plural(counts[name], 'partition')}{', created' if name in made else ''}")
+    return DONE
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
+        raise ArgumentTypeError(f"found {text!r}, expected a number from 1 to 10000")
+    return int(text)

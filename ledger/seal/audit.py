@@ -1,0 +1,173 @@
+"""The audit: everything that the book and its log say, derived again from the rows of the database.
+
+Two passes. The first (`audit_log`) goes through the book in feed order, beside the log: every row against its entry,
+every stream's chain, every heads entry, every tile, and the root of every checkpoint that was ever published; since all
+roots are taken from the same leaves, the checkpoints are prefixes of one another. On the way it puts the rows on disk,
+a part of the streams to a file. The second (`audit_streams`) takes these files, in as many processes as there are
+cores, and recomputes every announcement and every decision by the verifier's rules.
+
+What both passes judge is read from the database once: nobody can show one book to the first and another to the second.
+Nothing here is taken from what the sealer or the writer have worked out; the verifier's own code judges signatures,
+rotations of keys, announcements and decisions. All differences are listed, not only the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.errors import ProofError
+from ledger.proof.keys import EVENT_TYPE, check_rotation
+from ledger.proof.note import parse_note
+from ledger.proof.policy import Policy, open_checkpoint
+from ledger.seal.audit_log import LogAudit
+from ledger.seal.audit_streams import Finding, Known, Part, StreamsAudit, audit_part, finding_of, read_known
+from ledger.seal.folder import LogFolder
+from ledger.store.base import Reader
+
+VERDICTS: Final = ("tampered", "incomplete", "refuted", "unverifiable", "confirmed")
+"""The worst comes first: it is the verdict on the whole."""
+PART_EVENTS: Final = 20_000
+FEW_EVENTS: Final = 50_000
+"""Up to so many events are rechecked in this process: starting others would take longer."""
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass
+class AuditReport:
+    """What the audit says."""
+
+    events: int = 0
+    streams: int = 0
+    announcements: int = 0
+    decisions: int = 0
+    unsealed: int = 0
+    checkpoints: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """`confirmed`, or the worst of the findings."""
+        found = {finding.verdict for finding in self.findings}
+        return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
+
+    def answer(self) -> dict[str, Any]:
+        """As the command prints it."""
+        keys = ("verdict", "events", "streams", "announcements", "decisions")
+        return {key: getattr(self, key) for key in keys} | {
+            "differences": [finding.answer() for finding in self.findings]
+        }
+
+
+def audit(
+    book: Reader, folder: LogFolder, policy: Policy, *, workers: int | None = None, on_progress: Progress | None = None
+) -> AuditReport:
+    """Audits a book and its log. `workers` is the number of processes for the second pass."""
+    report = AuditReport()
+    roots = _checkpoints(folder, policy, report)
+    events = book.max_position()
+    total = 2 * events  # each is gone over twice
+    workers = workers or os.cpu_count() or 1
+    with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
+        parts = max(workers, -(-events // PART_EVENTS)) if events > FEW_EVENTS else 1
+        first = LogAudit(book, folder, roots, Path(temporary), parts)
+        first.run(lambda done: on_progress(done, total) if on_progress else None)
+        report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
+        report.findings += first.findings
+        known = read_known(first.programme)
+        report.findings += known.findings
+        report.findings += check_keys(known, policy)
+        done = report.events
+        for part in _recheck(first.parts, known, workers):
+            report.announcements += part.announcements
+            report.decisions += part.decisions
+            report.findings += part.findings
+            done += part.events
+            if on_progress is not None:
+                on_progress(done, total)
+    report.findings = list(dict.fromkeys(report.findings))
+    return report
+
+
+def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
+    """Every rotation in the book is signed by both keys, the older of which the policy knows; no other key came in."""
+    trusted = {log.key for log in policy.logs}
+    introduced = set()
+    for _, event in known.events:
+        if event.type == EVENT_TYPE:
+            try:
+                old, new = check_rotation(event.data, event.where)
+            except ProofError as error:
+                yield finding_of(error, "tampered")
+                continue
+            introduced.add(new)
+            if old not in trusted and old not in introduced:
+                yield Finding("tampered", f"{event.where}: old", str(old), "a key that the policy trusts")
+    first = min(policy.logs, key=lambda log: log.first_size)
+    for log in policy.logs:
+        if log is not first and log.key not in introduced:
+            yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the book", "one")
+
+
+def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict[int, bytes]:
+    """size -> root of every checkpoint; what is wrong with their signatures goes into the report."""
+    roots: dict[int, bytes] = {}
+    published = folder.checkpoint()
+    if published is None:
+        report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
+    # Older checkpoints were published with the cosignatures that were to be had then.
+    lenient = Policy(policy.origin, policy.logs, policy.witnesses, 0)
+    older = [(signed, lenient) for signed in folder.history() if signed != published]
+    for signed, judge in [*older, *([(published, policy)] if published else [])]:
+        try:
+            checkpoint = _parsed(signed)
+            if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+                report.findings.append(
+                    Finding(
+                        "tampered", f"second checkpoint of size {checkpoint.size}", checkpoint.root.hex(),
+                        roots[checkpoint.size].hex(),
+                    )
+                )  # fmt: skip
+            report.checkpoints += 1
+            open_checkpoint(signed, judge)
+        except ProofError as error:
+            report.findings.append(finding_of(error))
+    if published is not None:
+        sizes = [size for size in roots if size > _size(published)]
+        for size in sizes:
+            report.findings.append(
+                Finding("tampered", "published checkpoint", f"size {_size(published)}", f"{size}, which was published before")
+            )
+            del roots[size]
+    return roots
+
+
+def _parsed(signed: bytes) -> Checkpoint:
+    return parse_checkpoint(parse_note(signed)[0])
+
+
+def _size(signed: bytes) -> int:
+    try:
+        return _parsed(signed).size
+    except ProofError:
+        return 0
+
+
+def _recheck(paths: Sequence[Path], known: Known, workers: int) -> Iterator[Part]:
+    processes = min(len(paths), workers)
+    if processes <= 1:
+        check = StreamsAudit(known)
+        yield from (check.part(path) for path in paths)
+        return
+    # Spawned, not forked: this process may hold threads and connections.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(audit_part, path, known.rows) for path in paths]):
+            yield future.result()

@@ -1,0 +1,302 @@
+"""The audit's first pass: the rows of the book, in feed order, beside the entries of the log."""
+
+from __future__ import annotations
+
+import marshal
+from binascii import hexlify
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from ledger.errors import SealError
+from ledger.proof.errors import ProofError
+from ledger.proof.event import PROGRAMME
+from ledger.proof.heads import HeadsTree, heads_of, is_heads_entry
+from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
+from ledger.proof.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries
+from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, ROW_FIELDS, Finding, Stored
+from ledger.seal.folder import LogFolder
+from ledger.store.base import Reader
+
+PAGE: Final = 5_000
+SPOOL_ROWS: Final = 500
+BEFORE_ALL: Final = -(2**62)
+HEADS_BEGIN: Final = b'{"heads":'
+PREV_END: Final = b'","recorded_at":"'
+PREV_CHARS: Final = 64
+NO_HEAD: Final = (0, b"\0" * 32)
+
+
+class LogAudit:
+    """Goes through book and log once; `findings` holds every difference, `parts` the files of rows."""
+
+    def __init__(self, book: Reader, folder: LogFolder, roots: dict[int, bytes], temporary: Path, parts: int) -> None:
+        self.findings: list[Finding] = []
+        self.parts = [temporary / str(number) for number in range(parts)]
+        self.events = 0
+        self.unsealed = 0
+        self._book = book
+        self._folder = folder
+        self._roots = roots
+        self._tree = _Tree(folder, self.findings)
+        self._heads: dict[str, tuple[int, bytes]] = {}
+        """Stream -> seq and leaf hash of its last event."""
+        self._heads_tree = HeadsTree()
+        self._moved: set[str] = set()
+        self._places: dict[str, list[Any]] = {}
+        self._spools: list[list[Any]] = [[] for _ in self.parts]
+        self._programme: list[Any] = []
+        self._position = 0
+        self._pages: Iterator[list[Stored]] = iter(())
+        self._page: list[Stored] = []
+        self._ahead = 0
+
+    @property
+    def streams(self) -> int:
+        """How many streams the book has."""
+        return len(self._heads)
+
+    @property
+    def programme(self) -> list[Stored]:
+        """The rows of the programme's stream."""
+        flat = iter(self._programme)
+        return list(zip(*[flat] * ROW_FIELDS, strict=True))
+
+    def run(self, on_progress: Callable[[int], None]) -> None:
+        """Both to their ends."""
+        for path in self.parts:
+            path.touch()
+        self._pages = self._read_pages(on_progress)
+        if 0 in self._roots:
+            self._checkpoint(0, [])
+        for tile, data in self._bundles(max(self._roots, default=0)):
+            leaves = self._events_only(tile, data)
+            if leaves is None:
+                leaves = self._entry_by_entry(tile, data)
+            self._tree.extend(leaves)
+        self._tree.finish()
+        while rows := self._next_rows(PAGE):
+            self._take(rows)
+            self.unsealed += len(rows)
+        self._spill(1)
+        on_progress(self.events)
+
+    # The book
+
+    def _read_pages(self, on_progress: Callable[[int], None]) -> Iterator[list[Any]]:
+        after = BEFORE_ALL
+        while rows := self._book.read_feed(after, PAGE):
+            yield rows
+            after = rows[-1][0]
+            self.events += len(rows)
+            self._spill(SPOOL_ROWS)
+            on_progress(self.events)
+
+    def _next_rows(self, limit: int) -> list[Stored]:
+        """At most so many rows after the last ones; `_ahead` of the rows at hand are taken already."""
+        while self._ahead >= len(self._page):
+            page = next(self._pages, None)
+            if page is None:
+                return []
+            self._page, self._ahead = page, 0
+        rows = self._page[self._ahead : self._ahead + limit]
+        self._ahead += len(rows)
+        return rows
+
+    def _put_back(self, count: int) -> None:
+        """The last rows are to come again."""
+        self._ahead -= count
+
+    def _take(self, rows: list[Stored]) -> list[bytes]:
+        """Takes rows: chain, heads, and the files for the second pass; their leaf hashes."""
+        heads, places = self._heads, self._places
+        leaves: list[bytes] = []
+        for row in rows:
+            _, stream, seq, _, stored = row
+            leaf = sha256(b"\0" + stored).digest()
+            head_seq, head_leaf = heads.get(stream, NO_HEAD)
+            # In canonical bytes, which the second pass insists on, this stands nowhere but at the end of `prev`.
+            end = stored.rfind(PREV_END)
+            if seq != head_seq + 1 or stored[end - PREV_CHARS : end] != hexlify(head_leaf):
+                self._unchained(row, head_seq, head_leaf, stored[max(0, end - PREV_CHARS) : max(0, end)])
+            heads[stream] = (seq, leaf)
+            leaves.append(leaf)
+            spool = places.get(stream)
+            if spool is None:
+                spool = self._place(stream)
+            spool += row
+        self._moved.update(row[1] for row in rows)
+        return leaves
+
+    def _place(self, stream: str) -> list[Any]:
+        """Where the rows of a stream gather: they stay together in one file."""
+        if stream == PROGRAMME:
+            return self._places.setdefault(stream, self._programme)
+        return self._places.setdefault(stream, self._spools[len(self._places) % len(self._spools)])
+
+    def _spill(self, least_rows: int) -> None:
+        for path, spool in zip(self.parts, self._spools, strict=True):
+            if len(spool) >= least_rows * ROW_FIELDS:
+                block = marshal.dumps(spool, MARSHAL_VERSION)
+                with path.open("ab") as file:
+                    file.write(len(block).to_bytes(BLOCK_LENGTH_BYTES, "big") + block)
+                spool.clear()
+
+    def _unchained(self, row: Stored, head_seq: int, head_leaf: bytes, prev: bytes) -> None:
+        where = f"position {row[0]}: {row[1]}/{row[2]}"
+        if row[2] != head_seq + 1:
+            self._add(f"{where}: seq", row[2], f"{head_seq + 1}, after the event before it")
+        if prev != hexlify(head_leaf):
+            self._add(f"{where}: prev", prev.decode("ascii", "backslashreplace"), head_leaf.hex())
+
+    # The log
+
+    def _bundles(self, size: int) -> Iterator[tuple[Tile, bytes]]:
+        """The entry bundles of the log; empty where there is none."""
+        for n in range(-(-size // WIDTH)):
+            tile = Tile(ENTRIES, n, min(WIDTH, size - n * WIDTH))
+            try:
+                yield tile, self._folder.read_tile(tile)
+            except (SealError, OSError) as error:
+                self._add(tile.path, str(error), "an entry bundle")
+                yield tile, b""
+
+    def _events_only(self, tile: Tile, data: bytes) -> list[bytes] | None:
+        """The leaves of a bundle that holds nothing but the next rows; None where it does not."""
+        if HEADS_BEGIN in data:
+            return None
+        rows = self._next_rows(tile.width)
+        dense = len(rows) == tile.width and rows[0][0] == self._position + 1 and rows[-1][0] == self._position + tile.width
+        if not dense or not data.startswith(b"".join([len(row[4]).to_bytes(2, "big") + row[4] for row in rows])):
+            self._put_back(len(rows))
+            return None
+        self._position += tile.width
+        return self._take(rows)
+
+    def _entry_by_entry(self, tile: Tile, data: bytes) -> list[bytes]:
+        """The leaves of any bundle; what of it is not as the book has it is listed."""
+        entries: list[bytes | None] = []
+        try:
+            entries += decode_entries(data)[: tile.width]
+        except ProofError as error:
+            self._add(tile.path, str(error), "an entry bundle")
+        entries += [None] * (tile.width - len(entries))
+        leaves: list[bytes] = []
+        for entry in entries:
+            index = self._tree.size + len(leaves)
+            if entry is not None and is_heads_entry(entry):
+                leaves.append(self._heads_leaf(entry, self._position, index))
+            else:
+                self._position += 1
+                leaves.append(self._event_leaf(entry, index))
+            if index + 1 in self._roots:
+                self._checkpoint(index + 1, leaves)
+        return leaves
+
+    def _event_leaf(self, entry: bytes | None, index: int) -> bytes:
+        """The leaf of the event at the next position, from the book."""
+        sealed = "no such entry" if entry is None else leaf_hash(entry).hex()
+        while rows := self._next_rows(1):
+            position, stream, seq, _, stored = rows[0]
+            if position > self._position:
+                self._put_back(1)
+                break
+            (leaf,) = self._take(rows)
+            if position < self._position:
+                self._add(f"position {position}", f"an event with leaf hash {leaf.hex()}", "none, by the log")
+                continue
+            if stored != entry:
+                self._add(
+                    f"position {position}: {stream}/{seq}", f"leaf hash {leaf.hex()}",
+                    f"{sealed}, in the log at index {index}",
+                )  # fmt: skip
+            return leaf
+        self._add(f"position {self._position}", "no event", f"leaf hash {sealed}, as sealed")
+        return EMPTY_ROOT if entry is None else leaf_hash(entry)
+
+    def _heads_leaf(self, entry: bytes, events: int, index: int) -> bytes:
+        """The leaf of a heads entry, from the streams as the book has them."""
+        self._heads_tree.update(heads_of({stream: self._heads[stream] for stream in self._moved}))
+        self._moved.clear()
+        derived = self._heads_tree.entry(events).encoded
+        if entry != derived:
+            self._add(f"heads entry at log index {index}", _shown(entry), _shown(derived))
+        return leaf_hash(derived)
+
+    def _checkpoint(self, size: int, leaves: list[bytes]) -> None:
+        root = self._tree.root(leaves)
+        if root != self._roots[size]:
+            self._add(f"root at size {size}, from the book", root.hex(), f"{self._roots[size].hex()}, as signed")
+
+    def _add(self, what: str, found: Any, expected: Any) -> None:
+        self.findings.append(Finding("tampered", what, str(found), str(expected)))
+
+
+class _Tree:
+    """The tree over the leaves as they were derived anew, compared with the tiles on disk."""
+
+    def __init__(self, folder: LogFolder, findings: list[Finding]) -> None:
+        self.size = 0
+        self._folder = folder
+        self._findings = findings
+        self._rows: list[list[bytes]] = [[]]
+        """Of each tile level the hashes since its last full tile."""
+
+    def extend(self, leaves: list[bytes]) -> None:
+        """The leaves of a tile, or of the partial one at the end."""
+        self.size += len(leaves)
+        self._rows[0] += leaves
+        level = 0
+        while len(row := self._rows[level]) == WIDTH:
+            self._compare(level, row)
+            (root,) = _rise(row)
+            self._rows[level] = []
+            level += 1
+            if level == len(self._rows):
+                self._rows.append([])
+            self._rows[level].append(root)
+
+    def finish(self) -> None:
+        """The partial tiles of the end."""
+        for level, row in enumerate(self._rows):
+            if row:
+                self._compare(level, row)
+
+    def root(self, more: list[bytes]) -> bytes:
+        """The root with some more leaves."""
+        carried = more  # then the node over what is beyond the full tiles of the level below
+        for row in self._rows:
+            carried = _rise(row + carried)
+        return carried[0] if carried else EMPTY_ROOT
+
+    def _compare(self, level: int, row: list[bytes]) -> None:
+        end = self.size >> HEIGHT * level
+        tile = Tile(level, (end - 1) // WIDTH, len(row))
+        derived = b"".join(row)
+        try:
+            found = self._folder.read_tile(tile)[: len(derived)]
+        except (SealError, OSError) as error:
+            self._findings.append(Finding("tampered", tile.path, str(error), "a tile"))
+            return
+        if found != derived:
+            place = next(i for i in range(0, len(derived), 32) if found[i : i + 32] != derived[i : i + 32])
+            self._findings.append(
+                Finding(
+                    "tampered", f"{tile.path}, hash {place // 32}", found[place : place + 32].hex(),
+                    f"{derived[place : place + 32].hex()}, from the book",
+                )
+            )  # fmt: skip
+
+
+def _rise(nodes: list[bytes]) -> list[bytes]:
+    """The nodes one tile level up: pairs are hashed, a last one without a neighbour rises as it is."""
+    for _ in range(HEIGHT):
+        pairs = iter(nodes)
+        risen = nodes[-1:] if len(nodes) % 2 else []
+        nodes = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)] + risen
+    return nodes
+
+
+def _shown(entry: bytes) -> str:
+    return entry.decode("utf-8", "backslashreplace")

@@ -1,0 +1,151 @@
+"""What a witness does: it cosigns a log's checkpoint only if it extends the last one that it cosigned.
+
+The messages are those of c2sp.org/tlog-witness. A request is
+
+    old <size>              the size that the log believes the witness cosigned last; 0 for none
+    <base64 hash>…          the consistency proof from there to the checkpoint, at most 63 lines
+    <empty line>
+    <the signed checkpoint, byte for byte>
+
+and the answers
+
+    200  the witness's cosignature lines
+    400  the request cannot be read, or its old size is beyond the checkpoint
+    403  no key that the policy trusts at this size signed the checkpoint
+    404  the log is unknown
+    409  the old size is not the last one cosigned: the body is that size, text/x.tlog.size; or another root at this size
+    422  the consistency proof does not hold
+
+The last checkpoint cosigned is on disk before its cosignature leaves the witness, so that neither a crash nor an older
+copy of the log makes it sign two histories.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import SealerBusy
+from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
+from ledger.proof.merkle import verify_consistency
+from ledger.proof.note import NOTE_MAX_BYTES, SignerKey, parse_note
+from ledger.proof.policy import Policy, open_checkpoint
+from ledger.proof.strictjson import base64_text, decimal, hash_bytes
+from ledger.proof.tlogproof import PROOF_MAX_HASHES
+from ledger.seal.folder import fsync_folder, write_file
+
+TEXT: Final = "text/plain; charset=utf-8"
+SIZE: Final = "text/x.tlog.size"
+REQUEST_MAX_BYTES: Final = NOTE_MAX_BYTES + 64 * 50
+
+
+@dataclass(frozen=True)
+class AddCheckpoint:
+    """A request for a cosignature."""
+
+    old_size: int
+    proof: tuple[bytes, ...]
+    signed: bytes
+
+    def encoded(self) -> bytes:
+        """The body of the request."""
+        lines = [f"old {self.old_size}", *map(base64_text, self.proof), "", ""]
+        return "\n".join(lines).encode("ascii") + self.signed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and its type."""
+
+    status: int
+    body: str
+    content_type: str = TEXT
+
+
+def parse_request(body: bytes) -> AddCheckpoint:
+    """The request in a body; nothing is verified. Raises MalformedError."""
+    head, separator, signed = body.partition(b"\n\n")
+    if not separator or not head.isascii() or len(body) > REQUEST_MAX_BYTES:
+        raise MalformedError("request", found=body[:40], expected=Words("lines of ASCII, an empty line, a checkpoint"))
+    first, *lines = head.decode("ascii").split("\n")
+    if not first.startswith("old ") or len(lines) > PROOF_MAX_HASHES:
+        raise MalformedError("request", found=first, expected=Words(f"'old <size>' and up to {PROOF_MAX_HASHES} hashes"))
+    proof = tuple(hash_bytes(line, "hash of the proof") for line in lines)
+    return AddCheckpoint(decimal(first.removeprefix("old "), "old size"), proof, signed)
+
+
+class Witness:
+    """Cosigns checkpoints of the one log that its policy names, and keeps the last one in a folder."""
+
+    def __init__(self, signer: SignerKey, policy: Policy, folder: Path, clock_s: Callable[[], int]) -> None:
+        self._signer = signer
+        self._policy = replace(policy, witnesses=(), quorum=0)  # what others have cosigned is no matter here
+        self._folder = folder
+        self._clock_s = clock_s
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / sha256(policy.origin.encode("utf-8")).hexdigest()
+        self._lock = (folder / "lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise SealerBusy(f"{folder}: found another witness at work with this memory, expected none") from None
+
+    def close(self) -> None:
+        """Lets another witness use the folder."""
+        self._lock.close()
+
+    def last(self) -> Checkpoint | None:
+        """The last checkpoint cosigned."""
+        with suppress(FileNotFoundError):
+            return parse_checkpoint(parse_note(self._path.read_bytes())[0])
+        return None
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Answers a request. Calls must not overlap: comparing with the last checkpoint and keeping the new one are one."""
+        try:
+            request = parse_request(body)
+            claimed = parse_checkpoint(parse_note(request.signed)[0])
+        except ProofError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, error)
+        if claimed.origin != self._policy.origin:
+            return Answer(HTTPStatus.NOT_FOUND, f"the log {claimed.origin} is not known here\n")
+        try:
+            checkpoint = open_checkpoint(request.signed, self._policy).checkpoint
+        except (UnknownKeyError, TamperedError) as error:
+            return _refusal(HTTPStatus.FORBIDDEN, error)
+        except ProofError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, error)
+        if request.old_size > checkpoint.size:
+            return Answer(HTTPStatus.BAD_REQUEST, f"found an old size beyond {checkpoint.size}, the checkpoint's\n")
+        last = self.last()
+        last_size = last.size if last else 0
+        if request.old_size != last_size:
+            return Answer(HTTPStatus.CONFLICT, f"{last_size}\n", SIZE)
+        if last is not None and last.size == checkpoint.size and last.root != checkpoint.root:
+            return Answer(HTTPStatus.CONFLICT, f"found another root at size {last.size} than the one cosigned\n")
+        try:
+            if last is not None:
+                verify_consistency(last.size, last.root, checkpoint.size, checkpoint.root, request.proof)
+            elif request.proof:
+                raise TamperedError("proof from size 0", found=Words(f"{len(request.proof)} hashes"), expected=Words("none"))
+        except ProofError as error:
+            return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error)
+        self._keep(request.signed)
+        text = parse_note(request.signed)[0].encode("utf-8")
+        return Answer(HTTPStatus.OK, self._signer.sign(text, self._clock_s()).line)
+
+    def _keep(self, signed: bytes) -> None:
+        write_file(self._path, signed, self._path.with_suffix(".tmp"))
+        fsync_folder(self._folder)
+
+
+def _refusal(status: HTTPStatus, error: ProofError) -> Answer:
+    return Answer(status, f"{error}\n")

@@ -1,0 +1,438 @@
+"""What a downstream service gets, wherever it starts and however often it or the broker goes down."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.fixtures import without_server
+
+try:
+    import kafka  # noqa: F401
+except ImportError as missing:
+    without_server(missing)
+
+from consumers.effects import Effects
+from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
+from consumers.kafka import Broker, await_sent
+from consumers.messages import EligibilityChanged, EligibilityStatus
+from consumers.relay import Relay
+from consumers.subscriber import Delivery, EligibilitySubscriber, Heartbeat, Start
+from ledger.errors import BadInput
+from tests.consumers.support import (
+    Announcing,
+    announcing,
+    broker_with_topics,
+    by_membership,
+    changes,
+    eventually,
+    relay_all,
+)
+from tests.servers.kafka import KafkaBroker
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def broker(kafka_broker: KafkaBroker) -> Broker:
+    return broker_with_topics(kafka_broker.bootstrap)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Announcing]:
+    with announcing(tmp_path / "book.db") as book:
+        yield book
+
+
+def announce(book: Announcing, broker: Broker, *memberships: str, flips: int = 3) -> None:
+    """`flips` announcements for each membership, relayed."""
+    known = {change.membership for change in book.announcements()}
+    for membership in memberships:
+        if membership not in known:
+            book.record(book.enrol(membership))
+        book.record(book.flips(membership, flips))
+    relay_all(book.store, broker)
+
+
+def all_now(broker: Broker, start: Start | None = None, **options: Any) -> list[Any]:
+    subscriber = EligibilitySubscriber(broker, start=start, **options)
+    return [delivery.message for delivery in subscriber.deliveries(until_end=True)]
+
+
+def test_from_the_beginning_every_announcement_comes_in_order(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1", "m-2", "m-3")
+    assert by_membership(all_now(broker)) == by_membership(book.announcements())
+
+
+def test_following_goes_on_with_what_comes(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1", flips=2)
+    messages = iter(EligibilitySubscriber(broker))
+    assert list(islice(messages, 2)) == book.announcements()
+    announce(book, broker, "m-1", flips=2)
+    assert list(islice(messages, 2)) == book.announcements()[2:]
+
+
+def test_from_the_end_only_what_is_announced_from_now_on_comes(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1")
+    heard: list[Any] = []
+    beating = threading.Event()
+    subscriber = EligibilitySubscriber(
+        broker, start=Start.end(), heartbeat_s=0.2, on_heartbeat=lambda _: beating.set()
+    )
+    thread = threading.Thread(target=lambda: heard.extend(subscriber))
+    thread.start()
+    assert beating.wait(20)
+    announce(book, broker, "m-1", flips=1)
+    time.sleep(1)
+    subscriber.stop()
+    thread.join(10)
+    assert heard == book.announcements()[-1:]
+
+
+def test_from_a_time_what_was_recorded_since_then_comes(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1", "m-2", "m-3", flips=4)
+    time.sleep(0.01)
+    announce(book, broker, "m-1", "m-2", flips=3)
+    told = book.announcements()
+    for since in (told[0], told[5], told[-6], told[-1]):
+        found = all_now(broker, Start.at(since.recorded_us))
+        expected = [change for change in told if change.recorded_us >= since.recorded_us]
+        assert by_membership(found) == by_membership(expected)
+        assert by_membership(all_now(broker, Start.at(since.recorded_us + 1))) == by_membership(
+            [change for change in told if change.recorded_us > since.recorded_us]
+        )
+
+
+def test_from_kept_offsets_it_goes_on_after_the_last(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1", "m-2", "m-3", "m-4", "m-5")
+    taken: list[Delivery] = list(islice(EligibilitySubscriber(broker).deliveries(), 7))
+    assert taken[-1].resume is not None
+    rest = all_now(broker, Start.offsets(taken[-1].resume))
+    heard = [delivery.message for delivery in taken] + rest
+    assert by_membership(heard) == by_membership(book.announcements())
+
+
+def test_snapshot_then_what_follows_has_no_gap_while_the_relay_is_at_work(
+    book: Announcing, broker: Broker, tmp_path: Path
+) -> None:
+    """Snapshots taken at any moment: the status first, then exactly what the membership was told after that."""
+    memberships = [f"m-{number}" for number in range(6)]
+    announce(book, broker, *memberships, flips=2)
+    stop = threading.Event()
+
+    def work() -> None:
+        with announcing(tmp_path / "book.db") as worker, Relay(worker.store, broker, batch_events_max=3) as relay:
+            while not stop.is_set() or relay.state.position < worker.store.max_position():
+                relay.step()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    heard: list[list[Any]] = []
+    try:
+        for _ in range(4):
+            for membership in memberships:
+                book.record(book.flips(membership, 5))
+            heard.append(all_now(broker, Start.status()))
+    finally:
+        stop.set()
+        thread.join(30)
+    told = by_membership(book.announcements())
+    for messages in heard:
+        for membership, all_told in told.items():
+            own = [message for message in messages if message.membership == membership]
+            assert isinstance(own[0], EligibilityStatus)
+            assert all(isinstance(message, EligibilityChanged) for message in own[1:])
+            first = next(place for place, change in enumerate(all_told) if change.position == own[0].position)
+            assert own[1:] == all_told[first + 1 : first + len(own)]
+    assert any(isinstance(message, EligibilityChanged) for messages in heard for message in messages)
+
+
+def test_status_is_the_announcement_in_force_at_the_end_of_the_folded_history(
+    book: Announcing, broker: Broker
+) -> None:
+    announce(book, broker, "m-1", "m-2", flips=5)
+    for status in all_now(broker, Start.status()):
+        folded: list[EligibilityChanged] = []
+        for change in by_membership(book.announcements())[status.membership]:
+            folded = [before for before in folded if before.effective_us < change.effective_us] + [change]
+        last = max(folded, key=lambda change: change.effective_us)
+        assert (status.position, status.satisfied, status.effective_at) == (
+            last.position, last.satisfied, last.effective_at,
+        )  # fmt: skip
+
+
+def test_group_goes_on_where_it_was_and_repeats_at_most_what_was_not_done(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1", "m-2", flips=5)
+    first = EligibilitySubscriber(broker, group="crm").deliveries()
+    taken = [delivery.message for delivery in islice(first, 4)]
+    first.close()
+    rest = all_now(broker, group="crm")
+    assert rest[0] == taken[-1] or taken[-1] in rest, "the fourth was not known to be done, so it comes again"
+    heard = taken[:3] + rest
+    assert by_membership(heard) == by_membership(book.announcements())
+    assert all_now(broker, group="crm") == []
+
+
+def test_group_starts_at_a_time_where_it_has_no_offsets(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1")
+    time.sleep(0.01)
+    announce(book, broker, "m-1")
+    since = Start.at(book.announcements()[3].recorded_us)
+    assert all_now(broker, since, group="late") == book.announcements()[3:]
+    assert all_now(broker, Start.beginning(), group="late") == []
+
+
+def test_group_cannot_start_with_everybodys_status(broker: Broker) -> None:
+    with pytest.raises(ValueError, match="a group shares the partitions"):
+        EligibilitySubscriber(broker, start=Start.status(), group="crm")
+
+
+def test_two_members_of_a_group_share_the_partitions(book: Announcing, broker: Broker) -> None:
+    heard: dict[str, list[Any]] = {"one": [], "two": []}
+    beats: dict[str, Heartbeat] = {}
+    members = {
+        name: EligibilitySubscriber(
+            broker, group="shared", heartbeat_s=0.2, on_heartbeat=lambda beat, name=name: beats.update({name: beat})
+        )
+        for name in heard
+    }
+    threads = [threading.Thread(target=lambda name=name: heard[name].extend(members[name])) for name in heard]
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(lambda: sorted(len(beat.partitions) for beat in beats.values()) == [2, 2], "two partitions each")
+        announce(book, broker, *(f"m-{number}" for number in range(12)), flips=2)
+        eventually(lambda: sum(map(len, heard.values())) >= 24, "all is heard")
+    finally:
+        for member in members.values():
+            member.stop()
+        for thread in threads:
+            thread.join(15)
+    assert by_membership(heard["one"] + heard["two"]) == by_membership(book.announcements())
+    assert not {c.membership for c in heard["one"]} & {c.membership for c in heard["two"]}
+
+
+def test_heartbeat_tells_the_lag_and_comes_without_messages(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1")
+    beats: list[Heartbeat] = []
+    subscriber = EligibilitySubscriber(broker, heartbeat_s=0.2, on_heartbeat=beats.append)
+    thread = threading.Thread(target=lambda: list(subscriber))
+    thread.start()
+    eventually(lambda: len(beats) >= 3, "three heartbeats")
+    subscriber.stop()
+    thread.join(10)
+    assert beats[-1] == Heartbeat(0, (0, 1, 2, 3))
+
+
+def test_missing_topic_and_deleted_messages_are_said_aloud(book: Announcing, broker: Broker) -> None:
+    with pytest.raises(TopicsUnfit, match="found no topic"):
+        all_now(Broker(broker.bootstrap, "nowhere."))
+    announce(book, broker, "m-1")
+    with pytest.raises(MessagesLost, match="start anew from the status topic"):
+        list(islice(EligibilitySubscriber(broker, start=Start.offsets(dict.fromkeys(range(4), 10_000))), 1))
+
+
+def test_unreadable_message_stops_the_reader_or_goes_to_its_handler(book: Announcing, broker: Broker) -> None:
+    announce(book, broker, "m-1")
+    producer = broker.producer()
+    await_sent([producer.send(broker.topics.eligibility_changed, b"{}", key=b"m-1")])
+    producer.close()
+    announce(book, broker, "m-1")
+    with pytest.raises(BadMessage, match=r"partition ., offset \d+: found no EligibilityChanged"):
+        all_now(broker)
+    bad: list[BadMessage] = []
+    assert all_now(broker, on_bad_message=bad.append) == book.announcements()
+    assert len(bad) == 1
+
+
+def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answer(
+    book: Announcing, own_kafka: KafkaBroker
+) -> None:
+    broker = broker_with_topics(own_kafka.bootstrap)
+    announce(book, broker, "m-1", flips=2)
+    heard: list[Any] = []
+    subscriber = EligibilitySubscriber(broker, heartbeat_s=1)
+    thread = threading.Thread(target=lambda: heard.extend(subscriber))
+    thread.start()
+    try:
+        eventually(lambda: len(heard) == 2, "heard before")
+        own_kafka.kill()
+        own_kafka.start()
+        announce(book, broker, "m-1", flips=2)
+        eventually(lambda: len(heard) == 4, "heard after the kill", 60)
+        own_kafka.pause()
+        time.sleep(3)
+        own_kafka.resume()
+        announce(book, broker, "m-1", flips=2)
+        eventually(lambda: len(heard) == 6, "heard after the pause", 60)
+    finally:
+        subscriber.stop()
+        thread.join(30)
+    assert heard == book.announcements()
+
+
+# Exactly once, with the effects in a database of the service's own.
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
+    if request.param == "sqlite":
+        return lambda: sqlite3.connect(tmp_path / "crm.db", timeout=30, check_same_thread=False)
+    import psycopg
+
+    url = request.getfixturevalue("postgres_url")
+    return lambda: psycopg.connect(url)
+
+
+def follow(connection: Any, broker: Broker, start: Start | None = None, fail: Callable[[], None] = lambda: None) -> None:
+    """Notes every change in a table; `fail` may raise between the effect and the commit."""
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE IF NOT EXISTS effect (membership TEXT, seq BIGINT)")
+    connection.commit()
+    effects = Effects(connection, "crm")
+    for delivery in EligibilitySubscriber(broker, start=effects.start(start)).deliveries(until_end=True):
+        with effects.once(delivery) as fresh:
+            if fresh:
+                told = delivery.message
+                connection.cursor().execute(f"INSERT INTO effect VALUES ('{told.membership}', {told.seq})")
+                fail()
+
+
+def effects_of(connection: Any) -> dict[str, list[int]]:
+    cursor = connection.cursor()
+    cursor.execute("SELECT membership, seq FROM effect ORDER BY membership, seq")
+    found: dict[str, list[int]] = {}
+    for membership, seq in cursor.fetchall():
+        found.setdefault(membership, []).append(seq)
+    return found
+
+
+def expected_effects(book: Announcing) -> dict[str, list[int]]:
+    return {name: [change.seq for change in told] for name, told in by_membership(book.announcements()).items()}
+
+
+def test_effects_are_made_once_although_the_service_fails_at_random(
+    book: Announcing, broker: Broker, connect: Callable[[], Any]
+) -> None:
+    announce(book, broker, "m-1", "m-2", "m-3", flips=6)
+    chance = random.Random(17)
+
+    def fail() -> None:
+        if chance.random() < 0.3:
+            raise ConnectionAbortedError("in the middle of an effect")
+
+    failures = 0
+    while True:
+        connection = connect()
+        try:
+            follow(connection, broker, fail=fail)
+            break
+        except ConnectionAbortedError:
+            failures += 1
+        finally:
+            connection.close()
+    assert failures >= 3
+    assert effects_of(connect()) == expected_effects(book)
+
+
+def test_effects_of_two_instances_at_once_are_made_once(
+    book: Announcing, broker: Broker, connect: Callable[[], Any]
+) -> None:
+    announce(book, broker, *(f"m-{number}" for number in range(8)), flips=6)
+    errors: list[BaseException] = []
+
+    def instance() -> None:
+        connection = connect()
+        try:
+            follow(connection, broker)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    follow(connect(), Broker(broker.bootstrap, broker.prefix), Start.end())  # makes the tables
+    threads = [threading.Thread(target=instance) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert effects_of(connect()) == expected_effects(book)
+
+
+def test_effects_that_start_with_the_status_go_on_without_gap_or_repeat(
+    book: Announcing, broker: Broker, connect: Callable[[], Any]
+) -> None:
+    announce(book, broker, "m-1", "m-2")
+    follow(connect(), broker, Start.status())
+    first = {name: seqs[-1:] for name, seqs in expected_effects(book).items()}
+    assert effects_of(connect()) == first
+    follow(connect(), broker, Start.status())
+    announce(book, broker, "m-1", "m-2", "m-3")
+    follow(connect(), broker, Start.status())
+    follow(connect(), broker, Start.beginning())
+    now = expected_effects(book)
+    assert effects_of(connect())["m-1"][:1] == first["m-1"]
+    for name in ("m-1", "m-2", "m-3"):
+        assert effects_of(connect())[name][-1] == now[name][-1]
+        assert len(effects_of(connect())[name]) == len(set(effects_of(connect())[name]))
+
+
+def test_connection_in_autocommit_mode_is_refused(postgres_url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection, pytest.raises(BadInput, match="autocommit"):
+        Effects(connection, "crm")
+
+
+def test_example_service_that_is_killed_makes_each_effect_once(
+    book: Announcing, broker: Broker, tmp_path: Path
+) -> None:
+    """The service of the README, killed at random moments while announcements flow; two of it at a time."""
+    database = tmp_path / "crm.db"
+    command = [sys.executable, "-m", "tests.consumers.example_downstream", broker.bootstrap, str(database)]
+    environment = os.environ | {"CSAT_LEDGER_TOPIC_PREFIX": broker.prefix}
+    chance = random.Random(11)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+
+    running = [start(), start()]
+    try:
+        for number in range(6):
+            announce(book, broker, "m-1", "m-2", f"n-{number}", flips=4)
+            time.sleep(chance.uniform(0.2, 1.0))
+            victim = running.pop(0)
+            victim.kill()
+            victim.wait()
+            running.append(start())
+        expected = {
+            name: (told[-1].satisfied, len(told)) for name, told in by_membership(book.announcements()).items()
+        }
+
+        def kept() -> dict[str, tuple[bool, int]]:
+            with suppress(sqlite3.OperationalError), sqlite3.connect(database, timeout=30) as connection:
+                rows = connection.execute("SELECT id, eligible, changes FROM partner")
+                return {name: (bool(eligible), number) for name, eligible, number in rows}
+            return {}
+
+        eventually(lambda: kept() == expected, "the service has everything", 60)
+        time.sleep(1)
+        assert kept() == expected
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert by_membership(changes(broker)) == by_membership(book.announcements())

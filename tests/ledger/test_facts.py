@@ -1,0 +1,229 @@
+"""The form of facts: what is a fact, what never is, and when two facts are the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ledger.errors import Refused
+from ledger.facts import FACT_MODELS, LINE_BYTES_MAX, Fact, fact_from_object, parse_fact
+from ledger.instants import parse_instant
+from tests.broken_lines import EXAMPLES, broken_lines, malformed_lines, mutated_lines, valid_lines
+from tests.oracle_form import content_of, is_well_formed
+from tests.soak import scaled
+
+OTHER_VALUES: dict[str, Any] = {
+    "id": "another",
+    "membership": "m-2",
+    "occurred_at": "2010-06-15T10:22:33.123457Z",
+    "actor": "auditor",
+    "name": "Wingtip",
+    "level": "small-business",
+    "competencies": ["Hosting"],
+    "solution_areas": ["Cloud"],
+    "business_model": "distributor",
+    "locations": ["Tromsø", "Oslo"],
+    "location": "Ålesund",
+    "renewal_date": "2011-03-02",
+    "subject": "s-2",
+    "customer_org": "fabrikam",
+    "invitation": "i-2",
+    "channel": "partner",
+    "language": "de",
+    "response": "r-2",
+    "anonymous": False,
+    "reason": "test",
+    "evaluation": "e-2",
+    "edition": "2010-08",
+    "effective_from": "2010-07-01T00:00:00.000001Z",
+    "min_responses": 11,
+    "per_org_cap": 9,
+    "min_organisations": 3,
+    "window_months": 13,
+    "min_evaluations": 11,
+    "pool_locations": True,
+}
+
+
+def refusal_of(parse: Callable[[], Fact]) -> Refused | None:
+    """The refusal, None where it is a fact; anything else that is raised fails the test."""
+    try:
+        parse()
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def is_fact(line: bytes) -> bool:
+    """Whether a line is a fact; where it is not, it is refused as malformed."""
+    refusal = refusal_of(lambda: parse_fact(line))
+    assert refusal is None or (refusal.code == "malformed" and refusal.sentence)
+    return refusal is None
+
+
+@settings(max_examples=scaled(400))
+@given(st.one_of(broken_lines(), st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+@example(b"\xef\xbb\xbf{}")
+@example(b'{"type":[]}')
+@example(b'{"type":{}}')
+@example(b'{"type":null,"id":"\\ud800"}')
+def test_whatever_stands_in_a_line_it_is_a_fact_or_malformed(line: bytes) -> None:
+    is_fact(line)
+
+
+@settings(max_examples=scaled(300))
+@given(malformed_lines())
+def test_a_line_that_went_wrong_is_no_fact(line: bytes) -> None:
+    assert not is_fact(line)
+
+
+@settings(max_examples=scaled(60))
+@given(valid_lines())
+def test_a_line_that_is_right_is_a_fact(line: bytes) -> None:
+    assert is_fact(line)
+
+
+@settings(max_examples=scaled(600))
+@given(mutated_lines())
+def test_a_line_is_a_fact_exactly_where_the_oracle_says_so(line: bytes) -> None:
+    try:
+        told = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        assert not is_fact(line)
+        return
+    assert is_fact(line) == is_well_formed(told)
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+odd_values = st.one_of(
+    json_values, st.binary(max_size=3), st.just("\ud800"), st.just(10**30), st.sets(st.integers()), st.just(object())
+)
+
+
+@settings(max_examples=scaled(300))
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_an_object_with_anything_in_a_field_is_a_fact_or_malformed(told: dict[str, Any], data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(sorted(told)))
+    changed = {**told, field: data.draw(odd_values)}
+    refusal = refusal_of(lambda: fact_from_object(changed))
+    assert refusal is None or refusal.code == "malformed"
+
+
+@settings(max_examples=scaled(200))
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_an_object_is_a_fact_exactly_where_the_oracle_says_so(told: dict[str, Any], data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(sorted(told)))
+    texts = st.one_of(
+        st.text(max_size=6),
+        st.text(alphabet="aÅ \u00a0\u200b\u202e\u3000@\t\x7f\ue000\ufeff-:.", min_size=1, max_size=4),
+        st.sampled_from(["x" * 64, "x" * 65, "x" * 200, "x" * 201, "de-x-formal", "zh-Hant-TW", "tlh", "d"]),
+        st.sampled_from(["2010-06-15t10:22:33z", "2010-06-15 10:22:33.5+05:30", "2010-06-15T10:22:33"]),
+    )
+    value = data.draw(st.one_of(texts, st.lists(texts, max_size=3), json_values, st.integers(-1, 2_000_000)))
+    changed = {**told, field: value}
+    assert (refusal_of(lambda: fact_from_object(changed)) is None) == is_well_formed(changed)
+
+
+@pytest.mark.parametrize("told", EXAMPLES, ids=lambda told: str(told["type"]))
+def test_a_fact_comes_back_from_what_it_is_written_as(told: dict[str, Any]) -> None:
+    fact = fact_from_object(told)
+    again = parse_fact(fact.model_dump_json())
+    assert again == fact
+    assert again.digest() == fact.digest()
+    assert again.occurred_us() == parse_instant(told["occurred_at"])
+
+
+@pytest.mark.parametrize("told", EXAMPLES, ids=lambda told: str(told["type"]))
+def test_every_field_makes_a_difference_to_the_digest(told: dict[str, Any]) -> None:
+    digest = fact_from_object(told).digest()
+    for field in told:
+        if field == "type":
+            continue
+        other = fact_from_object({**told, field: OTHER_VALUES[field]})
+        assert other.digest() != digest, field
+    fields = {field for model in FACT_MODELS for field in model.model_fields} - {"type"}
+    assert fields == set(OTHER_VALUES)
+
+
+@pytest.mark.parametrize("told", EXAMPLES, ids=lambda told: str(told["type"]))
+def test_spelling_makes_no_difference_to_the_digest(told: dict[str, Any]) -> None:
+    digest = fact_from_object(told).digest()
+    spelt = told["occurred_at"].replace("T", " ").replace("Z", "+00:00")
+    for same in (
+        dict(reversed(told.items())),
+        {**told, "occurred_at": spelt},
+        {**told, "occurred_at": told["occurred_at"].lower()},
+        {**told, "actor": told.get("actor")},
+    ):
+        assert fact_from_object(same).digest() == digest
+    assert parse_fact(json.dumps(told, indent=3).encode()).digest() == digest
+    assert parse_fact(json.dumps(told)).digest() == digest
+
+
+@settings(max_examples=scaled(150))
+@given(st.sampled_from(EXAMPLES), st.sampled_from(EXAMPLES), st.data())
+def test_digests_are_equal_exactly_where_the_oracle_sees_the_same_content(
+    one: dict[str, Any], other: dict[str, Any], data: st.DataObject
+) -> None:
+    if data.draw(st.booleans()):
+        instants = [one["occurred_at"], "2010-06-15T12:22:33.123456+02:00"]
+        other = {**one, "occurred_at": data.draw(st.sampled_from(instants))}
+        for field in data.draw(st.lists(st.sampled_from(["business_model", "language", "location", "anonymous"]))):
+            less = {name: value for name, value in other.items() if name != field}
+            other = less if is_well_formed(less) else other
+    same = content_of(one) == content_of(other)
+    assert (fact_from_object(one).digest() == fact_from_object(other).digest()) == same
+
+
+def test_defaults_are_content_like_any_other() -> None:
+    told = {"type": "enrol-membership", "id": "f", "membership": "m", "occurred_at": "2010-06-15T10:22:33Z"}
+    told |= {"name": "Contoso", "level": "gold"}
+    spelt_out: dict[str, Any] = {**told, "competencies": [], "solution_areas": [], "locations": ["main"]}
+    spelt_out |= {"business_model": None, "actor": None}
+    assert fact_from_object(told).digest() == fact_from_object(spelt_out).digest()
+
+
+def test_there_is_one_example_of_every_type() -> None:
+    assert sorted(told["type"] for told in EXAMPLES) == sorted(
+        model.model_fields["type"].annotation.__args__[0]  # type: ignore[union-attr]
+        for model in FACT_MODELS
+    )
+
+
+def test_a_fact_cannot_be_changed_once_it_is_parsed() -> None:
+    fact = fact_from_object(EXAMPLES[0])
+    with pytest.raises(ValueError, match="frozen"):
+        fact.id = "another"
+
+
+def test_a_fact_larger_than_any_event_is_refused_unread() -> None:
+    line = b'{"type":"record-evaluation","id":"' + b"x" * LINE_BYTES_MAX + b'"}'
+    with pytest.raises(Refused, match="65,536"):
+        parse_fact(line)
+
+
+def test_a_sentence_is_short_however_long_the_fact() -> None:
+    told = {**EXAMPLES[0], "occurred_at": "2" * 60_000}
+    with pytest.raises(Refused) as caught:
+        fact_from_object(told)
+    assert len(caught.value.sentence) < 300
+
+
+def test_a_sentence_quotes_nothing_of_what_was_given() -> None:
+    """What is refused may hold what must not stand in a log."""
+    for field in ("membership", "response", "customer_org", "occurred_at", "actor"):
+        told = {**EXAMPLES[8], field: "jane.doe@adatum.example"}
+        with pytest.raises(Refused) as caught:
+            fact_from_object(told)
+        assert field in caught.value.sentence
+        if field != "occurred_at":
+            assert "jane" not in caught.value.sentence

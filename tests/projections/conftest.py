@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from tests.projections.support import bench
+
+__all__ = ["bench"]

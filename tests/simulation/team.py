@@ -1,0 +1,403 @@
+"""The team shape as it runs: real processes of ours over a real PostgreSQL and a real broker, facts flowing in.
+
+What a test does to them is its own affair; this knows how to start, watch and end each of them, how to keep facts flowing
+whatever is broken, and what must be so afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from consumers.errors import BrokerUnreachable
+from consumers.kafka import Broker, abandon, await_sent, partitions_of
+from consumers.messages import EligibilityChanged, RefusedFact
+from consumers.partitioning import partition_of
+from ledger.book import replay
+from ledger.errors import StoreUnreachable
+from ledger.events import decode_event
+from ledger.instants import add_months, format_instant
+from ledger.store.postgres import PostgresStore
+from projections.answers import all_projections
+from projections.builds import count_differences, create_build, load_build
+from projections.postgres import PostgresDatabase
+from projections.runner import Runner
+from tests.consumers.support import committed
+from tests.servers.guard import Guard
+from tests.servers.kafka import KafkaBroker
+from tests.servers.postgres import PostgresServer
+
+ROOT = Path(__file__).parents[2]
+SESSION_TIMEOUT_S = "1.5"
+END_S = 20.0
+FACTS_A_TURN = 12
+TURN_S = 0.05
+
+
+class Process:
+    """One of our long-running processes, as the command line starts it."""
+
+    def __init__(self, folder: Path, name: str, arguments: list[str], environ: dict[str, str]) -> None:
+        self.name = name
+        self.starts = 0
+        self._log = folder / f"{name}.log"
+        self._command = [sys.executable, "-W", "ignore", "-m", "console", *arguments]
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert self._process is None
+        self.starts += 1
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        Guard.get().watch(self._process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL, -signal.SIGKILL)
+
+    def stop(self) -> None:
+        """An orderly end, which must be one."""
+        self._end(signal.SIGTERM, 0)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its last start, or its last loss, has been followed by being ready."""
+        lines = [line["event"] for line in self.log() if line["event"] in ("started", "ready", "back", "lost")]
+        return bool(lines) and lines[-1] in ("ready", "back") and lines.count("started") == self.starts
+
+    def log(self) -> list[dict[str, Any]]:
+        found = []
+        for line in self._log.read_text(errors="replace").splitlines():
+            with suppress(json.JSONDecodeError):  # killed in the middle of a line
+                found.append(json.loads(line))
+        return found
+
+    def text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def _end(self, signum: signal.Signals, expected: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signum)
+        try:
+            found = process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            found = None
+        Guard.get().forget(process.pid)
+        # A process that is told to stop before it listens to signals ends by the signal.
+        early = signum == signal.SIGTERM and found in (-signum, 128 + signum)
+        assert found == expected or early, f"{self.name} ended with {found}:\n{self.text()[-3000:]}"
+
+
+class Team:
+    """Servers, processes, a source of facts and a consumer of announcements."""
+
+    def __init__(self, postgres: PostgresServer, kafka: KafkaBroker, broker: Broker, chance: random.Random) -> None:
+        self.postgres = postgres
+        self.kafka = kafka
+        self.broker = broker
+        self.url = postgres.create_database()
+        PostgresStore(self.url, create=True).close()
+        self._folder = tempfile.TemporaryDirectory(prefix="csat-team-")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("CSAT_LEDGER_")}
+        self._environ = environ | {
+            "CSAT_LEDGER_STORE": self.url,
+            "CSAT_LEDGER_KAFKA": kafka.bootstrap,
+            "CSAT_LEDGER_TOPIC_PREFIX": broker.prefix,
+        }
+        group = ["--session-timeout", SESSION_TIMEOUT_S]
+        self.processes = {
+            name: self.process(name, arguments)
+            for name, arguments in {
+                "relay": ["relay"],
+                "inbox": ["inbox", *group],
+                "worker-a": ["worker", *group],
+                "worker-b": ["worker", *group],
+                "clock": ["clock"],
+            }.items()
+        }
+        self.source = Source(broker, chance)
+        self.listener = Listener(broker)
+
+    def process(self, name: str, arguments: list[str]) -> Process:
+        return Process(Path(self._folder.name), name, arguments, self._environ)
+
+    def start(self) -> None:
+        for process in self.processes.values():
+            process.start()
+        self.source.start()
+        self.listener.start()
+
+    def stop(self) -> None:
+        """An orderly end of everything."""
+        self.source.stop()
+        self.listener.stop()
+        for process in self.processes.values():
+            process.stop()
+
+    def close(self) -> None:
+        self.source.stop()
+        self.listener.stop()
+        for process in self.processes.values():
+            with suppress(AssertionError):
+                process.kill()
+        self._folder.cleanup()
+
+    def wait_until_quiet(self, timeout_s: float) -> None:
+        """Until every fact has been taken in, every event relayed and applied, and nothing more happens."""
+        deadline = time.monotonic() + timeout_s
+        while trouble := self._trouble():
+            assert time.monotonic() < deadline, f"stuck: {trouble}\n" + "\n".join(
+                f"--- {name}\n{process.text()[-1500:]}" for name, process in self.processes.items()
+            )
+            time.sleep(0.2)
+
+    def _trouble(self) -> str:
+        """What is not done yet; the fixed point is looked for from the source to the last consumer."""
+        try:
+            store = PostgresStore(self.url)
+            database = PostgresDatabase(self.url)
+        except StoreUnreachable as error:
+            return str(error)
+        try:
+            missing = self.source.sent - facts_of(store).keys() - set(self.refused())
+            if missing:
+                return f"{len(missing)} facts neither recorded nor refused, for example {sorted(missing)[:3]}"
+            due_us = store.next_due()
+            if due_us is not None and due_us <= time.time_ns() // 1_000:
+                return "something is due that is not announced"
+            with database.reading() as connection:
+                if not database.table_exists(connection, "projection_state"):
+                    return "no projections"
+            for row in Runner(store, database, all_projections()).status():
+                if row["lag"]:
+                    return f"projection {row['projection']} is {row['lag']} events behind"
+            told, announced = len(self.listener.heard), len(announcements(store))
+            return "" if told >= announced else f"{told} of {announced} announcements have been heard"
+        except (StoreUnreachable, BrokerUnreachable) as error:
+            return str(error)
+        finally:
+            database.close()
+            store.close()
+
+    def refused(self) -> dict[str, str]:
+        """fact id -> code, of what was told to be refused."""
+        records = committed(self.broker, self.broker.topics.facts_refused)
+        told = (RefusedFact.from_value(record.value) for record in records)
+        return {refused.fact or "": refused.code for refused in told}
+
+    def assert_whole(self) -> dict[str, int]:
+        """What must be so, whatever has been done to it; returns some figures."""
+        store, database = PostgresStore(self.url), PostgresDatabase(self.url)
+        try:
+            facts = facts_of(store)
+            assert facts and max(facts.values()) == 1, "a fact twice in the book"
+            positions = [row.position for row in store.read_feed(0, 1_000_000)]
+            assert positions == list(range(1, len(positions) + 1)), "a hole in the book"
+            refused = self.refused()
+            assert self.source.sent <= facts.keys() | refused.keys()
+            assert set(refused.values()) <= {"malformed", "unknown-membership", "id-reused", "already-enrolled"}, refused
+            expected = announcements(store)
+            for membership in {announcement.membership for announcement in expected}:
+                assert sum(1 for _ in replay(store, membership)), "the stream's chain holds"
+            again = committed(self.broker, self.broker.topics.eligibility_changed)
+            for found in (self.listener.heard, [EligibilityChanged.from_value(record.value) for record in again]):
+                assert in_order(found) == in_order(expected), "announcements missing, twice, or out of order"
+            events = committed(self.broker, self.broker.topics.ledger_events)
+            assert Counter(record.value for record in events) == Counter(
+                row.stored for row in store.read_feed(0, 1_000_000)
+            ), "events missing or twice on the topic"
+            for row in Runner(store, database, all_projections()).status():
+                assert (row["lag"], row["gaps"], row["parked"], row["waiting"]) == (0, 0, [], 0), row
+            assert differences(store, database) == {}, "projections differ from a rebuild"
+            return {
+                "facts": len(facts), "refused": len(refused), "events": len(positions), "announcements": len(expected),
+                "by the clock alone": sum(announcement.fact is None for announcement in expected),
+            }  # fmt: skip
+        finally:
+            database.close()
+            store.close()
+
+
+def facts_of(store: PostgresStore) -> Counter[str]:
+    """The facts in the book, with how many events each has beside announcements."""
+    events = (decode_event(row.stored) for row in store.read_feed(0, 1_000_000))
+    return Counter(str(event.fact) for event in events if event.type not in ("EligibilityChanged", "RulebookPublished"))
+
+
+def announcements(store: PostgresStore) -> list[EligibilityChanged]:
+    """As they must have been told."""
+    found = []
+    for row in store.read_type("EligibilityChanged", 0, 1_000_000):
+        event = decode_event(row.stored, row.position)
+        found.append(
+            EligibilityChanged(
+                **event.data, membership=event.membership, position=row.position, seq=row.seq, fact=event.fact,
+                recorded_at=format_instant(event.recorded_us),
+            )  # fmt: skip
+        )
+    return found
+
+
+def in_order(found: list[EligibilityChanged]) -> dict[str, list[EligibilityChanged]]:
+    grouped = defaultdict(list)
+    for announcement in found:
+        grouped[announcement.membership].append(announcement)
+    return dict(grouped)
+
+
+def differences(store: PostgresStore, database: PostgresDatabase) -> dict[str, int]:
+    """Rows in which what the workers kept differs from what the feed gives, by projection, where there are any."""
+    found = {}
+    runner = Runner(store, database, all_projections(), partition_of)
+    for projection in all_projections():
+        with database.writing() as connection:
+            build = create_build(database, connection, projection)
+            runner._apply_through(connection, build, store.max_position())
+            live = load_build(connection, projection)
+            assert live is not None
+            found[projection.name] = count_differences(connection, projection, live, build)
+    return {name: number for name, number in found.items() if number}
+
+
+class _Thread:
+    """Something that goes on beside, until it is told to stop; an error in it is the test's."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._guarded, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(60)
+        if self._error is not None:
+            raise self._error
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:
+            self._error = error
+
+
+class Source(_Thread):
+    """Produces facts onto csat.facts.v1: right ones, repeated ones, ones to be refused, and bytes that are none.
+
+    Responses were received not quite a year ago, so that they expire while the simulation runs. What was not acknowledged
+    is sent again, under the same ids: as any source must.
+    """
+
+    def __init__(self, broker: Broker, chance: random.Random) -> None:
+        super().__init__()
+        self._broker = broker
+        self._chance = chance
+        self._memberships: list[str] = []
+        self._number = 0
+        self.sent: set[str] = set()
+
+    def run(self) -> None:
+        producer = None
+        while not self._stopped.is_set():
+            turn = self._turn()
+            while True:
+                try:
+                    producer = producer or self._broker.producer("source", delivery_timeout_ms=6_000)
+                    await_sent([producer.send(self._broker.topics.facts, value, key=key) for key, value in turn])
+                    break
+                except Exception:  # whatever the client says while the broker is away
+                    if producer is not None:
+                        abandon(producer)
+                    producer = None
+                    time.sleep(0.1)
+            self.sent |= {json.loads(value)["id"] for _, value in turn if value.startswith(b"{")}
+            self._stopped.wait(TURN_S)
+        if producer is not None:
+            abandon(producer)
+
+    def _turn(self) -> list[tuple[bytes, bytes]]:
+        facts = []
+        for _ in range(FACTS_A_TURN):
+            dice = self._chance.random()
+            if len(self._memberships) < 40 and dice < 0.1:
+                membership = f"m-{len(self._memberships)}"
+                self._memberships.append(membership)
+                facts.append(self._fact("enrol-membership", membership, name="A partner", level="gold"))
+            elif dice < 0.01 + 0.1:
+                facts.append((b"m-0", b"no fact"))
+            elif dice < 0.13:
+                facts.append(self._response(f"nobody-{self._number}"))
+            elif dice < 0.2 and facts:
+                facts.append(self._chance.choice(facts))
+            elif self._memberships:
+                facts.append(self._response(self._chance.choice(self._memberships)))
+        return facts
+
+    def _response(self, membership: str) -> tuple[bytes, bytes]:
+        organisation = f"org-{self._chance.randrange(4)}"
+        return self._fact("record-response", membership, response=f"r-{self._number}", customer_org=organisation)
+
+    def _fact(self, kind: str, membership: str, **fields: Any) -> tuple[bytes, bytes]:
+        self._number += 1
+        occurred_us = add_months(time.time_ns() // 1_000, -12) + int(self._chance.uniform(2, 25) * 1_000_000)
+        if kind == "enrol-membership":
+            occurred_us = int((datetime.now(UTC) - timedelta(days=2_000)).timestamp() * 1_000_000)
+        fact = {"type": kind, "id": f"f-{self._number}", "membership": membership, **fields}
+        return membership.encode(), json.dumps(fact | {"occurred_at": format_instant(occurred_us)}).encode()
+
+
+class Listener(_Thread):
+    """A consumer of committed announcements that listens all the time, through every restart of the broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__()
+        self._broker = broker
+        self.heard: list[EligibilityChanged] = []
+
+    def run(self) -> None:
+        consumer = self._broker.consumer("listener")
+        try:
+            partitions = partitions_of(consumer, self._broker.topics.eligibility_changed)
+            consumer.assign(partitions)
+            for partition in partitions:
+                consumer.seek(partition, 0)
+            while not self._stopped.is_set():
+                for records in consumer.poll(timeout_ms=200).values():
+                    self.heard += [EligibilityChanged.from_value(record.value) for record in records]
+        finally:
+            consumer.close(timeout_ms=1_000)
+
+
+def until(condition: Callable[[], Any], timeout_s: float) -> bool:
+    """Whether something became so in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
