@@ -64,10 +64,11 @@ class View:
         """
         today = date(1970, 1, 1) + timedelta(days=at_us // DAY_US)
         prefix, _ = self._live(Renewals())
+        last = today + timedelta(days=min(within_days, (date.max - today).days))
         rows = self._connection.query(
             f"SELECT membership, renewal_date FROM {prefix}dates WHERE renewal_date BETWEEN ? AND ? AND revision = 0 "
             "ORDER BY renewal_date, membership",
-            (today.isoformat(), (today + timedelta(days=within_days)).isoformat()),
+            (today.isoformat(), last.isoformat()),
         )
         reader = self.eligibility()
         rulebook = reader.rulebook(reader.position)
@@ -154,7 +155,7 @@ def _missing(evidence: Evidence, rulebook: Rulebook, at_us: int) -> int:
     edition = rulebook.in_force(at_us)
     if edition is None:
         return 0
-    lacking = [edition.min_responses]
+    lacking = [max(edition.min_responses, edition.min_organisations)]
     for pool in evidence.pools(edition).values():
         counted, organisations = pool.count(at_us, edition)
         lacking.append(max(edition.min_responses - counted, edition.min_organisations - organisations))

@@ -61,7 +61,9 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """The tables of projections."""
+    """The tables of projections. `batch_events`: how many events one transaction should apply where many wait."""
+
+    batch_events: int
 
     def writing(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
         """A transaction that writes; one at a time.
@@ -103,7 +105,12 @@ class _SQLiteConnection:
         self._cursor.execute(statement, parameters)
 
     def update(
-        self, name: str, table: Table, changed: Sequence[str], where: Sequence[str], rows: Sequence[Params]
+        self,
+        name: str,
+        table: Table,  # noqa: ARG002 - SQLite needs no types
+        changed: Sequence[str],
+        where: Sequence[str],
+        rows: Sequence[Params],
     ) -> None:
         values = ", ".join(f"{column} = ?" for column in changed)
         wanted = " AND ".join(f"{column} = ?" for column in where)
@@ -120,6 +127,7 @@ class SQLiteDatabase:
     """Projections in a SQLite file. WAL with synchronous=NORMAL: what a power cut takes is projected again."""
 
     LOCK_TIMEOUT_S: Final = 60
+    batch_events = 4_000
 
     def __init__(self, path: str) -> None:
         try:

@@ -114,6 +114,8 @@ def _array(column: tuple[Any, ...], kind: str) -> Any:
 class PostgresDatabase:
     """Projections in a PostgreSQL database: the book's own, or another. Raises StoreUnreachable."""
 
+    batch_events = 12_000  # each statement is a way to the server and back
+
     def __init__(self, url: str) -> None:
         self._connections = Connections(Address(url), SETTINGS)
         self.name = self._connections.name

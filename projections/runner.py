@@ -30,8 +30,6 @@ from projections.builds import (
 from projections.database import Connection, Database
 from projections.partitions import carry_over, places_of
 
-BATCH: Final = 4_000
-
 Progress = Callable[[int, int], None]
 """Called with (events applied, position of the book's last event)."""
 PartitionOf = Callable[[str, int], int]
@@ -135,7 +133,7 @@ class Runner:
         start = min(build.position for build in builds)
         behind = [build for build in builds if build.position == start]
         stops = [build.position for build in builds if build.position > start]
-        limit = min(BATCH, min(stops) - start) if stops else BATCH
+        limit = min(self._database.batch_events, min(stops) - start) if stops else self._database.batch_events
         rows = self._book.read_feed(start, limit)
         if not rows:
             return 0
@@ -187,7 +185,7 @@ class Runner:
 
     def _apply_through(self, connection: Connection, build: Build, end: int) -> None:
         while build.position < end:
-            apply_rows(connection, [build], self._book.read_feed(build.position, min(BATCH, end - build.position)))
+            apply_rows(connection, [build], self._book.read_feed(build.position, min(self._database.batch_events, end - build.position)))
 
     def _apply_missing(self, connection: Connection, build: Build, end: int) -> None:
         """Brings a build to the end; one that workers keep, in each partition from where that one stands."""
@@ -198,7 +196,7 @@ class Runner:
         reached = {partition: place.position for (_, partition), place in places.items()}
         position = min(reached.values())
         while position < end:
-            rows = self._book.read_feed(position, min(BATCH, end - position))
+            rows = self._book.read_feed(position, min(self._database.batch_events, end - position))
             missing = [row for row in rows if row.position > reached[self._partition_of(row.stream, len(reached))]]
             apply_batch(connection, build, read_batch([row for row in missing if row.type in build.handlers]))
             position = rows[-1].position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,12 +38,19 @@ class InFolder(TestCase):
         folder = TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
         self.addCleanup(folder.cleanup)
         self.path = str(Path(folder.name) / "book.db")
+        self.threads_before = set(threading.enumerate())
         super().setUp()
 
     def datastore(self, **options: Any) -> LedgerDatastore:
         opened = LedgerDatastore(self.path, lock_timeout=60, **options)
         self.addCleanup(opened.close)
+        self.addCleanup(self.join_threads)
         return opened
+
+    def join_threads(self) -> None:
+        """The suites leave readers behind; under them no connection must be closed."""
+        for thread in set(threading.enumerate()) - self.threads_before:
+            thread.join(timeout=30)
 
     def create_recorder(self) -> Any:
         recorder = LedgerApplicationRecorder(self.datastore())

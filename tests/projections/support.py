@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from ledger.events import FIRST_PREV, encode_event
 from ledger.store.base import NewRow, Row
 from ledger.store.sqlite import SQLiteStore
 from projections.base import Handler, Projection, RawEvent
-from projections.database import Connection, SQLiteDatabase, Table
+from projections.database import Connection, Database, SQLiteDatabase, Table
 from projections.runner import Runner
 
 INSTANT = "2010-06-15T10:22:33.123456Z"
@@ -133,31 +132,39 @@ class Feed:
 
 
 class Bench:
-    """A book, and a folder for the tables of its projections."""
+    """A book, and a place for the tables of its projections: a file, or a PostgreSQL database where a URL is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.book = Book(folder / "book.db")
-        self.tables = folder / "tables.db"
-        self._open: list[SQLiteDatabase] = []
+        self._url = url
+        self._open: list[Database] = []
+
+    def database(self) -> Database:
+        """Connections of their own, as another process has them."""
+        if self._url is None:
+            self._open.append(SQLiteDatabase(str(self.folder / "tables.db")))
+        else:
+            from projections.postgres import PostgresDatabase
+
+            self._open.append(PostgresDatabase(self._url))
+        return self._open[-1]
 
     def feed(self, page: int = 7) -> Feed:
         return Feed(self.book.store, page)
 
     def runner(self, *projections: Projection[Any], feed: Any = None) -> Runner:
-        """A runner with connections of its own, as another process would have them."""
-        database = SQLiteDatabase(str(self.tables))
-        self._open.append(database)
-        return Runner(self.feed() if feed is None else feed, database, projections)
+        """A runner with connections of its own."""
+        return Runner(self.feed() if feed is None else feed, self.database(), projections)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.tables)
-        try:
-            rows = connection.execute(statement).fetchall()
-            connection.commit()
-            return rows
-        finally:
-            connection.close()
+        with self._open[0].reading() as connection:
+            return connection.query(statement)
+
+    def change(self, statement: str) -> None:
+        """Changes rows behind the runner's back."""
+        with self._open[0].writing() as connection:
+            connection.execute(statement)
 
     def table(self, name: str = "tally") -> str:
         """The table of the generation that is read."""
@@ -170,8 +177,10 @@ class Bench:
 
     def tables_of(self, name: str = "tally") -> list[str]:
         """All tables with rows of a projection, of whatever generation."""
-        rows = self.query(f"SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '{name}\\_%' ESCAPE '\\'")
-        return [table for (table,) in rows]
+        listed = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if self._url is not None:
+            listed = "SELECT CAST(tablename AS text) FROM pg_tables WHERE schemaname = 'projections'"
+        return [table for (table,) in self.query(listed) if table.startswith(f"{name}_")]
 
     def close(self) -> None:
         for database in self._open:
@@ -184,8 +193,12 @@ def once(positions: Sequence[int]) -> dict[int, int]:
     return dict.fromkeys(positions, 1)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    opened = Bench(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    url = None
+    if request.param == "postgres":
+        pytest.importorskip("psycopg")
+        url = request.getfixturevalue("postgres_url")
+    opened = Bench(tmp_path, url)
     yield opened
     opened.close()

@@ -12,7 +12,6 @@ import pytest
 
 from ledger.errors import LedgerError, StoreUnreachable
 from ledger.store.sqlite import SQLiteStore
-from projections.database import SQLiteDatabase
 from projections.runner import Runner
 from tests.projections.support import Bench, Book, Feed, NextTally, Other, Seen, Tally, once, stored_event
 
@@ -109,7 +108,7 @@ def test_a_runner_that_is_killed_in_a_batch_leaves_nothing_of_it_and_the_next_ap
         try:
             tally = Tally()
             tally.after_flush = lambda seen: os.kill(os.getpid(), signal.SIGKILL) if seen[0][0] > batch * 7 else None
-            Runner(Feed(SQLiteStore(bench.book.path)), SQLiteDatabase(str(bench.tables)), [tally]).catch_up()
+            Runner(Feed(SQLiteStore(bench.book.path)), bench.database(), [tally]).catch_up()
         finally:
             os._exit(1)
     _, status = os.waitpid(child, 0)
@@ -304,7 +303,7 @@ def test_a_rebuild_tells_how_many_rows_differ_and_puts_it_right(bench: Bench, ch
     bench.book.add(30)
     runner = bench.runner(Tally(), Other())
     runner.catch_up()
-    bench.query(change.format(bench.table()))
+    bench.change(change.format(bench.table()))
     assert runner.rebuild() == {"tally": rows, "other": 0}
     assert bench.seen() == once(range(1, 31))
     assert runner.rebuild() == {"tally": 0, "other": 0}
@@ -353,7 +352,7 @@ def test_a_new_version_is_built_beside_and_swapped_in(bench: Bench) -> None:
     bench.book.add(30)
     bench.runner(Tally(), Other()).catch_up()
     live = bench.table()
-    bench.query(f"DELETE FROM {live}")
+    bench.change(f"DELETE FROM {live}")
     runner = bench.runner(NextTally(), Other())
     during: list[int] = []
     runner.catch_up(lambda _done, _end: during.append(state(runner)["version"]))
