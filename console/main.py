@@ -50,6 +50,13 @@ COMMANDS: Final = {
     "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
     "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
     "clock": Command("clock", "announce what time alone changes, when it is due"),
+    "keygen": Command("keygen", "make a key for the log, or for a witness"),
+    "seal": Command("seal", "take the book into its transparency log, and sign it"),
+    "evidence": Command("evidence", "write the evidence that proves a decision"),
+    "verify": Command("verify", "verify evidence offline"),
+    "audit": Command("audit", "derive everything again, and list each difference"),
+    "consistency": Command("consistency", "prove that an old checkpoint is a prefix of a new one"),
+    "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
 }
 

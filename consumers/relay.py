@@ -116,24 +116,24 @@ class Relay:
         """Sends what is there, or waits a little for more; a standby looks for the lock. Returns the pause after it.
 
         Raises one of FATAL where the relay must not go on. After any other error (the broker or the store is lost, a
-        topic is missing) a relay that is opened anew may do better.
+        topic is missing) the next step may do better: it takes over anew.
         """
         if not self._holds_lock():
             self._enter("standby")
             return STANDBY_POLL_S
         try:
             if self._producer is None:
-                self._take_over()
-            assert self._producer is not None
+                self._producer = self._take_over()
             self._relay_next(self._producer)
-        except Exception:
+        except BaseException:
+            self.close()  # what this producer has done is known only to the next one
             with suppress(Exception):  # the store may be what failed
                 self._look_at_what_waits()
             raise
         return 0.0
 
     def close(self) -> None:
-        """Ends being active, in whatever state the relay is; what is not committed is undone by the next one."""
+        """Ends being active, in whatever state the relay is; what is not committed is undone by the next to take over."""
         producer, self._producer = self._producer, None
         lock, self._lock = self._lock, None
         try:
@@ -157,16 +157,21 @@ class Relay:
                 self.close()
         return self._lock is not None
 
-    def _take_over(self) -> None:
+    def _take_over(self) -> KafkaProducer:
         """Becomes the active relay: fences the one before, and finds out how far it has come."""
         check_topics(self._broker, self._topic_names())
-        self._producer = self._broker.transactional_producer(ROLE)
-        relayed = self._read_relayed()
-        self._check_book(relayed)
-        self._warm_up(self._producer, relayed)
+        producer = self._broker.transactional_producer(ROLE)
+        try:
+            relayed = self._read_relayed()
+            self._check_book(relayed)
+            self._warm_up(producer, relayed)
+        except BaseException:
+            abandon(producer)
+            raise
         self.state.position = relayed.position
         self.state.takeovers += 1
         self._enter("active")
+        return producer
 
     def _relay_next(self, producer: KafkaProducer) -> None:
         """Sends what is there, at once; waits a little where nothing is."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from hashlib import sha256
+from typing import Any, Final, Literal, NamedTuple
 
 from ledger import announcing
 from ledger.counting import quiet_until
@@ -72,6 +73,19 @@ class Batch:
             new = NewEvent("RulebookPublished", occurred_at, edition.to_data())
             self._append_to_programme(new, f"{ACTOR}:edition:{edition.edition}", ACTOR, b"")
         self._flush()  # so that their ids are found when the batch looks for those of its facts
+
+    def note(self, event_type: str, data: Any, fact: str) -> int:
+        """An event of the programme's stream that changes no rule, once for each `fact`; its position."""
+        known = self._transaction.known_facts([fact]).get(fact)
+        if known is not None:
+            return known.position
+        new = NewEvent(event_type, self._recorded_at, data)
+        programme, digest = self._programme, sha256(fact.encode("utf-8")).digest()
+        event, stored_hash = self._stage(
+            PROGRAMME_STREAM, programme.seq + 1, programme.head, new, self._recorded_us, fact, ACTOR, digest
+        )
+        programme.apply(event, stored_hash)
+        return event.position
 
     def record(self, facts: Sequence[Fact]) -> list[Outcome]:
         """Decides on each fact in turn."""

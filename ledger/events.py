@@ -191,6 +191,14 @@ class RulebookPublishedData(TypedDict):
     pool_locations: bool
 
 
+class KeyRotatedData(TypedDict):
+    """One key of the log hands over to another; both sign `statement` (see `ledger.proof.keys`)."""
+
+    old: str
+    new: str
+    statement: str
+
+
 EVENT_DATA: Final[Mapping[tuple[str, int], Any]] = {
     ("MembershipEnrolled", 1): MembershipEnrolledData,
     ("MembershipUpdated", 1): MembershipUpdatedData,
@@ -207,6 +215,7 @@ EVENT_DATA: Final[Mapping[tuple[str, int], Any]] = {
     ("EligibilityChanged", 1): EligibilityChangedData,
     ("RenewalDecided", 1): RenewalDecidedData,
     ("RulebookPublished", 1): RulebookPublishedData,
+    ("KeyRotated", 1): KeyRotatedData,
 }
 """The data of every type in every released version. A version, once released, stays for ever."""
 

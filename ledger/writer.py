@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import RLock
-from typing import Final
+from typing import Any, Final
 
 from ledger.batch import Batch, Outcome
 from ledger.events import PROGRAMME_STREAM, recorded_us_of
@@ -91,6 +91,19 @@ class Writer:
             except BaseException:
                 self._forget()
                 raise
+
+    def note(self, event_type: str, data: Any, fact: str) -> int:
+        """Appends an event to the programme's stream on which no rule decides, once for each `fact`; its position."""
+        with self._lock:
+            try:
+                with self._store.writing() as transaction:
+                    batch = self._begin(transaction)
+                    position = batch.note(event_type, data, fact)
+                    self._end(batch)
+            except BaseException:
+                self._forget()
+                raise
+            return position
 
     def close(self) -> None:
         """Keeps snapshots of the streams that grew long, so that the next process need not fold them."""

@@ -47,7 +47,6 @@ class _SumLoader(NumericBinaryLoader):
         return int(found) if found == found.to_integral_value() else found
 
 
-
 @lru_cache(maxsize=1024)
 def translated(statement: str) -> str:
     """A statement with `?` for parameters as the driver wants it."""
@@ -80,7 +79,9 @@ class _PostgresConnection:
             return
         assigned = ", ".join(f"{column} = new.{column}" for column in changed)
         wanted = " AND ".join(f"old.{column} = new.{column}" for column in where)
-        statement = f"UPDATE {name} AS old SET {assigned} FROM unnest({arrays}) AS new ({', '.join(columns)}) WHERE {wanted}"
+        statement = (
+            f"UPDATE {name} AS old SET {assigned} FROM unnest({arrays}) AS new ({', '.join(columns)}) WHERE {wanted}"
+        )
         with self._translated():
             self._connection.execute(statement, values)
 

@@ -11,7 +11,7 @@ the workers are held for the moment in which the two are compared and swapped, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from ledger.events import leaf_hash
 from ledger.store.base import Reader, Row
@@ -143,7 +143,7 @@ class Runner:
         return len(rows)
 
     def _apply_durably(self, builds: list[Build], rows: list[Row]) -> None:
-        with self._database.writing(alone=False) as connection:  # who holds a build's line has its tables to itself
+        with self._database.writing() as connection:
             # Another process may have got here first; then there is nothing left to do for that build.
             current = [build for build in builds if still_there(connection, build)]
             apply_rows(connection, current, rows)
@@ -185,7 +185,11 @@ class Runner:
 
     def _apply_through(self, connection: Connection, build: Build, end: int) -> None:
         while build.position < end:
-            apply_rows(connection, [build], self._book.read_feed(build.position, min(self._database.batch_events, end - build.position)))
+            apply_rows(
+                connection,
+                [build],
+                self._book.read_feed(build.position, min(self._database.batch_events, end - build.position)),
+            )
 
     def _apply_missing(self, connection: Connection, build: Build, end: int) -> None:
         """Brings a build to the end; one that workers keep, in each partition from where that one stands."""

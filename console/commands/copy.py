@@ -24,7 +24,9 @@ Exit code 1 says that a chain is broken, that the target holds another book, or 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("--from", required=True, dest="source", metavar="STORE", help="a file or a postgresql:// URL")
-    parser.add_argument("--to", required=True, dest="target", metavar="STORE", help="the same; made where it is not there")
+    parser.add_argument(
+        "--to", required=True, dest="target", metavar="STORE", help="the same; made where it is not there"
+    )
 
 
 def run(session: Session) -> int:

@@ -42,6 +42,10 @@ NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "members
 _effective = attrgetter("effective_us")
 
 
+Cause = tuple[str, int, str]
+"""Stream, seq and type of the event whose announcements are looked at."""
+
+
 class Difference(NamedTuple):
     """Where a recorded event and its recomputation part."""
 
@@ -67,17 +71,13 @@ class StreamCheck:
         self._changed = False
         self._calm_until_us: int | None = None
         """The next instant at which anything changes; None where that has to be worked out anew."""
-        self._cause: Event | None = None
+        self._cause: Cause | None = None
 
     def take(self, event: Event) -> None:
         """The next event."""
-        if event.type in COUNT_FOR_NOTHING and not self._batch and not self._changed:
-            if self._calm_until_us is None:
-                self._calm_until_us = self._sweep.next_us()
-            if event.occurred_us < self._calm_until_us:
-                self._horizon_us = max(self._horizon_us, event.occurred_us)
-                self._cause = event
-                return
+        cause = (event.stream, event.seq, event.type)
+        if event.type in COUNT_FOR_NOTHING and self.let_pass(event.occurred_us, cause):
+            return
         self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)  # what was let pass above changed nothing
         self._calm_until_us = None
         try:
@@ -86,13 +86,26 @@ class StreamCheck:
                 self._batch.append((event, _announced_flip(event)))
                 return
             self._close()
-            self._cause = event
+            self._cause = cause
             if event.stream == PROGRAMME:
                 self._take_edition(event)
             else:
                 self._take_fact(event)
         except ProofError as error:
             self.differences.append(Difference(error.what, error.found, error.expected))
+
+    def let_pass(self, occurred_us: int, cause: Cause) -> bool:
+        """Takes an event of a type in COUNT_FOR_NOTHING, if nothing else falls due by then; says whether it did."""
+        if self._batch or self._changed:
+            return False
+        if self._calm_until_us is None:
+            self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)
+            self._calm_until_us = self._sweep.next_us()
+        if occurred_us >= self._calm_until_us:
+            return False
+        self._horizon_us = max(self._horizon_us, occurred_us)
+        self._cause = cause
+        return True
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
@@ -211,7 +224,7 @@ class StreamCheck:
             return
         for found, expected in zip_longest(announced, true):
             if found != expected:
-                cause = self._cause.where if self._cause else "the beginning of the stream"
+                cause = "event {}/{} {}".format(*self._cause) if self._cause else "the beginning of the stream"
                 what = f"history announced after {cause}"
                 self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
                 break

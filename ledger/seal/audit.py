@@ -28,7 +28,7 @@ from ledger.proof.keys import EVENT_TYPE, check_rotation
 from ledger.proof.note import parse_note
 from ledger.proof.policy import Policy, open_checkpoint
 from ledger.seal.audit_log import LogAudit
-from ledger.seal.audit_streams import Finding, Known, Part, StreamsAudit, audit_part, finding_of, read_known
+from ledger.seal.audit_streams import Finding, Known, Part, audit_part, check_programme, finding_of
 from ledger.seal.folder import LogFolder
 from ledger.store.base import Reader
 
@@ -82,8 +82,8 @@ def audit(
         first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
-        known = read_known(first.programme)
-        report.findings += known.findings
+        known, findings = check_programme(first.programme)
+        report.findings += findings
         report.findings += check_keys(known, policy)
         done = report.events
         for part in _recheck(first.parts, known, workers):
@@ -164,10 +164,9 @@ def _size(signed: bytes) -> int:
 def _recheck(paths: Sequence[Path], known: Known, workers: int) -> Iterator[Part]:
     processes = min(len(paths), workers)
     if processes <= 1:
-        check = StreamsAudit(known)
-        yield from (check.part(path) for path in paths)
+        yield from (audit_part(path, known) for path in paths)
         return
     # Spawned, not forked: this process may hold threads and connections.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(audit_part, path, known.rows) for path in paths]):
+        for future in as_completed([pool.submit(audit_part, path, known) for path in paths]):
             yield future.result()

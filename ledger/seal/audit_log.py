@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import marshal
-from binascii import hexlify
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from ledger.errors import SealError
 from ledger.proof.errors import ProofError
-from ledger.proof.event import PROGRAMME
-from ledger.proof.heads import HeadsTree, heads_of, is_heads_entry
+from ledger.proof.event import FIRST_PREV, PROGRAMME, parse_event, parse_instant
+from ledger.proof.heads import Head, HeadsTree, is_heads_entry
 from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
+from ledger.proof.recheck import COUNT_FOR_NOTHING
+from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries
-from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, ROW_FIELDS, Finding, Stored
+from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, Finding, Taken, finding_of
 from ledger.seal.folder import LogFolder
 from ledger.store.base import Reader
 
+Stored = tuple[int, str, int, str, bytes]
+"""A row: position, stream, seq, type, stored bytes."""
+KEYS: Final = ("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v")
 PAGE: Final = 5_000
-SPOOL_ROWS: Final = 500
+SPOOL_MIN: Final = 1_000
 BEFORE_ALL: Final = -(2**62)
 HEADS_BEGIN: Final = b'{"heads":'
-PREV_END: Final = b'","recorded_at":"'
-PREV_CHARS: Final = 64
-NO_HEAD: Final = (0, b"\0" * 32)
+NO_HEAD: Final = (0, FIRST_PREV)
 
 
 class LogAudit:
@@ -40,14 +44,15 @@ class LogAudit:
         self._folder = folder
         self._roots = roots
         self._tree = _Tree(folder, self.findings)
-        self._heads: dict[str, tuple[int, bytes]] = {}
-        """Stream -> seq and leaf hash of its last event."""
+        self._heads: dict[str, tuple[int, str]] = {}
+        """Stream -> seq of its last event, and that event's leaf hash in hex."""
         self._heads_tree = HeadsTree()
         self._moved: set[str] = set()
         self._places: dict[str, list[Any]] = {}
         self._spools: list[list[Any]] = [[] for _ in self.parts]
         self._programme: list[Any] = []
         self._position = 0
+        self._last_recorded = ("", 0)
         self._pages: Iterator[list[Stored]] = iter(())
         self._page: list[Stored] = []
         self._ahead = 0
@@ -58,10 +63,9 @@ class LogAudit:
         return len(self._heads)
 
     @property
-    def programme(self) -> list[Stored]:
-        """The rows of the programme's stream."""
-        flat = iter(self._programme)
-        return list(zip(*[flat] * ROW_FIELDS, strict=True))
+    def programme(self) -> list[Taken]:
+        """The events of the programme's stream."""
+        return self._programme[1::2]
 
     def run(self, on_progress: Callable[[int], None]) -> None:
         """Both to their ends."""
@@ -90,7 +94,7 @@ class LogAudit:
             yield rows
             after = rows[-1][0]
             self.events += len(rows)
-            self._spill(SPOOL_ROWS)
+            self._spill(SPOOL_MIN)
             on_progress(self.events)
 
     def _next_rows(self, limit: int) -> list[Stored]:
@@ -109,46 +113,85 @@ class LogAudit:
         self._ahead -= count
 
     def _take(self, rows: list[Stored]) -> list[bytes]:
-        """Takes rows: chain, heads, and the files for the second pass; their leaf hashes."""
-        heads, places = self._heads, self._places
+        """Takes rows: form, chain, heads, and the files for the second pass; their leaf hashes."""
+        heads, places, loads, dumps = self._heads, self._places, orjson.loads, orjson.dumps
         leaves: list[bytes] = []
         for row in rows:
-            _, stream, seq, _, stored = row
+            position, stream, seq, type_name, stored = row
             leaf = sha256(b"\0" + stored).digest()
-            head_seq, head_leaf = heads.get(stream, NO_HEAD)
-            # In canonical bytes, which the second pass insists on, this stands nowhere but at the end of `prev`.
-            end = stored.rfind(PREV_END)
-            if seq != head_seq + 1 or stored[end - PREV_CHARS : end] != hexlify(head_leaf):
-                self._unchained(row, head_seq, head_leaf, stored[max(0, end - PREV_CHARS) : max(0, end)])
-            heads[stream] = (seq, leaf)
             leaves.append(leaf)
+            head_seq, head_hex = heads.get(stream, NO_HEAD)
+            try:
+                value = loads(stored)
+                actor, data, fact, occurred_at, prev, recorded_at, own_seq, own_stream, own_type, version = value.values()
+                sound = (
+                    own_seq == seq == head_seq + 1
+                    and prev == head_hex
+                    and own_stream == stream
+                    and own_type == type_name
+                    and version == KNOWN_VERSION
+                    and type(own_seq) is type(version) is int
+                    and type(data) is dict
+                    and (actor is None or type(actor) is str)
+                    and (fact is None or type(fact) is str)
+                    and float not in map(type, data.values())
+                    and tuple(value) == KEYS
+                    and dumps(value, option=orjson.OPT_SORT_KEYS) == stored
+                )
+                occurred_us, recorded_us = parse_instant(occurred_at, ""), self._recorded(recorded_at)
+            except (ValueError, TypeError, AttributeError):
+                sound = False
+            heads[stream] = (seq, leaf.hex())
+            if not sound:
+                taken = self._strictly(row, head_seq, head_hex)
+            elif type_name in COUNT_FOR_NOTHING:
+                taken = (position, seq, type_name, occurred_us)
+            else:
+                taken = (position, seq, type_name, occurred_us, recorded_us, version, fact, data)
             spool = places.get(stream)
             if spool is None:
                 spool = self._place(stream)
-            spool += row
+            if taken is not None:
+                spool += (stream, taken)
         self._moved.update(row[1] for row in rows)
         return leaves
 
+    def _strictly(self, row: Stored, head_seq: int, head_hex: str) -> Taken | None:
+        """What is wrong with a row, and the event in it if it can be read at all."""
+        position, stream, seq, type_name, stored = row
+        where = f"position {position}: {stream}/{seq}"
+        if seq != head_seq + 1:
+            self._add(f"{where}: seq", seq, f"{head_seq + 1}, after the event before it")
+        try:
+            event = parse_event(bytes(stored), where)
+        except ProofError as error:
+            self.findings.append(finding_of(error, "tampered"))
+            return None
+        if event.prev != head_hex:
+            self._add(f"{where}: prev", event.prev, head_hex)
+        if (said := (event.stream, event.seq, event.type)) != (stream, seq, type_name):
+            self._add(f"{where}: stream, seq and type of the event", said, (stream, seq, type_name))
+        return position, seq, event.type, event.occurred_us, event.recorded_us, event.version, event.fact, event.data
+
+    def _recorded(self, recorded_at: str) -> int:
+        """The instant; all events of a transaction have the same."""
+        if recorded_at != self._last_recorded[0]:
+            self._last_recorded = (recorded_at, parse_instant(recorded_at, "recorded_at"))
+        return self._last_recorded[1]
+
     def _place(self, stream: str) -> list[Any]:
-        """Where the rows of a stream gather: they stay together in one file."""
+        """Where the events of a stream gather: they stay together in one file."""
         if stream == PROGRAMME:
             return self._places.setdefault(stream, self._programme)
         return self._places.setdefault(stream, self._spools[len(self._places) % len(self._spools)])
 
-    def _spill(self, least_rows: int) -> None:
+    def _spill(self, least: int) -> None:
         for path, spool in zip(self.parts, self._spools, strict=True):
-            if len(spool) >= least_rows * ROW_FIELDS:
+            if len(spool) >= least:
                 block = marshal.dumps(spool, MARSHAL_VERSION)
                 with path.open("ab") as file:
                     file.write(len(block).to_bytes(BLOCK_LENGTH_BYTES, "big") + block)
                 spool.clear()
-
-    def _unchained(self, row: Stored, head_seq: int, head_leaf: bytes, prev: bytes) -> None:
-        where = f"position {row[0]}: {row[1]}/{row[2]}"
-        if row[2] != head_seq + 1:
-            self._add(f"{where}: seq", row[2], f"{head_seq + 1}, after the event before it")
-        if prev != hexlify(head_leaf):
-            self._add(f"{where}: prev", prev.decode("ascii", "backslashreplace"), head_leaf.hex())
 
     # The log
 
@@ -161,6 +204,11 @@ class LogAudit:
             except (SealError, OSError) as error:
                 self._add(tile.path, str(error), "an entry bundle")
                 yield tile, b""
+
+    def _moved_heads(self) -> Iterator[Head]:
+        for stream in self._moved:
+            seq, leaf_hex = self._heads[stream]
+            yield Head.of(stream, seq, bytes.fromhex(leaf_hex))
 
     def _events_only(self, tile: Tile, data: bytes) -> list[bytes] | None:
         """The leaves of a bundle that holds nothing but the next rows; None where it does not."""
@@ -217,7 +265,7 @@ class LogAudit:
 
     def _heads_leaf(self, entry: bytes, events: int, index: int) -> bytes:
         """The leaf of a heads entry, from the streams as the book has them."""
-        self._heads_tree.update(heads_of({stream: self._heads[stream] for stream in self._moved}))
+        self._heads_tree.update(self._moved_heads())
         self._moved.clear()
         derived = self._heads_tree.entry(events).encoded
         if entry != derived:

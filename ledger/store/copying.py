@@ -78,7 +78,9 @@ class Chains:
                 f"expected seq {seq + 1} of {row.stream}, a {row.type} after {head}"
             )
         if row.fact is not None and row.fact != fact:
-            raise BrokenHistory(f"position {row.position}: found the fact {row.fact!r} beside the bytes of fact {fact!r}")
+            raise BrokenHistory(
+                f"position {row.position}: found the fact {row.fact!r} beside the bytes of fact {fact!r}"
+            )
         self._heads[row.stream] = (row.seq, leaf_hash(row.stored))
 
 

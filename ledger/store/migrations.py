@@ -41,6 +41,5 @@ def missing_steps(
             )
         return steps
     raise StoreOutdated(
-        f"{name}: found tables of version {found}, expected {newest}; "
-        f"`csat-ledger migrate --store …` brings them there"
+        f"{name}: found tables of version {found}, expected {newest}; `csat-ledger migrate --store …` brings them there"
     )

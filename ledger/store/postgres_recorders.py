@@ -49,9 +49,7 @@ def copy_statement(schema: str, table: str) -> Composed:
     return SQL(_COPY).format(schema=Identifier(schema), table=Identifier(table))
 
 
-def copy_events(
-    cursor: Cursor[Any], statement: Composed, rows: Iterable[Sequence[Any]], id_type: str = "text"
-) -> None:
+def copy_events(cursor: Cursor[Any], statement: Composed, rows: Iterable[Sequence[Any]], id_type: str = "text") -> None:
     """Adds events by COPY; the rows have the columns of `_COPY`."""
     with cursor.copy(statement) as copy:
         copy.set_types(("int8", id_type, "int8", "text", "bytea", "text", "bytea"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -16,7 +16,7 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit
+from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit, Undecided
 from consumers.kafka import Broker, await_sent, check_topics, ensure_topics
 from consumers.relay import Relay
 from consumers.relay_state import RelayState
@@ -32,6 +32,7 @@ from tests.consumers.support import (
     committed,
     eventually,
     relay_all,
+    wall_us,
 )
 from tests.servers.kafka import KafkaBroker
 
@@ -257,6 +258,40 @@ def test_broker_that_is_not_there_is_said_to_be_unreachable(book: Announcing) ->
     with Relay(book.store, Broker("127.0.0.1:1")) as relay, pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1"):
         relay.step()
     assert book.store.try_lock("relay") is not None
+
+
+def test_age_of_what_waits_is_known_while_the_broker_is_away(book: Announcing, broker: Broker) -> None:
+    fill(book, "m-1")
+    state = relay_all(book.store, broker)
+    assert (state.lag, state.oldest_waiting_s(wall_us())) == (0, 0.0)
+    book.record(book.flips("m-1", 2))
+    with Relay(book.store, Broker("127.0.0.1:1"), state) as relay, pytest.raises(BrokerUnreachable):
+        relay.step()
+    first, _ = book.announcements()[-2:]
+    assert state.oldest_waiting_us == first.recorded_us
+    assert state.oldest_waiting_s(first.recorded_us + 2_500_000) == 2.5
+    assert state.lag == 4
+
+
+def test_relay_that_failed_takes_over_anew_with_the_next_step(
+    book: Announcing, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(book, "m-1")
+    calls = [Undecided("the commit did not return")]
+
+    def commits_and_says_it_does_not_know(call: Callable[[], object], *_: object) -> None:
+        call()
+        if relay.state.phase == "active" and calls:
+            raise calls.pop()
+
+    monkeypatch.setattr("consumers.relay.bounded", commits_and_says_it_does_not_know)
+    with Relay(book.store, broker, wait_s=0.001) as relay:
+        with pytest.raises(Undecided):
+            relay.step()
+        assert relay.state.position == 0, "it does not know"
+        relay.step()
+        assert (relay.state.position, relay.state.takeovers) == (book.store.max_position(), 2)
+    assert_relayed_exactly_once(book, broker)
 
 
 def test_relay_recovers_from_a_broker_restart(book: Announcing, own_kafka: KafkaBroker) -> None:

@@ -10,8 +10,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -39,8 +37,8 @@ from tests.consumers.support import committed
 from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
+from tests.simulation.nursery import Nursery
 
-ROOT = Path(__file__).parents[2]
 SESSION_TIMEOUT_S = "1.5"
 END_S = 20.0
 FACTS_A_TURN = 12
@@ -50,22 +48,20 @@ TURN_S = 0.05
 class Process:
     """One of our long-running processes, as the command line starts it."""
 
-    def __init__(self, folder: Path, name: str, arguments: list[str], environ: dict[str, str]) -> None:
+    def __init__(self, nursery: Nursery, folder: Path, name: str, arguments: list[str]) -> None:
         self.name = name
-        self.starts = 0
+        self._nursery = nursery
+        self._arguments = arguments
         self._log = folder / f"{name}.log"
-        self._command = [sys.executable, "-W", "ignore", "-m", "console", *arguments]
-        self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._log.touch()
+        self._from = 0
+        self._pid: int | None = None
 
     def start(self) -> None:
-        assert self._process is None
-        self.starts += 1
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        Guard.get().watch(self._process.pid, signal.SIGKILL)
+        assert self._pid is None
+        self._from = self._log.stat().st_size
+        self._pid = self._nursery.start(self._arguments, self._log)
+        Guard.get().watch(self._pid, signal.SIGKILL)
 
     def kill(self) -> None:
         self._end(signal.SIGKILL, -signal.SIGKILL)
@@ -77,31 +73,21 @@ class Process:
     @property
     def is_ready(self) -> bool:
         """Whether its last start, or its last loss, has been followed by being ready."""
-        lines = [line["event"] for line in self.log() if line["event"] in ("started", "ready", "back", "lost")]
-        return bool(lines) and lines[-1] in ("ready", "back") and lines.count("started") == self.starts
-
-    def log(self) -> list[dict[str, Any]]:
-        found = []
-        for line in self._log.read_text(errors="replace").splitlines():
-            with suppress(json.JSONDecodeError):  # killed in the middle of a line
-                found.append(json.loads(line))
-        return found
+        with self._log.open("rb") as log:
+            log.seek(self._from)
+            lines = [json.loads(line)["event"] for line in log if line.startswith(b"{") and line.endswith(b"}\n")]
+        states = [line for line in lines if line in ("ready", "back", "lost")]
+        return bool(states) and states[-1] != "lost"
 
     def text(self) -> str:
         return self._log.read_text(errors="replace")
 
     def _end(self, signum: signal.Signals, expected: int) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        pid, self._pid = self._pid, None
+        if pid is None:
             return
-        process.send_signal(signum)
-        try:
-            found = process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            found = None
-        Guard.get().forget(process.pid)
+        found = self._nursery.end(pid, signum, END_S)
+        Guard.get().forget(pid)
         # A process that is told to stop before it listens to signals ends by the signal.
         early = signum == signal.SIGTERM and found in (-signum, 128 + signum)
         assert found == expected or early, f"{self.name} ended with {found}:\n{self.text()[-3000:]}"
@@ -118,11 +104,12 @@ class Team:
         PostgresStore(self.url, create=True).close()
         self._folder = tempfile.TemporaryDirectory(prefix="csat-team-")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CSAT_LEDGER_")}
-        self._environ = environ | {
+        environ |= {
             "CSAT_LEDGER_STORE": self.url,
             "CSAT_LEDGER_KAFKA": kafka.bootstrap,
             "CSAT_LEDGER_TOPIC_PREFIX": broker.prefix,
         }
+        self._nursery = Nursery(environ)
         group = ["--session-timeout", SESSION_TIMEOUT_S]
         self.processes = {
             name: self.process(name, arguments)
@@ -138,7 +125,7 @@ class Team:
         self.listener = Listener(broker)
 
     def process(self, name: str, arguments: list[str]) -> Process:
-        return Process(Path(self._folder.name), name, arguments, self._environ)
+        return Process(self._nursery, Path(self._folder.name), name, arguments)
 
     def start(self) -> None:
         for process in self.processes.values():
@@ -159,6 +146,7 @@ class Team:
         for process in self.processes.values():
             with suppress(AssertionError):
                 process.kill()
+        self._nursery.close()
         self._folder.cleanup()
 
     def wait_until_quiet(self, timeout_s: float) -> None:

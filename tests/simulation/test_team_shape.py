@@ -79,7 +79,8 @@ def test_nothing_is_lost_repeated_or_stuck_whatever_is_killed(team: Team, seed: 
         counted[fault] += 1
         time.sleep(chance.uniform(0.05, 0.5))
     faults_s = time.monotonic() - started
-    assert until(lambda: all(process.is_ready for process in team.processes.values()), READY_S), "not ready again"
+    for process in team.processes.values():
+        assert until(lambda process=process: process.is_ready, READY_S), f"not ready again:\n{process.text()[-3000:]}"
     team.source.stop()
     team.wait_until_quiet(QUIET_S)
     quiet_s = time.monotonic() - started - faults_s

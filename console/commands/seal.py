@@ -1,0 +1,135 @@
+"""Seals the book: takes its events into a transparency log, signs what the log is then, has witnesses cosign it.
+
+The log lies in a folder of its own, outside of the database, in the open C2SP formats; `DIR/checkpoint` is what it says
+of itself. If the book no longer holds what was sealed before, nothing is signed any more: exit code 1 says where."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from console.exits import DONE
+from console.output import plural
+from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of
+from console.session import Session
+from console.signals import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.wiring import Ledger
+    from ledger.proof.note import SignerKey
+    from ledger.seal.sealer import Sealed, Sealer
+
+WAIT_S: Final = 1.0
+EVENTS_DEFAULT: Final = 10_000
+SECONDS_DEFAULT: Final = 1.0
+
+EPILOG: Final = """\
+examples:
+  csat-ledger seal --key keys/log.key --tiles log
+  csat-ledger seal --key keys/log.key --tiles log --follow --every 10s --every 5000
+  csat-ledger seal --key keys/log.key --tiles log --witness http://auditor.example:8123 --policy policy.json
+  csat-ledger seal --key old/log.key --key new/log.key --tiles log       a new key takes over: both sign for a while
+
+With --witness a checkpoint is published once the policy's quorum has cosigned it; until then the one before stays."""
+
+
+class Every(NamedTuple):
+    """When a checkpoint is due: after so many events, or so many seconds after the first that is not sealed."""
+
+    events: int | None
+    seconds: float | None
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    add_sealing(parser, required=True)
+    add_tiles(parser)
+    parser.add_argument("--follow", action="store_true", help="go on with what comes, until SIGINT or SIGTERM")
+    parser.add_argument(
+        "--every",
+        action="append",
+        default=[],
+        type=_every,
+        metavar="N|Ns",
+        help="a checkpoint after N events, or N seconds; with --follow by default 10000 events and 1s",
+    )
+
+
+def run(session: Session) -> int:
+    """Seals what there is, and with --follow what comes."""
+    options = session.options
+    with proving(), session.ledger() as ledger:
+        from ledger.seal.folder import LogFolder
+        from ledger.seal.sealer import open_sealer
+
+        signers = signers_of(session)
+        _announce_keys(session, ledger, signers)
+        with open_sealer(ledger.store, LogFolder(options.tiles), signers, cosigner_of(session)) as sealer:
+            _seal_all(session, sealer)
+            if not options.follow:
+                return DONE
+            try:
+                _follow(session, ledger, sealer)
+            except Interrupted:
+                return DONE
+
+
+def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[SignerKey]) -> None:
+    """A key that takes over is made known in the book first."""
+    if len(signers) > 1:
+        from ledger.seal.rotation import record_rotations
+
+        if positions := record_rotations(ledger.store, ledger.writer, signers):
+            session.output.words(
+                f"the new key stands in the book at position {positions[-1]}; policies take it in `from` the size of "
+                "this checkpoint"
+            )
+
+
+def _seal_all(session: Session, sealer: Sealer) -> None:
+    limit = min((every.events for every in session.options.every if every.events), default=None)
+    sealed = 0
+    with session.output.progress("sealing") as advance, session.signals.put_off():
+        while True:
+            done = sealer.seal(limit, lambda events, _: advance(sealed + events, None))  # noqa: B023 - called at once
+            sealed += done.sealed
+            if limit is None or done.sealed < limit:
+                break
+    _print(session, done._replace(sealed=sealed))
+
+
+def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
+    options = session.options
+    events = min((every.events for every in options.every if every.events), default=EVENTS_DEFAULT)
+    seconds = min((every.seconds for every in options.every if every.seconds), default=SECONDS_DEFAULT)
+    while True:
+        if not ledger.store.wait(sealer.events, WAIT_S):
+            continue
+        due_s = time.monotonic() + seconds
+        while (left_s := due_s - time.monotonic()) > 0 and not ledger.store.wait(sealer.events + events - 1, left_s):
+            pass
+        with session.signals.put_off():
+            _print(session, sealer.seal(events))
+
+
+def _print(session: Session, sealed: Sealed) -> None:
+    from ledger.proof.strictjson import base64_text
+
+    if session.output.as_json:
+        session.output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
+    else:
+        session.output.text(
+            f"{plural(sealed.sealed, 'event')} sealed; the log has {plural(sealed.size, 'entry').replace('entrys', 'entries')}"
+            f", root {base64_text(sealed.root)}"
+        )
+    session.output.flush()
+
+
+def _every(text: str) -> Every:
+    number = text.removesuffix("s")
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:9]) and len(number) < 10):
+        raise ArgumentTypeError(f"found {text!r}, expected a number of events, or of seconds such as 10s")
+    return Every(None, float(number)) if text.endswith("s") else Every(int(number), None)

@@ -1,0 +1,118 @@
+"""The evidence for one renewal decision: its bundle, out of the book and the log; and the checkpoint in saved evidence.
+
+The events are the book's, the proofs the log's. Before the bundle leaves the house each event is verified against the
+published checkpoint, so that a book that was changed after sealing gives no evidence but an error that says where.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import BookChanged, NotSealed, UnknownMembership
+from ledger.proof import strictjson
+from ledger.proof.bundle import Bundle, Entry, build_bundle, parse_bundle
+from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.errors import ProofError
+from ledger.proof.event import MEMBERSHIP_PREFIX, PROGRAMME, parse_event
+from ledger.proof.merkle import consistency_proof, leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.note import parse_note
+from ledger.proof.policy import Policy, open_checkpoint
+from ledger.proof.tiles import hash_reader
+from ledger.proof.tlogproof import HEADER, parse_tlog_proof
+from ledger.seal.folder import LogFolder
+from ledger.seal.state import LogState, load_state
+from ledger.store.base import Reader
+
+DECIDED = "RenewalDecided"
+
+
+def last_decision(book: Reader, membership: str, renewal_date: str) -> int | None:
+    """The position of the latest decision on a renewal; None where there is none. Raises UnknownMembership."""
+    position, rows = None, 0
+    for row in book.read_stream(MEMBERSHIP_PREFIX + membership):
+        rows += 1
+        if row.type == DECIDED and parse_event(row.stored).data.get("renewal_date") == renewal_date:
+            position = row.position
+    if not rows:
+        raise UnknownMembership(membership)
+    return position
+
+
+def collect_evidence(book: Reader, folder: LogFolder, membership: str, renewal_date: str) -> Bundle:
+    """The bundle of the latest decision on a renewal, under the published checkpoint.
+
+    Raises UnknownMembership, NotSealed, or BookChanged where the book is not what was sealed.
+    """
+    position = last_decision(book, membership, renewal_date)
+    cached = folder.state()
+    signed = folder.checkpoint()
+    if position is None or signed is None:
+        found = "no decision on it" if position is None else f"no checkpoint in {folder.root}"
+        raise NotSealed(f"renewal of {membership} on {renewal_date}: found {found}, expected a sealed decision")
+    checkpoint = parse_checkpoint(parse_note(signed)[0])
+    state, tree = load_state(folder, checkpoint.size, cached)
+    if position > state.events:
+        raise NotSealed(
+            f"renewal of {membership} on {renewal_date}: found its decision at position {position}, expected one up to "
+            f"{state.events}, the last that is sealed; seal first"
+        )
+    name = MEMBERSHIP_PREFIX + membership
+    stream = _entries(book, state, name)
+    programme = _entries(book, state, PROGRAMME)
+    decided = next(n for n, entry in enumerate(stream, 1) if entry.index == state.index_of(position))
+    (heads,) = folder.read_entries(checkpoint.size - 1, checkpoint.size)
+    bundle = build_bundle(
+        membership, decided, stream=stream, programme=programme, heads=Entry(checkpoint.size - 1, heads),
+        heads_tree=tree, read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
+    )  # fmt: skip
+    for event in (*bundle.stream.events, *bundle.programme.events):
+        try:
+            verify_inclusion(leaf_hash(event.entry), event.index, checkpoint.size, event.proof, checkpoint.root)
+        except ProofError as error:
+            raise BookChanged(f"log index {event.index}, {event.entry[:60]!r}…: {error}") from None
+    return bundle
+
+
+def _entries(book: Reader, state: LogState, stream: str) -> list[Entry]:
+    rows = book.read_stream(stream, through=state.events)
+    return [Entry(state.index_of(row.position), bytes(row.stored)) for row in rows]
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """Two checkpoints of one log, and the proof that the older is a prefix of the newer."""
+
+    old: Checkpoint
+    new: Checkpoint
+    proof: tuple[bytes, ...]
+
+    def answer(self) -> dict[str, Any]:
+        """As the command prints it."""
+        sides = {
+            side: {"size": checkpoint.size, "root": strictjson.base64_text(checkpoint.root)}
+            for side, checkpoint in (("old", self.old), ("new", self.new))
+        }
+        return {"verdict": "consistent", **sides, "proof": [*map(strictjson.base64_text, self.proof)]}
+
+
+def prove_consistency(old: bytes, new: bytes, folder: LogFolder, policy: Policy) -> Consistency:
+    """The proof, verified, between two checkpoints (or saved evidence that holds them) that meet the policy.
+
+    Raises the ProofError that differs first; SealError where the tiles cannot be read.
+    """
+    before, after = (open_checkpoint(checkpoint_in(data), policy).checkpoint for data in (old, new))
+    proof: tuple[bytes, ...] = ()
+    if 0 < before.size < after.size:
+        proof = tuple(consistency_proof(before.size, after.size, hash_reader(after.size, folder.read_tile)))
+    verify_consistency(before.size, before.root, after.size, after.root, proof)
+    return Consistency(before, after, proof)
+
+
+def checkpoint_in(data: bytes) -> bytes:
+    """The signed checkpoint in a file: it may be one, a tlog-proof, or an evidence bundle. Raises MalformedError."""
+    if data.lstrip()[:1] == b"{":
+        return parse_bundle(data).checkpoint
+    if data.startswith(HEADER.encode("ascii")):
+        return parse_tlog_proof(data).signed_checkpoint
+    return data

@@ -1,0 +1,45 @@
+"""Rotation of the log's key: the event that makes a new key known is in the book before the new key signs anything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from ledger.errors import WrongKey
+from ledger.proof.errors import ProofError
+from ledger.proof.event import PROGRAMME, parse_event
+from ledger.proof.keys import EVENT_TYPE, check_rotation, rotation_data
+from ledger.proof.note import SignerKey, VerifierKey
+from ledger.store.base import Reader
+from ledger.writer import Writer
+
+
+def record_rotations(book: Reader, writer: Writer, signers: Sequence[SignerKey]) -> list[int]:
+    """Records that each key hands over to the next, unless the book says so already; the positions of new events.
+
+    Raises WrongKey where the keys are not those of one log.
+    """
+    known = set(rotations(book))
+    positions = []
+    for old, new in itertools.pairwise(signers):
+        try:
+            data = rotation_data(old, new)
+        except ProofError as error:
+            raise WrongKey(str(error)) from error
+        if (old.verifier, new.verifier) not in known:
+            fact = f"csat-ledger:key-rotated:{old.verifier.key_id.hex()}:{new.verifier.key_id.hex()}"
+            positions.append(writer.note(EVENT_TYPE, data, fact))
+    return positions
+
+
+def rotations(book: Reader) -> list[tuple[VerifierKey, VerifierKey]]:
+    """The hand-overs that the book knows, in their order; those that are not signed by both keys are none."""
+    found = []
+    for row in book.read_stream(PROGRAMME):
+        if row.type == EVENT_TYPE:
+            event = parse_event(bytes(row.stored))
+            try:
+                found.append(check_rotation(event.data, event.where))
+            except ProofError:
+                continue
+    return found

@@ -1,0 +1,383 @@
+"""What is particular to the book in PostgreSQL; what it shares with the others is in tests/contracts/test_store.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+
+from eventsourcing.persistence import Notification
+
+from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.facts import fact_from_object
+from ledger.store import postgres_tables
+from ledger.store.base import NewRow
+from ledger.store.postgres import PostgresStore
+from ledger.writer import Writer
+from tests.ledger.store.writing_process import NOW_US, facts
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+
+PASSWORD = "s3cret-Geheimnis"
+
+
+def rows(first: int, count: int, stream: str = "membership-a") -> list[NewRow]:
+    return [NewRow(n, stream, n, "ResponseReceived", b"{}", None, None) for n in range(first, first + count)]
+
+
+def append(store: PostgresStore, count: int = 1) -> None:
+    with store.writing() as transaction:
+        transaction.append(rows(transaction.max_position() + 1, count))
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[PostgresStore]:
+    opened = PostgresStore(postgres_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def own(own_postgres: PostgresServer) -> Iterator[PostgresStore]:
+    """A book on a server that the test may stop."""
+    opened = PostgresStore(own_postgres.create_database())
+    yield opened
+    opened.close()
+
+
+# Lost connections
+
+
+def test_a_restart_of_the_server_costs_a_reader_and_a_writer_nothing_once_it_is_back(
+    own: PostgresStore, own_postgres: PostgresServer
+) -> None:
+    append(own, 3)
+    own_postgres.restart()
+    assert own.max_position() == 3
+    append(own)
+    own_postgres.kill()
+    own_postgres.start()
+    append(own)
+    assert [row.position for row in own.read_feed(0, 10)] == [1, 2, 3, 4, 5]
+
+
+def test_a_server_that_is_down_is_unreachable_and_the_reason_is_told(
+    own: PostgresStore, own_postgres: PostgresServer
+) -> None:
+    append(own)
+    own_postgres.stop()
+    for ask in (own.max_position, lambda: append(own), lambda: own.wait(0, 5), lambda: own.try_lock("relay")):
+        began = time.monotonic()
+        with pytest.raises(StoreUnreachable, match="Connection refused"):
+            ask()
+        assert time.monotonic() - began < 2
+    own_postgres.start()
+    append(own)
+    assert own.max_position() == 2
+
+
+def test_a_connection_lost_in_a_transaction_records_nothing(own: PostgresStore, own_postgres: PostgresServer) -> None:
+    with pytest.raises(StoreUnreachable), own.writing() as transaction:
+        transaction.append(rows(1, 3))
+        own_postgres.kill()
+    own_postgres.start()
+    assert own.max_position() == 0
+    append(own)
+
+
+def test_a_writer_goes_on_after_a_lost_server_and_records_each_fact_once(
+    own: PostgresStore, own_postgres: PostgresServer
+) -> None:
+    writer = Writer(own, lambda: NOW_US)
+    told = list(facts("a", 30))
+    writer.record(told[:10])
+    own_postgres.stop("immediate")
+    with pytest.raises(StoreUnreachable):
+        writer.record(told[10:20])
+    own_postgres.start()
+    statuses = [outcome.status for outcome in writer.record(told)]
+    assert statuses == ["duplicate"] * 10 + ["accepted"] * 20
+
+
+def test_the_lock_of_a_role_is_lost_with_the_server_and_its_holder_sees_that(
+    own: PostgresStore, own_postgres: PostgresServer
+) -> None:
+    lock = own.try_lock("relay")
+    assert lock is not None
+    assert lock.held()
+    own_postgres.restart()
+    other = own.try_lock("relay")
+    assert other is not None
+    assert not lock.held()
+    lock.release()
+    assert other.held()
+    other.release()
+
+
+def test_the_lock_of_a_role_ends_with_its_process(postgres_url: str, store: PostgresStore) -> None:
+    code = (
+        "import sys,time; from ledger.store.postgres import PostgresStore\n"
+        f"lock=PostgresStore({postgres_url!r}).try_lock('clock'); print(lock.held(), flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    assert store.try_lock("clock") is None
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while (lock := store.try_lock("clock")) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    lock.release()
+
+
+# Waiting
+
+
+def test_a_wait_finds_what_nobody_announced(postgres_url: str, store: PostgresStore) -> None:
+    def append_in_silence() -> None:
+        time.sleep(0.1)
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute("INSERT INTO ledger.events VALUES (1, 's', 1, 'T', '{}')")
+
+    thread = threading.Thread(target=append_in_silence)
+    thread.start()
+    assert store.wait(0, 10)
+    thread.join()
+
+
+def test_a_wait_hears_of_a_commit_long_before_it_would_look(postgres_url: str, store: PostgresStore) -> None:
+    writer = PostgresStore(postgres_url)
+    late = []
+    for position in range(10):
+        heard: list[float] = []
+        thread = threading.Thread(target=lambda at=position, into=heard: (store.wait(at, 10), into.append(time.monotonic())))
+        thread.start()
+        time.sleep(0.05)
+        append(writer)
+        committed = time.monotonic()
+        thread.join()
+        late.append(heard[0] - committed)
+    writer.close()
+    assert sorted(late)[5] < 0.1  # the look is every half second
+
+
+def test_a_wait_listens_again_on_a_new_connection(own: PostgresStore, own_postgres: PostgresServer) -> None:
+    assert not own.wait(0, 0.05)
+    own_postgres.restart()
+    thread = threading.Timer(0.2, append, (own,))
+    thread.start()
+    assert own.wait(0, 10)
+    thread.join()
+
+
+def test_a_subscription_of_the_library_outlives_a_restart_of_the_server(
+    own: PostgresStore, own_postgres: PostgresServer
+) -> None:
+    append(own, 2)
+    seen: list[Notification] = []
+    with own.recorder.subscribe(gt=0) as subscription:
+        for found in subscription:
+            seen.append(found)
+            if len(seen) == 2:
+                own_postgres.restart()
+                append(own, 2)
+            if len(seen) == 4:
+                break
+    assert [found.id for found in seen] == [1, 2, 3, 4]
+
+
+# Writers
+
+
+def test_vacuum_and_new_statistics_do_not_wait_for_a_writer_nor_it_for_them(
+    postgres_url: str, store: PostgresStore
+) -> None:
+    append(store, 100)
+    with store.writing() as transaction, psycopg.connect(postgres_url, autocommit=True) as connection:
+        transaction.append(rows(101, 5))
+        connection.execute("SET lock_timeout = '2s'")
+        connection.execute("VACUUM (ANALYZE) ledger.events")
+    assert store.max_position() == 105
+
+
+def test_two_writers_see_what_the_other_recorded(postgres_url: str, store: PostgresStore) -> None:
+    second = PostgresStore(postgres_url)
+    writers = [Writer(one, lambda: NOW_US) for one in (store, second)]
+    told = list(facts("a", 400))
+    failures: list[BaseException] = []
+
+    def record(writer: Writer, backwards: bool) -> None:
+        groups = [told[start : start + 20] for start in range(5, len(told), 20)]
+        try:
+            for group in reversed(groups) if backwards else groups:
+                assert {outcome.status for outcome in writer.record(group)} <= {"accepted", "duplicate"}
+        except BaseException as error:
+            failures.append(error)
+
+    writers[0].record(told[:5])
+    threads = [threading.Thread(target=record, args=(writer, number == 1)) for number, writer in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    recorded = [row.fact for row in store.read_feed_full(0, 10_000) if row.fact is not None]
+    assert sorted(recorded) == sorted([fact.id for fact in told] + [row for row in recorded if row.startswith("csat-")])
+    second.close()
+
+
+def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: str, store: PostgresStore) -> None:
+    second = PostgresStore(postgres_url)
+    enrol = {"type": "enrol-membership", "membership": "m", "occurred_at": "2010-01-01T00:00:00Z", "name": "P", "level": "gold"}
+    assert Writer(store, lambda: NOW_US).record([fact_from_object({**enrol, "id": "1"})])[0].status == "accepted"
+    other = Writer(second, lambda: NOW_US)
+    assert other.record([fact_from_object({**enrol, "id": "2"})])[0].code == "already-enrolled"
+    second.close()
+
+
+def test_a_statement_that_failed_does_not_become_a_commit_of_nothing(store: PostgresStore) -> None:
+    with pytest.raises(StoreUnreachable, match="nothing of its transaction"), store.writing() as transaction:
+        try:
+            transaction.append(rows(7, 1))
+        except Exception:
+            pass
+    assert store.max_position() == 0
+
+
+def test_an_acknowledgement_is_on_disk_whatever_the_database_is_set_to(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off")
+    store = PostgresStore(postgres_url)
+    assert store._query("SHOW synchronous_commit", ()) == [("on",)]
+    store.close()
+
+
+# Opening
+
+
+def test_a_writer_stops_when_the_tables_are_migrated_under_it(
+    postgres_url: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(store)
+    steps = [*postgres_tables.STEPS, lambda connection: connection.execute("ALTER TABLE ledger.due ADD note text")]
+    with monkeypatch.context() as newer:
+        newer.setattr(postgres_tables, "STEPS", steps)
+        with pytest.raises(StoreOutdated, match="csat-ledger migrate"):
+            PostgresStore(postgres_url)
+        migrated = PostgresStore(postgres_url, migrate=True)
+        assert (migrated.found_version, migrated.tables_version) == (1, 2)
+        append(migrated)
+        migrated.close()
+    with pytest.raises(StoreOutdated, match="migrated while this process was running"):
+        append(store)
+
+
+def test_processes_that_open_an_empty_database_at_once_make_the_tables_once(postgres_url: str) -> None:
+    failures: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            PostgresStore(postgres_url).close()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_a_question_makes_no_tables(postgres_url: str) -> None:
+    with pytest.raises(StoreUnreachable, match="found no ledger"):
+        PostgresStore(postgres_url, create=False)
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT to_regnamespace('ledger')").fetchone() == (None,)
+
+
+def test_a_server_is_reached_by_its_socket(own_postgres: PostgresServer) -> None:
+    own_postgres.create_database()
+    store = PostgresStore(own_postgres.socket_url("test_1"))
+    append(store)
+    lock = store.try_lock("sealer")
+    assert lock is not None
+    assert lock.held()
+    lock.release()
+    store.close()
+
+
+# Passwords
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://someone:{PASSWORD}@127.0.0.1:1/ledger",
+        f"postgresql://someone@127.0.0.1:1/ledger?password={PASSWORD}",
+        f"postgresql://someone:{PASSWORD}@127.0.0.1:1/ledger?sslmode=verify-full&sslpassword={PASSWORD}",
+        f"postgresql://someone:{PASSWORD}/more@127.0.0.1:1/ledger",
+        f"postgresql://someone:12/{PASSWORD}@127.0.0.1:1/ledger",
+        f"postgresql://someone:{PASSWORD} @127.0.0.1:1/ledger",
+        f"postgresql://someone:{PASSWORD}%zz@127.0.0.1:1/ledger",
+        f"postgresql://someone:{PASSWORD}@127.0.0.1:1/ledger?nonsense=1",
+        f"postgresql://{PASSWORD}:x?y@127.0.0.1:1/ledger",
+    ],
+)
+def test_no_error_shows_a_password(url: str) -> None:
+    from ledger.store.urls import without_password
+
+    with pytest.raises(StoreUnreachable) as caught:
+        PostgresStore(url)
+    found: BaseException | None = caught.value
+    while found is not None:
+        assert PASSWORD not in str(found)
+        found = found.__cause__
+    if not url.startswith(f"postgresql://{PASSWORD}"):
+        assert PASSWORD not in without_password(url)
+
+
+def test_the_name_of_a_store_has_no_password(postgres_url: str) -> None:
+    scheme, _, rest = postgres_url.partition("://")
+    user, _, place = rest.partition("@")
+    store = PostgresStore(f"{scheme}://{user}:{PASSWORD}@{place}")
+    assert store.name == f"postgresql://{user}@{place}"
+    store.close()
+
+
+# Without PostgreSQL
+
+
+def test_nothing_of_postgresql_is_imported_before_a_url_of_it_is_used(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from console.main import COMMANDS, main
+import importlib
+for command in COMMANDS.values():
+    importlib.import_module(f"console.commands.{{command.module}}")
+import console.wiring, ledger.store.sqlite, ledger.store.copying, projections.runner, projections.answers
+facts = {str(tmp_path / "facts.jsonl")!r}
+open(facts, "w").write('{{"type":"enrol-membership","id":"e","membership":"m","occurred_at":"2010-01-01T00:00:00Z",'
+                       '"name":"P","level":"gold"}}\\n')
+store = {str(tmp_path / "book.db")!r}
+assert main(["--store", store, "record", facts]) == 0
+assert main(["--store", store, "status", "m"]) == 0
+assert main(["copy", "--from", store, "--to", store + ".copy"]) == 0
+print(sorted(name for name in sys.modules if name.startswith("psycopg") or name == "eventsourcing.postgres"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+ROOT = Path(__file__).parents[3]

@@ -1,0 +1,37 @@
+"""Whatever is told to the ledger, what it stores keeps to the released schemas."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from tests.histories import History, histories
+from tests.oracle_form import is_well_formed
+from tests.real_book import real_book
+from tests.soak import scaled
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+@cache
+def validator(kind: str, name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads((SCHEMAS / kind / f"{name}.v1.json").read_bytes()))
+
+
+@settings(max_examples=scaled(25))
+@given(histories(reviews=True, max_actions=20))
+def test_every_event_of_a_random_history_keeps_to_its_schema(history: History) -> None:
+    with real_book() as book:
+        for fact, now in history:
+            if fact is None:
+                book.review(now)
+                continue
+            book.tell(fact, now)
+            if is_well_formed(fact):
+                validator("facts", fact["type"]).validate(fact)
+        for row in book.feed():
+            validator("events", row.type).validate(json.loads(row.stored))
