@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench soak clean
+.PHONY: help demo verifier test lint format bench soak clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,9 @@ format: $(VENV)/dev ## puts the code into its form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
+	$(BIN)/python -m console.verifier_pyz csat-verify.pyz
+
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
@@ -34,7 +37,7 @@ soak: $(VENV)/dev ## the simulations with bigger numbers
 	$(BIN)/pytest -n 2 -m soak $(TEST)
 
 clean: ## removes what was made here, the demo too
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo csat-verify.pyz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find ledger projections consumers console tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made:
@@ -44,7 +47,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[proof]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt

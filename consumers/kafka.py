@@ -327,9 +327,7 @@ def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[st
 
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     (described,) = admin.describe_configs(resources, config_filter="all").values()
-    return {
-        name: {key: entry["value"] for key, entry in entries.items()} for name, entries in described.items()
-    }
+    return {name: {key: entry["value"] for key, entry in entries.items()} for name, entries in described.items()}
 
 
 def need_client() -> None:

@@ -10,7 +10,7 @@ from consumers.messages import POSITION_HEADER
 from consumers.partitioning import partition_of
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
-from projections.applying import apply_batch, read_batch
+from projections.applying import apply_events
 from projections.base import Projection
 from projections.builds import Build, create_build, load_build, make_live, reload
 from projections.database import Connection, Database
@@ -244,11 +244,11 @@ def _apply(connection: Connection, work: Sequence[tuple[Build, list[Row]]]) -> N
     """Applies to each build what is its own; the events are read once where that is the same for all."""
     if not work:
         return
-    same = all(len(own) == len(work[0][1]) for _, own in work)
-    wanted = {event_type for build, _ in work for event_type in build.handlers}
-    batch = read_batch([row for row in work[0][1] if row.type in wanted]) if same else None
+    if all(len(own) == len(work[0][1]) for _, own in work):
+        apply_events(connection, [build for build, _ in work], work[0][1])
+        return
     for build, own in work:
-        apply_batch(connection, build, batch or read_batch([row for row in own if row.type in build.handlers]))
+        apply_events(connection, [build], own)
 
 
 def row_of(record: Any) -> Row | None:

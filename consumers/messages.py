@@ -208,9 +208,7 @@ def messages_of(row: Row) -> list[Outgoing]:
     key = subject.encode()
     identity = f"{stream}/{seq}"
     position = (POSITION_HEADER, b"%d" % row.position)
-    headers = _headers(
-        "ledger-events", f"{LEDGER_EVENT_TYPE}.{event_type}.v{version}", identity, occurred_at, subject
-    )
+    headers = _headers("ledger-events", f"{LEDGER_EVENT_TYPE}.{event_type}.v{version}", identity, occurred_at, subject)
     messages = [Outgoing("ledger_events", key, row.stored, [*headers, position], timestamp_ms)]
     if event_type == "EligibilityChanged":
         data = decode_event(row.stored, row.position).data

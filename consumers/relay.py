@@ -69,6 +69,7 @@ OnBatch = Callable[[int, int, float], None]
 
 logger = logging.getLogger("csat_ledger.relay")
 
+
 class Relayed(NamedTuple):
     """Up to where the book has been relayed: a position, and the leaf hash of the event there ("" for position 0)."""
 

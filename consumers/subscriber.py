@@ -139,8 +139,9 @@ class EligibilitySubscriber:
                     consumer.seek(partition, self._next[partition.partition])
             else:
                 seed_group(self._broker, self._group, self._start, partitions)
-                self._done = {}
-                consumer.subscribe([topic], listener=_listener(self._revoked))
+                self._done.clear()
+                self._revoked.clear()
+                consumer.subscribe([topic], listener=_listener(self._revoked, self._done))
             with broker_errors(f"{topic}: end not known"):
                 ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS) if until_end else {}
             yield from self._follow(consumer, ends)
@@ -184,12 +185,14 @@ class EligibilitySubscriber:
     def _deliver(self, partition: TopicPartition, records: list[Any]) -> Iterator[Delivery]:
         number = partition.partition
         for record in records:
-            if self._stop.is_set() or (self._group is not None and partition in self._revoked):
-                return  # another member has it now, and starts where we have committed
+            if self._stop.is_set() or partition in self._revoked:
+                return  # if revoked: another member has it now, and starts where we have committed
             message = self._read(record)
             self._next[number] = record.offset + 1
             if message is not None and not self._is_known(message):
                 yield Delivery(message, dict(self._next))
+            if partition in self._revoked:
+                return
             self._done[number] = record.offset + 1  # the caller has asked for the next one
 
     def _read(self, record: Any) -> EligibilityChanged | None:
@@ -218,9 +221,9 @@ class EligibilitySubscriber:
 
         topic = self._broker.topics.eligibility_changed
         held = consumer.assignment()
-        done = {TopicPartition(topic, number): offset for number, offset in self._done.items()}
+        done = {TopicPartition(topic, number): offset for number, offset in dict(self._done).items()}
         offsets = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in done.items() if tp in held}
-        self._done = {}
+        self._done.clear()
         if not offsets:
             return
         try:
@@ -289,13 +292,18 @@ def _all_read(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> bo
         )
 
 
-def _listener(revoked: set[TopicPartition]) -> Any:
-    """Keeps the set of partitions that were taken away; called on the client's own thread, so it does no more."""
+def _listener(revoked: set[TopicPartition], done: dict[int, int]) -> Any:
+    """Notes which partitions were taken away, and forgets how far we were there: another member may be further by now.
+
+    Called on the client's own thread, which must not be held up, so what was done and not committed comes again.
+    """
     from kafka import ConsumerRebalanceListener
 
     class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         def on_partitions_revoked(self, partitions: Any) -> None:
             revoked.update(partitions)
+            for partition in partitions:
+                done.pop(partition.partition, None)
 
         def on_partitions_assigned(self, partitions: Any) -> None:
             revoked.difference_update(partitions)

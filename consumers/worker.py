@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 
 ROLE: Final = "worker"
-BATCH_MAX: Final = 2_000
+BATCH_MAX: Final = 5_000
+FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of one partition at a time: the client's default is about a thousand events, and each batch has a price of its own."""
 POLL_MS: Final = 250
 LOOK_AROUND_S: Final = 0.5
 
@@ -204,7 +206,8 @@ def open_worker(
         partitions = partitions_of(watcher, topic)
         keeper = Keeper(store, database, projections, topic, len(partitions), service.check)
         keeper.prepare()
-        with group_member(broker, ROLE, session_timeout_s, max_poll_records=BATCH_MAX) as consumer:
+        limits = {"max_poll_records": BATCH_MAX, "max_partition_fetch_bytes": FETCH_BYTES_MAX}
+        with group_member(broker, ROLE, session_timeout_s, **limits) as consumer:
             worker = Worker(service, keeper, consumer, watcher, partitions)
             consumer.subscribe([topic], listener=_listener(worker))
             yield worker

@@ -15,8 +15,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from ledger.counting import NO_RECEIPTS, Evidence, below_cap_hull, flip_or_quiet, standing
+from ledger.counting import below_cap_hull, flip_or_quiet, standing
 from ledger.events import Cause, EligibilityChangedData, Event
+from ledger.evidence import NO_RECEIPTS, Evidence
 from ledger.instants import BEGINNING_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
 from ledger.rulebook import Rulebook

@@ -11,8 +11,9 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final
 
-from ledger.counting import Evidence, Pool, standing
+from ledger.counting import standing
 from ledger.events import LeftOutReason
+from ledger.evidence import Evidence, Pool
 from ledger.instants import evaluation_us, format_instant, parse_date
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
@@ -46,9 +47,7 @@ def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> 
         months = edition.window_months
         voided = _with_reason("void", state.voided.counting_responses(at_us, months))
         counting_total = sum(
-            receipts.counting(at_us, months)
-            for pool in pools.values()
-            for receipts in pool.organisations.values()
+            receipts.counting(at_us, months) for pool in pools.values() for receipts in pool.organisations.values()
         )
         left_out_total = counting_total - applied_total + state.voided.counting(at_us, months)
         sources = [voided, *_not_applied(pools, found.location, edition, at_us)]

@@ -50,7 +50,9 @@ def parse_instant(text: str) -> int:
 def _to_canonical_form(text: str) -> str:
     """What the standard library reads: upper case letters, and six decimals where there are any."""
     if not _RFC3339.fullmatch(text):
-        raise BadInput(f"found {text[:40]!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z")
+        raise BadInput(
+            f"found {text[:40]!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z"
+        )
     head, rest = text[:19].upper().replace(" ", "T"), text[19:].upper()
     if rest[0] == ".":
         digits = len(rest) - len(rest[1:].lstrip("0123456789"))

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from ledger.counting import LEARNING, Evidence, OrganisationReceipts, Pool
 from ledger.events import FIRST_PREV, Cause, Event, Via
+from ledger.evidence import LEARNING, Evidence, OrganisationReceipts, Pool
 from ledger.instants import BEGINNING_US, parse_instant
 
 

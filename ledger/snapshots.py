@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.counting import Pool, Timeline
+from ledger.evidence import Pool, Timeline
 from ledger.membership import Announcement, Invitation, Membership, Renewal, Response
 
 FORMAT: Final = 1

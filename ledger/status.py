@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.counting import Evidence, next_flip, standing
+from ledger.counting import next_flip, standing
 from ledger.decision import is_required
+from ledger.evidence import Evidence
 from ledger.instants import END_US, format_instant
 from ledger.rulebook import Rulebook
 

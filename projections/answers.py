@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ledger.counting import Evidence, next_flip, standing
+from ledger.counting import next_flip, standing
 from ledger.decision import is_required
 from ledger.errors import LedgerError
+from ledger.evidence import Evidence
 from ledger.instants import DAY_US, END_US, evaluation_us, format_instant, midnight_us, parse_date
 from ledger.rulebook import Rulebook
 from projections.base import Projection

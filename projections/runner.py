@@ -15,7 +15,7 @@ from typing import Any
 
 from ledger.events import leaf_hash
 from ledger.store.base import Reader, Row
-from projections.applying import apply_batch, apply_rows, read_batch
+from projections.applying import apply_events, apply_rows
 from projections.base import Projection
 from projections.builds import (
     Build,
@@ -202,5 +202,5 @@ class Runner:
         while position < end:
             rows = self._book.read_feed(position, min(self._database.batch_events, end - position))
             missing = [row for row in rows if row.position > reached[self._partition_of(row.stream, len(reached))]]
-            apply_batch(connection, build, read_batch([row for row in missing if row.type in build.handlers]))
+            apply_events(connection, [build], missing)
             position = rows[-1].position

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ledger.counting import Evidence, Pool, next_flip, standing
+from ledger.counting import next_flip, standing
 from ledger.errors import UnknownMembership
+from ledger.evidence import Evidence, Pool
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
 from ledger.rulebook import Edition, Rulebook
 from ledger.status import status_answer

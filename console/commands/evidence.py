@@ -50,6 +50,8 @@ def run(session: Session) -> int:
         data, proof = bundle.encoded(), options.out.parent / TLOG_PROOF
         write_answer(options.out, data)
         write_answer(proof, bundle.tlog_proof.encoded())
+        if (timestamp := options.tiles / "checkpoint.tsr").exists():
+            write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
     answer = {
         "membership": bundle.membership,
         "renewal_date": bundle.renewal_date,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from console.exits import DONE
+from console.exits import DONE, Failure
 from console.output import plural
-from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of
+from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.session import Session
 from console.signals import Interrupted
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ledger.proof.note import SignerKey
     from ledger.seal.sealer import Sealed, Sealer
 
+CHECKPOINT: Final = "checkpoint"
+TIMESTAMP: Final = "checkpoint.tsr"
 WAIT_S: Final = 1.0
 EVENTS_DEFAULT: Final = 10_000
 SECONDS_DEFAULT: Final = 1.0
@@ -47,6 +50,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     add_sealing(parser, required=True)
     add_tiles(parser)
+    parser.add_argument("--timestamp", metavar="URL", help="an RFC 3161 authority; its answer is DIR/checkpoint.tsr")
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until SIGINT or SIGTERM")
     parser.add_argument(
         "--every",
@@ -69,12 +73,10 @@ def run(session: Session) -> int:
         _announce_keys(session, ledger, signers)
         with open_sealer(ledger.store, LogFolder(options.tiles), signers, cosigner_of(session)) as sealer:
             _seal_all(session, sealer)
-            if not options.follow:
-                return DONE
-            try:
-                _follow(session, ledger, sealer)
-            except Interrupted:
-                return DONE
+            if options.follow:
+                with suppress(Interrupted):
+                    _follow(session, ledger, sealer)
+    return DONE
 
 
 def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[SignerKey]) -> None:
@@ -115,9 +117,32 @@ def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
             _print(session, sealer.seal(events))
 
 
+def _stamp(session: Session) -> None:
+    """Has the checkpoint timestamped; a log without one is still a log, so an authority that fails is only told of."""
+    path = session.options.tiles / TIMESTAMP
+    if session.options.timestamp is None:
+        path.unlink(missing_ok=True)  # what there is was another checkpoint's
+        return
+    from http.client import HTTPException
+
+    try:
+        from ledger.seal.timestamp import checkpoint_body, request_timestamp
+    except ImportError as error:
+        raise Failure("missing", f"found no {error.name}; install csat-ledger[timestamps]") from None
+    signed = (session.options.tiles / CHECKPOINT).read_bytes()
+    try:
+        answer = request_timestamp(session.options.timestamp, checkpoint_body(signed))
+    except (OSError, HTTPException) as error:
+        session.output.words(f"no timestamp: {error}")
+        path.unlink(missing_ok=True)
+        return
+    write_answer(path, answer)
+
+
 def _print(session: Session, sealed: Sealed) -> None:
     from ledger.proof.strictjson import base64_text
 
+    _stamp(session)
     if session.output.as_json:
         session.output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
     else:
@@ -130,6 +155,6 @@ def _print(session: Session, sealed: Sealed) -> None:
 
 def _every(text: str) -> Every:
     number = text.removesuffix("s")
-    if not (number.isascii() and number.isdigit() and 0 < int(number[:9]) and len(number) < 10):
+    if not (number.isascii() and number.isdigit() and int(number[:9]) > 0 and len(number) < 10):
         raise ArgumentTypeError(f"found {text!r}, expected a number of events, or of seconds such as 10s")
     return Every(None, float(number)) if text.endswith("s") else Every(int(number), None)

@@ -35,7 +35,9 @@ examples:
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     add_kafka(parser)
-    parser.add_argument("--group", metavar="NAME", help="let Kafka keep the offsets, at least once, for all of this name")
+    parser.add_argument(
+        "--group", metavar="NAME", help="let Kafka keep the offsets, at least once, for all of this name"
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--from",
@@ -95,7 +97,9 @@ def _print(output: Output, delivery: Delivery) -> None:
     message = delivery.message
     kind = "changed" if isinstance(message, EligibilityChanged) else "status"
     if output.as_json:
-        resume = None if delivery.resume is None else {str(number): offset for number, offset in delivery.resume.items()}
+        resume = (
+            None if delivery.resume is None else {str(number): offset for number, offset in delivery.resume.items()}
+        )
         output.json({"kind": kind, "id": message.id, **message.model_dump(), "resume": resume})
         return
     output.text(

@@ -10,6 +10,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
+from console.exits import Failure
 from console.proving import add_policy, proving
 from console.session import Session
 
@@ -23,6 +24,8 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the evidence")
     add_policy(parser)
+    parser.add_argument("--timestamp", type=Path, metavar="FILE", help="decision.tsr, an RFC 3161 timestamp")
+    parser.add_argument("--roots", type=Path, metavar="FILE", help="whose timestamps to trust, certificates in PEM")
 
 
 def run(session: Session) -> int:
@@ -30,6 +33,25 @@ def run(session: Session) -> int:
     with proving():
         from ledger.proof.verify import verify
 
-        report = verify(session.options.file.read_bytes(), session.options.policy.read_bytes())
+        options = session.options
+        evidence = options.file.read_bytes()
+        report = verify(evidence, options.policy.read_bytes())
+        stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
     session.output.text(report.encoded() if session.output.as_json else report.words())
+    if stamped:
+        session.output.words(f"the checkpoint was timestamped at {stamped}")
     return report.exit_code
+
+
+def _timestamp(path: Path, roots: Path | None, evidence: bytes) -> str:
+    """When the checkpoint in the evidence was timestamped. Raises ProofError."""
+    if roots is None:
+        raise Failure("usage", "found --timestamp without --roots, expected the certificates to trust")
+    from ledger.proof.bundle import parse_bundle
+
+    try:
+        from ledger.seal.timestamp import check_timestamp, checkpoint_body
+    except ImportError as error:
+        raise Failure("missing", f"found no {error.name}; install csat-ledger[timestamps]") from None
+    body = checkpoint_body(parse_bundle(evidence).checkpoint)
+    return check_timestamp(path.read_bytes(), body, roots.read_bytes()).isoformat()

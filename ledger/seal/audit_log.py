@@ -20,6 +20,7 @@ from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries
 from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, Finding, Taken, finding_of
 from ledger.seal.folder import LogFolder
+from ledger.seal.rows import plain
 from ledger.store.base import Reader
 
 Stored = tuple[int, str, int, str, bytes]
@@ -90,7 +91,7 @@ class LogAudit:
 
     def _read_pages(self, on_progress: Callable[[int], None]) -> Iterator[list[Any]]:
         after = BEFORE_ALL
-        while rows := self._book.read_feed(after, PAGE):
+        while rows := list(plain(self._book.read_feed(after, PAGE))):
             yield rows
             after = rows[-1][0]
             self.events += len(rows)

@@ -21,6 +21,7 @@ from ledger.proof.policy import Policy, open_checkpoint
 from ledger.proof.tiles import hash_reader
 from ledger.proof.tlogproof import HEADER, parse_tlog_proof
 from ledger.seal.folder import LogFolder
+from ledger.seal.rows import plain_stream
 from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader
 
@@ -30,7 +31,7 @@ DECIDED = "RenewalDecided"
 def last_decision(book: Reader, membership: str, renewal_date: str) -> int | None:
     """The position of the latest decision on a renewal; None where there is none. Raises UnknownMembership."""
     position, rows = None, 0
-    for row in book.read_stream(MEMBERSHIP_PREFIX + membership):
+    for row in plain_stream(book.read_stream(MEMBERSHIP_PREFIX + membership)):
         rows += 1
         if row.type == DECIDED and parse_event(row.stored).data.get("renewal_date") == renewal_date:
             position = row.position
@@ -75,8 +76,8 @@ def collect_evidence(book: Reader, folder: LogFolder, membership: str, renewal_d
 
 
 def _entries(book: Reader, state: LogState, stream: str) -> list[Entry]:
-    rows = book.read_stream(stream, through=state.events)
-    return [Entry(state.index_of(row.position), bytes(row.stored)) for row in rows]
+    rows = plain_stream(book.read_stream(stream, through=state.events))
+    return [Entry(state.index_of(row.position), row.stored) for row in rows]
 
 
 @dataclass(frozen=True)

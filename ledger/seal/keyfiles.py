@@ -46,9 +46,9 @@ def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
 def load_signer(path: Path, signature_type: int) -> SignerKey:
     """The secret key in a file that nobody else can read. Raises WrongKey."""
     try:
+        signer = parse_signer_key(_line(path))
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise WrongKey(f"{path}: found a key that others may read, expected mode 0600")
-        signer = parse_signer_key(_line(path))
     except ProofError as error:
         raise WrongKey(f"{path}: {error}") from None
     if signer.signature_type != signature_type:

@@ -28,6 +28,7 @@ from ledger.proof.note import SignerKey, format_note, open_note, parse_note
 from ledger.proof.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
+from ledger.seal.rows import plain
 from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader, RoleLock, Row, Store
 
@@ -38,6 +39,8 @@ RECHECK_FIRST: Final = 200_000
 RECHECK_NEXT: Final = 2_000
 RECHECK_TAIL: Final = 512
 SAVE_AFTER: Final = 50_000
+EVENT_BEGIN: Final = b'{"actor":'
+"""So begins every event, and no heads entry."""
 FIRST_PREV: Final = b"\0" * HASH_SIZE
 NO_HEAD: Final = (0, FIRST_PREV)
 
@@ -73,7 +76,7 @@ class Sealer:
         folder: LogFolder,
         signers: Sequence[SignerKey],
         cosigner: Cosigner | None,
-        lock: RoleLock | None,
+        lock: RoleLock,
     ) -> None:
         self._book = book
         self._folder = folder
@@ -173,7 +176,8 @@ class Sealer:
         with self._folder.writing() as files:
             moved: set[str] = set()
             while limit is None or sealed < limit:
-                rows = self._book.read_feed(self._state.events, PAGE if limit is None else min(PAGE, limit - sealed))
+                wanted = PAGE if limit is None else min(PAGE, limit - sealed)
+                rows = plain(self._book.read_feed(self._state.events, wanted))
                 if not rows:
                     break
                 entries, leaves = self._take(rows, moved)
@@ -198,18 +202,20 @@ class Sealer:
             position, stream, seq, _, stored = row
             expected += 1
             head_seq, head_leaf = heads.get(stream, NO_HEAD)
-            event = loads(stored)
+            try:
+                event = loads(stored)
+                said = (event["stream"], event["seq"], event["prev"])
+            except (ValueError, TypeError, KeyError) as error:
+                raise BookChanged(f"position {position}: found no event ({error!r}), expected {stream}/{seq}") from None
             if (
                 seq != head_seq + 1
                 or position != expected
-                or event["seq"] != seq
-                or event["stream"] != stream
-                or event["prev"] != head_leaf.hex()
+                or not stored.startswith(EVENT_BEGIN)
+                or said != (stream, seq, head_leaf.hex())
             ):
                 raise BookChanged(
-                    f"position {position}: found {event['stream']}/{event['seq']} after {event['prev']} "
-                    f"in the row of {stream}/{seq}, expected position {expected} and {stream}/{head_seq + 1} after "
-                    f"{head_leaf.hex()}, as sealed"
+                    f"position {position}: found {said[0]}/{said[1]} after {said[2]} in the row of {stream}/{seq}, "
+                    f"expected position {expected} and {stream}/{head_seq + 1} after {head_leaf.hex()}, as sealed"
                 )
             leaf = sha256(b"\0" + stored).digest()
             heads[stream] = (seq, leaf)
@@ -227,7 +233,7 @@ class Sealer:
         return entry
 
     def _publish(self, signed: bytes) -> None:
-        if self._lock is not None and not self._lock.held():
+        if not self._lock.held():
             raise SealerBusy("found the book's sealer lock lost, expected to hold it; another sealer may be at work")
         if self._cosigner is not None:
             checkpoint = parse_checkpoint(parse_note(signed)[0])
@@ -248,7 +254,7 @@ class Sealer:
         """Raises BookChanged where the book's events at positions (after, through] are not the sealed ones."""
         n, tile = -1, b""
         while after < through:
-            rows = self._book.read_feed(after, min(PAGE, through - after))
+            rows = plain(self._book.read_feed(after, min(PAGE, through - after)))
             if not rows:
                 raise BookChanged(f"found {after} events in the book, expected the {self._state.events} that are sealed")
             for position, _, _, _, stored in rows:
@@ -272,11 +278,10 @@ def open_sealer(
     """The one sealer of a book and of a folder. Raises SealerBusy where there is another, and as `Sealer` does."""
     with ExitStack() as stack:
         stack.enter_context(folder.lock())
-        lock = store.try_lock(ROLE) if hasattr(store, "try_lock") else None
-        if lock is not None:
-            stack.callback(lock.release)
-        elif hasattr(store, "try_lock"):
+        lock = store.try_lock(ROLE)
+        if lock is None:
             raise SealerBusy(f"{store.name}: found another sealer of this book at work, expected none")
+        stack.callback(lock.release)
         folder.make()
         sealer = Sealer(store, folder, signers, cosigner, lock)
         yield sealer

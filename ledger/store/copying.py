@@ -68,7 +68,7 @@ class Chains:
         try:
             event = orjson.loads(row.stored)
             found = (event["stream"], event["seq"], event["type"], event["prev"])
-            fact = event["fact"]
+            fact, leaf = event["fact"], leaf_hash(row.stored)
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise BrokenHistory(f"position {row.position}: found bytes that are no event: {error!r}") from None
         expected = (row.stream, row.seq, row.type, head)
@@ -81,7 +81,7 @@ class Chains:
             raise BrokenHistory(
                 f"position {row.position}: found the fact {row.fact!r} beside the bytes of fact {fact!r}"
             )
-        self._heads[row.stream] = (row.seq, leaf_hash(row.stored))
+        self._heads[row.stream] = (row.seq, leaf)
 
 
 class _Copy:

@@ -73,7 +73,9 @@ class Announcing:
     def flips(self, membership: str, number: int) -> list[Fact]:
         """So many facts, each of which changes whether the membership is satisfied (once it is enrolled as above)."""
         even = len(self._responses[membership]) < RESPONSES_NEEDED
-        return [self.respond(membership) if (place % 2 == 0) is even else self.void(membership) for place in range(number)]
+        return [
+            self.respond(membership) if (place % 2 == 0) is even else self.void(membership) for place in range(number)
+        ]
 
     def record(self, facts: Sequence[Fact]) -> None:
         for outcome in self.writer.record(facts):
@@ -126,6 +128,16 @@ def relay_all(store: Store, broker: Broker, state: RelayState | None = None) -> 
         return relay.state
 
 
+def announce(book: Announcing, broker: Broker, *memberships: str, flips: int = 3) -> None:
+    """`flips` announcements for each membership, relayed."""
+    known = {change.membership for change in book.announcements()}
+    for membership in memberships:
+        if membership not in known:
+            book.record(book.enrol(membership))
+        book.record(book.flips(membership, flips))
+    relay_all(book.store, broker)
+
+
 def committed(broker: Broker, topic: str) -> list[Any]:
     """All records of a topic that a reader of committed messages sees now, partition by partition."""
     from consumers.kafka import partitions_of
@@ -142,7 +154,9 @@ def committed(broker: Broker, topic: str) -> list[Any]:
 
 
 def changes(broker: Broker) -> list[EligibilityChanged]:
-    return [EligibilityChanged.from_value(record.value) for record in committed(broker, broker.topics.eligibility_changed)]
+    return [
+        EligibilityChanged.from_value(record.value) for record in committed(broker, broker.topics.eligibility_changed)
+    ]
 
 
 def by_membership(found: Sequence[EligibilityChanged]) -> dict[str, list[EligibilityChanged]]:

@@ -57,9 +57,13 @@ def test_every_event_becomes_one_message_with_its_stored_bytes(book: Announcing,
 
 
 def test_every_announcement_becomes_a_change_and_a_status(book: Announcing, messages: list[Outgoing]) -> None:
-    told = [EligibilityChanged.from_value(message.value) for message in messages if message.topic == "eligibility_changed"]
+    told = [
+        EligibilityChanged.from_value(message.value) for message in messages if message.topic == "eligibility_changed"
+    ]
     assert told == book.announcements()
-    statuses = [EligibilityStatus.from_value(message.value) for message in messages if message.topic == "eligibility_status"]
+    statuses = [
+        EligibilityStatus.from_value(message.value) for message in messages if message.topic == "eligibility_status"
+    ]
     assert [status.model_dump() for status in statuses] == [
         {name: value for name, value in change.model_dump().items() if name not in ("previous", "revises", "fact")}
         for change in told

@@ -116,9 +116,7 @@ def test_relay_of_another_book_ends_and_says_why(book: Announcing, broker: Broke
     assert "older copy" in log.read_text()
 
 
-def test_subscribe_prints_what_there_is(
-    book: Announcing, broker: Broker, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_subscribe_prints_what_there_is(book: Announcing, broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
     relay_all(book.store, broker)
     told = book.announcements()
     assert main(["subscribe", "--until-end", "--json"]) == 0

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import random
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,25 +18,20 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.effects import Effects
 from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
 from consumers.kafka import Broker, await_sent
 from consumers.messages import EligibilityChanged, EligibilityStatus
 from consumers.relay import Relay
 from consumers.subscriber import Delivery, EligibilitySubscriber, Heartbeat, Start
-from ledger.errors import BadInput
 from tests.consumers.support import (
     Announcing,
+    announce,
     announcing,
     broker_with_topics,
     by_membership,
-    changes,
     eventually,
-    relay_all,
 )
 from tests.servers.kafka import KafkaBroker
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -54,16 +43,6 @@ def broker(kafka_broker: KafkaBroker) -> Broker:
 def book(tmp_path: Path) -> Iterator[Announcing]:
     with announcing(tmp_path / "book.db") as book:
         yield book
-
-
-def announce(book: Announcing, broker: Broker, *memberships: str, flips: int = 3) -> None:
-    """`flips` announcements for each membership, relayed."""
-    known = {change.membership for change in book.announcements()}
-    for membership in memberships:
-        if membership not in known:
-            book.record(book.enrol(membership))
-        book.record(book.flips(membership, flips))
-    relay_all(book.store, broker)
 
 
 def all_now(broker: Broker, start: Start | None = None, **options: Any) -> list[Any]:
@@ -88,9 +67,7 @@ def test_from_the_end_only_what_is_announced_from_now_on_comes(book: Announcing,
     announce(book, broker, "m-1")
     heard: list[Any] = []
     beating = threading.Event()
-    subscriber = EligibilitySubscriber(
-        broker, start=Start.end(), heartbeat_s=0.2, on_heartbeat=lambda _: beating.set()
-    )
+    subscriber = EligibilitySubscriber(broker, start=Start.end(), heartbeat_s=0.2, on_heartbeat=lambda _: beating.set())
     thread = threading.Thread(target=lambda: heard.extend(subscriber))
     thread.start()
     assert beating.wait(20)
@@ -159,9 +136,7 @@ def test_snapshot_then_what_follows_has_no_gap_while_the_relay_is_at_work(
     assert any(isinstance(message, EligibilityChanged) for messages in heard for message in messages)
 
 
-def test_status_is_the_announcement_in_force_at_the_end_of_the_folded_history(
-    book: Announcing, broker: Broker
-) -> None:
+def test_status_is_the_announcement_in_force_at_the_end_of_the_folded_history(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", "m-2", flips=5)
     for status in all_now(broker, Start.status()):
         folded: list[EligibilityChanged] = []
@@ -281,158 +256,3 @@ def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answe
         subscriber.stop()
         thread.join(30)
     assert heard == book.announcements()
-
-
-# Exactly once, with the effects in a database of the service's own.
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
-    if request.param == "sqlite":
-        return lambda: sqlite3.connect(tmp_path / "crm.db", timeout=30, check_same_thread=False)
-    import psycopg
-
-    url = request.getfixturevalue("postgres_url")
-    return lambda: psycopg.connect(url)
-
-
-def follow(connection: Any, broker: Broker, start: Start | None = None, fail: Callable[[], None] = lambda: None) -> None:
-    """Notes every change in a table; `fail` may raise between the effect and the commit."""
-    cursor = connection.cursor()
-    cursor.execute("CREATE TABLE IF NOT EXISTS effect (membership TEXT, seq BIGINT)")
-    connection.commit()
-    effects = Effects(connection, "crm")
-    for delivery in EligibilitySubscriber(broker, start=effects.start(start)).deliveries(until_end=True):
-        with effects.once(delivery) as fresh:
-            if fresh:
-                told = delivery.message
-                connection.cursor().execute(f"INSERT INTO effect VALUES ('{told.membership}', {told.seq})")
-                fail()
-
-
-def effects_of(connection: Any) -> dict[str, list[int]]:
-    cursor = connection.cursor()
-    cursor.execute("SELECT membership, seq FROM effect ORDER BY membership, seq")
-    found: dict[str, list[int]] = {}
-    for membership, seq in cursor.fetchall():
-        found.setdefault(membership, []).append(seq)
-    return found
-
-
-def expected_effects(book: Announcing) -> dict[str, list[int]]:
-    return {name: [change.seq for change in told] for name, told in by_membership(book.announcements()).items()}
-
-
-def test_effects_are_made_once_although_the_service_fails_at_random(
-    book: Announcing, broker: Broker, connect: Callable[[], Any]
-) -> None:
-    announce(book, broker, "m-1", "m-2", "m-3", flips=6)
-    chance = random.Random(17)
-
-    def fail() -> None:
-        if chance.random() < 0.3:
-            raise ConnectionAbortedError("in the middle of an effect")
-
-    failures = 0
-    while True:
-        connection = connect()
-        try:
-            follow(connection, broker, fail=fail)
-            break
-        except ConnectionAbortedError:
-            failures += 1
-        finally:
-            connection.close()
-    assert failures >= 3
-    assert effects_of(connect()) == expected_effects(book)
-
-
-def test_effects_of_two_instances_at_once_are_made_once(
-    book: Announcing, broker: Broker, connect: Callable[[], Any]
-) -> None:
-    announce(book, broker, *(f"m-{number}" for number in range(8)), flips=6)
-    errors: list[BaseException] = []
-
-    def instance() -> None:
-        connection = connect()
-        try:
-            follow(connection, broker)
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    follow(connect(), Broker(broker.bootstrap, broker.prefix), Start.end())  # makes the tables
-    threads = [threading.Thread(target=instance) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert errors == []
-    assert effects_of(connect()) == expected_effects(book)
-
-
-def test_effects_that_start_with_the_status_go_on_without_gap_or_repeat(
-    book: Announcing, broker: Broker, connect: Callable[[], Any]
-) -> None:
-    announce(book, broker, "m-1", "m-2")
-    follow(connect(), broker, Start.status())
-    first = {name: seqs[-1:] for name, seqs in expected_effects(book).items()}
-    assert effects_of(connect()) == first
-    follow(connect(), broker, Start.status())
-    announce(book, broker, "m-1", "m-2", "m-3")
-    follow(connect(), broker, Start.status())
-    follow(connect(), broker, Start.beginning())
-    now = expected_effects(book)
-    assert effects_of(connect())["m-1"][:1] == first["m-1"]
-    for name in ("m-1", "m-2", "m-3"):
-        assert effects_of(connect())[name][-1] == now[name][-1]
-        assert len(effects_of(connect())[name]) == len(set(effects_of(connect())[name]))
-
-
-def test_connection_in_autocommit_mode_is_refused(postgres_url: str) -> None:
-    import psycopg
-
-    with psycopg.connect(postgres_url, autocommit=True) as connection, pytest.raises(BadInput, match="autocommit"):
-        Effects(connection, "crm")
-
-
-def test_example_service_that_is_killed_makes_each_effect_once(
-    book: Announcing, broker: Broker, tmp_path: Path
-) -> None:
-    """The service of the README, killed at random moments while announcements flow; two of it at a time."""
-    database = tmp_path / "crm.db"
-    command = [sys.executable, "-m", "tests.consumers.example_downstream", broker.bootstrap, str(database)]
-    environment = os.environ | {"CSAT_LEDGER_TOPIC_PREFIX": broker.prefix}
-    chance = random.Random(11)
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-
-    running = [start(), start()]
-    try:
-        for number in range(6):
-            announce(book, broker, "m-1", "m-2", f"n-{number}", flips=4)
-            time.sleep(chance.uniform(0.2, 1.0))
-            victim = running.pop(0)
-            victim.kill()
-            victim.wait()
-            running.append(start())
-        expected = {
-            name: (told[-1].satisfied, len(told)) for name, told in by_membership(book.announcements()).items()
-        }
-
-        def kept() -> dict[str, tuple[bool, int]]:
-            with suppress(sqlite3.OperationalError), sqlite3.connect(database, timeout=30) as connection:
-                rows = connection.execute("SELECT id, eligible, changes FROM partner")
-                return {name: (bool(eligible), number) for name, eligible, number in rows}
-            return {}
-
-        eventually(lambda: kept() == expected, "the service has everything", 60)
-        time.sleep(1)
-        assert kept() == expected
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    assert by_membership(changes(broker)) == by_membership(book.announcements())

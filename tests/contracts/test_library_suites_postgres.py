@@ -10,9 +10,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-
-pytest.importorskip("psycopg_pool")
-
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
@@ -110,7 +107,7 @@ class TestApplicationRecorder(InDatabase, persistence.ApplicationRecorderTestCas
         """Measured by `make bench`."""
 
     def test_the_librarys_functions_are_refused_since_they_omit_the_lock(self) -> None:
-        with self.assertRaises(ProgrammingError):
+        with pytest.raises(ProgrammingError):
             LedgerApplicationRecorder(self.datastore(enable_db_functions=True))
 
 
@@ -121,7 +118,7 @@ class TestApplicationRecorderWithTextIds(TestApplicationRecorder):
     def new_originator_id(self) -> UUID | str:
         return f"membership-{super().new_originator_id()}"
 
-    def test_concurrent_no_conflicts(self, initial_position: int = 0) -> None:
+    def test_concurrent_no_conflicts(self, initial_position: int = 0) -> None:  # noqa: PT028 - as in the library
         """Once is enough."""
 
 
@@ -150,11 +147,11 @@ class TestGaps(InDatabase):
     def test_an_insertion_that_fails_leaves_no_hole(self) -> None:
         recorder = self.create_recorder()
         first, second = (StoredEvent(UUID(int=number), 1, "t", b"s") for number in (1, 2))
-        self.assertEqual(recorder.insert_events([first]), [1])
+        assert recorder.insert_events([first]) == [1]
         for _ in range(3):
-            with self.assertRaises(persistence.IntegrityError):
+            with pytest.raises(persistence.IntegrityError):
                 recorder.insert_events([second, first])
-        self.assertEqual(recorder.insert_events([second]), [2])
+        assert recorder.insert_events([second]) == [2]
 
 
 class OwnTrackingRecorder(PostgresTrackingRecorder):

@@ -8,17 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.counting import (
-    Evidence,
-    Pool,
-    Receipts,
-    Timeline,
-    below_cap_hull,
-    is_satisfied,
-    next_flip,
-    quiet_until,
-    standing,
-)
+from ledger.counting import below_cap_hull, is_satisfied, next_flip, quiet_until, standing
+from ledger.evidence import Evidence, Pool, Receipts, Timeline
 from ledger.instants import DAY_US, add_months, earliest_counting_us, midnight_us, parse_date
 from ledger.rulebook import Edition, Rulebook
 from tests.soak import scaled

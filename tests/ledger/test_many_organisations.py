@@ -7,8 +7,9 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import counting
-from ledger.counting import Evidence, Pool, flip_or_quiet
+from ledger import evidence
+from ledger.counting import flip_or_quiet
+from ledger.evidence import Evidence, Pool
 from ledger.instants import DAY_US, add_months, parse_instant
 from ledger.rulebook import Edition, Rulebook
 
@@ -57,7 +58,7 @@ def test_looking_back_and_counting_one_by_one_agree_with_a_plain_count(
     enough = applied >= edition.min_responses and organisations >= edition.min_organisations
     assert pool.count(at_us, edition) == (applied, organisations)
     for few in (0, 99):
-        with mock.patch.multiple(counting, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
+        with mock.patch.multiple(evidence, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
             until_us = pool.satisfied_until(at_us, edition)
             assert (until_us is not None) == enough
             if until_us is not None:
@@ -74,17 +75,17 @@ def test_looking_back_and_counting_one_by_one_agree_with_a_plain_count(
 def test_flips_are_the_same_however_the_organisations_are_counted(
     responses: list[tuple[str, int, int]], edition: Edition
 ) -> None:
-    evidence = Evidence(locations={"main": pool_of(responses)})
+    held = Evidence(locations={"main": pool_of(responses)})
     rulebook = Rulebook([edition])
     end_us = BEGIN_US + 300 * DAY_US
     found = []
     for few, look_back in ((0, 256), (0, 2), (99, 256)):
-        with mock.patch.multiple(counting, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
+        with mock.patch.multiple(evidence, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
             flips, satisfied = [], False
-            instant = flip_or_quiet(evidence, rulebook, BEGIN_US - 1, satisfied, end_us)
+            instant = flip_or_quiet(held, rulebook, BEGIN_US - 1, satisfied, end_us)
             while instant <= end_us:
                 flips.append(instant)
                 satisfied = not satisfied
-                instant = flip_or_quiet(evidence, rulebook, instant, satisfied, end_us)
+                instant = flip_or_quiet(held, rulebook, instant, satisfied, end_us)
             found.append(flips)
     assert found[0] == found[1] == found[2]

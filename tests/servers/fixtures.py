@@ -33,7 +33,7 @@ def without_server(reason: object) -> NoReturn:
 
 
 @contextlib.contextmanager
-def _starting_postgres() -> Iterator["PostgresServer"]:
+def starting_postgres() -> Iterator["PostgresServer"]:
     try:
         from tests.servers.postgres import PostgresServer, PostgresUnavailable
     except ImportError as missing:
@@ -73,7 +73,7 @@ def postgres_server() -> Iterator["PostgresServer | ForeignPostgres"]:
 
         yield ForeignPostgres(named)
         return
-    with _starting_postgres() as server:
+    with starting_postgres() as server:
         yield server
 
 
@@ -86,7 +86,7 @@ def postgres_url(postgres_server: "PostgresServer | ForeignPostgres") -> Iterato
 
 @pytest.fixture
 def own_postgres() -> Iterator["PostgresServer"]:
-    with _starting_postgres() as server:
+    with starting_postgres() as server:
         yield server
 
 

@@ -243,7 +243,13 @@ def test_killed_relays_neither_repeat_nor_skip(
     faults = [kill] * scaled(KILLS) + [freeze] * scaled(2)
     random.Random(5).shuffle(faults)
     try:
-        run(store, broker_with_topics(kafka_broker.bootstrap), tmp_path, {"sqlite": 101, "postgres": 102}[backend], faults)
+        run(
+            store,
+            broker_with_topics(kafka_broker.bootstrap),
+            tmp_path,
+            {"sqlite": 101, "postgres": 102}[backend],
+            faults,
+        )
     finally:
         store.close()
 

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
-
-pytest.importorskip("psycopg")
 
 from ledger.events import FIRST_PREV, leaf_hash
 from ledger.store.base import NewRow

@@ -7,13 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
-
-psycopg = pytest.importorskip("psycopg")
-
 from eventsourcing.persistence import Notification
 
 from ledger.errors import StoreOutdated, StoreUnreachable
@@ -44,6 +43,22 @@ def store(postgres_url: str) -> Iterator[PostgresStore]:
     opened = PostgresStore(postgres_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def stoppable() -> Iterator[PostgresServer]:
+    """A server that each test may stop, and starts again."""
+    from tests.servers.fixtures import starting_postgres
+
+    with starting_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(stoppable: PostgresServer) -> PostgresServer:
+    if not stoppable.running:
+        stoppable.start()
+    return stoppable
 
 
 @pytest.fixture
@@ -86,9 +101,13 @@ def test_a_server_that_is_down_is_unreachable_and_the_reason_is_told(
 
 
 def test_a_connection_lost_in_a_transaction_records_nothing(own: PostgresStore, own_postgres: PostgresServer) -> None:
-    with pytest.raises(StoreUnreachable), own.writing() as transaction:
-        transaction.append(rows(1, 3))
-        own_postgres.kill()
+    def lose_it() -> None:
+        with own.writing() as transaction:
+            transaction.append(rows(1, 3))
+            own_postgres.kill()
+
+    with pytest.raises(StoreUnreachable):
+        lose_it()
     own_postgres.start()
     assert own.max_position() == 0
     append(own)
@@ -161,7 +180,9 @@ def test_a_wait_hears_of_a_commit_long_before_it_would_look(postgres_url: str, s
     late = []
     for position in range(10):
         heard: list[float] = []
-        thread = threading.Thread(target=lambda at=position, into=heard: (store.wait(at, 10), into.append(time.monotonic())))
+        thread = threading.Thread(
+            target=lambda at=position, into=heard: (store.wait(at, 10), into.append(time.monotonic()))
+        )
         thread.start()
         time.sleep(0.05)
         append(writer)
@@ -239,7 +260,13 @@ def test_two_writers_see_what_the_other_recorded(postgres_url: str, store: Postg
 
 def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: str, store: PostgresStore) -> None:
     second = PostgresStore(postgres_url)
-    enrol = {"type": "enrol-membership", "membership": "m", "occurred_at": "2010-01-01T00:00:00Z", "name": "P", "level": "gold"}
+    enrol = {
+        "type": "enrol-membership",
+        "membership": "m",
+        "occurred_at": "2010-01-01T00:00:00Z",
+        "name": "P",
+        "level": "gold",
+    }
     assert Writer(store, lambda: NOW_US).record([fact_from_object({**enrol, "id": "1"})])[0].status == "accepted"
     other = Writer(second, lambda: NOW_US)
     assert other.record([fact_from_object({**enrol, "id": "2"})])[0].code == "already-enrolled"
@@ -247,11 +274,12 @@ def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: s
 
 
 def test_a_statement_that_failed_does_not_become_a_commit_of_nothing(store: PostgresStore) -> None:
-    with pytest.raises(StoreUnreachable, match="nothing of its transaction"), store.writing() as transaction:
-        try:
+    def overlook_it() -> None:
+        with store.writing() as transaction, suppress(psycopg.Error):
             transaction.append(rows(7, 1))
-        except Exception:
-            pass
+
+    with pytest.raises(StoreUnreachable, match="nothing of its transaction"):
+        overlook_it()
     assert store.max_position() == 0
 
 
@@ -308,8 +336,8 @@ def test_a_question_makes_no_tables(postgres_url: str) -> None:
 
 
 def test_a_server_is_reached_by_its_socket(own_postgres: PostgresServer) -> None:
-    own_postgres.create_database()
-    store = PostgresStore(own_postgres.socket_url("test_1"))
+    name = own_postgres.create_database().rpartition("/")[2]
+    store = PostgresStore(own_postgres.socket_url(name))
     append(store)
     lock = store.try_lock("sealer")
     assert lock is not None
@@ -332,7 +360,8 @@ def test_a_server_is_reached_by_its_socket(own_postgres: PostgresServer) -> None
         f"postgresql://someone:{PASSWORD} @127.0.0.1:1/ledger",
         f"postgresql://someone:{PASSWORD}%zz@127.0.0.1:1/ledger",
         f"postgresql://someone:{PASSWORD}@127.0.0.1:1/ledger?nonsense=1",
-        f"postgresql://{PASSWORD}:x?y@127.0.0.1:1/ledger",
+        f"postgresql://someone:x?{PASSWORD}@127.0.0.1:1/ledger",
+        f"postgresql://someone:x#{PASSWORD}@127.0.0.1:1/ledger",
     ],
 )
 def test_no_error_shows_a_password(url: str) -> None:
@@ -344,8 +373,7 @@ def test_no_error_shows_a_password(url: str) -> None:
     while found is not None:
         assert PASSWORD not in str(found)
         found = found.__cause__
-    if not url.startswith(f"postgresql://{PASSWORD}"):
-        assert PASSWORD not in without_password(url)
+    assert PASSWORD not in without_password(url)
 
 
 def test_the_name_of_a_store_has_no_password(postgres_url: str) -> None:

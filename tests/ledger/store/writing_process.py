@@ -1,7 +1,7 @@
 """A process that records responses in PostgreSQL, with transactions that are rolled back in between; see test_gaps.
 
-    python -m tests.ledger.store.writing_process URL NAME FACTS     records them, prints the last position, ends
-    python -m tests.ledger.store.writing_process URL NAME hang      appends, prints a line, and keeps the lock until killed
+python -m tests.ledger.store.writing_process URL NAME FACTS     records them, prints the last position, ends
+python -m tests.ledger.store.writing_process URL NAME hang      appends, prints a line, and keeps the lock until killed
 """
 
 from __future__ import annotations

@@ -1,0 +1,48 @@
+"""Builds csat-verify.pyz: the offline verifier as one file, with everything that it imports but `cryptography`.
+
+    python -m console.verifier_pyz csat-verify.pyz          (`make verifier`)
+    python csat-verify.pyz FILE --policy FILE [--json]
+
+What goes in is found by following the imports of `ledger.proof.verify`; only this project's modules are taken. The same
+sources give the same bytes, so that an auditor can build it too and compare.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from modulefinder import ModuleFinder
+from pathlib import Path
+from typing import Final
+
+ENTRY: Final = "ledger.proof.verify"
+ROOT: Final = Path(__file__).resolve().parent.parent
+MAIN: Final = f"import sys\n\nfrom {ENTRY} import main\n\nsys.exit(main())\n"
+SHEBANG: Final = b"#!/usr/bin/env python3\n"
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def closure() -> dict[str, Path]:
+    """The verifier's modules and their files, by name."""
+    finder = ModuleFinder([str(ROOT)])
+    finder.import_hook(ENTRY)
+    ours = sorted(name for name in finder.modules if name.split(".")[0] == "ledger")
+    return {name: Path(vars(finder.modules[name])["__file__"]) for name in ours}
+
+
+def build(target: Path) -> list[str]:
+    """Writes the file; the names of the modules in it."""
+    modules = closure()
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in modules.values()}
+    with target.open("wb") as file:
+        file.write(SHEBANG)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in [("__main__.py", MAIN.encode()), *sorted(files.items())]:
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+    target.chmod(0o755)
+    return list(modules)
+
+
+if __name__ == "__main__":
+    names = build(Path(sys.argv[1]))
+    sys.stdout.write(f"{sys.argv[1]}: {len(names)} modules\n")

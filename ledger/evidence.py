@@ -1,0 +1,274 @@
+"""Evidence: everything that can count for a membership, kept so that any instant can be asked about.
+
+A response received at r counts at t where r <= t < r + window (R5). So at t, of a sorted list of receipts and the
+sorted list of their expiries, (receipts <= t) - (expiries <= t) are counting: two binary searches, whatever the
+history's length. The two are sorted apart, because expiry is not monotone in receipt (see `instants.add_months`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from ledger.instants import add_months, earliest_counting_us
+from ledger.rulebook import Edition
+
+POOLED_LOCATION: Final = "*"
+"""The name of the only location where an edition pools locations."""
+LEARNING: Final = "learning"
+LOOK_BACK_MAX: Final = 256
+FEW_ORGANISATIONS: Final = 24
+_NEVER: Final = 1 << 62
+
+Value = TypeVar("Value")
+
+
+class Timeline(Generic[Value]):
+    """A value over time: each entry holds from its instant until the next one's; ties go to the later in the ledger."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Iterable[tuple[int, int, Value]] = ()) -> None:
+        self.entries: list[tuple[int, int, Value]] = sorted(entries, key=lambda entry: entry[:2])
+
+    def set(self, at_us: int, order: int, value: Value) -> None:
+        """From `at_us` on it is `value`, until the next entry; `order` is the place in the ledger."""
+        insort_right(self.entries, (at_us, order, value), key=lambda entry: entry[:2])
+
+    def at(self, at_us: int, default: Value) -> Value:
+        """The value at an instant; `default` before the first entry."""
+        index = bisect_right(self.entries, at_us, key=lambda entry: entry[0])
+        return self.entries[index - 1][2] if index else default
+
+    def next_entry(self, after_us: int) -> int | None:
+        """The instant of the first entry after `after_us`, or None."""
+        index = bisect_right(self.entries, after_us, key=lambda entry: entry[0])
+        return self.entries[index][0] if index < len(self.entries) else None
+
+
+class Receipts:
+    """Instants of receipt, sorted, with their expiries under each window asked for, sorted."""
+
+    __slots__ = ("_expiries", "instants")
+
+    def __init__(self) -> None:
+        self.instants: list[int] = []
+        self._expiries: dict[int, list[int]] = {}
+
+    def add(self, received_us: int) -> int:
+        """Adds a receipt after all of the same instant; returns its place."""
+        instants = self.instants
+        for months, expiries in self._expiries.items():
+            expires_us = add_months(received_us, months)
+            if not expiries or expires_us >= expiries[-1]:
+                expiries.append(expires_us)
+            else:
+                insort_right(expiries, expires_us)
+        if not instants or received_us >= instants[-1]:
+            instants.append(received_us)
+            return len(instants) - 1
+        place = bisect_right(instants, received_us)
+        instants.insert(place, received_us)
+        return place
+
+    def remove(self, received_us: int) -> None:
+        """Takes one receipt of that instant out."""
+        del self.instants[bisect_left(self.instants, received_us)]
+        for months, expiries in self._expiries.items():
+            del expiries[bisect_left(expiries, add_months(received_us, months))]
+
+    def expiries(self, months: int) -> list[int]:
+        """The expiries under a window of so many months, sorted."""
+        expiries = self._expiries.get(months)
+        if expiries is None:
+            expiries = self._expiries[months] = sorted(add_months(instant, months) for instant in self.instants)
+        return expiries
+
+    def counting(self, at_us: int, months: int) -> int:
+        """How many count at an instant."""
+        return bisect_right(self.instants, at_us) - bisect_right(self.expiries(months), at_us)
+
+
+class OrganisationReceipts(Receipts):
+    """Receipts of responses, each with its seq in the stream and its response's reference.
+
+    They are those of one organisation in one pool; a membership keeps its voided responses in the same way.
+    """
+
+    __slots__ = ("responses",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.responses: list[tuple[int, str]] = []
+
+    def add_response(self, received_us: int, seq: int, response: str) -> None:
+        """Adds a response. Those of one instant are kept in the order of their seq."""
+        last = self.add(received_us)
+        if last and self.instants[last - 1] == received_us:
+            last = bisect_left(self.responses, (seq,), bisect_left(self.instants, received_us), last)
+        self.responses.insert(last, (seq, response))
+
+    def remove_response(self, received_us: int, seq: int) -> None:
+        """Takes a response out."""
+        first, end = bisect_left(self.instants, received_us), bisect_right(self.instants, received_us)
+        del self.responses[bisect_left(self.responses, (seq,), first, end)]
+        self.remove(received_us)
+
+    def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
+        """(received_us, seq, response) of those counting at an instant, the earliest received first (R2)."""
+        first = bisect_left(self.instants, earliest_counting_us(at_us, months))
+        for place in range(first, bisect_right(self.instants, at_us)):
+            received_us = self.instants[place]
+            if add_months(received_us, months) > at_us:
+                seq, response = self.responses[place]
+                yield received_us, seq, response
+
+
+NO_RECEIPTS: Final = OrganisationReceipts()
+"""Of an organisation of which nothing is left. Nobody adds to it."""
+
+
+class Pool:
+    """The responses that are counted together: those of a location, or of all of them where an edition pools (R11)."""
+
+    __slots__ = ("_senders", "organisations", "receipts")
+
+    def __init__(self) -> None:
+        self.organisations: dict[str, OrganisationReceipts] = {}
+        self.receipts = Receipts()
+        self._senders: list[str] = []  # the organisation of each receipt
+
+    def add(self, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """Adds a response of an organisation."""
+        receipts = self.organisations.get(organisation)
+        if receipts is None:
+            receipts = self.organisations[organisation] = OrganisationReceipts()
+        receipts.add_response(received_us, seq, response)
+        self._senders.insert(self.receipts.add(received_us), organisation)
+
+    def append(self, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """The same for one that follows all that were added before, while no expiries were asked for: a bulk load."""
+        receipts = self.organisations.get(organisation)
+        if receipts is None:
+            receipts = self.organisations[organisation] = OrganisationReceipts()
+        receipts.instants.append(received_us)
+        receipts.responses.append((seq, response))
+        self.receipts.instants.append(received_us)
+        self._senders.append(organisation)
+
+    def remove(self, organisation: str, received_us: int, seq: int) -> None:
+        """Takes a response out."""
+        self.organisations[organisation].remove_response(received_us, seq)
+        del self._senders[self._senders.index(organisation, bisect_left(self.receipts.instants, received_us))]
+        self.receipts.remove(received_us)
+
+    def count(self, at_us: int, edition: Edition) -> tuple[int, int]:
+        """(applied responses, organisations) at an instant: the sum of min(cap, counting) over organisations (R1-R3)."""
+        cap, months = edition.per_org_cap, edition.window_months
+        if self.receipts.counting(at_us, months) < len(self.organisations):
+            counts: Counter[str] = Counter(sender for _, sender in self._counting_latest_first(at_us, months))
+            return sum(min(cap, counting) for counting in counts.values()), len(counts)
+        applied = organisations = 0
+        for receipts in self.organisations.values():
+            counting = receipts.counting(at_us, months)
+            if counting > 0:
+                organisations += 1
+                applied += counting if counting < cap else cap
+        return applied, organisations
+
+    def satisfied(self, at_us: int, edition: Edition) -> bool:
+        """Whether the responses of this pool satisfy the requirement by themselves."""
+        return self.satisfied_until(at_us, edition) is not None
+
+    def satisfied_until(self, at_us: int, edition: Edition) -> int | None:
+        """An instant before which the requirement, met at `at_us`, surely stays met; None where it is not met.
+
+        Of many organisations the latest responses are enough to look at: as long as those that suffice by themselves
+        all count, it is met. Few organisations, or where one sent nearly everything, are counted one by one.
+        """
+        if len(self.organisations) <= FEW_ORGANISATIONS:
+            return self._satisfied_until_by_count(at_us, edition)
+        cap, months = edition.per_org_cap, edition.window_months
+        counts: dict[str, int] = {}
+        applied, until_us = 0, _NEVER
+        for looked_at, (received_us, sender) in enumerate(self._counting_latest_first(at_us, months)):
+            if looked_at >= LOOK_BACK_MAX:
+                return self._satisfied_until_by_count(at_us, edition)
+            counting = counts.get(sender, 0)
+            if counting < cap:
+                counts[sender] = counting + 1
+                applied += 1
+                until_us = min(until_us, add_months(received_us, months))
+                if applied >= edition.min_responses and len(counts) >= edition.min_organisations:
+                    return until_us
+        return None
+
+    def _satisfied_until_by_count(self, at_us: int, edition: Edition) -> int | None:
+        """Each expiry takes at most one from the count, and at most one organisation."""
+        applied, organisations = self.count(at_us, edition)
+        spare = min(applied - edition.min_responses, organisations - edition.min_organisations)
+        if spare < 0:
+            return None
+        expiries = self.receipts.expiries(edition.window_months)
+        return expiries[bisect_right(expiries, at_us) + spare]
+
+    def _counting_latest_first(self, at_us: int, months: int) -> Iterator[tuple[int, str]]:
+        """(received_us, organisation) of those counting at an instant."""
+        instants = self.receipts.instants
+        first = bisect_left(instants, earliest_counting_us(at_us, months))
+        for place in range(bisect_right(instants, at_us) - 1, first - 1, -1):
+            received_us = instants[place]
+            if add_months(received_us, months) > at_us:
+                yield received_us, self._senders[place]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that counts for one membership, as far as it is known."""
+
+    locations: dict[str, Pool] = field(default_factory=dict)
+    evaluations: Receipts = field(default_factory=Receipts)
+    learning: Timeline[bool] = field(default_factory=Timeline)
+    levels: Timeline[str] = field(default_factory=Timeline)
+    _pooled: Pool | None = None
+
+    def add_response(self, location: str, organisation: str, received_us: int, seq: int, response: str) -> None:
+        """A response was received."""
+        self.locations[location].add(organisation, received_us, seq, response)
+        if self._pooled is not None:
+            self._pooled.add(organisation, received_us, seq, response)
+
+    def remove_response(self, location: str, organisation: str, received_us: int, seq: int) -> None:
+        """A response was voided."""
+        self.locations[location].remove(organisation, received_us, seq)
+        if self._pooled is not None:
+            self._pooled.remove(organisation, received_us, seq)
+
+    def pooled(self) -> Pool:
+        """All locations counted together; built when an edition first asks for it, kept up to date from then on."""
+        if self._pooled is None:
+            merged = sorted(
+                (seq, received_us, organisation, response)
+                for pool in self.locations.values()
+                for organisation, receipts in pool.organisations.items()
+                for received_us, (seq, response) in zip(receipts.instants, receipts.responses, strict=True)
+            )
+            self._pooled = Pool()
+            for seq, received_us, organisation, response in merged:
+                self._pooled.add(organisation, received_us, seq, response)
+        return self._pooled
+
+    def pool(self, location: str, pooled: bool) -> Pool:
+        """The pool in which a location's responses are counted."""
+        return self.pooled() if pooled else self.locations[location]
+
+    def pools(self, edition: Edition) -> dict[str, Pool]:
+        """The pools that an edition counts by, by the name of the location."""
+        return {POOLED_LOCATION: self.pooled()} if edition.pool_locations else self.locations
+
+    def evaluations_counting(self, at_us: int, edition: Edition) -> int:
+        """Evaluations that count: by the same window, and only while Learning is held (R9)."""
+        return self.evaluations.counting(at_us, edition.window_months) if self.learning.at(at_us, False) else 0

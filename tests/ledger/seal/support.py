@@ -1,0 +1,148 @@
+"""A small book on any backend, its log, and who trusts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ledger.facts import fact_from_object
+from ledger.instants import parse_instant
+from ledger.proof.bundle import Bundle
+from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey
+from ledger.proof.policy import Policy, parse_policy
+from ledger.proof.verify import Report, verify
+from ledger.seal.audit import AuditReport, audit
+from ledger.seal.evidence import collect_evidence
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import Cosigner, Sealed, open_sealer
+from ledger.seal.witness import Witness
+from ledger.seal.witness_http import Witnesses
+from ledger.store.base import Store
+from ledger.writer import Writer
+from tests.console.support import Fact, fact, met, response
+from tests.contracts.backends import Backend
+
+LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
+NEW_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))
+WITNESS_KEY = SignerKey("auditor.example/w1", COSIGNATURE_V1, b"w" * 32)
+NOW_US = parse_instant("2012-01-01T00:00:00Z")
+WITNESSED_S = 1_700_000_000
+RENEWAL = "2011-03-01"
+
+
+def policy_bytes(**changed: Any) -> bytes:
+    """The policy that trusts the log's key, as a file holds it."""
+    value = {
+        "origin": LOG_KEY.name,
+        "logs": [{"vkey": str(LOG_KEY.verifier), "from": 0, "to": None}],
+        "witnesses": [],
+        "quorum": 0,
+    }
+    return json.dumps(value | changed).encode()
+
+
+def policy(**changed: Any) -> Policy:
+    """The policy that trusts the log's key."""
+    return parse_policy(policy_bytes(**changed))
+
+
+def witnessed(quorum: int = 1) -> dict[str, Any]:
+    """What a policy says that wants the witness."""
+    return {"witnesses": [str(WITNESS_KEY.verifier)], "quorum": quorum}
+
+
+def sample_facts() -> list[Fact]:
+    """Two memberships that are met, one of them with a decision; a voiding, evaluations, and late facts."""
+    return [
+        *met("m-1"),
+        *met("m-2"),
+        response(77, "Lindomar", "2010-05-02T10:00:00Z", "m-2"),
+        fact("void-response", "m-2-void", "2010-07-01T00:00:00Z", "m-2", response="m-2-r-3", reason="fraud"),
+        *(fact("record-evaluation", f"m-2-ev-{n}", "2010-08-01T00:00:00Z", "m-2", evaluation=f"e-{n}") for n in range(3)),
+        decision("m-1"),
+    ]
+
+
+def decision(membership: str, number: int = 1) -> Fact:
+    """A decision on the renewal."""
+    at = f"2011-03-{number:02d}T12:00:00Z"
+    return fact("decide-renewal", f"{membership}-decide-{number}", at, membership, renewal_date=RENEWAL)
+
+
+class Beside(Witnesses):
+    """The sealer's side of the protocol, with a witness in this very process."""
+
+    def __init__(self, witness: Witness, quorum: int = 1) -> None:
+        super().__init__(["http://witness"], policy(**witnessed(quorum)))
+        self._witness = witness
+        self.reachable = True
+
+    def _post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
+        if not self.reachable:
+            raise ConnectionRefusedError(url)
+        answer = self._witness.add_checkpoint(body)
+        return answer.status, answer.content_type, answer.body.encode()
+
+
+def a_witness(folder: Path, **changed: Any) -> Witness:
+    """A witness of the log, with its memory in a folder."""
+    return Witness(WITNESS_KEY, policy(**changed), folder, lambda: WITNESSED_S)
+
+
+class Ledger:
+    """A book and its log."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.folder = LogFolder(folder)
+        self.writer = Writer(store, lambda: NOW_US)
+
+    def record(self, facts: Sequence[Fact]) -> None:
+        """Records facts, all of which have to be accepted."""
+        outcomes = self.writer.record([fact_from_object(one) for one in facts])
+        assert {outcome.status for outcome in outcomes} <= {"accepted"}, outcomes
+
+    def seal(self, *signers: SignerKey, cosigner: Cosigner | None = None, limit: int | None = None) -> Sealed:
+        """One round of a sealer of its own."""
+        with open_sealer(self.store, self.folder, signers or [LOG_KEY], cosigner) as sealer:
+            return sealer.seal(limit)
+
+    def audit(self, **changed: Any) -> AuditReport:
+        """The audit."""
+        return audit(self.store, self.folder, policy(**changed), workers=1)
+
+    def evidence(self, membership: str = "m-1") -> Bundle:
+        """The bundle of the decision."""
+        return collect_evidence(self.store, self.folder, membership, RENEWAL)
+
+    def verdict(self, membership: str = "m-1", **changed: Any) -> Report:
+        """The verifier's report on the decision."""
+        return verify(self.evidence(membership).encoded(), policy_bytes(**changed))
+
+    def reopen(self, backend: Backend, place: str) -> None:
+        """Nothing is remembered of the book."""
+        self.store.close()
+        self.store = backend.opened(place)
+        self.writer = Writer(self.store, lambda: NOW_US)
+
+
+@contextmanager
+def a_ledger(backend: Backend, place: str, folder: Path, facts: Sequence[Fact] | None = None) -> Iterator[Ledger]:
+    """A book with facts, and an empty folder for its log."""
+    ledger = Ledger(backend.opened(place), folder)
+    try:
+        if facts is None or facts:
+            ledger.record(sample_facts() if facts is None else facts)
+        yield ledger
+    finally:
+        ledger.store.close()
+
+
+def sqlite_ledger(folder: Path, facts: Sequence[Fact] | None = None) -> Any:
+    """The same in SQLite."""
+    from tests.contracts.backends import BACKENDS
+
+    return a_ledger(BACKENDS[0], str(folder / "book.db"), folder / "log", facts)

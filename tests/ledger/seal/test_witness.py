@@ -1,0 +1,264 @@
+"""Witnesses: what they answer, what they remember, and what the sealer makes of it."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
+from ledger.proof import merkle
+from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.errors import MalformedError
+from ledger.proof.note import ED25519, SignerKey, open_note, parse_note, sign_note
+from ledger.proof.policy import open_checkpoint
+from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
+from ledger.seal.witness_http import Witnesses, WitnessServer
+from tests.console.support import response
+from tests.ledger.proof.test_merkle import stored_log
+from tests.ledger.seal.support import (
+    LOG_KEY,
+    WITNESS_KEY,
+    WITNESSED_S,
+    Beside,
+    Ledger,
+    a_witness,
+    policy,
+    sqlite_ledger,
+    witnessed,
+)
+
+LEAVES = [merkle.leaf_hash(b"entry %d" % n) for n in range(40)]
+STORED = stored_log(LEAVES)
+
+
+def proof(old: int, new: int) -> tuple[bytes, ...]:
+    return tuple(merkle.consistency_proof(old, new, lambda indexes: [STORED[i] for i in indexes]))
+
+
+def signed(size: int, key: SignerKey = LOG_KEY, origin: str = LOG_KEY.name, root: bytes | None = None) -> bytes:
+    checkpoint = Checkpoint(origin, size, merkle.root_of_leaves(LEAVES[:size]) if root is None else root)
+    return sign_note(checkpoint.text, key)
+
+
+def ask(witness: Witness, old: int, new: int, **more: object) -> Answer:
+    return witness.add_checkpoint(AddCheckpoint(old, proof(old, new), signed(new, **more)).encoded())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Iterator[Witness]:
+    made = a_witness(tmp_path / "memory")
+    yield made
+    made.close()
+
+
+def test_a_request_is_read_as_it_was_written() -> None:
+    request = AddCheckpoint(7, proof(7, 20), signed(20))
+    assert parse_request(request.encoded()) == request
+    assert request.encoded().startswith(b"old 7\n")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"old 0", b"old 00\n\nx", b"new 0\n\nx", b"old 1\nxxx\n\nx", b"old -1\n\nx", b"old 1\n" + b"\xff\n\nx",
+             b"old 0\n" + b"A" * 43 + b"=\n" + (b"A" * 43 + b"=\n") * 63 + b"\nx"],
+)  # fmt: skip
+def test_what_is_no_request_is_refused(witness: Witness, body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        parse_request(body)
+    assert witness.add_checkpoint(body).status == 400
+
+
+def test_a_checkpoint_that_extends_the_last_is_cosigned(witness: Witness) -> None:
+    for old, new in ((0, 5), (5, 5), (5, 6), (6, 40)):
+        answer = ask(witness, old, new)
+        assert answer.status == 200
+        note = open_note(signed(new) + answer.body.encode(), [LOG_KEY.verifier, WITNESS_KEY.verifier])
+        times = [line.time_s for key, line in note.verified if key == WITNESS_KEY.verifier]
+        assert times == [WITNESSED_S]
+    last = witness.last()
+    assert last is not None
+    assert last.size == 40
+
+
+def test_another_old_size_is_answered_with_the_right_one(witness: Witness) -> None:
+    ask(witness, 0, 5)
+    answer = ask(witness, 0, 10)
+    assert (answer.status, answer.content_type, answer.body) == (409, SIZE, "5\n")
+    assert ask(witness, 5, 10).status == 200
+    assert (ask(witness, 5, 8).status, ask(witness, 5, 8).body) == (409, "10\n")
+
+
+def test_a_fork_and_a_rollback_are_refused(witness: Witness) -> None:
+    ask(witness, 0, 10)
+    forked = merkle.root_of_leaves(reversed(LEAVES[:10]))
+    assert ask(witness, 10, 10, root=forked).status == 409
+    assert ask(witness, 10, 20, root=merkle.root_of_leaves(reversed(LEAVES[:20]))).status == 422
+    assert witness.add_checkpoint(AddCheckpoint(10, proof(9, 20), signed(20)).encoded()).status == 422
+    assert witness.add_checkpoint(AddCheckpoint(10, (), signed(9)).encoded()).status == 400
+    last = witness.last()
+    assert last is not None
+    assert (last.size, last.root) == (10, merkle.root_of_leaves(LEAVES[:10]))
+
+
+def test_a_proof_from_nothing_has_to_be_empty(witness: Witness) -> None:
+    assert witness.add_checkpoint(AddCheckpoint(0, (LEAVES[0],), signed(5)).encoded()).status == 422
+
+
+def test_unknown_logs_and_unknown_keys_are_refused(witness: Witness) -> None:
+    other = SignerKey("other.example/log", ED25519, b"o" * 32)
+    assert ask(witness, 0, 5, key=other, origin=other.name).status == 404
+    assert ask(witness, 0, 5, key=SignerKey(LOG_KEY.name, ED25519, b"x" * 32)).status == 403
+    spoilt = signed(5).replace(b"\n5\n", b"\n6\n")
+    assert witness.add_checkpoint(AddCheckpoint(0, (), spoilt).encoded()).status == 403
+    assert witness.last() is None
+
+
+def test_a_witness_remembers_and_there_is_one_for_each_memory(tmp_path: Path) -> None:
+    first = a_witness(tmp_path)
+    ask(first, 0, 10)
+    with pytest.raises(SealerBusy):
+        a_witness(tmp_path)
+    first.close()
+    second = a_witness(tmp_path)
+    assert ask(second, 0, 5).status == 409
+    assert ask(second, 10, 11).status == 200
+
+
+# The sealer's side
+
+
+def cosigners(ledger: Ledger) -> list[str]:
+    published = ledger.folder.checkpoint()
+    assert published
+    return [name for name, _ in open_checkpoint(published, policy(**witnessed(0))).cosigned]
+
+
+def test_the_sealer_attaches_cosignatures(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        beside = Beside(a_witness(tmp_path / "witness"))
+        ledger.seal(cosigner=beside)
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+        ledger.record([response(60, "Late", "2011-01-05T00:00:00Z")])
+        ledger.seal(cosigner=beside)
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+        assert ledger.verdict(**witnessed()).verdict == "confirmed"
+        assert ledger.audit(**witnessed()).verdict == "confirmed"
+
+
+def test_a_sealer_that_remembers_nothing_finds_the_witness_where_it_is(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        witness = a_witness(tmp_path / "witness")
+        for number in range(3):
+            ledger.record([response(60 + number, "Late", f"2011-01-0{number + 1}T00:00:00Z")])
+            ledger.seal(cosigner=Beside(witness))
+            assert cosigners(ledger) == [WITNESS_KEY.name]
+
+
+def test_without_the_quorum_nothing_is_published_and_nothing_is_lost(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        beside = Beside(a_witness(tmp_path / "witness"))
+        ledger.seal(cosigner=beside)
+        before = ledger.folder.checkpoint()
+        beside.reachable = False
+        ledger.record([response(60, "Late", "2011-01-05T00:00:00Z")])
+        for _ in range(2):
+            with pytest.raises(QuorumMissing, match="found 0 cosignatures, expected 1"):
+                ledger.seal(cosigner=beside)
+            assert ledger.folder.checkpoint() == before
+        pending = ledger.folder.pending()
+        assert pending
+        promised = parse_checkpoint(parse_note(pending)[0])
+        beside.reachable = True
+        sealed = ledger.seal(cosigner=beside)
+        assert (sealed.size, sealed.root, sealed.sealed) == (promised.size, promised.root, 0)
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+
+
+def test_without_a_quorum_to_reach_a_witness_that_is_away_only_lacks(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        beside = Beside(a_witness(tmp_path / "witness"), quorum=0)
+        beside.reachable = False
+        size = ledger.seal(cosigner=beside).size
+        assert len(beside.lacking) == 1
+        beside.reachable = True
+        assert ledger.seal(cosigner=beside).size == size
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+
+
+def test_cosignatures_by_others_are_not_believed(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        stranger = Witness(SignerKey(WITNESS_KEY.name, 4, b"s" * 32), policy(), tmp_path / "witness", lambda: 1)
+        with pytest.raises(QuorumMissing, match="no cosignature by a witness of the policy"):
+            ledger.seal(cosigner=Beside(stranger))
+
+
+def test_what_was_cosigned_and_not_published_is_what_the_log_goes_on_from(tmp_path: Path) -> None:
+    """The sealer dies after the witness has answered; the next one must not go another way."""
+
+    class Dying(Beside):
+        def _post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
+            super()._post(url, body)
+            raise KeyboardInterrupt
+
+    with sqlite_ledger(tmp_path) as ledger:
+        witness = a_witness(tmp_path / "witness")
+        with pytest.raises(KeyboardInterrupt):
+            ledger.seal(cosigner=Dying(witness))
+        assert ledger.folder.checkpoint() is None
+        ledger.record([response(60, "Late", "2011-01-05T00:00:00Z")])
+        ledger.seal(cosigner=Beside(witness))
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+        assert ledger.audit(**witnessed()).verdict == "confirmed"
+
+
+@contextmanager
+def served(witness: Witness) -> Iterator[str]:
+    with WitnessServer(("127.0.0.1", 0), witness) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_over_http(tmp_path: Path, witness: Witness) -> None:
+    with sqlite_ledger(tmp_path) as ledger, served(witness) as url:
+        asked = Witnesses([url + "/"], policy(**witnessed()))
+        ledger.seal(cosigner=asked)
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+        place = url.removeprefix("http://")
+        for method, path, headers, status in (
+            ("POST", "/elsewhere", {}, 404),
+            ("GET", "/add-checkpoint", {}, 501),
+            ("POST", "/add-checkpoint", {"Content-Length": "9999999"}, 400),
+            ("POST", "/add-checkpoint", {"Content-Length": "x"}, 400),
+        ):
+            connection = http.client.HTTPConnection(place, timeout=5)
+            connection.putrequest(method, path)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            assert connection.getresponse().status == status
+            connection.close()
+        (tmp_path / "memory").rename(tmp_path / "gone")
+
+
+def test_a_witness_that_has_seen_another_history_stops_the_sealer(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        witness = a_witness(tmp_path / "witness")
+        ask(witness, 0, 40)
+        with pytest.raises(LogForked, match=r"cosigned size 40|another history"):
+            ledger.seal(cosigner=Beside(witness))
+        assert ledger.folder.checkpoint() is None
+
+
+def test_urls_are_checked_at_once() -> None:
+    for url in ("witness", "ftp://x", "http://"):
+        with pytest.raises(BadInput):
+            Witnesses([url], policy(**witnessed()))
