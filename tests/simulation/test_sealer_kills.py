@@ -58,7 +58,7 @@ def test_whatever_is_killed_a_published_checkpoint_has_its_tiles_and_the_log_nev
     while kills < KILLS:
         lives += 1
         life = sealing(tmp_path, lives * 1_000_000, seeded.choice((1, 40, 300)), seeded.choice((3, 100, 1_000)))
-        killed, acknowledged = live_until_killed(life, 0.02 + 2 * a_moment(seeded))
+        killed, acknowledged = live_until_killed(life, 0.04 + 3 * a_moment(seeded))
         kills += killed
         for line in acknowledged:
             size, root = line.split()
