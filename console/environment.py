@@ -58,7 +58,9 @@ def _with_password(store: str, file: str | None) -> str:
     scheme, mark, rest = store.partition("://")
     user, at, place = rest.partition("@")
     if not (mark and at) or ":" in user:
-        raise BadInput(f"{PREFIX}STORE_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it")
+        raise BadInput(
+            f"{PREFIX}STORE_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it"
+        )
     try:
         password = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

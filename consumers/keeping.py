@@ -49,7 +49,9 @@ class Keeper:
         """`check` is called now and then in what takes long, and may raise."""
         self._store = store
         self._database = database
-        self._projections = sorted(projections, key=lambda projection: projection.name)  # so locks are taken in one order
+        self._projections = sorted(
+            projections, key=lambda projection: projection.name
+        )  # so locks are taken in one order
         self._topic = topic
         self._partitions = partitions
         self._check = check
@@ -143,9 +145,7 @@ class Keeper:
             }
         return {name: progress.seen for name, progress in found.items() if progress is not None}
 
-    def nothing_outstanding(
-        self, partition: int, first_offset: int, next_offset: int, reached: dict[str, int]
-    ) -> bool:
+    def nothing_outstanding(self, partition: int, first_offset: int, next_offset: int, reached: dict[str, int]) -> bool:
         """Notes that a partition has no event up to the positions `reached` that is not applied.
 
         For that to be so, those were asked for before the end of the partition was, and all up to that end (which is
@@ -179,9 +179,7 @@ class Keeper:
             for build in self._builds:
                 with_all = Build(build.projection, build.generation)
                 reload(connection, with_all)
-                found.append(
-                    Standing(build.projection.name, with_all.position, with_all.gaps, len(with_all.parked))
-                )
+                found.append(Standing(build.projection.name, with_all.position, with_all.gaps, len(with_all.parked)))
         return found
 
     def _unfit(self) -> tuple[list[Projection[Any]], list[Projection[Any]]]:
@@ -259,7 +257,9 @@ def row_of(record: Any) -> Row | None:
     headers = dict(record.headers)
     try:
         stream, _, seq = headers["ce_id"].decode().rpartition("/")
-        return Row(int(headers[POSITION_HEADER]), stream, int(seq), _event_type(headers["ce_type"]), record.value or b"")
+        return Row(
+            int(headers[POSITION_HEADER]), stream, int(seq), _event_type(headers["ce_type"]), record.value or b""
+        )
     except (KeyError, ValueError, IndexError):
         return None
 

@@ -320,4 +320,28 @@ EVENT_SAMPLES: Final[dict[str, EventSample]] = {
             "pool_locations": False,
         },
     ),
+    "KeyRotated": EventSample(
+        4,
+        "2014-02-01T00:00:00.000000Z",
+        "2014-02-01T00:00:00.000000Z",
+        "csat-ledger:key-rotated:1",
+        "csat-ledger",
+        {
+            "old": "ledger.example/renewals+a05394b1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+            "new": "ledger.example/renewals+f9af5f7b+AXm1Vi6P5lT5QHixEuipi6eQH4U65pW+1+DjkQutBJZk",
+            "statement": "\n".join(
+                (
+                    "csat-ledger/key-rotated/v1",
+                    "ledger.example/renewals+a05394b1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+                    "ledger.example/renewals+f9af5f7b+AXm1Vi6P5lT5QHixEuipi6eQH4U65pW+1+DjkQutBJZk",
+                    "",
+                    "— ledger.example/renewals oFOUsWeVUeMQy5VctWhHShU/6A5NGeuFl0"
+                    "VsGQLj67KpNt9kRBHOWUoASHb5iuAUYaUfO9yQ56FESeFDkYkjdSCstwM=",
+                    "— ledger.example/renewals +a9fe6ZiAn45FDG4/62s+6a5uyyyWuegcg"
+                    "7Gn8jLMiX9GpPZCwmBsSDrqkKcXTl7Ro1itWvRbGzvsTMsQsObZUmwmw8=",
+                    "",
+                )
+            ),
+        },
+    ),
 }

@@ -42,6 +42,8 @@ from ledger.facts import (
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
+PROGRAMME_TYPES: Final = ("RulebookPublished", "KeyRotated")
+"""The types of events on the programme's stream; all others are on a membership's."""
 
 Schema = dict[str, Any]
 
@@ -104,7 +106,7 @@ def event_schema(event_type: str, version: int) -> Schema:
         _constrain(one)
     if event_type == "MembershipUpdated":
         data["minProperties"] = 1
-    on_programme = event_type == "RulebookPublished"
+    on_programme = event_type in PROGRAMME_TYPES
     membership = _form(MembershipId)["pattern"]
     properties: Schema = {
         "actor": {"description": "Who did it, where the source says so.", "anyOf": [_form(Label), {"type": "null"}]},
@@ -143,7 +145,7 @@ def event_schema(event_type: str, version: int) -> Schema:
 def event_sample(event_type: str) -> bytes:
     """The stored bytes of a sample of the newest version of a type."""
     sample = EVENT_SAMPLES[event_type]
-    stream = "programme" if event_type == "RulebookPublished" else membership_stream("m-1")
+    stream = "programme" if event_type in PROGRAMME_TYPES else membership_stream("m-1")
     before = sha256(f"the event before {stream}/{sample.seq}".encode()).hexdigest()
     return encode_event(
         stream=stream,

@@ -120,8 +120,12 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self._connections = Connections(Address(url), SETTINGS)
         self.name = self._connections.name
-        with self._connections.take() as connection:
-            self._create_schema(connection)
+        try:
+            with self._connections.take() as connection:
+                self._create_schema(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def _create_schema(self, connection: PgConnection) -> None:
         there = f"SELECT to_regnamespace('{SCHEMA}') IS NOT NULL"

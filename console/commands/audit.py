@@ -14,6 +14,7 @@ from console.exits import DONE, NOT_SO, USAGE
 from console.output import Output, plural
 from console.proving import add_policy, add_tiles, proving, read_policy
 from console.session import Session
+from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
     from ledger.seal.audit import AuditReport
@@ -38,6 +39,7 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Audits and prints."""
     options, output = session.options, session.output
+    collect_garbage_seldom()
     with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
         from ledger.seal.audit import audit
         from ledger.seal.folder import LogFolder

@@ -15,6 +15,7 @@ from console.output import plural
 from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.session import Session
 from console.signals import Interrupted
+from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,7 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Seals what there is, and with --follow what comes."""
     options = session.options
+    collect_garbage_seldom()
     with proving(), session.ledger() as ledger:
         from ledger.seal.folder import LogFolder
         from ledger.seal.sealer import open_sealer

@@ -5,7 +5,6 @@ that was rewritten, or cut, gets no cosignature any more. The protocol is c2sp.o
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
@@ -37,6 +36,7 @@ def run(session: Session) -> int:
     """Serves until it is told to stop."""
     options, output = session.options, session.output
     with proving():
+        from ledger.instants import SECOND_US
         from ledger.proof.note import COSIGNATURE_V1
         from ledger.seal.keyfiles import load_signer
         from ledger.seal.witness import Witness
@@ -44,7 +44,7 @@ def run(session: Session) -> int:
 
         signer = load_signer(options.key, COSIGNATURE_V1)
         memory = options.memory or options.key.parent / MEMORY
-        witness = Witness(signer, read_policy(options.policy), memory, lambda: int(time.time()))
+        witness = Witness(signer, read_policy(options.policy), memory, lambda: session.clock() // SECOND_US)
         with WitnessServer(options.listen, witness) as server:
             host, port = server.server_address[:2]
             if output.as_json:

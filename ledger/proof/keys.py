@@ -50,7 +50,9 @@ def check_rotation(data: Any, what: str) -> tuple[VerifierKey, VerifierKey]:
     if note.text != _text(old, new):
         raise TamperedError(f"{what}: statement", found=note.text, expected=_text(old, new))
     if (signed := {key for key, _ in note.verified}) != {old, new}:
-        raise TamperedError(f"{what}: signatures", found=sorted(map(str, signed)), expected=sorted([str(old), str(new)]))
+        raise TamperedError(
+            f"{what}: signatures", found=sorted(map(str, signed)), expected=sorted([str(old), str(new)])
+        )
     return old, new
 
 

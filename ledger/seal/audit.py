@@ -85,7 +85,7 @@ def audit(
         known, findings = check_programme(first.programme)
         report.findings += findings
         report.findings += check_keys(known, policy)
-        done = report.events
+        done = report.events + len(known.events)
         for part in _recheck(first.parts, known, workers):
             report.announcements += part.announcements
             report.decisions += part.decisions
@@ -144,7 +144,12 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
         sizes = [size for size in roots if size > _size(published)]
         for size in sizes:
             report.findings.append(
-                Finding("tampered", "published checkpoint", f"size {_size(published)}", f"{size}, which was published before")
+                Finding(
+                    "tampered",
+                    "published checkpoint",
+                    f"size {_size(published)}",
+                    f"{size}, which was published before",
+                )
             )
             del roots[size]
     return roots

@@ -124,7 +124,9 @@ class LogAudit:
             head_seq, head_hex = heads.get(stream, NO_HEAD)
             try:
                 value = loads(stored)
-                actor, data, fact, occurred_at, prev, recorded_at, own_seq, own_stream, own_type, version = value.values()
+                actor, data, fact, occurred_at, prev, recorded_at, own_seq, own_stream, own_type, version = (
+                    value.values()
+                )
                 sound = (
                     own_seq == seq == head_seq + 1
                     and prev == head_hex
@@ -216,7 +218,9 @@ class LogAudit:
         if HEADS_BEGIN in data:
             return None
         rows = self._next_rows(tile.width)
-        dense = len(rows) == tile.width and rows[0][0] == self._position + 1 and rows[-1][0] == self._position + tile.width
+        dense = (
+            len(rows) == tile.width and rows[0][0] == self._position + 1 and rows[-1][0] == self._position + tile.width
+        )
         if not dense or not data.startswith(b"".join([len(row[4]).to_bytes(2, "big") + row[4] for row in rows])):
             self._put_back(len(rows))
             return None

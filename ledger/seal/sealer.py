@@ -256,7 +256,9 @@ class Sealer:
         while after < through:
             rows = plain(self._book.read_feed(after, min(PAGE, through - after)))
             if not rows:
-                raise BookChanged(f"found {after} events in the book, expected the {self._state.events} that are sealed")
+                raise BookChanged(
+                    f"found {after} events in the book, expected the {self._state.events} that are sealed"
+                )
             for position, _, _, _, stored in rows:
                 after += 1
                 number, place = divmod(self._state.index_of(after), WIDTH)

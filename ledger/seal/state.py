@@ -90,7 +90,9 @@ def load_state(folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogS
         if size:
             _require_heads(folder, size, tree, state.events)
     except (ProofError, ValueError, KeyError, TypeError) as error:
-        raise LogDamaged(f"{folder.root}: found entries that cannot be read ({error}), expected events and heads") from error
+        raise LogDamaged(
+            f"{folder.root}: found entries that cannot be read ({error}), expected events and heads"
+        ) from error
     return state, tree
 
 

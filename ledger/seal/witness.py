@@ -76,7 +76,9 @@ def parse_request(body: bytes) -> AddCheckpoint:
         raise MalformedError("request", found=body[:40], expected=Words("lines of ASCII, an empty line, a checkpoint"))
     first, *lines = head.decode("ascii").split("\n")
     if not first.startswith("old ") or len(lines) > PROOF_MAX_HASHES:
-        raise MalformedError("request", found=first, expected=Words(f"'old <size>' and up to {PROOF_MAX_HASHES} hashes"))
+        raise MalformedError(
+            "request", found=first, expected=Words(f"'old <size>' and up to {PROOF_MAX_HASHES} hashes")
+        )
     proof = tuple(hash_bytes(line, "hash of the proof") for line in lines)
     return AddCheckpoint(decimal(first.removeprefix("old "), "old size"), proof, signed)
 
@@ -135,7 +137,9 @@ class Witness:
             if last is not None:
                 verify_consistency(last.size, last.root, checkpoint.size, checkpoint.root, request.proof)
             elif request.proof:
-                raise TamperedError("proof from size 0", found=Words(f"{len(request.proof)} hashes"), expected=Words("none"))
+                raise TamperedError(
+                    "proof from size 0", found=Words(f"{len(request.proof)} hashes"), expected=Words("none")
+                )
         except ProofError as error:
             return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error)
         self._keep(request.signed)

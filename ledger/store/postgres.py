@@ -23,13 +23,7 @@ from ledger.store import postgres_factory, postgres_tables
 from ledger.store.base import KnownFact, NewRow, Row, Snapshot
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
-from ledger.store.postgres_connections import (
-    Address,
-    AdvisoryRoleLock,
-    Connections,
-    PgConnection,
-    try_advisory_lock,
-)
+from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
 from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
 from ledger.store.postgres_tables import APPEND_LOCK_SUFFIX, CHANNEL, EVENTS, SCHEMA
 
@@ -260,8 +254,12 @@ class PostgresStore(_PostgresReader):
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))
         self._listening = Connections(self._address, (f"LISTEN {CHANNEL}",), listening=True)
         super().__init__(self._query_once)
-        with self._connections.take() as connection:
-            self.found_version = self._open(connection, create=create, migrate=migrate)
+        try:
+            with self._connections.take() as connection:
+                self.found_version = self._open(connection, create=create, migrate=migrate)
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, connection: PgConnection, *, create: bool, migrate: bool) -> int:
         found = postgres_tables.found_version(connection)

@@ -1,6 +1,6 @@
 """How many events a second one worker and two keep up, on four partitions; against the reader of the feed, in one run.
 
-    python -m tests.benchmarks.workers [EVENTS]
+python -m tests.benchmarks.workers [EVENTS]
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any
 import psycopg
 
 from consumers.kafka import Broker
+from consumers.relay import Relay
 from ledger.facts import fact_from_object
 from ledger.store.postgres import PostgresStore
 from ledger.writer import Writer
 from projections.answers import all_projections
 from projections.postgres import PostgresDatabase
 from projections.runner import Runner
-from tests.consumers.support import broker_with_topics, relay_all, wall_us
+from tests.consumers.support import broker_with_topics, wall_us
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
 from tests.simulation.nursery import Nursery
@@ -107,7 +108,9 @@ def main(events: int) -> None:
         store = PostgresStore(url)
         fill(store, events)
         end = store.max_position()
-        relay_all(store, broker)
+        with Relay(store, broker, wait_s=0.001) as relay:
+            while relay.state.position < end:
+                relay.step()
         figures: dict[str, float] = {}
         for workers in (1, 2):
             figures[f"{workers} worker{'s' if workers > 1 else ''}, events/s"] = measure(url, broker, workers, end)

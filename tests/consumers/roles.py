@@ -46,9 +46,7 @@ class Running:
 
 
 @contextmanager
-def running(
-    name: str, connect: Callable[[Service], AbstractContextManager[Role]], **options: Any
-) -> Iterator[Running]:
+def running(name: str, connect: Callable[[Service], AbstractContextManager[Role]], **options: Any) -> Iterator[Running]:
     found = Running(name, connect, **options)
     try:
         yield found

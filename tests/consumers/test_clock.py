@@ -51,7 +51,12 @@ class Town:
         outcomes = writer.record(
             [
                 fact_from_object(
-                    {**fact, "id": f"{membership}-{n}", "membership": membership, "occurred_at": format_instant(received_us)}
+                    {
+                        **fact,
+                        "id": f"{membership}-{n}",
+                        "membership": membership,
+                        "occurred_at": format_instant(received_us),
+                    }
                 )
                 for n, fact in enumerate(facts)
             ]

@@ -259,7 +259,8 @@ def test_services_started_as_the_file_says_become_ready_work_and_stop_when_told(
 def make_eligible(broker: Broker, membership: str) -> None:
     facts: list[dict[str, Any]] = [{"type": "enrol-membership", "name": "A partner", "level": "gold"}]
     facts += [
-        {"type": "record-response", "response": f"r-{number}", "customer_org": f"org-{number % 2}"} for number in range(10)
+        {"type": "record-response", "response": f"r-{number}", "customer_org": f"org-{number % 2}"}
+        for number in range(10)
     ]
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     producer = broker.producer("test")

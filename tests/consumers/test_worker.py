@@ -57,9 +57,7 @@ class Team:
     def connect(self, service: Service) -> Iterator[Worker]:
         store, database = PostgresStore(self.url), PostgresDatabase(self.url)
         try:
-            with open_worker(
-                service, store, database, self.projections(), self.broker, session_timeout_s=2
-            ) as worker:
+            with open_worker(service, store, database, self.projections(), self.broker, session_timeout_s=2) as worker:
                 yield worker
         finally:
             database.close()

@@ -128,6 +128,28 @@ def test_a_voiding_compares_the_past_first_and_then_announces_what_lies_ahead_as
     ]
 
 
+def test_after_a_voiding_an_expiry_is_announced_as_early_as_it_now_comes(story: Story) -> None:
+    """With eleven responses the second expiry would matter, with ten the first; the writer must not go by the eleven."""
+    ten_responses(story)
+    (eleventh,) = story.respond("2010-06-15T00:01:00Z", "fabrikam")
+    story.void(eleventh, "2010-06-15T00:02:00Z")
+    story.book.review(instant("2011-06-15T00:00:00.500000Z"))
+    assert story.announced()[1:] == [(EXPIRY, False, "expiry", False)]
+
+
+def test_what_was_taken_back_is_not_said_again_when_something_before_it_is_revised(story: Story) -> None:
+    story.publish("short", "2010-01-01T00:00:00Z", min_responses=1, min_organisations=1, window_months=1)
+    (taken_back,) = story.respond("2012-06-01T00:00:00Z", "adatum")
+    story.void(taken_back, "2012-06-02T00:00:00Z")
+    story.respond("2010-03-01T00:00:00Z", "adatum")
+    assert story.announced() == [
+        ("2012-06-01T00:00:00.000000Z", True, "response", False),
+        ("2012-06-01T00:00:00.000000Z", False, "void", True),
+        ("2010-03-01T00:00:00.000000Z", True, "response", True),
+        ("2010-04-01T00:00:00.000000Z", False, "expiry", True),
+    ]
+
+
 def test_an_edition_in_the_past_revises_every_membership_in_the_same_transaction(story: Story) -> None:
     enrolment = {"membership": "m-2", "name": "Contoso", "level": "gold"}
     assert story.tell("enrol-membership", "2009-10-01T00:00:00Z", **enrolment) == ACCEPTED

@@ -76,6 +76,28 @@ def test_after_every_fact_what_stands_announced_is_the_true_history_up_to_the_ho
                 assert [without(one, "previous", "revises") for one in standing] == truth
 
 
+@settings(max_examples=scaled(40))
+@given(histories(mode="live", max_actions=20))
+def test_a_clock_that_stops_at_every_edge_announces_each_change_at_its_own_instant(history: History) -> None:
+    """After the last fact nothing may be overlooked by what the writer believes to be quiet."""
+    with real_book() as book:
+        oracle = retell(history, book)
+        coming = sorted(
+            {edge for name in oracle.memberships() for edge in edges(oracle, name) if edge > history[-1][1]}
+        )
+        for moment in coming[:12]:
+            oracle.review(moment)
+            book.review(moment)
+            for membership in oracle.memberships():
+                said = [
+                    one["effective_at"]
+                    for one in fold(book.announced(membership))
+                    if one["satisfied"] != one["previous"]
+                ]
+                true = [flip["effective_at"] for flip in oracle.true_history(membership, oracle.horizon(membership))]
+                assert said == true
+
+
 @settings(max_examples=scaled(120))
 @given(st.data(), histories(reviews=True, max_actions=20))
 def test_status_from_the_projection_is_that_of_the_stream_and_that_of_the_oracle(

@@ -202,7 +202,9 @@ class Team:
             assert positions == list(range(1, len(positions) + 1)), "a hole in the book"
             refused = self.refused()
             assert self.source.sent <= facts.keys() | refused.keys()
-            assert set(refused.values()) <= {"malformed", "unknown-membership", "id-reused", "already-enrolled"}, refused
+            assert set(refused.values()) <= {"malformed", "unknown-membership", "id-reused", "already-enrolled"}, (
+                refused
+            )
             expected = announcements(store)
             for membership in {announcement.membership for announcement in expected}:
                 assert sum(1 for _ in replay(store, membership)), "the stream's chain holds"
@@ -238,7 +240,11 @@ def announcements(store: PostgresStore) -> list[EligibilityChanged]:
         event = decode_event(row.stored, row.position)
         found.append(
             EligibilityChanged(
-                **event.data, membership=event.membership, position=row.position, seq=row.seq, fact=event.fact,
+                **event.data,
+                membership=event.membership,
+                position=row.position,
+                seq=row.seq,
+                fact=event.fact,
                 recorded_at=format_instant(event.recorded_us),
             )  # fmt: skip
         )

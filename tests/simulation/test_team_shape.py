@@ -1,8 +1,8 @@
 """The team shape under faults: whatever is killed or restarted while facts flow, afterwards everything is exactly right.
 
-    CSAT_LEDGER_TEST_SEED=…    the seed, which is printed; it brings back the same faults in the same order and the same
-                               facts. (Which instruction a kill meets is the machine's affair.)
-    CSAT_LEDGER_TEST_SOAK=1    five times as many
+CSAT_LEDGER_TEST_SEED=…    the seed, which is printed; it brings back the same faults in the same order and the same
+                           facts. (Which instruction a kill meets is the machine's affair.)
+CSAT_LEDGER_TEST_SOAK=1    five times as many
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def test_nothing_is_lost_repeated_or_stuck_whatever_is_killed(team: Team, seed: 
     quiet_s = time.monotonic() - started - faults_s
     team.stop()
     figures = team.assert_whole()
-    print(f"{sum(counted.values())} faults in {faults_s:.0f} s, quiet {quiet_s:.0f} s later: {dict(counted)}; {figures}")
+    print(
+        f"{sum(counted.values())} faults in {faults_s:.0f} s, quiet {quiet_s:.0f} s later: {dict(counted)}; {figures}"
+    )
     assert sum(counted.values()) >= 60
     assert figures["by the clock alone"] > 0
     assert figures["refused"] > 0

@@ -14,8 +14,8 @@ from tests.ledger.proof.test_verify import ENCODED
 
 ROOT = Path(__file__).parents[3]
 NOT_FOR_AUDITORS = (
-    "eventsourcing", "sqlite3", "_sqlite3", "psycopg", "psycopg_pool", "kafka", "pydantic", "pydantic_settings", "orjson", "rich",
-    "rfc3161_client", "ledger.store", "ledger.seal", "ledger.writer", "ledger.events", "ledger.errors", "console",
+    "eventsourcing", "sqlite3", "_sqlite3", "psycopg", "psycopg_pool", "kafka", "pydantic", "pydantic_settings", "orjson",
+    "rich", "rfc3161_client", "ledger.store", "ledger.seal", "ledger.writer", "ledger.events", "ledger.errors", "console",
     "consumers", "projections",
 )  # fmt: skip
 GUARD = """

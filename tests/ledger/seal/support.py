@@ -61,7 +61,10 @@ def sample_facts() -> list[Fact]:
         *met("m-2"),
         response(77, "Lindomar", "2010-05-02T10:00:00Z", "m-2"),
         fact("void-response", "m-2-void", "2010-07-01T00:00:00Z", "m-2", response="m-2-r-3", reason="fraud"),
-        *(fact("record-evaluation", f"m-2-ev-{n}", "2010-08-01T00:00:00Z", "m-2", evaluation=f"e-{n}") for n in range(3)),
+        *(
+            fact("record-evaluation", f"m-2-ev-{n}", "2010-08-01T00:00:00Z", "m-2", evaluation=f"e-{n}")
+            for n in range(3)
+        ),
         decision("m-1"),
     ]
 

@@ -21,6 +21,7 @@ from ledger.proof.strictjson import canonical
 from ledger.proof.verify import verify
 from ledger.seal.evidence import prove_consistency
 from ledger.store.base import NewRow, Row
+from tests.console.support import response
 from tests.contracts.backends import BACKENDS, Backend, Execute
 from tests.ledger.seal.support import (
     WITNESS_KEY,
@@ -33,7 +34,6 @@ from tests.ledger.seal.support import (
     policy_bytes,
     witnessed,
 )
-from tests.console.support import response
 
 COLUMNS = "position, originator_id, originator_version, topic, state"
 BYTES_OF_EACH = 6

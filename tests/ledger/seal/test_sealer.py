@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from ledger.errors import BookChanged, LogDamaged, SealerBusy, WrongKey
+from ledger.errors import BookChanged, LogDamaged, NotSealed, SealerBusy, WrongKey
 from ledger.proof import merkle
 from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.heads import is_heads_entry, parse_heads_entry
@@ -18,7 +17,7 @@ from ledger.proof.tiles import parse_path, tile_data, tiles_between
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.sealer import open_sealer
-from tests.console.support import Fact, fact, response
+from tests.console.support import Fact, enrolment, fact, response
 from tests.ledger.proof.test_merkle import stored_log
 from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, decision, policy, sqlite_ledger
 
@@ -136,7 +135,8 @@ def test_what_was_promised_is_published_though_the_book_has_grown(tmp_path: Path
         ledger.record(many(3))
         ledger.seal()
         promised = ledger.folder.checkpoint()
-        assert first and promised
+        assert first
+        assert promised
         (tmp_path / "log" / "checkpoint").write_bytes(first)
         ledger.folder.promise(promised)
         ledger.record(many(3, 3))
@@ -229,8 +229,6 @@ def test_a_book_that_goes_on_from_another_history_is_refused(tmp_path: Path) -> 
 
 
 def many_other() -> list[Fact]:
-    from tests.console.support import enrolment
-
     return [*enrolment("m-1"), *(response(n, "Other", "2010-03-01T00:00:00Z") for n in range(60))]
 
 
@@ -256,15 +254,13 @@ def test_nothing_secret_and_nothing_temporary_is_left(tmp_path: Path) -> None:
     assert [path for path in paths if path.startswith(".sealer/tmp")] == []
     for path in paths:
         assert LOG_KEY.seed not in (tmp_path / "log" / path).read_bytes()
-    assert os.listdir(tmp_path / "log" / ".sealer" / "tmp") == []
+    assert list((tmp_path / "log" / ".sealer" / "tmp").iterdir()) == []
 
 
 def test_a_decision_after_sealing_waits_for_the_next_round(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal()
         ledger.record([response(40, "Late", "2011-01-05T00:00:00Z"), decision("m-1", 2)])
-        from ledger.errors import NotSealed
-
         with pytest.raises(NotSealed, match="seal first"):
             ledger.evidence()
         ledger.seal()

@@ -1,0 +1,167 @@
+"""How fast the log is: functions that measure and return figures; `bench` prints them.
+
+sealing      events/s into a new log on disk, against reading the same rows and hashing each once
+audit        events/s for each core, in one process: rows, chains, tiles, announcements and decisions
+verify       seconds for a bundle of about a hundred events, as a whole process, against the interpreter's own start
+bundle       its bytes
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from console.sample import scale
+from console.throughput import collect_garbage_seldom
+from ledger.facts import fact_from_object
+from ledger.instants import parse_instant
+from ledger.proof.note import ED25519, SignerKey
+from ledger.proof.policy import parse_policy
+from ledger.seal.audit import audit
+from ledger.seal.evidence import collect_evidence
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import open_sealer
+from ledger.store.base import Store
+from ledger.store.sqlite import SQLiteStore
+from ledger.writer import Writer
+
+KEY = SignerKey("bench.example/renewals", ED25519, bytes(32))
+POLICY = json.dumps(
+    {
+        "origin": KEY.name,
+        "logs": [{"vkey": str(KEY.verifier), "from": 0, "to": None}],
+        "witnesses": [],
+        "quorum": 0,
+    }
+).encode()
+NOW_US = parse_instant("2026-01-01T00:00:00Z")
+BATCH = 5_000
+PAGE = 10_000
+RUNS = 3
+BUNDLE_EVENTS = 100
+ROOT = Path(__file__).parents[2]
+
+
+def measure(folder: Path, facts: int) -> dict[str, Any]:
+    """All figures over a book of so many facts, made in `folder`."""
+    collect_garbage_seldom()
+    store = SQLiteStore(folder / "proof.db")
+    try:
+        make_book(store, facts)
+        figures = {"events": store.max_position()} | sealing(store, folder) | auditing(store, folder / "log-0")
+    finally:
+        store.close()
+    return figures | verifying(folder)
+
+
+def make_book(store: Store, facts: int) -> None:
+    """Records a made-up programme."""
+    writer = Writer(store, lambda: NOW_US)
+    batch = []
+    for content in scale(1, facts):
+        batch.append(fact_from_object(content))
+        if len(batch) == BATCH:
+            writer.record(batch)
+            batch = []
+    writer.record(batch)
+    writer.review()
+    writer.close()
+
+
+def sealing(store: Store, folder: Path) -> dict[str, Any]:
+    """Events/s while sealing a whole book into a new log, the best of some; and of the baseline."""
+    events = store.max_position()
+
+    def seal(run: int) -> None:
+        with open_sealer(store, LogFolder(folder / f"log-{run}"), [KEY]) as sealer:
+            sealer.seal()
+
+    def hash_once(_: int) -> None:
+        for row in _rows(store):
+            sha256(b"\0" + row).digest()
+
+    ours, baseline = best(seal), best(hash_once)
+    return {"sealing_per_s": events / ours, "hashing_per_s": events / baseline}
+
+
+def auditing(store: Store, log: Path) -> dict[str, Any]:
+    """Events/s of an audit in one process, by the time of its core."""
+    events = store.max_position()
+    reports = []
+
+    def run(_: int) -> None:
+        reports.append(audit(store, LogFolder(log), parse_policy(POLICY), workers=1))
+
+    core_s = best(run, time.process_time)
+    if reports[-1].verdict != "confirmed":
+        raise AssertionError(f"the audit found {reports[-1].findings[:3]}")
+    return {"audit_per_core_s": events / core_s}
+
+
+def verifying(folder: Path) -> dict[str, Any]:
+    """A bundle of about a hundred events: its bytes, and what its verification takes as a whole process."""
+    store = SQLiteStore(folder / "small.db")
+    writer = Writer(store, lambda: NOW_US)
+    log = LogFolder(folder / "small-log")
+    record = writer.record
+    try:
+        record([fact_from_object(fact) for fact in _membership(BUNDLE_EVENTS)])
+        with open_sealer(store, log, [KEY]) as sealer:
+            sealer.seal()
+        bundle = collect_evidence(store, log, "m-1", "2011-03-01")
+    finally:
+        store.close()
+    (folder / "bundle.json").write_bytes(bundle.encoded())
+    (folder / "policy.json").write_bytes(POLICY)
+    command = [sys.executable, "-m", "ledger.proof.verify", str(folder / "bundle.json")]
+    command += ["--policy", str(folder / "policy.json"), "--json"]
+    return {
+        "bundle_events": len(bundle.stream.events),
+        "bundle_bytes": (folder / "bundle.json").stat().st_size,
+        "verify_s": best(lambda _: _process(command)),
+        "interpreter_s": best(lambda _: _process([sys.executable, "-c", "pass"])),
+    }
+
+
+def best(work: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of the fastest of some runs; each is told its number."""
+    seconds = []
+    for run in range(RUNS):
+        start = clock()
+        work(run)
+        seconds.append(clock() - start)
+    return min(seconds)
+
+
+def _rows(store: Store) -> Iterator[bytes]:
+    after = 0
+    while rows := store.read_feed(after, PAGE):
+        for row in rows:
+            yield row.stored
+        after = rows[-1].position
+
+
+def _process(command: list[str]) -> None:
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _membership(events: int) -> Iterator[dict[str, Any]]:
+    """A membership that is met, with about so many events, and decided."""
+    at = "2010-01-05T00:00:00Z"
+    common = {"membership": "m-1", "occurred_at": at}
+    yield {"type": "enrol-membership", "id": "enrol", "name": "Contoso", "level": "gold", **common}
+    yield {"type": "set-renewal-date", "id": "date", "renewal_date": "2011-03-01", **common}
+    for number in range(events - 5):
+        yield {
+            "type": "record-response", "id": f"r-{number}", "membership": "m-1",
+            "occurred_at": f"2010-04-{1 + number % 28:02d}T00:00:00Z", "response": f"r-{number}",
+            "customer_org": f"org-{number % 7}",
+        }  # fmt: skip
+    yield {"type": "decide-renewal", "id": "decide", "membership": "m-1", "occurred_at": "2011-03-02T00:00:00Z",
+           "renewal_date": "2011-03-01"}  # fmt: skip

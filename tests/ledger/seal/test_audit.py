@@ -1,0 +1,159 @@
+"""The audit itself: it says the same however the work is split, and its faster reading is as strict as the verifier's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from console.sample import generate
+from ledger.errors import BookChanged, Refused
+from ledger.facts import fact_from_object
+from ledger.instants import parse_instant
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.strictjson import canonical
+from ledger.seal import audit as audit_module
+from ledger.seal import audit_log
+from ledger.seal.audit import audit
+from ledger.seal.folder import LogFolder
+from ledger.store.base import NewRow, Row
+from ledger.store.sqlite import SQLiteStore
+from ledger.writer import Writer
+from tests.console.support import fact
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, policy, sqlite_ledger
+from tests.ledger.seal.test_sealer import many
+
+
+@pytest.fixture(scope="module")
+def programme(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A made-up programme with late and voided facts and reviews, sealed in several rounds."""
+    place = tmp_path_factory.mktemp("programme")
+    now = [0]
+    ledger = Ledger(SQLiteStore(place / "book.db"), place / "log")
+    ledger.writer = Writer(ledger.store, lambda: now[0])
+    batch = []
+    for arrival_us, content in generate(3, memberships=30):
+        try:
+            batch.append(fact_from_object(content))
+        except Refused:
+            continue
+        now[0] = arrival_us
+        if len(batch) == 500:
+            ledger.writer.record(batch)
+            ledger.writer.review()
+            ledger.seal()
+            batch = []
+    now[0] = parse_instant("2016-01-01T00:00:00Z")
+    ledger.writer.record(batch)
+    ledger.writer.review()
+    decisions = [
+        fact("decide-renewal", f"decide-{row.position}", "2016-01-01T00:00:00Z", row.stream.removeprefix("membership-"),
+             renewal_date=fact_from_row(row))
+        for row in ledger.store.read_feed(0, 1_000_000) if row.type == "RenewalDateSet"
+    ]  # fmt: skip
+    ledger.writer.record([fact_from_object(one) for one in decisions])
+    ledger.seal()
+    return ledger
+
+
+def fact_from_row(row: Row) -> str:
+    date: str = orjson.loads(row.stored)["data"]["renewal_date"]
+    return date
+
+
+def test_a_whole_programme_is_confirmed_by_the_verifiers_rules(programme: Ledger) -> None:
+    report = programme.audit()
+    assert (report.verdict, report.findings) == ("confirmed", [])
+    rows = programme.store.read_feed(0, 1_000_000)
+    assert report.events == len(rows) > 5_000
+    assert report.streams == 31
+    assert report.announcements == sum(row.type == "EligibilityChanged" for row in rows) > 100
+    assert report.decisions == sum(row.type == "RenewalDecided" for row in rows) > 30
+    assert report.checkpoints > 5
+
+
+def test_several_processes_say_the_same(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
+    monkeypatch.setattr(audit_module, "PART_EVENTS", 2_000)
+    monkeypatch.setattr(audit_log, "SPOOL_MIN", 50)
+    seen: list[tuple[int, int | None]] = []
+    report = audit(
+        programme.store,
+        programme.folder,
+        policy(),
+        workers=2,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    alone = programme.audit()
+    assert report.answer() == alone.answer()
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_what_is_not_sealed_yet_is_checked_too(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        ledger.record(many(3))
+        report = ledger.audit()
+        assert (report.verdict, report.unsealed) == ("confirmed", 3)
+
+
+def test_without_a_checkpoint_it_is_incomplete(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        assert ledger.audit().verdict == "incomplete"
+
+
+def test_by_a_policy_that_trusts_others_it_is_unverifiable(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        report = ledger.audit(logs=[{"vkey": str(NEW_KEY.verifier), "from": 0, "to": None}])
+        assert report.verdict == "unverifiable"
+
+
+@pytest.mark.parametrize(
+    ("name", "forge"),
+    [
+        ("a key twice", lambda stored: stored.replace(b'"actor":null', b'"actor":null,"actor":null')),
+        ("spaces", lambda stored: stored.replace(b'"seq":', b'"seq": ')),
+        ("keys in another order", lambda stored: b'{"v":1,' + stored[1:].replace(b',"v":1}', b"}")),
+        ("a float", lambda stored: stored.replace(b'"data":{', b'"data":{"a":1.5,')),
+        ("a key too many", lambda stored: stored.replace(b'"v":1}', b'"v":1,"w":1}')),
+        ("a later version", lambda stored: stored.replace(b'"v":1}', b'"v":2}')),
+        ("true as a version", lambda stored: stored.replace(b'"v":1}', b'"v":true}')),
+        ("a number as the actor", lambda stored: stored.replace(b'"actor":null', b'"actor":5')),
+        (
+            "a list as the data",
+            lambda stored: stored.replace(b'"data":{', b'"data":[{').replace(b'},"fact"', b'}],"fact"'),
+        ),
+        ("an instant with an offset", lambda stored: stored.replace(b'Z","prev', b'+00:00","prev')),
+    ],
+)
+def test_events_in_another_form_are_found_though_they_are_sealed(tmp_path: Path, name: str, forge: Any) -> None:
+    """Each is chained and signed as it should be, but says in a way of its own what it says."""
+    with sqlite_ledger(tmp_path) as ledger:
+        last = [row for row in ledger.store.read_feed(0, 1_000) if row.stream == "membership-m-2"][-1]
+        data = {"response": "m-2-r-1", "reason": "fraud", "customer_org": "Brontegard", "location": "main",
+                "received_at": "2010-06-01T10:00:00.000000Z"}  # fmt: skip
+        event = {"actor": None, "data": data, "fact": "x", "occurred_at": "2010-09-01T00:00:00.000000Z",
+                 "prev": leaf_hash(last.stored).hex(), "recorded_at": "2012-01-01T00:00:00.000000Z",
+                 "seq": last.seq + 1, "stream": "membership-m-2", "type": "ResponseVoided", "v": 1}  # fmt: skip
+        stored = canonical(event)
+        forged = forge(stored)
+        assert forged != stored
+        position = ledger.store.max_position() + 1
+        with ledger.store.writing() as transaction:
+            transaction.append([NewRow(position, last.stream, last.seq + 1, "ResponseVoided", forged, None, None)])
+        ledger.folder = LogFolder(tmp_path / "sealed")
+        with suppress(BookChanged):  # what the sealer sees itself it does not seal
+            ledger.seal()
+        report = ledger.audit()
+        assert report.verdict != "confirmed", name
+
+
+def test_a_decision_that_could_not_have_been_made(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal(LOG_KEY)
+        assert ledger.audit().decisions == 1
