@@ -172,6 +172,8 @@ def test_a_new_key_takes_over(sealed: Program) -> None:
     sealed.run_bare("keygen", "--name", ORIGIN, "--out", "new")
     both = sealed.json("seal", "--key", "keys/log.key", "--key", "new/log.key", "--tiles", "log")
     assert (both.code, both.json["sealed"]) == (0, 1)
+    assert sealed.run("project").code == 0  # the new event changes no answer
+    assert sealed.json("status", "m-1", "--at", "2011-02-28").json["satisfied"] is True
     old, new = ((sealed.folder / place / "log.vkey").read_text().strip() for place in ("keys", "new"))
     size = both.json["size"]
     logs = [{"vkey": old, "from": 0, "to": size + 1}, {"vkey": new, "from": size, "to": None}]

@@ -199,6 +199,17 @@ def test_there_is_one_example_of_every_type() -> None:
     )
 
 
+@pytest.mark.parametrize("tag", ["de", "DE", "zh-Hant-TW", "es-419", "pt-BR", "de-x-formal", "zh-u-co-pinyin"])
+def test_a_language_is_any_tag_of_one_of_the_languages_of_the_survey(tag: str) -> None:
+    fact_from_object({**EXAMPLES[6], "language": tag})
+
+
+@pytest.mark.parametrize("tag", ["", "tlh", "no-", "-de", "de--x", "de_DE", "deu", "x-de", "de-" + "a" * 40])
+def test_what_is_no_tag_of_a_language_of_the_survey_is_malformed(tag: str) -> None:
+    with pytest.raises(Refused, match="language"):
+        fact_from_object({**EXAMPLES[6], "language": tag})
+
+
 def test_a_fact_cannot_be_changed_once_it_is_parsed() -> None:
     fact = fact_from_object(EXAMPLES[0])
     with pytest.raises(ValueError, match="frozen"):
