@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from ledger.errors import SealError
 from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.errors import ProofError
 from ledger.proof.keys import EVENT_TYPE, check_rotation
@@ -125,7 +126,11 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
         report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
     # Older checkpoints were published with the cosignatures that were to be had then.
     lenient = Policy(policy.origin, policy.logs, policy.witnesses, 0)
-    older = [(signed, lenient) for signed in folder.history() if signed != published]
+    older: list[tuple[bytes, Policy]] = []
+    try:
+        older += [(signed, lenient) for signed in folder.history() if signed != published]
+    except SealError as error:
+        report.findings.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
     for signed, judge in [*older, *([(published, policy)] if published else [])]:
         try:
             checkpoint = _parsed(signed)

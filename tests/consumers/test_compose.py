@@ -25,11 +25,11 @@ import pytest
 
 from tests.servers.fixtures import without_server
 
-yaml = pytest.importorskip("yaml")
 try:
     import kafka  # noqa: F401
     import prometheus_client  # noqa: F401
     import psycopg
+    import yaml
 except ImportError as missing:
     without_server(missing)
 

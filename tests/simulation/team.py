@@ -11,23 +11,21 @@ import os
 import random
 import signal
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from consumers.errors import BrokerUnreachable
-from consumers.kafka import Broker, abandon, await_sent, partitions_of
+from consumers.kafka import Broker
 from consumers.messages import EligibilityChanged, RefusedFact
 from consumers.partitioning import partition_of
 from ledger.book import replay
 from ledger.errors import StoreUnreachable
 from ledger.events import decode_event
-from ledger.instants import add_months, format_instant
+from ledger.instants import format_instant
 from ledger.store.postgres import PostgresStore
 from projections.answers import all_projections
 from projections.builds import count_differences, create_build, load_build
@@ -38,11 +36,10 @@ from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
 from tests.simulation.nursery import Nursery
+from tests.simulation.traffic import Listener, Source
 
 SESSION_TIMEOUT_S = "1.5"
 END_S = 20.0
-FACTS_A_TURN = 12
-TURN_S = 0.05
 
 
 class Process:
@@ -69,6 +66,13 @@ class Process:
     def stop(self) -> None:
         """An orderly end, which must be one."""
         self._end(signal.SIGTERM, 0)
+
+    def freeze(self, seconds: float) -> None:
+        """It stands still, and does not know: when it goes on, others may have taken over what it holds."""
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(self._pid, signal.SIGCONT)
 
     @property
     def is_ready(self) -> bool:
@@ -270,121 +274,6 @@ def differences(store: PostgresStore, database: PostgresDatabase) -> dict[str, i
             assert live is not None
             found[projection.name] = count_differences(connection, projection, live, build)
     return {name: number for name, number in found.items() if number}
-
-
-class _Thread:
-    """Something that goes on beside, until it is told to stop; an error in it is the test's."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._guarded, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(60)
-        if self._error is not None:
-            raise self._error
-
-    def run(self) -> None:
-        raise NotImplementedError
-
-    def _guarded(self) -> None:
-        try:
-            self.run()
-        except BaseException as error:
-            self._error = error
-
-
-class Source(_Thread):
-    """Produces facts onto csat.facts.v1: right ones, repeated ones, ones to be refused, and bytes that are none.
-
-    Responses were received not quite a year ago, so that they expire while the simulation runs. What was not acknowledged
-    is sent again, under the same ids: as any source must.
-    """
-
-    def __init__(self, broker: Broker, chance: random.Random) -> None:
-        super().__init__()
-        self._broker = broker
-        self._chance = chance
-        self._memberships: list[str] = []
-        self._number = 0
-        self.sent: set[str] = set()
-
-    def run(self) -> None:
-        producer = None
-        while not self._stopped.is_set():
-            turn = self._turn()
-            while True:
-                try:
-                    producer = producer or self._broker.producer("source", delivery_timeout_ms=6_000)
-                    await_sent([producer.send(self._broker.topics.facts, value, key=key) for key, value in turn])
-                    break
-                except Exception:  # whatever the client says while the broker is away
-                    if producer is not None:
-                        abandon(producer)
-                    producer = None
-                    time.sleep(0.1)
-            self.sent |= {json.loads(value)["id"] for _, value in turn if value.startswith(b"{")}
-            self._stopped.wait(TURN_S)
-        if producer is not None:
-            abandon(producer)
-
-    def _turn(self) -> list[tuple[bytes, bytes]]:
-        facts = []
-        for _ in range(FACTS_A_TURN):
-            dice = self._chance.random()
-            if len(self._memberships) < 40 and dice < 0.1:
-                membership = f"m-{len(self._memberships)}"
-                self._memberships.append(membership)
-                facts.append(self._fact("enrol-membership", membership, name="A partner", level="gold"))
-            elif dice < 0.01 + 0.1:
-                facts.append((b"m-0", b"no fact"))
-            elif dice < 0.13:
-                facts.append(self._response(f"nobody-{self._number}"))
-            elif dice < 0.2 and facts:
-                facts.append(self._chance.choice(facts))
-            elif self._memberships:
-                facts.append(self._response(self._chance.choice(self._memberships)))
-        return facts
-
-    def _response(self, membership: str) -> tuple[bytes, bytes]:
-        organisation = f"org-{self._chance.randrange(4)}"
-        return self._fact("record-response", membership, response=f"r-{self._number}", customer_org=organisation)
-
-    def _fact(self, kind: str, membership: str, **fields: Any) -> tuple[bytes, bytes]:
-        self._number += 1
-        occurred_us = add_months(time.time_ns() // 1_000, -12) + int(self._chance.uniform(2, 25) * 1_000_000)
-        if kind == "enrol-membership":
-            occurred_us = int((datetime.now(UTC) - timedelta(days=2_000)).timestamp() * 1_000_000)
-        fact = {"type": kind, "id": f"f-{self._number}", "membership": membership, **fields}
-        return membership.encode(), json.dumps(fact | {"occurred_at": format_instant(occurred_us)}).encode()
-
-
-class Listener(_Thread):
-    """A consumer of committed announcements that listens all the time, through every restart of the broker."""
-
-    def __init__(self, broker: Broker) -> None:
-        super().__init__()
-        self._broker = broker
-        self.heard: list[EligibilityChanged] = []
-
-    def run(self) -> None:
-        consumer = self._broker.consumer("listener")
-        try:
-            partitions = partitions_of(consumer, self._broker.topics.eligibility_changed)
-            consumer.assign(partitions)
-            for partition in partitions:
-                consumer.seek(partition, 0)
-            while not self._stopped.is_set():
-                for records in consumer.poll(timeout_ms=200).values():
-                    self.heard += [EligibilityChanged.from_value(record.value) for record in records]
-        finally:
-            consumer.close(timeout_ms=1_000)
 
 
 def until(condition: Callable[[], Any], timeout_s: float) -> bool:

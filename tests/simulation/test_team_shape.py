@@ -32,11 +32,15 @@ from tests.servers.postgres import PostgresServer
 from tests.soak import SOAK
 
 FAULTS = {
-    "kill relay": 11,
-    "kill inbox": 11,
-    "kill worker-a": 8,
-    "kill worker-b": 7,
-    "kill clock": 7,
+    "kill relay": 10,
+    "kill inbox": 10,
+    "kill worker-a": 7,
+    "kill worker-b": 6,
+    "kill clock": 6,
+    "freeze worker-a": 3,
+    "freeze worker-b": 2,
+    "freeze inbox": 2,
+    "freeze relay": 1,
     "stop relay": 1,
     "stop inbox": 1,
     "stop worker-a": 1,
@@ -46,7 +50,7 @@ FAULTS = {
     "restart broker": 1,
     "kill broker": 1,
 }
-"""What is done, and how often; 62 in all."""
+"""What is done, and how often; 65 in all."""
 ROUNDS = 5 if SOAK else 1
 READY_S = 30.0
 QUIET_S = 90.0
@@ -114,6 +118,9 @@ class Fault:
         process = self._team.processes[name]
         if self._chance.random() < 0.8:  # most are at work when it meets them, some are still coming up
             until(lambda: process.is_ready, 8)
+        if what == "freeze":
+            process.freeze(self._chance.uniform(1.8, 2.4))  # longer than the session of a member of a group
+            return
         process.kill() if what == "kill" else process.stop()
         process.start()
 

@@ -28,7 +28,8 @@ def test_a_flipped_byte_in_the_log_makes_no_evidence_that_is_confirmed_and_diffe
         for _ in range(FLIPS):
             path = drawn.choice(files)
             good = path.read_bytes()
-            place = drawn.randrange(len(good))
+            # The last newline of the history is as if a crash had cut it off: the next sealer writes the line anew.
+            place = drawn.randrange(len(good) - (path.name == "checkpoints.jsonl"))
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << drawn.randrange(8)]) + good[place + 1 :])
             assert ledger.audit().verdict != "confirmed", (path, place)
             try:
