@@ -185,7 +185,7 @@ def test_fact_over_which_the_program_fails_is_refused_as_fault_and_the_others_ar
     send(book.broker, enrolment("m-1"), *(response(number) for number in range(5)))
     with book.inbox() as inbox:
         eventually(lambda: len(book.facts()) == 5, "the others are recorded")
-        eventually(lambda: book.refused(), "it is told")
+        eventually(book.refused, "it is told")
         assert [line["fact"] for line in inbox.events("fault")] == ["f-2"]
     (told,) = book.refused()
     assert (told.code, told.fact) == (FAULT_CODE, "f-2")

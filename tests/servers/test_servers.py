@@ -1,6 +1,5 @@
 """The servers that the other tests lean on, and what those tests may take for granted about them."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -264,4 +263,4 @@ time.sleep(600)
         process.send_signal(signal.SIGKILL)
     for pid, folder in started:
         eventually(lambda pid=pid: started_at(int(pid)) is None, f"process {pid} has ended")
-        eventually(lambda folder=folder: not os.path.exists(folder), f"{folder} is gone")
+        eventually(lambda folder=folder: not Path(folder).exists(), f"{folder} is gone")

@@ -201,7 +201,8 @@ class Team:
         store, database = PostgresStore(self.url), PostgresDatabase(self.url)
         try:
             facts = facts_of(store)
-            assert facts and max(facts.values()) == 1, "a fact twice in the book"
+            assert facts, "nothing in the book"
+            assert max(facts.values()) == 1, "a fact twice in the book"
             positions = [row.position for row in store.read_feed(0, 1_000_000)]
             assert positions == list(range(1, len(positions) + 1)), "a hole in the book"
             refused = self.refused()
@@ -250,7 +251,7 @@ def announcements(store: PostgresStore) -> list[EligibilityChanged]:
                 seq=row.seq,
                 fact=event.fact,
                 recorded_at=format_instant(event.recorded_us),
-            )  # fmt: skip
+            )
         )
     return found
 
