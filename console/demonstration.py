@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from shlex import quote
@@ -77,6 +78,7 @@ class Demonstration:
             self._board(ledger)
             for pick in DEMO_PICKS:
                 self._decide(ledger, pick)
+            self._prove(ledger, DEMO_PICKS[0])
         self._what_next()
         self._output.flush()
         self._output.words(
@@ -176,6 +178,15 @@ class Demonstration:
             self._say(step_line(event, found))
         for check in audit.decisions:
             print_check(self._output, check)
+
+    def _prove(self, ledger: Ledger, pick: Pick) -> None:
+        """Seals the book, lets a decision leave as evidence, verifies it, and shows what becomes of a changed byte."""
+        if find_spec("cryptography") is None:
+            self._say("\n(The demo goes on with a proof where the extra `proof` is installed.)")
+            return
+        from console.demo_proof import prove
+
+        prove(self._output, ledger, self._folder, pick.membership, pick.renewal_date.isoformat())
 
     def _what_next(self) -> None:
         store = f"--store {quote(str(self._folder / LEDGER))}"

@@ -33,7 +33,12 @@ def all_projections() -> list[Projection[Any]]:
 
 
 class View:
-    """The projections as they stand in one transaction."""
+    """The projections as they stand in one transaction.
+
+    Where workers keep them, their position is the one up to which nothing is missing in any partition: what is asked of
+    eligibility is answered as of that position, though some memberships may be further. Counts of participation and the
+    list of renewal dates show whatever has been applied.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

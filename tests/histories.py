@@ -66,7 +66,7 @@ ACTIONS = (
     *("decide",) * 2,
     *("remind",) * 3,
     *("choose_anonymity",) * 2,
-    *("consent", "withdraw", "set_renewal", "add_location", "enrol"),
+    *("consent", "withdraw", "set_renewal", "add_location", "enrol", "enrol"),
     *("repeat", "repeat", "reuse_id", "malform"),
 )
 
@@ -213,7 +213,7 @@ class Author:
         invited = self.invitations.get(membership, [])
         if times == 1 and self.rarely(2 if invited else 24):
             invitation = self.old_or_rarely_unknown("i", [name for name, _ in invited])
-            if not self.rarely(6):
+            if not self.rarely(3):
                 organisation = dict(invited).get(invitation, organisation)
         first = self.moment()
         spacing = self.pick(SPACINGS)

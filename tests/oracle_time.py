@@ -8,6 +8,7 @@ from functools import cache
 MICROSECOND = timedelta(microseconds=1)
 
 
+@cache
 def instant(text: str) -> datetime:
     """The instant in UTC that an RFC 3339 text names."""
     return datetime.fromisoformat(text.upper()).astimezone(UTC)

@@ -36,7 +36,7 @@ def test_the_histories_reach_every_refusal_and_every_cause() -> None:
     said: Counter[Any] = Counter()
     flips: Counter[Any] = Counter()
 
-    @settings(SLOW, max_examples=500, derandomize=True, database=None)
+    @settings(SLOW, max_examples=350, derandomize=True, database=None)
     @given(histories())
     def collect(history: History) -> None:
         oracle = Oracle()

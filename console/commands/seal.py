@@ -16,6 +16,7 @@ from console.proving import add_sealing, add_tiles, cosigner_of, proving, signer
 from console.session import Session
 from console.signals import Interrupted
 from console.throughput import collect_garbage_seldom
+from ledger.errors import QuorumMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,13 +111,16 @@ def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
     events = min((every.events for every in options.every if every.events), default=EVENTS_DEFAULT)
     seconds = min((every.seconds for every in options.every if every.seconds), default=SECONDS_DEFAULT)
     while True:
-        if not ledger.store.wait(sealer.events, WAIT_S):
+        if sealer.published and not ledger.store.wait(sealer.events, WAIT_S):
             continue
         due_s = time.monotonic() + seconds
         while (left_s := due_s - time.monotonic()) > 0 and not ledger.store.wait(sealer.events + events - 1, left_s):
             pass
-        with session.signals.put_off():
-            _print(session, sealer.seal(events))
+        try:
+            with session.signals.put_off():
+                _print(session, sealer.seal(events))
+        except QuorumMissing as lacking:  # the next round asks again
+            session.output.words(str(lacking))
 
 
 def _stamp(session: Session) -> None:

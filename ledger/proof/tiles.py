@@ -33,6 +33,7 @@ ENTRIES = -1
 """The level of an entry bundle; it lies below the tiles of level 0."""
 ENTRY_MAX_BYTES = 65_535
 CACHED_TILES_MAX = 1024
+KNOWN_HASHES_MAX = 100_000
 
 _PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
@@ -115,7 +116,7 @@ def tile_of(index: int, size: int) -> tuple[Tile, int, int]:
 
 
 def hash_reader(size: int, read_tile: TileReader) -> HashReader:
-    """A reader of stored hashes out of the tiles of a log of `size` entries; it keeps the last tiles that it read.
+    """A reader of stored hashes out of the tiles of a log of `size` entries; it keeps what it read and computed last.
 
     The bytes are believed as they are: a proof made from them is only worth what its verification says.
     """
@@ -134,12 +135,20 @@ def hash_reader(size: int, read_tile: TileReader) -> HashReader:
             cache[tile] = data
         return data
 
-    def read(indexes: Sequence[int]) -> list[bytes]:
-        hashes = []
-        for index in indexes:
+    known: dict[int, bytes] = {}
+
+    def stored_hash(index: int) -> bytes:
+        found = known.get(index)
+        if found is None:
             tile, start, end = tile_of(index, size)
-            hashes.append(_complete_root(tile_bytes(tile)[start * HASH_SIZE : end * HASH_SIZE]))
-        return hashes
+            found = _complete_root(tile_bytes(tile)[start * HASH_SIZE : end * HASH_SIZE])
+            if len(known) >= KNOWN_HASHES_MAX:
+                known.clear()
+            known[index] = found
+        return found
+
+    def read(indexes: Sequence[int]) -> list[bytes]:
+        return [stored_hash(index) for index in indexes]
 
     return read
 

@@ -11,7 +11,8 @@
 
 A file is written under another name, brought to disk, and only then given its own: nobody sees half of one. The
 checkpoint is replaced last, after everything that it covers is on disk, so that a crash at any moment leaves a
-published checkpoint with all of its tiles. Files beyond the checkpoint may be left over; they are written anew.
+published checkpoint with all of its tiles. Files beyond the checkpoint may be left over; they are written anew. Partial tiles
+are removed once the full one is published.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
 from ledger.errors import LogDamaged, SealerBusy
-from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries
+from ledger.proof.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
 
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints.jsonl"
@@ -110,6 +112,15 @@ class LogFolder:
         self._replace(self.root / CHECKPOINT, signed)
         self.remember(signed)
         (self._private / "pending").unlink(missing_ok=True)
+
+    def prune(self, old_size: int, size: int) -> None:
+        """Removes the partial files of the tiles that have become full since `old_size`; full ones stand in for them."""
+        for level in range(ENTRIES, LEVEL_MAX + 1):
+            below = HEIGHT * max(level, 0)
+            n = (old_size >> below) // WIDTH
+            if (size >> below) // WIDTH <= n:
+                break
+            rmtree(self.root / f"{Tile(level, n).path}.p", ignore_errors=True)
 
     def remember(self, signed: bytes) -> None:
         """Adds a published checkpoint to the history, in the place of a line that a crash cut off."""

@@ -93,6 +93,7 @@ class Sealer:
         self._published: bool
         self._rechecked = 0
         self._saved_size = -1
+        self._pruned_size = 0
         self._load()
         self._compare(max(0, self._state.events - RECHECK_TAIL), self._state.events)
         self._recheck_next = RECHECK_FIRST
@@ -127,6 +128,11 @@ class Sealer:
         """How many events are in the log: the position of the last of them."""
         return self._state.events
 
+    @property
+    def published(self) -> bool:
+        """Whether the latest checkpoint is published, and not only signed."""
+        return self._published
+
     def save(self) -> None:
         """Keeps the cache, so that the next sealer need not read the log."""
         if not self._broken and self._saved_size != self._state.size:
@@ -145,7 +151,7 @@ class Sealer:
             self._latest, self._published, checkpoint = pending, False, promised
         if published and self._folder.history()[-1:] != [published]:
             self._folder.remember(published)
-        size = checkpoint.size if checkpoint else 0
+        self._pruned_size = size = checkpoint.size if checkpoint else 0
         self._growth = Growth.restore(size, self._folder.read_tile)
         if checkpoint and self._growth.root() != checkpoint.root:
             raise LogDamaged(
@@ -240,6 +246,8 @@ class Sealer:
             signed = self._cosigner.cosign(signed, checkpoint, hash_reader(checkpoint.size, self._folder.read_tile))
         if not self._published or signed != self._latest:
             self._folder.publish(signed)
+            self._folder.prune(self._pruned_size, self._growth.size)
+            self._pruned_size = self._growth.size
         self._latest, self._published = signed, True
 
     # Comparing the book with the log

@@ -231,6 +231,29 @@ def test_a_witness_cosigns_what_the_sealer_follows(sealed: Program) -> None:
     assert (lonely.code, lonely.json["error"]) == (1, "quorum-missing")
 
 
+def test_a_follower_whose_witness_is_away_asks_again(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    vkey = (sealed.folder / "auditor" / "witness.vkey").read_text().strip()
+    policy_file(sealed, witnesses=[vkey], quorum=1)
+    witness_arguments = ("witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen")
+    witness, said = started(sealed, *witness_arguments, "127.0.0.1:0")
+    follower, first = started(
+        sealed, "seal", "--key", "keys/log.key", "--tiles", "log", "--follow", "--every", "1", "--every", "1s",
+        "--witness", f"http://{said['listening']}", "--policy", "policy.json",
+    )  # fmt: skip
+    try:
+        assert stopped(witness) == 0
+        sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+        assert follower.stderr is not None
+        assert b"found 0 cosignatures, expected 1" in follower.stderr.readline()
+        witness, _ = started(sealed, *witness_arguments, said["listening"])
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["size"] > first["size"]
+    finally:
+        assert stopped(follower) == 0
+        assert stopped(witness) == 0
+
+
 def test_listening_where_nobody_can(program: Program) -> None:
     program.run_bare("keygen", "--name", "w.example/1", "--out", "keys", "--witness")
     program.run_bare("keygen", "--name", ORIGIN, "--out", "keys")

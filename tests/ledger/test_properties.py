@@ -20,6 +20,7 @@ from ledger.book import fold as fold_stream
 from ledger.errors import Refused
 from ledger.events import FIRST_PREV, leaf_hash
 from ledger.facts import Fact, fact_from_object
+from ledger.membership import Membership
 from ledger.snapshots import dump_state, load_state
 from ledger.store.base import Row
 from ledger.writer import Writer
@@ -276,6 +277,27 @@ def test_it_makes_no_difference_in_which_batches_facts_are_recorded(history: His
     assert books[0] == books[1] == books[2]
 
 
+def contents_of(state: Membership) -> dict[str, Any]:
+    """All that a state holds, in plain values; organisations with nothing left are nothing."""
+    evidence = state.evidence
+    return {
+        **{name: getattr(state, name) for name in ("seq", "head", "enrolled", "enrolled_position", "horizon_us")},
+        **{name: getattr(state, name) for name in ("renewals", "consents", "invitations", "responses", "evaluations")},
+        "announced": [tuple(entry) for entry in state.announced],
+        "voided": (state.voided.instants, state.voided.responses),
+        "evaluated": evidence.evaluations.instants,
+        "levels": [tuple(entry) for entry in evidence.levels.entries],
+        "learning": [tuple(entry) for entry in evidence.learning.entries],
+        "locations": {
+            name: (
+                pool.receipts.instants,
+                {org: (kept.instants, kept.responses) for org, kept in pool.organisations.items() if kept.instants},
+            )
+            for name, pool in evidence.locations.items()
+        },
+    }
+
+
 @settings(max_examples=scaled(60))
 @given(histories(max_actions=20))
 def test_a_state_survives_being_written_down(history: History) -> None:
@@ -283,19 +305,10 @@ def test_a_state_survives_being_written_down(history: History) -> None:
         oracle = retell(history, book)
         for membership in oracle.memberships():
             state = fold_stream(book.store, membership)
-            stored = dump_state(state)
-            loaded = load_state(stored)
+            loaded = load_state(dump_state(state))
             assert loaded is not None
-            assert dump_state(loaded) == stored
-            assert loaded.voided.responses == state.voided.responses
-            assert loaded.voided.instants == state.voided.instants
-            assert loaded.consents == state.consents
-            for name, pool in state.evidence.locations.items():
-                same = loaded.evidence.locations[name]
-                assert same.receipts.instants == pool.receipts.instants
-                assert {org: (kept.instants, kept.responses) for org, kept in same.organisations.items()} == {
-                    org: (kept.instants, kept.responses) for org, kept in pool.organisations.items() if kept.instants
-                }
+            assert contents_of(loaded) == contents_of(state)
+            assert list(loaded.evidence.locations) == list(state.evidence.locations)
 
 
 def facts_that_any_order_accepts(oracle: Oracle) -> tuple[list[Any], list[Any]]:

@@ -107,6 +107,16 @@ CASES = [
         [ENROLLED, CONSENT, INVITATION, ANSWER],
         {**ANSWER, "response": "r-2", "customer_org": "fabrikam"},
     ),
+    Case(
+        "already-answered",
+        [ENROLLED, CONSENT, INVITATION, ANSWER, VOIDED, {**ANSWER, "response": "r-2"}],
+        {**ANSWER, "response": "r-3"},
+    ),
+    Case(
+        "already-answered",
+        [ENROLLED, CONSENT, INVITATION, ANSWER, VOIDED, {**ANSWER, "response": "r-2"}],
+        REMINDER,
+    ),
     Case("org-mismatch", [ENROLLED, CONSENT, INVITATION], {**ANSWER, "customer_org": "fabrikam"}),
     Case("response-exists", [ENROLLED, RESPONSE], {**RESPONSE, "customer_org": "fabrikam"}),
     Case("response-exists", [ENROLLED, RESPONSE, VOIDED], RESPONSE),

@@ -223,6 +223,26 @@ def test_two_writers_on_one_store_see_what_the_other_appended(book: RealBook) ->
         store.close()
 
 
+def test_an_edition_that_another_published_is_not_missed_by_states_at_hand(story: Story) -> None:
+    ten_responses(story)
+    other = Writer(story.book.store, lambda: NOW_US)
+    other.record([edition(1, "2010-09-01T00:00:00Z", min_responses=11)])
+    story.tell("set-renewal-date", "2010-10-01T00:00:00Z", renewal_date="2011-03-01")
+    assert story.announced()[1:] == [("2010-09-01T00:00:00.000000Z", False, "rulebook", False)]
+
+
+def test_what_another_found_to_be_due_is_not_taken_for_what_this_one_found(story: Story) -> None:
+    """The book notes for each membership when it is next due; a writer saves that only where it changed."""
+    ten_responses(story)
+    story.respond("2010-06-15T00:01:00Z", "fabrikam")
+    other = Writer(story.book.store, lambda: NOW_US)
+    told = {"membership": "m-1", "customer_org": "fabrikam", "response": "twelfth"}
+    other.record([fact("record-response", 12, "2010-06-15T00:02:00Z", **told)])
+    story.void("twelfth", "2010-06-15T00:03:00Z")
+    assert story.book.writer.review(parse_instant("2011-06-15T00:00:01Z")).announced == 1
+    assert story.announced()[1:] == [("2011-06-15T00:00:01.000000Z", False, "expiry", False)]
+
+
 def test_only_the_streams_that_others_appended_to_are_read_again(book: RealBook, spy: Spy, spied: Writer) -> None:
     spied.record([enrolment(number) for number in range(10)])
     other = Writer(book.store, lambda: NOW_US)

@@ -239,7 +239,7 @@ def test_columns_that_say_something_else_than_the_bytes(attacked: Attacked, chan
 
 def test_columns_of_another_type(attacked: Attacked) -> None:
     if attacked.table != "events":
-        pytest.skip("PostgreSQL's columns have types")
+        return  # PostgreSQL's columns have types
     for change in ("state = 'text'", "state = 5", "originator_version = 'x'", "topic = X'00'", "originator_id = X'00'"):
         before = attacked.rows()[8]
         attacked.run(f"UPDATE EVENTS SET {change} WHERE position = 9")

@@ -247,6 +247,19 @@ def test_growth_gives_the_files_that_the_format_asks_for() -> None:
     assert {parse_path(tile.path) for tile in files} == set(files)
 
 
+def test_partial_tiles_go_once_the_full_one_is_published(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        with open_sealer(ledger.store, ledger.folder, [LOG_KEY]) as sealer:
+            for number in range(40):
+                ledger.record(many(20, 20 * number))
+                sealer.seal()
+        size = require_sound(ledger).size
+        partial = {path.parent.name for path in (tmp_path / "log" / "tile").rglob("*.p/*")}
+        assert partial == {f"{size // 256:03d}.p", "000.p"}
+        assert not (tmp_path / "log" / "tile" / "0" / "000.p").exists()
+        assert ledger.audit().verdict == "confirmed"
+
+
 def test_nothing_secret_and_nothing_temporary_is_left(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal()
