@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ from ledger.proof.heads import Head, HeadsTree, is_heads_entry
 from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.recheck import COUNT_FOR_NOTHING
 from ledger.proof.replay import KNOWN_VERSION
-from ledger.proof.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries
+from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries
 from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, Finding, Taken, finding_of
+from ledger.seal.audit_tree import DerivedTree
 from ledger.seal.folder import LogFolder
 from ledger.seal.rows import plain
 from ledger.store.base import Reader
@@ -30,6 +32,7 @@ PAGE: Final = 5_000
 SPOOL_MIN: Final = 1_000
 BEFORE_ALL: Final = -(2**62)
 HEADS_BEGIN: Final = b'{"heads":'
+_stream_of = itemgetter(1)
 NO_HEAD: Final = (0, FIRST_PREV)
 
 
@@ -44,7 +47,7 @@ class LogAudit:
         self._book = book
         self._folder = folder
         self._roots = roots
-        self._tree = _Tree(folder, self.findings)
+        self._tree = DerivedTree(folder, self.findings)
         self._heads: dict[str, tuple[int, str]] = {}
         """Stream -> seq of its last event, and that event's leaf hash in hex."""
         self._heads_tree = HeadsTree()
@@ -100,11 +103,11 @@ class LogAudit:
 
     def _next_rows(self, limit: int) -> list[Stored]:
         """At most so many rows after the last ones; `_ahead` of the rows at hand are taken already."""
-        while self._ahead >= len(self._page):
+        while len(self._page) - self._ahead < limit:
             page = next(self._pages, None)
             if page is None:
-                return []
-            self._page, self._ahead = page, 0
+                break
+            self._page, self._ahead = self._page[self._ahead :] + page, 0
         rows = self._page[self._ahead : self._ahead + limit]
         self._ahead += len(rows)
         return rows
@@ -156,7 +159,7 @@ class LogAudit:
                 spool = self._place(stream)
             if taken is not None:
                 spool += (stream, taken)
-        self._moved.update(row[1] for row in rows)
+        self._moved.update(map(_stream_of, rows))
         return leaves
 
     def _strictly(self, row: Stored, head_seq: int, head_hex: str) -> Taken | None:
@@ -284,71 +287,6 @@ class LogAudit:
 
     def _add(self, what: str, found: Any, expected: Any) -> None:
         self.findings.append(Finding("tampered", what, str(found), str(expected)))
-
-
-class _Tree:
-    """The tree over the leaves as they were derived anew, compared with the tiles on disk."""
-
-    def __init__(self, folder: LogFolder, findings: list[Finding]) -> None:
-        self.size = 0
-        self._folder = folder
-        self._findings = findings
-        self._rows: list[list[bytes]] = [[]]
-        """Of each tile level the hashes since its last full tile."""
-
-    def extend(self, leaves: list[bytes]) -> None:
-        """The leaves of a tile, or of the partial one at the end."""
-        self.size += len(leaves)
-        self._rows[0] += leaves
-        level = 0
-        while len(row := self._rows[level]) == WIDTH:
-            self._compare(level, row)
-            (root,) = _rise(row)
-            self._rows[level] = []
-            level += 1
-            if level == len(self._rows):
-                self._rows.append([])
-            self._rows[level].append(root)
-
-    def finish(self) -> None:
-        """The partial tiles of the end."""
-        for level, row in enumerate(self._rows):
-            if row:
-                self._compare(level, row)
-
-    def root(self, more: list[bytes]) -> bytes:
-        """The root with some more leaves."""
-        carried = more  # then the node over what is beyond the full tiles of the level below
-        for row in self._rows:
-            carried = _rise(row + carried)
-        return carried[0] if carried else EMPTY_ROOT
-
-    def _compare(self, level: int, row: list[bytes]) -> None:
-        end = self.size >> HEIGHT * level
-        tile = Tile(level, (end - 1) // WIDTH, len(row))
-        derived = b"".join(row)
-        try:
-            found = self._folder.read_tile(tile)[: len(derived)]
-        except (SealError, OSError) as error:
-            self._findings.append(Finding("tampered", tile.path, str(error), "a tile"))
-            return
-        if found != derived:
-            place = next(i for i in range(0, len(derived), 32) if found[i : i + 32] != derived[i : i + 32])
-            self._findings.append(
-                Finding(
-                    "tampered", f"{tile.path}, hash {place // 32}", found[place : place + 32].hex(),
-                    f"{derived[place : place + 32].hex()}, from the book",
-                )
-            )  # fmt: skip
-
-
-def _rise(nodes: list[bytes]) -> list[bytes]:
-    """The nodes one tile level up: pairs are hashed, a last one without a neighbour rises as it is."""
-    for _ in range(HEIGHT):
-        pairs = iter(nodes)
-        risen = nodes[-1:] if len(nodes) % 2 else []
-        nodes = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)] + risen
-    return nodes
 
 
 def _shown(entry: bytes) -> str:
