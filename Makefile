@@ -31,7 +31,7 @@ verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
 	$(BIN)/python -m console.verifier_pyz csat-verify.pyz
 
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
-	$(BIN)/python -m tests.benchmarks $(BENCH)
+	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof $(BENCH)
 
 soak: $(VENV)/dev ## the simulations with bigger numbers
 	$(BIN)/pytest -n 2 -m soak $(TEST)

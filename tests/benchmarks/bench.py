@@ -1,8 +1,9 @@
 """`make bench`: the speeds of the ledger, each as a ratio against a baseline measured in the same run.
 
-    python -m tests.benchmarks.bench [--sizes 10000,100000,1000000] [--postgres] [--proof] [--kafka]
+    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof]
 
-Each size runs in a process of its own, so that its peak of memory is its own.
+Each size runs in a process of its own, so that its peak of memory is its own; so does each of what is measured `also`,
+with real servers: `tests.benchmarks.postgres` and its neighbours can be run by themselves.
 """
 
 from __future__ import annotations
@@ -314,6 +315,7 @@ def show(results: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of facts, comma between")
+    parser.add_argument("--also", default="", help="postgres, latency, workers, proof: comma between")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -326,6 +328,9 @@ def main() -> None:
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
         results.append(json.loads(answer.stdout))
     show(results)
+    for name in filter(None, arguments.also.split(",")):
+        print(f"\n{name}:", flush=True)
+        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
 
 
 if __name__ == "__main__":

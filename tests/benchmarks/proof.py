@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -165,3 +166,15 @@ def _membership(events: int) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
     yield {"type": "decide-renewal", "id": "decide", "membership": "m-1", "occurred_at": "2011-03-02T00:00:00Z",
            "renewal_date": "2011-03-01"}  # fmt: skip
+
+
+def main() -> None:
+    """Prints the figures over a book of as many facts as the first argument says."""
+    facts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with tempfile.TemporaryDirectory(prefix="csat-ledger-bench-") as name:
+        for what, figure in measure(Path(name), facts).items():
+            print(f"{what:44} {figure:>14,.3f}" if isinstance(figure, float) else f"{what:44} {figure!s:>14}")
+
+
+if __name__ == "__main__":
+    main()

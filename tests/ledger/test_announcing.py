@@ -131,7 +131,9 @@ def test_a_voiding_compares_the_past_first_and_then_announces_what_lies_ahead_as
 def test_after_a_voiding_an_expiry_is_announced_as_early_as_it_now_comes(story: Story) -> None:
     """With eleven responses the second expiry would matter, with ten the first; the writer must not go by the eleven."""
     ten_responses(story)
-    (eleventh,) = story.respond("2010-06-15T00:01:00Z", "fabrikam")
+    (eleventh,) = story.respond("2010-06-15T00:01:00Z", "tailspin")
+    story.book.reopen()
+    story.tell("set-renewal-date", "2010-06-15T00:01:30Z", renewal_date="2011-03-01")
     story.void(eleventh, "2010-06-15T00:02:00Z")
     story.book.review(instant("2011-06-15T00:00:00.500000Z"))
     assert story.announced()[1:] == [(EXPIRY, False, "expiry", False)]

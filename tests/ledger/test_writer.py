@@ -234,11 +234,16 @@ def test_an_edition_that_another_published_is_not_missed_by_states_at_hand(story
 def test_what_another_found_to_be_due_is_not_taken_for_what_this_one_found(story: Story) -> None:
     """The book notes for each membership when it is next due; a writer saves that only where it changed."""
     ten_responses(story)
-    story.book.reopen()  # what is due is worked out from scratch: the second expiry of eleven
-    story.respond("2010-06-15T00:01:00Z", "fabrikam")
-    other = Writer(story.book.store, lambda: NOW_US)
-    told = {"membership": "m-1", "customer_org": "fabrikam", "response": "twelfth"}
-    other.record([fact("record-response", 12, "2010-06-15T00:02:00Z", **told)])
+    story.respond("2010-06-15T00:01:00Z", "tailspin")
+    story.book.reopen()  # so that what is due is worked out anew: the second expiry of eleven
+    story.tell("set-renewal-date", "2010-06-15T00:01:30Z", renewal_date="2011-03-01")
+    told = {"membership": "m-1", "customer_org": "wingtip", "response": "twelfth"}
+    date = {"membership": "m-1", "renewal_date": "2011-03-02"}
+    for other in (
+        fact("record-response", 12, "2010-06-15T00:02:00Z", **told),
+        fact("set-renewal-date", 12, "2010-06-15T00:02:30Z", **date),
+    ):
+        Writer(story.book.store, lambda: NOW_US).record([other])  # the third expiry of twelve
     story.void("twelfth", "2010-06-15T00:03:00Z")
     assert story.book.writer.review(parse_instant("2011-06-15T00:00:01Z")).announced == 1
     assert story.announced()[1:] == [("2011-06-15T00:00:01.000000Z", False, "expiry", False)]
