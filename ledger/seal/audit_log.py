@@ -28,6 +28,7 @@ from ledger.store.base import Reader
 Stored = tuple[int, str, int, str, bytes]
 """A row: position, stream, seq, type, stored bytes."""
 KEYS: Final = ("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v")
+members = itemgetter(*KEYS)
 PAGE: Final = 5_000
 SPOOL_MIN: Final = 1_000
 BEFORE_ALL: Final = -(2**62)
@@ -127,8 +128,8 @@ class LogAudit:
             head_seq, head_hex = heads.get(stream, NO_HEAD)
             try:
                 value = loads(stored)
-                actor, data, fact, occurred_at, prev, recorded_at, own_seq, own_stream, own_type, version = (
-                    value.values()
+                actor, data, fact, occurred_at, prev, recorded_at, own_seq, own_stream, own_type, version = members(
+                    value
                 )
                 sound = (
                     own_seq == seq == head_seq + 1
@@ -141,11 +142,11 @@ class LogAudit:
                     and (actor is None or type(actor) is str)
                     and (fact is None or type(fact) is str)
                     and float not in map(type, data.values())
-                    and tuple(value) == KEYS
+                    and len(value) == len(KEYS)
                     and dumps(value, option=orjson.OPT_SORT_KEYS) == stored
                 )
                 occurred_us, recorded_us = parse_instant(occurred_at, ""), self._recorded(recorded_at)
-            except (ValueError, TypeError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError):
                 sound = False
             heads[stream] = (seq, leaf.hex())
             if not sound:

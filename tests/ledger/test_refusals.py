@@ -11,6 +11,7 @@ from ledger.facts import fact_from_object
 from tests.ledger.story import NOW, Story
 from tests.oracle import Oracle
 from tests.oracle_book import FIGURES
+from tests.oracle_time import instant
 from tests.real_book import micros, real_book
 
 Fact = dict[str, Any]
@@ -101,6 +102,11 @@ CASES = [
     Case("reminder-not-operator", [ENROLLED, CONSENT, PARTNERS], REMINDER),
     Case("already-reminded", [ENROLLED, CONSENT, INVITATION, REMINDER], REMINDER),
     Case("already-answered", [ENROLLED, CONSENT, INVITATION, ANSWER], REMINDER),
+    Case(
+        "already-answered",
+        [ENROLLED, CONSENT, INVITATION, ANSWER],
+        {**REMINDER, "occurred_at": "2010-03-05T00:00:00Z"},
+    ),
     Case("already-answered", [ENROLLED, CONSENT, INVITATION, ANSWER], {**ANSWER, "response": "r-2"}),
     Case(
         "already-answered",
@@ -217,6 +223,15 @@ def test_what_is_refused_in_a_batch_keeps_nothing_else_from_being_recorded(story
 
 def test_five_minutes_ahead_to_the_microsecond_is_not_the_future(story: Story) -> None:
     assert story.tell("record-evaluation", "2020-01-01T00:05:00Z", evaluation="e") == ("accepted", None)
+
+
+def test_a_renewal_is_not_due_before_the_ledgers_own_clock_has_reached_its_date(story: Story) -> None:
+    date, when = "2020-02-01", "2020-02-01T00:01:00Z"  # within the five minutes that a source's clock may be ahead
+    story.tell("set-renewal-date", DAY, renewal_date=date)
+    told = {"type": "decide-renewal", "id": "f", "membership": "m-1", "occurred_at": when, "renewal_date": date}
+    early, in_time = instant("2020-01-31T23:59:59.999999Z"), instant("2020-02-01T00:00:00Z")
+    assert story.book.tell(told, early) == ("refused", "renewal-not-due")
+    assert story.book.tell(told, in_time) == ("accepted", None)
 
 
 def test_the_same_fact_in_another_spelling_is_a_duplicate(story: Story) -> None:
