@@ -114,10 +114,10 @@ class Relays:
         victim.signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """SIGTERM; each ends with exit code 0."""
+        """SIGTERM; each ends with exit code 0, or by the signal where it was still starting up."""
         for process in self._running:
             process.signal(signal.SIGTERM)
-        assert [process.wait() for process in self._running] == [0, 0]
+        assert {process.wait() for process in self._running} <= {0, 128 + signal.SIGTERM}
 
     def end(self) -> None:
         for process in self._running:

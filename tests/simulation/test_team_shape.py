@@ -94,7 +94,6 @@ def test_nothing_is_lost_repeated_or_stuck_whatever_is_killed(team: Team, seed: 
         f"{sum(counted.values())} faults in {faults_s:.0f} s, quiet {quiet_s:.0f} s later: {dict(counted)}; {figures}"
     )
     assert sum(counted.values()) >= 60
-    assert figures["by the clock alone"] > 0
     assert figures["refused"] > 0
 
 
