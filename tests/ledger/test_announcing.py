@@ -70,6 +70,18 @@ def test_a_review_of_an_instant_reviewed_before_announces_nothing(story: Story) 
     assert len(story.announced()) == 2
 
 
+def test_a_review_of_an_earlier_instant_takes_no_horizon_back(story: Story) -> None:
+    story.book.review(instant("2012-01-01T00:00:00Z"))
+    enrolment = {"membership": "m-2", "name": "Contoso", "level": "gold"}
+    assert story.tell("enrol-membership", "2009-10-01T00:00:00Z", **enrolment) == ACCEPTED
+    story.book.review(instant("2010-01-01T00:00:00Z"))
+    for membership in ("m-1", "m-2"):
+        for organisation, times in (("adatum", 8), ("fabrikam", 2)):
+            story.respond("2011-06-15T00:00:00Z", organisation, times, membership=membership)
+    assert [one["revises"] for one in story.book.announced("m-1")] == [True]
+    assert [one["revises"] for one in story.book.announced("m-2")] == [False]
+
+
 def test_a_review_moves_the_horizon_of_the_memberships_enrolled_so_far_and_of_no_other(story: Story) -> None:
     story.book.review(instant("2012-01-01T00:00:00Z"))
     enrolment = {"membership": "m-2", "name": "Contoso", "level": "gold"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -190,6 +191,17 @@ def test_defaults_are_content_like_any_other() -> None:
     spelt_out: dict[str, Any] = {**told, "competencies": [], "solution_areas": [], "locations": ["main"]}
     spelt_out |= {"business_model": None, "actor": None}
     assert fact_from_object(told).digest() == fact_from_object(spelt_out).digest()
+
+
+def test_the_digest_is_taken_over_the_whole_content_as_canonical_json() -> None:
+    """It is kept in every book, so it must never come out differently."""
+    told = {"type": "record-response", "id": "f", "membership": "m", "occurred_at": "2010-06-15T10:22:33+02:00"}
+    told |= {"response": "r", "customer_org": "Überwald"}
+    content = (
+        '{"actor":null,"anonymous":false,"customer_org":"Überwald","id":"f","invitation":null,"location":null,'
+        '"membership":"m","occurred_at":"2010-06-15T08:22:33.000000Z","response":"r","type":"record-response"}'
+    )
+    assert fact_from_object(told).digest() == sha256(content.encode()).digest()
 
 
 def test_there_is_one_example_of_every_type() -> None:

@@ -63,6 +63,7 @@ def test_r3_one_organisation_is_not_enough_even_where_the_cap_would_let_it(story
     story.respond("2010-06-15T00:00:00Z", "adatum", 12)
     status = story.status("2010-07-01T00:00:00Z")
     assert (status["counted"], status["organisations"], status["satisfied"]) == (12, 1, False)
+    assert status["locations"]["main"]["satisfied"] is False
     story.respond("2010-06-16T00:00:00Z", "fabrikam")
     assert story.satisfied("2010-07-01T00:00:00Z")
 
