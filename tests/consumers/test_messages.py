@@ -276,3 +276,8 @@ def test_break_is_found_for_those_whom_it_breaks(
 ) -> None:
     assert bool(breaks(OBJECT, present, "ours")) is breaks_readers, breaks(OBJECT, present, "ours")
     assert bool(breaks(OBJECT, present, "others")) is breaks_writers, breaks(OBJECT, present, "others")
+
+
+def test_the_readme_shows_the_downstream_service_that_a_test_runs() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "tests/consumers/example_downstream.py").read_text().rstrip() in (root / "README.md").read_text()
