@@ -33,8 +33,10 @@ verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
 	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof $(BENCH)
 
+SOAK := $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.soak' tests --include='test_*.py')
+
 soak: $(VENV)/dev ## the simulations with bigger numbers
-	$(BIN)/pytest -n 2 -m soak $(TEST)
+	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest -n 2 $(or $(TEST),$(SOAK))
 
 clean: ## removes what was made here, the demo too
 	rm -rf $(VENV) demo csat-verify.pyz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
