@@ -46,6 +46,7 @@ from ledger.proof.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash, node_hash, ver
 
 SEQ_BYTES = 8
 HEAD_BYTES = HASH_SIZE + SEQ_BYTES + HASH_SIZE
+HEADS_BEGIN = b'{"heads":'
 ENTRY_TYPE = "heads"
 ENTRY_VERSION = 1
 ENTRY_MAX_BYTES = 1024
@@ -200,7 +201,7 @@ def parse_heads_entry(entry: bytes) -> HeadsEntry:
 
 def is_heads_entry(entry: bytes) -> bool:
     """Whether a log entry is a heads entry and not an event: no event begins like this."""
-    return entry.startswith(b'{"heads":')
+    return entry.startswith(HEADS_BEGIN)
 
 
 def verify_head(entry: HeadsEntry, proof: HeadProof) -> None:

@@ -37,13 +37,15 @@ from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
 COUNT_FOR_NOTHING = frozenset(("ConsentGiven", "ConsentWithdrawn", "InvitationSent", "ReminderSent", "AnonymityChosen"))
 """Types of facts that move the horizon and change nothing else; most of a ledger's events are such."""
+BEGIN_TO_COUNT = frozenset(("ResponseReceived", "EvaluationReceived", "MembershipEnrolled", "MembershipUpdated"))
+"""Types of facts of which something new holds from their occurred_at on."""
+ADD_LOCATIONS = frozenset(("MembershipEnrolled", "LocationAdded"))
 NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "membership", "rulebook"))
-
-_effective = attrgetter("effective_us")
-
 
 Cause = tuple[str, int, str]
 """Stream, seq and type of the event whose announcements are looked at."""
+
+_effective = attrgetter("effective_us")
 
 
 class Difference(NamedTuple):
@@ -63,14 +65,12 @@ class StreamCheck:
         self.differences: list[Difference] = []
         self.announcements = 0
         self.decisions = 0
-        self._horizon_us = BEGINNING_OF_TIME_US
-        self._sweep = Sweep(self.membership, self.rulebook, self._horizon_us)
+        self._sweep = Sweep(self.membership, self.rulebook, BEGINNING_OF_TIME_US)
+        """It stands at the horizon."""
         self._true: list[Flip] = []
         self._announced: list[Flip] = []
         self._batch: list[tuple[Event, Flip]] = []
         self._changed = False
-        self._calm_until_us: int | None = None
-        """The next instant at which anything changes; None where that has to be worked out anew."""
         self._cause: Cause | None = None
 
     def take(self, event: Event) -> None:
@@ -78,14 +78,13 @@ class StreamCheck:
         cause = (event.stream, event.seq, event.type)
         if event.type in COUNT_FOR_NOTHING and self.let_pass(event.occurred_us, cause):
             return
-        self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)  # what was let pass above changed nothing
-        self._calm_until_us = None
         try:
             if event.type == "EligibilityChanged":
                 self.announcements += 1
                 self._batch.append((event, _announced_flip(event)))
                 return
-            self._close()
+            if self._batch or self._changed:
+                self._close()
             self._cause = cause
             if event.stream == PROGRAMME:
                 self._take_edition(event)
@@ -96,20 +95,15 @@ class StreamCheck:
 
     def let_pass(self, occurred_us: int, cause: Cause) -> bool:
         """Takes an event of a type in COUNT_FOR_NOTHING, if nothing else falls due by then; says whether it did."""
-        if self._batch or self._changed:
+        sweep = self._sweep
+        if occurred_us >= sweep.next_us or self._batch or self._changed:
             return False
-        if self._calm_until_us is None:
-            self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)
-            self._calm_until_us = self._sweep.next_us()
-        if occurred_us >= self._calm_until_us:
-            return False
-        self._horizon_us = max(self._horizon_us, occurred_us)
+        sweep.at_us = max(sweep.at_us, occurred_us)
         self._cause = cause
         return True
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
-        self._sweep.at_us = max(self._sweep.at_us, self._horizon_us)
         self._close()
         return self.differences
 
@@ -117,28 +111,37 @@ class StreamCheck:
         if event.type != "RulebookPublished":
             return
         edition = self.rulebook.publish(event)
-        if edition.effective_us <= self._horizon_us:
+        if edition.effective_us > self._sweep.at_us:
+            self._sweep.expect_edition(edition.effective_us)
+        else:
             self._retrace(edition.effective_us, END_OF_TIME_US)
 
     def _take_fact(self, event: Event) -> None:
-        if event.type == "RenewalDecided":
+        type_name, occurred_us = event.type, event.occurred_us
+        if type_name == "RenewalDecided":
             self.decisions += 1
             self._take_decision(event)
-        locations = len(self.membership.locations)
         self.membership.apply(event)
-        occurred_us = event.occurred_us
-        if event.type in ("ResponseReceived", "ResponseVoided"):
-            response = self.membership.responses[event.data["response"]]
-            change = 1 if event.type == "ResponseReceived" else -1
-            if response.received_us <= self._horizon_us and not self._sweep.amend(response, change):
-                self._retrace_window(response.received_us)
-        elif event.type == "EvaluationReceived":
+        if occurred_us > self._sweep.at_us and type_name in BEGIN_TO_COUNT:
+            self._sweep.expect(occurred_us)
+        elif type_name == "ResponseReceived":
+            self._amend(event, 1)
+        elif type_name == "ResponseVoided":
+            self._amend(event, -1)
+        elif type_name == "EvaluationReceived":
             self._retrace_window(occurred_us)
-        elif event.type in ("MembershipEnrolled", "MembershipUpdated"):
+        elif type_name in ("MembershipEnrolled", "MembershipUpdated"):
             self._retrace(occurred_us, END_OF_TIME_US)
-        if len(self.membership.locations) != locations:  # a new name can be the first of those that count nothing
+        if type_name in ADD_LOCATIONS:  # a new name can be the first of those that count nothing
             self._retrace_locations()
-        self._move_horizon(occurred_us)
+        if occurred_us > self._sweep.at_us:
+            self._move_horizon(occurred_us)
+
+    def _amend(self, event: Event, change: int) -> None:
+        """Counts a response of the past in (1) or out (-1)."""
+        response = self.membership.responses[event.data["response"]]
+        if not self._sweep.amend(response, change):
+            self._retrace_window(response.received_us)
 
     def _take_decision(self, event: Event) -> None:
         recomputed = check_decision(self.membership, self.rulebook, event)
@@ -159,24 +162,23 @@ class StreamCheck:
             self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
 
     def _retrace(self, from_us: int, to_us: int = END_OF_TIME_US) -> None:
-        if from_us > self._horizon_us:
+        horizon_us = self._sweep.at_us
+        if from_us > horizon_us:
             return
         self._changed = True
         sweep = Sweep(self.membership, self.rulebook, from_us - 1)
         first = bisect_left(self._true, from_us, key=_effective)
-        if to_us < min(self._horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
+        if to_us < min(horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
             rest = self._true[bisect_right(self._true, to_us, key=_effective) :]
             self._true[first:] = sweep.advance(to_us) + rest
         else:
-            self._true[first:] = sweep.advance(self._horizon_us)
+            self._true[first:] = sweep.advance(horizon_us)
             self._sweep = sweep
 
     def _move_horizon(self, to_us: int) -> None:
-        if to_us > self._horizon_us:
-            flips = self._sweep.advance(to_us)
+        if flips := self._sweep.advance(to_us):
             self._true += flips
-            self._changed |= bool(flips)
-            self._horizon_us = to_us
+            self._changed = True
 
     def _close(self) -> None:
         """Compares, now that the announcements of the last cause are complete."""

@@ -21,7 +21,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ledger.proof.errors import MalformedError, RefutedError, Words
-from ledger.proof.event import DAY_US, Event, add_months, format_instant, parse_instant
+from ledger.proof.event import DAY_US, END_OF_TIME_US, Event, add_months, format_instant, parse_instant
 from ledger.proof.strictjson import array, natural, text, truth
 
 LEARNING = "learning"
@@ -68,7 +68,7 @@ class Rulebook:
         require_version(event)
         data, where = event.data, event.where
         edition = Edition(
-            text(data.get("edition"), f"{where}: edition"),
+            _text(event, "edition"),
             parse_instant(data.get("effective_from"), f"{where}: effective_from"),
             natural(data.get("min_responses"), f"{where}: min_responses"),
             natural(data.get("per_org_cap"), f"{where}: per_org_cap"),
@@ -81,6 +81,11 @@ class Rulebook:
             raise RefutedError(f"{where}: edition", found=edition.name, expected=Words("a name not used before"))
         insort(self.editions, edition, key=_effective)
         return edition
+
+    def next_us(self, instant_us: int) -> int:
+        """When the next edition takes effect after an instant."""
+        index = bisect_right(self.editions, instant_us, key=_effective)
+        return self.editions[index].effective_us if index < len(self.editions) else END_OF_TIME_US
 
     def at(self, instant_us: int) -> Edition | None:
         """The edition in force at an instant."""
@@ -142,36 +147,28 @@ class Membership:
 
     def _update(self, event: Event) -> None:
         if "level" in event.data:
-            level = text(event.data["level"], f"{event.where}: level")
-            insort(self.levels, (event.occurred_us, event.seq, level))
+            insort(self.levels, (event.occurred_us, event.seq, _text(event, "level")))
         if "competencies" in event.data:
             names = [text(v, f"{event.where}: competencies") for v in array(event.data["competencies"], event.where)]
             held = any(name.casefold() == LEARNING for name in names)
             insort(self.learning, (event.occurred_us, event.seq, held))
 
     def _add_location(self, event: Event) -> None:
-        location = text(event.data.get("location"), f"{event.where}: location")
+        location = _text(event, "location")
         if location in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=Words("one not added before"))
         self.locations.append(location)
 
     def _set_renewal_date(self, event: Event) -> None:
-        self.renewal_dates.add(text(event.data.get("renewal_date"), f"{event.where}: renewal_date"))
+        self.renewal_dates.add(_text(event, "renewal_date"))
 
     def _receive(self, event: Event) -> None:
-        data, where = event.data, event.where
-        response = Response(
-            event.occurred_us,
-            event.seq,
-            text(data.get("response"), f"{where}: response"),
-            text(data.get("customer_org"), f"{where}: customer_org"),
-            text(data.get("location"), f"{where}: location"),
-        )
-        if response.response in self.responses:
-            raise RefutedError(f"{where}: response", found=response.response, expected=Words("one not received before"))
-        if response.location not in self.locations:
-            raise RefutedError(f"{where}: location", found=response.location, expected=sorted(self.locations))
-        self.responses[response.response] = response
+        name, organisation, location = _text(event, "response"), _text(event, "customer_org"), _text(event, "location")
+        if name in self.responses:
+            raise RefutedError(f"{event.where}: response", found=name, expected=Words("one not received before"))
+        if location not in self.locations:
+            raise RefutedError(f"{event.where}: location", found=location, expected=sorted(self.locations))
+        response = self.responses[name] = Response(event.occurred_us, event.seq, name, organisation, location)
         if self.by_time and response < self.by_time[-1]:
             insort(self.by_time, response)
         else:
@@ -179,7 +176,7 @@ class Membership:
 
     def _void(self, event: Event) -> None:
         data, where = event.data, event.where
-        name = text(data.get("response"), f"{where}: response")
+        name = _text(event, "response")
         response = self.responses.get(name)
         if response is None or name in self.void:
             raise RefutedError(f"{where}: response", found=name, expected=Words("one received and not void yet"))
@@ -190,14 +187,14 @@ class Membership:
         self.void.add(name)
 
     def _evaluate(self, event: Event) -> None:
-        name = text(event.data.get("evaluation"), f"{event.where}: evaluation")
+        name = _text(event, "evaluation")
         if name in self.evaluation_ids:
             raise RefutedError(f"{event.where}: evaluation", found=name, expected=Words("one not received before"))
         self.evaluation_ids.add(name)
         insort(self.evaluations, (event.occurred_us, event.seq))
 
     def _decide(self, event: Event) -> None:
-        date = text(event.data.get("renewal_date"), f"{event.where}: renewal_date")
+        date = _text(event, "renewal_date")
         self.decided[date] = self.decided.get(date, 0) + 1
 
 
@@ -216,6 +213,12 @@ _HANDLERS = {
 def earliest_us(months: int, instant_us: int) -> int:
     """An instant before which nothing received can still count; a little early, never late."""
     return instant_us - (months * LONGEST_MONTH_DAYS + 1) * DAY_US
+
+
+def _text(event: Event, key: str) -> str:
+    """A member of an event's data, which has to be a string."""
+    value = event.data.get(key)
+    return value if isinstance(value, str) else text(value, f"{event.where}: {key}")
 
 
 def require_version(event: Event) -> None:

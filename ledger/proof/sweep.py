@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.proof.event import END_OF_TIME_US, add_months, format_instant
 from ledger.proof.replay import Edition, Membership, Response, Rulebook
@@ -25,12 +26,12 @@ ANNOUNCEMENT_KEYS = (
     "satisfied", "previous", "via", "location", "counted", "organisations", "edition", "effective_at", "cause",
 )  # fmt: skip
 
-_Key = tuple[str, ...]
-"""(location, organisation), or nothing for an evaluation: what an expiry takes away."""
-_EVALUATION: _Key = ()
+_T = TypeVar("_T")
+_Expiry = tuple[int, int, str, str]
+"""When, and what it takes away: the seq of a response, its location, its organisation; for an evaluation 0, "", ""."""
+_EVALUATION = ("", "")
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
-_effective = attrgetter("effective_us")
 
 
 class Flip(NamedTuple):
@@ -53,6 +54,19 @@ class Flip(NamedTuple):
         return {key: values[key] for key in ANNOUNCEMENT_KEYS}
 
 
+class _Place:
+    """The counts of one location, or of all where the edition pools them."""
+
+    __slots__ = ("by_org", "counted", "margin", "organisations")
+
+    def __init__(self) -> None:
+        self.by_org: defaultdict[str, int] = defaultdict(int)
+        self.counted = 0
+        self.organisations = 0
+        self.margin = -1
+        """How many responses or organisations more than needed; negative where there are not enough."""
+
+
 class Sweep:
     """Goes through a membership's instants in order, and keeps the counts that hold at the present one."""
 
@@ -60,13 +74,30 @@ class Sweep:
         self._membership = membership
         self._rulebook = rulebook
         self.at_us = at_us
+        self._edition_until_us = END_OF_TIME_US
         self._count_anew()
         self._satisfied = self._via() is not None
         self._champion = ""
         self._margin = 0
         self.calm_since_us = at_us
         """Since when the margin has been there; before this instant nothing is known of it."""
-        self._settle()
+        if self._enough:
+            self._settle()
+        self._arrival_us = self._next_arrival_us()
+        """Before this instant nothing changes but by expiry."""
+        self.next_us = min(self._expiries[0][0], self._arrival_us) if self._expiries else self._arrival_us
+        """Before this instant nothing changes."""
+
+    def expect(self, instant_us: int) -> None:
+        """The membership has something new that holds from a later instant on."""
+        if instant_us < self._arrival_us:
+            self._arrival_us = instant_us
+            self.next_us = min(self.next_us, instant_us)
+
+    def expect_edition(self, instant_us: int) -> None:
+        """The rulebook has a new edition that takes effect at a later instant."""
+        self._edition_until_us = min(self._edition_until_us, instant_us)
+        self.expect(instant_us)
 
     def amend(self, response: Response, change: int) -> bool:
         """Counts one response of the past in (1) or out (-1), if that cannot change any flip; says whether it did.
@@ -79,112 +110,125 @@ class Sweep:
         self._margin += min(change, 0)
         expiry_us = add_months(response.received_us, self._edition.window_months)
         if response.received_us <= self.at_us < expiry_us:
-            self._count(self._edition, (place(self._edition, response), response.customer_org), change)
+            location = place(self._edition, response)
+            self._count(self._edition, location, response.customer_org, change)
             if change > 0:
-                self._expire_at(expiry_us, self._edition, response)
+                heappush(self._expiries, (expiry_us, response.seq, location, response.customer_org))
+                self.next_us = min(self.next_us, expiry_us)
             else:
                 self._withdrawn.add(response.seq)
         return True
 
+    def advance(self, to_us: int) -> list[Flip]:
+        """The flips after the present instant, up to and at `to_us`, which becomes the present."""
+        flips = []
+        while (instant_us := self.next_us) <= to_us:
+            if instant_us >= self._arrival_us:
+                flip = self._step(instant_us)
+                self._arrival_us = self._next_arrival_us()
+            else:
+                self.at_us = instant_us
+                self._expire()
+                flip = self._flip(self._edition, self._learning)
+            if flip:
+                flips.append(flip)
+            self.next_us = min(self._expiries[0][0], self._arrival_us) if self._expiries else self._arrival_us
+        self.at_us = max(self.at_us, to_us)
+        return flips
+
     def _settle(self) -> None:
-        """Keeps the least margin, and since when there has been one without a break."""
-        margin = self._margin_of(self._champion)
-        if margin <= 0 and self._enough:
-            self._champion = max(self._enough, key=self._margin_of)
-            margin = self._margin_of(self._champion)
+        """Keeps the least margin, and since when there has been one without a break; some location has enough."""
+        margin = self._places[self._champion].margin if self._champion in self._enough else 0
+        if margin <= 0:
+            self._champion = max(self._enough, key=lambda location: self._places[location].margin)
+            margin = self._places[self._champion].margin
         if margin <= 0:
             self._margin = 0
         elif self._margin == 0:
             self._margin, self.calm_since_us = margin, self.at_us
-        else:
-            self._margin = min(self._margin, margin)
-
-    def _margin_of(self, location: str) -> int:
-        if self._edition is None or location not in self._enough:
-            return 0
-        organisations = self._organisations[location] - self._edition.min_organisations
-        return min(self._counted[location] - self._edition.min_responses, organisations)
-
-    def advance(self, to_us: int) -> list[Flip]:
-        """The flips after the present instant, up to and at `to_us`, which becomes the present."""
-        flips = []
-        while (instant_us := self.next_us()) <= to_us:
-            if flip := self._step(instant_us):
-                flips.append(flip)
-        self.at_us = max(self.at_us, to_us)
-        return flips
+        elif margin < self._margin:
+            self._margin = margin
 
     def _count_anew(self) -> None:
         membership = self._membership
         self._edition = self._rulebook.at(self.at_us)
+        self._edition_until_us = self._rulebook.next_us(self.at_us)
         self._learning = membership.holds_learning(self.at_us)
         self._evaluations = 0
-        self._by_org: defaultdict[_Key, int] = defaultdict(int)
-        self._counted: defaultdict[str, int] = defaultdict(int)
-        self._organisations: defaultdict[str, int] = defaultdict(int)
+        self._places: defaultdict[str, _Place] = defaultdict(_Place)
         self._enough: set[str] = set()
         self._withdrawn: set[int] = set()
         """seqs of responses in `_expiries` that are counted no longer."""
-        self._expiries: list[tuple[int, int, _Key]] = []
+        self._expiries: list[_Expiry] = []
         if self._edition is None:
             return
         months = self._edition.window_months
         for response in membership.received_within(months, self.at_us):
             if response.response not in membership.void:
-                self._count(self._edition, (place(self._edition, response), response.customer_org), 1)
-                self._expire_at(add_months(response.received_us, months), self._edition, response)
+                self._count_in(self._edition, response)
         for received_us in membership.evaluations_within(months, self.at_us):
             self._evaluations += 1
-            heappush(self._expiries, (add_months(received_us, months), 0, _EVALUATION))
+            heappush(self._expiries, (add_months(received_us, months), 0, *_EVALUATION))
 
-    def _expire_at(self, expiry_us: int, edition: Edition, response: Response) -> None:
-        heappush(self._expiries, (expiry_us, response.seq, (place(edition, response), response.customer_org)))
+    def _count_in(self, edition: Edition, response: Response) -> None:
+        expiry_us = add_months(response.received_us, edition.window_months)
+        if expiry_us > self.at_us:
+            location, organisation = place(edition, response), response.customer_org
+            self._count(edition, location, organisation, 1)
+            heappush(self._expiries, (expiry_us, response.seq, location, organisation))
 
-    def _count(self, edition: Edition, key: _Key, change: int) -> None:
-        location = key[0]
-        before = self._by_org[key]
-        after = self._by_org[key] = before + change
-        self._counted[location] += min(after, edition.per_org_cap) - min(before, edition.per_org_cap)
-        self._organisations[location] += (after > 0) - (before > 0)
-        if enough_responses(edition, self._counted[location], self._organisations[location]):
+    def _count(self, edition: Edition, location: str, organisation: str, change: int) -> None:
+        at = self._places[location]
+        before = at.by_org[organisation]
+        at.by_org[organisation] = before + change
+        others = before if change > 0 else before - 1  # of the organisation's responses, beside this one
+        if others == 0:
+            at.organisations += change
+        if others < edition.per_org_cap:
+            at.counted += change
+        at.margin = min(at.counted - edition.min_responses, at.organisations - edition.min_organisations)
+        if at.margin >= 0:
             self._enough.add(location)
         else:
             self._enough.discard(location)
 
-    def next_us(self) -> int:
-        """The next instant at which anything changes."""
-        membership, at_us = self._membership, self.at_us
-        next_us = self._expiries[0][0] if self._expiries else END_OF_TIME_US
-        editions, by_time = self._rulebook.editions, membership.by_time
+    def _next_arrival_us(self) -> int:
+        membership, at_us, next_us = self._membership, self.at_us, self._edition_until_us
+        by_time, evaluations, learning = membership.by_time, membership.evaluations, membership.learning
         # Most often all that is known lies in the past: then the last of each list tells so, without a search.
-        if editions and editions[-1].effective_us > at_us:
-            next_us = min(next_us, editions[bisect_right(editions, at_us, key=_effective)].effective_us)
         if by_time and by_time[-1].received_us > at_us:
-            next_us = min(next_us, by_time[bisect_right(by_time, at_us, key=_received)].received_us)
-        for history in (membership.evaluations, membership.learning):
-            if history and history[-1][0] > at_us:
-                next_us = min(next_us, history[bisect_right(history, at_us, key=_instant)][0])
+            next_us = min(next_us, _first(by_time, at_us, _received))
+        if evaluations and evaluations[-1][0] > at_us:
+            next_us = min(next_us, _first(evaluations, at_us, _instant))
+        if learning and learning[-1][0] > at_us:
+            next_us = min(next_us, _first(learning, at_us, _instant))
         return next_us
 
     def _step(self, instant_us: int) -> Flip | None:
-        had_learning, had_edition, previous = self._learning, self._edition, self._satisfied
+        had_learning, had_edition = self._learning, self._edition
         before_us, self.at_us = self.at_us, instant_us
-        editions = self._rulebook.editions
-        if editions and editions[-1].effective_us <= before_us:  # the last one has been in force already
-            edition = had_edition
-        else:
-            edition = self._rulebook.at(instant_us)
-        if edition != had_edition:
+        learning = self._membership.learning
+        if instant_us >= self._edition_until_us:
             self._count_anew()
-        elif edition is not None:
-            self._move(edition, before_us)
-        self._learning = self._membership.holds_learning(instant_us)
-        via = self._via()
-        self._satisfied = via is not None
-        self._settle()
+        elif had_edition is not None:
+            self._move(had_edition, before_us)
+        if learning and learning[-1][0] > before_us:  # else the last word on it has held before
+            self._learning = self._membership.holds_learning(instant_us)
+        return self._flip(had_edition, had_learning)
+
+    def _flip(self, had_edition: Edition | None, had_learning: bool) -> Flip | None:
+        """The flip at the present instant, if there is one; the edition and Learning were these before."""
+        previous = self._satisfied
+        if self._enough:
+            self._satisfied = True
+            self._settle()
+        else:
+            self._satisfied = self._via() is not None
+            self._margin = 0
         if self._satisfied == previous:
             return None
-        if edition != had_edition:
+        via, edition = self._via(), self._edition
+        if edition is not had_edition:
             cause = "rulebook"
         elif via == "responses":
             cause = "response"
@@ -194,46 +238,60 @@ class Sweep:
             cause = "membership" if had_learning and not self._learning else "expiry"
         location, counted, organisations = self._location()
         name = edition.name if edition else None
-        return Flip(instant_us, self._satisfied, previous, via, location, counted, organisations, name, cause)
+        return Flip(self.at_us, self._satisfied, previous, via, location, counted, organisations, name, cause)
 
     def _move(self, edition: Edition, before_us: int) -> None:
         """Counts what came and went after `before_us`, up to the present instant."""
-        membership, months = self._membership, edition.window_months
-        while self._expiries and self._expiries[0][0] <= self.at_us:
-            _, seq, key = heappop(self._expiries)
-            if key == _EVALUATION:
+        self._expire()
+        membership, at_us = self._membership, self.at_us
+        by_time, evaluations = membership.by_time, membership.evaluations
+        if by_time and by_time[-1].received_us > before_us:
+            for response in _between(by_time, before_us, at_us, _received):
+                if response.response not in membership.void:
+                    self._count_in(edition, response)
+        if evaluations and evaluations[-1][0] > before_us:
+            for received_us, _ in _between(evaluations, before_us, at_us, _instant):
+                expiry_us = add_months(received_us, edition.window_months)
+                if expiry_us > at_us:
+                    self._evaluations += 1
+                    heappush(self._expiries, (expiry_us, 0, *_EVALUATION))
+
+    def _expire(self) -> None:
+        """Counts out what expires up to the present instant."""
+        expiries, at_us = self._expiries, self.at_us
+        while expiries and expiries[0][0] <= at_us:
+            _, seq, location, organisation = heappop(expiries)
+            if seq == 0:
                 self._evaluations -= 1
             elif seq in self._withdrawn:
                 self._withdrawn.remove(seq)
-            else:
-                self._count(edition, key, -1)
-        by_time, evaluations = membership.by_time, membership.evaluations
-        if by_time and by_time[-1].received_us > before_us:
-            start = bisect_right(by_time, before_us, key=_received)
-            end = bisect_right(by_time, self.at_us, key=_received, lo=start)
-            for response in by_time[start:end]:
-                expiry_us = add_months(response.received_us, months)
-                if response.response not in membership.void and expiry_us > self.at_us:
-                    self._count(edition, (place(edition, response), response.customer_org), 1)
-                    self._expire_at(expiry_us, edition, response)
-        if evaluations and evaluations[-1][0] > before_us:
-            start = bisect_right(evaluations, (before_us, END_OF_TIME_US))
-            end = bisect_right(evaluations, (self.at_us, END_OF_TIME_US), lo=start)
-            for received_us, _ in evaluations[start:end]:
-                expiry_us = add_months(received_us, months)
-                if expiry_us > self.at_us:
-                    self._evaluations += 1
-                    heappush(self._expiries, (expiry_us, 0, _EVALUATION))
+            elif self._edition is not None:
+                self._count(self._edition, location, organisation, -1)
 
     def _via(self) -> str | None:
+        if self._enough:
+            return "responses"
         if self._edition is None:
             return None
-        if self._enough or (enough_responses(self._edition, 0, 0) and self._location()[0] is not None):
+        if enough_responses(self._edition, 0, 0) and self._location()[0] is not None:
             return "responses"
         return "evaluations" if self._learning and self._evaluations >= self._edition.min_evaluations else None
 
     def _location(self) -> tuple[str | None, int, int]:
         if self._edition is None:
             return min(self._membership.locations, default=None), 0, 0
-        counts = {name: (counted, self._organisations[name]) for name, counted in self._counted.items()}
+        counts = {name: (at.counted, at.organisations) for name, at in self._places.items()}
         return best_location(self._edition, self._membership.locations, counts)[:3]
+
+
+def _first(history: list[_T], after_us: int, instant: Callable[[_T], int]) -> int:
+    """The first instant of a history after another; there has to be one."""
+    return instant(history[bisect_right(history, after_us, key=instant)])
+
+
+def _between(history: list[_T], after_us: int, to_us: int, instant: Callable[[_T], int]) -> Sequence[_T]:
+    """The part of a history after an instant, up to and at another."""
+    if len(history) == 1 or instant(history[-2]) <= after_us:  # most often no more than the last
+        return history[-1:] if after_us < instant(history[-1]) <= to_us else ()
+    first = bisect_right(history, after_us, key=instant)
+    return history[first : bisect_right(history, to_us, lo=first, key=instant)]

@@ -20,7 +20,9 @@ from the hashes of one.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ledger.proof.errors import MalformedError, Words
@@ -35,6 +37,7 @@ ENTRY_MAX_BYTES = 65_535
 CACHED_TILES_MAX = 1024
 KNOWN_HASHES_MAX = 100_000
 
+_LENGTH = struct.Struct(">H")
 _PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
 
@@ -168,37 +171,32 @@ def tile_hashes(data: bytes) -> list[bytes]:
 
 def encode_entries(entries: Iterable[bytes]) -> bytes:
     """The bytes of an entry bundle."""
-    parts: list[bytes] = []
-    for entry in entries:
-        if len(entry) > ENTRY_MAX_BYTES:
-            raise MalformedError(
-                "log entry", found=Words(f"{len(entry)} bytes"), expected=Words(f"at most {ENTRY_MAX_BYTES}")
-            )
-        parts += (len(entry).to_bytes(2, "big"), entry)
-    if len(parts) > 2 * WIDTH:
-        raise MalformedError(
-            "entry bundle", found=Words(f"{len(parts) // 2} entries"), expected=Words(f"at most {WIDTH}")
-        )
-    return b"".join(parts)
+    held = list(entries)
+    lengths = list(map(len, held))
+    if (longest := max(lengths, default=0)) > ENTRY_MAX_BYTES:
+        raise MalformedError("log entry", found=Words(f"{longest} bytes"), expected=Words(f"at most {ENTRY_MAX_BYTES}"))
+    if len(held) > WIDTH:
+        raise MalformedError("entry bundle", found=Words(f"{len(held)} entries"), expected=Words(f"at most {WIDTH}"))
+    return b"".join(chain.from_iterable(zip(map(_LENGTH.pack, lengths), held, strict=True)))
 
 
 def decode_entries(data: bytes) -> list[bytes]:
     """The entries of an entry bundle; how many there have to be is in its path."""
     entries: list[bytes] = []
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 2], "big")
-        end = at + 2 + length
-        if at + 2 > len(data) or end > len(data):
+    at, size = 0, len(data)
+    while at < size:
+        start = at + 2
+        end = start + int.from_bytes(data[at:start], "big")
+        if end > size or start > size:
             raise MalformedError(
                 f"entry {len(entries)} of the bundle",
-                found=Words(f"{len(data) - at} bytes left"),
-                expected=Words(f"{2 + length}"),
+                found=Words(f"{size - at} bytes left"),
+                expected=Words(f"{end - at}"),
             )
-        entries.append(data[at + 2 : end])
+        entries.append(data[start:end])
         at = end
-        if len(entries) > WIDTH:
-            raise MalformedError("entry bundle", found=Words("more entries"), expected=Words(f"at most {WIDTH}"))
+    if len(entries) > WIDTH:
+        raise MalformedError("entry bundle", found=Words("more entries"), expected=Words(f"at most {WIDTH}"))
     return entries
 
 

@@ -35,7 +35,8 @@ from ledger.store.base import Reader
 
 VERDICTS: Final = ("tampered", "incomplete", "refuted", "unverifiable", "confirmed")
 """The worst comes first: it is the verdict on the whole."""
-PART_EVENTS: Final = 20_000
+PART_EVENTS: Final = 5_000
+PARTS_MAX: Final = 64
 FEW_EVENTS: Final = 50_000
 """Up to so many events are rechecked in this process: starting others would take longer."""
 
@@ -78,7 +79,7 @@ def audit(
     total = 2 * events  # each is gone over twice
     workers = workers or os.cpu_count() or 1
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
-        parts = max(workers, -(-events // PART_EVENTS)) if events > FEW_EVENTS else 1
+        parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
         first = LogAudit(book, folder, roots, Path(temporary), parts)
         first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed

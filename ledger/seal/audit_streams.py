@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import gc
 import marshal
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
+from ledger.proof.event import MEMBERSHIP_PREFIX, PROGRAMME, Event
 from ledger.proof.recheck import StreamCheck
+from ledger.proof.replay import KNOWN_VERSION
 
 Taken = tuple[Any, ...]
-"""An event as the first pass read it: position, seq, type, occurred_us, and, where the type may count for something,
-recorded_us, version, fact, data."""
-SHORT: Final = 4
-NO_LEAF: Final = b""
+"""An event as the first pass read it: its position, and what an `Event` is made of, chain and leaf hash left empty; of
+an event that counts for nothing only position, stream, seq, type and occurred_us."""
+SHORT: Final = 5
+AFTER_ALL: Final = 1 << 63
+_position = itemgetter(0)
+_as_event: Callable[[Sequence[Any]], Event] = partial(tuple.__new__, Event)
 BLOCK_LENGTH_BYTES: Final = 4
 MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, which costs more than it saves
 
@@ -61,7 +68,7 @@ def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
 
 def check_programme(taken: Iterable[Taken]) -> tuple[Known, list[Finding]]:
     """The programme's events, and what is wrong with its editions."""
-    known = Known([(event[0], _event(PROGRAMME, event)) for event in taken])
+    known = Known([(event[0], _event(event)) for event in taken])
     check = StreamCheck()
     for _, event in known.events:
         check.take(event)
@@ -74,9 +81,10 @@ def audit_part(path: Path, known: Known) -> Part:
     was_enabled = gc.isenabled()
     gc.disable()  # a large heap without cycles: looking for some costs half as much as the check
     try:
-        streams: dict[str, list[Taken]] = {}
-        for stream, taken in _read(path):
-            streams.setdefault(stream, []).append(taken)
+        streams: defaultdict[str, list[Taken]] = defaultdict(list)
+        for block in _read(path):
+            for event in block:
+                streams[event[1]].append(event)
         while streams:
             stream, events = streams.popitem()
             part.events += len(events)
@@ -92,34 +100,32 @@ def _audit_stream(stream: str, events: list[Taken], known: Known, part: Part) ->
         part.findings.append(Finding("refuted", f"stream {shown(stream)}", "events", "a membership's stream"))
         return
     check = StreamCheck()
-    editions = iter(known.events)
-    next_edition = next(editions, None)
-    for taken in events:
-        while next_edition is not None and next_edition[0] < taken[0]:
-            check.take(next_edition[1])
-            next_edition = next(editions, None)
-        if len(taken) > SHORT or not check.let_pass(taken[3], (stream, taken[1], taken[2])):
-            check.take(_event(stream, taken))
-    while next_edition is not None:
-        check.take(next_edition[1])
-        next_edition = next(editions, None)
+    start = 0
+    for position, edition in (*known.events, (AFTER_ALL, None)):
+        end = bisect_left(events, position, lo=start, key=_position)
+        for taken in events[start:end]:
+            if len(taken) > SHORT or not check.let_pass(taken[4], taken[1:4]):
+                check.take(_event(taken))
+        if edition is not None:
+            check.take(edition)
+        start = end
     part.findings += _findings(stream, check)
     part.announcements += check.announcements
     part.decisions += check.decisions
 
 
-def _event(stream: str, taken: Taken) -> Event:
+def _event(taken: Taken) -> Event:
     """The event as the verifier's rules take it; chain and leaf hash are left to the first pass."""
-    _, seq, type_name, occurred_us, *rest = taken
-    recorded_us, version, fact, data = rest or (occurred_us, 1, None, {})
-    return Event(stream, seq, type_name, version, occurred_us, recorded_us, fact, FIRST_PREV, data, NO_LEAF)
+    if len(taken) > SHORT:
+        return _as_event(taken[1:])
+    _, stream, seq, type_name, occurred_us = taken
+    return Event(stream, seq, type_name, KNOWN_VERSION, occurred_us, occurred_us, None, "", {}, b"")
 
 
-def _read(path: Path) -> Iterator[tuple[str, Taken]]:
+def _read(path: Path) -> Iterator[list[Taken]]:
     with path.open("rb") as file:
         while length := file.read(BLOCK_LENGTH_BYTES):
-            flat = iter(marshal.loads(file.read(int.from_bytes(length, "big"))))
-            yield from zip(flat, flat, strict=True)
+            yield marshal.loads(file.read(int.from_bytes(length, "big")))
 
 
 def _findings(stream: str, check: StreamCheck) -> Iterator[Finding]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 
 class Row(NamedTuple):
@@ -27,6 +28,11 @@ class NewRow(NamedTuple):
     stored: bytes
     fact: str | None
     digest: bytes | None
+
+
+as_row: Callable[[Sequence[Any]], Row] = partial(tuple.__new__, Row)
+"""As `Row._make`, without a step in Python for each row."""
+as_new_row: Callable[[Sequence[Any]], NewRow] = partial(tuple.__new__, NewRow)
 
 
 class KnownFact(NamedTuple):

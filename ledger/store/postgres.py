@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store import postgres_factory, postgres_tables
-from ledger.store.base import KnownFact, NewRow, Row, Snapshot
+from ledger.store.base import KnownFact, NewRow, Row, Snapshot, as_new_row, as_row
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
@@ -86,7 +86,7 @@ class _PostgresReader:
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         rows = self._query(SELECT_ROWS + "WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
-        return list(map(Row._make, rows))
+        return list(map(as_row, rows))
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
         rows = self._query(
@@ -94,7 +94,7 @@ class _PostgresReader:
             "WHERE position > %s ORDER BY position LIMIT %s",
             (after, limit),
         )
-        return list(map(NewRow._make, rows))
+        return list(map(as_new_row, rows))
 
     def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
         statement = SELECT_ROWS + "WHERE originator_id = %s AND originator_version > %s "
@@ -103,7 +103,7 @@ class _PostgresReader:
         statement += "ORDER BY originator_version LIMIT %s"
         while True:
             rows = self._query(statement, (stream, after_seq, READ_CHUNK))
-            yield from map(Row._make, rows)
+            yield from map(as_row, rows)
             if len(rows) < READ_CHUNK:
                 return
             after_seq = rows[-1][2]
@@ -117,7 +117,7 @@ class _PostgresReader:
                 "ORDER BY originator_id, originator_version LIMIT %s",
                 (names, *after, READ_CHUNK),
             )
-            yield from map(Row._make, rows)
+            yield from map(as_row, rows)
             if len(rows) < READ_CHUNK:
                 return
             after = (rows[-1][1], rows[-1][2])
@@ -136,7 +136,7 @@ class _PostgresReader:
         rows = self._query(
             SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > %s ORDER BY position LIMIT %s", (after, limit)
         )
-        return list(map(Row._make, rows))
+        return list(map(as_row, rows))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         return [name for (name,) in self._query(STREAM_NAMES, (after, limit))]

@@ -19,7 +19,7 @@ import orjson
 
 from ledger.errors import StoreUnreachable
 from ledger.store import sqlite_factory
-from ledger.store.base import KnownFact, NewRow, Row, Snapshot
+from ledger.store.base import KnownFact, NewRow, Row, Snapshot, as_new_row, as_row
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
 from ledger.store.sqlite_recorders import (
@@ -52,7 +52,7 @@ class _SQLiteReader:
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         rows = self._execute(SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
-        return list(map(Row._make, rows))
+        return list(map(as_row, rows))
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
         rows = self._execute(
@@ -60,7 +60,7 @@ class _SQLiteReader:
             "WHERE position > ? ORDER BY position LIMIT ?",
             (after, limit),
         )
-        return list(map(NewRow._make, rows))
+        return list(map(as_new_row, rows))
 
     def count_events(self) -> int:
         number: int = self._execute("SELECT count(*) FROM events").fetchone()[0]
@@ -73,7 +73,7 @@ class _SQLiteReader:
         statement += "ORDER BY originator_version LIMIT ?"
         while True:
             rows = self._execute(statement, (stream, after_seq, READ_CHUNK)).fetchall()
-            yield from map(Row._make, rows)
+            yield from map(as_row, rows)
             if len(rows) < READ_CHUNK:
                 return
             after_seq = rows[-1][2]
@@ -84,7 +84,7 @@ class _SQLiteReader:
             "ORDER BY originator_id, originator_version",
             (orjson.dumps(list(streams)).decode(),),
         )
-        return map(Row._make, rows)
+        return map(as_row, rows)
 
     def last_seq(self, stream: str) -> int:
         row = self._execute("SELECT max(originator_version) FROM events WHERE originator_id = ?", (stream,)).fetchone()
@@ -97,7 +97,7 @@ class _SQLiteReader:
         rows = self._execute(
             SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > ? ORDER BY position LIMIT ?", (after, limit)
         )
-        return list(map(Row._make, rows))
+        return list(map(as_row, rows))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         rows = self._execute(
