@@ -1,10 +1,11 @@
 """The audit: everything that the book and its log say, derived again from the rows of the database.
 
 Two passes. The first (`audit_log`) goes through the book in feed order, beside the log: every row against its entry,
-every stream's chain, every heads entry, every tile, and the root of every checkpoint that was ever published; since all
-roots are taken from the same leaves, the checkpoints are prefixes of one another. On the way it puts the rows on disk,
-a part of the streams to a file. The second (`audit_streams`) takes these files, in as many processes as there are
-cores, and recomputes every announcement and every decision by the verifier's rules.
+every heads entry, every tile, and the root of every checkpoint that was ever published; since all roots are taken from
+the same leaves, the checkpoints are prefixes of one another. On the way it puts the rows on disk, a part of the streams
+to a file (`audit_spool`). The second (`audit_streams`) takes these files, in as many processes as there are cores: the
+form of every event (`audit_rows`), every stream's chain, and every announcement and decision, recomputed by the
+verifier's rules.
 
 What both passes judge is read from the database once: nobody can show one book to the first and another to the second.
 Nothing here is taken from what the sealer or the writer have worked out; the verifier's own code judges signatures,
@@ -29,7 +30,9 @@ from ledger.proof.keys import EVENT_TYPE, check_rotation
 from ledger.proof.note import parse_note
 from ledger.proof.policy import Policy, open_checkpoint
 from ledger.seal.audit_log import LogAudit
-from ledger.seal.audit_streams import Finding, Known, Part, audit_part, check_programme, finding_of
+from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.audit_spool import Spool
+from ledger.seal.audit_streams import Known, Part, audit_part, check_programme
 from ledger.seal.folder import LogFolder
 from ledger.store.base import Reader
 
@@ -80,15 +83,16 @@ def audit(
     workers = workers or os.cpu_count() or 1
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
         parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
-        first = LogAudit(book, folder, roots, Path(temporary), parts)
+        spool = Spool([Path(temporary, str(number)) for number in range(parts)])
+        first = LogAudit(book, folder, roots, spool)
         first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
-        known, findings = check_programme(first.programme)
+        known, findings = check_programme(spool.programme)
         report.findings += findings
         report.findings += check_keys(known, policy)
         done = report.events + len(known.events)
-        for part in _recheck(first.parts, known, workers):
+        for part in _recheck(spool.paths, known, workers):
             report.announcements += part.announcements
             report.decisions += part.decisions
             report.findings += part.findings

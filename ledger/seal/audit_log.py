@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 from ledger.errors import SealError
 from ledger.proof.errors import ProofError
-from ledger.proof.heads import HEADS_BEGIN, HeadsTree, is_heads_entry
+from ledger.proof.heads import HEADS_BEGIN, Head, HeadsTree, is_heads_entry
 from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
-from ledger.seal.audit_rows import RowsAudit
-from ledger.seal.audit_streams import Finding, Taken
+from ledger.seal.audit_rows import Finding
+from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
 from ledger.seal.folder import LogFolder
+from ledger.seal.rows import plain
 from ledger.store.base import Reader, Row
 
 PAGE: Final = 2 * WIDTH  # small enough to stay in the processor's cache
@@ -24,18 +25,20 @@ BEFORE_ALL: Final = -(2**62)
 
 
 class LogAudit:
-    """Goes through book and log once; `findings` holds every difference, `parts` the files of rows."""
+    """Goes through book and log once; `findings` holds every difference, and the spool the rows."""
 
-    def __init__(self, book: Reader, folder: LogFolder, roots: dict[int, bytes], temporary: Path, parts: int) -> None:
+    def __init__(self, book: Reader, folder: LogFolder, roots: dict[int, bytes], spool: Spool) -> None:
         self.findings: list[Finding] = []
-        self.parts = [temporary / str(number) for number in range(parts)]
         self.events = 0
         self.unsealed = 0
         self._book = book
         self._folder = folder
         self._roots = roots
         self._tree = DerivedTree(folder, self.findings)
-        self._rows = RowsAudit(self.parts, self.findings)
+        self._spool = spool
+        self._heads: dict[str, tuple[int, bytes]] = {}
+        """Stream -> seq of its last event, and that event's leaf hash."""
+        self._moved: set[str] = set()
         self._heads_tree = HeadsTree()
         self._position = 0
         self._pages: Iterator[Sequence[Row]] = iter(())
@@ -45,12 +48,7 @@ class LogAudit:
     @property
     def streams(self) -> int:
         """How many streams the book has."""
-        return self._rows.streams
-
-    @property
-    def programme(self) -> list[Taken]:
-        """The events of the programme's stream."""
-        return self._rows.programme
+        return len(self._heads)
 
     def run(self, on_progress: Callable[[int], None]) -> None:
         """Both to their ends."""
@@ -61,9 +59,9 @@ class LogAudit:
             self._tree.extend(self._leaves(tile, data))
         self._tree.finish()
         while rows := self._next_rows(WIDTH):
-            self._rows.take(rows)
+            self._take(rows)
             self.unsealed += len(rows)
-        self._rows.spill(1)
+        self._spool.finish()
         on_progress(self.events)
 
     # The book
@@ -74,7 +72,6 @@ class LogAudit:
             yield rows
             after = rows[-1][0]
             self.events += len(rows)
-            self._rows.spill()
             on_progress(self.events)
 
     def _next_rows(self, limit: int) -> Sequence[Row]:
@@ -91,6 +88,15 @@ class LogAudit:
     def _put_back(self, count: int) -> None:
         """The last rows are to come again."""
         self._ahead -= count
+
+    def _take(self, rows: Sequence[Row]) -> list[bytes]:
+        """The leaf hashes of the next rows, which go to the spool."""
+        positions, names, seqs, types, stored = zip(*plain(rows), strict=True)
+        leaves = [sha256(b"\0" + entry).digest() for entry in stored]
+        self._heads.update(zip(names, zip(seqs, leaves, strict=True), strict=True))
+        self._moved.update(names)
+        self._spool.put(names, zip(positions, names, seqs, types, stored, leaves, strict=True))
+        return leaves
 
     # The log
 
@@ -109,7 +115,7 @@ class LogAudit:
         first = self._tree.size
         signed = [size - first for size in range(first + 1, first + tile.width + 1) if size in self._roots]
         if HEADS_BEGIN not in data and not signed and (rows := self._rows_of(tile.width, data)):
-            return self._rows.take(rows)
+            return self._take(rows)
         entries = self._entries(tile, data)
         heads = [i for i, entry in enumerate(entries) if entry and is_heads_entry(entry)]
         leaves: list[bytes] = []
@@ -136,7 +142,7 @@ class LogAudit:
         """The leaves of the events at the next positions: all at once where they are the entries, else one by one."""
         known = [entry for entry in entries if entry is not None]
         if len(known) == len(entries) and (rows := self._rows_of(len(known), encode_entries(known))):
-            return self._rows.take(rows)
+            return self._take(rows)
         return [self._event_leaf(entry, at) for at, entry in enumerate(entries, index)]
 
     def _rows_of(self, count: int, encoded: bytes) -> Sequence[Row]:
@@ -160,7 +166,7 @@ class LogAudit:
             if position > self._position:
                 self._put_back(1)
                 break
-            (leaf,) = self._rows.take(rows)
+            (leaf,) = self._take(rows)
             if position < self._position:
                 self._add(f"position {position}", f"an event with leaf hash {leaf.hex()}", "none, by the log")
                 continue
@@ -175,7 +181,8 @@ class LogAudit:
 
     def _heads_leaf(self, entry: bytes, index: int) -> bytes:
         """The leaf of a heads entry, from the streams as the book has them."""
-        self._heads_tree.update(self._rows.moved_heads())
+        self._heads_tree.update(Head.of(stream, *self._heads[stream]) for stream in self._moved)
+        self._moved.clear()
         derived = self._heads_tree.entry(self._position).encoded
         if entry != derived:
             self._add(f"heads entry at log index {index}", _shown(entry), _shown(derived))

@@ -1,4 +1,4 @@
-"""The rows of the book, in feed order: the form of each event, the chain of each stream, and the leaf hashes.
+"""What the rows of the book say, read as strictly as the offline verifier reads it, and faster.
 
 Rows are read in runs, a column at a time: what holds for a whole run is asked once. A run in which anything is not as
 it should be is read again row by row, and what then is not as it should be by the verifier's own strict reading.
@@ -6,29 +6,24 @@ it should be is read again row by row, and what then is not as it should be by t
 
 from __future__ import annotations
 
-import marshal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from functools import partial
 from itertools import chain
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ledger.proof.errors import ProofError
-from ledger.proof.event import FIRST_PREV, PROGRAMME, parse_event, parse_instant
-from ledger.proof.heads import Head
+from ledger.proof.errors import ProofError, shown
+from ledger.proof.event import Event, parse_event, parse_instant
 from ledger.proof.recheck import COUNT_FOR_NOTHING
 from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRY_MAX_BYTES
-from ledger.seal.audit_streams import BLOCK_LENGTH_BYTES, MARSHAL_VERSION, Finding, Taken, finding_of
-from ledger.seal.rows import plain
-from ledger.store.base import Row
+from ledger.seal.audit_spool import Leafed
 
 KEYS: Final = ("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v")
-SPOOL_BYTES: Final = 1 << 18
+RUN: Final = 256
 NESTING_MAX: Final = 8
 CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
@@ -40,131 +35,57 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 _members = itemgetter(*KEYS)
+_as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
 
-class _Stream:
-    """A stream as far as it was read: its last event, and where its events gather for the second pass."""
+class Finding(NamedTuple):
+    """One difference, and the verdict to which it leads by itself."""
 
-    __slots__ = ("leaf", "seq", "spool")
+    verdict: str
+    what: str
+    found: str
+    expected: str
 
-    def __init__(self, spool: list[Taken]) -> None:
-        self.seq = 0
-        self.leaf = FIRST_PREV
-        self.spool = spool
+    def answer(self) -> dict[str, str]:
+        """As the command prints it."""
+        return {"what": self.what, "found": self.found, "expected": self.expected}
 
 
-class RowsAudit:
-    """Takes the rows; puts the streams into the files `parts`, each as a whole into one."""
+class Said(NamedTuple):
+    """What some rows say, each at its place; None where a row cannot be read, which is among the findings."""
 
-    def __init__(self, parts: Sequence[Path], findings: list[Finding]) -> None:
-        self._parts = parts
-        self._findings = findings
-        self._streams: dict[str, _Stream] = {}
-        self._moved: set[str] = set()
-        self._spools: list[list[Taken]] = [[] for _ in parts]
-        self._buffers = [bytearray() for _ in parts]
-        self._programme: list[Taken] = []
-        for path in parts:
-            path.touch()
+    prevs: list[str | None]
+    events: list[Event | int | None]
+    """The event; of one that counts for nothing only its occurred_us."""
 
-    @property
-    def streams(self) -> int:
-        """How many streams the book has."""
-        return len(self._streams)
 
-    @property
-    def programme(self) -> list[Taken]:
-        """The events of the programme's stream."""
-        return self._programme
+def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
+    """The finding that an error of the verifier is."""
+    return Finding(verdict or error.verdict, error.what, shown(error.found), shown(error.expected))
 
-    def moved_heads(self) -> list[Head]:
-        """The heads of the streams that went on since they were last asked for."""
-        moved = [(name, self._streams[name]) for name in self._moved]
-        self._moved.clear()
-        return [Head.of(name, stream.seq, bytes.fromhex(stream.leaf)) for name, stream in moved]
 
-    def take(self, rows: Sequence[Row]) -> list[bytes]:
-        """The leaf hashes of the next rows."""
-        prevs: Sequence[str | None]
-        events: Sequence[Taken | None]
-        columns = tuple(zip(*rows, strict=True))
+def read_rows(rows: Sequence[Leafed], findings: list[Finding]) -> Said:
+    """What the rows say; what is wrong with their form, or with the columns beside it, goes to the findings."""
+    said = Said([], [])
+    for start in range(0, len(rows), RUN):
+        run = rows[start : start + RUN]
         try:
-            prevs, events = _sound(*columns)
+            _read_run(run, said)
         except (ValueError, TypeError, KeyError, AttributeError):
-            if len(rows) > 1:
-                return [leaf for row in rows for leaf in self.take((row,))]
-            rows = plain(rows)
-            columns = tuple(zip(*rows, strict=True))
-            prevs, events = self._strictly(rows[0])
-        positions, names, seqs, _, stored = columns
-        leaves = [sha256(b"\0" + entry).digest() for entry in stored]
-        streams = self._streams
-        for position, name, seq, prev, leaf, event in zip(
-            positions, names, seqs, prevs, map(bytes.hex, leaves), events, strict=True
-        ):
-            stream = streams.get(name) or self._open(name)
-            if prev != stream.leaf or seq != stream.seq + 1:
-                self._broken(f"position {position}: {name}/{seq}", stream, seq, prev)
-            stream.seq = seq
-            stream.leaf = leaf
-            if event is not None:
-                stream.spool.append(event)
-        self._moved.update(names)
-        self._gather()
-        return leaves
-
-    def spill(self, least: int = SPOOL_BYTES) -> None:
-        """Writes to the files what has gathered for them, where that is so much or more."""
-        for path, buffer in zip(self._parts, self._buffers, strict=True):
-            if len(buffer) >= least:
-                with path.open("ab") as file:
-                    file.write(buffer)
-                buffer.clear()
-
-    def _gather(self) -> None:
-        for spool, buffer in zip(self._spools, self._buffers, strict=True):
-            if spool:
-                block = marshal.dumps(spool, MARSHAL_VERSION)
-                buffer.extend(len(block).to_bytes(BLOCK_LENGTH_BYTES, "big") + block)
-                spool.clear()
-
-    def _open(self, name: str) -> _Stream:
-        spool = self._programme if name == PROGRAMME else self._spools[len(self._streams) % len(self._spools)]
-        return self._streams.setdefault(name, _Stream(spool))
-
-    def _broken(self, where: str, stream: _Stream, seq: int, prev: str | None) -> None:
-        if seq != stream.seq + 1:
-            expected = f"{stream.seq + 1}, after the event before it"
-            self._findings.append(Finding("tampered", f"{where}: seq", str(seq), expected))
-        if prev is not None and prev != stream.leaf:
-            self._findings.append(Finding("tampered", f"{where}: prev", prev, stream.leaf))
-
-    def _strictly(self, row: Row) -> tuple[Sequence[str | None], Sequence[Taken | None]]:
-        """A row as the verifier reads it, what is wrong with it among the findings."""
-        position, name, seq, type_name, stored = row
-        where = f"position {position}: {name}/{seq}"
-        try:
-            event = parse_event(stored, where)
-        except ProofError as error:
-            self._findings.append(finding_of(error, "tampered"))
-            return [None], [None]
-        if (said := (event.stream, event.seq, event.type)) != (name, seq, type_name):
-            what = f"{where}: stream, seq and type of the event"
-            self._findings.append(Finding("tampered", what, str(said), str((name, seq, type_name))))
-        return [event.prev], [(position, *event._replace(stream=name, seq=seq))]
+            for row in run:
+                try:
+                    _read_run((row,), said)
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    _read_strictly(row, said, findings)
+    return said
 
 
-def _sound(
-    positions: tuple[int, ...],
-    names: tuple[str, ...],
-    seqs: tuple[int, ...],
-    types: tuple[str, ...],
-    stored: tuple[bytes, ...],
-) -> tuple[Sequence[str], Sequence[Taken]]:
-    """What each event says of the one before it, and the events as `Taken`; raises where the run is not sound.
+def _read_run(rows: Sequence[Leafed], said: Said) -> None:
+    """Reads rows all of which are sound.
 
-    ValueError, TypeError, KeyError or AttributeError: one of the rows is not what its columns say in canonical form.
+    ValueError, TypeError, KeyError or AttributeError: one of them is not what its columns say in canonical form.
     """
+    _, names, seqs, types, stored, leaves = zip(*rows, strict=True)
     values = list(map(orjson.loads, stored))
     members = zip(*map(_members, values), strict=True)
     actors, data, facts, occurred, prevs, recorded, own_seqs, own_names, own_types, versions = members
@@ -184,14 +105,33 @@ def _sound(
     if not sound:
         raise ValueError(stored)
     transactions = {text: parse_instant(text, "recorded_at") for text in set(recorded)}
-    events: list[Taken] = list(zip(positions, names, seqs, types, _instants(occurred), strict=True))
-    for index, type_name in enumerate(types):
+    events: list[Event | int | None] = [*_instants(occurred)]
+    for i, type_name in enumerate(types):
         if type_name not in COUNT_FOR_NOTHING:
-            position, name, seq, _, occurred_us = events[index]
-            recorded_us = transactions[recorded[index]]
-            counted = name, seq, type_name, KNOWN_VERSION, occurred_us, recorded_us, None, "", data[index], b""
-            events[index] = (position, *counted)
-    return prevs, events
+            events[i] = _as_event(
+                (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], transactions[recorded[i]], facts[i], prevs[i],
+                 data[i], leaves[i])
+            )  # fmt: skip
+    said.prevs.extend(prevs)
+    said.events.extend(events)
+
+
+def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
+    """Reads a row as the verifier does."""
+    position, name, seq, type_name, stored, _ = row
+    where = f"position {position}: {name}/{seq}"
+    try:
+        event = parse_event(stored, where)
+    except ProofError as error:
+        findings.append(finding_of(error, "tampered"))
+        said.prevs.append(None)
+        said.events.append(None)
+        return
+    if (own := (event.stream, event.seq, event.type)) != (name, seq, type_name):
+        what = f"{where}: stream, seq and type of the event"
+        findings.append(Finding("tampered", what, str(own), str((name, seq, type_name))))
+    said.prevs.append(event.prev)
+    said.events.append(event._replace(stream=name, seq=seq))
 
 
 def _plain(values: Iterable[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The audit's second pass: a stream at a time, every announcement and every decision from the facts before it.
+"""The audit's second pass: a stream at a time, its chain, and every announcement and decision from the facts before it.
 
 The recomputation is the offline verifier's (`ledger.proof.recheck`); nothing of the ledger's own rules is used.
 """
@@ -6,43 +6,22 @@ The recomputation is the offline verifier's (`ledger.proof.recheck`); nothing of
 from __future__ import annotations
 
 import gc
-import marshal
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import MEMBERSHIP_PREFIX, PROGRAMME, Event
+from ledger.proof.errors import shown
+from ledger.proof.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
 from ledger.proof.recheck import StreamCheck
 from ledger.proof.replay import KNOWN_VERSION
+from ledger.seal.audit_rows import RUN, Finding, read_rows
+from ledger.seal.audit_spool import Leafed, read_spool
 
-Taken = tuple[Any, ...]
-"""An event as the first pass read it: its position, and what an `Event` is made of, chain and leaf hash left empty; of
-an event that counts for nothing only position, stream, seq, type and occurred_us."""
-SHORT: Final = 5
 AFTER_ALL: Final = 1 << 63
-_position = itemgetter(0)
-_as_event: Callable[[Sequence[Any]], Event] = partial(tuple.__new__, Event)
-BLOCK_LENGTH_BYTES: Final = 4
-MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, which costs more than it saves
-
-
-class Finding(NamedTuple):
-    """One difference, and the verdict to which it leads by itself."""
-
-    verdict: str
-    what: str
-    found: str
-    expected: str
-
-    def answer(self) -> dict[str, str]:
-        """As the command prints it."""
-        return {"what": self.what, "found": self.found, "expected": self.expected}
 
 
 class Known(NamedTuple):
@@ -61,74 +40,112 @@ class Part:
     findings: list[Finding] = field(default_factory=list)
 
 
-def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
-    """The finding that an error of the verifier is."""
-    return Finding(verdict or error.verdict, error.what, shown(error.found), shown(error.expected))
+class Stream(NamedTuple):
+    """A stream, and what its rows say."""
+
+    name: str
+    rows: Sequence[Leafed]
+    events: Sequence[Event | int | None]
 
 
-def check_programme(taken: Iterable[Taken]) -> tuple[Known, list[Finding]]:
-    """The programme's events, and what is wrong with its editions."""
-    known = Known([(event[0], _event(event)) for event in taken])
+def check_programme(rows: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
+    """The programme's events, and what is wrong with them."""
+    findings: list[Finding] = []
+    known = Known([])
     check = StreamCheck()
-    for _, event in known.events:
-        check.take(event)
-    return known, list(_findings(PROGRAMME, check))
+    for stream in read_streams({PROGRAMME: rows}, findings):
+        for row, event in zip(stream.rows, stream.events, strict=True):
+            if isinstance(event, Event):
+                known.events.append((row[0], event))
+                check.take(event)
+    return known, [*findings, *_differences(PROGRAMME, check)]
 
 
 def audit_part(path: Path, known: Known) -> Part:
-    """All streams of one file of events; the work of one process."""
+    """All streams of one file of rows; the work of one process."""
     part = Part()
     was_enabled = gc.isenabled()
     gc.disable()  # a large heap without cycles: looking for some costs half as much as the check
     try:
-        streams: defaultdict[str, list[Taken]] = defaultdict(list)
-        for block in _read(path):
-            for event in block:
-                streams[event[1]].append(event)
-        while streams:
-            stream, events = streams.popitem()
-            part.events += len(events)
-            _audit_stream(stream, events, known, part)
+        streams: defaultdict[str, list[Leafed]] = defaultdict(list)
+        for row in chain.from_iterable(read_spool(path)):
+            streams[row[1]].append(row)
+        for stream in read_streams(streams, part.findings):
+            part.events += len(stream.rows)
+            _audit_stream(stream, known, part)
     finally:
         if was_enabled:
             gc.enable()
     return part
 
 
-def _audit_stream(stream: str, events: list[Taken], known: Known, part: Part) -> None:
-    if not stream.startswith(MEMBERSHIP_PREFIX):
-        part.findings.append(Finding("refuted", f"stream {shown(stream)}", "events", "a membership's stream"))
+def read_streams(streams: Mapping[str, Sequence[Leafed]], findings: list[Finding]) -> Iterator[Stream]:
+    """The streams with what their rows say; what is wrong with form or chain goes to the findings."""
+    batch: list[tuple[str, Sequence[Leafed]]] = []
+    waiting = 0
+    for name, rows in streams.items():
+        batch.append((name, rows))
+        waiting += len(rows)
+        if waiting >= RUN:  # small streams are read together
+            yield from _read_batch(batch, findings)
+            batch, waiting = [], 0
+    yield from _read_batch(batch, findings)
+
+
+def _read_batch(batch: list[tuple[str, Sequence[Leafed]]], findings: list[Finding]) -> Iterator[Stream]:
+    said = read_rows(batch[0][1] if len(batch) == 1 else [row for _, rows in batch for row in rows], findings)
+    start = 0
+    for name, rows in batch:
+        end = start + len(rows)
+        _check_chain(rows, said.prevs[start:end], findings)
+        yield Stream(name, rows, said.events[start:end])
+        start = end
+
+
+def _check_chain(rows: Sequence[Leafed], prevs: list[str | None], findings: list[Finding]) -> None:
+    leaves = [FIRST_PREV, *[row[5].hex() for row in rows]]
+    if prevs == leaves[:-1] and [row[2] for row in rows] == [*range(1, len(rows) + 1)]:
+        return
+    last = 0
+    for (position, name, seq, _, _, _), prev, leaf in zip(rows, prevs, leaves, strict=False):
+        where = f"position {position}: {name}/{seq}"
+        if seq != last + 1:
+            findings.append(Finding("tampered", f"{where}: seq", str(seq), f"{last + 1}, after the event before it"))
+        if prev is not None and prev != leaf:
+            findings.append(Finding("tampered", f"{where}: prev", prev, leaf))
+        last = seq
+
+
+def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
+    name, rows, events = stream
+    if not name.startswith(MEMBERSHIP_PREFIX):
+        part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a membership's stream"))
         return
     check = StreamCheck()
+    positions = [row[0] for row in rows]
     start = 0
     for position, edition in (*known.events, (AFTER_ALL, None)):
-        end = bisect_left(events, position, lo=start, key=_position)
-        for taken in events[start:end]:
-            if len(taken) > SHORT or not check.let_pass(taken[4], taken[1:4]):
-                check.take(_event(taken))
+        end = bisect_left(positions, position, lo=start)
+        for row, event in zip(rows[start:end], events[start:end], strict=True):
+            if isinstance(event, int):
+                if not check.let_pass(event, row[1:4]):
+                    check.take(_counting_for_nothing(row, event))
+            elif event is not None:
+                check.take(event)
         if edition is not None:
             check.take(edition)
         start = end
-    part.findings += _findings(stream, check)
+    part.findings += _differences(name, check)
     part.announcements += check.announcements
     part.decisions += check.decisions
 
 
-def _event(taken: Taken) -> Event:
-    """The event as the verifier's rules take it; chain and leaf hash are left to the first pass."""
-    if len(taken) > SHORT:
-        return _as_event(taken[1:])
-    _, stream, seq, type_name, occurred_us = taken
-    return Event(stream, seq, type_name, KNOWN_VERSION, occurred_us, occurred_us, None, "", {}, b"")
+def _counting_for_nothing(row: Leafed, occurred_us: int) -> Event:
+    _, stream, seq, type_name, _, leaf = row
+    return Event(stream, seq, type_name, KNOWN_VERSION, occurred_us, occurred_us, None, FIRST_PREV, {}, leaf)
 
 
-def _read(path: Path) -> Iterator[list[Taken]]:
-    with path.open("rb") as file:
-        while length := file.read(BLOCK_LENGTH_BYTES):
-            yield marshal.loads(file.read(int.from_bytes(length, "big")))
-
-
-def _findings(stream: str, check: StreamCheck) -> Iterator[Finding]:
+def _differences(stream: str, check: StreamCheck) -> Iterator[Finding]:
     for difference in check.finish():
         what = difference.what if stream in difference.what else f"{stream}: {difference.what}"
         yield Finding("refuted", what, shown(difference.found), shown(difference.expected))

@@ -10,7 +10,7 @@ from hashlib import sha256
 from ledger.errors import SealError
 from ledger.proof.merkle import EMPTY_ROOT
 from ledger.proof.tiles import HEIGHT, WIDTH, Tile
-from ledger.seal.audit_streams import Finding
+from ledger.seal.audit_rows import Finding
 from ledger.seal.folder import LogFolder
 
 

@@ -16,8 +16,8 @@ from ledger.instants import parse_instant
 from ledger.proof.merkle import leaf_hash
 from ledger.proof.strictjson import canonical
 from ledger.seal import audit as audit_module
+from ledger.seal import audit_spool
 from ledger.seal.audit import audit
-from ledger.seal.audit_rows import RowsAudit
 from ledger.seal.folder import LogFolder
 from ledger.store.base import NewRow, Row
 from ledger.store.sqlite import SQLiteStore
@@ -78,7 +78,7 @@ def test_a_whole_programme_is_confirmed_by_the_verifiers_rules(programme: Ledger
 def test_several_processes_say_the_same(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
     monkeypatch.setattr(audit_module, "PART_EVENTS", 2_000)
-    monkeypatch.setattr(RowsAudit.spill, "__defaults__", (1_000,))
+    monkeypatch.setattr(audit_spool, "SPOOL_BYTES", 1_000)
     seen: list[tuple[int, int | None]] = []
     report = audit(
         programme.store,
@@ -129,7 +129,10 @@ def test_by_a_policy_that_trusts_others_it_is_unverifiable(tmp_path: Path) -> No
             lambda stored: stored.replace(b'"data":{', b'"data":[{').replace(b'},"fact"', b'}],"fact"'),
         ),
         ("a float in a list", lambda stored: stored.replace(b'"data":{', b'"data":{"a":[{"b":[1.5]}],')),
-        ("an integer that needs 64 bits", lambda stored: stored.replace(b'"data":{', b'"data":{"a":9223372036854775808,')),
+        (
+            "an integer that needs 64 bits",
+            lambda stored: stored.replace(b'"data":{', b'"data":{"a":9223372036854775808,'),
+        ),
         ("deep nesting", lambda stored: stored.replace(b'"data":{', b'"data":{"a":' + b"[" * 40 + b"]" * 40 + b",")),
         ("an hour too many", lambda stored: stored.replace(b"T00:00:00.000000Z", b"T24:00:00.000000Z")),
         ("a month too many", lambda stored: stored.replace(b"2010-09-01", b"2010-13-01")),

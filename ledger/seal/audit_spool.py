@@ -1,0 +1,72 @@
+"""The rows that the first pass has seen, in files for the second: all of one stream in the same file."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from ledger.proof.event import PROGRAMME
+
+Leafed = tuple[int, str, int, str, bytes, bytes]
+"""A row of the book, and the leaf hash of its bytes: position, stream, seq, type, stored, leaf."""
+SPOOL_BYTES: Final = 1 << 18
+LENGTH_BYTES: Final = 4
+MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, which costs more than it saves
+
+
+class Spool:
+    """Takes the rows in feed order. Those of the programme's stream stay here, since every other stream needs them."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        self.programme: list[Leafed] = []
+        self._rows: list[list[Leafed]] = [[] for _ in paths]
+        self._buffers = [bytearray() for _ in paths]
+        self._places = _Places(self._rows)
+        self._places[PROGRAMME] = self.programme
+        for path in paths:
+            path.touch()
+
+    def put(self, streams: Iterable[str], rows: Iterable[Leafed]) -> None:
+        """Takes some rows; the stream of each is given beside it."""
+        for place, row in zip(map(self._places.__getitem__, streams), rows, strict=True):
+            place.append(row)
+        # What is kept as bytes, and not as objects, leaves the processor's cache to what comes next.
+        for path, waiting, buffer in zip(self.paths, self._rows, self._buffers, strict=True):
+            if waiting:
+                block = marshal.dumps(waiting, MARSHAL_VERSION)
+                buffer.extend(len(block).to_bytes(LENGTH_BYTES, "big") + block)
+                waiting.clear()
+                if len(buffer) >= SPOOL_BYTES:
+                    _append(path, buffer)
+
+    def finish(self) -> None:
+        """Everything is in the files."""
+        for path, buffer in zip(self.paths, self._buffers, strict=True):
+            _append(path, buffer)
+
+
+class _Places(dict[str, list[Leafed]]):
+    """Stream -> where its rows gather; a new stream goes to the next place in turn."""
+
+    def __init__(self, places: Sequence[list[Leafed]]) -> None:
+        super().__init__()
+        self._in_turn = places
+
+    def __missing__(self, stream: str) -> list[Leafed]:
+        return self.setdefault(stream, self._in_turn[len(self) % len(self._in_turn)])
+
+
+def read_spool(path: Path) -> Iterator[list[Leafed]]:
+    """The rows in a file, some at a time, in feed order."""
+    with path.open("rb") as file:
+        while length := file.read(LENGTH_BYTES):
+            yield marshal.loads(file.read(int.from_bytes(length, "big")))
+
+
+def _append(path: Path, buffer: bytearray) -> None:
+    with path.open("ab") as file:
+        file.write(buffer)
+    buffer.clear()
