@@ -17,7 +17,7 @@ from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
 from ledger.seal.folder import LogFolder
-from ledger.seal.rows import plain
+from ledger.seal.rows import plain_columns
 from ledger.store.base import Reader, Row
 
 PAGE: Final = 2 * WIDTH  # small enough to stay in the processor's cache
@@ -91,7 +91,7 @@ class LogAudit:
 
     def _take(self, rows: Sequence[Row]) -> list[bytes]:
         """The leaf hashes of the next rows, which go to the spool."""
-        positions, names, seqs, types, stored = zip(*plain(rows), strict=True)
+        positions, names, seqs, types, stored = plain_columns(rows)
         leaves = [sha256(b"\0" + entry).digest() for entry in stored]
         self._heads.update(zip(names, zip(seqs, leaves, strict=True), strict=True))
         self._moved.update(names)

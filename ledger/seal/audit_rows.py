@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -34,7 +33,6 @@ DIGITS_TO_ZERO: Final = bytes.maketrans(b"0123456789", b"0" * 10)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
-_members = itemgetter(*KEYS)
 _as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
 
@@ -87,17 +85,17 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     """
     _, names, seqs, types, stored, leaves = zip(*rows, strict=True)
     values = list(map(orjson.loads, stored))
-    members = zip(*map(_members, values), strict=True)
+    members = zip(*map(dict.values, values), strict=True)
     actors, data, facts, occurred, prevs, recorded, own_seqs, own_names, own_types, versions = members
     sound = (
-        own_names == names
+        set(map(tuple, values)) == {KEYS}
+        and own_names == names
         and own_types == types
         and own_seqs == seqs
         and versions == (KNOWN_VERSION,) * len(versions)
         and set(map(type, own_seqs + seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
         and OPTIONAL_TEXT.issuperset(map(type, actors + facts))
-        and set(map(len, values)) == {len(KEYS)}
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
         and _plain(chain.from_iterable(map(dict.values, data)))
         and orjson.dumps(values, option=CANONICAL) == b"[" + b",".join(stored) + b"]"

@@ -13,14 +13,22 @@ KINDS: Final[list[set[type]]] = [{int}, {str}, {int}, {str}, {bytes}]
 
 def plain(rows: Sequence[Row]) -> Sequence[Row]:
     """The rows with columns of the right types; what was of another type is no event's, but can be hashed."""
-    if [set(map(type, column)) for column in zip(*rows, strict=True)] == KINDS:
-        return rows
-    return [_plain(row) for row in rows]
+    return rows if _are_plain(zip(*rows, strict=True)) else [_plain(row) for row in rows]
+
+
+def plain_columns(rows: Sequence[Row]) -> tuple[tuple[Any, ...], ...]:
+    """The same, a column at a time: positions, streams, seqs, types, stored bytes."""
+    columns = tuple(zip(*rows, strict=True))
+    return columns if _are_plain(columns) else tuple(zip(*map(_plain, rows), strict=True))
 
 
 def plain_stream(rows: Iterable[Row]) -> list[Row]:
     """The same, for the rows of one stream."""
     return list(plain(list(rows)))
+
+
+def _are_plain(columns: Iterable[tuple[Any, ...]]) -> bool:
+    return [set(map(type, column)) for column in columns] == KINDS
 
 
 def _plain(row: Row) -> Row:
