@@ -38,7 +38,7 @@ from ledger.store.base import Reader
 
 VERDICTS: Final = ("tampered", "incomplete", "refuted", "unverifiable", "confirmed")
 """The worst comes first: it is the verdict on the whole."""
-PART_EVENTS: Final = 5_000
+PART_EVENTS: Final = 20_000
 PARTS_MAX: Final = 64
 FEW_EVENTS: Final = 50_000
 """Up to so many events are rechecked in this process: starting others would take longer."""

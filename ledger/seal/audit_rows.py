@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import Event, parse_event, parse_instant
+from ledger.proof.event import Event, parse_event
 from ledger.proof.recheck import COUNT_FOR_NOTHING
 from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRY_MAX_BYTES
@@ -102,12 +102,13 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     )
     if not sound:
         raise ValueError(stored)
-    transactions = {text: parse_instant(text, "recorded_at") for text in set(recorded)}
+    distinct = tuple(set(recorded))
+    recorded_us = dict(zip(distinct, _instants(distinct), strict=True))
     events: list[Event | int | None] = [*_instants(occurred)]
     for i, type_name in enumerate(types):
         if type_name not in COUNT_FOR_NOTHING:
             events[i] = _as_event(
-                (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], transactions[recorded[i]], facts[i], prevs[i],
+                (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
                  data[i], leaves[i])
             )  # fmt: skip
     said.prevs.extend(prevs)
@@ -149,7 +150,7 @@ def _plain(values: Iterable[Any]) -> bool:
 def _instants(texts: tuple[str, ...]) -> list[int]:
     """The instants in microseconds; ValueError or TypeError where one is not in the stored form.
 
-    As `parse_instant`, which asks each text by itself for its form.
+    As the verifier's `parse_instant`, which asks each text by itself for its form.
     """
     together = "".join(texts)
     shape = together.encode("ascii").translate(DIGITS_TO_ZERO)
