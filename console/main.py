@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from console.exits import BROKEN_PIPE, DONE, FAULT, SIGNAL_BASE, Failure, failur
 from console.options import Parser, add_common
 from console.output import Output
 from console.session import Session
-from console.settings import load_settings
+from console.settings import PREFIX, Settings
 from console.signals import Interrupted, Signals
 from console.wiring import clock_of
 from ledger.errors import LedgerError
@@ -123,9 +123,17 @@ def _run(arguments: list[str], output: Output, signals: Signals) -> int:
     add_common(command_parser, with_defaults=False)
     options = command_parser.parse_args(rest, options)
     output.as_json = options.json
-    settings = load_settings(os.environ)
+    settings = _settings(os.environ)
     exit_code: int = module.run(Session(options, settings, clock_of(settings), output, signals))
     return exit_code
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    if not any(name.upper().startswith(PREFIX) for name in environ):
+        return Settings()
+    from console.environment import read_environment
+
+    return read_environment(Settings())
 
 
 def _overview() -> Parser:

@@ -9,12 +9,11 @@
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
 
 Reading the environment with pydantic-settings costs a fifth of a second, so a program that has no such variable does
-not import it: every default stands here, and `console.environment` only checks and converts what is set.
+not import it: every default stands here, and `console.environment`, imported where one is set, reads the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,12 +30,3 @@ class Settings:
     port: int | None = None
     now_us: int | None = None
     record_batch: int = 5_000
-
-
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings. Raises BadInput where a variable cannot be read as what it should be."""
-    if not any(name.upper().startswith(PREFIX) for name in environ):
-        return Settings()
-    from console.environment import read_environment
-
-    return read_environment(Settings())

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -183,5 +184,4 @@ def _recheck(paths: Sequence[Path], known: Known, workers: int) -> Iterator[Part
         return
     # Spawned, not forked: this process may hold threads and connections.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(audit_part, path, known) for path in paths]):
-            yield future.result()
+        yield from pool.map(audit_part, paths, repeat(known))  # in order, so that a report is the same every time

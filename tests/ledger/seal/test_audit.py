@@ -19,7 +19,7 @@ from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool
 from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
-from ledger.store.base import NewRow, Row
+from ledger.store.base import NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Writer
 from tests.console.support import fact
@@ -89,8 +89,33 @@ def test_several_processes_say_the_same(programme: Ledger, monkeypatch: pytest.M
     )
     alone = programme.audit()
     assert report.answer() == alone.answer()
+    assert report.verdict == "confirmed"
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1][0] == seen[-1][1]
+
+
+class _Changed:
+    """A store in whose hands some events change."""
+
+    def __init__(self, store: Reader) -> None:
+        self._store = store
+        self.max_position = store.max_position
+
+    def read_feed(self, after: int, limit: int) -> list[Row]:
+        return [
+            row._replace(stored=row.stored.replace(b'"level":"gold"', b'"level":"lead"'))
+            for row in self._store.read_feed(after, limit)
+        ]
+
+
+def test_several_processes_find_the_same_in_the_same_order(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
+    monkeypatch.setattr(audit_module, "PART_EVENTS", 1_000)
+    changed: Any = _Changed(programme.store)
+    reports = [audit(changed, programme.folder, policy(), workers=workers) for workers in (1, 2, 2)]
+    assert reports[0].verdict == "tampered"
+    assert len(reports[0].findings) > 30
+    assert reports[0].answer() == reports[1].answer() == reports[2].answer()
 
 
 def test_what_is_not_sealed_yet_is_checked_too(tmp_path: Path) -> None:
