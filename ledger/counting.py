@@ -13,6 +13,7 @@ from typing import Final
 
 from ledger.events import Via
 from ledger.evidence import Evidence, Receipts
+from ledger.instants import format_instant
 from ledger.rulebook import Edition, Rulebook
 
 _NEVER: Final = 1 << 62
@@ -67,7 +68,7 @@ def is_satisfied(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
 def next_flip(evidence: Evidence, rulebook: Rulebook, after_us: int, satisfied: bool, until_us: int) -> int | None:
     """The first instant in (after_us, until_us] at which `satisfied` is otherwise; None if there is none.
 
-    `satisfied` is what holds at `after_us`.
+    `satisfied` is what holds at `after_us`; ValueError where it is said to be false and is true.
     """
     instant = flip_or_quiet(evidence, rulebook, after_us, satisfied, until_us)
     return instant if instant <= until_us else None
@@ -118,12 +119,15 @@ def _unsatisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
     earliest = _NEVER
     for pool in evidence.pools(edition).values():
         counted, organisations = pool.count(at_us, edition)
-        missing = max(edition.min_responses - counted, edition.min_organisations - organisations)
+        missing = _require_missing(
+            max(edition.min_responses - counted, edition.min_organisations - organisations), at_us
+        )
         place = bisect_right(pool.receipts.instants, at_us) + missing - 1
         if place < len(pool.receipts.instants):
             earliest = min(earliest, pool.receipts.instants[place])
     if evidence.learning.at(at_us, False):
         missing = edition.min_evaluations - evidence.evaluations.counting(at_us, edition.window_months)
+        _require_missing(missing, at_us)
         place = bisect_right(evidence.evaluations.instants, at_us) + missing - 1
         if place < len(evidence.evaluations.instants):
             earliest = min(earliest, evidence.evaluations.instants[place])
@@ -132,6 +136,12 @@ def _unsatisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
         if next_learning is not None:
             earliest = min(earliest, next_learning)
     return earliest
+
+
+def _require_missing(missing: int, at_us: int) -> int:
+    if missing <= 0:  # who goes on from here would go in a circle
+        raise ValueError(f"found enough at {format_instant(at_us)}, expected what does not satisfy the edition")
+    return missing
 
 
 def below_cap_hull(receipts: Receipts, months: int, cap: int, first_us: int, end_us: int) -> tuple[int, int] | None:

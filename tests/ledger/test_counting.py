@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,9 @@ def test_the_next_flip_is_the_one_that_walking_from_change_to_change_finds(
         assert next_flip(evidence, rulebook, after_us, satisfied, expected) == expected
         assert next_flip(evidence, rulebook, after_us, satisfied, expected - 1) is None
         assert after_us < quiet_until(evidence, rulebook, after_us, satisfied) <= expected
+    if satisfied:
+        with pytest.raises(ValueError, match="found enough at"):
+            next_flip(evidence, rulebook, after_us, False, until_us)
 
 
 @settings(max_examples=scaled(150))
