@@ -24,7 +24,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import zip_longest
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from ledger.proof.errors import ProofError, RefutedError, Words
@@ -45,7 +45,10 @@ NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "members
 Cause = tuple[str, int, str]
 """Stream, seq and type of the event whose announcements are looked at."""
 
+ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
+
 _effective = attrgetter("effective_us")
+_said = itemgetter(*Flip._fields[1:])
 
 
 class Difference(NamedTuple):
@@ -251,12 +254,11 @@ def _data_or_words(flip: Flip | None) -> Any:
 
 
 def _announced_flip(event: Event) -> Flip:
-    data = event.data
-    if data.keys() != {*ANNOUNCEMENT_KEYS, "revises"}:
-        raise RefutedError(f"{event.where}: keys", found=sorted(data), expected=sorted((*ANNOUNCEMENT_KEYS, "revises")))
+    data, where = event.data, event.where
+    if data.keys() != ANNOUNCED_KEYS:
+        raise RefutedError(f"{where}: keys", found=sorted(data), expected=sorted(ANNOUNCED_KEYS))
     for key in ("satisfied", "previous", "revises"):
-        truth(data[key], f"{event.where}: {key}")
+        truth(data[key], f"{where}: {key}")
     for key in ("counted", "organisations"):
-        natural(data[key], f"{event.where}: {key}")
-    effective_us = parse_instant(data["effective_at"], f"{event.where}: effective_at")
-    return Flip(effective_us, **{key: data[key] for key in Flip._fields if key != "effective_us"})
+        natural(data[key], f"{where}: {key}")
+    return Flip(parse_instant(data["effective_at"], f"{where}: effective_at"), *_said(data))
