@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -34,6 +34,7 @@ class LogAudit:
         self._book = book
         self._folder = folder
         self._roots = roots
+        self._sizes = sorted(roots)
         self._tree = DerivedTree(folder, self.findings)
         self._spool = spool
         self._heads: dict[str, tuple[int, bytes]] = {}
@@ -113,7 +114,8 @@ class LogAudit:
     def _leaves(self, tile: Tile, data: bytes) -> list[bytes]:
         """The leaves of a bundle, from the book; what of it is not as the book has it is listed."""
         first = self._tree.size
-        signed = [size - first for size in range(first + 1, first + tile.width + 1) if size in self._roots]
+        inside = slice(*(bisect_right(self._sizes, size) for size in (first, first + tile.width)))
+        signed = [size - first for size in self._sizes[inside]]
         if HEADS_BEGIN not in data and not signed and (rows := self._rows_of(tile.width, data)):
             return self._take(rows)
         entries = self._entries(tile, data)
@@ -150,10 +152,13 @@ class LogAudit:
         rows = self._next_rows(count)
         begin, end = self._position + 1, self._position + count
         if len(rows) == count and (rows[0][0], rows[-1][0]) == (begin, end):
-            with suppress(ProofError, TypeError):  # rows that no bundle can hold
-                if encode_entries([row[4] for row in rows]) == encoded:
-                    self._position = end
-                    return rows
+            try:
+                held = encode_entries([row[4] for row in rows])
+            except (ProofError, TypeError):  # rows that no bundle can hold
+                held = b""
+            if held == encoded:
+                self._position = end
+                return rows
         self._put_back(len(rows))
         return ()
 

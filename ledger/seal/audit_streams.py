@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +23,9 @@ from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 
 AFTER_ALL: Final = 1 << 63
+
+_seq = itemgetter(2)
+_leaf = itemgetter(5)
 
 
 class Known(NamedTuple):
@@ -103,11 +107,11 @@ def _read_batch(batch: list[tuple[str, Sequence[Leafed]]], findings: list[Findin
 
 
 def _check_chain(rows: Sequence[Leafed], prevs: list[str | None], findings: list[Finding]) -> None:
-    leaves = [FIRST_PREV, *[row[5].hex() for row in rows]]
-    if prevs == leaves[:-1] and [row[2] for row in rows] == [*range(1, len(rows) + 1)]:
+    expected = [FIRST_PREV, *map(bytes.hex, map(_leaf, rows))][: len(rows)]
+    if prevs == expected and [*map(_seq, rows)] == [*range(1, len(rows) + 1)]:
         return
     last = 0
-    for (position, name, seq, _, _, _), prev, leaf in zip(rows, prevs, leaves, strict=False):
+    for (position, name, seq, _, _, _), prev, leaf in zip(rows, prevs, expected, strict=True):
         where = f"position {position}: {name}/{seq}"
         if seq != last + 1:
             findings.append(Finding("tampered", f"{where}: seq", str(seq), f"{last + 1}, after the event before it"))
