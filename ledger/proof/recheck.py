@@ -79,7 +79,8 @@ class StreamCheck:
     def take(self, event: Event) -> None:
         """The next event."""
         cause = (event.stream, event.seq, event.type)
-        if event.type in COUNT_FOR_NOTHING and self.let_pass(event.occurred_us, cause):
+        if event.type in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
+            self.take_horizon(event.occurred_us, cause)
             return
         try:
             if event.type == "EligibilityChanged":
@@ -94,16 +95,24 @@ class StreamCheck:
             else:
                 self._take_fact(event)
         except ProofError as error:
-            self.differences.append(Difference(error.what, error.found, error.expected))
+            self._differ(error)
 
-    def let_pass(self, occurred_us: int, cause: Cause) -> bool:
-        """Takes an event of a type in COUNT_FOR_NOTHING, if nothing else falls due by then; says whether it did."""
-        sweep = self._sweep
-        if occurred_us >= sweep.next_us or self._batch or self._changed:
-            return False
-        sweep.at_us = max(sweep.at_us, occurred_us)
-        self._cause = cause
-        return True
+    def take_horizon(self, occurred_us: int, cause: Cause) -> None:
+        """The next event, of a type in COUNT_FOR_NOTHING: all that matters of it is when it was so."""
+        if self._batch or self._changed:
+            try:
+                self._close()
+            except ProofError as error:
+                self._differ(error)
+                return
+        sweep, self._cause = self._sweep, cause
+        if occurred_us >= sweep.next_us:
+            self._move_horizon(occurred_us)
+        elif occurred_us > sweep.at_us:
+            sweep.at_us = occurred_us
+
+    def _differ(self, error: ProofError) -> None:
+        self.differences.append(Difference(error.what, error.found, error.expected))
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""

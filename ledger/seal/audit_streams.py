@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 from ledger.proof.errors import shown
 from ledger.proof.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
 from ledger.proof.recheck import StreamCheck
-from ledger.proof.replay import KNOWN_VERSION
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 
@@ -132,8 +131,7 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
         end = bisect_left(positions, position, lo=start)
         for row, event in zip(rows[start:end], events[start:end], strict=True):
             if isinstance(event, int):
-                if not check.let_pass(event, row[1:4]):
-                    check.take(_counting_for_nothing(row, event))
+                check.take_horizon(event, row[1:4])
             elif event is not None:
                 check.take(event)
         if edition is not None:
@@ -142,11 +140,6 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
     part.findings += _differences(name, check)
     part.announcements += check.announcements
     part.decisions += check.decisions
-
-
-def _counting_for_nothing(row: Leafed, occurred_us: int) -> Event:
-    _, stream, seq, type_name, _, leaf = row
-    return Event(stream, seq, type_name, KNOWN_VERSION, occurred_us, occurred_us, None, FIRST_PREV, {}, leaf)
 
 
 def _differences(stream: str, check: StreamCheck) -> Iterator[Finding]:
