@@ -186,7 +186,9 @@ class LogAudit:
 
     def _heads_leaf(self, entry: bytes, index: int) -> bytes:
         """The leaf of a heads entry, from the streams as the book has them."""
-        self._heads_tree.update(Head.of(stream, *self._heads[stream]) for stream in self._moved)
+        # A seq below 1 has no form in a heads tree; that it stands in the book is found beside its chain.
+        heads = ((stream, *self._heads[stream]) for stream in self._moved)
+        self._heads_tree.update(Head.of(stream, max(seq, 0), leaf) for stream, seq, leaf in heads)
         self._moved.clear()
         derived = self._heads_tree.entry(self._position).encoded
         if entry != derived:

@@ -37,6 +37,9 @@ READ_CHUNK: Final = 2_000
 APPEND_STATEMENTS: Final = tuple(
     (size, "INSERT INTO events VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * size)) for size in (64, 16, 4, 1)
 )
+SELECT_UNDECODED: Final = (
+    "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), state FROM events "
+)
 SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
 
 
@@ -51,8 +54,14 @@ class _SQLiteReader:
         return position
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
-        rows = self._execute(SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
-        return list(map(as_row, rows))
+        statement = SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?"
+        try:
+            return list(map(as_row, self._execute(statement, (after, limit))))
+        except sqlite3.OperationalError:
+            # Text that is no UTF-8: only somebody who changed the file can have put it there, and an audit has to say so.
+            rows = self._execute(statement.replace(SELECT_ROWS, SELECT_UNDECODED), (after, limit))
+            return [Row(position, _decoded(stream), seq, _decoded(topic), state)
+                    for position, stream, seq, topic, state in rows]  # fmt: skip
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
         rows = self._execute(
@@ -171,6 +180,10 @@ class SQLiteWriteTransaction(_SQLiteReader):
 
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", (orjson.dumps(reviews).decode(),))
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "backslashreplace")
 
 
 class SQLiteStore(_SQLiteReader):

@@ -249,6 +249,31 @@ def test_columns_of_another_type(attacked: Attacked) -> None:
     assert attacked.ledger.audit().verdict == "confirmed"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "originator_version = 'x'",
+        "originator_version = -5",
+        "originator_version = 2147483647",
+        "originator_id = CAST(X'ff' AS TEXT)",
+        "originator_id = 'no-membership'",
+        "topic = CAST(X'fe' AS TEXT)",
+        "state = zeroblob(70000)",
+    ],
+)
+def test_the_last_event_of_a_stream_with_what_no_program_would_write(attacked: Attacked, change: str) -> None:
+    """The audit says so, and does not end in an error of its own."""
+    if attacked.table != "events":
+        if "'x'" in change or "CAST" in change:
+            return  # PostgreSQL's columns have types
+        change = change.replace("zeroblob(70000)", "decode(repeat('00', 70000), 'hex')")
+    last = [row for row in attacked.rows() if row.stream == "membership-m-2"][-1]
+    attacked.run(f"UPDATE EVENTS SET {change} WHERE position = {last.position}")
+    report = attacked.ledger.audit()
+    assert report.verdict == "tampered"
+    assert any(f"position {last.position}" in finding.what for finding in report.findings)
+
+
 def without_void(history: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
     return [(stream, event) for stream, event in history if event["type"] != "ResponseVoided"]
 
