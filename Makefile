@@ -33,7 +33,7 @@ verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
 	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof $(BENCH)
 
-SOAK := $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.soak' tests --include='test_*.py')
+SOAK = $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.soak' tests --include='test_*.py')
 
 soak: $(VENV)/dev ## the simulations with bigger numbers
 	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest -n 2 $(or $(TEST),$(SOAK))

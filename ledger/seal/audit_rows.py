@@ -7,21 +7,22 @@ it should be is read again row by row, and what then is not as it should be by t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import Event, parse_event
+from ledger.proof.event import KEYS, Event, parse_event
 from ledger.proof.recheck import COUNT_FOR_NOTHING
 from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRY_MAX_BYTES
 from ledger.seal.audit_spool import Leafed
 
-KEYS: Final = ("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v")
+SORTED_KEYS: Final = tuple(sorted(KEYS))
 RUN: Final = 256
 NESTING_MAX: Final = 8
 CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
@@ -30,8 +31,6 @@ NESTED: Final = frozenset((dict, list))
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
 NO_HOUR: Final = "T24"  # some versions of the standard library let it pass
 DIGITS_TO_ZERO: Final = bytes.maketrans(b"0123456789", b"0" * 10)
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
 
 _as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
@@ -88,7 +87,7 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     members = zip(*map(dict.values, values), strict=True)
     actors, data, facts, occurred, prevs, recorded, own_seqs, own_names, own_types, versions = members
     sound = (
-        set(map(tuple, values)) == {KEYS}
+        set(map(tuple, values)) == {SORTED_KEYS}
         and own_names == names
         and own_types == types
         and own_seqs == seqs

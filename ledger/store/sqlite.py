@@ -57,7 +57,9 @@ class _SQLiteReader:
         statement = SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?"
         try:
             return list(map(as_row, self._execute(statement, (after, limit))))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
             # Text that is no UTF-8: only somebody who changed the file can have put it there, and an audit has to say so.
             rows = self._execute(statement.replace(SELECT_ROWS, SELECT_UNDECODED), (after, limit))
             return [Row(position, _decoded(stream), seq, _decoded(topic), state)
