@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from ledger.proof.errors import ProofError, RefutedError, Words
 from ledger.proof.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
-from ledger.proof.replay import Membership, Rulebook
+from ledger.proof.replay import Membership, Response, Rulebook
 from ledger.proof.rules import check_decision, enough_responses, first_difference, status
 from ledger.proof.strictjson import natural, truth
 from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
@@ -37,13 +37,13 @@ from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
 COUNT_FOR_NOTHING = frozenset(("ConsentGiven", "ConsentWithdrawn", "InvitationSent", "ReminderSent", "AnonymityChosen"))
 """Types of facts that move the horizon and change nothing else; most of a ledger's events are such."""
-BEGIN_TO_COUNT = frozenset(("ResponseReceived", "EvaluationReceived", "MembershipEnrolled", "MembershipUpdated"))
-"""Types of facts of which something new holds from their occurred_at on."""
+BEGIN_TO_COUNT = frozenset(("EvaluationReceived", "MembershipEnrolled", "MembershipUpdated"))
+"""Types of facts, besides responses, of which something new holds from their occurred_at on."""
 ADD_LOCATIONS = frozenset(("MembershipEnrolled", "LocationAdded"))
 NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "membership", "rulebook"))
 
-Cause = tuple[str, int, str]
-"""Stream, seq and type of the event whose announcements are looked at."""
+Cause = tuple[Any, ...]
+"""The event whose announcements are looked at; or another tuple that begins with its stream, seq and type."""
 
 ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
 
@@ -78,18 +78,18 @@ class StreamCheck:
 
     def take(self, event: Event) -> None:
         """The next event."""
-        cause = (event.stream, event.seq, event.type)
-        if event.type in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
-            self.take_horizon(event.occurred_us, cause)
+        type_name = event.type
+        if type_name in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
+            self.take_horizon(event.occurred_us, event)
             return
         try:
-            if event.type == "EligibilityChanged":
+            if type_name == "EligibilityChanged":
                 self.announcements += 1
                 self._batch.append((event, _announced_flip(event)))
                 return
             if self._batch or self._changed:
                 self._close()
-            self._cause = cause
+            self._cause = event
             if event.stream == PROGRAMME:
                 self._take_edition(event)
             else:
@@ -134,12 +134,12 @@ class StreamCheck:
             self.decisions += 1
             self._take_decision(event)
         self.membership.apply(event)
-        if occurred_us > self._sweep.at_us and type_name in BEGIN_TO_COUNT:
-            self._sweep.expect(occurred_us)
-        elif type_name == "ResponseReceived":
-            self._amend(event, 1)
+        if type_name == "ResponseReceived":
+            self._take_response(self.membership.responses[event.data["response"]])
         elif type_name == "ResponseVoided":
-            self._amend(event, -1)
+            self._amend(self.membership.responses[event.data["response"]], -1)
+        elif occurred_us > self._sweep.at_us and type_name in BEGIN_TO_COUNT:
+            self._sweep.expect(occurred_us)
         elif type_name == "EvaluationReceived":
             self._retrace_window(occurred_us)
         elif type_name in ("MembershipEnrolled", "MembershipUpdated"):
@@ -149,9 +149,14 @@ class StreamCheck:
         if occurred_us > self._sweep.at_us:
             self._move_horizon(occurred_us)
 
-    def _amend(self, event: Event, change: int) -> None:
+    def _take_response(self, response: Response) -> None:
+        if response.received_us > self._sweep.at_us:
+            self._extend(self._sweep.receive(response))
+        else:
+            self._amend(response, 1)
+
+    def _amend(self, response: Response, change: int) -> None:
         """Counts a response of the past in (1) or out (-1)."""
-        response = self.membership.responses[event.data["response"]]
         if not self._sweep.amend(response, change):
             self._retrace_window(response.received_us)
 
@@ -188,7 +193,10 @@ class StreamCheck:
             self._sweep = sweep
 
     def _move_horizon(self, to_us: int) -> None:
-        if flips := self._sweep.advance(to_us):
+        self._extend(self._sweep.advance(to_us))
+
+    def _extend(self, flips: list[Flip]) -> None:
+        if flips:
             self._true += flips
             self._changed = True
 
@@ -198,7 +206,7 @@ class StreamCheck:
             self._move_horizon(flip.effective_us)
             self._check_form(event, flip)
             first = bisect_left(self._announced, flip.effective_us, key=_effective)
-            if not truth(event.data.get("revises"), f"{event.where}: revises") and first < len(self._announced):
+            if first < len(self._announced) and not event.data["revises"]:
                 self.differences.append(Difference(f"{event.where}: revises", False, True))
             self._announced[first:] = [flip]
             self._changed = True

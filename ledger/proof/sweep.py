@@ -85,7 +85,7 @@ class Sweep:
             self._settle()
         self._arrival_us = self._next_arrival_us()
         """Before this instant nothing changes but by expiry."""
-        self.next_us = min(self._expiries[0][0], self._arrival_us) if self._expiries else self._arrival_us
+        self.next_us = self._next_change_us()
         """Before this instant nothing changes."""
 
     def expect(self, instant_us: int) -> None:
@@ -132,9 +132,29 @@ class Sweep:
                 flip = self._flip(self._edition, self._learning)
             if flip:
                 flips.append(flip)
-            self.next_us = min(self._expiries[0][0], self._arrival_us) if self._expiries else self._arrival_us
+            self.next_us = self._next_change_us()
         self.at_us = max(self.at_us, to_us)
         return flips
+
+    def receive(self, response: Response) -> list[Flip]:
+        """The flips up to and at the receipt of a response, which comes after all that the membership holds besides."""
+        edition, received_us = self._edition, response.received_us
+        if edition is None or received_us >= self._arrival_us:
+            self.expect(received_us)
+            return self.advance(received_us)
+        flips = self.advance(received_us - 1) if received_us > self.next_us else []
+        self.at_us = received_us
+        if received_us == self.next_us:
+            self._expire()
+        self._count_in(edition, response)
+        if flip := self._flip(edition, self._learning):
+            flips.append(flip)
+        self.next_us = self._next_change_us()
+        return flips
+
+    def _next_change_us(self) -> int:
+        expiries, arrival_us = self._expiries, self._arrival_us
+        return expiries[0][0] if expiries and expiries[0][0] < arrival_us else arrival_us
 
     def _settle(self) -> None:
         """Keeps the least margin, and since when there has been one without a break; some location has enough."""
@@ -186,7 +206,8 @@ class Sweep:
             at.organisations += change
         if others < edition.per_org_cap:
             at.counted += change
-        at.margin = min(at.counted - edition.min_responses, at.organisations - edition.min_organisations)
+        spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations
+        at.margin = spare if spare < spare_organisations else spare_organisations  # `min`, which is called too often
         if at.margin >= 0:
             self._enough.add(location)
         else:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from ledger.proof.errors import MalformedError, Words
@@ -177,7 +176,10 @@ def encode_entries(entries: Iterable[bytes]) -> bytes:
         raise MalformedError("log entry", found=Words(f"{longest} bytes"), expected=Words(f"at most {ENTRY_MAX_BYTES}"))
     if len(held) > WIDTH:
         raise MalformedError("entry bundle", found=Words(f"{len(held)} entries"), expected=Words(f"at most {WIDTH}"))
-    return b"".join(chain.from_iterable(zip(map(_LENGTH.pack, lengths), held, strict=True)))
+    parts = [b""] * (2 * len(held))
+    parts[::2] = map(_LENGTH.pack, lengths)
+    parts[1::2] = held
+    return b"".join(parts)
 
 
 def decode_entries(data: bytes) -> list[bytes]:

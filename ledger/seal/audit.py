@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import repeat
 from multiprocessing import get_context
@@ -82,18 +83,19 @@ def audit(
     events = book.max_position()
     total = 2 * events  # each is gone over twice
     workers = workers or os.cpu_count() or 1
+    parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
-        parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
-        spool = Spool([Path(temporary, str(number)) for number in range(parts)])
-        first = LogAudit(book, folder, roots, spool)
-        first.run(lambda done: on_progress(done, total) if on_progress else None)
+        paths = [Path(temporary, str(number)) for number in range(parts)]
+        with closing(Spool(paths)) as spool:
+            first = LogAudit(book, folder, roots, spool)
+            first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
         known, findings = check_programme(spool.programme)
         report.findings += findings
         report.findings += check_keys(known, policy)
         done = report.events + len(known.events)
-        for part in _recheck(spool.paths, known, workers):
+        for part in _recheck(paths, known, workers):
             report.announcements += part.announcements
             report.decisions += part.decisions
             report.findings += part.findings

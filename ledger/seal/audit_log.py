@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
 
 from ledger.errors import SealError
 from ledger.proof.errors import ProofError
-from ledger.proof.heads import HEADS_BEGIN, Head, HeadsTree, is_heads_entry
+from ledger.proof.heads import Head, HeadsTree, is_heads_entry
 from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
 from ledger.seal.audit_rows import Finding
@@ -18,7 +19,7 @@ from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
 from ledger.seal.folder import LogFolder
 from ledger.seal.rows import plain_columns
-from ledger.store.base import Reader, Row
+from ledger.store.base import Columns, Reader, as_columns
 
 PAGE: Final = 2 * WIDTH  # small enough to stay in the processor's cache
 BEFORE_ALL: Final = -(2**62)
@@ -42,8 +43,8 @@ class LogAudit:
         self._moved: set[str] = set()
         self._heads_tree = HeadsTree()
         self._position = 0
-        self._pages: Iterator[Sequence[Row]] = iter(())
-        self._page: list[Row] = []
+        self._pages: Iterator[Columns] = iter(())
+        self._page = as_columns([])
         self._ahead = 0
 
     @property
@@ -59,44 +60,44 @@ class LogAudit:
         for tile, data in self._bundles(max(self._roots, default=0)):
             self._tree.extend(self._leaves(tile, data))
         self._tree.finish()
-        while rows := self._next_rows(WIDTH):
+        while (rows := self._next_rows(WIDTH)).positions:
             self._take(rows)
-            self.unsealed += len(rows)
-        self._spool.finish()
+            self.unsealed += len(rows.positions)
         on_progress(self.events)
 
     # The book
 
-    def _read_pages(self, on_progress: Callable[[int], None]) -> Iterator[Sequence[Row]]:
+    def _read_pages(self, on_progress: Callable[[int], None]) -> Iterator[Columns]:
         after = BEFORE_ALL
-        while rows := self._book.read_feed(after, PAGE):
-            yield rows
-            after = rows[-1][0]
-            self.events += len(rows)
+        while positions := (page := self._book.read_columns(after, PAGE)).positions:
+            yield page
+            after = positions[-1]
+            self.events += len(positions)
             on_progress(self.events)
 
-    def _next_rows(self, limit: int) -> Sequence[Row]:
+    def _next_rows(self, limit: int) -> Columns:
         """At most so many rows after the last ones; `_ahead` of the rows at hand are taken already."""
-        while len(self._page) - self._ahead < limit:
+        while len(self._page.positions) - self._ahead < limit:
             page = next(self._pages, None)
             if page is None:
                 break
-            self._page, self._ahead = [*self._page[self._ahead :], *page], 0
-        rows = self._page[self._ahead : self._ahead + limit]
-        self._ahead += len(rows)
+            left = (column[self._ahead :] for column in self._page)
+            self._page, self._ahead = Columns._make(map(operator.add, left, page)), 0
+        rows = Columns._make(column[self._ahead : self._ahead + limit] for column in self._page)
+        self._ahead += len(rows.positions)
         return rows
 
     def _put_back(self, count: int) -> None:
         """The last rows are to come again."""
         self._ahead -= count
 
-    def _take(self, rows: Sequence[Row]) -> list[bytes]:
+    def _take(self, rows: Columns) -> list[bytes]:
         """The leaf hashes of the next rows, which go to the spool."""
         positions, names, seqs, types, stored = plain_columns(rows)
         leaves = [sha256(b"\0" + entry).digest() for entry in stored]
         self._heads.update(zip(names, zip(seqs, leaves, strict=True), strict=True))
         self._moved.update(names)
-        self._spool.put(names, zip(positions, names, seqs, types, stored, leaves, strict=True))
+        self._spool.put(names, zip(names, seqs, types, positions, stored, leaves, strict=True))
         return leaves
 
     # The log
@@ -116,7 +117,7 @@ class LogAudit:
         first = self._tree.size
         inside = slice(*(bisect_right(self._sizes, size) for size in (first, first + tile.width)))
         signed = [size - first for size in self._sizes[inside]]
-        if HEADS_BEGIN not in data and not signed and (rows := self._rows_of(tile.width, data)):
+        if not signed and (rows := self._rows_of(tile.width, data)):
             return self._take(rows)
         entries = self._entries(tile, data)
         heads = [i for i, entry in enumerate(entries) if entry and is_heads_entry(entry)]
@@ -147,27 +148,28 @@ class LogAudit:
             return self._take(rows)
         return [self._event_leaf(entry, at) for at, entry in enumerate(entries, index)]
 
-    def _rows_of(self, count: int, encoded: bytes) -> Sequence[Row]:
+    def _rows_of(self, count: int, encoded: bytes) -> Columns | None:
         """The rows at the next so many positions, if they are what the log holds in this bundle or part of one."""
         rows = self._next_rows(count)
         begin, end = self._position + 1, self._position + count
-        if len(rows) == count and (rows[0][0], rows[-1][0]) == (begin, end):
+        positions = rows.positions
+        if len(positions) == count and (positions[0], positions[-1]) == (begin, end):
             try:
-                held = encode_entries([row[4] for row in rows])
+                held = encode_entries(rows.stored)
             except (ProofError, TypeError):  # rows that no bundle can hold
                 held = b""
             if held == encoded:
                 self._position = end
                 return rows
-        self._put_back(len(rows))
-        return ()
+        self._put_back(len(positions))
+        return None
 
     def _event_leaf(self, entry: bytes | None, index: int) -> bytes:
         """The leaf of the event at the next position, from the book."""
         self._position += 1
         sealed = "no such entry" if entry is None else leaf_hash(entry).hex()
-        while rows := self._next_rows(1):
-            position, stream, seq, _, stored = rows[0]
+        while (rows := self._next_rows(1)).positions:
+            ((position, stream, seq, _, stored),) = zip(*rows, strict=True)
             if position > self._position:
                 self._put_back(1)
                 break

@@ -9,8 +9,8 @@ from typing import Final
 
 from ledger.proof.event import PROGRAMME
 
-Leafed = tuple[int, str, int, str, bytes, bytes]
-"""A row of the book, and the leaf hash of its bytes: position, stream, seq, type, stored, leaf."""
+Leafed = tuple[str, int, str, int, bytes, bytes]
+"""A row of the book, and the leaf hash of its bytes: stream, seq, type, position, stored, leaf."""
 SPOOL_BYTES: Final = 1 << 18
 LENGTH_BYTES: Final = 4
 MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, which costs more than it saves
@@ -20,32 +20,28 @@ class Spool:
     """Takes the rows in feed order. Those of the programme's stream stay here, since every other stream needs them."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
         self.programme: list[Leafed] = []
         self._rows: list[list[Leafed]] = [[] for _ in paths]
-        self._buffers = [bytearray() for _ in paths]
         self._places = _Places(self._rows)
         self._places[PROGRAMME] = self.programme
-        for path in paths:
-            path.touch()
+        self._files = [path.open("wb", SPOOL_BYTES) for path in paths]
 
     def put(self, streams: Iterable[str], rows: Iterable[Leafed]) -> None:
         """Takes some rows; the stream of each is given beside it."""
         for place, row in zip(map(self._places.__getitem__, streams), rows, strict=True):
             place.append(row)
         # What is kept as bytes, and not as objects, leaves the processor's cache to what comes next.
-        for path, waiting, buffer in zip(self.paths, self._rows, self._buffers, strict=True):
+        for file, waiting in zip(self._files, self._rows, strict=True):
             if waiting:
                 block = marshal.dumps(waiting, MARSHAL_VERSION)
-                buffer.extend(len(block).to_bytes(LENGTH_BYTES, "big") + block)
                 waiting.clear()
-                if len(buffer) >= SPOOL_BYTES:
-                    _append(path, buffer)
+                file.write(len(block).to_bytes(LENGTH_BYTES, "big"))
+                file.write(block)
 
-    def finish(self) -> None:
-        """Everything is in the files."""
-        for path, buffer in zip(self.paths, self._buffers, strict=True):
-            _append(path, buffer)
+    def close(self) -> None:
+        """Everything is in the files; without effect the second time."""
+        for file in self._files:
+            file.close()
 
 
 class _Places(dict[str, list[Leafed]]):
@@ -64,9 +60,3 @@ def read_spool(path: Path) -> Iterator[list[Leafed]]:
     with path.open("rb") as file:
         while length := file.read(LENGTH_BYTES):
             yield marshal.loads(file.read(int.from_bytes(length, "big")))
-
-
-def _append(path: Path, buffer: bytearray) -> None:
-    with path.open("ab") as file:
-        file.write(buffer)
-    buffer.clear()

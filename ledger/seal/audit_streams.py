@@ -23,7 +23,8 @@ from ledger.seal.audit_spool import Leafed, read_spool
 
 AFTER_ALL: Final = 1 << 63
 
-_seq = itemgetter(2)
+_seq = itemgetter(1)
+_position = itemgetter(3)
 _leaf = itemgetter(5)
 
 
@@ -59,7 +60,7 @@ def check_programme(rows: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
     for stream in read_streams({PROGRAMME: rows}, findings):
         for row, event in zip(stream.rows, stream.events, strict=True):
             if isinstance(event, Event):
-                known.events.append((row[0], event))
+                known.events.append((_position(row), event))
                 check.take(event)
     return known, [*findings, *_differences(PROGRAMME, check)]
 
@@ -72,7 +73,7 @@ def audit_part(path: Path, known: Known) -> Part:
     try:
         streams: defaultdict[str, list[Leafed]] = defaultdict(list)
         for row in chain.from_iterable(read_spool(path)):
-            streams[row[1]].append(row)
+            streams[row[0]].append(row)
         for stream in read_streams(streams, part.findings):
             part.events += len(stream.rows)
             _audit_stream(stream, known, part)
@@ -110,7 +111,7 @@ def _check_chain(rows: Sequence[Leafed], prevs: list[str | None], findings: list
     if prevs == expected and [*map(_seq, rows)] == [*range(1, len(rows) + 1)]:
         return
     last = 0
-    for (position, name, seq, _, _, _), prev, leaf in zip(rows, prevs, expected, strict=True):
+    for (name, seq, _, position, _, _), prev, leaf in zip(rows, prevs, expected, strict=True):
         where = f"position {position}: {name}/{seq}"
         if seq != last + 1:
             findings.append(Finding("tampered", f"{where}: seq", str(seq), f"{last + 1}, after the event before it"))
@@ -125,13 +126,13 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
         part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a membership's stream"))
         return
     check = StreamCheck()
-    positions = [row[0] for row in rows]
+    positions = list(map(_position, rows))
     start = 0
     for position, edition in (*known.events, (AFTER_ALL, None)):
         end = bisect_left(positions, position, lo=start)
         for row, event in zip(rows[start:end], events[start:end], strict=True):
             if isinstance(event, int):
-                check.take_horizon(event, row[1:4])
+                check.take_horizon(event, row)
             elif event is not None:
                 check.take(event)
         if edition is not None:

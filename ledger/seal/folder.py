@@ -215,6 +215,6 @@ def fsync_folder(path: Path) -> None:
 
 
 def _read(path: Path) -> bytes | None:
-    with suppress(FileNotFoundError):
-        return path.read_bytes()
+    with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+        return file.readall()
     return None

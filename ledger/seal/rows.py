@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from ledger.store.base import Row
+from ledger.store.base import Columns, Row, as_columns
 
 NO_SEQ: Final = -1
 KINDS: Final[list[set[type]]] = [{int}, {str}, {int}, {str}, {bytes}]
@@ -16,10 +16,9 @@ def plain(rows: Sequence[Row]) -> Sequence[Row]:
     return rows if _are_plain(zip(*rows, strict=True)) else [_plain(row) for row in rows]
 
 
-def plain_columns(rows: Sequence[Row]) -> tuple[tuple[Any, ...], ...]:
-    """The same, a column at a time: positions, streams, seqs, types, stored bytes."""
-    columns = tuple(zip(*rows, strict=True))
-    return columns if _are_plain(columns) else tuple(zip(*map(_plain, rows), strict=True))
+def plain_columns(columns: Columns) -> Columns:
+    """The same, a column at a time."""
+    return columns if _are_plain(columns) else as_columns([_plain(row) for row in zip(*columns, strict=True)])
 
 
 def plain_stream(rows: Iterable[Row]) -> list[Row]:
@@ -31,7 +30,7 @@ def _are_plain(columns: Iterable[tuple[Any, ...]]) -> bool:
     return [set(map(type, column)) for column in columns] == KINDS
 
 
-def _plain(row: Row) -> Row:
+def _plain(row: tuple[Any, ...]) -> Row:
     position, stream, seq, type_name, stored = row
     return Row(position, str(stream), seq if type(seq) is int else NO_SEQ, str(type_name), _bytes(stored))
 

@@ -18,6 +18,16 @@ class Row(NamedTuple):
     stored: bytes
 
 
+class Columns(NamedTuple):
+    """Some events as they stand in the database, a column at a time."""
+
+    positions: tuple[int, ...]
+    streams: tuple[str, ...]
+    seqs: tuple[int, ...]
+    types: tuple[str, ...]
+    stored: tuple[bytes, ...]
+
+
 class NewRow(NamedTuple):
     """One event to be appended. `fact` and `digest` are set on the first event of a fact and None on the others."""
 
@@ -32,6 +42,13 @@ class NewRow(NamedTuple):
 
 as_row: Callable[[Sequence[Any]], Row] = partial(tuple.__new__, Row)
 """As `Row._make`, without a step in Python for each row."""
+
+
+def as_columns(rows: Sequence[Sequence[Any]]) -> Columns:
+    """The rows, each as `Row` has it, a column at a time."""
+    return Columns(*zip(*rows, strict=True)) if rows else Columns((), (), (), (), ())
+
+
 as_new_row: Callable[[Sequence[Any]], NewRow] = partial(tuple.__new__, NewRow)
 
 
@@ -59,6 +76,10 @@ class Reader(Protocol):
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         """At most `limit` events with a position after `after`, in order of position."""
+        ...
+
+    def read_columns(self, after: int, limit: int) -> Columns:
+        """As `read_feed`, a column at a time."""
         ...
 
     def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:

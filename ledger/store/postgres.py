@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store import postgres_factory, postgres_tables
-from ledger.store.base import KnownFact, NewRow, Row, Snapshot, as_new_row, as_row
+from ledger.store.base import Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
@@ -85,8 +85,13 @@ class _PostgresReader:
         return number
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
-        rows = self._query(SELECT_ROWS + "WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
-        return list(map(as_row, rows))
+        return list(map(as_row, self._feed(after, limit)))
+
+    def read_columns(self, after: int, limit: int) -> Columns:
+        return as_columns(self._feed(after, limit))
+
+    def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
+        return self._query(SELECT_ROWS + "WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
         rows = self._query(

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from ledger.errors import StoreUnreachable
 from ledger.store import sqlite_factory
-from ledger.store.base import KnownFact, NewRow, Row, Snapshot, as_new_row, as_row
+from ledger.store.base import Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
 from ledger.store.sqlite_recorders import (
@@ -54,15 +54,21 @@ class _SQLiteReader:
         return position
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
+        return list(map(as_row, self._feed(after, limit)))
+
+    def read_columns(self, after: int, limit: int) -> Columns:
+        return as_columns(self._feed(after, limit))
+
+    def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
         statement = SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?"
         try:
-            return list(map(as_row, self._execute(statement, (after, limit))))
+            return self._execute(statement, (after, limit)).fetchall()
         except sqlite3.OperationalError as error:
             if "decode" not in str(error):
                 raise
             # Text that is no UTF-8: only somebody who changed the file can have put it there, and an audit has to say so.
             rows = self._execute(statement.replace(SELECT_ROWS, SELECT_UNDECODED), (after, limit))
-            return [Row(position, _decoded(stream), seq, _decoded(topic), state)
+            return [(position, _decoded(stream), seq, _decoded(topic), state)
                     for position, stream, seq, topic, state in rows]  # fmt: skip
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:

@@ -108,6 +108,14 @@ def test_the_feed_gives_what_was_appended_in_order_of_position_a_page_at_a_time(
     assert isinstance(store.read_feed_full(0, 1)[0].digest, bytes)
 
 
+@pytest.mark.parametrize(("after", "limit"), [(0, 1_000), (0, 1), (7, 5), (148, 9), (150, 1)])
+def test_the_feed_a_column_at_a_time_is_the_feed(store: Store, after: int, limit: int) -> None:
+    append(store, *(new(p, f"membership-{p % 3}") for p in range(1, 151)))
+    columns = store.read_columns(after, limit)
+    assert [Row(*values) for values in zip(*columns, strict=True)] == store.read_feed(after, limit)
+    assert {type(stored) for stored in columns.stored} <= {bytes}
+
+
 def test_a_stream_is_read_in_order_from_a_seq_and_up_to_a_position(store: Store) -> None:
     rows = append(store, *(new(p, "membership-" + "ab"[p % 2], (p + 1) // 2) for p in range(1, 11)))
     mine = [as_read(row) for row in rows if row.stream == "membership-a"]

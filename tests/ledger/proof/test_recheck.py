@@ -186,6 +186,31 @@ def test_flips_found_step_by_step_are_those_of_brute_force(seed: int) -> None:
     assert found + sweep.advance(until) == expected
 
 
+@pytest.mark.parametrize("microseconds", [-2, -1, 0, 1, 2])
+def test_a_response_received_about_when_something_else_changes(microseconds: int) -> None:
+    """Taken one at a time as they come in, the second as the first expires, the third as an edition takes effect."""
+    book = Book()
+    book.publish("one", "2010-01-01", min_responses=1, min_organisations=1, window_months=1)
+    book.publish("two", "2010-06-01", min_responses=2, min_organisations=1, window_months=1)
+    stream = book.enrol("m-1")
+    first_us = us("2010-02-10T10:00:00.000000Z")
+    book.respond(stream, "r-1", format_instant(first_us), "org-1")
+    membership = book.membership(stream)
+    sweep, found = Sweep(membership, book.rulebook(), us("2010-01-06")), list[Flip]()
+    found += sweep.advance(first_us)
+    for name, about_us in (("r-2", add_months(first_us, 1)), ("r-3", us("2010-06-01")), ("r-4", us("2010-06-02"))):
+        event = book.respond(stream, name, format_instant(about_us + microseconds), "org-1")
+        membership.apply(event)
+        found += sweep.receive(membership.responses[name])
+        assert (sweep.at_us, found) == (event.occurred_us, all_flips(book, stream, event.occurred_us))
+    assert found + sweep.advance(us("2011-01-01")) == all_flips(book, stream, us("2011-01-01"))
+
+
+def all_flips(book: Book, stream: str, until_us: int) -> list[Flip]:
+    """What a new sweep finds."""
+    return Sweep(book.membership(stream), book.rulebook(), us("2010-01-06")).advance(until_us)
+
+
 def changed(data: dict[str, Any], key: str) -> dict[str, Any]:
     """The data with another value of the same type."""
     value = data[key]

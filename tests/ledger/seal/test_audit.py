@@ -13,13 +13,16 @@ from console.sample import generate
 from ledger.errors import BookChanged, Refused
 from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
-from ledger.proof.merkle import leaf_hash
+from ledger.proof.checkpoint import Checkpoint
+from ledger.proof.event import FIRST_PREV
+from ledger.proof.merkle import leaf_hash, root_of_leaves
+from ledger.proof.note import sign_note
 from ledger.proof.strictjson import canonical
 from ledger.seal import audit as audit_module
-from ledger.seal import audit_spool
+from ledger.seal import audit_spool, sealer
 from ledger.seal.audit import audit
-from ledger.seal.folder import LogFolder
-from ledger.store.base import NewRow, Reader, Row
+from ledger.seal.folder import HISTORY, LogFolder
+from ledger.store.base import Columns, NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Writer
 from tests.console.support import fact
@@ -101,11 +104,11 @@ class _Changed:
         self._store = store
         self.max_position = store.max_position
 
-    def read_feed(self, after: int, limit: int) -> list[Row]:
-        return [
-            row._replace(stored=row.stored.replace(b'"level":"gold"', b'"level":"lead"'))
-            for row in self._store.read_feed(after, limit)
-        ]
+    def read_columns(self, after: int, limit: int) -> Columns:
+        columns = self._store.read_columns(after, limit)
+        return columns._replace(
+            stored=tuple(stored.replace(b'"level":"gold"', b'"level":"lead"') for stored in columns.stored)
+        )
 
 
 def test_several_processes_find_the_same_in_the_same_order(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +119,20 @@ def test_several_processes_find_the_same_in_the_same_order(programme: Ledger, mo
     assert reports[0].verdict == "tampered"
     assert len(reports[0].findings) > 30
     assert reports[0].answer() == reports[1].answer() == reports[2].answer()
+
+
+@pytest.mark.parametrize("size", [1, 100, 256, 300, 512])
+def test_a_checkpoint_anywhere_in_the_log_is_compared(tmp_path: Path, size: int) -> None:
+    """Signed with the right key, and in the middle of many events: first of the log as it is, then of another."""
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.record(many(600))
+        ledger.seal()
+        leaves = [leaf_hash(row.stored) for row in ledger.store.read_feed(0, size)]
+        published = (ledger.folder.root / HISTORY).read_bytes()
+        for shown, found in ((leaves, []), ([*leaves[:-1], bytes(32)], [f"root at size {size}, from the book"])):
+            (ledger.folder.root / HISTORY).write_bytes(published)
+            ledger.folder.remember(sign_note(Checkpoint(LOG_KEY.name, size, root_of_leaves(shown)).text, LOG_KEY))
+            assert [finding.what for finding in ledger.audit().findings] == found
 
 
 def test_what_is_not_sealed_yet_is_checked_too(tmp_path: Path) -> None:
@@ -186,6 +203,23 @@ def test_events_in_another_form_are_found_though_they_are_sealed(tmp_path: Path,
             ledger.seal()
         report = ledger.audit()
         assert report.verdict != "confirmed", name
+
+
+def test_an_event_in_the_guise_of_a_heads_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed by a sealer that looks away, among events enough for a bundle without true heads."""
+    monkeypatch.setattr(sealer, "EVENT_BEGIN", b"{")
+    recorded_at = "2010-09-02T00:00:00.000000Z"
+    guise = canonical({"heads": "", "prev": FIRST_PREV, "recorded_at": recorded_at, "seq": 1, "stream": "membership-z"})
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.record(many(100))
+        position = ledger.store.max_position() + 1
+        with ledger.store.writing() as transaction:
+            transaction.append([NewRow(position, "membership-z", 1, "ConsentGiven", guise, None, None)])
+        ledger.record(many(600, start=100))
+        assert ledger.seal().sealed == ledger.store.max_position()
+        report = ledger.audit()
+    assert report.verdict == "tampered"
+    assert any(f"position {position}" in finding.what for finding in report.findings)
 
 
 def test_a_decision_that_could_not_have_been_made(tmp_path: Path) -> None:
