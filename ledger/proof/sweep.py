@@ -207,7 +207,7 @@ class Sweep:
         if others < edition.per_org_cap:
             at.counted += change
         spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations
-        at.margin = spare if spare < spare_organisations else spare_organisations  # `min`, which is called too often
+        at.margin = spare if spare < spare_organisations else spare_organisations  # `min` would be a call a response
         if at.margin >= 0:
             self._enough.add(location)
         else:
