@@ -129,7 +129,7 @@ class Sweep:
             else:
                 self.at_us = instant_us
                 self._expire()
-                flip = self._flip(self._edition, self._learning)
+                flip = self._flip(self._edition, self._learning) if self._satisfied else None
             if flip:
                 flips.append(flip)
             self.next_us = self._next_change_us()
@@ -144,10 +144,12 @@ class Sweep:
             return self.advance(received_us)
         flips = self.advance(received_us - 1) if received_us > self.next_us else []
         self.at_us = received_us
-        if received_us == self.next_us:
+        something_expires = received_us == self.next_us
+        if something_expires:
             self._expire()
         self._count_in(edition, response)
-        if flip := self._flip(edition, self._learning):
+        brings_enough = self._enough and not self._satisfied
+        if (something_expires or brings_enough) and (flip := self._flip(edition, self._learning)):
             flips.append(flip)
         self.next_us = self._next_change_us()
         return flips

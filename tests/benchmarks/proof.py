@@ -45,7 +45,7 @@ POLICY = json.dumps(
 NOW_US = parse_instant("2026-01-01T00:00:00Z")
 BATCH = 5_000
 PAGE = 10_000
-RUNS = 3
+RUNS = 5
 BUNDLE_EVENTS = 100
 ROOT = Path(__file__).parents[2]
 
