@@ -39,7 +39,7 @@ class Spool:
                 file.write(block)
 
     def close(self) -> None:
-        """Everything is in the files; without effect the second time."""
+        """Everything is in the files."""
         for file in self._files:
             file.close()
 
