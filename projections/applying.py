@@ -19,7 +19,7 @@ from ledger.errors import LedgerError, StoreUnreachable
 from ledger.events import UPCASTS, VERSIONS, leaf_hash
 from ledger.store.base import Row
 from projections.base import RawEvent
-from projections.builds import Build
+from projections.builds import WAITING, Build
 from projections.database import Connection
 
 ERROR_TEXT_MAX: Final = 500
@@ -56,7 +56,27 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
 
 
 def apply_events(connection: Connection, builds: Sequence[Build], rows: Sequence[Row]) -> None:
-    """Applies events to builds, in bulk; where that fails, event by event, parking the streams of those that fail."""
+    """Applies events to builds, in bulk; where that fails, event by event, parking the streams of those that fail.
+
+    Events of a stream that is parked are noted, and wait.
+    """
+    streams = {row.stream for row in rows} if any(build.parked for build in builds) else set()
+    held_up = [build for build in builds if not build.parked.isdisjoint(streams)]
+    _apply_together(connection, [build for build in builds if build.parked.isdisjoint(streams)], rows)
+    for build in held_up:
+        parked = build.parked.copy()
+        _let_wait(connection, build, [row for row in rows if row.stream in parked])
+        _apply_together(connection, [build], [row for row in rows if row.stream not in parked])
+
+
+def _let_wait(connection: Connection, build: Build, rows: Iterable[Row]) -> None:
+    name, generation = build.projection.name, build.generation
+    waiting = [(name, generation, row.position, row.stream) for row in rows if row.type in build.handlers]
+    connection.insert(WAITING.name, len(WAITING.columns), waiting)
+
+
+def _apply_together(connection: Connection, builds: Sequence[Build], rows: Sequence[Row]) -> None:
+    """Applies events of streams none of which is parked yet."""
     for build, pending in zip(builds, gather(builds, rows), strict=True):
         connection.execute("SAVEPOINT batch")
         try:
@@ -72,7 +92,7 @@ def apply_events(connection: Connection, builds: Sequence[Build], rows: Sequence
 
 
 class _Unreadable(Exception):  # never leaves this module
-    """An event of the batch must be parked, or belongs to a stream that is."""
+    """An event of the batch must be parked."""
 
 
 def gather(builds: Sequence[Build], rows: Sequence[Row]) -> list[Any]:
@@ -82,8 +102,7 @@ def gather(builds: Sequence[Build], rows: Sequence[Row]) -> list[Any]:
     long again.
     """
     wanted = {event_type for build in builds for event_type in build.handlers}
-    streams = {row.stream for row in rows} if any(build.parked for build in builds) else set()
-    gathered = [build.projection.pending() if build.parked.isdisjoint(streams) else None for build in builds]
+    gathered = [build.projection.pending() for build in builds]
     for start in range(0, len(rows), READ_AT_ONCE):
         events = read_events([row for row in rows[start : start + READ_AT_ONCE] if row.type in wanted])
         for place, build in enumerate(builds):
@@ -140,10 +159,7 @@ def _apply_one_by_one(connection: Connection, build: Build, rows: Sequence[Row])
         if handler is None:
             continue
         if row.stream in build.parked:
-            connection.execute(
-                "INSERT INTO projection_waiting VALUES (?,?,?,?)",
-                (projection.name, build.generation, row.position, row.stream),
-            )
+            _let_wait(connection, build, [row])
             continue
         connection.execute("SAVEPOINT event")
         event = read_event(row)

@@ -195,6 +195,25 @@ def test_poison_parks_its_stream_with_the_error_and_the_other_streams_go_on(benc
     assert bench.seen() == once([*applied, 32, 33, 35, 36])
 
 
+def test_behind_a_parked_stream_events_are_still_applied_in_bulk(bench: Bench) -> None:
+    bench.book.add(6, streams=3)
+    tally, other = Tally(), Other()
+    tally.poison.add(4)
+    runner = bench.runner(tally, other, feed=bench.feed(100))
+    runner.catch_up()
+    bench.book.add(294, streams=3)
+    flushed: list[int] = []
+    tally.after_flush = lambda seen: flushed.append(len(seen))
+    other.after_flush = tally.after_flush
+    runner.catch_up()
+    waiting = [position for position in range(7, 301) if position % 3 == 1]
+    assert sum(flushed) == 2 * 294 - len(waiting)
+    assert len(flushed) == 2 * 3
+    assert state(runner)["waiting"] == len(waiting)
+    assert bench.seen() == once([position for position in range(1, 301) if position % 3 != 1 or position == 1])
+    assert bench.seen("other") == once(range(1, 301))
+
+
 def test_a_parked_stream_stays_parked_for_the_next_process(bench: Bench) -> None:
     bench.book.add(12)
     tally = Tally()
