@@ -108,14 +108,21 @@ def reload(connection: Connection, build: Build) -> None:
     build.parked = {stream for (stream,) in parked}
 
 
+class SwappedAway(LedgerError):
+    """The generation that was being kept up is gone: another process has put a new one in its place."""
+
+
 def still_there(connection: Connection, build: Build) -> bool:
-    """Whether a build is where this process believes it to be; in a transaction that is alone no other can move it."""
+    """Whether a build is where this process believes it to be; in a transaction that is alone no other can move it.
+
+    Raises SwappedAway where the build is gone.
+    """
     rows = connection.query(
         "SELECT position FROM projection_state WHERE name = ? AND generation = ?",
         (build.projection.name, build.generation),
     )
     if not rows:
-        raise LedgerError(
+        raise SwappedAway(
             f"projection {build.projection.name}: another process has swapped generation {build.generation}"
         )
     before, by_workers = build.position, build.by_workers

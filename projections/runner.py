@@ -19,6 +19,7 @@ from projections.applying import apply_events, apply_rows
 from projections.base import Projection
 from projections.builds import (
     Build,
+    SwappedAway,
     count_differences,
     create_build,
     create_state_tables,
@@ -61,6 +62,22 @@ class Runner:
 
         One whose code has another version, or whose tables are of another book, is built anew beside and swapped in.
         """
+        live, stale = self._live_and_stale()
+        read = 0
+        if stale:
+            read += self._build_beside(stale, on_progress, compare=False)[0]
+        while True:
+            try:
+                while behind := self._follow(live, on_progress):
+                    read += behind
+                return read
+            except SwappedAway:  # by a rebuild; what that has put there is kept up from here on
+                live, stale = self._live_and_stale()
+                if stale:  # by a program of another version: the two would go on for ever, each swapping its own in
+                    raise
+
+    def _live_and_stale(self) -> tuple[list[Build], list[str]]:
+        """The live builds that are kept up from the feed, and the names of those that have to be built anew."""
         live, stale = [], []
         with self._database.writing() as connection:
             for name, projection in self._projections.items():
@@ -72,12 +89,7 @@ class Runner:
                     stale.append(name)
                 elif not build.by_workers:
                     live.append(build)
-        read = 0
-        if stale:
-            read += self._build_beside(stale, on_progress, compare=False)[0]
-        while behind := self._follow(live, on_progress):
-            read += behind
-        return read
+        return live, stale
 
     def rebuild(self, on_progress: Progress | None = None) -> dict[str, int]:
         """Builds every projection anew beside the live one, compares the two, and swaps them.

@@ -157,16 +157,29 @@ def test_runners_that_race_apply_every_event_once_between_them(bench: Bench) -> 
     assert bench.seen() == once(range(1, 401))
 
 
-def test_a_runner_whose_build_was_swapped_away_stops_with_a_word_and_goes_on_the_next_time(bench: Bench) -> None:
+def test_a_runner_whose_build_was_swapped_away_by_a_rebuild_goes_on_with_the_new_one(bench: Bench) -> None:
     bench.book.add(40)
     other, feed = bench.runner(Tally()), bench.feed()
-    feed.before = lambda after: other.rebuild() and None if after == 14 else None
+
+    def rebuild_and_add(after: int) -> None:
+        if after == 14:
+            other.rebuild()
+            bench.book.add(10)
+
+    feed.before = rebuild_and_add
+    bench.runner(Tally(), feed=feed).catch_up()
+    assert bench.seen() == once(range(1, 51))
+
+
+def test_a_runner_whose_build_was_swapped_away_by_another_version_stops_with_a_word(bench: Bench) -> None:
+    bench.book.add(40)
+    other, feed = bench.runner(NextTally()), bench.feed()
+    feed.before = lambda after: other.catch_up() and None if after == 14 else None
     slow = bench.runner(Tally(), feed=feed)
     with pytest.raises(LedgerError, match="swapped"):
         slow.catch_up()
-    feed.before = lambda _after: None
-    slow.catch_up()
     assert bench.seen() == once(range(1, 41))
+    assert state(other)["version"] == NextTally.version
 
 
 # Poison
