@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from console.settings import PREFIX, Settings
@@ -28,10 +28,43 @@ class _Environment(BaseSettings):
     store: Annotated[str, Field(min_length=1)] | None = None
     store_password_file: Annotated[str, Field(min_length=1)] | None = None
     kafka: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}(,[^\s:]+:\d{1,5})*$")] | None = None
+    kafka_client_file: Annotated[str, Field(min_length=1)] | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
     port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     now: Annotated[str, AfterValidator(_instant)] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class _KafkaClient(BaseModel):
+    """What a broker wants of its clients, under the names that kafka-python has for it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_plain_username: str | None = None
+    sasl_plain_password: str | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_password: str | None = None
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        given = self.model_dump(exclude_none=True).keys()
+        for begin in ("sasl", "ssl"):
+            names = {name for name in type(self).model_fields if name.startswith(f"{begin}_")}
+            if begin.upper() not in self.security_protocol.split("_") and given & names:
+                raise ValueError(
+                    f"found {', '.join(sorted(given & names))}, expected none with {self.security_protocol}"
+                )
+            if begin == "sasl" and begin.upper() in self.security_protocol and names - given:
+                raise ValueError(
+                    f"found no {', '.join(sorted(names - given))}, expected it with {self.security_protocol}"
+                )
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("found ssl_keyfile without ssl_certfile, expected both or none")
+        return self
 
 
 def read_environment(defaults: Settings) -> Settings:
@@ -44,6 +77,7 @@ def read_environment(defaults: Settings) -> Settings:
     return Settings(
         store=_with_password(found.store or defaults.store, found.store_password_file),
         kafka=found.kafka or defaults.kafka,
+        kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
         port=defaults.port if found.port is None else found.port,
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
@@ -66,3 +100,24 @@ def _with_password(store: str, file: str | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{PREFIX}STORE_PASSWORD_FILE: {file}: {error}") from None
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
+
+
+def _kafka_client(file: str) -> dict[str, str]:
+    """The options in a file. Files that it names lie beside it, or where their absolute paths say."""
+    variable = f"{PREFIX}KAFKA_CLIENT_FILE: {file}"
+    try:
+        client = _KafkaClient.model_validate_json(Path(file).read_bytes())
+    except OSError as error:
+        raise BadInput(f"{variable}: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise BadInput(f"{variable}: {place}{first['msg']}") from None
+    options: dict[str, str] = client.model_dump(exclude_none=True)
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+        if name in options:
+            path = Path(file).parent / options[name]
+            if not path.is_file():
+                raise BadInput(f"{variable}: {name}: found no file {path}, expected one in PEM")
+            options[name] = str(path)
+    return options

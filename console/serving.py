@@ -48,7 +48,7 @@ def broker_of(session: Session) -> Broker:
     where: str | None = session.options.kafka or session.settings.kafka
     if where is None:
         raise Failure("usage", "found no broker named, expected --kafka HOST:PORT or CSAT_LEDGER_KAFKA")
-    return Broker(where, session.settings.topic_prefix)
+    return Broker(where, session.settings.topic_prefix, session.settings.kafka_client)
 
 
 def service_of(session: Session, name: str) -> Service:

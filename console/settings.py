@@ -3,6 +3,7 @@
     CSAT_LEDGER_STORE         a file (SQLite) or a postgresql:// URL; `--store` goes before it
     CSAT_LEDGER_STORE_PASSWORD_FILE   a file with the password for that URL, so that none stands in the environment
     CSAT_LEDGER_KAFKA         HOST:PORT of the broker; several with commas
+    CSAT_LEDGER_KAFKA_CLIENT_FILE     a JSON file with what the broker wants of its clients: TLS, name, password
     CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
     CSAT_LEDGER_PORT          where a long-running process tells its health and its metrics; 0 for any free port
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
@@ -14,7 +15,8 @@ not import it: every default stands here, and `console.environment`, imported wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 PREFIX: Final = "CSAT_LEDGER_"
@@ -26,6 +28,8 @@ class Settings:
 
     store: str = "csat-ledger.db"
     kafka: str | None = None
+    kafka_client: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Options of every Kafka client."""
     topic_prefix: str = ""
     port: int | None = None
     now_us: int | None = None

@@ -17,7 +17,6 @@ be spread over two partitions, and lose their order.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from consumers.client_log import connection_failures
 from consumers.errors import BrokerUnreachable, TopicsUnfit, Undecided
 from ledger.errors import BadInput
 
@@ -114,7 +114,7 @@ class Broker:
 
     bootstrap: str
     prefix: str = ""
-    client_options: Mapping[str, Any] = field(default_factory=dict)
+    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a password may be among them
 
     @cached_property
     def topics(self) -> Topics:
@@ -123,7 +123,7 @@ class Broker:
 
     def _options(self, role: str) -> dict[str, Any]:
         need_client()
-        quiet_client_logs()
+        connection_failures()
         return {
             "bootstrap_servers": self.bootstrap.split(","),
             "client_id": f"csat-ledger-{role}",
@@ -208,15 +208,21 @@ _PRODUCER_OPTIONS: Final = {
 
 @contextmanager
 def broker_errors(what: str) -> Iterator[None]:
-    """Whatever the client raises, the caller hears BrokerUnreachable (BadInput for options) and what was being done."""
+    """Whatever the client raises, the caller hears BrokerUnreachable (BadInput for options) and what was being done.
+
+    With why connections failed in the meantime, if some did.
+    """
     from kafka.errors import KafkaConfigurationError, KafkaError
 
+    failures = connection_failures()
+    before = failures.count
     try:
         yield
     except KafkaConfigurationError as error:
         raise BadInput(f"{what}: {error}") from error
     except KafkaError as error:
-        raise BrokerUnreachable(f"{what}: {error or type(error).__name__}") from error
+        why = [str(error) or type(error).__name__, *failures.since(before)]
+        raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
 
 
 def bounded(call: Callable[[], Any], what: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
@@ -334,9 +340,3 @@ def need_client() -> None:
     """Raises BadInput where the client library is not installed."""
     if find_spec("kafka") is None:
         raise BadInput("found no kafka-python, expected the extra `kafka`: pip install 'csat-ledger[kafka]'")
-
-
-def quiet_client_logs() -> None:
-    """The client logs every refused connection as an error, many a second: a lost broker is one line of ours."""
-    for name in ("kafka", "kafka.net", "kafka.cluster", "kafka.coordinator"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

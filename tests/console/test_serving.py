@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,75 @@ def test_password_file_that_is_not_there_is_an_error_that_names_it(monkeypatch: 
     monkeypatch.setenv("CSAT_LEDGER_STORE", URL)
     monkeypatch.setenv("CSAT_LEDGER_STORE_PASSWORD_FILE", "/nowhere/password")
     with pytest.raises(BadInput, match="/nowhere/password"):
+        read_environment(Settings())
+
+
+SASL = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "ledger",
+        "sasl_plain_password": "hush"}  # fmt: skip
+
+
+def test_what_the_broker_wants_of_its_clients_comes_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "client.json"
+    monkeypatch.setenv("CSAT_LEDGER_KAFKA_CLIENT_FILE", str(file))
+    for name in ("ca.pem", "own.pem"):
+        (tmp_path / name).touch()
+    tls = {"ssl_cafile": "ca.pem", "ssl_certfile": str(tmp_path / "own.pem"), "ssl_password": "hush"}
+    found = {"ssl_cafile": str(tmp_path / "ca.pem"), "ssl_certfile": str(tmp_path / "own.pem"), "ssl_password": "hush"}
+    for given, expected in (
+        (SASL, SASL),
+        ({"security_protocol": "PLAINTEXT"}, {"security_protocol": "PLAINTEXT"}),
+        ({"security_protocol": "SSL"} | tls, {"security_protocol": "SSL"} | found),
+        (SASL | tls, SASL | found),
+    ):
+        file.write_text(json.dumps(given))
+        settings = read_environment(Settings())
+        assert settings.kafka_client == expected
+        assert "hush" not in repr(settings)
+    assert Settings().kafka_client == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "Invalid JSON"),
+        ("[]", "object"),
+        ("{}", "security_protocol: Field required"),
+        ({"security_protocol": "TLS"}, "security_protocol: Input should be 'PLAINTEXT', 'SSL'"),
+        (SASL | {"retries": 5}, "retries: Extra inputs are not permitted"),
+        (SASL | {"sasl_mechanism": "GSSAPI"}, "sasl_mechanism: Input should be 'PLAIN'"),
+        (SASL | {"sasl_plain_username": 5}, "sasl_plain_username: Input should be a valid string"),
+        ({key: SASL[key] for key in SASL if key != "sasl_plain_password"}, "found no sasl_plain_password, expected it"),
+        (
+            SASL | {"security_protocol": "SSL"},
+            "found sasl_mechanism, sasl_plain_password, sasl_plain_username, expected",
+        ),
+        (
+            SASL | {"security_protocol": "SASL_PLAINTEXT", "ssl_cafile": "ca.pem"},
+            "found ssl_cafile, expected none with",
+        ),
+        ({"security_protocol": "SSL", "ssl_keyfile": "ca.pem"}, "found ssl_keyfile without ssl_certfile"),
+        (SASL | {"ssl_cafile": "none.pem"}, "none.pem, expected one in PEM"),
+    ],
+)
+def test_a_client_file_that_makes_no_sense_is_an_error_that_says_why_and_tells_no_secret(
+    content: str | dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "client.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    monkeypatch.setenv("CSAT_LEDGER_KAFKA_CLIENT_FILE", str(file))
+    with pytest.raises(BadInput) as caught:
+        read_environment(Settings())
+    message = str(caught.value)
+    assert message.startswith(f"CSAT_LEDGER_KAFKA_CLIENT_FILE: {file}: ")
+    assert said in message
+    assert "hush" not in message
+
+
+def test_a_client_file_that_is_not_there_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_KAFKA_CLIENT_FILE", "/nowhere/client.json")
+    with pytest.raises(BadInput, match=r"KAFKA_CLIENT_FILE: /nowhere/client\.json: "):
         read_environment(Settings())
 
 

@@ -50,13 +50,14 @@ def starting_postgres() -> Iterator["PostgresServer"]:
 
 
 @contextlib.contextmanager
-def _starting_kafka() -> Iterator["KafkaBroker"]:
+def starting_kafka(*, secure: bool = False) -> Iterator["KafkaBroker"]:
     try:
         from tests.servers.kafka import KafkaBroker, KafkaUnavailable
+        from tests.servers.secure_kafka import SecureKafkaBroker
     except ImportError as missing:
         without_server(missing)
     try:
-        broker = KafkaBroker()
+        broker = SecureKafkaBroker() if secure else KafkaBroker()
         broker.start()
     except KafkaUnavailable as reason:
         without_server(reason)
@@ -97,7 +98,7 @@ def kafka_broker() -> Iterator["KafkaBroker | ForeignKafka"]:
 
         yield ForeignKafka(named)
         return
-    with _starting_kafka() as broker:
+    with starting_kafka() as broker:
         yield broker
 
 
@@ -116,5 +117,5 @@ def kafka_topic(kafka_broker: "KafkaBroker | ForeignKafka") -> Iterator[Callable
 
 @pytest.fixture
 def own_kafka() -> Iterator["KafkaBroker"]:
-    with _starting_kafka() as broker:
+    with starting_kafka() as broker:
         yield broker
