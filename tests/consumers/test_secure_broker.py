@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def broker() -> Iterator[SecureKafkaBroker]:
     with starting_kafka(secure=True) as broker:
-        yield broker  # type: ignore[misc]
+        yield broker
 
 
 def test_the_commands_get_in_with_what_the_file_says_and_else_say_what_is_wrong(
@@ -64,6 +64,13 @@ def test_the_commands_get_in_with_what_the_file_says_and_else_say_what_is_wrong(
     file.write_text(json.dumps(right))
     assert main(["topics", "--json"]) == 0
     assert {line["created"] for line in lines(capsys)} == {True}
+    broker.let_in("scrambled", "eggs")
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+        scram = {"sasl_mechanism": mechanism, "sasl_plain_username": "scrambled", "sasl_plain_password": "eggs"}
+        file.write_text(json.dumps(right | scram))
+        assert main(["topics", "--check", "--json"]) == 0
+        assert {line["created"] for line in lines(capsys)} == {False}
+
     with announcing(tmp_path / "book.db") as book:
         book.record(book.enrol("m-1"))
         book.record(book.flips("m-1", 3))

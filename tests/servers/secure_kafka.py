@@ -17,12 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from kafka.admin import UserScramCredentialUpsertion
 
 from tests.servers.kafka import SETTINGS, KafkaBroker, free_port
 
 USER = "ledger"
 PASSWORD = "pass;w\u00f6rd"
 VALID_FROM, VALID_UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+SCRAM_JAAS = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_{}="{}";'
 
 
@@ -35,11 +38,19 @@ class SecureKafkaBroker(KafkaBroker):
         super().__init__(
             {
                 "listener.security.protocol.map": f"SECURE:SASL_SSL,{protocols}",
-                "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.secure.sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
                 "listener.name.secure.plain.sasl.jaas.config": JAAS.format(USER, password),
+                **{f"listener.name.secure.{mechanism.lower()}.sasl.jaas.config": SCRAM_JAAS for mechanism in SCRAM},
                 "listener.name.secure.ssl.keystore.type": "PEM",
             }
         )
+
+    def let_in(self, user: str, password: str) -> None:
+        """Makes a user known, by every mechanism that asks for more than the password itself."""
+        with self._admin() as admin:
+            for mechanism in SCRAM:  # a user may occur once in a request
+                answer = admin.alter_user_scram_credentials([UserScramCredentialUpsertion(user, mechanism, password)])
+                assert answer == {user: None}, answer
 
     def _choose_ports(self) -> None:
         super()._choose_ports()
