@@ -48,7 +48,7 @@ def facts(name: str, number: int) -> Iterator[Fact]:
                 "type": "record-response",
                 "id": f"r-{name}-{place}",
                 "membership": f"{name}-{place % MEMBERSHIPS}",
-                "occurred_at": format_instant(BEGIN_US + place * DAY_US // 8),
+                "occurred_at": format_instant(BEGIN_US + place * DAY_US // 16),
                 "response": f"r-{place}",
                 "customer_org": f"o-{place % 7}",
             }
