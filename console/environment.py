@@ -51,17 +51,13 @@ class _KafkaClient(BaseModel):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
-        given = self.model_dump(exclude_none=True).keys()
-        for begin in ("sasl", "ssl"):
-            names = {name for name in type(self).model_fields if name.startswith(f"{begin}_")}
-            if begin.upper() not in self.security_protocol.split("_") and given & names:
-                raise ValueError(
-                    f"found {', '.join(sorted(given & names))}, expected none with {self.security_protocol}"
-                )
-            if begin == "sasl" and begin.upper() in self.security_protocol and names - given:
-                raise ValueError(
-                    f"found no {', '.join(sorted(names - given))}, expected it with {self.security_protocol}"
-                )
+        protocol, given = self.security_protocol, set(self.model_dump(exclude_none=True))
+        begins = tuple(f"{part.lower()}_" for part in protocol.split("_"))
+        if stray := {name for name in given if name.startswith(("sasl_", "ssl_")) and not name.startswith(begins)}:
+            raise ValueError(f"found {', '.join(sorted(stray))}, expected none with {protocol}")
+        wanted = {"sasl_mechanism", "sasl_plain_username", "sasl_plain_password"} if "sasl_" in begins else set()
+        if missing := wanted - given:
+            raise ValueError(f"found no {', '.join(sorted(missing))}, expected it with {protocol}")
         if self.ssl_keyfile and not self.ssl_certfile:
             raise ValueError("found ssl_keyfile without ssl_certfile, expected both or none")
         return self

@@ -123,7 +123,6 @@ class Broker:
 
     def _options(self, role: str) -> dict[str, Any]:
         need_client()
-        connection_failures()
         return {
             "bootstrap_servers": self.bootstrap.split(","),
             "client_id": f"csat-ledger-{role}",

@@ -61,12 +61,14 @@ def apply_events(connection: Connection, builds: Sequence[Build], rows: Sequence
     Events of a stream that is parked are noted, and wait.
     """
     streams = {row.stream for row in rows} if any(build.parked for build in builds) else set()
-    held_up = [build for build in builds if not build.parked.isdisjoint(streams)]
-    _apply_together(connection, [build for build in builds if build.parked.isdisjoint(streams)], rows)
-    for build in held_up:
-        parked = build.parked.copy()
-        _let_wait(connection, build, [row for row in rows if row.stream in parked])
-        _apply_together(connection, [build], [row for row in rows if row.stream not in parked])
+    alike: defaultdict[frozenset[str], list[Build]] = defaultdict(list)  # by which of the streams are parked
+    for build in builds:
+        alike[frozenset(build.parked & streams)].append(build)
+    for parked, some in alike.items():
+        if parked:
+            for build in some:
+                _let_wait(connection, build, [row for row in rows if row.stream in parked])
+        _apply_together(connection, some, [row for row in rows if row.stream not in parked] if parked else rows)
 
 
 def _let_wait(connection: Connection, build: Build, rows: Iterable[Row]) -> None:

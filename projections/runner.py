@@ -61,6 +61,7 @@ class Runner:
         """Brings every projection to the end of the book; returns how many events were read.
 
         One whose code has another version, or whose tables are of another book, is built anew beside and swapped in.
+        Raises SwappedAway where a program of another version does so meanwhile.
         """
         live, stale = self._live_and_stale()
         read = 0

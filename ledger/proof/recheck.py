@@ -95,24 +95,17 @@ class StreamCheck:
             else:
                 self._take_fact(event)
         except ProofError as error:
-            self._differ(error)
+            self.differences.append(Difference(error.what, error.found, error.expected))
 
     def take_horizon(self, occurred_us: int, cause: Cause) -> None:
         """The next event, of a type in COUNT_FOR_NOTHING: all that matters of it is when it was so."""
         if self._batch or self._changed:
-            try:
-                self._close()
-            except ProofError as error:
-                self._differ(error)
-                return
+            self._close()
         sweep, self._cause = self._sweep, cause
         if occurred_us >= sweep.next_us:
             self._move_horizon(occurred_us)
         elif occurred_us > sweep.at_us:
             sweep.at_us = occurred_us
-
-    def _differ(self, error: ProofError) -> None:
-        self.differences.append(Difference(error.what, error.found, error.expected))
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""

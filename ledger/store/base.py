@@ -42,14 +42,12 @@ class NewRow(NamedTuple):
 
 as_row: Callable[[Sequence[Any]], Row] = partial(tuple.__new__, Row)
 """As `Row._make`, without a step in Python for each row."""
+as_new_row: Callable[[Sequence[Any]], NewRow] = partial(tuple.__new__, NewRow)
 
 
 def as_columns(rows: Sequence[Sequence[Any]]) -> Columns:
     """The rows, each as `Row` has it, a column at a time."""
     return Columns(*zip(*rows, strict=True)) if rows else Columns((), (), (), (), ())
-
-
-as_new_row: Callable[[Sequence[Any]], NewRow] = partial(tuple.__new__, NewRow)
 
 
 class KnownFact(NamedTuple):

@@ -8,6 +8,7 @@ Beside that listener it has the open one of every broker for tests.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,7 +35,7 @@ class SecureKafkaBroker(KafkaBroker):
 
     def __init__(self) -> None:
         protocols = SETTINGS["listener.security.protocol.map"]
-        password = PASSWORD.encode("unicode_escape").decode().replace("\\xf6", "\\u00f6")
+        password = json.dumps(PASSWORD)[1:-1]  # escaped as a properties file wants it
         super().__init__(
             {
                 "listener.security.protocol.map": f"SECURE:SASL_SSL,{protocols}",
