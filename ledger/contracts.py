@@ -2,6 +2,7 @@
 
     schemas/facts/<type>.v1.json             what a fact of the type may look like (DESIGN 4)
     schemas/events/<Type>.v<N>.json          the whole stored object of an event, data and envelope, in every version
+    schemas/fold.json                        which characters no name may hold, and which its fold drops (see `ledger.fold`)
     schemas/samples/facts/<type>.v1.json     a fact that is accepted by its schema
     schemas/samples/events/<Type>.v<N>.json  exact stored bytes, without a newline at the end
 
@@ -21,6 +22,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 import orjson
@@ -39,6 +41,7 @@ from ledger.facts import (
     Reference,
     UpdateMembership,
 )
+from ledger.fold import fold_tables
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
@@ -63,6 +66,7 @@ _FIGURES: Final = ("min_responses", "per_org_cap", "min_organisations", "window_
 
 def files() -> Iterator[tuple[str, bytes]]:
     """(name relative to the folder, content) of every file, always the same."""
+    yield "fold.json", _ranges(fold_tables())
     for model in FACT_MODELS:
         schema = fact_schema(model)
         kind = schema["properties"]["type"]["const"]
@@ -225,6 +229,17 @@ def _tidy(schema: Any, *, names: bool = False) -> Any:
 
 def _pretty(content: Any) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _ranges(tables: Mapping[str, Any]) -> bytes:
+    """The same for tables of ranges: many ranges a line."""
+    lines = []
+    for key, value in tables.items():
+        text = orjson.dumps(value).decode()
+        if isinstance(value, list):
+            text = "[\n" + "\n".join(f"    {line}" for line in wrap(text[1:-1].replace("],", "], "), 110)) + "\n  ]"
+        lines.append(f'  "{key}": {text}')
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def main(arguments: list[str] | None = None) -> int:
