@@ -93,12 +93,14 @@ def fact_schema(model: Any) -> Schema:
         schema["anyOf"] = [
             {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in model.FIELDS
         ]
-    return {
-        "$schema": DIALECT,
-        "$id": f"urn:csat-ledger:fact:{kind}:v{FACT_VERSION}",
-        "title": f"{kind}, version {FACT_VERSION}",
-        **{name: value for name, value in schema.items() if name != "title"},
-    }
+    return _with_shared_forms(
+        {
+            "$schema": DIALECT,
+            "$id": f"urn:csat-ledger:fact:{kind}:v{FACT_VERSION}",
+            "title": f"{kind}, version {FACT_VERSION}",
+            **{name: value for name, value in schema.items() if name != "title"},
+        }
+    )
 
 
 def event_schema(event_type: str, version: int) -> Schema:
@@ -143,7 +145,7 @@ def event_schema(event_type: str, version: int) -> Schema:
         "required": list(properties),
         "additionalProperties": False,
     }
-    return schema | {"$defs": definitions} if definitions else schema
+    return _with_shared_forms(schema | {"$defs": definitions} if definitions else schema)
 
 
 def event_sample(event_type: str) -> bytes:
@@ -208,6 +210,26 @@ def _constrain(schema: Schema) -> None:
         for one in field.get("anyOf", [field]):
             if one.get("type") != "null":
                 one.update(names.get(name, {}))
+
+
+def _with_shared_forms(schema: Schema) -> Schema:
+    """With the forms whose patterns are long stated once, and referred to."""
+    forms = {"CompanyName": _form(CompanyName), "Label": _form(Label)}
+    used: Schema = {}
+
+    def refer(one: Any) -> Any:
+        if isinstance(one, list):
+            return [refer(each) for each in one]
+        if not isinstance(one, dict):
+            return one
+        for name, form in forms.items():
+            if form.items() <= one.items():
+                used[name] = form
+                return {"$ref": f"#/$defs/{name}", **{key: value for key, value in one.items() if key not in form}}
+        return {key: refer(value) for key, value in one.items()}
+
+    referring: Schema = refer(schema)
+    return referring | {"$defs": {**referring.get("$defs", {}), **used}} if used else referring
 
 
 def _tidy(schema: Any, *, names: bool = False) -> Any:

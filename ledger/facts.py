@@ -24,6 +24,8 @@ from pydantic import (
 )
 
 from ledger.errors import BadInput, Refused
+from ledger.fold import first_refused, refused_class
+from ledger.fold_tables import UNICODE
 from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_date, parse_instant
 
 LINE_BYTES_MAX: Final = 65_536
@@ -56,6 +58,24 @@ def _utc_instant(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _visible(text: str) -> str:
+    """Without what cannot be seen, or makes a text look like another (DESIGN 4)."""
+    refused = first_refused(text)
+    if refused is not None:
+        raise ValueError(f"found {refused}, expected none that is invisible or that Unicode {UNICODE} does not assign")
+    return text
+
+
+def _label(text: str) -> str:
+    if "@" in text:
+        raise ValueError(
+            f"found @ at character {text.index('@') + 1}, expected a name: mail addresses have no place here"
+        )
+    if text[0] == " " or text[-1] == " ":
+        raise ValueError(f"found a space at the {'beginning' if text[0] == ' ' else 'end'}, expected none there")
+    return _visible(text)
+
+
 def _distinct(names: list[str]) -> list[str]:
     if len(set(names)) != len(names):
         raise ValueError(f"found a name twice among {len(names)}, expected each once")
@@ -66,22 +86,27 @@ FactId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x
 MembershipId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}$")]
 """An opaque reference. It has no '@' and no spaces: names of people and mail addresses have no place in the book."""
-_UNPRINTABLE: Final = (
-    r"\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
-    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
-)
-"""Control, format and private-use characters and all spaces but the plain one: what cannot be seen, or makes a text look
-like another. Spelt out, so that every version of Unicode, and who reads the JSON Schema, comes to the same verdict."""
 Label = Annotated[
     str,
-    Field(
-        min_length=1,
-        max_length=64,
-        pattern=rf"^[^{_UNPRINTABLE}\x20@]([^{_UNPRINTABLE}@]*[^{_UNPRINTABLE}\x20@])?$",
+    Field(min_length=1, max_length=64),
+    AfterValidator(_label),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "pattern": f"^[^{refused_class()}@]+$",
+            "not": {"pattern": "^ | $"},
+        }
     ),
 ]
 """The name of an organisation, a place or a category."""
-CompanyName = Annotated[str, Field(min_length=1, max_length=200, pattern=rf"^[^{_UNPRINTABLE}]+$")]
+CompanyName = Annotated[
+    str,
+    Field(min_length=1, max_length=200),
+    AfterValidator(_visible),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": f"^[^{refused_class()}]+$"}),
+]
 Instant = Annotated[
     str,
     AfterValidator(_utc_instant),
@@ -316,6 +341,6 @@ def _sentence(error: ValidationError) -> str:
     parts = []
     for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
         where = ".".join(str(step) for step in found["loc"][1:]) or "the fact"
-        parts.append(f"{where}: {found['msg']}")
+        parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")

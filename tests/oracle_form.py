@@ -5,10 +5,13 @@ This is the oracle's own reading of the contract. It shares nothing with the mod
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tests.oracle_time import instant
@@ -35,12 +38,14 @@ def _is_fact_id(value: Any) -> bool:
 
 
 def _can_be_seen(text: str) -> bool:
-    """No controls, no formatting, no private signs, no space but the plain one (beyond the first plane: anything)."""
-    unseen = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs")
-    return all(
-        character == " " or ord(character) > 0xFFFF or unicodedata.category(character) not in unseen
-        for character in text
-    )
+    """Nothing that the published tables of characters refuse."""
+    return not any(first <= ord(character) <= last for character in text for first, last in _refused())
+
+
+@cache
+def _refused() -> list[tuple[int, int]]:
+    published = json.loads((Path(__file__).parents[1] / "schemas/fold.json").read_text())
+    return [(first, last) for first, last in published["refused"]]
 
 
 def _is_name(value: Any) -> bool:

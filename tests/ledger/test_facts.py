@@ -250,3 +250,45 @@ def test_a_sentence_quotes_nothing_of_what_was_given() -> None:
         assert field in caught.value.sentence
         if field != "occurred_at":
             assert "jane" not in caught.value.sentence
+
+
+NAMES = [
+    ("record-response", "customer_org"),
+    ("record-response", "location"),
+    ("record-response", "actor"),
+    ("enrol-membership", "name"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), NAMES)
+def test_a_character_that_cannot_be_seen_is_named_with_its_place(kind: str, field: str) -> None:
+    told = next(example for example in EXAMPLES if example["type"] == kind)
+    refusal = refusal_of(lambda: fact_from_object({**told, field: "Fabri\u200dkam"}))
+    assert refusal is not None
+    assert refusal.sentence == (
+        f"{field}: found U+200D ZERO WIDTH JOINER at character 6, "
+        "expected none that is invisible or that Unicode 14.0.0 does not assign"
+    )
+
+
+def test_a_character_in_a_list_of_names_is_named_with_its_place() -> None:
+    told = next(example for example in EXAMPLES if example["type"] == "enrol-membership")
+    refusal = refusal_of(lambda: fact_from_object({**told, "locations": ["Oslo", "Tromsø\ue001"]}))
+    assert refusal is not None
+    assert refusal.sentence.startswith("locations.1: found U+E001 of category Co at character 7")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("info@fabrikam", "found @ at character 5"),
+        (" Fabrikam", "found a space at the beginning"),
+        ("Fabrikam ", "found a space at the end"),
+        ("\u0378", "found U+0378 of category Cn at character 1"),
+    ],
+)
+def test_a_label_that_is_none_is_told_why(name: str, said: str) -> None:
+    told = next(example for example in EXAMPLES if example["type"] == "record-response")
+    refusal = refusal_of(lambda: fact_from_object({**told, "customer_org": name}))
+    assert refusal is not None
+    assert said in refusal.sentence
