@@ -100,7 +100,7 @@ def revise(state: Membership, rulebook: Rulebook, first_us: int, last_us: int, h
     claimed = _flips_only(announced[begin:end], before)
     true, _ = flips(state.evidence, rulebook, first_us - 1, last_us, before)
     same = 0
-    while same < len(claimed) and same < len(true) and claimed[same].content == true[same].content:
+    while same < len(claimed) and same < len(true) and claimed[same].flip == true[same].flip:
         same += 1
     claimed, true, before = claimed[same:], true[same:], (true[same - 1].satisfied if same else before)
     if not claimed and not true:
@@ -115,7 +115,8 @@ def revise(state: Membership, rulebook: Rulebook, first_us: int, last_us: int, h
                 effective_us, now.satisfied, now.via, now.location, now.counted, now.organisations, now.edition, kind
             ),
         )
-    entries += _flips_only(announced[end:], entries[-1].satisfied)
+    for entry in _flips_only(announced[end:], entries[-1].satisfied):
+        entries.append(_flip_at(state.evidence, rulebook, entry.effective_us))
     state.quiet_until_us = None
     revises = effective_us < horizon_us or (bool(announced) and announced[-1].effective_us >= effective_us)
     return Issue(entries, before, horizon_us if revises else BEGINNING_US, None)
@@ -128,16 +129,17 @@ def flips(
     found: list[Announcement] = []
     instant = flip_or_quiet(evidence, rulebook, after_us, satisfied, until_us)
     while instant <= until_us:
-        now = standing(evidence, rulebook, instant)
-        cause = _cause(evidence, rulebook, instant, now.via)
-        found.append(
-            Announcement(
-                instant, now.satisfied, now.via, now.location, now.counted, now.organisations, now.edition, cause
-            )
-        )
-        satisfied = now.satisfied
+        found.append(_flip_at(evidence, rulebook, instant))
+        satisfied = found[-1].satisfied
         instant = flip_or_quiet(evidence, rulebook, instant, satisfied, until_us)
     return found, instant
+
+
+def _flip_at(evidence: Evidence, rulebook: Rulebook, at_us: int) -> Announcement:
+    """What is to be said of a flip at an instant."""
+    now = standing(evidence, rulebook, at_us)
+    cause = _cause(evidence, rulebook, at_us, now.via)
+    return Announcement(at_us, now.satisfied, now.via, now.location, now.counted, now.organisations, now.edition, cause)
 
 
 def _cause(evidence: Evidence, rulebook: Rulebook, at_us: int, via: str | None) -> Cause:

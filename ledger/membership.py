@@ -30,9 +30,9 @@ class Announcement(NamedTuple):
     position: int = 0
 
     @property
-    def content(self) -> tuple[Any, ...]:
-        """Everything but the place in the ledger."""
-        return self[:-1]
+    def flip(self) -> tuple[int, bool, Via | None, str | None, str | None]:
+        """What makes it this flip and no other; counts and cause may be overtaken without another announcement."""
+        return self.effective_us, self.satisfied, self.via, self.location, self.edition
 
 
 @dataclass(slots=True)

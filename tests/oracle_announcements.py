@@ -3,6 +3,7 @@
 The rule is one for every kind of step: when a fact or a review has been taken in and the horizon has moved, what
 stands announced must be the true history up to the horizon. From the first instant at which it is not, all is issued
 anew; where the first difference is a flip that vanished, the status at that instant is issued, which flips nothing.
+What makes a difference is the instant, satisfied, via, location or edition of a flip; counts may be overtaken.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ CAUSE_OF_A_FACT = {
     "void-response": "void",
     "publish-rulebook": "rulebook",
 }
+
+MAKES_A_FLIP = ("effective_at", "satisfied", "via", "location", "edition")
 
 
 def announcements(oracle: Oracle, membership: str) -> list[dict[str, Any]]:
@@ -90,9 +93,8 @@ def first_difference(announced: list[dict[str, Any]], truth: list[dict[str, Any]
     """The first instant at which what was announced is not what is true, or None."""
 
     def said_at(flips: list[dict[str, Any]], moment: str) -> list[dict[str, Any]]:
-        dropped = ("previous", "revises")
         found = [flip for flip in flips if flip["effective_at"] == moment]
-        return [{field: value for field, value in flip.items() if field not in dropped} for flip in found]
+        return [{field: flip[field] for field in MAKES_A_FLIP} for flip in found]
 
     for moment in sorted({str(flip["effective_at"]) for flip in announced + truth}):
         if said_at(announced, moment) != said_at(truth, moment):

@@ -4,10 +4,11 @@
 was true (see `sweep`) at every point of the ledger:
 
     - EligibilityChanged events fold into the announced history: one effective at e replaces everything from e on.
-    - Whenever the announcements of one cause are complete, every flip up to the horizon has to be announced, with its
-      content, and nothing else.
+    - Whenever the announcements of one cause are complete, every flip up to the horizon has to be announced, and nothing
+      else, with its instant, satisfied, via, location and edition.
+    - Counts and cause are compared once, when they are announced: later facts may overtake them unannounced.
     - A location added later may take the place of another that counts nothing in the content of an old flip. Such a
-      name is compared once, when it is announced.
+      name, too, is compared once.
     - An announcement with satisfied equal to previous stands for a flip that vanished: it says the status at its
       instant, and there is no flip there.
     - One that replaces another has `revises`.
@@ -45,10 +46,14 @@ NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "members
 Cause = tuple[Any, ...]
 """The event whose announcements are looked at; or another tuple that begins with its stream, seq and type."""
 
+SAID_ONCE = ("location", "counted", "organisations", "cause")
+"""What is compared when it is announced, since later facts may overtake it; a location only where it counts nothing."""
+
 ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
 
 _effective = attrgetter("effective_us")
 _said = itemgetter(*Flip._fields[1:])
+_identity = attrgetter("effective_us", "satisfied", "previous", "via", "location", "edition")
 
 
 class Difference(NamedTuple):
@@ -213,8 +218,10 @@ class StreamCheck:
             )
         index = bisect_left(self._true, flip.effective_us, key=_effective)
         true = self._true[index] if index < len(self._true) else flip
-        if flip.counted == 0 and true._replace(location=flip.location) == flip != true:
-            self.differences.append(Difference(f"{event.where}: location", flip.location, true.location))
+        if flip.effective_us == true.effective_us and flip.satisfied != flip.previous:
+            differing = [key for key in SAID_ONCE if getattr(flip, key) != getattr(true, key)]
+            for key in differing if true.counted == 0 else [key for key in differing if key != "location"]:
+                self.differences.append(Difference(f"{event.where}: {key}", getattr(flip, key), getattr(true, key)))
         if flip.satisfied == flip.previous:
             if not any(said.effective_us == flip.effective_us for said in self._announced):
                 self.differences.append(Difference(event.where, flip.data, Words("an instant announced before")))
@@ -233,12 +240,9 @@ class StreamCheck:
         announced, true = self._announced, self._true
         if announced == true:
             return
-        announced = [_without_idle_location(flip) for flip in announced if flip.satisfied != flip.previous]
-        true = [_without_idle_location(flip) for flip in true]
-        if announced == true:
-            return
+        announced = [flip for flip in announced if flip.satisfied != flip.previous]
         for found, expected in zip_longest(announced, true):
-            if found != expected:
+            if found is None or expected is None or not _is_same_flip(found, expected):
                 cause = "event {}/{} {}".format(*self._cause) if self._cause else "the beginning of the stream"
                 what = f"history announced after {cause}"
                 self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
@@ -255,8 +259,10 @@ def check_stream(events: Iterable[Event]) -> StreamCheck:
     return check
 
 
-def _without_idle_location(flip: Flip) -> Flip:
-    return flip if flip.counted else flip._replace(location=None)
+def _is_same_flip(announced: Flip, true: Flip) -> bool:
+    if true.counted == 0:
+        true = true._replace(location=announced.location)
+    return _identity(announced) == _identity(true)
 
 
 def _data_or_words(flip: Flip | None) -> Any:

@@ -244,3 +244,24 @@ def test_responses_that_cannot_matter_cost_no_search(story: Story) -> None:
         story.respond("2010-06-16T00:00:00Z", "adatum", 20)
         story.respond("2010-06-15T00:30:00Z", "adatum", 20)
         assert (search.call_count, look.call_count) == (0, 0)
+
+
+def test_a_burst_of_responses_at_one_instant_is_announced_once(story: Story) -> None:
+    """The tenth satisfies; the others at its instant change the count of that announcement, and are no news."""
+    for _ in range(20):
+        story.respond("2010-06-15T00:00:00Z", "adatum")
+        story.respond("2010-06-15T00:00:00Z", "fabrikam")
+    assert story.announced("effective_at", "satisfied", "counted") == [("2010-06-15T00:00:00.000000Z", True, 10)]
+
+
+def test_counts_that_were_overtaken_are_said_anew_where_something_before_them_is_revised(story: Story) -> None:
+    story.publish("short", "2010-01-01T00:00:00Z", min_responses=1, min_organisations=1, window_months=1)
+    for _ in range(2):
+        story.respond("2010-03-01T00:00:00Z", "adatum")
+    assert story.announced("effective_at", "counted") == [("2010-03-01T00:00:00.000000Z", 1)]
+    story.respond("2010-01-10T00:00:00Z", "adatum")
+    assert story.announced("effective_at", "satisfied", "counted", "cause")[1:] == [
+        ("2010-01-10T00:00:00.000000Z", True, 1, "response"),
+        ("2010-02-10T00:00:00.000000Z", False, 0, "expiry"),
+        ("2010-03-01T00:00:00.000000Z", True, 2, "response"),
+    ]

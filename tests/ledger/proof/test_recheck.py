@@ -48,6 +48,11 @@ def brute_force_flips(membership: Membership, rulebook: Rulebook, until: int) ->
     return flips
 
 
+def identity(flip: Flip) -> tuple[Any, ...]:
+    """What makes a flip another one; its counts may be overtaken, and its cause with them."""
+    return flip.effective_us, flip.satisfied, flip.via, flip.location, flip.edition
+
+
 class Writer:
     """Announces by the letter, with brute force: after each fact, review or edition."""
 
@@ -70,7 +75,8 @@ class Writer:
             for when in instants:
                 said, wanted = ours.get(when), theirs.get(when)
                 no_flip = said is not None and said.satisfied == said.previous
-                if said != wanted and not (wanted is None and no_flip):
+                same = said is not None and wanted is not None and identity(said) == identity(wanted)
+                if not same and not (wanted is None and no_flip):
                     self._issue_from(when, wanted, true, kind, fact)
                     return
         for flip in true:
