@@ -7,7 +7,6 @@ With --json stdout has one object a line: what was recorded, who is about to los
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
 from importlib.util import find_spec
@@ -23,8 +22,10 @@ from console.commands.board import LOSING, board, print_rows, print_summary
 from console.commands.decide import decide, print_decision
 from console.commands.replay import print_check, step_line
 from console.exits import Failure
-from console.intake import Intake, Line, RefusalsFile, RefusedLine
+from console.intake import Intake
 from console.output import Advance, plural, short
+from console.reading.lines import Line
+from console.refusals import RefusalsFile
 from console.sample import DEMO_MEMBERSHIPS, DEMO_PICKS, END, START, Fact, Pick, generate
 from console.session import Session
 from console.throughput import collect_garbage_seldom
@@ -59,7 +60,6 @@ class Demonstration:
         self._memberships = memberships or DEMO_MEMBERSHIPS
         self._now_us = midnight_us(START)
         self._announced = 0
-        self._refused: Counter[str] = Counter()
 
     def run(self, *, force: bool) -> None:
         """Makes the folder and runs through everything."""
@@ -101,19 +101,16 @@ class Demonstration:
     def _record(self, ledger: Ledger) -> None:
         """Feeds the facts as they arrive, a day in a transaction, and reviews at the end of each month."""
         refusals = RefusalsFile(self._folder / REFUSED)
-        intake = Intake(ledger.writer.record, refusals, 1 << 30, self._signals.put_off, self._count_refusal)
-        try:
-            with (self._folder / FACTS).open("wb") as file, self._output.progress("recording") as advance:
-                lines = _written(generate(self._seed, self._memberships), file)
-                for month, arrivals in groupby(lines, key=lambda arrival: format_instant(arrival[0])[:7]):
-                    self._record_month(ledger, intake, month, arrivals, advance)
-        finally:
-            refusals.close()
+        intake = Intake(ledger.writer.record, refusals, 1 << 30, self._signals.put_off)
+        with (self._folder / FACTS).open("wb") as file, self._output.progress("recording") as advance:
+            lines = _written(generate(self._seed, self._memberships), file)
+            for month, arrivals in groupby(lines, key=lambda arrival: format_instant(arrival[0])[:7]):
+                self._record_month(ledger, intake, month, arrivals, advance)
         self._say(
             f"{intake.lines:,} lines: {plural(intake.accepted, 'fact')} recorded, "
             f"{plural(intake.duplicates, 'duplicate')} recognised, {intake.refused:,} refused"
         )
-        refused = ", ".join(f"{code} {number}" for code, number in sorted(self._refused.items()))
+        refused = ", ".join(f"{code} {found['count']}" for code, found in sorted(intake.codes.as_json().items()))
         self._say(f"refused for: {refused}")
         self._say(
             f"{ledger.store.max_position():,} events, {self._announced:,} changes of eligibility announced by reviews"
@@ -143,9 +140,6 @@ class Demonstration:
         advance((year - START.year) * 12 + number, months)
         if number == 12 and not self._output.stderr.isatty():
             self._output.words(f"{year} recorded: {plural(intake.lines, 'line')} so far")
-
-    def _count_refusal(self, refused: RefusedLine) -> None:
-        self._refused[refused.code] += 1
 
     def _board(self, ledger: Ledger) -> None:
         with ledger.view() as view:

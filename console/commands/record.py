@@ -1,26 +1,33 @@
-"""Records facts from files of JSON lines, one fact a line; `-` is stdin.
+"""Records facts from files, one fact a line (JSON lines) or an element of a JSON array; `-` is stdin.
 
-Each fact is recorded once, whatever is repeated: the same fact again is counted as a duplicate. What is refused is
-written, with file, line, code and reason, to a file of its own, and the rest goes on."""
+Files may be in UTF-8, UTF-16 or UTF-32, and compressed by gzip. Each fact is recorded once, whatever is repeated: the
+same fact again is counted as a duplicate. What is refused is kept as it was, with file, line, code and reason, in a file
+of its own, and the rest goes on; --retry takes that file again."""
 
 from __future__ import annotations
 
 import os
 import sys
 from argparse import ArgumentParser
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from shlex import quote
+from typing import IO, Final
 
 from console.exits import DONE, SOME_REFUSED, Failure
-from console.intake import Intake, RefusalsFile, RefusedLine, read_lines
+from console.intake import Intake
 from console.output import Output, plural
+from console.reading.lines import Torn
+from console.reading.opening import Facts, open_facts
+from console.refusals import Refusals, RefusalsFile, take_again
 from console.session import Session
 from console.signals import Interrupted
 from console.throughput import collect_garbage_seldom
+from console.waiting import Waiting, waiting
+from console.wiring import Ledger
 from ledger.errors import LedgerError
 
-REFUSALS_SHOWN: Final = 20
 STDIN: Final = "-"
 
 EPILOG: Final = """\
@@ -30,102 +37,167 @@ a fact:
 
 examples:
   csat-ledger record facts.jsonl
+  csat-ledger record facts-*.jsonl.gz --any-order   facts may come before what they need
   zcat facts-*.gz | csat-ledger record - --refused refused.jsonl
+  csat-ledger record --retry facts.jsonl.refused    what is accepted now leaves the file, the rest stays
   csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
 
-Exit code 3 says that some facts were refused. Stopped half-way, what was recorded stays; give the same files again."""
+Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
+Stopped half-way, what was recorded stays; give the same files again."""
 
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON lines; - is stdin")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="JSON lines or JSON arrays; - is stdin")
     parser.add_argument(
         "--refused",
         metavar="FILE",
         help="refused facts are added to it; default: the first file's name with .refused after it",
     )
+    parser.add_argument(
+        "--retry", metavar="FILE", help="take the refused facts in this file again; accepted ones leave it"
+    )
+    parser.add_argument(
+        "--any-order",
+        action="store_true",
+        help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+    )
 
 
 def run(session: Session) -> int:
-    """Records all files in their order."""
-    names: list[str] = session.options.files
+    """Records all files in their order, or a file of refusals again."""
+    options = session.options
+    if bool(options.files) == (options.retry is not None):
+        raise Failure("usage", "expected FILEs to record, or --retry with a file of refusals")
+    collect_garbage_seldom()
+    if options.retry is not None:
+        if options.refused is not None:
+            raise Failure("usage", "found --refused beside --retry, which leaves what is refused where it was")
+        return _record_again(session, Path(options.retry))
+    return _record_files(session, options.files)
+
+
+def _record_files(session: Session, names: list[str]) -> int:
     refusals_path = _refusals_path(names, session.options.refused)
     output = session.output
-    collect_garbage_seldom()
-    shown = _Shown(output, session.options.refused is None)
     with ExitStack() as stack:
         streams = [(name, _open(name, stack)) for name in names]  # all before anything is recorded
         size = _total_size([stream for _, stream in streams])
+        sources = [_look_at(name, stream, output) for name, stream in streams]
         ledger = stack.enter_context(session.ledger(create=True))
-        refusals = RefusalsFile(refusals_path)
-        stack.callback(refusals.close)
-        intake = Intake(
-            ledger.writer.record, refusals, session.settings.record_batch, session.signals.put_off, shown.show
-        )
-        try:
-            with output.progress("recording") as advance:
-                taken = 0
-                for name, stream in streams:
-                    for line in read_lines(_called(name), stream):
-                        taken += len(line.content)
+        intake, waits = _intake(session, ledger, RefusalsFile(refusals_path), stack)
+        with _saying_what_stays(output, intake), output.progress("recording") as advance:
+            taken = 0
+            for source in sources:
+                try:
+                    for line in source.lines:
+                        taken += line.cut_from or len(line.content)
                         if intake.take(line):
                             advance(*((intake.lines, None) if size is None else (min(taken, size), size)))
-                intake.flush()
-        except (Interrupted, LedgerError, OSError) as error:
-            _say_what_stays(output, intake)
-            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-                raise Failure("unreadable", f"{error}") from error
-            raise
+                except Torn:
+                    intake.flush()  # what came before is whole
+                    raise
+            intake.flush()
+            if waits is not None:
+                waits.settle(intake)
         position = ledger.store.max_position()
-    shown.end(refusals_path, intake.refused)
+    return _report(output, intake, position, refusals_path)
+
+
+def _record_again(session: Session, path: Path) -> int:
+    output = session.output
+    with ExitStack() as stack:
+        try:
+            again = stack.enter_context(take_again(path))
+        except OSError as error:
+            raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
+        ledger = stack.enter_context(session.ledger())
+        intake, waits = _intake(session, ledger, again, stack)
+        with _saying_what_stays(output, intake):
+            for line in again.lines():
+                intake.take(line)
+            if again.strange and not intake.lines:
+                raise Failure(
+                    "unreadable",
+                    f"{path}: found no refusals in it, expected a file that `record` wrote; it stays as it is",
+                )
+            intake.flush()
+            if waits is not None:
+                waits.settle(intake)
+            again.finish()
+        position = ledger.store.max_position()
+    if again.strange:
+        output.words(f"{plural(again.strange, 'line')} of {path} can be read as no refusal and stay as they are")
+    return _report(output, intake, position, path) or (SOME_REFUSED if again.strange else DONE)
+
+
+def _intake(session: Session, ledger: Ledger, refusals: Refusals, stack: ExitStack) -> tuple[Intake, Waiting | None]:
+    """What records the lines; with --any-order also what waits."""
+    record, batch_max, put_off = ledger.writer.record, session.settings.record_batch, session.signals.put_off
+    if not session.options.any_order:
+        return Intake(record, refusals, batch_max, put_off), None
+    waits = stack.enter_context(waiting())
+    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold), waits
+
+
+def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
+    """Finds out what a file is, and says so where it is not JSON lines."""
+    try:
+        facts = open_facts(_called(name), stream)
+    except OSError as error:
+        raise Failure("unreadable", f"{_called(name)}: {error.strerror or error}; nothing was recorded") from None
+    except Failure as error:
+        raise Failure(error.code, f"{error.message}; nothing was recorded") from None
+    if facts.found:
+        output.words(f"{_called(name)}: found {facts.found}")
+    return facts
+
+
+def _report(output: Output, intake: Intake, position: int, refusals: Path) -> int:
+    """Says what became of the lines; the exit code."""
+    answer = {
+        "accepted": intake.accepted,
+        "duplicates": intake.duplicates,
+        "refused": intake.refused,
+        "position": position,
+    }
     if output.as_json:
-        output.json(
-            {
-                "accepted": intake.accepted,
-                "duplicates": intake.duplicates,
-                "refused": intake.refused,
-                "position": position,
-            }
-        )
+        output.json(answer | ({"codes": intake.codes.as_json()} if intake.refused else {}))
     else:
         output.text(
             f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "
             f"{intake.refused:,} refused; the ledger is at position {position:,}"
         )
-    return SOME_REFUSED if intake.refused else DONE
+    output.flush()
+    if not intake.refused:
+        return DONE
+    for line in intake.codes.lines():
+        output.words(line)
+    again = f"; `csat-ledger record --retry {quote(str(refusals))}` takes them again" if refusals.is_file() else ""
+    output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
+    return SOME_REFUSED
 
 
-def _say_what_stays(output: Output, intake: Intake) -> None:
-    output.words(
-        f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
-        "what is there already is counted as a duplicate"
-    )
-
-
-class _Shown:
-    """The first refusals are shown as well, where nobody named a file for them."""
-
-    def __init__(self, output: Output, wanted: bool) -> None:
-        self._output = output
-        self._left = REFUSALS_SHOWN if wanted else 0
-
-    def show(self, refused: RefusedLine) -> None:
-        """Shows a refusal, if it is among the first."""
-        if self._left > 0:
-            self._left -= 1
-            self._output.words(f"{refused.line.file}:{refused.line.number}: {refused.code}: {refused.sentence}")
-
-    def end(self, path: Path, refused: int) -> None:
-        """Says where all of them are."""
-        if refused:
-            self._output.words(f"{refused:,} refused, each with its reason in {path}")
+@contextmanager
+def _saying_what_stays(output: Output, intake: Intake) -> Iterator[None]:
+    """However recording ends, one is told what was recorded."""
+    try:
+        yield
+    except (Interrupted, LedgerError, OSError) as error:
+        output.words(
+            f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
+            "what is there already is counted as a duplicate"
+        )
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise Failure("unreadable", f"{error}") from error
+        raise
 
 
 def _called(name: str) -> str:
     return "<stdin>" if name == STDIN else name
 
 
-def _open(name: str, stack: ExitStack) -> BinaryIO:
+def _open(name: str, stack: ExitStack) -> IO[bytes]:
     if name == STDIN:
         return sys.stdin.buffer
     try:
@@ -149,7 +221,7 @@ def _refusals_path(names: list[str], given: str | None) -> Path:
     return path
 
 
-def _total_size(streams: list[BinaryIO]) -> int | None:
+def _total_size(streams: list[IO[bytes]]) -> int | None:
     """Bytes to read, where all are plain files."""
     size = 0
     for stream in streams:

@@ -12,8 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from console.commands.record import REFUSALS_SHOWN
-from console.intake import Line, read_lines
+from console.reading.lines import Line, read_lines
 from ledger.facts import LINE_BYTES_MAX
 from tests.console.support import Program, enrolment, fact, met, response
 
@@ -46,36 +45,44 @@ def test_broken_lines_are_refused_by_file_and_number_and_the_rest_goes_on(progra
     lines: list[Any] = [enrolment()[0], "", "   ", '{"type":', unknown, "[]", enrolment()[1], "nonsense ü"]
     ran = program.json("record", program.write("facts.jsonl", lines))
     assert ran.code == 3
-    assert ran.json == {"accepted": 2, "duplicates": 0, "refused": 4, "position": 4}
+    answer = ran.json
+    codes = answer.pop("codes")
+    assert answer == {"accepted": 2, "duplicates": 0, "refused": 4, "position": 4}
+    assert {code: (found["count"], found["first"]["line_number"]) for code, found in codes.items()} == {
+        "malformed": (3, 4),
+        "unknown-membership": (1, 5),
+    }
+    assert codes["unknown-membership"]["first"]["sentence"] == "membership 'm-9' was never enrolled"
     found = refusals(program.folder / "facts.jsonl.refused")
-    assert [(entry["line"], entry["code"]) for entry in found] == [
+    assert [(entry["line_number"], entry["code"]) for entry in found] == [
         (4, "malformed"),
         (5, "unknown-membership"),
         (6, "malformed"),
         (8, "malformed"),
     ]
-    assert [set(entry) for entry in found] == [{"file", "line", "code", "sentence", "fact"}] * 4
-    assert found[0]["fact"] == '{"type":'
-    assert orjson.loads(found[1]["fact"]) == unknown
-    assert found[3]["fact"] == "nonsense ü"
+    assert [set(entry) for entry in found] == [{"file", "line_number", "code", "sentence", "line"}] * 4
+    assert found[0]["line"] == '{"type":'
+    assert orjson.loads(found[1]["line"]) == unknown
+    assert found[3]["line"] == "nonsense ü"
     assert all(entry["file"].endswith("facts.jsonl") for entry in found)
-    assert "facts.jsonl:5: unknown-membership: " in ran.err
+    assert "malformed: 3, the first is " in ran.err
+    assert "facts.jsonl:5: membership 'm-9' was never enrolled" in ran.err
 
 
 def test_refusals_go_where_they_are_wanted_and_are_added_to(program: Program) -> None:
-    facts = program.write("facts.jsonl", ["{}"])
     for times in (1, 2):
-        ran = program.run("record", facts, "--refused", "wrong.jsonl")
+        ran = program.run("record", program.write("facts.jsonl", ["{}"] * times + ["[1]"]), "--refused", "wrong.jsonl")
         assert ran.code == 3
-        assert len(refusals(program.folder / "wrong.jsonl")) == times
+    assert [entry["line"] for entry in refusals(program.folder / "wrong.jsonl")] == ["{}", "[1]"]
     assert not (program.folder / "facts.jsonl.refused").exists()
-    (line,) = ran.err.splitlines()
-    assert "1 refused, each with its reason in wrong.jsonl" in line
+    assert "3 refused, each with its reason in wrong.jsonl" in ran.err.splitlines()[-1]
 
 
-def test_of_many_refusals_the_first_are_shown_and_all_are_kept(program: Program) -> None:
+def test_of_many_refusals_each_code_is_shown_once_and_all_are_kept(program: Program) -> None:
     ran = program.run("record", program.write("facts.jsonl", ["{}"] * 50))
-    assert len(ran.err.splitlines()) == REFUSALS_SHOWN + 1
+    assert len(ran.err.splitlines()) == 2
+    assert "malformed: 50, the first is " in ran.err
+    assert "facts.jsonl:1: " in ran.err
     assert len(refusals(program.folder / "facts.jsonl.refused")) == 50
 
 
@@ -83,9 +90,9 @@ def test_stdin_is_a_file_too(program: Program) -> None:
     program.stdin(b"".join(orjson.dumps(fact) + b"\n" for fact in met()) + b"{}")
     ran = program.json("record", "-")
     assert ran.code == 3
-    assert ran.json == {"accepted": 12, "duplicates": 0, "refused": 1, "position": 15}
+    assert (ran.json["accepted"], ran.json["refused"]) == (12, 1)
     (refused,) = refusals(program.folder / "csat-ledger.refused")
-    assert (refused["file"], refused["line"]) == ("<stdin>", 13)
+    assert (refused["file"], refused["line_number"]) == ("<stdin>", 13)
 
 
 def test_several_files_are_recorded_in_their_order(program: Program) -> None:
@@ -135,6 +142,7 @@ def test_lines_are_read_whatever_ends_them(tmp_path: Path) -> None:
     assert lines[0] == Line("lines", 1, b"one\r\n")
     assert lines[1] == Line("lines", 3, b"\ttwo \n")
     assert (lines[2].number, len(lines[2].content)) == (4, LINE_BYTES_MAX + 2)
+    assert lines[2].cut_from == 3 * LINE_BYTES_MAX + 1
     assert lines[3] == Line("lines", 5, b"three")
 
 
@@ -144,8 +152,8 @@ def test_a_line_without_end_is_refused_in_bounded_memory(program: Program) -> No
     ran = program.json("record", facts)
     assert (ran.json["accepted"], ran.json["refused"]) == (1, 1)
     (refused,) = refusals(program.folder / "facts.jsonl.refused")
-    assert (refused["line"], refused["code"]) == (1, "malformed")
-    assert len(refused["fact"]) <= LINE_BYTES_MAX + 2
+    assert (refused["line_number"], refused["code"], refused["cut_from"]) == (1, "malformed", 5_000_010)
+    assert len(refused["line"]) <= LINE_BYTES_MAX + 2
 
 
 def position(store: Path) -> int:
@@ -183,3 +191,66 @@ def test_what_comes_through_a_pipe_that_has_a_name_is_recorded(program: Program)
         stream.write(b"".join(orjson.dumps(fact) + b"\n" for fact in met()))
     out, err = process.communicate(timeout=30)
     assert orjson.loads(out)["accepted"] == 12, err
+
+
+def in_every_wrong_order() -> list[Any]:
+    """A history in which each fact comes before what it needs."""
+    fields = {"customer_org": "Lindomar", "subject": "s-1"}
+    return [
+        fact("decide-renewal", "decide", "2011-03-02T00:00:00Z", renewal_date="2011-03-01"),
+        fact("void-response", "void", "2010-08-03T00:00:00Z", response="r-i", reason="test"),
+        fact("record-reminder", "remind", "2010-07-05T00:00:00Z", invitation="i-1"),
+        fact("record-response", "answer", "2010-08-01T00:00:00Z", response="r-i", customer_org="Lindomar",
+             location="Lyon", invitation="i-1"),
+        fact("record-invitation", "invite", "2010-07-01T00:00:00Z", invitation="i-1", channel="operator",
+             location="Lyon", **fields),
+        fact("record-consent", "consent", "2010-06-30T00:00:00Z", **fields),
+        fact("add-location", "lyon", "2010-01-12T00:00:00Z", location="Lyon"),
+        *(({**entry, "location": "main"} if entry["type"] == "record-response" else entry) for entry in reversed(met())),
+        fact("record-evaluation", "elsewhere", "2010-07-01T00:00:00Z", "m-9", evaluation="e-1"),
+    ]  # fmt: skip
+
+
+def test_facts_in_any_order_are_recorded_after_what_they_need(program: Program) -> None:
+    facts = program.write("facts.jsonl", in_every_wrong_order())
+    ran = program.json("record", facts, "--any-order")
+    assert (ran.code, ran.json["accepted"], ran.json["refused"]) == (3, 19, 1)
+    assert ran.json["codes"].keys() == {"unknown-membership"}
+    (left,) = refusals(program.folder / "facts.jsonl.refused")
+    assert (left["line_number"], left["code"]) == (20, "unknown-membership")
+    types = [line["type"] for line in program.json("replay", "m-1").lines if "type" in line]
+    assert types[-1] == "RenewalDecided"
+    again = program.json("record", facts, "--any-order")
+    assert (again.json["accepted"], again.json["duplicates"], again.json["refused"]) == (0, 19, 1)
+
+
+def test_without_any_order_the_order_counts(program: Program) -> None:
+    ran = program.json("record", program.write("facts.jsonl", in_every_wrong_order()))
+    assert ran.json["codes"]["unknown-membership"]["count"] > 10
+
+
+def test_facts_in_any_order_may_come_from_several_files(program: Program) -> None:
+    facts = in_every_wrong_order()
+    first, second = program.write("a.jsonl", facts[:9]), program.write("b.jsonl", facts[9:])
+    assert program.json("record", first, second, "--any-order").json["accepted"] == 19
+
+
+def test_an_array_that_breaks_off_is_exit_code_2_and_what_came_before_stays(program: Program) -> None:
+    path = program.folder / "facts.json"
+    path.write_bytes(orjson.dumps(met())[:-1])
+    ran = program.json("record", path)
+    assert (ran.code, ran.json["error"]) == (2, "unreadable")
+    assert "end of the file within the array of line 1" in ran.json["message"]
+    assert "12 facts recorded before this stay" in ran.err
+    assert "found a JSON array" in ran.err
+    path.write_bytes(orjson.dumps(met()))
+    assert program.json("record", path).json == {"accepted": 0, "duplicates": 12, "refused": 0, "position": 15}
+
+
+def test_a_file_that_is_no_facts_is_exit_code_2_before_anything_is_recorded(program: Program) -> None:
+    facts, table = program.write("facts.jsonl", met()), program.folder / "facts.csv"
+    table.write_text("type,id\nrecord-response,f-1\n")
+    ran = program.json("record", facts, table)
+    assert (ran.code, ran.json["error"]) == (2, "unreadable")
+    assert "found CSV with the columns type, id" in ran.json["message"]
+    assert not program.store.exists()
