@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.oracle_form import DEFAULTS, Fact, content_of, is_well_formed
+from tests.oracle_decisions import decision
+from tests.oracle_form import DEFAULTS, Fact, content_of, is_reserved, is_well_formed
+from tests.oracle_organisations import as_known, groups
 from tests.oracle_refusals import refusals
-from tests.oracle_time import MICROSECOND, add_months, instant, stamp, start_of
+from tests.oracle_time import MICROSECOND, add_months, instant, stamp
 
 FIRST_FIGURES = {
     "min_responses": 10,
@@ -44,13 +46,20 @@ class UnknownMembershipError(KeyError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """One accepted fact; `number` counts from 1 in the order of arrival, and is 0 for the shipped editions."""
+    """One accepted fact; `number` counts from 1 in the order of arrival, and is 0 for the shipped editions.
+
+    `told` is the fact as it was handed in and `fact` as it was taken, which differ where `spelt` says so: under the
+    known spelling. `also` are the other names for which a withdrawal stands.
+    """
 
     number: int
     recorded_at: datetime
     occurred_at: datetime
     fact: Fact
     location: str | None
+    told: Fact
+    spelt: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -70,7 +79,7 @@ class Oracle:
         self.accepted: list[Accepted] = []
         self.reviews: list[Review] = []
         self.shipped = [
-            Accepted(0, instant(fact["occurred_at"]), instant(fact["occurred_at"]), fact, None)
+            Accepted(0, instant(fact["occurred_at"]), instant(fact["occurred_at"]), fact, None, fact)
             for fact in SHIPPED_EDITIONS
         ]
 
@@ -103,22 +112,31 @@ class Oracle:
 
     # Recording
 
-    def record(self, fact: Any, now: datetime) -> tuple[str, str | None]:
-        """Take in a fact: ("accepted", None), ("duplicate", None) or ("refused", code)."""
+    def record(self, fact: Any, now: datetime, known_spelling: bool = False) -> tuple[str, str | None]:
+        """Take in a fact: ("accepted", None), ("duplicate", None) or ("refused", code).
+
+        With `known_spelling` a name that is spelt otherwise than the known one is taken under that, if there is one.
+        """
         if not is_well_formed(fact):
             return "refused", "malformed"
+        if is_reserved(fact["id"]):
+            return "refused", "reserved-id"
         for earlier in self.known_facts():
-            if earlier.fact["id"] == fact["id"]:
-                if content_of(earlier.fact) == content_of(fact):
+            if earlier.told["id"] == fact["id"]:
+                if content_of(earlier.told) == content_of(fact):
                     return "duplicate", None
                 return "refused", "id-reused"
         occurred_at = instant(fact["occurred_at"])
-        for code in refusals(self, fact, occurred_at, now):
+        taken = as_known(self, fact, known_spelling)
+        for code in refusals(self, taken.fact, occurred_at, now):
             return "refused", code
         location = None
         if fact["type"] in ("record-invitation", "record-response"):
             location = fact.get("location") or self.locations(fact["membership"])[0]
-        self.accepted.append(Accepted(len(self.accepted) + 1, now, occurred_at, dict(fact), location))
+        number = len(self.accepted) + 1
+        self.accepted.append(
+            Accepted(number, now, occurred_at, dict(taken.fact), location, dict(fact), taken.spelt, taken.also)
+        )
         return "accepted", None
 
     # The rules at one instant
@@ -171,7 +189,8 @@ class Oracle:
         names = self.locations(membership, known)
         if edition is not None and edition["pool_locations"]:
             names = ["*"]
-        views = {name: self._location(membership, name, at, known) for name in sorted(names)}
+        names_of = groups(self, membership, known)
+        views = {name: self._location(membership, name, names_of, at, known) for name in sorted(names)}
         best = sorted(views, key=lambda name: (not views[name]["satisfied"], -views[name]["counted"], name))[0]
         evaluations = 0
         if self.holds_learning(membership, at, known):
@@ -194,20 +213,22 @@ class Oracle:
             "evaluations": evaluations,
         }
 
-    def _location(self, membership: str, name: str, at: datetime, known: int | None) -> dict[str, Any]:
+    def _location(
+        self, membership: str, name: str, names_of: dict[str, list[str]], at: datetime, known: int | None
+    ) -> dict[str, Any]:
         edition = self.edition(at, known)
         if edition is None:
             return {"satisfied": False, "counted": 0, "organisations": 0, "by_org": {}}
         voided = self.voided(membership, known)
-        received: dict[str, int] = {}
+        by_org: dict[str, dict[str, Any]] = {}
         for one in self.in_window(membership, "record-response", at, known):
             if one.fact["response"] not in voided and name in ("*", one.location):
-                organisation = one.fact["customer_org"]
-                received[organisation] = received.get(organisation, 0) + 1
-        by_org = {
-            organisation: {"received": count, "applied": min(count, edition["per_org_cap"])}
-            for organisation, count in sorted(received.items())
-        }
+                names = names_of[one.fact["customer_org"]]
+                if names[0] not in by_org:
+                    by_org[names[0]] = {"received": 0, **({"names": names} if len(names) > 1 else {})}
+                by_org[names[0]]["received"] += 1
+        for line in by_org.values():
+            line["applied"] = min(line["received"], edition["per_org_cap"])
         counted = sum(line["applied"] for line in by_org.values())
         return {
             "satisfied": counted >= edition["min_responses"] and len(by_org) >= edition["min_organisations"],
@@ -270,47 +291,7 @@ class Oracle:
 
     def decision(self, membership: str, renewal_date: str, known: int | None = None) -> dict[str, Any]:
         """The decision as it would be taken with what is known, or as it was taken if nothing changed since."""
-        decided = self.decided(membership, renewal_date, known)
-        made = self.decisions_made(membership, renewal_date, known)
-        is_the_last_one = bool(made) and self.decided(membership, renewal_date, made[-1].number) == decided
-        return {**decided, "revision": len(made) if is_the_last_one else len(made) + 1}
-
-    def decisions_made(self, membership: str, renewal_date: str, known: int | None) -> list[Accepted]:
-        return [
-            one
-            for one in self.facts_of(membership, known)
-            if one.type == "decide-renewal" and one.fact["renewal_date"] == renewal_date
-        ]
-
-    def decided(self, membership: str, renewal_date: str, known: int | None) -> dict[str, Any]:
-        at = start_of(renewal_date) - MICROSECOND
-        state = self.state(membership, at, known)
-        edition = self.edition(at, known)
-        voided = self.voided(membership, known)
-        applied: list[dict[str, Any]] = []
-        left_out: list[dict[str, Any]] = []
-        for one in self.in_window(membership, "record-response", at, known):
-            response, organisation = one.fact["response"], one.fact["customer_org"]
-            assert edition is not None
-            if response in voided:
-                left_out.append({"response": response, "reason": "void"})
-            elif state["location"] not in ("*", one.location):
-                left_out.append({"response": response, "reason": "other-location"})
-            elif len([line for line in applied if line["customer_org"] == organisation]) >= edition["per_org_cap"]:
-                left_out.append({"response": response, "reason": "over-cap"})
-            else:
-                received_at = stamp(one.occurred_at)
-                applied.append({"response": response, "customer_org": organisation, "received_at": received_at})
-        outcome = "met" if state["satisfied"] else "not-met"
-        return {
-            "membership": membership,
-            "renewal_date": renewal_date,
-            "evaluated_at": stamp(at),
-            "outcome": outcome if state["required"] else "not-required",
-            **{field: state[field] for field in ("via", "location", "counted", "organisations", "edition")},
-            "applied": applied,
-            "left_out": left_out,
-        }
+        return decision(self, membership, renewal_date, known)
 
     # The horizon
 

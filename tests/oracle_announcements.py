@@ -1,9 +1,15 @@
 """What the ledger must have announced, found by looking at the true history of a membership after every step.
 
 The rule is one for every kind of step: when a fact or a review has been taken in and the horizon has moved, what
-stands announced must be the true history up to the horizon. From the first instant at which it is not, all is issued
-anew; where the first difference is a flip that vanished, the status at that instant is issued, which flips nothing.
-What makes a difference is the instant, satisfied, via, location or edition of a flip; counts may be overtaken.
+stands announced must be the flips of the true history up to the horizon. From the first flip on that is not, or is not
+as announced, all is issued anew; where the first difference is a flip that vanished, the status at that instant is
+issued, which flips nothing.
+
+Readings of the text:
+- A flip is as announced where its instant, `satisfied`, `via`, `location` and `edition` are. Its counts and its cause
+  are not looked at: where only they have changed since, what stands is overtaken, and nothing is issued.
+- What is issued anew has the counts and the cause of the true history as it is known now. So a true flip has the cause
+  of the flip (never that of the fact that made it be issued anew), and one in place of a vanished flip the fact's kind.
 """
 
 from __future__ import annotations
@@ -20,8 +26,9 @@ CAUSE_OF_A_FACT = {
     "record-evaluation": "evaluation",
     "void-response": "void",
     "publish-rulebook": "rulebook",
+    "same-organisation": "organisation",
+    "separate-organisations": "organisation",
 }
-
 MAKES_A_FLIP = ("effective_at", "satisfied", "via", "location", "edition")
 
 
@@ -93,8 +100,7 @@ def first_difference(announced: list[dict[str, Any]], truth: list[dict[str, Any]
     """The first instant at which what was announced is not what is true, or None."""
 
     def said_at(flips: list[dict[str, Any]], moment: str) -> list[dict[str, Any]]:
-        found = [flip for flip in flips if flip["effective_at"] == moment]
-        return [{field: flip[field] for field in MAKES_A_FLIP} for flip in found]
+        return [{field: flip[field] for field in MAKES_A_FLIP} for flip in flips if flip["effective_at"] == moment]
 
     for moment in sorted({str(flip["effective_at"]) for flip in announced + truth}):
         if said_at(announced, moment) != said_at(truth, moment):

@@ -9,6 +9,7 @@ from tests.oracle import Oracle
 from tests.oracle_announcements import announcements
 from tests.oracle_time import instant, stamp
 
+ACCEPTED = ("accepted", None)
 NOW = datetime(2020, 1, 1, tzinfo=UTC)
 FIGURES = {
     "min_responses": 10,
@@ -29,12 +30,14 @@ class Book:
         fields = {"name": "Contoso", "level": "gold", **enrolment}
         assert self.tell("enrol-membership", "2009-10-01T00:00:00Z", **fields) == ("accepted", None)
 
-    def tell(self, kind: str, when: str, now: datetime = NOW, **fields: Any) -> tuple[str, str | None]:
+    def tell(
+        self, kind: str, when: str, now: datetime = NOW, known_spelling: bool = False, **fields: Any
+    ) -> tuple[str, str | None]:
         self.count += 1
         fact = {"type": kind, "id": f"f-{self.count}", "membership": "m-1", "occurred_at": when, **fields}
         if kind == "publish-rulebook":
             del fact["membership"]
-        return self.oracle.record(fact, now)
+        return self.oracle.record(fact, now, known_spelling)
 
     def respond(self, when: str, organisation: str, times: int = 1, **fields: Any) -> list[str]:
         """Responses a second apart, named r-1, r-2, ...; the names of these."""
@@ -45,6 +48,28 @@ class Book:
             said = self.tell("record-response", moment, response=names[-1], customer_org=organisation, **fields)
             assert said == ("accepted", None)
         return names
+
+    def consent(self, when: str, organisation: str, subject: str = "s-1") -> tuple[str, str | None]:
+        return self.tell("record-consent", when, subject=subject, customer_org=organisation)
+
+    def withdraw(self, when: str, organisation: str, subject: str = "s-1") -> tuple[str, str | None]:
+        return self.tell("withdraw-consent", when, subject=subject, customer_org=organisation)
+
+    def invite(self, when: str, organisation: str, subject: str = "s-1") -> tuple[str, str | None]:
+        fields = {"subject": subject, "customer_org": organisation, "channel": "operator"}
+        return self.tell("record-invitation", when, invitation=f"i-{self.count + 1}", **fields)
+
+    def join(self, organisation: str, same_as: str, when: str = "2010-01-01T00:00:00Z") -> tuple[str, str | None]:
+        return self.tell("same-organisation", when, organisation=organisation, same_as=same_as)
+
+    def separate(self, organisation: str, same_as: str, when: str = "2010-01-01T00:00:00Z") -> tuple[str, str | None]:
+        return self.tell("separate-organisations", when, organisation=organisation, same_as=same_as)
+
+    def tell_apart(self, organisation: str, known: str, when: str = "2010-01-01T00:00:00Z") -> tuple[str, str | None]:
+        return self.tell("distinct-organisation", when, **{"organisation": organisation, "from": known})
+
+    def decide(self, renewal_date: str) -> tuple[str, str | None]:
+        return self.tell("decide-renewal", f"{renewal_date}T00:00:00Z", renewal_date=renewal_date)
 
     def evaluate(self, when: str, times: int) -> None:
         for _ in range(times):

@@ -10,17 +10,16 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from tests.oracle_fold import can_be_seen
 from tests.oracle_time import instant
 
 Fact = dict[str, Any]
 
 MEMBERSHIP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", re.ASCII)
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}\Z", re.ASCII)
-INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:[0-5]\d)\Z", re.ASCII)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6}0*)?([Zz]|[+-]\d\d:[0-5]\d)\Z", re.ASCII)
 DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 LANGUAGE = re.compile(r"(?=.{,35}\Z)[A-Za-z]{2}(-[A-Za-z0-9]{1,8})*\Z", re.ASCII)
 LANGUAGES = {
@@ -37,23 +36,12 @@ def _is_fact_id(value: Any) -> bool:
     return _is_text(value, 200) and all(unicodedata.category(character) not in ("Cc", "Cs") for character in value)
 
 
-def _can_be_seen(text: str) -> bool:
-    """Nothing that the published tables of characters refuse."""
-    return not any(first <= ord(character) <= last for character in text for first, last in _refused())
-
-
-@cache
-def _refused() -> list[tuple[int, int]]:
-    published = json.loads((Path(__file__).parents[1] / "schemas/fold.json").read_text())
-    return [(first, last) for first, last in published["refused"]]
-
-
 def _is_name(value: Any) -> bool:
-    return _is_text(value, 200) and _can_be_seen(value)
+    return _is_text(value, 200) and can_be_seen(value)
 
 
 def _is_label(value: Any) -> bool:
-    return _is_text(value, 64) and _can_be_seen(value) and "@" not in value and value == value.strip()
+    return _is_text(value, 64) and can_be_seen(value) and "@" not in value and value == value.strip()
 
 
 def _is_labels(value: Any) -> bool:
@@ -143,6 +131,9 @@ NEEDED: dict[str, dict[str, Check]] = {
         "reason": _is_one_of("test", "duplicate", "fraud", "withdrawn"),
     },
     "record-evaluation": {"evaluation": _is_reference},
+    "same-organisation": {"organisation": _is_label, "same_as": _is_label},
+    "separate-organisations": {"organisation": _is_label, "same_as": _is_label},
+    "distinct-organisation": {"organisation": _is_label, "from": _is_label},
     "decide-renewal": {"renewal_date": _is_date},
     "publish-rulebook": {
         "edition": _is_label,
@@ -193,6 +184,37 @@ def is_well_formed(fact: Any) -> bool:
     if kind == "update-membership":
         return any(fact.get(field) is not None for field in COMPANY)
     return True
+
+
+def is_reserved(fact_id: str) -> bool:
+    """Whether an id is one of the program's own, which nobody else may give to a fact."""
+    return fact_id.startswith("csat-ledger:")
+
+
+class NotStrictError(ValueError):
+    """A line that is no strict JSON."""
+
+
+def read_line(line: bytes) -> Any:
+    """The JSON value in a line, read strictly: UTF-8, no key twice at any depth, no NaN, nothing after the value.
+
+    Raises:
+        NotStrictError: It is anything else, or is nested too deeply to be read.
+    """
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise NotStrictError("found a key twice, expected each key once")
+        return dict(pairs)
+
+    def no_number(text: str) -> Any:
+        raise NotStrictError(f"found {text}, expected a number of JSON")
+
+    try:
+        return json.loads(line.decode("utf-8"), object_pairs_hook=object_of, parse_constant=no_number)
+    except (ValueError, RecursionError) as error:
+        raise NotStrictError(str(error)) from error
 
 
 def content_of(fact: Fact) -> Fact:

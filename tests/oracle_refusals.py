@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tests.oracle_decisions import decisions_made, has_changed
 from tests.oracle_form import Fact
+from tests.oracle_organisations import are_one, has_consent, name_refusals
 from tests.oracle_time import start_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def refusals(oracle: Oracle, fact: Fact, occurred_at: datetime, now: datetime) -
     if not is_enrolled:
         yield "unknown-membership"
     yield from _location_refusals(oracle, fact)
+    yield from name_refusals(oracle, fact)
     if fact["type"] in ("record-invitation", "record-reminder", "record-response"):
         yield from _invitation_refusals(oracle, fact, occurred_at)
     if fact["type"] in ("record-response", "choose-anonymity", "void-response"):
@@ -58,7 +61,7 @@ def _invitation_refusals(oracle: Oracle, fact: Fact, occurred_at: datetime) -> I
         return
     invitation = _find(oracle, fact, "record-invitation", "invitation")
     if fact["type"] == "record-invitation":
-        if not _has_consent(oracle, fact, occurred_at):
+        if not has_consent(oracle, fact, occurred_at):
             yield "consent-missing"
         if invitation:
             yield "invitation-exists"
@@ -74,7 +77,7 @@ def _invitation_refusals(oracle: Oracle, fact: Fact, occurred_at: datetime) -> I
         and one.fact["response"] not in oracle.voided(fact["membership"])
     ]
     if fact["type"] == "record-reminder":
-        if not _has_consent(oracle, invitation.fact, occurred_at):
+        if not has_consent(oracle, invitation.fact, occurred_at):
             yield "consent-missing"
         if invitation.fact["channel"] != "operator":
             yield "reminder-not-operator"
@@ -85,7 +88,7 @@ def _invitation_refusals(oracle: Oracle, fact: Fact, occurred_at: datetime) -> I
         return
     if answers:
         yield "already-answered"
-    if invitation.fact["customer_org"] != fact["customer_org"]:
+    if not are_one(oracle, fact["membership"], invitation.fact["customer_org"], fact["customer_org"]):
         yield "org-mismatch"
 
 
@@ -112,8 +115,7 @@ def _renewal_refusals(oracle: Oracle, fact: Fact, occurred_at: datetime, now: da
         yield "renewal-date-not-set"
     if min(occurred_at, now) < start_of(day):
         yield "renewal-not-due"
-    made = oracle.decisions_made(membership, day, None)
-    if made and oracle.decided(membership, day, made[-1].number) == oracle.decided(membership, day, None):
+    if decisions_made(oracle, membership, day) and not has_changed(oracle, membership, day):
         yield "renewal-already-decided"
 
 
@@ -123,17 +125,3 @@ def _find(oracle: Oracle, fact: Fact, kind: str, field: str) -> Accepted | None:
         if one.type == kind and one.fact[field] == fact[field]:
             return one
     return None
-
-
-def _has_consent(oracle: Oracle, invitation: Fact, moment: datetime) -> bool:
-    latest: Accepted | None = None
-    for one in oracle.facts_of(invitation["membership"]):
-        if (
-            one.type in ("record-consent", "withdraw-consent")
-            and one.fact["subject"] == invitation["subject"]
-            and one.fact["customer_org"] == invitation["customer_org"]
-            and one.occurred_at <= moment
-            and (latest is None or one.occurred_at >= latest.occurred_at)
-        ):
-            latest = one
-    return latest is not None and latest.type == "record-consent"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -10,8 +11,9 @@ MICROSECOND = timedelta(microseconds=1)
 
 @cache
 def instant(text: str) -> datetime:
-    """The instant in UTC that an RFC 3339 text names."""
-    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    """The instant in UTC that an RFC 3339 text names. Zeros after the sixth digit of the fraction say nothing."""
+    to_the_microsecond = re.sub(r"(\.\d{6})0+", r"\1", text.upper())
+    return datetime.fromisoformat(to_the_microsecond).astimezone(UTC)
 
 
 def stamp(moment: datetime) -> str:
