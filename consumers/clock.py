@@ -53,6 +53,7 @@ class Clock:
             self._service.metrics.done.labels("reviewed").inc(done.reviewed)
             self._service.metrics.done.labels("announced").inc(done.announced)
             self._figures.position.set(done.position)
+            self._figures.set_aside.set(done.set_aside)
             if done.announced:
                 self._service.log.info("announced", announcements=done.announced, position=done.position)
         due_us = self._store.next_due()
@@ -92,6 +93,7 @@ class ClockFigures:
     def __init__(self, metrics: Metrics) -> None:
         self.active = metrics.gauge("active", "1 where this is the active one, 0 on a standby")
         self.position = metrics.gauge("position", "position of the book after the last review")
+        self.set_aside = metrics.gauge("set_aside_streams", "memberships that cannot be read and wait for a mend")
         self.late = metrics.gauge("late_seconds", "for how long something has been due that is not announced yet")
 
 

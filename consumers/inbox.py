@@ -111,7 +111,7 @@ class Inbox:
                 refusals.append((record, refusal.code, refusal.sentence))
         outcomes = self._record(facts)
         for record, outcome in zip(senders, outcomes, strict=True):
-            if outcome.status == "refused":
+            if outcome.status in ("refused", "put-off"):  # with its code, under which it can be sent again
                 refusals.append((record, outcome.code or FAULT_CODE, outcome.sentence or FAULT_SENTENCE))
         self._deliver(refusals)
         self._count(outcomes, refusals)

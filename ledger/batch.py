@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ledger import announcing
 from ledger.counting import quiet_until
-from ledger.deciding import NewEvent, decide, decide_rulebook
+from ledger.deciding import FUTURE_TOLERANCE_US, NewEvent, decide, decide_rulebook
 from ledger.errors import Refused
 from ledger.events import (
     EVENT_BYTES_MAX,
@@ -16,27 +16,30 @@ from ledger.events import (
     PROGRAMME_STREAM,
     VERSIONS,
     Event,
-    decode_event,
     encode_event,
     leaf_hash,
     membership_stream,
 )
 from ledger.facts import Fact, MembershipFact, PublishRulebook
-from ledger.instants import format_instant
+from ledger.instants import BEGINNING_US, END_US, format_instant
+from ledger.loading import LOAD_CHUNK, REASON_MAX, Unreadable, load_states
 from ledger.membership import Membership, evolve
 from ledger.rulebook import SHIPPED_EDITIONS, Edition, Rulebook
-from ledger.snapshots import dump_state, load_state
+from ledger.setting_aside import FoundUnreadable, PutOff, Tries
+from ledger.snapshots import dump_state
 from ledger.states import Programme, StateCache
-from ledger.store.base import KnownFact, NewRow, Snapshot, WriteTransaction
+from ledger.store.base import Aside, KnownFact, NewRow, Snapshot, WriteTransaction
 
 ACTOR: Final = "csat-ledger"
-LOAD_CHUNK: Final = 200
 
 
 class Outcome(NamedTuple):
-    """What became of a fact; `position` is that of its event, 0 where it was refused."""
+    """What became of a fact; `position` is that of its event, 0 where it was not recorded.
 
-    status: Literal["accepted", "duplicate", "refused"]
+    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can (`ledger.setting_aside`).
+    """
+
+    status: Literal["accepted", "duplicate", "refused", "put-off"]
     position: int
     code: str | None = None
     sentence: str | None = None
@@ -54,14 +57,21 @@ class Batch:
         programme: Programme,
         position: int,
         recorded_us: int,
+        tries: Tries,
     ) -> None:
         self._transaction = transaction
         self._cache = cache
         self._programme = programme
         self.position = position
+        self.head: str | None = None
+        """The leaf hash of the last event appended; None where none was."""
         self._recorded_us = recorded_us
         self._recorded_at = format_instant(recorded_us)
-        self._reviews = transaction.reviews()
+        # What speaks of positions that the book does not have was kept with another book.
+        self._reviews = [entry for entry in transaction.reviews() if entry[1] <= position]
+        self._tries = tries
+        self._asides = {aside.stream: aside for aside in transaction.set_aside()}
+        self._asides_before = dict(self._asides)
         self._rows: list[NewRow] = []
         self._touched: set[str] = set()
         self._known: dict[str, KnownFact] = {}
@@ -97,28 +107,40 @@ class Batch:
                 outcomes.append(self._record_one(fact))
             except Refused as refusal:
                 outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))
+            except PutOff as later:
+                outcomes.append(Outcome("put-off", 0, later.code, later.sentence))
         return outcomes
 
     def review(self, streams: Sequence[str], until_us: int) -> int:
-        """Moves the horizons of some streams; returns how many announcements that made."""
+        """Moves the horizons of some streams; returns how many announcements that made.
+
+        Those that cannot be read are set aside; those that have no events were due in another book, and are forgotten.
+        """
         self._load(set(streams))
         announced = 0
-        rulebook = self._programme.rulebook
         for stream in streams:
             state = self._cache.get(stream)
-            if state is None:
-                raise LookupError(f"stream {stream} is due for review but has no events")
-            horizon_us = self._horizon(state)
-            to_us = max(until_us, horizon_us)
-            issue = announcing.advance(state, rulebook, horizon_us, to_us)
-            self._announce(stream, state, issue, None)
-            announced += len(issue.entries)
-            if state.quiet_until_us is None or state.quiet_until_us <= to_us:
-                satisfied = state.announced[-1].satisfied if state.announced else False
-                state.quiet_until_us = quiet_until(state.evidence, rulebook, to_us, satisfied)
-            self._cache.due.pop(stream, None)
-            self._touched.add(stream)
+            if state is not None:
+                try:
+                    announced += self._review_one(stream, state, until_us)
+                except Exception as error:  # damaged content that could be read all the same
+                    self._set_aside(Unreadable(stream, self._last_position(stream), repr(error)[:REASON_MAX]))
+            elif stream not in self._asides:
+                self._transaction.drop_due([stream])
         return announced
+
+    def _review_one(self, stream: str, state: Membership, until_us: int) -> int:
+        rulebook = self._programme.rulebook
+        horizon_us = self._horizon(state)
+        to_us = max(until_us, horizon_us)
+        issue = announcing.advance(state, rulebook, horizon_us, to_us)
+        self._announce(stream, state, issue, None)
+        if state.quiet_until_us is None or state.quiet_until_us <= to_us:
+            satisfied = state.announced[-1].satisfied if state.announced else False
+            state.quiet_until_us = quiet_until(state.evidence, rulebook, to_us, satisfied)
+        self._cache.due.pop(stream, None)
+        self._touched.add(stream)
+        return len(issue.entries)
 
     def save_review(self, until_us: int) -> None:
         """Every membership there is has been reviewed up to an instant; those enrolled from now on have not."""
@@ -127,10 +149,61 @@ class Batch:
 
     def _horizon(self, state: Membership) -> int:
         """The instant up to which a membership has been reviewed, by its facts or by a review."""
+        return max(state.horizon_us, self._reviewed_us(state.enrolled_position))
+
+    def _reviewed_us(self, enrolled_position: int) -> int:
         for reviewed_us, position in self._reviews:  # the instants decrease, the positions increase
-            if state.enrolled_position <= position:
-                return max(state.horizon_us, reviewed_us)
-        return state.horizon_us
+            if enrolled_position <= position:
+                return reviewed_us
+        return BEGINNING_US
+
+    # Streams that cannot be read (`ledger.setting_aside`)
+
+    def try_set_aside(self) -> None:
+        """Takes up what is set aside and can be read by now."""
+        self._load(set(self._asides))
+
+    def set_aside(self, unreadable: Sequence[Unreadable]) -> None:
+        """Sets streams aside: whatever this batch would do with them waits."""
+        for one in unreadable:
+            self._set_aside(one)
+
+    @property
+    def number_set_aside(self) -> int:
+        """How many streams are set aside."""
+        return len(self._asides)
+
+    def _set_aside(self, one: Unreadable) -> None:
+        before = self._asides.get(one.stream)
+        first = next(self._transaction.read_stream(one.stream), None)
+        reviewed_us = self._reviewed_us(first.position if first else 0) if before is None else before.reviewed_us
+        self._asides[one.stream] = Aside(*one, reviewed_us)
+        self._tries.failed(self._transaction, one.stream, one.position)
+        self._cache.drop([one.stream])
+        self._transaction.save_due([(one.stream, END_US)])
+
+    def _revises_the_past(self, effective_us: int) -> bool:
+        return effective_us <= self._recorded_us + FUTURE_TOLERANCE_US
+
+    def _require_all_readable(self, effective_us: int) -> None:
+        """Raises PutOff where an edition would revise what was announced to a membership that cannot be read."""
+        if self._asides and self._revises_the_past(effective_us):
+            self.try_set_aside()
+            if self._asides:
+                raise PutOff(self._asides.values(), "an edition that takes effect in the past")
+
+    def _take_up(self, stream: str, state: Membership) -> None:
+        """Moves the horizon of a stream that can be read again to where those of the others are."""
+        aside = self._asides.pop(stream)
+        horizon_us = max(state.horizon_us, aside.reviewed_us)
+        issue = announcing.advance(state, self._programme.rulebook, horizon_us, self._horizon(state))
+        self._announce(stream, state, issue, None)
+        self._cache.due.pop(stream, None)
+        self._touched.add(stream)
+
+    def _last_position(self, stream: str) -> int:
+        last = self._transaction.last_seq(stream)
+        return next((row.position for row in self._transaction.read_stream(stream, last - 1)), 0)
 
     def finish(self) -> None:
         """Hands everything to the transaction."""
@@ -139,7 +212,7 @@ class Batch:
         rulebook = self._programme.rulebook
         for stream in self._touched:
             state = self._cache.get(stream)
-            if state is None:
+            if state is None or stream in self._asides:
                 continue
             if state.quiet_until_us is None:
                 horizon_us = self._horizon(state)
@@ -156,6 +229,10 @@ class Batch:
             self._transaction.save_due(due)
         if snapshots:
             self._transaction.save_snapshots(snapshots)
+        if taken_up := self._asides_before.keys() - self._asides.keys():
+            self._transaction.take_up(sorted(taken_up))
+        if new := [aside for aside in self._asides.values() if self._asides_before.get(aside.stream) != aside]:
+            self._transaction.save_set_aside(new)
 
     def _record_one(self, fact: Fact) -> Outcome:
         digest = fact.digest()
@@ -167,6 +244,7 @@ class Batch:
         occurred_us = fact.occurred_us()
         if isinstance(fact, PublishRulebook):
             new = decide_rulebook(fact, self._programme.rulebook, self._recorded_us, occurred_us)
+            self._require_all_readable(Edition.from_data(new.data).effective_us)
             event = self._append_to_programme(new, fact.id, fact.actor, digest)
             self._known[fact.id] = KnownFact(digest, event.position)
             self._revise_everything(event)
@@ -181,6 +259,8 @@ class Batch:
         state = self._cache.get(stream)
         unknown = state is None
         if state is None:
+            if stream in self._asides:
+                raise PutOff([self._asides[stream]])
             state = Membership()
         new = decide(state, fact, rulebook, self._recorded_us, occurred_us)
         horizon_us = self._horizon(state)
@@ -247,7 +327,8 @@ class Batch:
             stream, seq, event_type, VERSIONS[event_type], occurred_us, self._recorded_us, fact, actor, prev, data,
             self.position,
         )  # fmt: skip
-        return event, leaf_hash(stored)
+        self.head = leaf_hash(stored)
+        return event, self.head
 
     def _append_to_programme(self, new: NewEvent, fact: str, actor: str | None, digest: bytes) -> Event:
         programme = self._programme
@@ -271,7 +352,11 @@ class Batch:
             after = streams[-1]
             memberships = [stream for stream in streams if stream.startswith(MEMBERSHIP_PREFIX)]
             at_hand = {stream for stream in memberships if self._cache.get(stream) is not None}
+            known = set(self._asides)
             self._load(set(memberships))
+            found = [Unreadable(*aside[:3]) for aside in self._asides.values() if aside.stream not in known]
+            if found and self._revises_the_past(effective_us):
+                raise FoundUnreadable(found)
             for stream in memberships:
                 state = self._cache.get(stream)
                 if state is None:
@@ -287,36 +372,15 @@ class Batch:
             self._cache.drop(stream for stream in memberships if stream not in at_hand)
 
     def _load(self, streams: set[str]) -> None:
-        """Brings the states of streams to hand: from their snapshots where they have one, else from their events."""
-        missing = [stream for stream in streams if self._cache.get(stream) is None]
-        for start in range(0, len(missing), LOAD_CHUNK):
-            chunk = missing[start : start + LOAD_CHUNK]
-            for snapshot in self._transaction.snapshots(chunk):
-                self._load_from_snapshot(snapshot)
-            rest = [stream for stream in chunk if self._cache.get(stream) is None]
-            for row in self._transaction.read_streams(rest):
-                state = self._cache.get(row.stream)
-                if state is None:
-                    state = Membership()
-                    self._cache.put(row.stream, state)
-                evolve(state, decode_event(row.stored, row.position), leaf_hash(row.stored))
-            for stream in rest:
-                if self._cache.get(stream) is not None:
-                    self._cache.weigh(stream)
-
-    def _load_from_snapshot(self, snapshot: Snapshot) -> None:
-        state = load_state(snapshot.state)
-        if state is None:
-            return
-        rows = self._transaction.read_stream(snapshot.stream, state.seq - 1)
-        at_snapshot = next(rows, None)
-        if at_snapshot is None or leaf_hash(at_snapshot.stored) != state.head:
-            return  # not a fold of this stream
-        for row in rows:
-            evolve(state, decode_event(row.stored, row.position), leaf_hash(row.stored))
-        self._cache.put(snapshot.stream, state)
-        self._cache.weigh(snapshot.stream)
-        self._cache.snapshot_seq[snapshot.stream] = snapshot.seq
+        """Brings the states of streams to hand; those that cannot be read are set aside, those that can again taken up."""
+        asides = self._asides
+        wanted = [one for one in streams if one not in asides or self._tries.worth_it(self._transaction, asides[one])]
+        for unreadable in load_states(self._transaction, self._cache, wanted):
+            self._set_aside(unreadable)
+        for stream in sorted(asides.keys() & streams):
+            state = self._cache.get(stream)
+            if state is not None:
+                self._take_up(stream, state)
 
     def _flush(self) -> None:
         if self._rows:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from ledger.errors import BrokenHistory, UnknownMembership
 from ledger.events import (
@@ -15,6 +16,7 @@ from ledger.events import (
     membership_stream,
     recorded_us_of,
 )
+from ledger.instants import BEGINNING_US
 from ledger.membership import Membership, evolve
 from ledger.rulebook import Edition, Rulebook
 from ledger.store.base import Reader
@@ -28,6 +30,26 @@ class Step(NamedTuple):
     state: Membership
 
 
+LOOK_BACK: Final = 500
+"""How many events are read at once where the last one does not say when it was recorded."""
+
+
+def recorded_us_by(book: Reader, position: int) -> int:
+    """When the last event up to a position was recorded that says so: damaged bytes do not say.
+
+    Recording instants never decrease, so it is a lower bound for the event at the position itself. Microseconds since
+    1970; BEGINNING_US where no event up to there can be read.
+    """
+    step = 1
+    while position > 0:
+        after = max(0, position - step)
+        for row in reversed(book.read_feed(after, position - after)):
+            with suppress(BrokenHistory):
+                return recorded_us_of(row.stored, row.position)
+        position, step = after, LOOK_BACK
+    return BEGINNING_US
+
+
 def position_at(book: Reader, instant_us: int) -> int:
     """The position of the last event recorded by an instant; 0 where there is none (DESIGN 5).
 
@@ -36,8 +58,7 @@ def position_at(book: Reader, instant_us: int) -> int:
     low, high = 0, book.max_position()
     while low < high:
         middle = (low + high + 1) // 2
-        (row,) = book.read_feed(middle - 1, 1)
-        if recorded_us_of(row.stored, row.position) <= instant_us:
+        if recorded_us_by(book, middle) <= instant_us:
             low = middle
         else:
             high = middle - 1

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
+from ledger.errors import BrokenHistory
 from ledger.events import FIRST_PREV, PROGRAMME_STREAM, Event, decode_event, leaf_hash
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
@@ -30,10 +31,19 @@ class Programme:
         self.rulebook = Rulebook(())
 
     def load(self, book: Reader) -> None:
-        """Reads the whole stream; it has as many events as there are editions."""
-        self.published = []
+        """Reads the whole stream; it has as many events as there are editions.
+
+        Raises BrokenHistory where an event of it cannot be read: without the editions nothing can be decided.
+        """
+        self.seq, self.head, self.published = 0, FIRST_PREV, []
         for row in book.read_stream(PROGRAMME_STREAM):
-            self.apply(decode_event(row.stored, row.position), leaf_hash(row.stored))
+            try:
+                self.apply(decode_event(row.stored, row.position), leaf_hash(row.stored))
+            except Exception as error:
+                raise BrokenHistory(
+                    f"the programme's editions cannot be read from position {row.position} on, and without them nothing "
+                    f"can be decided: {error}; a program that knows this event, or the mended bytes, go on"
+                ) from error
         self.rulebook = Rulebook(self.published)
 
     def apply(self, event: Event, stored_hash: str) -> None:

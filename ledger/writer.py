@@ -6,7 +6,9 @@ causes are appended to its stream. All of it is committed at once, or none of it
 no other process can have decided on the same state: there is no race to lose, only a lock to wait for, and the wait is
 bounded (StoreUnreachable).
 
-States of memberships are kept at hand up to a bound; they are caches of the streams and thrown away on any failure.
+States of memberships are kept at hand up to a bound; they are caches of the streams and thrown away on any failure, and
+where the store holds another book than it did, or an older copy. A membership whose stream cannot be read is set aside
+(`ledger.setting_aside`); the others go on.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ from threading import RLock
 from typing import Any, Final
 
 from ledger.batch import Batch, Outcome
-from ledger.events import PROGRAMME_STREAM, recorded_us_of
+from ledger.book import recorded_us_by
+from ledger.events import PROGRAMME_STREAM
 from ledger.facts import Fact
+from ledger.loading import Unreadable
+from ledger.setting_aside import FoundUnreadable, Tries
 from ledger.states import Programme, StateCache
 from ledger.store.base import Store, WriteTransaction
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 
 __all__ = ["Outcome", "Reviewed", "Writer"]
 
@@ -32,11 +38,15 @@ REVIEW_BATCH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a review did: memberships whose horizon was moved, announcements made, the book's last position."""
+    """What a review did: memberships whose horizon was moved, announcements made, the book's last position.
+
+    `set_aside` counts the memberships that cannot be read, which wait (`ledger.setting_aside`).
+    """
 
     reviewed: int
     announced: int
     position: int
+    set_aside: int = 0
 
 
 class Writer:
@@ -48,46 +58,57 @@ class Writer:
         self._lock = RLock()
         self._cache = StateCache(cache_weight_max)
         self._programme = Programme()
-        self._position = 0
+        self._mark = START
+        self._tries = Tries()
         self._recorded_us = 0
 
     def record(self, facts: Sequence[Fact]) -> list[Outcome]:
         """Records facts in their order, in one transaction; the outcomes come in the same order.
 
-        When it returns, what was accepted is on disk. Raises StoreUnreachable where nothing could be recorded.
+        Facts of a membership that cannot be read now are `put-off`; all others are decided on. When it returns, what was
+        accepted is on disk. Raises StoreUnreachable where nothing could be recorded, BrokenHistory where the editions
+        cannot be read.
         """
         with self._lock:
-            try:
-                with self._store.writing() as transaction:
-                    batch = self._begin(transaction)
-                    outcomes = batch.record(facts)
-                    self._end(batch)
-            except BaseException:
-                self._forget()
-                raise
-            self._cache.shrink()
-            return outcomes
+            while True:
+                try:
+                    with self._store.writing() as transaction:
+                        batch = self._begin(transaction)
+                        outcomes = batch.record(facts)
+                        self._end(batch)
+                except FoundUnreadable as found:
+                    self._forget()
+                    self._set_aside(found.unreadable)
+                except BaseException:
+                    self._forget()
+                    raise
+                else:
+                    self._cache.shrink()
+                    return outcomes
 
     def review(self, until_us: int | None = None, on_progress: Callable[[int], None] | None = None) -> Reviewed:
         """Moves the horizon of every due membership to an instant (now, unless one is given) and announces (DESIGN 6)."""
-        reviewed = announced = 0
+        reviewed = announced = set_aside = 0
         with self._lock:
             until = self._clock() if until_us is None else until_us
             try:
                 while True:
                     with self._store.writing() as transaction:
                         batch = self._begin(transaction)
+                        if not reviewed:
+                            batch.try_set_aside()
                         streams = transaction.due_streams(until, REVIEW_BATCH)
                         announced += batch.review(streams, until)
                         if not streams:
                             batch.save_review(until)
                         self._end(batch)
+                        set_aside = batch.number_set_aside
                     reviewed += len(streams)
                     self._cache.shrink()
                     if on_progress is not None:
                         on_progress(reviewed)
                     if not streams:
-                        return Reviewed(reviewed, announced, self._position)
+                        return Reviewed(reviewed, announced, self._mark.position, set_aside)
             except BaseException:
                 self._forget()
                 raise
@@ -119,21 +140,31 @@ class Writer:
     def _begin(self, transaction: WriteTransaction) -> Batch:
         self._catch_up(transaction)
         self._recorded_us = max(self._recorded_us, self._clock())
-        batch = Batch(transaction, self._cache, self._programme, self._position, self._recorded_us)
+        batch = Batch(transaction, self._cache, self._programme, self._mark.position, self._recorded_us, self._tries)
         if self._programme.seq == 0:
             batch.publish_shipped_editions()
         return batch
 
     def _end(self, batch: Batch) -> None:
         batch.finish()
-        self._position = batch.position
+        if batch.head is not None:
+            self._mark = Bookmark(batch.position, batch.head)
+
+    def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
+        with self._store.writing() as transaction:
+            batch = self._begin(transaction)
+            batch.set_aside(unreadable)
+            self._end(batch)
 
     def _catch_up(self, transaction: WriteTransaction) -> None:
-        """Drops the states of streams to which other processes have appended since."""
-        position = transaction.max_position()
-        if position == self._position:
+        """Drops the states of streams to which other processes have appended since; all where this is another book."""
+        last = transaction.last_event()
+        now = bookmark_of(last) if last else START
+        if now == self._mark:
             return
-        changed = transaction.streams_since(self._position, CATCH_UP_MAX)
+        if now.position <= self._mark.position or bookmark_at(transaction, self._mark.position) != self._mark:
+            self._forget()  # an older copy was restored, or another book put in this one's place
+        changed = transaction.streams_since(self._mark.position, CATCH_UP_MAX)
         if changed is None:
             self._cache.clear()
         else:
@@ -141,11 +172,10 @@ class Writer:
         if changed is None or PROGRAMME_STREAM in changed:
             self._programme.load(transaction)
             self._cache.doubt_quiet()
-        (last,) = transaction.read_feed(position - 1, 1)
-        self._recorded_us = max(self._recorded_us, recorded_us_of(last.stored, position))
-        self._position = position
+        self._recorded_us = max(self._recorded_us, recorded_us_by(transaction, now.position))
+        self._mark = now
 
     def _forget(self) -> None:
         self._cache.clear()
         self._programme = Programme()
-        self._position = 0
+        self._mark = START

@@ -70,7 +70,7 @@ def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]
             }
         )
         (outcome,) = ledger.writer.record([fact])
-        if outcome.status != "refused":
+        if outcome.status in ("accepted", "duplicate"):
             return _recorded(ledger, membership, outcome.position)
         if outcome.code != "id-reused" or tries == TRIES_MAX:
             break  # another process decided on this very state in the meantime: look again

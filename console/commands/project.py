@@ -1,7 +1,8 @@
 """Brings projections up to date, rebuilds them beside the running ones, or shows how far behind they are.
 
 The questions of this program bring them up to date by themselves. A rebuild compares the new tables with the old ones
-before it swaps them, and takes parked streams up again."""
+before it swaps them, and takes parked streams up again. The status also names the streams that writers have set aside
+because an event of them cannot be read; they are taken up again by themselves once it can."""
 
 from __future__ import annotations
 
@@ -15,12 +16,14 @@ from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
+    from ledger.store.base import Aside
 
 EPILOG: Final = """\
 examples:
   csat-ledger project                               up to date
   csat-ledger project --rebuild                     anew, compared, swapped
-  csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting
+  csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting;
+                                                    then one for each stream that is set aside: position, reason
 
 Exit code 1 says that a rebuild came out different although nothing had been parked."""
 
@@ -43,6 +46,7 @@ def run(session: Session) -> int:
             with output.progress("projecting") as advance:
                 ledger.runner.catch_up(advance)
         _print_status(output, ledger.runner.status())
+        _print_set_aside(output, ledger.store.set_aside())
     return DONE
 
 
@@ -57,6 +61,14 @@ def _rebuild(ledger: Ledger, output: Output) -> int:
         else:
             output.text(f"{name}: rebuilt at position {status[name]['position']:,}, {plural(different, 'difference')}")
     return NOT_SO if any(differences[name] and name not in parked for name in differences) else DONE
+
+
+def _print_set_aside(output: Output, asides: list[Aside]) -> None:
+    for aside in asides:
+        if output.as_json:
+            output.json({"set_aside": aside.stream, "position": aside.position, "reason": aside.reason})
+        else:
+            output.text(f"{aside.stream} set aside at {aside.position}: {aside.reason}")
 
 
 def _print_status(output: Output, rows: list[dict[str, Any]]) -> None:

@@ -43,7 +43,8 @@ examples:
   csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
 
 Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
-Stopped half-way, what was recorded stays; give the same files again."""
+With the code stream-set-aside no rule refuses a fact: an event of its membership cannot be read now, and --retry takes
+the fact once that is mended. Stopped half-way, what was recorded stays; give the same files again."""
 
 
 def register(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Final
 
-from console.exits import DONE, Failure
+from console.exits import DONE, SOME_REFUSED, Failure
 from console.options import instant
 from console.output import plural
 from console.session import Session
@@ -17,7 +17,9 @@ from ledger.instants import format_instant
 EPILOG: Final = """\
 examples:
   csat-ledger review                                everything up to now
-  csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…}"""
+  csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…,"set_aside":…}
+
+Exit code 3 says that some memberships cannot be read and wait; `csat-ledger project --status` shows them."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -37,10 +39,19 @@ def run(session: Session) -> int:
     with session.ledger() as ledger, output.progress("reviewing") as advance:
         done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
     if output.as_json:
-        output.json({"reviewed": done.reviewed, "announced": done.announced, "position": done.position})
+        output.json(
+            {
+                "reviewed": done.reviewed,
+                "announced": done.announced,
+                "position": done.position,
+                "set_aside": done.set_aside,
+            }
+        )
     else:
         output.text(
             f"reviewed {plural(done.reviewed, 'membership')}, made {plural(done.announced, 'announcement')}; "
             f"the ledger is at position {done.position:,}"
         )
-    return DONE
+    if done.set_aside:
+        output.words(f"{plural(done.set_aside, 'membership')} set aside: `csat-ledger project --status` says why")
+    return SOME_REFUSED if done.set_aside else DONE

@@ -65,6 +65,18 @@ class Snapshot(NamedTuple):
     state: bytes
 
 
+class Aside(NamedTuple):
+    """A stream that cannot be read on from the event at `position`, and why; it waits until it can be.
+
+    `reviewed_us` is the instant up to which it had been reviewed when it was set aside (microseconds since 1970).
+    """
+
+    stream: str
+    position: int
+    reason: str
+    reviewed_us: int
+
+
 class Reader(Protocol):
     """What can be read, inside a write transaction (at its view) and outside (at what is committed)."""
 
@@ -74,6 +86,10 @@ class Reader(Protocol):
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         """At most `limit` events with a position after `after`, in order of position."""
+        ...
+
+    def last_event(self) -> Row | None:
+        """The event at `max_position`; None for an empty book."""
         ...
 
     def read_columns(self, after: int, limit: int) -> Columns:
@@ -116,6 +132,10 @@ class Reader(Protocol):
         """The earliest instant before which no review is needed; None where nothing will ever be due."""
         ...
 
+    def set_aside(self) -> list[Aside]:
+        """The streams that writers have set aside, in order of name."""
+        ...
+
     def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
         """At most `limit` of what `save_due` kept, for streams after a name, in order of name."""
         ...
@@ -146,6 +166,18 @@ class WriteTransaction(Reader, Protocol):
 
     def save_due(self, due: Iterable[tuple[str, int]]) -> None:
         """(stream, instant before which no review is needed)."""
+        ...
+
+    def drop_due(self, streams: Sequence[str]) -> None:
+        """Forgets when some streams are due: for those that have no events (any more)."""
+        ...
+
+    def save_set_aside(self, asides: Iterable[Aside]) -> None:
+        """Sets streams aside, or says anew why they are."""
+        ...
+
+    def take_up(self, streams: Sequence[str]) -> None:
+        """Streams that can be read again are set aside no longer."""
         ...
 
     def bring_due_forward(self, at_us: int) -> None:

@@ -2,7 +2,7 @@
 
 Every event is read, its place in the feed and in its stream's chain is checked, and it is compared with what the target
 has at that position, or appended there. So a copy that was interrupted goes on where it stopped, and a copy made again
-compares the two books event by event and adds nothing. What is due and what was reviewed is copied at the end, once the
+compares the two books event by event and adds nothing. What is due, reviewed and set aside is copied at the end, once the
 source has stood still for a moment: it must fit the last event. Snapshots are caches and stay behind.
 """
 
@@ -16,7 +16,7 @@ import orjson
 
 from ledger.errors import BrokenHistory, DifferentBook, StoreUnreachable
 from ledger.events import FIRST_PREV, leaf_hash
-from ledger.store.base import NewRow, Reader, Store
+from ledger.store.base import Aside, NewRow, Reader, Store
 
 BATCH: Final = 5_000
 DUE_BATCH: Final = 10_000
@@ -46,9 +46,9 @@ def copy_book(source: Store, target: Store, on_progress: Progress | None = None)
     for _ in range(ROUNDS_MAX):
         reviews = source.reviews()
         copy.events()
-        due = list(_all_due(source))
+        due, aside = list(_all_due(source)), source.set_aside()
         if source.max_position() == copy.position and source.reviews() == reviews:
-            copy.end(due, reviews)
+            copy.end(due, reviews, aside)
             return Copied(copy.compared, copy.position - copy.compared, copy.position)
     raise StoreUnreachable(
         f"{source.name}: found new events after each of {ROUNDS_MAX} looks, expected an end; "
@@ -132,13 +132,15 @@ class _Copy:
             self._expect_end(transaction, rows[0].position - 1)
             transaction.append(rows)
 
-    def end(self, due: list[tuple[str, int]], reviews: list[tuple[int, int]]) -> None:
+    def end(self, due: list[tuple[str, int]], reviews: list[tuple[int, int]], aside: list[Aside]) -> None:
         """Writes what belongs to the last event."""
         with self._target.writing() as transaction:
             self._expect_end(transaction, self.position)
             for start in range(0, len(due), DUE_BATCH):
                 transaction.save_due(due[start : start + DUE_BATCH])
             transaction.save_reviews(reviews)
+            transaction.take_up([one.stream for one in transaction.set_aside()])
+            transaction.save_set_aside(aside)
 
     def _expect_end(self, transaction: Reader, position: int) -> None:
         found = transaction.max_position()

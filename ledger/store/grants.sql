@@ -11,11 +11,12 @@ BEGIN
             -- The lock's table is empty for ever; UPDATE is what PostgreSQL asks for of those who lock it.
             ('csat_ledger_writer', 'SELECT, UPDATE', 'events_append_lock'),
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'snapshots'),
-            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'due'),
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'due'),
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'set_aside'),
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'reviews'),
             ('csat_ledger_writer', 'SELECT', 'ledger_meta'),
-            ('csat_ledger_reader', 'SELECT', 'events, due, reviews, ledger_meta'),
-            ('csat_ledger_projector', 'SELECT', 'events, due, reviews, ledger_meta')
+            ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, ledger_meta'),
+            ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, ledger_meta')
         ) AS wanted (role_name, privileges, tables)
     LOOP
         IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = entry.role_name) THEN

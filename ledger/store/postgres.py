@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store import postgres_factory, postgres_tables
-from ledger.store.base import Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
+from ledger.store.base import Aside, Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
@@ -46,8 +46,10 @@ SETTINGS: Final = (
 )
 BEGIN_WRITING: Final = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE {SCHEMA}.{EVENTS}{APPEND_LOCK_SUFFIX} IN EXCLUSIVE MODE; "
-    f"SELECT coalesce(max(position), 0) FROM {SCHEMA}.{EVENTS}; "
-    f"SELECT (SELECT value FROM {SCHEMA}.ledger_meta WHERE name = 'tables'), (SELECT value FROM {SCHEMA}.reviews)"
+    f"SELECT position, originator_id, originator_version, topic, state FROM {SCHEMA}.{EVENTS} "
+    "ORDER BY position DESC LIMIT 1; "
+    f"SELECT (SELECT value FROM {SCHEMA}.ledger_meta WHERE name = 'tables'), (SELECT value FROM {SCHEMA}.reviews), "
+    f"EXISTS (SELECT FROM {SCHEMA}.set_aside)"
 )
 COLUMNS: Final = "position, originator_id, originator_version, topic, state"
 SELECT_ROWS: Final = f"SELECT {COLUMNS} FROM {SCHEMA}.{EVENTS} "
@@ -86,6 +88,10 @@ class _PostgresReader:
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         return list(map(as_row, self._feed(after, limit)))
+
+    def last_event(self) -> Row | None:
+        rows = self._query(SELECT_ROWS + "ORDER BY position DESC LIMIT 1", ())
+        return as_row(rows[0]) if rows else None
 
     def read_columns(self, after: int, limit: int) -> Columns:
         return as_columns(self._feed(after, limit))
@@ -154,6 +160,10 @@ class _PostgresReader:
         at_us: int | None = self._query(f"SELECT min(at_us) FROM {SCHEMA}.due", ())[0][0]
         return at_us
 
+    def set_aside(self) -> list[Aside]:
+        rows = self._query(f"SELECT stream, position, reason, reviewed_us FROM {SCHEMA}.set_aside ORDER BY stream", ())
+        return list(map(Aside._make, rows))
+
     def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
         rows = self._query(
             f"SELECT stream, at_us FROM {SCHEMA}.due WHERE stream > %s ORDER BY stream LIMIT %s", (after, limit)
@@ -164,15 +174,22 @@ class _PostgresReader:
 class PostgresWriteTransaction(_PostgresReader):
     """The book while one writer holds it. What the beginning of the transaction has read is not asked for again."""
 
-    def __init__(self, connection: PgConnection, position: int, reviews: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, connection: PgConnection, last: Row | None, reviews: list[tuple[int, int]], any_aside: bool
+    ) -> None:
         super().__init__(partial(_query, connection))
+        self._any_aside = any_aside
         self._connection = connection
-        self._position = position
+        self._last = last
+        self._position = last.position if last else 0
         self._reviews = reviews
         self.appended = False
 
     def max_position(self) -> int:
         return self._position
+
+    def last_event(self) -> Row | None:
+        return self._last
 
     def streams_since(self, position: int, limit: int) -> set[str] | None:
         rows = self._query(
@@ -194,7 +211,8 @@ class PostgresWriteTransaction(_PostgresReader):
             return
         with self._connection.cursor() as cursor:
             copy_events(cursor, _COPY_EVENTS, rows)
-        self._position = rows[-1].position
+        self._last = Row(*rows[-1][:5])
+        self._position = self._last.position
         self.appended = True
 
     def snapshots(self, streams: Sequence[str]) -> list[Snapshot]:
@@ -221,6 +239,24 @@ class PostgresWriteTransaction(_PostgresReader):
             "ON CONFLICT (stream) DO UPDATE SET at_us = excluded.at_us",
             (list(latest), list(latest.values())),
         )
+
+    def drop_due(self, streams: Sequence[str]) -> None:
+        self._connection.execute(f"DELETE FROM {SCHEMA}.due WHERE stream = ANY(%s)", (list(streams),))
+
+    def set_aside(self) -> list[Aside]:
+        return super().set_aside() if self._any_aside else []
+
+    def save_set_aside(self, asides: Iterable[Aside]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {SCHEMA}.set_aside VALUES (%s, %s, %s, %s) ON CONFLICT (stream) DO UPDATE "
+                "SET position = excluded.position, reason = excluded.reason, reviewed_us = excluded.reviewed_us",
+                list(asides),
+            )
+        self._any_aside = True
+
+    def take_up(self, streams: Sequence[str]) -> None:
+        self._connection.execute(f"DELETE FROM {SCHEMA}.set_aside WHERE stream = ANY(%s)", (list(streams),))
 
     def bring_due_forward(self, at_us: int) -> None:
         self._connection.execute(f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s", (at_us, at_us))
@@ -306,15 +342,15 @@ class PostgresStore(_PostgresReader):
             cursor.execute(BEGIN_WRITING)
             cursor.nextset()  # LOCK
             cursor.nextset()
-            (position,) = cursor.fetchone() or (0,)
+            last = cursor.fetchone()
             cursor.nextset()
-            version, reviews = cursor.fetchone() or (None, None)
+            version, reviews, any_aside = cursor.fetchone() or (None, None, False)
         if version != str(len(postgres_tables.STEPS)):
             raise StoreOutdated(
                 f"{self.name}: found tables of version {version}, expected {len(postgres_tables.STEPS)}: "
                 "they were migrated while this process was running"
             )
-        return PostgresWriteTransaction(connection, position, _reviews(reviews))
+        return PostgresWriteTransaction(connection, as_row(last) if last else None, _reviews(reviews), any_aside)
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

@@ -6,6 +6,7 @@
     ledger.events_append_lock  holds nothing; who appends holds its EXCLUSIVE lock
     ledger.snapshots           cached folds of long streams; may be dropped
     ledger.due                 for each membership an instant before which no review is needed
+    ledger.set_aside           streams that a writer could not read, and waits to take up again
     ledger.reviews             up to which instants memberships were reviewed; one row
     ledger.ledger_meta         the version of these tables
 
@@ -115,7 +116,14 @@ def _version_1(connection: PgConnection) -> None:
         connection.execute(text)
 
 
-STEPS: list[Step[PgConnection]] = [_version_1]
+def _version_2(connection: PgConnection) -> None:
+    connection.execute(
+        f'CREATE TABLE {SCHEMA}.set_aside (stream text COLLATE "C" PRIMARY KEY, position bigint NOT NULL, '
+        "reason text NOT NULL, reviewed_us bigint NOT NULL)"
+    )
+
+
+STEPS: list[Step[PgConnection]] = [_version_1, _version_2]
 
 
 def found_version(connection: PgConnection) -> int:

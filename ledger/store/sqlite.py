@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import orjson
 
 from ledger.errors import StoreUnreachable
 from ledger.store import sqlite_factory
-from ledger.store.base import Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
+from ledger.store.base import Aside, Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
 from ledger.store.sqlite_recorders import (
@@ -40,6 +40,10 @@ APPEND_STATEMENTS: Final = tuple(
 SELECT_UNDECODED: Final = (
     "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), state FROM events "
 )
+SELECT_UNDECODED_NAMES: Final = (
+    "SELECT DISTINCT CAST(originator_id AS BLOB) FROM events "
+    "WHERE originator_id > CAST(? AS TEXT) ORDER BY originator_id LIMIT ?"
+)
 SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
 
 
@@ -56,20 +60,25 @@ class _SQLiteReader:
     def read_feed(self, after: int, limit: int) -> list[Row]:
         return list(map(as_row, self._feed(after, limit)))
 
+    def last_event(self) -> Row | None:
+        rows = self._rows("ORDER BY position DESC LIMIT 1", ())
+        return as_row(rows[0]) if rows else None
+
     def read_columns(self, after: int, limit: int) -> Columns:
         return as_columns(self._feed(after, limit))
 
     def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
-        statement = SELECT_ROWS + "WHERE position > ? ORDER BY position LIMIT ?"
+        return self._rows("WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+
+    def _rows(self, which: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            return self._execute(statement, (after, limit)).fetchall()
+            return self._execute(SELECT_ROWS + which, parameters).fetchall()
         except sqlite3.OperationalError as error:
-            if "decode" not in str(error):
+            if not _is_of_text(error):
                 raise
-            # Text that is no UTF-8: only somebody who changed the file can have put it there, and an audit has to say so.
-            rows = self._execute(statement.replace(SELECT_ROWS, SELECT_UNDECODED), (after, limit))
-            return [(position, _decoded(stream), seq, _decoded(topic), state)
-                    for position, stream, seq, topic, state in rows]  # fmt: skip
+            # Text that is no UTF-8: only somebody who changed the file can have put it there. An audit has to say so, and
+            # who reads a stream must not be stopped by another's.
+            return list(map(_undecoded, self._execute(SELECT_UNDECODED + which, parameters)))
 
     def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
         rows = self._execute(
@@ -84,24 +93,30 @@ class _SQLiteReader:
         return number
 
     def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
-        statement = SELECT_ROWS + "WHERE originator_id = ? AND originator_version > ? "
+        which = "WHERE originator_id = ? AND originator_version > ? "
         if through is not None:
-            statement += f"AND position <= {through:d} "
-        statement += "ORDER BY originator_version LIMIT ?"
+            which += f"AND position <= {through:d} "
+        which += "ORDER BY originator_version LIMIT ?"
         while True:
-            rows = self._execute(statement, (stream, after_seq, READ_CHUNK)).fetchall()
+            rows = self._rows(which, (stream, after_seq, READ_CHUNK))
             yield from map(as_row, rows)
             if len(rows) < READ_CHUNK:
                 return
             after_seq = rows[-1][2]
 
     def read_streams(self, streams: Sequence[str]) -> Iterator[Row]:
-        rows = self._execute(
-            SELECT_ROWS + "WHERE originator_id IN (SELECT value FROM json_each(?)) "
-            "ORDER BY originator_id, originator_version",
-            (orjson.dumps(list(streams)).decode(),),
-        )
-        return map(as_row, rows)
+        which = "WHERE originator_id IN (SELECT value FROM json_each(?)) ORDER BY originator_id, originator_version"
+        names = (orjson.dumps(list(streams)).decode(),)
+        read = 0
+        try:
+            for row in map(as_row, self._execute(SELECT_ROWS + which, names)):
+                read += 1
+                yield row
+        except sqlite3.OperationalError as error:
+            if not _is_of_text(error):
+                raise
+            rest = islice(self._execute(SELECT_UNDECODED + which, names), read, None)
+            yield from map(_undecoded, rest)
 
     def last_seq(self, stream: str) -> int:
         row = self._execute("SELECT max(originator_version) FROM events WHERE originator_id = ?", (stream,)).fetchone()
@@ -117,11 +132,20 @@ class _SQLiteReader:
         return list(map(as_row, rows))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
-        rows = self._execute(
-            "SELECT DISTINCT originator_id FROM events WHERE originator_id > ? ORDER BY originator_id LIMIT ?",
-            (after, limit),
-        )
-        return [name for (name,) in rows]
+        statement = "SELECT DISTINCT originator_id FROM events WHERE originator_id > ? ORDER BY originator_id LIMIT ?"
+        try:
+            return [name for (name,) in self._execute(statement, (after, limit))]
+        except sqlite3.OperationalError as error:
+            if not _is_of_text(error):
+                raise
+        names: list[str] = []  # what is no UTF-8 names no stream
+        last = after.encode()
+        while len(names) < limit and (found := self._execute(SELECT_UNDECODED_NAMES, (last, limit)).fetchall()):
+            last = found[-1][0]
+            for (name,) in found:
+                with suppress(UnicodeDecodeError):
+                    names.append(name.decode())
+        return names[:limit]
 
     def reviews(self) -> list[tuple[int, int]]:
         row = self._execute("SELECT value FROM ledger_meta WHERE name = 'reviews'").fetchone()
@@ -130,6 +154,10 @@ class _SQLiteReader:
     def next_due(self) -> int | None:
         at_us: int | None = self._execute("SELECT min(at_us) FROM due").fetchone()[0]
         return at_us
+
+    def set_aside(self) -> list[Aside]:
+        rows = self._execute("SELECT stream, position, reason, reviewed_us FROM set_aside ORDER BY stream").fetchall()
+        return list(map(Aside._make, rows))
 
     def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
         return self._execute(
@@ -146,9 +174,10 @@ class SQLiteWriteTransaction(_SQLiteReader):
 
     def streams_since(self, position: int, limit: int) -> set[str] | None:
         rows = self._execute(
-            "SELECT originator_id FROM events WHERE position > ? ORDER BY position LIMIT ?", (position, limit + 1)
+            "SELECT CAST(originator_id AS BLOB) FROM events WHERE position > ? ORDER BY position LIMIT ?",
+            (position, limit + 1),
         ).fetchall()
-        return {name for (name,) in rows} if len(rows) <= limit else None
+        return {_decoded(name) for (name,) in rows} if len(rows) <= limit else None
 
     def known_facts(self, ids: Sequence[str]) -> dict[str, KnownFact]:
         rows = self._execute(
@@ -179,6 +208,15 @@ class SQLiteWriteTransaction(_SQLiteReader):
     def save_due(self, due: Iterable[tuple[str, int]]) -> None:
         self._cursor.executemany("INSERT OR REPLACE INTO due VALUES (?,?)", due)
 
+    def drop_due(self, streams: Sequence[str]) -> None:
+        self._cursor.executemany("DELETE FROM due WHERE stream = ?", [(stream,) for stream in streams])
+
+    def save_set_aside(self, asides: Iterable[Aside]) -> None:
+        self._cursor.executemany("INSERT OR REPLACE INTO set_aside VALUES (?,?,?,?)", asides)
+
+    def take_up(self, streams: Sequence[str]) -> None:
+        self._cursor.executemany("DELETE FROM set_aside WHERE stream = ?", [(stream,) for stream in streams])
+
     def bring_due_forward(self, at_us: int) -> None:
         self._execute("UPDATE due SET at_us = ? WHERE at_us > ?", (at_us, at_us))
 
@@ -188,6 +226,16 @@ class SQLiteWriteTransaction(_SQLiteReader):
 
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", (orjson.dumps(reviews).decode(),))
+
+
+def _is_of_text(error: sqlite3.OperationalError) -> bool:
+    """Whether text in a row is no UTF-8."""
+    return "decode" in str(error)
+
+
+def _undecoded(found: Sequence[Any]) -> Row:
+    position, stream, seq, topic, state = found
+    return Row(position, _decoded(stream), seq, _decoded(topic), state)
 
 
 def _decoded(text: bytes) -> str:

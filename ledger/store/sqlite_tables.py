@@ -4,6 +4,7 @@
                 digest on the first event of a fact. The database itself refuses UPDATE, DELETE, REPLACE, and gaps.
     snapshots   cached folds of long streams; may be dropped
     due         for each membership an instant before which no review is needed
+    set_aside   streams that a writer could not read, and waits to take up again (see `ledger.setting_aside`)
     ledger_meta up to which instants memberships were reviewed
     tracking    the library's own, empty
 
@@ -70,7 +71,14 @@ def _version_1(cursor: sqlite3.Cursor) -> None:
     cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-STEPS: list[Step[sqlite3.Cursor]] = [_version_1]
+def _version_2(cursor: sqlite3.Cursor) -> None:
+    cursor.execute(
+        "CREATE TABLE set_aside (stream TEXT PRIMARY KEY, position INTEGER NOT NULL, reason TEXT NOT NULL, "
+        "reviewed_us INTEGER NOT NULL) WITHOUT ROWID"
+    )
+
+
+STEPS: list[Step[sqlite3.Cursor]] = [_version_1, _version_2]
 
 
 def found_version(cursor: sqlite3.Cursor, name: str) -> int:

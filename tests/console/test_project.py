@@ -6,7 +6,7 @@ import sqlite3
 
 import orjson
 
-from tests.console.support import Program, met
+from tests.console.support import Program, fact, met
 
 NAMES = {"eligibility", "renewals", "participation"}
 
@@ -101,3 +101,25 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     text = program.run("project", "--status").out
     assert f"membership-m-1 parked at {position}: " in text
     assert program.json("project", "--rebuild").code == 0
+
+
+def test_a_membership_with_an_event_that_nobody_can_read_is_shown_and_holds_up_nobody_else(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    position = poison(program, "m-1")
+    facts = [
+        fact("add-location", f"l-{membership}", "2010-07-01T00:00:00Z", membership, location="Oslo")
+        for membership in ("m-1", "m-2")
+    ]
+    ran = program.json("record", program.write("more.jsonl", facts))
+    assert (ran.code, ran.json["accepted"], ran.json["refused"]) == (3, 1, 1)
+    (refused,) = map(orjson.loads, (program.folder / "more.jsonl.refused").read_bytes().splitlines())
+    assert (refused["code"], refused["line"]) == ("stream-set-aside", 1)
+    assert (reviewed := program.json("review")).code == 3
+    assert reviewed.json["set_aside"] == 1
+    decided = program.json("decide", "m-1", "--renewal", "2011-03-01")
+    assert (decided.code, decided.json["error"]) == (3, "stream-set-aside")
+    assert program.run("decide", "m-2", "--renewal", "2011-03-01").code == 0
+    aside = program.json("project", "--status").lines[-1]
+    assert (aside["set_aside"], aside["position"]) == ("membership-m-1", position)
+    assert "version 99" in aside["reason"]
+    assert f"membership-m-1 set aside at {position}: " in program.run("project", "--status").out

@@ -151,7 +151,7 @@ def test_history_is_what_was_announced_as_it_stands_now(program: Program) -> Non
 def test_review_announces_what_time_has_changed(program: Program) -> None:
     program.record(*met(), *met("m-2"))
     ran = program.json("review", "--until", "2011-06-01T10:00:00Z")
-    assert ran.json == {"reviewed": 2, "announced": 2, "position": 30}
+    assert ran.json == {"reviewed": 2, "announced": 2, "position": 30, "set_aside": 0}
     assert [entry["cause"] for entry in program.json("history", "m-1").lines] == ["response", "expiry"]
     assert program.json("review").json["announced"] == 0
 

@@ -16,7 +16,7 @@ from console.sample import generate
 from ledger.errors import Refused, StoreOutdated, StoreUnreachable
 from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
-from ledger.store.base import KnownFact, NewRow, Row, Snapshot, Store
+from ledger.store.base import Aside, KnownFact, NewRow, Row, Snapshot, Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Writer
 from tests.contracts.backends import BACKENDS, Backend
@@ -85,13 +85,15 @@ def test_a_new_book_is_empty(store: Store) -> None:
     assert store.max_position() == store.count_events() == store.last_seq("membership-a") == 0
     assert store.read_feed(0, 10) == store.read_feed_full(0, 10) == store.read_type("LocationAdded", 0, 10) == []
     assert list(store.read_stream("membership-a")) == list(store.read_streams(["membership-a"])) == []
-    assert store.stream_names() == store.reviews() == store.read_due() == []
+    assert store.stream_names() == store.reviews() == store.read_due() == store.set_aside() == []
+    assert store.last_event() is None
     with store.writing() as transaction:
         assert transaction.max_position() == 0
         assert transaction.known_facts(["f-1"]) == transaction.known_facts([]) == {}
         assert transaction.snapshots(["membership-a"]) == transaction.snapshots([]) == []
         assert transaction.streams_since(0, 10) == set()
-        assert transaction.due_streams(END_US, 10) == []
+        assert transaction.due_streams(END_US, 10) == transaction.set_aside() == []
+        assert transaction.last_event() is None
         transaction.append([])
     assert store.max_position() == 0
 
@@ -106,6 +108,36 @@ def test_the_feed_gives_what_was_appended_in_order_of_position_a_page_at_a_time(
     assert store.max_position() == store.count_events() == 150
     assert isinstance(store.read_feed(0, 1)[0].stored, bytes)
     assert isinstance(store.read_feed_full(0, 1)[0].digest, bytes)
+
+
+def test_the_last_event_is_that_at_the_last_position_inside_a_transaction_too(store: Store) -> None:
+    rows = append(store, new(1, "membership-a"), new(2, "membership-b"))
+    assert store.last_event() == as_read(rows[-1])
+    with store.writing() as transaction:
+        assert transaction.last_event() == as_read(rows[-1])
+        transaction.append([new(3, "membership-c")])
+        assert transaction.last_event() == as_read(new(3, "membership-c"))
+    assert store.last_event() == as_read(new(3, "membership-c"))
+
+
+def test_streams_are_set_aside_with_the_latest_reason_until_they_are_taken_up(store: Store) -> None:
+    first, second = Aside("membership-a", 7, "why", -5), Aside("membership-b", 9, "why not", END_US)
+    with store.writing() as transaction:
+        transaction.save_set_aside([second, first._replace(reason="not yet")])
+        transaction.save_set_aside([first])
+        assert transaction.set_aside() == [first, second]
+    assert store.set_aside() == [first, second]
+    with store.writing() as transaction:
+        assert transaction.set_aside() == [first, second]
+        transaction.take_up(["membership-a", "membership-unknown"])
+    assert store.set_aside() == [second]
+
+
+def test_what_is_due_can_be_forgotten(store: Store) -> None:
+    with store.writing() as transaction:
+        transaction.save_due([("membership-a", 30), ("membership-b", 10)])
+        transaction.drop_due(["membership-b", "membership-unknown"])
+    assert store.read_due() == [("membership-a", 30)]
 
 
 @pytest.mark.parametrize(("after", "limit"), [(0, 1_000), (0, 1), (7, 5), (148, 9), (150, 1)])
