@@ -2,6 +2,6 @@
 
 import sys
 
-from console.main import main
+from console.entry import main
 
 sys.exit(main())

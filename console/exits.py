@@ -6,6 +6,7 @@
 3   done, but something was refused
 4   the store or the broker cannot be reached
 70  a fault of this program; a traceback stands on stderr
+74  done, but the answer could not be written: a full disk
 130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from consumers.errors import BrokerUnreachable, TopicsUnfit
+from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayStopped, TopicsUnfit
 from ledger.errors import (
     BadInput,
     BrokenHistory,
@@ -31,6 +32,7 @@ USAGE: Final = 2
 SOME_REFUSED: Final = 3
 UNREACHABLE: Final = 4
 FAULT: Final = 70
+UNWRITTEN: Final = 74
 SIGNAL_BASE: Final = 128
 BROKEN_PIPE: Final = 141
 
@@ -56,7 +58,7 @@ def failure_of(error: LedgerError) -> Failure:
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)
-    return Failure("failed", str(error), NOT_SO)
+    return Failure("failed", str(error), FAULT)  # an error that nobody gave a meaning must not look like an answer
 
 
 _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
@@ -68,4 +70,7 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (StoreOutdated, "store-outdated", UNREACHABLE),
     (BrokerUnreachable, "broker-unreachable", UNREACHABLE),
     (TopicsUnfit, "topics-unfit", UNREACHABLE),
+    (MessagesLost, "messages-lost", UNREACHABLE),
+    (RelayStopped, "relay-stopped", UNREACHABLE),
+    (BadMessage, "bad-message", UNREACHABLE),
 )

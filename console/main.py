@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from console.exits import BROKEN_PIPE, DONE, FAULT, SIGNAL_BASE, Failure, failure_of
+from console.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
 from console.options import Parser, add_common
-from console.output import Output
+from console.output import Output, Unwritten
 from console.session import Session
 from console.settings import PREFIX, Settings
 from console.signals import Interrupted, Signals
+from console.streams import prepare_streams
 from console.wiring import clock_of
 from ledger.errors import LedgerError
 
@@ -82,7 +83,20 @@ CSAT_LEDGER_STORE names the ledger, CSAT_LEDGER_NOW fixes the clock (RFC 3339)."
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
     output = Output("--json" in arguments)
+    try:
+        return _ended(arguments, output)
+    except Unwritten as error:
+        if not error.nobody_listens:
+            output.words(error.message)
+        return error.exit_code
+    finally:
+        output.abandon()
+
+
+def _ended(arguments: list[str], output: Output) -> int:
+    """The exit code of one run. Raises Unwritten where an answer, or the word of a failure, was not taken by stdout."""
     signals = Signals()
     try:
         with signals.installed():
@@ -90,18 +104,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             output.flush()
             return exit_code
     except SystemExit as asked:  # --help and --version
-        return int(asked.code or 0)
+        output.flush()
+        return asked.code if isinstance(asked.code, int) else DONE if asked.code is None else FAULT
     except Interrupted as interrupted:
         output.words(f"stopped by {interrupted}")
         return SIGNAL_BASE + interrupted.signum
-    except BrokenPipeError:
-        return _nobody_listens(output)
+    except Unwritten:
+        raise
     except LedgerError as error:
         return _fail(failure_of(error), output)
     except Exception as error:  # a fault of ours must not look like an answer
         import traceback
 
-        traceback.print_exc()
+        output.trace(traceback.format_exc())
         return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)
 
 
@@ -176,21 +191,13 @@ def _perhaps(name: str) -> str:
 
 
 def _fail(failure: Failure, output: Output) -> int:
-    try:
+    """Tells of a failure as far as anybody takes it; the exit code is that of the failure in any case."""
+    output.words(" ".join(failure.message.split()))
+    with suppress(Unwritten):
         if output.as_json:
             output.json({"error": failure.code, "message": failure.message})
         output.flush()
-    except BrokenPipeError:
-        return _nobody_listens(output)
-    output.words(" ".join(failure.message.split()))
     return failure.exit_code
-
-
-def _nobody_listens(output: Output) -> int:
-    """The reader of a pipe went away, as `head` does: end quietly, also when the interpreter flushes at its end."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), output.stdout.fileno())
-    return BROKEN_PIPE
 
 
 if __name__ == "__main__":

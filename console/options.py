@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from console.exits import Failure
+from console.output import Unwritten
 from ledger.errors import BadInput
 from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant
 
@@ -28,6 +29,13 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def print_help(self, file: Any = None) -> None:
+        """Prints the help to stdout, as answers are printed."""
+        try:
+            super().print_help(file)
+        except (OSError, ValueError) as error:
+            raise Unwritten(error) from error
 
     def error(self, message: str) -> NoReturn:
         """Raised instead of exiting, so that `main` alone decides how the program ends."""

@@ -1,20 +1,44 @@
 """What the commands print: answers on stdout, words and progress on stderr.
 
-With --json an answer is one object, a list one object a line. Without, it is text: tables by rich where stdout is a
-terminal, plain columns where it is a file or a pipe. rich is imported only for a terminal.
+With --json an answer is one object, a list one object a line. Without, it is text and tables (`console.tables`). Every
+output works in any encoding: what an encoding lacks is printed as an escape, JSON as ASCII wherever stdout is not UTF-8.
+Bytes that are no UTF-8, as file names may have them, are printed as `\\xff`.
+
+An answer that cannot be written raises Unwritten; words that cannot be written are dropped, since they often tell of a
+failure, and telling must not fail too.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Final
 
 import orjson
 
+from console.exits import BROKEN_PIPE, UNWRITTEN, Failure
+from console.tables import table_lines, text_width, wrapped_at_spaces
+
+CONTINUED: Final = 4
+"""How far the rest of a line is moved in, where it goes on beneath itself."""
 Advance = Callable[[int, int | None], None]
 """Called with (done, of how many or None)."""
+
+
+class Unwritten(Failure):
+    """An answer that stdout did not take: its reader went away (then nothing needs to be said), or its disk is full."""
+
+    def __init__(self, error: Exception) -> None:
+        gone = isinstance(error, OSError) and error.errno == errno.EPIPE
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        super().__init__(
+            "answer-not-written", f"the answer could not be written: {why}", BROKEN_PIPE if gone else UNWRITTEN
+        )
+        self.nobody_listens = gone
 
 
 class Output:
@@ -37,48 +61,74 @@ class Output:
 
     def json(self, answer: Any) -> None:
         """An answer as one line of JSON."""
-        self.stdout.write(orjson.dumps(answer).decode() + "\n")
+        self._write(json_text(answer, ascii_only=not _is_utf8(self.stdout)) + "\n")
 
     def text(self, line: str = "") -> None:
         """A line of an answer for people."""
-        self.stdout.write(line + "\n")
+        self._write(printable(line) + "\n")
+
+    def flowing(self, line: str, rest: str = "") -> None:
+        """A line of an answer; where a terminal is too narrow for it, `rest` goes on beneath it, and so on at spaces."""
+        width, whole = self.width(), printable(f"{line}  {rest}" if rest else line)
+        if width is None or text_width(whole) <= width:
+            self.text(whole)
+            return
+        for number, part in enumerate((line, rest) if rest else (line,)):
+            for place, piece in enumerate(wrapped_at_spaces(printable(part), width - CONTINUED)):
+                self.text(f"{' ' * CONTINUED}{piece.lstrip()}" if number or place else piece)
 
     def words(self, line: str) -> None:
         """Something said beside the answer."""
-        self.stderr.write(f"csat-ledger: {line}\n")
+        self.trace(f"csat-ledger: {line}\n")
+
+    def trace(self, text: str) -> None:
+        """Text on stderr as it is; dropped where stderr takes none."""
+        with suppress(OSError, ValueError):
+            self.stderr.write(printable(text))
+            self.stderr.flush()
 
     def flush(self) -> None:
         """Answers reach the reader now."""
-        self.stdout.flush()
+        try:
+            self.stdout.flush()
+        except (OSError, ValueError) as error:
+            raise Unwritten(error) from error
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Rows under headings. Numbers stand to the right, None is a dash, truth is yes or no."""
-        if self.stdout.isatty():
-            self._rich_table(columns, rows)
-            return
-        cells = [list(columns), *([cell(value) for value in row] for row in rows)]
-        widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
+    def abandon(self) -> None:
+        """What cannot be written any more is dropped, also when the interpreter flushes at its end."""
+        for stream in (self.stdout, self.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                with suppress(OSError, ValueError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stdout.write(text)
+        except (OSError, ValueError) as error:
+            raise Unwritten(error) from error
+
+    def width(self) -> int | None:
+        """How wide a line may be: the terminal's columns; None where stdout is a file or a pipe."""
+        return shutil.get_terminal_size().columns if self.stdout.isatty() else None
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        wrap: Sequence[str] = (),
+        spare: Sequence[str] = (),
+    ) -> None:
+        """Rows under headings. Numbers stand to the right, None is a dash, truth is yes or no.
+
+        Where a terminal is too narrow, `wrap` may be wrapped (names and sentences) and `spare` left out.
+        """
         right = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
-        for row in cells:
-            padded = (
-                text.rjust(width) if to_right else text.ljust(width)
-                for text, width, to_right in zip(row, widths, right, strict=True)
-            )
-            self.text("  ".join(padded).rstrip())
-
-    def _rich_table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        from rich.box import SIMPLE
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=SIMPLE, header_style="bold")
-        for place, column in enumerate(columns):
-            number = bool(rows) and all(_is_number(row[place]) for row in rows)
-            table.add_column(column, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*(Text(cell(value)) for value in row))  # as Text: a name is no markup
-        Console(file=self.stdout).print(table)
+        cells = [[printable(cell(value)) for value in row] for row in rows]
+        for line in table_lines(columns, cells, right, self.width(), wrap=wrap, spare=spare):
+            self.text(line)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
@@ -114,6 +164,43 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def printable(text: str) -> str:
+    """A text that any reader of UTF-8 takes: bytes that are no UTF-8 (as arguments may have them) as `\\xff`."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return text.encode("utf-8", "backslashreplace").decode()
+
+
+def json_text(answer: Any, *, ascii_only: bool = False) -> str:
+    """An answer as JSON that any reader takes, on one line."""
+    try:
+        text = orjson.dumps(answer).decode()
+    except TypeError:
+        text = orjson.dumps(_printable_all(answer)).decode()
+    if not ascii_only or text.isascii():
+        return text
+    import json
+
+    return json.dumps(orjson.loads(text), separators=(",", ":"))
+
+
+def _printable_all(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return printable(answer)
+    if isinstance(answer, dict):
+        return {_printable_all(key): _printable_all(value) for key, value in answer.items()}
+    if isinstance(answer, list | tuple):
+        return [_printable_all(value) for value in answer]
+    return answer
+
+
+def _is_utf8(stream: IO[str]) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
 
 
 def yes_no(value: bool) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from console.settings import Settings
-from ledger.errors import StoreUnreachable
+from ledger.errors import BrokenHistory, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
@@ -127,15 +127,23 @@ def open_ledger(where: str, clock: Clock, *, create: bool = False) -> Iterator[L
 
 @contextmanager
 def driver_errors(name: str) -> Iterator[None]:
-    """Whatever a driver or the base library says of a store of that name, the caller hears StoreUnreachable."""
+    """Whatever a driver or the base library says of a store of that name, the caller hears StoreUnreachable.
+
+    What is wrong with the data is no lost store: a value that no statement can hold is a fault of the program, text in
+    the book that is no text is a damaged history (BrokenHistory).
+    """
     import sqlite3
 
     from eventsourcing.persistence import PersistenceError
 
     try:
         yield
+    except (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
+        raise
     except (sqlite3.Error, PersistenceError) as error:
         text = str(error)
+        if "decode to UTF-8" in text:
+            raise BrokenHistory(f"{name}: found text that is no UTF-8: {text}") from error
         raise StoreUnreachable(text if text.startswith(name) else f"{name}: {text}") from error
 
 

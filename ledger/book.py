@@ -11,6 +11,7 @@ from ledger.events import (
     FIRST_PREV,
     PROGRAMME_STREAM,
     Event,
+    can_be_membership,
     decode_event,
     leaf_hash,
     membership_stream,
@@ -76,6 +77,8 @@ def replay(book: Reader, membership: str, through: int | None = None) -> Iterato
 
     Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before.
     """
+    if not can_be_membership(membership):
+        raise UnknownMembership(membership)
     state = Membership()
     prev = FIRST_PREV
     for row in book.read_stream(membership_stream(membership), through=through):

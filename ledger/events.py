@@ -15,6 +15,7 @@ Types have names of their own, never Python paths. An old version is upcast on r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -249,6 +250,17 @@ class Event:
     def membership(self) -> str | None:
         """The membership that the stream belongs to; None for the programme's stream."""
         return self.stream[len(MEMBERSHIP_PREFIX) :] if self.stream.startswith(MEMBERSHIP_PREFIX) else None
+
+
+MEMBERSHIP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+def can_be_membership(text: str) -> bool:
+    """Whether a text has the form of a membership's id. What has another form is in no book, and no database is asked:
+
+    a text with a NUL, or half of a character, would be refused by the driver as if the database were at fault.
+    """
+    return MEMBERSHIP_ID.fullmatch(text) is not None
 
 
 def membership_stream(membership: str) -> str:

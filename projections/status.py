@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ledger.counting import next_flip, standing
 from ledger.errors import UnknownMembership
+from ledger.events import can_be_membership
 from ledger.evidence import Evidence, Pool
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
 from ledger.rulebook import Edition, Rulebook
@@ -118,6 +119,9 @@ class EligibilityReader:
 
     def _enrolled(self, memberships: Sequence[str], known: int) -> dict[str, Evidence]:
         """Evidence without receipts: locations, levels, Learning. Raises UnknownMembership for the first not enrolled."""
+        for membership in memberships:
+            if not can_be_membership(membership):
+                raise UnknownMembership(membership)
         among, parameters = _among(memberships), [*memberships, known]
         found = self._query(
             f"SELECT membership FROM {self._prefix}memberships WHERE membership {among} AND position <= ?", parameters

@@ -95,7 +95,7 @@ def print_summary(output: Output, rows: list[dict[str, Any]], within_days: int) 
     """The board in a line."""
     count = {state: sum(row["state"] == state for row in rows) for state in (LOSING, ELIGIBLE, NOT_ELIGIBLE)}
     bound = sum(row["required"] and not row["satisfied"] for row in rows)
-    output.text(
+    output.flowing(
         f"{plural(len(rows), 'membership')}: {count[ELIGIBLE] + count[LOSING]} eligible, {count[LOSING]} of them lose "
         f"it within {plural(within_days, 'day')}; {count[NOT_ELIGIBLE]} not eligible, {bound} of them bound to be"
     )
@@ -119,4 +119,6 @@ def print_rows(output: Output, rows: list[dict[str, Any]]) -> None:
             )
             for row in rows
         ],
+        wrap=("name", "why"),
+        spare=("via", "organisations", "counted", "name"),
     )

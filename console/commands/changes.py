@@ -76,7 +76,7 @@ def _print(output: Output, row: Row) -> None:
             }
         )
         return
-    output.text(
+    output.flowing(
         f"{event.position:>9}  {short(data['effective_at'])}  {event.membership}  "
         f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
         f"({data['counted']} of {data['organisations']} organisations, {data['cause']}"

@@ -14,7 +14,7 @@ from console.options import calendar_date
 from console.output import Output, plural, short
 from console.session import Session
 from ledger.errors import Refused, UnknownMembership
-from ledger.events import decode_event, membership_stream
+from ledger.events import can_be_membership, decode_event, membership_stream
 from ledger.instants import format_instant
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]
     """Records a decision. Raises Refused or UnknownMembership."""
     from ledger.facts import fact_from_object
 
+    if not can_be_membership(membership):
+        raise UnknownMembership(membership)
     for tries in range(1, TRIES_MAX + 1):
         seq = ledger.store.last_seq(membership_stream(membership))
         if seq == 0:
@@ -102,24 +104,26 @@ def _recorded(ledger: Ledger, membership: str, position: int) -> dict[str, Any]:
 def print_decision(output: Output, decision: dict[str, Any], listed_max: int = 100) -> None:
     """A decision for people."""
     by = f", by {decision['via']}" if decision["via"] else ""
-    output.text(
+    output.flowing(
         f"{decision['membership']}, renewal on {decision['renewal_date']}: {decision['outcome']}{by} "
         f"(revision {decision['revision']})"
     )
-    output.text(f"  evaluated at {short(decision['evaluated_at'])}, edition {decision['edition'] or 'none'}")
+    output.flowing(f"  evaluated at {short(decision['evaluated_at'])}, edition {decision['edition'] or 'none'}")
     place = f", location {decision['location']}" if decision["location"] else ""
-    output.text(
+    output.flowing(
         f"  counted {plural(decision['counted'], 'response')} of "
         f"{plural(decision['organisations'], 'organisation')}{place}"
     )
     applied, left_out = decision["applied"][:listed_max], decision["left_out"][:listed_max]
     if applied:
-        output.text(f"\napplied ({decision['applied_total']:,}{_of_listed(applied, decision['applied_total'])}):")
+        output.flowing(f"\napplied ({decision['applied_total']:,}{_of_listed(applied, decision['applied_total'])}):")
         columns = ("response", "organisation", "received at", "seq")
         rows = [(it["response"], it["customer_org"], short(it["received_at"]), it["seq"]) for it in applied]
-        output.table(columns, rows)
+        output.table(columns, rows, wrap=("organisation",), spare=("seq",))
     if left_out:
-        output.text(f"\nleft out ({decision['left_out_total']:,}{_of_listed(left_out, decision['left_out_total'])}):")
+        output.flowing(
+            f"\nleft out ({decision['left_out_total']:,}{_of_listed(left_out, decision['left_out_total'])}):"
+        )
         output.table(("response", "reason"), [(entry["response"], entry["reason"]) for entry in left_out])
 
 

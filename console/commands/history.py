@@ -36,5 +36,6 @@ def run(session: Session) -> int:
         output.text("nothing was announced: never satisfied so far")
     else:
         columns = ("effective at", "satisfied", "via", "counted", "organisations", "cause", "position")
-        output.table(columns, [(short(entry["effective_at"]), *list(entry.values())[1:]) for entry in history])
+        rows = [(short(entry["effective_at"]), *list(entry.values())[1:]) for entry in history]
+        output.table(columns, rows, spare=("position", "organisations", "via"))
     return DONE

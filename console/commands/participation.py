@@ -8,6 +8,8 @@ from typing import Any, Final
 from console.exits import DONE
 from console.session import Session
 
+SPARE: Final = ("evaluations", "anonymous", "consents", "void", "reminders")
+
 EPILOG: Final = """\
 examples:
   csat-ledger participation                         a line for each membership
@@ -47,7 +49,7 @@ def run(session: Session) -> int:
         "evaluations",
         "response rate",
     )
-    output.table(columns, [_cells(row, options.by) for row in rows])
+    output.table(columns, [_cells(row, options.by) for row in rows], spare=SPARE)
     return DONE
 
 

@@ -91,7 +91,8 @@ def _print_status(output: Output, rows: list[dict[str, Any]]) -> None:
             )
             for row in rows
         ],
+        spare=("version",),
     )
     for row in rows:
         for stream in row["parked"]:
-            output.text(f"{row['projection']}: {stream['stream']} parked at {stream['position']}: {stream['error']}")
+            output.flowing(f"{row['projection']}: {stream['stream']} parked at {stream['position']}: {stream['error']}")

@@ -36,10 +36,10 @@ def run(session: Session) -> int:
             output.json(row)
         return DONE
     at_risk = sum(row["missing"] > 0 for row in rows)
-    output.text(f"{plural(len(rows), 'renewal')} within {plural(within, 'day')}, {at_risk} at risk")
+    output.flowing(f"{plural(len(rows), 'renewal')} within {plural(within, 'day')}, {at_risk} at risk")
     if rows:
         columns = ("renewal", "in days", "membership", "now", "on the date", "counted", "missing", "invitations")
-        output.table(columns, [_cells(row) for row in rows])
+        output.table(columns, [_cells(row) for row in rows], spare=("in days", "counted", "now"))
     return DONE
 
 

@@ -59,35 +59,41 @@ def run(session: Session) -> int:
             if output.as_json:
                 output.json(step_answer(event, found))
             else:
-                output.text(step_line(event, found))
+                output.flowing(*step_parts(event, found))
     for decision in audit.decisions:
         if output.as_json:
             output.json(decision_answer(decision))
         else:
             print_check(output, decision)
     if not output.as_json:
-        output.text(f"{number:,} events, the chain is whole, {_decisions(audit.decisions)}")
+        output.flowing(f"{number:,} events, the chain is whole, {_decisions(audit.decisions)}")
     return DONE if all(decision.same for decision in audit.decisions) else NOT_SO
 
 
 def step_line(event: Event, found: Standing) -> str:
     """A step for people."""
+    return "  ".join(step_parts(event, found)).rstrip()
+
+
+def step_parts(event: Event, found: Standing) -> tuple[str, str]:
+    """A step for people: what it did to the count, and what it is about."""
     return (
         f"{event.seq:>6}  {short(format_instant(event.occurred_us)):<27}  {event.type:<18}  "
-        f"{found.counted:>3} of {found.organisations:>2}  {'yes' if found.satisfied else ' no'}  {_about(event)}"
-    ).rstrip()
+        f"{found.counted:>3} of {found.organisations:>2}  {'yes' if found.satisfied else ' no'}",
+        _about(event),
+    )
 
 
 def print_check(output: Output, decision: Decision) -> None:
     """The check of a decision for people: both sides where they differ."""
     recorded = decision.recorded
     verdict = "the same again" if decision.same else "NOT the same again"
-    output.text(
+    output.flowing(
         f"checked: renewal {recorded['renewal_date']}, revision {recorded['revision']}, "
         f"{recorded['outcome']} with {recorded['counted']} counted: {verdict}"
     )
     for name in decision.different:
-        output.text(f"  {name}: recorded {recorded.get(name)}, recomputed {decision.recomputed.get(name)}")
+        output.flowing(f"  {name}: recorded {recorded.get(name)}, recomputed {decision.recomputed.get(name)}")
 
 
 def _about(event: Event) -> str:

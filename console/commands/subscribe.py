@@ -102,7 +102,7 @@ def _print(output: Output, delivery: Delivery) -> None:
         )
         output.json({"kind": kind, "id": message.id, **message.model_dump(), "resume": resume})
         return
-    output.text(
+    output.flowing(
         f"{message.position:>9}  {short(message.effective_at)}  {message.membership}  "
         f"{'satisfied' if message.satisfied else 'not satisfied'}  "
         f"({message.counted} of {message.organisations} organisations, {message.cause}, {kind})"

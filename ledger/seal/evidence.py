@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.errors import BookChanged, NotSealed, UnknownMembership
+from ledger.events import can_be_membership
 from ledger.proof import strictjson
 from ledger.proof.bundle import Bundle, Entry, build_bundle, parse_bundle
 from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
@@ -31,6 +32,8 @@ DECIDED = "RenewalDecided"
 def last_decision(book: Reader, membership: str, renewal_date: str) -> int | None:
     """The position of the latest decision on a renewal; None where there is none. Raises UnknownMembership."""
     position, rows = None, 0
+    if not can_be_membership(membership):
+        raise UnknownMembership(membership)
     for row in plain_stream(book.read_stream(MEMBERSHIP_PREFIX + membership)):
         rows += 1
         if row.type == DECIDED and parse_event(row.stored).data.get("renewal_date") == renewal_date:

@@ -22,7 +22,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from ledger.errors import StoreUnreachable
+from ledger.errors import BadInput, StoreUnreachable
 from ledger.store.urls import UNREADABLE, has_stray_at_sign
 
 PgConnection = psycopg.Connection[tuple[Any, ...]]
@@ -58,7 +58,7 @@ class Address:
     def __init__(self, url: str) -> None:
         try:
             found = conninfo_to_dict(url)
-        except psycopg.Error:
+        except (psycopg.Error, UnicodeEncodeError):
             raise StoreUnreachable(UNREADABLE) from None  # the driver's words repeat the URL
         ports = str(found.get("port", "")).split(",")
         if has_stray_at_sign(url) or not all(port.isdigit() or not port for port in ports):
@@ -127,6 +127,8 @@ class Connections:
             yield
         except GONE as error:
             raise StoreUnreachable(f"{self.name}: {self.address.clean(error)}") from error
+        except psycopg.DataError as error:
+            raise BadInput(f"{self.name}: found a value that no database takes: {self.address.clean(error)}") from error
         except psycopg.IntegrityError as error:
             raise IntegrityError(f"{self.name}: {self.address.clean(error)}") from error
         except psycopg.Error as error:

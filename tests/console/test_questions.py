@@ -101,18 +101,20 @@ def test_a_batch_is_answered_line_by_line_in_order(program: Program) -> None:
     ]
     asked = program.write("questions.jsonl", questions)
     ran = program.json("status", "--batch", asked)
-    assert ran.code == 0
-    malformed = {"error": "malformed"}
-    assert [line if "error" in line else (line["membership"], line["counted"]) for line in ran.lines] == [
+    assert ran.code == 3
+    malformed, unknown = "malformed", "unknown-membership"
+    assert [line["error"] if "error" in line else (line["membership"], line["counted"]) for line in ran.lines] == [
         ("m-2", 0),
         ("m-1", 10),
-        {"error": "unknown-membership"},
+        unknown,
         ("m-1", 9),
         ("m-1", 10),
         ("m-1", 0),
         *[malformed] * 8,
-        {"error": "unknown-membership"},
+        unknown,
     ]
+    assert [line["line"] for line in ran.lines if "error" in line] == [3, 7, 8, 9, 10, 11, 12, 13, 15, 16]
+    assert ran.lines[6]["sentence"].startswith("found 'yesterday'")
     assert ran.lines[1] == program.json("status", "m-1", "--at", EVALUATION).json
     assert len(program.run("status", "--batch", asked).out.splitlines()) == len(ran.lines)
 
@@ -121,6 +123,53 @@ def test_a_batch_comes_from_stdin_too(program: Program) -> None:
     program.record(*met())
     program.stdin(b'{"membership":"m-1"}\n\n{"membership":"m-9"}')
     assert [line.get("error") for line in program.json("status", "--batch", "-").lines] == [None, "unknown-membership"]
+
+
+@pytest.mark.parametrize("makes", ["file", "server"])
+def test_no_line_of_a_batch_is_taken_for_a_lost_store(
+    program: Program, request: pytest.FixtureRequest, makes: str
+) -> None:
+    if makes == "server":
+        program.store = request.getfixturevalue("postgres_url")
+    program.record(*met())
+    bad = [
+        b'{"membership":"m-1\\u0000"}',
+        b'{"membership":"\\ud800"}',
+        b'{"membership":"m-1","at":"\\ud800"}',
+        b'{"membership":"m-1","known_at":123456789012345678901234567890}',
+        b'{"membership":"m-1","known_at":9223372036854775808}',
+        b'{"membership":"m-1","known_at":1e300}',
+        b'{"membership":"m-1","at":"99999-01-01T00:00:00Z"}',
+        b'{"membership":"m-\xff"}',
+        b'{"membership":"' + b"m" * 100_000 + b'"}',
+        b"[" * 4_000,
+        b"\x00",
+        b"\xff\xfe",
+    ]
+    questions = program.folder / "questions.jsonl"
+    questions.write_bytes(b"".join(line + b'\n{"membership":"m-1"}\n' for line in bad))
+    ran = program.json("status", "--batch", questions)
+    assert (ran.code, len(ran.lines)) == (3, 2 * len(bad))
+    assert {line["error"] for line in ran.lines[::2]} == {"malformed", "unknown-membership"}
+    assert [line["line"] for line in ran.lines[::2]] == list(range(1, 2 * len(bad), 2))
+    assert [line["membership"] for line in ran.lines[1::2]] == ["m-1"] * len(bad)
+
+
+@pytest.mark.parametrize("makes", ["file", "server"])
+@pytest.mark.parametrize("odd", ["m\x00", "m\ud800", "\udcff", "", "m" * 70, "ü"])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["history"], ["replay"], ["participation", "--membership"], ["decide", "--renewal", "2011-03-01"]],
+    ids=lambda command: command[0],
+)
+def test_a_membership_of_another_form_is_unknown_and_no_lost_store(
+    program: Program, request: pytest.FixtureRequest, makes: str, odd: str, command: list[str]
+) -> None:
+    if makes == "server":
+        program.store = request.getfixturevalue("postgres_url")
+    program.record(*enrolment())
+    ran = program.json(*command, odd)
+    assert (ran.code, ran.json["error"]) == (2, "unknown-membership")
 
 
 def test_a_batch_and_a_question_exclude_each_other(program: Program) -> None:
