@@ -127,7 +127,7 @@ def test_arguments_and_files_that_are_no_utf8_work(store: Path) -> None:
         env=ENVIRONMENT, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, json.loads(done.stdout)["accepted"]) == (3, 1), done
-    assert b"f\\xff.jsonl:2: malformed" in done.stderr
+    assert b"f\\xff.jsonl:2" in done.stderr
     (refused,) = map(json.loads, Path(f"{facts}.refused").read_bytes().splitlines())
     assert refused["file"].endswith("f\\xff.jsonl")
     for arguments, code in (
