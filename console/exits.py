@@ -19,6 +19,7 @@ from ledger.errors import (
     BadInput,
     BrokenHistory,
     DifferentBook,
+    ExtraMissing,
     LedgerError,
     Refused,
     StoreOutdated,
@@ -64,6 +65,7 @@ def failure_of(error: LedgerError) -> Failure:
 _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
     (BadInput, "bad-input", USAGE),
+    (ExtraMissing, "missing", USAGE),
     (BrokenHistory, "broken-history", NOT_SO),
     (DifferentBook, "different-book", NOT_SO),
     (StoreUnreachable, "store-unreachable", UNREACHABLE),

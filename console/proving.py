@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.exits import NOT_SO, USAGE, Failure
 from console.session import Session
-from ledger.errors import SealError, WrongKey
+from ledger.errors import ExtraMissing, SealError, WrongKey
 
 if TYPE_CHECKING:
     from ledger.proof.note import SignerKey
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def proving() -> Iterator[None]:
     """Errors of proofs, of the log and of its files as this program's own."""
     try:
+        import ledger.proof.note  # noqa: F401 - the first that signs or verifies
         from ledger.proof.errors import ProofError
     except ImportError as error:
-        raise Failure("missing", f"found no {error.name}, which proofs need; install csat-ledger[proof]") from None
+        raise ExtraMissing(error.name, "proof") from None
     try:
         yield
     except WrongKey as error:

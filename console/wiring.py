@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from console.settings import Settings
-from ledger.errors import BrokenHistory, StoreUnreachable
+from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
     `migrate` brings older tables to the present version, which are otherwise an error.
     """
     if is_postgres(where):
-        module = _with_postgres("ledger.store.postgres", where)
+        module = _with_postgres("ledger.store.postgres")
         store: Store = module.PostgresStore(where, create=create, migrate=migrate)
         return store
     if "://" in where or where == ":memory:":
@@ -169,18 +169,15 @@ def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
 def open_database(where: str) -> Database:
     """The projections that belong to a store: in SQLite a file beside it, in PostgreSQL a schema of the same database."""
     if is_postgres(where):
-        database: Database = _with_postgres("projections.postgres", where).PostgresDatabase(where)
+        database: Database = _with_postgres("projections.postgres").PostgresDatabase(where)
         return database
     from projections.database import SQLiteDatabase
 
     return SQLiteDatabase(f"{where}.projections")
 
 
-def _with_postgres(module: str, url: str) -> ModuleType:
+def _with_postgres(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise StoreUnreachable(
-            f"{without_password(url)}: this installation has no support for PostgreSQL ({error}); "
-            "install csat-ledger[postgres], or use a file"
-        ) from None
+        raise ExtraMissing(error.name, "postgres") from None

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.client_log import connection_failures
 from consumers.errors import BrokerUnreachable, TopicsUnfit, Undecided
-from ledger.errors import BadInput
+from ledger.errors import BadInput, ExtraMissing
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -336,6 +336,6 @@ def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[st
 
 
 def need_client() -> None:
-    """Raises BadInput where the client library is not installed."""
+    """Raises ExtraMissing where the client library is not installed."""
     if find_spec("kafka") is None:
-        raise BadInput("found no kafka-python, expected the extra `kafka`: pip install 'csat-ledger[kafka]'")
+        raise ExtraMissing("kafka", "kafka")

@@ -25,14 +25,12 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Generic, TypeVar
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, ExtraMissing
 
 try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 except ImportError as missing:  # the embedded shape of the ledger does without
-    raise BadInput(
-        f"found no prometheus-client ({missing}), expected the extra `service`: pip install 'csat-ledger[service]'"
-    ) from None
+    raise ExtraMissing(missing.name, "service") from None
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_TIMEOUT_S: Final = 10.0

@@ -4,6 +4,7 @@ LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
 ├── BadInput           an argument or a file that cannot be read as what it should be
+├── ExtraMissing       a part of the program that is not installed
 ├── BrokenHistory      stored bytes that are not what the ledger writes
 ├── DifferentBook      two stores that should hold the same book and do not
 ├── StoreUnreachable   the store cannot be opened, or stays locked
@@ -76,6 +77,16 @@ class UnknownMembership(LedgerError):
 
 class BadInput(LedgerError):
     """An argument or a file that cannot be read as what it should be."""
+
+
+class ExtraMissing(LedgerError):
+    """A module that only comes with an extra of this project, and is not installed."""
+
+    def __init__(self, module: str | None, extra: str) -> None:
+        super().__init__(
+            f"found no module {module}, expected the extra `{extra}` to be installed: in the checkout, "
+            f"pip install '.[{extra}]'"
+        )
 
 
 class BrokenHistory(LedgerError):

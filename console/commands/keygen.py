@@ -1,11 +1,10 @@
-"""Makes a key: a secret file that only its owner may read, and a public one for everybody's policy.
+"""Makes a key: a secret file that only its owner may read, a public one, and policy.json to start from.
 
-The log's key signs checkpoints and is named after the log; a witness's key (--witness) cosigns them. A file that is
-there already is never written over."""
+The log's key signs checkpoints and is named after the log; the policy trusts it, and no witness. A witness's key
+(--witness) cosigns checkpoints, and goes into the policies of others. A file that is there already is never written over."""
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
@@ -16,8 +15,8 @@ from console.session import Session
 
 EPILOG: Final = """\
 examples:
-  csat-ledger keygen --name ledger.example/renewals --out keys           keys/log.key, keys/log.vkey
-  csat-ledger keygen --name auditor.example/w1 --out keys --witness      keys/witness.key, keys/witness.vkey"""
+  csat-ledger keygen --name ledger.example/renewals --out keys     keys/log.key, keys/log.vkey, keys/policy.json
+  csat-ledger keygen --name auditor.example/w1 --out keys --witness           keys/witness.key, keys/witness.vkey"""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -32,17 +31,19 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     with proving():
         from ledger.proof.note import COSIGNATURE_V1, ED25519
-        from ledger.seal.keyfiles import make_key_files
+        from ledger.seal.keyfiles import make_key_files, make_policy_file
 
         made = make_key_files(options.out, options.name, COSIGNATURE_V1 if options.witness else ED25519)
+        policy = None if options.witness else make_policy_file(options.out, made.verifier)
     if output.as_json:
-        output.json({"key": str(made.key), "vkey": str(made.vkey), "verifier": str(made.verifier)})
+        answer = {"key": str(made.key), "vkey": str(made.vkey), "verifier": str(made.verifier)}
+        output.json(answer if policy is None else answer | {"policy": str(policy.path)})
         return DONE
-    output.text(f"secret  {made.key}\npublic  {made.vkey}\n\n{made.verifier}\n")
-    if options.witness:
-        output.text("Put it under `witnesses` in the policies of those who trust this witness.")
+    output.text(f"secret  {made.key}\npublic  {made.vkey}")
+    if policy is None:
+        output.text(f"\n{made.verifier}\n\nPut it under `witnesses` in the policies of those who trust this witness.")
+    elif policy.written:
+        output.text(f"policy  {policy.path}, which trusts this key, and no witness:\n\n{policy.text}")
     else:
-        logs = [{"vkey": str(made.verifier), "from": 0, "to": None}]
-        policy = {"origin": options.name, "logs": logs, "witnesses": [], "quorum": 0}
-        output.text(f"A policy that trusts this key, and no witness:\n\n{json.dumps(policy, indent=1)}")
+        output.text(f"\nfound {policy.path} and left it as it is; a policy that trusts this key:\n\n{policy.text}")
     return DONE

@@ -10,13 +10,13 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from console.exits import DONE, Failure
+from console.exits import DONE
 from console.output import plural
 from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.session import Session
 from console.signals import Interrupted
 from console.throughput import collect_garbage_seldom
-from ledger.errors import QuorumMissing
+from ledger.errors import ExtraMissing, QuorumMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,8 @@ def run(session: Session) -> int:
     options = session.options
     collect_garbage_seldom()
     with proving(), session.ledger() as ledger:
+        if options.timestamp is not None:
+            _need_timestamps()
         from ledger.seal.folder import LogFolder
         from ledger.seal.sealer import open_sealer
 
@@ -123,6 +125,14 @@ def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
             session.output.words(str(lacking))
 
 
+def _need_timestamps() -> None:
+    """Raises ExtraMissing where nothing could be timestamped, before anything is sealed."""
+    try:
+        import ledger.seal.timestamp  # noqa: F401
+    except ImportError as error:
+        raise ExtraMissing(error.name, "timestamps") from None
+
+
 def _stamp(session: Session) -> None:
     """Has the checkpoint timestamped; a log without one is still a log, so an authority that fails is only told of."""
     path = session.options.tiles / TIMESTAMP
@@ -131,10 +141,8 @@ def _stamp(session: Session) -> None:
         return
     from http.client import HTTPException
 
-    try:
-        from ledger.seal.timestamp import checkpoint_body, request_timestamp
-    except ImportError as error:
-        raise Failure("missing", f"found no {error.name}; install csat-ledger[timestamps]") from None
+    from ledger.seal.timestamp import checkpoint_body, request_timestamp
+
     signed = (session.options.tiles / CHECKPOINT).read_bytes()
     try:
         answer = request_timestamp(session.options.timestamp, checkpoint_body(signed))

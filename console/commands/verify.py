@@ -13,6 +13,7 @@ from typing import Final
 from console.exits import Failure
 from console.proving import add_policy, proving
 from console.session import Session
+from ledger.errors import ExtraMissing
 
 EPILOG: Final = """\
 examples:
@@ -52,6 +53,6 @@ def _timestamp(path: Path, roots: Path | None, evidence: bytes) -> str:
     try:
         from ledger.seal.timestamp import check_timestamp, checkpoint_body
     except ImportError as error:
-        raise Failure("missing", f"found no {error.name}; install csat-ledger[timestamps]") from None
+        raise ExtraMissing(error.name, "timestamps") from None
     body = checkpoint_body(parse_bundle(evidence).checkpoint)
     return check_timestamp(path.read_bytes(), body, roots.read_bytes()).isoformat()

@@ -1,7 +1,11 @@
-"""Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.note`)."""
+"""Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.note`).
+
+Beside a log's key a policy that trusts it is written, to start from (see `ledger.proof.policy`).
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -14,6 +18,7 @@ from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, p
 from ledger.seal.folder import fsync_folder
 
 KEY_MAX_BYTES: Final = 4_096
+POLICY: Final = "policy.json"
 STEMS: Final = {ED25519: "log", COSIGNATURE_V1: "witness"}
 
 
@@ -23,6 +28,14 @@ class KeyFiles(NamedTuple):
     key: Path
     vkey: Path
     verifier: VerifierKey
+
+
+class PolicyFile(NamedTuple):
+    """A policy, and whether it was written: one that is there is never written over."""
+
+    path: Path
+    text: str
+    written: bool
 
 
 def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
@@ -41,6 +54,19 @@ def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
     _write(vkey, str(signer.verifier), 0o644)
     fsync_folder(folder)
     return KeyFiles(key, vkey, signer.verifier)
+
+
+def make_policy_file(folder: Path, verifier: VerifierKey) -> PolicyFile:
+    """Writes a policy that trusts a log's key for every size, and no witness, where there is none."""
+    logs = [{"vkey": str(verifier), "from": 0, "to": None}]
+    text = json.dumps({"origin": verifier.name, "logs": logs, "witnesses": [], "quorum": 0}, indent=1)
+    path = folder / POLICY
+    try:
+        _write(path, text, 0o644)
+    except FileExistsError:
+        return PolicyFile(path, text, written=False)
+    fsync_folder(folder)
+    return PolicyFile(path, text, written=True)
 
 
 def load_signer(path: Path, signature_type: int) -> SignerKey:

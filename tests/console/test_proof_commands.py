@@ -42,17 +42,34 @@ def evidence(program: Program, *more: str) -> Any:
     return program.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", "m-1.json", *more)
 
 
-def test_keygen_writes_two_files_and_a_policy_to_start_from(program: Program) -> None:
+def test_keygen_writes_a_key_and_a_policy_to_start_from(program: Program) -> None:
     ran = program.run_bare("keygen", "--name", ORIGIN, "--out", "keys", "--json")
     assert ran.code == 0
-    assert ran.json["key"] == "keys/log.key"
+    assert (ran.json["key"], ran.json["policy"]) == ("keys/log.key", "keys/policy.json")
     assert (program.folder / "keys" / "log.vkey").read_text().strip() == ran.json["verifier"]
+    policy = parse_policy((program.folder / "keys" / "policy.json").read_bytes())
+    assert (policy.origin, [str(log.key) for log in policy.logs]) == (ORIGIN, [ran.json["verifier"]])
     again = program.run_bare("keygen", "--name", ORIGIN, "--out", "keys", "--json")
     assert (again.code, again.json["error"]) == (2, "wrong-key")
     words = program.run_bare("keygen", "--name", ORIGIN, "--out", "more").out
     parse_policy(words[words.index("{") :].encode())
-    assert program.run_bare("keygen", "--name", "w.example/1", "--out", "keys", "--witness").code == 0
     assert program.run_bare("keygen", "--name", "two words", "--out", "else").code == 2
+
+
+def test_keygen_for_a_witness_writes_no_policy(program: Program) -> None:
+    ran = program.run_bare("keygen", "--name", "w.example/1", "--out", "keys", "--witness", "--json")
+    assert ran.json.keys() == {"key", "vkey", "verifier"}
+    assert sorted(path.name for path in (program.folder / "keys").iterdir()) == ["witness.key", "witness.vkey"]
+
+
+def test_keygen_never_writes_over_a_policy(program: Program) -> None:
+    (program.folder / "keys").mkdir()
+    path = program.folder / "keys" / "policy.json"
+    path.write_text("mine")
+    ran = program.run_bare("keygen", "--name", ORIGIN, "--out", "keys")
+    assert ran.code == 0
+    assert "left it as it is" in ran.out
+    assert path.read_text() == "mine"
 
 
 def test_seal_says_size_root_and_how_many(sealed: Program) -> None:
