@@ -64,6 +64,7 @@ class Event(NamedTuple):
     prev: str
     data: dict[str, Any]
     leaf: bytes
+    actor: str | None = None
 
     @property
     def where(self) -> str:
@@ -98,6 +99,7 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
         prev=prev,
         data=data,
         leaf=leaf_hash(entry),
+        actor=value["actor"],
     )
 
 

@@ -4,17 +4,20 @@
 was true (see `sweep`) at every point of the ledger:
 
     - EligibilityChanged events fold into the announced history: one effective at e replaces everything from e on.
-    - Whenever the announcements of one cause are complete, every flip up to the horizon has to be announced, and nothing
-      else, with its instant, satisfied, via, location and edition.
-    - Counts and cause are compared once, when they are announced: later facts may overtake them unannounced.
-    - A location added later may take the place of another that counts nothing in the content of an old flip. Such a
-      name, too, is compared once.
-    - An announcement with satisfied equal to previous stands for a flip that vanished: it says the status at its
-      instant, and there is no flip there.
+    - An announcement has the content of the flip at its instant, as known then.
+    - Whenever the announcements of one cause are complete, every flip up to the horizon stands announced, and nothing
+      else. A flip is announced as it is if its instant, satisfied, via, location and edition are; its counts and its
+      cause may be overtaken.
+    - The first announcement after a cause is at the first instant at which what stands announced differs from that, and
+      each of the others is later than the one before it: nothing is issued anew that need not be.
+    - If a flip vanished at that first instant, the announcement there has satisfied equal to previous, says the status
+      at its instant, and its cause is the kind of the fact.
     - One that replaces another has `revises`.
 
 The horizon is the latest of the occurred_at of the stream's facts and the effective_at of its announcements. A review
 that found nothing leaves no event, so the ledger's own horizon may be later; what is checked holds for either.
+
+Organisations that are joined or separated are so at every instant, from the event's place in the stream on.
 
 An event in time order costs a logarithm; one that changes the past costs a sweep of the window that it touches; one
 that counts for nothing, and comes before anything else falls due, costs a comparison.
@@ -24,36 +27,49 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from itertools import zip_longest
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from ledger.proof.errors import ProofError, RefutedError, Words
 from ledger.proof.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
-from ledger.proof.replay import Membership, Response, Rulebook
+from ledger.proof.organisations import Regrouping
+from ledger.proof.replay import Membership, Response, Rulebook, require_actor, require_version
 from ledger.proof.rules import check_decision, enough_responses, first_difference, status
 from ledger.proof.strictjson import natural, truth
 from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
-COUNT_FOR_NOTHING = frozenset(("ConsentGiven", "ConsentWithdrawn", "InvitationSent", "ReminderSent", "AnonymityChosen"))
-"""Types of facts that move the horizon and change nothing else; most of a ledger's events are such."""
+COUNT_FOR_NOTHING = frozenset(
+    (
+        "ConsentGiven",
+        "ConsentWithdrawn",
+        "InvitationSent",
+        "ReminderSent",
+        "AnonymityChosen",
+        "OrganisationDistinguished",
+    )
+)
+"""Types of facts that move the horizon and may make a name known; most of a ledger's events are such."""
 BEGIN_TO_COUNT = frozenset(("EvaluationReceived", "MembershipEnrolled", "MembershipUpdated"))
 """Types of facts, besides responses, of which something new holds from their occurred_at on."""
 ADD_LOCATIONS = frozenset(("MembershipEnrolled", "LocationAdded"))
-NO_FLIP_CAUSES = frozenset(("response", "evaluation", "expiry", "void", "membership", "rulebook"))
+KINDS = {
+    "ResponseReceived": "response", "EvaluationReceived": "evaluation", "ResponseVoided": "void",
+    "MembershipEnrolled": "membership", "MembershipUpdated": "membership", "LocationAdded": "membership",
+    "OrganisationsJoined": "organisation", "OrganisationsSeparated": "organisation", "RulebookPublished": "rulebook",
+}  # fmt: skip
+"""What an announcement in place of a flip that vanished names as its cause, by the fact that made it vanish."""
 
 Cause = tuple[Any, ...]
 """The event whose announcements are looked at; or another tuple that begins with its stream, seq and type."""
 
-SAID_ONCE = ("location", "counted", "organisations", "cause")
-"""What is compared when it is announced, since later facts may overtake it; a location only where it counts nothing."""
-
 ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
 
 _effective = attrgetter("effective_us")
+_received = attrgetter("received_us")
 _said = itemgetter(*Flip._fields[1:])
-_identity = attrgetter("effective_us", "satisfied", "previous", "via", "location", "edition")
+_identity = itemgetter(*map(Flip._fields.index, ("effective_us", "satisfied", "via", "location", "edition")))
+"""What of a flip has to stand announced as it is."""
 
 
 class Difference(NamedTuple):
@@ -77,6 +93,10 @@ class StreamCheck:
         """It stands at the horizon."""
         self._true: list[Flip] = []
         self._announced: list[Flip] = []
+        """The flips that stand announced; `_agreed` of them are known to be the first of the true ones."""
+        self._agreed = 0
+        self._said_us = BEGINNING_OF_TIME_US
+        """When the last announcement that stands takes effect."""
         self._batch: list[tuple[Event, Flip]] = []
         self._changed = False
         self._cause: Cause | None = None
@@ -84,10 +104,11 @@ class StreamCheck:
     def take(self, event: Event) -> None:
         """The next event."""
         type_name = event.type
-        if type_name in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
-            self.take_horizon(event.occurred_us, event)
-            return
         try:
+            if type_name in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
+                self.take_horizon(event.occurred_us, event)
+                self.membership.apply(event)
+                return
             if type_name == "EligibilityChanged":
                 self.announcements += 1
                 self._batch.append((event, _announced_flip(event)))
@@ -103,7 +124,7 @@ class StreamCheck:
             self.differences.append(Difference(error.what, error.found, error.expected))
 
     def take_horizon(self, occurred_us: int, cause: Cause) -> None:
-        """The next event, of a type in COUNT_FOR_NOTHING: all that matters of it is when it was so."""
+        """The next event, of a type in COUNT_FOR_NOTHING: all that matters here is when it was so."""
         if self._batch or self._changed:
             self._close()
         sweep, self._cause = self._sweep, cause
@@ -112,12 +133,20 @@ class StreamCheck:
         elif occurred_us > sweep.at_us:
             sweep.at_us = occurred_us
 
+    def take_name(self, name: str, cause: Cause) -> None:
+        """The organisation that such an event names, where the source spelt it so."""
+        try:
+            self.membership.organisations.use({"customer_org": name}, "event {}/{} {}".format(*cause))
+        except ProofError as error:
+            self.differences.append(Difference(error.what, error.found, error.expected))
+
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
         self._close()
         return self.differences
 
     def _take_edition(self, event: Event) -> None:
+        require_actor(event)
         if event.type != "RulebookPublished":
             return
         edition = self.rulebook.publish(event)
@@ -131,8 +160,10 @@ class StreamCheck:
         if type_name == "RenewalDecided":
             self.decisions += 1
             self._take_decision(event)
-        self.membership.apply(event)
-        if type_name == "ResponseReceived":
+        regrouping = self.membership.apply(event)
+        if regrouping is not None:
+            self._take_regrouping(regrouping)
+        elif type_name == "ResponseReceived":
             self._take_response(self.membership.responses[event.data["response"]])
         elif type_name == "ResponseVoided":
             self._amend(self.membership.responses[event.data["response"]], -1)
@@ -158,6 +189,24 @@ class StreamCheck:
         if not self._sweep.amend(response, change):
             self._retrace_window(response.received_us)
 
+    def _take_regrouping(self, change: Regrouping) -> None:
+        """Counts anew where what an organisation had received, and now counts with another or apart, can count."""
+        moved = [r for r in self.membership.responses_of(change.moved) if r.response not in self.membership.void]
+        self._sweep.regroup(change, moved)
+        if not moved:
+            return
+        first_us = min(map(_received, moved))
+        last_us = self._last_us(max(map(_received, moved)))
+        joined = len(change.after) == 1
+        index = bisect_left(self._true, first_us, key=_effective)
+        satisfied = index > 0 and self._true[index - 1].satisfied
+        flips_between = index < len(self._true) and self._true[index].effective_us <= last_us
+        if satisfied is not joined and not flips_between:
+            return  # joined, less counts than before, which cannot satisfy; and the other way round
+        cap = max((edition.per_org_cap for edition in self.rulebook.editions), default=0)
+        if not (joined and self._sweep.lose(first_us, max(1, min(len(moved), cap)))):
+            self._retrace(first_us, last_us)
+
     def _take_decision(self, event: Event) -> None:
         recomputed = check_decision(self.membership, self.rulebook, event)
         if difference := first_difference(event.data, recomputed):
@@ -166,8 +215,12 @@ class StreamCheck:
 
     def _retrace_window(self, received_us: int) -> None:
         """Finds the flips anew wherever something received at this instant can count."""
+        self._retrace(received_us, self._last_us(received_us))
+
+    def _last_us(self, received_us: int) -> int:
+        """The last instant at which something received at this one can make a difference."""
         longest = max((edition.window_months for edition in self.rulebook.editions), default=0)
-        self._retrace(received_us, add_months(received_us, longest))
+        return add_months(received_us, longest)
 
     def _retrace_locations(self) -> None:
         """Finds anew what depends on the names of locations that count nothing."""
@@ -183,6 +236,7 @@ class StreamCheck:
         self._changed = True
         sweep = Sweep(self.membership, self.rulebook, from_us - 1)
         first = bisect_left(self._true, from_us, key=_effective)
+        self._agreed = min(self._agreed, first)
         if to_us < min(horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
             rest = self._true[bisect_right(self._true, to_us, key=_effective) :]
             self._true[first:] = sweep.advance(to_us) + rest
@@ -200,54 +254,81 @@ class StreamCheck:
 
     def _close(self) -> None:
         """Compares, now that the announcements of the last cause are complete."""
+        before_us = None
         for event, flip in self._batch:
             self._move_horizon(flip.effective_us)
-            self._check_form(event, flip)
-            first = bisect_left(self._announced, flip.effective_us, key=_effective)
-            if first < len(self._announced) and not event.data["revises"]:
-                self.differences.append(Difference(f"{event.where}: revises", False, True))
-            self._announced[first:] = [flip]
-            self._changed = True
+            if before_us is None:
+                self._check_need(event, flip)
+            elif flip.effective_us <= before_us:
+                expected = Words(f"one later than that of {format_instant(before_us)}, which was issued with it")
+                self.differences.append(Difference(event.where, flip.data, expected))
+            self._check_content(event, flip, first=before_us is None)
+            before_us = flip.effective_us
+            self._replace(event, flip)
         self._batch.clear()
         self._compare()
 
-    def _check_form(self, event: Event, flip: Flip) -> None:
+    def _check_need(self, event: Event, flip: Flip) -> None:
+        """The first announcement after a cause stands where what was announced and what is true begin to differ."""
+        found, expected = self._first_difference()
+        first_us = min((one.effective_us for one in (found, expected) if one), default=END_OF_TIME_US)
+        if flip.effective_us < first_us:
+            self.differences.append(
+                Difference(event.where, flip.data, Words("no announcement: nothing changed by then"))
+            )
+
+    def _check_content(self, event: Event, flip: Flip, *, first: bool) -> None:
+        """An announcement says what is true of its instant; that nothing flips there only the first of a cause may say."""
         if event.occurred_us != flip.effective_us:
             self.differences.append(
                 Difference(f"{event.where}: occurred_at", format_instant(event.occurred_us), flip.data["effective_at"])
             )
-        index = bisect_left(self._true, flip.effective_us, key=_effective)
-        true = self._true[index] if index < len(self._true) else flip
-        if flip.effective_us == true.effective_us and flip.satisfied != flip.previous:
-            differing = [key for key in SAID_ONCE if getattr(flip, key) != getattr(true, key)]
-            for key in differing if true.counted == 0 else [key for key in differing if key != "location"]:
-                self.differences.append(Difference(f"{event.where}: {key}", getattr(flip, key), getattr(true, key)))
-        if flip.satisfied == flip.previous:
-            if not any(said.effective_us == flip.effective_us for said in self._announced):
-                self.differences.append(Difference(event.where, flip.data, Words("an instant announced before")))
+        expected = self._flip_at(flip.effective_us)
+        if expected is None and first and flip.satisfied == flip.previous:
             at = status(self.membership, self.rulebook, flip.effective_us)
-            expected = flip._replace(
-                satisfied=at.satisfied, previous=at.satisfied, via=at.via, location=at.location, counted=at.counted,
-                organisations=at.organisations, edition=at.edition,
+            cause = KINDS.get(self._cause[2], "none") if self._cause else "none"
+            expected = Flip(
+                flip.effective_us, at.satisfied, at.satisfied, at.via, at.location, at.counted, at.organisations, at.edition,
+                cause,
             )  # fmt: skip
-            if flip != expected or flip.cause not in NO_FLIP_CAUSES:
-                self.differences.append(Difference(event.where, flip.data, expected.data))
+        if flip != expected:
+            self.differences.append(Difference(event.where, flip.data, _data_or_words(expected)))
+
+    def _replace(self, event: Event, flip: Flip) -> None:
+        """An announcement takes the place of what was announced from its instant on."""
+        if flip.effective_us <= self._said_us and not event.data["revises"]:
+            self.differences.append(Difference(f"{event.where}: revises", False, True))
+        self._said_us = flip.effective_us
+        first = bisect_left(self._announced, flip.effective_us, key=_effective)
+        true = self._flip_at(flip.effective_us)  # what is said otherwise is a difference already
+        self._announced[first:] = [true] if true else []
+        self._agreed = min(self._agreed, first)
+        self._changed = True
+
+    def _flip_at(self, instant_us: int) -> Flip | None:
+        index = bisect_left(self._true, instant_us, key=_effective)
+        return self._true[index] if index < len(self._true) and self._true[index].effective_us == instant_us else None
+
+    def _first_difference(self) -> tuple[Flip | None, Flip | None]:
+        """The first flip that stands announced and is not true as it is, and the true one in its place."""
+        announced, true, index = self._announced, self._true, self._agreed
+        while index < len(announced) and index < len(true) and _identity(announced[index]) == _identity(true[index]):
+            index += 1
+        self._agreed = index
+        found = announced[index] if index < len(announced) else None
+        return found, true[index] if index < len(true) else None
 
     def _compare(self) -> None:
         if not self._changed:
             return
         self._changed = False
-        announced, true = self._announced, self._true
-        if announced == true:
-            return
-        announced = [flip for flip in announced if flip.satisfied != flip.previous]
-        for found, expected in zip_longest(announced, true):
-            if found is None or expected is None or not _is_same_flip(found, expected):
-                cause = "event {}/{} {}".format(*self._cause) if self._cause else "the beginning of the stream"
-                what = f"history announced after {cause}"
-                self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
-                break
-        self._announced = list(self._true)  # one difference is reported once, not again after every later event
+        found, expected = self._first_difference()
+        if found is not expected:
+            cause = "event {}/{} {}".format(*self._cause) if self._cause else "the beginning of the stream"
+            what = f"history announced after {cause}"
+            self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
+            self._announced = list(self._true)  # one difference is reported once, not again after every later event
+            self._agreed = len(self._true)
 
 
 def check_stream(events: Iterable[Event]) -> StreamCheck:
@@ -259,17 +340,13 @@ def check_stream(events: Iterable[Event]) -> StreamCheck:
     return check
 
 
-def _is_same_flip(announced: Flip, true: Flip) -> bool:
-    if true.counted == 0:
-        true = true._replace(location=announced.location)
-    return _identity(announced) == _identity(true)
-
-
 def _data_or_words(flip: Flip | None) -> Any:
     return Words("no change of the status") if flip is None else flip.data
 
 
 def _announced_flip(event: Event) -> Flip:
+    require_actor(event)
+    require_version(event)
     data, where = event.data, event.where
     if data.keys() != ANNOUNCED_KEYS:
         raise RefutedError(f"{where}: keys", found=sorted(data), expected=sorted(ANNOUNCED_KEYS))

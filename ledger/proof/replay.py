@@ -7,22 +7,25 @@ Event data used here, version 1; other types count for nothing:
     ResponseReceived {response, customer_org, location, …}         ResponseVoided {response, received_at, customer_org,
     EvaluationReceived {evaluation}                                                location, …}
     RenewalDecided {renewal_date, …}                               RulebookPublished {edition, effective_from, …}
+    what names an organisation: `organisations`
 
 A response or an evaluation is received at the occurred_at of its event. Level and competencies hold from the
 occurred_at of the event that set them; of two with the same instant the later in the stream. An event that contradicts
-the stream, such as a second response of the same name, is refuted.
+the stream, such as a second response of the same name, is refuted; so is a label with a character that none may hold.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ledger.proof.errors import MalformedError, RefutedError, Words
 from ledger.proof.event import DAY_US, END_OF_TIME_US, Event, add_months, format_instant, parse_instant
+from ledger.proof.fold import refused_at, require_label
+from ledger.proof.organisations import Key, Organisations, Regrouping
 from ledger.proof.strictjson import array, natural, text, truth
 
 LEARNING = "learning"
@@ -67,10 +70,11 @@ class Rulebook:
 
     def publish(self, event: Event) -> Edition:
         """Takes a RulebookPublished event."""
+        require_actor(event)
         require_version(event)
         data, where = event.data, event.where
         edition = Edition(
-            _text(event, "edition"),
+            require_label(data.get("edition"), f"{where}: edition"),
             parse_instant(data.get("effective_from"), f"{where}: effective_from"),
             natural(data.get("min_responses"), f"{where}: min_responses"),
             natural(data.get("per_org_cap"), f"{where}: per_org_cap"),
@@ -105,6 +109,8 @@ class Membership:
         """(from when, seq, what): level, and whether the Learning competency is held."""
         self.responses: dict[str, Response] = {}
         self.by_time: list[Response] = []
+        self.organisations = Organisations()
+        self._by_name: dict[str, list[Response]] | None = None
         self.void: set[str] = set()
         self.evaluations: list[tuple[int, int]] = []
         self.evaluation_ids: set[str] = set()
@@ -112,12 +118,14 @@ class Membership:
         self.decided: dict[str, int] = {}
         """How often each renewal was decided."""
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> Regrouping | None:
         """Takes the next event of the stream; one that contradicts the stream is refuted, and changes nothing."""
+        require_actor(event)
         handler = _HANDLERS.get(event.type)
         if handler is not None:
             require_version(event)
-            handler(self, event)
+            return handler(self, event)
+        return None
 
     def level_at(self, instant_us: int) -> str | None:
         """The level held at an instant."""
@@ -141,22 +149,35 @@ class Membership:
         last = bisect_right(self.evaluations, instant_us, key=_instant)
         return (us for us, _ in self.evaluations[first:last] if instant_us < add_months(us, months))
 
+    def responses_of(self, key: Key) -> list[Response]:
+        """The responses, void ones too, of an organisation, a name after the other."""
+        if self._by_name is None:  # most memberships join no names, and need no such list
+            self._by_name = {}
+            for response in self.by_time:
+                self._by_name.setdefault(response.customer_org, []).append(response)
+        return [response for name in self.organisations.names(key) for response in self._by_name.get(name, ())]
+
     def _enrol(self, event: Event) -> None:
         if self.locations or self.levels:
             raise RefutedError(event.where, found=Words("a second enrolment"), expected=Words("one"))
-        self.locations = [text(v, f"{event.where}: locations") for v in array(event.data.get("locations"), event.where)]
+        locations = _labels(event, "locations")
         self._update(event)
+        self.locations = locations
 
     def _update(self, event: Event) -> None:
-        if "level" in event.data:
+        data, where = event.data, event.where
+        for key in ("name", "level", "business_model"):
+            if data.get(key) is not None:
+                require_label(data[key], f"{where}: {key}")
+        lists = {key: _labels(event, key) for key in ("competencies", "solution_areas") if key in data}
+        if "level" in data:
             insort(self.levels, (event.occurred_us, event.seq, _text(event, "level")))
-        if "competencies" in event.data:
-            names = [text(v, f"{event.where}: competencies") for v in array(event.data["competencies"], event.where)]
-            held = any(name.casefold() == LEARNING for name in names)
+        if "competencies" in lists:
+            held = any(name.casefold() == LEARNING for name in lists["competencies"])
             insort(self.learning, (event.occurred_us, event.seq, held))
 
     def _add_location(self, event: Event) -> None:
-        location = _text(event, "location")
+        location = require_label(event.data.get("location"), f"{event.where}: location")
         if location in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=Words("one not added before"))
         self.locations.append(location)
@@ -164,13 +185,33 @@ class Membership:
     def _set_renewal_date(self, event: Event) -> None:
         self.renewal_dates.add(_text(event, "renewal_date"))
 
+    def _name(self, event: Event) -> None:
+        self.organisations.use(event.data, event.where)
+
+    def _withdraw(self, event: Event) -> None:
+        self.organisations.withdraw(event.data, event.where)
+
+    def _tell_apart(self, event: Event) -> None:
+        self.organisations.tell_apart(event.data, event.where)
+
+    def _join(self, event: Event) -> Regrouping:
+        return self.organisations.join(event.data, event.where)
+
+    def _separate(self, event: Event) -> Regrouping:
+        return self.organisations.separate(event.data, event.where)
+
     def _receive(self, event: Event) -> None:
-        name, organisation, location = _text(event, "response"), _text(event, "customer_org"), _text(event, "location")
+        name, location, data = _text(event, "response"), _text(event, "location"), event.data
         if name in self.responses:
             raise RefutedError(f"{event.where}: response", found=name, expected=Words("one not received before"))
         if location not in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=sorted(self.locations))
+        organisation = data.get("customer_org")
+        if not isinstance(organisation, str) or organisation not in self.organisations.known or "spelt" in data:
+            organisation = self.organisations.use(data, event.where)
         response = self.responses[name] = Response(event.occurred_us, event.seq, name, organisation, location)
+        if self._by_name is not None:
+            self._by_name.setdefault(organisation, []).append(response)
         if self.by_time and response < self.by_time[-1]:
             insort(self.by_time, response)
         else:
@@ -200,10 +241,16 @@ class Membership:
         self.decided[date] = self.decided.get(date, 0) + 1
 
 
-_HANDLERS = {
+_HANDLERS: dict[str, Callable[[Membership, Event], Regrouping | None]] = {
     "MembershipEnrolled": Membership._enrol,
     "MembershipUpdated": Membership._update,
     "LocationAdded": Membership._add_location,
+    "ConsentGiven": Membership._name,
+    "ConsentWithdrawn": Membership._withdraw,
+    "InvitationSent": Membership._name,
+    "OrganisationDistinguished": Membership._tell_apart,
+    "OrganisationsJoined": Membership._join,
+    "OrganisationsSeparated": Membership._separate,
     "RenewalDateSet": Membership._set_renewal_date,
     "ResponseReceived": Membership._receive,
     "ResponseVoided": Membership._void,
@@ -223,6 +270,19 @@ def _text(event: Event, key: str) -> str:
     return value if isinstance(value, str) else text(value, f"{event.where}: {key}")
 
 
+def _labels(event: Event, key: str) -> list[str]:
+    """A member of an event's data, which has to be a list of labels."""
+    where = f"{event.where}: {key}"
+    return [require_label(value, where) for value in array(event.data.get(key), where)]
+
+
+def require_actor(event: Event) -> None:
+    """The actor's name holds no character that no label may hold."""
+    if event.actor is not None and refused_at(event.actor) is not None:
+        require_label(event.actor, f"{event.where}: actor")
+
+
 def require_version(event: Event) -> None:
+    """The event's data is in the form that is read here."""
     if event.version != KNOWN_VERSION:
         raise MalformedError(f"{event.where}: version", found=event.version, expected=KNOWN_VERSION)

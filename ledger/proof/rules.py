@@ -5,6 +5,7 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
     edition      the latest whose effective_from is at or before T; of two with one instant the later published
     counting     a response received at r counts at T if r <= T < r + window months (same day and time of day; a day
                  that the month lacks becomes its last) and it is not void; a void response counts at no instant
+    organisation a group of names (see `organisations`), as joined and separated up to then
     applied      of each organisation the first `per_org_cap` of a location, by instant received, then by seq
     satisfied    by responses: one location has min_responses applied, from min_organisations organisations (all
                  locations together, named "*", where the edition pools them); by evaluations: min_evaluations counting
@@ -19,10 +20,12 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from ledger.proof.errors import RefutedError, Words
 from ledger.proof.event import Event, format_instant, parse_date
+from ledger.proof.organisations import Key
 from ledger.proof.replay import Edition, Membership, Response, Rulebook, require_version
 from ledger.proof.strictjson import canonical, text
 
@@ -49,11 +52,12 @@ def status(membership: Membership, rulebook: Rulebook, instant_us: int) -> Statu
     edition = rulebook.at(instant_us)
     if edition is None:
         return Status(False, False, None, min(membership.locations, default=None), 0, 0, None, 0)
-    by_org: dict[str, dict[str, int]] = {}
+    by_org: dict[str, dict[Key, int]] = {}
     for response in membership.received_within(edition.window_months, instant_us):
         if response.response not in membership.void:
             organisations = by_org.setdefault(place(edition, response), {})
-            organisations[response.customer_org] = organisations.get(response.customer_org, 0) + 1
+            key = membership.organisations.key(response.customer_org)
+            organisations[key] = organisations.get(key, 0) + 1
     counts = {
         location: (sum(min(edition.per_org_cap, n) for n in organisations.values()), len(organisations))
         for location, organisations in by_org.items()
@@ -124,18 +128,19 @@ def _applied_and_left_out(
     applied: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
     used: dict[str, int] = {}
+    named = cache(membership.organisations.named)
     for response in membership.received_within(edition.window_months, instant_us) if edition else ():
-        reason = None
+        reason, group = None, named(response.customer_org)
         if response.response in membership.void:
             reason = "void"
         elif edition is not None and place(edition, response) != location:
             reason = "other-location"
-        elif edition is not None and used.get(response.customer_org, 0) >= edition.per_org_cap:
+        elif edition is not None and used.get(group, 0) >= edition.per_org_cap:
             reason = "over-cap"
         if reason is not None:
             left_out.append({"response": response.response, "reason": reason})
             continue
-        used[response.customer_org] = used.get(response.customer_org, 0) + 1
+        used[group] = used.get(group, 0) + 1
         applied.append(
             {
                 "response": response.response,

@@ -19,6 +19,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from ledger.proof.event import END_OF_TIME_US, add_months, format_instant
+from ledger.proof.organisations import Key, Regrouping
 from ledger.proof.replay import Edition, Membership, Response, Rulebook
 from ledger.proof.rules import best_location, enough_responses, place
 
@@ -60,7 +61,7 @@ class _Place:
     __slots__ = ("by_org", "counted", "margin", "organisations")
 
     def __init__(self) -> None:
-        self.by_org: defaultdict[str, int] = defaultdict(int)
+        self.by_org: defaultdict[Key, int] = defaultdict(int)
         self.counted = 0
         self.organisations = 0
         self.margin = -1
@@ -73,6 +74,7 @@ class Sweep:
     def __init__(self, membership: Membership, rulebook: Rulebook, at_us: int) -> None:
         self._membership = membership
         self._rulebook = rulebook
+        self._groups = membership.organisations.groups
         self.at_us = at_us
         self._edition_until_us = END_OF_TIME_US
         self._count_anew()
@@ -117,6 +119,34 @@ class Sweep:
                 self.next_us = min(self.next_us, expiry_us)
             else:
                 self._withdrawn.add(response.seq)
+        return True
+
+    def regroup(self, change: Regrouping, moved: Sequence[Response]) -> None:
+        """Counts organisations anew that became one or two; `moved` are the responses of `change.moved`."""
+        edition, at_us = self._edition, self.at_us
+        if edition is None:
+            return
+        moved_now: defaultdict[str, int] = defaultdict(int)
+        for response in moved if len(change.after) > 1 else ():
+            if response.received_us <= at_us < add_months(response.received_us, edition.window_months):
+                moved_now[place(edition, response)] += 1
+        for location, at in self._places.items():
+            were = [at.by_org.pop(key, 0) for key in change.before]
+            if not any(were):
+                continue
+            part = moved_now[location] if len(change.after) > 1 else 0
+            are = [sum(were)] if len(change.after) == 1 else [part, sum(were) - part]
+            at.by_org.update(zip(change.after, are, strict=True))
+            for sign, counts in ((-1, were), (1, are)):
+                at.counted += sign * sum(min(edition.per_org_cap, count) for count in counts)
+                at.organisations += sign * sum(count > 0 for count in counts)
+            self._judge(edition, location, at)
+
+    def lose(self, after_us: int, loss: int) -> bool:
+        """Uses up some of the margin where less counts than before at some instants from one on; says whether it could."""
+        if self._margin < loss or after_us <= self.calm_since_us:
+            return False
+        self._margin -= loss
         return True
 
     def advance(self, to_us: int) -> list[Flip]:
@@ -200,14 +230,17 @@ class Sweep:
             heappush(self._expiries, (expiry_us, response.seq, location, organisation))
 
     def _count(self, edition: Edition, location: str, organisation: str, change: int) -> None:
-        at = self._places[location]
-        before = at.by_org[organisation]
-        at.by_org[organisation] = before + change
+        at, key = self._places[location], self._groups.get(organisation, organisation)
+        before = at.by_org[key]
+        at.by_org[key] = before + change
         others = before if change > 0 else before - 1  # of the organisation's responses, beside this one
         if others == 0:
             at.organisations += change
         if others < edition.per_org_cap:
             at.counted += change
+        self._judge(edition, location, at)
+
+    def _judge(self, edition: Edition, location: str, at: _Place) -> None:
         spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations
         at.margin = spare if spare < spare_organisations else spare_organisations  # `min` would be a call a response
         if at.margin >= 0:

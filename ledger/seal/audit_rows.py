@@ -18,13 +18,17 @@ import orjson
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.errors import ProofError, shown
 from ledger.proof.event import KEYS, Event, parse_event
-from ledger.proof.recheck import COUNT_FOR_NOTHING
+from ledger.proof.fold import refused_at
 from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRY_MAX_BYTES
 from ledger.seal.audit_spool import Leafed
 
 RUN: Final = 256
 NESTING_MAX: Final = 8
+NAME_NOTHING: Final = frozenset(("ReminderSent", "AnonymityChosen"))
+"""Types of which nothing matters but when it was so."""
+NAME_ONE: Final = frozenset(("ConsentGiven", "InvitationSent"))
+"""Types of which nothing else matters but the organisation, as long as its name is as the source spelt it."""
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
@@ -55,6 +59,8 @@ class Said(NamedTuple):
     prevs: list[str | None]
     events: list[Event | int | None]
     """The event; of one that counts for nothing only its occurred_us."""
+    names: list[str | None]
+    """The organisation that an event names of which there is only its occurred_us."""
 
 
 def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
@@ -64,7 +70,7 @@ def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
 
 def read_rows(rows: Sequence[Leafed], findings: list[Finding]) -> Said:
     """What the rows say; what is wrong with their form, or with the columns beside it, goes to the findings."""
-    said = Said([], [])
+    said = Said([], [], [])
     for start in range(0, len(rows), RUN):
         run = rows[start : start + RUN]
         try:
@@ -105,14 +111,24 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     distinct = tuple(set(recorded))
     recorded_us = dict(zip(distinct, _instants(distinct), strict=True))
     events: list[Event | int | None] = [*_instants(occurred)]
+    organisations: list[str | None] = [None] * len(events)
+    actors_are_labels = not any(refused_at(actor) is not None for actor in set(actors) if actor is not None)
     for i, type_name in enumerate(types):
-        if type_name not in COUNT_FOR_NOTHING:
-            events[i] = _as_event(
-                (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
-                 data[i], leaves[i])
-            )  # fmt: skip
+        if actors_are_labels:
+            if type_name in NAME_NOTHING:
+                continue
+            if type_name in NAME_ONE and "spelt" not in data[i]:
+                organisations[i] = data[i]["customer_org"]
+                continue
+        events[i] = _as_event(
+            (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
+             data[i], leaves[i], actors[i])
+        )  # fmt: skip
+    if not OPTIONAL_TEXT.issuperset(map(type, organisations)):
+        raise ValueError(organisations)
     said.prevs.extend(prevs)
     said.events.extend(events)
+    said.names.extend(organisations)
 
 
 def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
@@ -125,12 +141,14 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
         findings.append(finding_of(error, "tampered"))
         said.prevs.append(None)
         said.events.append(None)
+        said.names.append(None)
         return
     if (own := (event.stream, event.seq, event.type)) != (name, seq, type_name):
         what = f"{where}: stream, seq and type of the event"
         findings.append(Finding("tampered", what, str(own), str((name, seq, type_name))))
     said.prevs.append(event.prev)
     said.events.append(event._replace(stream=name, seq=seq))
+    said.names.append(None)
 
 
 def _plain(values: Iterable[Any]) -> bool:

@@ -50,6 +50,7 @@ class Stream(NamedTuple):
     name: str
     rows: Sequence[Leafed]
     events: Sequence[Event | int | None]
+    names: Sequence[str | None]
 
 
 def check_programme(rows: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
@@ -102,7 +103,7 @@ def _read_batch(batch: list[tuple[str, Sequence[Leafed]]], findings: list[Findin
     for name, rows in batch:
         end = start + len(rows)
         _check_chain(rows, said.prevs[start:end], findings)
-        yield Stream(name, rows, said.events[start:end])
+        yield Stream(name, rows, said.events[start:end], said.names[start:end])
         start = end
 
 
@@ -121,18 +122,21 @@ def _check_chain(rows: Sequence[Leafed], prevs: list[str | None], findings: list
 
 
 def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
-    name, rows, events = stream
+    name, rows, events, names = stream
     if not name.startswith(MEMBERSHIP_PREFIX):
         part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a membership's stream"))
         return
     check = StreamCheck()
+    known_names = check.membership.organisations.known
     positions = list(map(_position, rows))
     start = 0
     for position, edition in (*known.events, (AFTER_ALL, None)):
         end = bisect_left(positions, position, lo=start)
-        for row, event in zip(rows[start:end], events[start:end], strict=True):
+        for row, event, named in zip(rows[start:end], events[start:end], names[start:end], strict=True):
             if isinstance(event, int):
                 check.take_horizon(event, row)
+                if named is not None and named not in known_names:
+                    check.take_name(named, row)
             elif event is not None:
                 check.take(event)
         if edition is not None:

@@ -92,10 +92,12 @@ def expected(rows: list[Row]) -> tuple[set[int], dict[int, Any]]:
     return wrong, events
 
 
-def essence(event: Event | int | None) -> Any:
-    """What the two ways of reading have to agree upon: of what counts for nothing the instant."""
-    if isinstance(event, Event) and event.type in COUNT_FOR_NOTHING and event.version == 1:
-        return event.occurred_us
+def essence(event: Event | int | None, name: str | None = None) -> Any:
+    """What the two ways of reading have to agree upon: of what counts for nothing the instant, and whom it names."""
+    if isinstance(event, int):
+        return event, name
+    if event is not None and event.type in COUNT_FOR_NOTHING and event.version == 1:
+        return event.occurred_us, event.data.get("customer_org")
     return event
 
 
@@ -108,9 +110,9 @@ def require_the_same(rows: list[Row]) -> None:
     wrong, events = expected(rows)
     findings: list[Finding] = []
     found = {
-        row[3]: essence(event)
+        row[3]: essence(event, name)
         for stream in read_streams(streams, findings)
-        for row, event in zip(stream.rows, stream.events, strict=True)
+        for row, event, name in zip(stream.rows, stream.events, stream.names, strict=True)
     }
     assert {int(finding.what.split()[1].rstrip(":")) for finding in findings} == wrong, findings
     assert {position: event for position, event in found.items() if position not in wrong} == events
