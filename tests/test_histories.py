@@ -15,6 +15,7 @@ from tests.histories import History, edges, histories, play, points
 from tests.oracle import Oracle
 from tests.oracle_announcements import MAKES_A_FLIP, announcements, fold
 from tests.oracle_form import is_well_formed
+from tests.oracle_organisations import groups
 from tests.oracle_time import instant, stamp
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -26,6 +27,7 @@ CODES = (
     *("unknown-response", "already-void", "already-anonymous", "evaluation-exists", "edition-exists"),
     *("renewal-date-not-set", "renewal-not-due", "renewal-already-decided"),
 )
+NAME_CODES = ("organisation-spelling", "unknown-organisation", "already-joined", "not-joined", "already-distinct")
 FLIPS = (
     *((True, "response"), (True, "evaluation"), (True, "membership"), (True, "rulebook")),
     *((False, "expiry"), (False, "membership"), (False, "rulebook")),
@@ -54,8 +56,37 @@ def test_the_histories_reach_every_refusal_and_every_cause() -> None:
     assert said["accepted"] > 0.6 * said.total()
 
 
+def test_the_histories_with_names_reach_every_refusal_of_a_name_and_what_a_join_changes() -> None:
+    said: Counter[Any] = Counter()
+    causes: Counter[Any] = Counter()
+
+    @settings(SLOW, max_examples=250, derandomize=True, database=None)
+    @given(histories(names=True, reviews=True, max_actions=20))
+    def collect(history: History) -> None:
+        oracle = Oracle()
+        for fact, now in history:
+            if fact is None:
+                oracle.review(now)
+                continue
+            verdict, code = oracle.record(fact, now)
+            said[code or verdict] += 1
+            if verdict == "accepted" and oracle.accepted[-1].spelt:
+                said["spelt for several" if oracle.accepted[-1].also else "spelt"] += 1
+        for membership in oracle.memberships():
+            sizes = {tuple(group) for group in groups(oracle, membership).values()}
+            said.update(f"group of {len(group)}" for group in sizes)
+            causes.update(one["cause"] for one in announcements(oracle, membership))
+
+    collect()
+    print(said.most_common(), causes.most_common(), sep="\n")
+    wanted = (*NAME_CODES, "org-mismatch", "spelt", "spelt for several", "group of 2", "group of 3")
+    assert not [one for one in wanted if not said[one]]
+    assert causes["organisation"]
+    assert said["accepted"] > 0.5 * said.total()
+
+
 @settings(SLOW, max_examples=60)
-@given(histories(reviews=True, max_actions=15))
+@given(histories(reviews=True, max_actions=15, names=True))
 def test_what_was_announced_folds_into_the_true_history(history: History) -> None:
     oracle = play(history)
     for membership in oracle.memberships():
@@ -67,7 +98,7 @@ def test_what_was_announced_folds_into_the_true_history(history: History) -> Non
 
 
 @settings(SLOW, max_examples=100)
-@given(st.data(), histories())
+@given(st.data(), histories(names=True))
 def test_the_next_change_is_the_next_flip_of_the_true_history(data: st.DataObject, history: History) -> None:
     oracle = play(history)
     membership = data.draw(st.sampled_from(oracle.memberships() or [""]))
@@ -85,7 +116,7 @@ def test_the_next_change_is_the_next_flip_of_the_true_history(data: st.DataObjec
 
 
 @settings(SLOW, max_examples=60)
-@given(st.data(), histories())
+@given(st.data(), histories(names=True))
 def test_nothing_changes_between_two_candidate_instants(data: st.DataObject, history: History) -> None:
     oracle = play(history)
     membership = data.draw(st.sampled_from(oracle.memberships() or [""]))
