@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from ledger.counting import below_cap_hull, flip_or_quiet, standing
 from ledger.events import Cause, EligibilityChangedData, Event
 from ledger.evidence import NO_RECEIPTS, Evidence
-from ledger.instants import BEGINNING_US, add_months, format_instant, parse_instant
+from ledger.instants import BEGINNING_US, DAY_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
 from ledger.rulebook import Rulebook
 
@@ -64,7 +64,7 @@ NOTHING: Final = Issue([], False, BEGINNING_US, None)
 def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:
     """What a fact's event brings to light; `state` has evolved by it, `horizon_us` is the horizon before it."""
     occurred_us = event.occurred_us
-    if event.type in ("ResponseVoided", "LocationAdded"):
+    if event.type in _OF_EVERY_INSTANT:
         return _announce_change_of_the_past(state, rulebook, event, horizon_us)
     if occurred_us > horizon_us:
         return _announce_in_order(state, rulebook, event, horizon_us)
@@ -173,6 +173,8 @@ def _announce_in_order(state: Membership, rulebook: Rulebook, event: Event, hori
     return advance(state, rulebook, horizon_us, occurred_us)
 
 
+_OF_EVERY_INSTANT: Final = ("ResponseVoided", "LocationAdded", "OrganisationsJoined", "OrganisationsSeparated")
+"""They change what held before they occurred."""
 _RECEIPTS: Final = ("ResponseReceived", "EvaluationReceived", "MembershipUpdated")
 
 
@@ -180,12 +182,16 @@ def _announce_change_of_the_past(state: Membership, rulebook: Rulebook, event: E
     """Facts that change what held before they occurred.
 
     A voided response counts at no instant at all. A location is there at every instant once it is known, and may be the
-    first by name among those with nothing counted.
+    first by name among those with nothing counted. Names that are one organisation are one at every instant.
     """
     if event.type == "ResponseVoided":
         received_us = parse_instant(event.data["received_at"])
         hull = _late_response_hull(state.evidence, rulebook, event, received_us, horizon_us, one_more=0)
         issue = _revise_unless(False, state, rulebook, hull, horizon_us, "void")
+    elif event.type in ("OrganisationsJoined", "OrganisationsSeparated"):
+        # A join can only take from what counts, a separation only add to it.
+        adds = event.type == "OrganisationsSeparated"
+        issue = _revise_unless(adds, state, rulebook, _regrouped_hull(state, rulebook), horizon_us, "organisation")
     else:
         stale_us = _first_with_another_location(state, rulebook)
         issue = NOTHING if stale_us is None else revise(state, rulebook, stale_us, horizon_us, horizon_us, "membership")
@@ -220,11 +226,21 @@ def _late_response_hull(
     ((cap, months, pooled),) = figures
     data = event.data
     organisations = evidence.pool(data["location"], pooled).organisations
-    receipts = organisations.get(data["customer_org"], NO_RECEIPTS)  # its only response was voided just now
+    organisation = evidence.organisations.name_of(data["customer_org"])
+    receipts = organisations.get(organisation, NO_RECEIPTS)  # its only response was voided just now
     hull = below_cap_hull(receipts, months, cap + one_more, received_us, add_months(received_us, months))
     if hull is None or hull[0] > last_us:
         return None
     return hull[0], min(hull[1], last_us)
+
+
+def _regrouped_hull(state: Membership, rulebook: Rulebook) -> tuple[int, int] | None:
+    """Where the two that were joined or separated just now can both have something that counts."""
+    if state.regrouped is None:
+        return None
+    first_us, last_us = state.regrouped
+    # The expiry of an earlier receipt can lie after that of the last one, by less than a day.
+    return first_us, _latest_expiry(rulebook, last_us) + DAY_US
 
 
 def _latest_expiry(rulebook: Rulebook, received_us: int) -> int:
@@ -240,7 +256,10 @@ def _revise_unless(
     kind: Cause,
 ) -> Issue:
     """Revises, but not where it has been `already` throughout what the fact can only bring about."""
-    if hull is None or hull[0] > hull[1]:
+    if hull is None:
+        return NOTHING
+    hull = hull[0], min(hull[1], horizon_us)
+    if hull[0] > hull[1]:
         return NOTHING
     place = bisect_left(state.announced, hull[0], key=lambda entry: entry.effective_us)
     undisturbed = place == len(state.announced) or state.announced[place].effective_us > hull[1]

@@ -36,6 +36,8 @@ ACTOR: Final = "csat-ledger"
 class Outcome(NamedTuple):
     """What became of a fact; `position` is that of its event, 0 where it was not recorded.
 
+    `spelt` is the known name of the customer under which it was taken, where the fact spelt it otherwise.
+
     `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can (`ledger.setting_aside`).
     """
 
@@ -45,6 +47,7 @@ class Outcome(NamedTuple):
     sentence: str | None = None
     stream: str | None = None
     seq: int = 0
+    spelt: str | None = None
 
 
 class Batch:
@@ -75,6 +78,7 @@ class Batch:
         self._rows: list[NewRow] = []
         self._touched: set[str] = set()
         self._known: dict[str, KnownFact] = {}
+        self._known_spelling = False
 
     def publish_shipped_editions(self) -> None:
         """The first events of every book (R6)."""
@@ -97,8 +101,9 @@ class Batch:
         programme.apply(event, stored_hash)
         return event.position
 
-    def record(self, facts: Sequence[Fact]) -> list[Outcome]:
-        """Decides on each fact in turn."""
+    def record(self, facts: Sequence[Fact], known_spelling: bool = False) -> list[Outcome]:
+        """Decides on each fact in turn; `known_spelling` as `ledger.deciding.decide`."""
+        self._known_spelling = known_spelling
         self._known = self._transaction.known_facts([fact.id for fact in facts])
         self._load({membership_stream(fact.membership) for fact in facts if not isinstance(fact, PublishRulebook)})
         outcomes = []
@@ -251,7 +256,8 @@ class Batch:
         else:
             event = self._record_for_membership(fact, digest, occurred_us)
             self._known[fact.id] = KnownFact(digest, event.position)
-        return Outcome("accepted", event.position, stream=event.stream, seq=event.seq)
+        spelt = event.data["customer_org"] if "spelt" in event.data else None
+        return Outcome("accepted", event.position, stream=event.stream, seq=event.seq, spelt=spelt)
 
     def _record_for_membership(self, fact: MembershipFact, digest: bytes, occurred_us: int) -> Event:
         stream = membership_stream(fact.membership)
@@ -262,7 +268,7 @@ class Batch:
             if stream in self._asides:
                 raise PutOff([self._asides[stream]])
             state = Membership()
-        new = decide(state, fact, rulebook, self._recorded_us, occurred_us)
+        new = decide(state, fact, rulebook, self._recorded_us, occurred_us, known_spelling=self._known_spelling)
         horizon_us = self._horizon(state)
         event = self._append(stream, state, new, occurred_us, fact.id, fact.actor, digest)
         if unknown:

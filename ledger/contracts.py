@@ -58,8 +58,10 @@ _INSTANT: Final[Schema] = {
 _DATE: Final[Schema] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _INSTANTS: Final = ("occurred_at", "recorded_at", "effective_at", "effective_from", "evaluated_at", "received_at")
 _REFERENCES: Final = ("subject", "invitation", "response", "evaluation")
-_LABELS: Final = ("customer_org", "location", "edition", "business_model", "actor")
-_LISTS_OF_LABELS: Final = ("competencies", "solution_areas", "locations")
+_LABELS: Final = (
+    "customer_org", "organisation", "same_as", "from", "group", "location", "edition", "business_model", "actor",
+)  # fmt: skip
+_LISTS_OF_LABELS: Final = ("competencies", "solution_areas", "locations", "also")
 _COUNTS: Final = ("counted", "organisations", "applied_total", "left_out_total")
 _FIGURES: Final = ("min_responses", "per_org_cap", "min_organisations", "window_months", "min_evaluations")
 

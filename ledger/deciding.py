@@ -7,13 +7,14 @@ are worked out afterwards, from the evolved state (see `ledger.announcing`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from ledger import facts
 from ledger.decision import decide_renewal
-from ledger.errors import Refused
+from ledger.errors import refuse
 from ledger.instants import SECOND_US, format_instant, midnight_us, parse_date
 from ledger.membership import Invitation, Membership, Response
+from ledger.naming import check_spelling, distinguish, join, separate, take_as_known
 from ledger.rulebook import Rulebook
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -37,17 +38,25 @@ def check_not_in_the_future(fact: facts.Fact, occurred_us: int, now_us: int) -> 
 
 
 def decide(
-    state: Membership, fact: facts.MembershipFact, rulebook: Rulebook, now_us: int, occurred_us: int
+    state: Membership,
+    fact: facts.MembershipFact,
+    rulebook: Rulebook,
+    now_us: int,
+    occurred_us: int,
+    *,
+    known_spelling: bool = False,
 ) -> NewEvent:
     """The event that a fact about a membership becomes. Raises Refused where a rule turns it away.
 
-    `occurred_us` is the fact's own instant, parsed once by the caller.
+    `occurred_us` is the fact's own instant, parsed once by the caller. With `known_spelling` a customer's name is taken
+    as it is known, where the fact spells it otherwise and only one known name folds like it; a withdrawal always is.
     """
     check_not_in_the_future(fact, occurred_us, now_us)
     if not state.enrolled and fact.type != "enrol-membership":
         refuse("unknown-membership", f"membership {fact.membership!r} was never enrolled")
-    event_type, data = _DECIDE[fact.type](state, fact, rulebook, now_us, occurred_us)
-    return NewEvent(event_type, fact.occurred_at, data)
+    taken, spelling = take_as_known(state.organisations, fact, known_spelling)
+    event_type, data = _DECIDE[fact.type](state, taken, rulebook, now_us, occurred_us)
+    return NewEvent(event_type, fact.occurred_at, {**data, **spelling} if spelling else data)
 
 
 def decide_rulebook(fact: facts.PublishRulebook, rulebook: Rulebook, now_us: int, occurred_us: int) -> NewEvent:
@@ -66,11 +75,6 @@ def decide_rulebook(fact: facts.PublishRulebook, rulebook: Rulebook, now_us: int
         "window_months": fact.window_months,
     }
     return NewEvent("RulebookPublished", fact.occurred_at, data)
-
-
-def refuse(code: str, sentence: str) -> NoReturn:
-    """Turns a fact away."""
-    raise Refused(code, sentence)
 
 
 Decided = tuple[str, Any]
@@ -104,7 +108,8 @@ def _set_renewal_date(_state: Membership, fact: facts.SetRenewalDate, *_: object
     return "RenewalDateSet", {"renewal_date": fact.renewal_date}
 
 
-def _record_consent(_state: Membership, fact: facts.RecordConsent, *_: object) -> Decided:
+def _record_consent(state: Membership, fact: facts.RecordConsent, *_: object) -> Decided:
+    check_spelling(state.organisations, fact.customer_org)
     return "ConsentGiven", {"customer_org": fact.customer_org, "subject": fact.subject}
 
 
@@ -126,7 +131,7 @@ def _location(state: Membership, location: str | None) -> str:
 
 def _check_consent(state: Membership, subject: str, customer_org: str, occurred_us: int) -> None:
     if not state.consent_in_effect(subject, customer_org, occurred_us):
-        what = "was withdrawn" if (subject, customer_org) in state.consents else "was never given"
+        what = "was withdrawn" if state.words(subject, customer_org) else "was never given"
         refuse(
             "consent-missing",
             f"permission of subject {subject!r} for {customer_org!r} {what} by {format_instant(occurred_us)} (I1)",
@@ -144,6 +149,7 @@ def _record_invitation(
     state: Membership, fact: facts.RecordInvitation, _rulebook: Rulebook, _now_us: int, occurred_us: int
 ) -> Decided:
     location = _location(state, fact.location)
+    check_spelling(state.organisations, fact.customer_org)
     _check_consent(state, fact.subject, fact.customer_org, occurred_us)
     if fact.invitation in state.invitations:
         refuse("invitation-exists", f"invitation {fact.invitation!r} was recorded before")
@@ -179,12 +185,14 @@ def _record_reminder(
 
 def _record_response(state: Membership, fact: facts.RecordResponse, *_: object) -> Decided:
     location = _location(state, fact.location)
+    check_spelling(state.organisations, fact.customer_org)
     if fact.invitation is not None:
         invitation = _invitation(state, fact.invitation)
         for reference in invitation.answers[-1:]:  # those before it are void
             if not state.responses[reference].void:
                 refuse("already-answered", f"invitation {fact.invitation!r} was answered by response {reference!r}")
-        if invitation.customer_org != fact.customer_org:
+        known = state.organisations
+        if known.name_of(invitation.customer_org) != known.name_of(fact.customer_org):
             refuse(
                 "org-mismatch",
                 f"found organisation {fact.customer_org!r}, expected {invitation.customer_org!r} as in invitation "
@@ -233,6 +241,21 @@ def _record_evaluation(state: Membership, fact: facts.RecordEvaluation, *_: obje
     return "EvaluationReceived", {"evaluation": fact.evaluation}
 
 
+def _same_organisation(state: Membership, fact: facts.SameOrganisation, *_: object) -> Decided:
+    join(state.organisations, fact.organisation, fact.same_as)
+    return "OrganisationsJoined", {"organisation": fact.organisation, "same_as": fact.same_as}
+
+
+def _separate_organisations(state: Membership, fact: facts.SeparateOrganisations, *_: object) -> Decided:
+    separate(state.organisations, fact.organisation, fact.same_as)
+    return "OrganisationsSeparated", {"organisation": fact.organisation, "same_as": fact.same_as}
+
+
+def _distinct_organisation(state: Membership, fact: facts.DistinctOrganisation, *_: object) -> Decided:
+    distinguish(state.organisations, fact.organisation, fact.from_)
+    return "OrganisationDistinguished", {"from": fact.from_, "organisation": fact.organisation}
+
+
 def _decide_renewal(
     state: Membership, fact: facts.DecideRenewal, rulebook: Rulebook, now_us: int, occurred_us: int
 ) -> Decided:
@@ -267,4 +290,7 @@ _DECIDE: Final[dict[str, Callable[..., Decided]]] = {
     "void-response": _void_response,
     "record-evaluation": _record_evaluation,
     "decide-renewal": _decide_renewal,
+    "same-organisation": _same_organisation,
+    "separate-organisations": _separate_organisations,
+    "distinct-organisation": _distinct_organisation,
 }

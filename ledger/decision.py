@@ -1,7 +1,8 @@
 """The decision on a renewal: what the rules say of a membership at the start of its renewal date, and by which responses.
 
-It costs a few binary searches an organisation, whatever the number of responses; at most LISTED_MAX applied and as many
-left-out responses are listed (an event has at most 65,535 bytes), while the totals always tell how many there are.
+It costs a few binary searches an organisation, whatever the number of responses. The first LISTED_MAX applied and as many
+left-out responses are listed, fewer where their entries would take more than LISTED_BYTES_MAX of canonical JSON (an event
+has at most 65,535 bytes); the totals always tell how many there are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final
 
+import orjson
+
 from ledger.counting import standing
 from ledger.events import LeftOutReason
 from ledger.evidence import Evidence, Pool
@@ -19,11 +22,13 @@ from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
 
 LISTED_MAX: Final = 100
+LISTED_BYTES_MAX: Final = 30_000
+"""For each of the two lists: the bytes of its entries, with a comma after each."""
 
 Counting = tuple[int, int, str, str]
-"""(received_us, seq, response, customer_org)"""
-LeftOut = tuple[int, int, str, LeftOutReason]
-"""(received_us, seq, response, reason)"""
+"""(received_us, seq, response, name of its organisation)"""
+LeftOut = tuple[int, int, str, LeftOutReason, str]
+"""(received_us, seq, response, reason, name of its organisation where it is over-cap, else nothing)"""
 
 
 def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> dict[str, Any]:
@@ -53,15 +58,12 @@ def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> 
         sources = [voided, *_not_applied(pools, found.location, edition, at_us)]
         left_out = list(islice(merge(*sources), LISTED_MAX))
     return {
-        "applied": [
-            {"customer_org": organisation, "received_at": format_instant(received_us), "response": response, "seq": seq}
-            for received_us, seq, response, organisation in applied
-        ],
+        "applied": _listed(_applied_entry(state, one) for one in applied),
         "applied_total": applied_total,
         "counted": found.counted,
         "edition": found.edition,
         "evaluated_at": format_instant(at_us),
-        "left_out": [{"reason": reason, "response": response} for _, _, response, reason in left_out],
+        "left_out": _listed(_left_out_entry(state, one) for one in left_out),
         "left_out_total": left_out_total,
         "location": found.location,
         "organisations": found.organisations,
@@ -69,6 +71,36 @@ def decide_renewal(state: Membership, rulebook: Rulebook, renewal_date: str) -> 
         "renewal_date": renewal_date,
         "via": found.via,
     }
+
+
+def _listed(entries: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many as an event has room for."""
+    listed, size = [], 0
+    for entry in entries:
+        size += len(orjson.dumps(entry)) + 1
+        if size > LISTED_BYTES_MAX:
+            break
+        listed.append(entry)
+    return listed
+
+
+def _applied_entry(state: Membership, applied: Counting) -> dict[str, Any]:
+    received_us, seq, response, organisation = applied
+    return {
+        "customer_org": state.responses[response].customer_org,
+        "group": organisation,
+        "received_at": format_instant(received_us),
+        "response": response,
+        "seq": seq,
+    }
+
+
+def _left_out_entry(state: Membership, left_out: LeftOut) -> dict[str, Any]:
+    _, _, response, reason, organisation = left_out
+    if reason != "over-cap":
+        return {"reason": reason, "response": response}
+    name = state.responses[response].customer_org
+    return {"customer_org": name, "group": organisation, "reason": reason, "response": response}
 
 
 def is_required(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
@@ -94,14 +126,16 @@ def _with_organisation(organisation: str, responses: Iterator[tuple[int, int, st
 
 def _not_applied(pools: dict[str, Pool], chosen: str, edition: Edition, at_us: int) -> Iterator[Iterator[LeftOut]]:
     for location, pool in pools.items():
-        for receipts in pool.organisations.values():
+        for organisation, receipts in pool.organisations.items():
             counting = receipts.counting_responses(at_us, edition.window_months)
             if location != chosen:
                 yield _with_reason("other-location", counting)
             elif receipts.counting(at_us, edition.window_months) > edition.per_org_cap:
-                yield _with_reason("over-cap", islice(counting, edition.per_org_cap, None))
+                yield _with_reason("over-cap", islice(counting, edition.per_org_cap, None), organisation)
 
 
-def _with_reason(reason: LeftOutReason, responses: Iterator[tuple[int, int, str]]) -> Iterator[LeftOut]:
+def _with_reason(
+    reason: LeftOutReason, responses: Iterator[tuple[int, int, str]], organisation: str = ""
+) -> Iterator[LeftOut]:
     for received_us, seq, response in responses:
-        yield received_us, seq, response, reason
+        yield received_us, seq, response, reason, organisation

@@ -21,7 +21,7 @@ LedgerError
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 REFUSAL_CODES: Final = (
     "malformed",
@@ -32,6 +32,11 @@ REFUSAL_CODES: Final = (
     "unknown-location",
     "location-exists",
     "location-needed",
+    "organisation-spelling",
+    "unknown-organisation",
+    "already-joined",
+    "not-joined",
+    "already-distinct",
     "consent-missing",
     "invitation-exists",
     "unknown-invitation",
@@ -63,6 +68,11 @@ class Refused(LedgerError):
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
+
+
+def refuse(code: str, sentence: str) -> NoReturn:
+    """Turns a fact away."""
+    raise Refused(code, sentence)
 
 
 class UnknownMembership(LedgerError):

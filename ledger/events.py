@@ -36,7 +36,7 @@ Level = Literal["gold", "silver", "small-business"]
 Channel = Literal["operator", "partner"]
 VoidReason = Literal["test", "duplicate", "fraud", "withdrawn"]
 Via = Literal["responses", "evaluations"]
-Cause = Literal["response", "evaluation", "expiry", "void", "membership", "rulebook"]
+Cause = Literal["response", "evaluation", "expiry", "void", "membership", "organisation", "rulebook"]
 Outcome = Literal["met", "not-met", "not-required"]
 LeftOutReason = Literal["void", "other-location", "over-cap"]
 
@@ -74,11 +74,24 @@ class RenewalDateSetData(TypedDict):
     renewal_date: str
 
 
-class ConsentData(TypedDict):
-    """Permission to be invited, given or withdrawn (I1): `subject` is a random reference, never a name."""
+class ConsentGivenData(TypedDict):
+    """Permission to be invited (I1): `subject` is a random reference, never a name.
+
+    `spelt`, here and in other events: the fact spelt the customer's name otherwise than it is known.
+    """
 
     subject: str
     customer_org: str
+    spelt: NotRequired[Literal[True]]
+
+
+class ConsentWithdrawnData(TypedDict):
+    """The permission is taken back; for the names in `also` as well, which fold like the one that the fact had."""
+
+    subject: str
+    customer_org: str
+    spelt: NotRequired[Literal[True]]
+    also: NotRequired[list[str]]
 
 
 class InvitationSentData(TypedDict):
@@ -90,6 +103,7 @@ class InvitationSentData(TypedDict):
     location: str
     channel: Channel
     language: str | None
+    spelt: NotRequired[Literal[True]]
 
 
 class ReminderSentData(TypedDict):
@@ -106,6 +120,7 @@ class ResponseReceivedData(TypedDict):
     location: str
     invitation: str | None
     anonymous: bool
+    spelt: NotRequired[Literal[True]]
 
 
 class AnonymityChosenData(TypedDict):
@@ -130,6 +145,24 @@ class EvaluationReceivedData(TypedDict):
     evaluation: str
 
 
+class OrganisationsJoinedData(TypedDict):
+    """Two names of customers are one organisation, at every instant, once this is known (DESIGN 4)."""
+
+    organisation: str
+    same_as: str
+
+
+class OrganisationsSeparatedData(TypedDict):
+    """They are not after all: the join of just these two is undone."""
+
+    organisation: str
+    same_as: str
+
+
+OrganisationDistinguishedData = TypedDict("OrganisationDistinguishedData", {"from": str, "organisation": str})
+OrganisationDistinguishedData.__doc__ = "A new name folds like a known one, `from`, and is another organisation."
+
+
 class EligibilityChangedData(TypedDict):
     """An announcement: it replaces everything announced from `effective_at` on (DESIGN 6)."""
 
@@ -146,19 +179,25 @@ class EligibilityChangedData(TypedDict):
 
 
 class AppliedResponse(TypedDict):
-    """A response that was applied to a renewal; `seq` is that of its ResponseReceived event in the stream."""
+    """A response that was applied to a renewal; `seq` is that of its ResponseReceived event in the stream.
+
+    `group` is the name of its organisation: of all its names the one that was known first.
+    """
 
     response: str
     customer_org: str
+    group: str
     received_at: str
     seq: int
 
 
 class LeftOutResponse(TypedDict):
-    """A response received inside the window that was not applied to a renewal, and why."""
+    """A response received inside the window that was not applied to a renewal, and why; over-cap of which organisation."""
 
     response: str
     reason: LeftOutReason
+    customer_org: NotRequired[str]
+    group: NotRequired[str]
 
 
 class RenewalDecidedData(TypedDict):
@@ -205,14 +244,17 @@ EVENT_DATA: Final[Mapping[tuple[str, int], Any]] = {
     ("MembershipUpdated", 1): MembershipUpdatedData,
     ("LocationAdded", 1): LocationAddedData,
     ("RenewalDateSet", 1): RenewalDateSetData,
-    ("ConsentGiven", 1): ConsentData,
-    ("ConsentWithdrawn", 1): ConsentData,
+    ("ConsentGiven", 1): ConsentGivenData,
+    ("ConsentWithdrawn", 1): ConsentWithdrawnData,
     ("InvitationSent", 1): InvitationSentData,
     ("ReminderSent", 1): ReminderSentData,
     ("ResponseReceived", 1): ResponseReceivedData,
     ("AnonymityChosen", 1): AnonymityChosenData,
     ("ResponseVoided", 1): ResponseVoidedData,
     ("EvaluationReceived", 1): EvaluationReceivedData,
+    ("OrganisationsJoined", 1): OrganisationsJoinedData,
+    ("OrganisationsSeparated", 1): OrganisationsSeparatedData,
+    ("OrganisationDistinguished", 1): OrganisationDistinguishedData,
     ("EligibilityChanged", 1): EligibilityChangedData,
     ("RenewalDecided", 1): RenewalDecidedData,
     ("RulebookPublished", 1): RulebookPublishedData,

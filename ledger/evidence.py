@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from ledger.instants import add_months, earliest_counting_us
+from ledger.organisations import Group, Organisations
 from ledger.rulebook import Edition
 
 POOLED_LOCATION: Final = "*"
@@ -22,6 +23,7 @@ LEARNING: Final = "learning"
 LOOK_BACK_MAX: Final = 256
 FEW_ORGANISATIONS: Final = 24
 _NEVER: Final = 1 << 62
+NO_GROUPS: Final[Mapping[str, Group]] = {}
 
 Value = TypeVar("Value")
 
@@ -95,7 +97,8 @@ class Receipts:
 class OrganisationReceipts(Receipts):
     """Receipts of responses, each with its seq in the stream and its response's reference.
 
-    They are those of one organisation in one pool; a membership keeps its voided responses in the same way.
+    They are those of one organisation, or of one of its names, in one pool; a membership keeps its voided responses in
+    the same way.
     """
 
     __slots__ = ("responses",)
@@ -117,6 +120,13 @@ class OrganisationReceipts(Receipts):
         del self.responses[bisect_left(self.responses, (seq,), first, end)]
         self.remove(received_us)
 
+    def copy(self) -> OrganisationReceipts:
+        """The same receipts, to be added to apart from these."""
+        copied = OrganisationReceipts()
+        copied.instants, copied.responses = self.instants.copy(), self.responses.copy()
+        copied._expiries = {months: expiries.copy() for months, expiries in self._expiries.items()}
+        return copied
+
     def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
         """(received_us, seq, response) of those counting at an instant, the earliest received first (R2)."""
         first = bisect_left(self.instants, earliest_counting_us(at_us, months))
@@ -132,38 +142,54 @@ NO_RECEIPTS: Final = OrganisationReceipts()
 
 
 class Pool:
-    """The responses that are counted together: those of a location, or of all of them where an edition pools (R11)."""
+    """The responses that are counted together: those of a location, or of all of them where an edition pools (R11).
 
-    __slots__ = ("_senders", "organisations", "receipts")
+    `organisations` has the receipts of each organisation, `names` those of each name of a group of several, apart.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_groups", "_senders", "names", "organisations", "receipts")
+
+    def __init__(self, groups: Mapping[str, Group] = NO_GROUPS) -> None:
         self.organisations: dict[str, OrganisationReceipts] = {}
+        self.names: dict[str, OrganisationReceipts] = {}
         self.receipts = Receipts()
-        self._senders: list[str] = []  # the organisation of each receipt
+        self._groups = groups
+        self._senders: list[str] = []  # the name under which each receipt came
 
-    def add(self, organisation: str, received_us: int, seq: int, response: str) -> None:
-        """Adds a response of an organisation."""
-        receipts = self.organisations.get(organisation)
-        if receipts is None:
-            receipts = self.organisations[organisation] = OrganisationReceipts()
-        receipts.add_response(received_us, seq, response)
-        self._senders.insert(self.receipts.add(received_us), organisation)
+    def add(self, name: str, received_us: int, seq: int, response: str) -> None:
+        """Adds a response that came under a name."""
+        for receipts in self._kept_in(name):
+            receipts.add_response(received_us, seq, response)
+        self._senders.insert(self.receipts.add(received_us), name)
 
-    def append(self, organisation: str, received_us: int, seq: int, response: str) -> None:
+    def append(self, name: str, received_us: int, seq: int, response: str) -> None:
         """The same for one that follows all that were added before, while no expiries were asked for: a bulk load."""
-        receipts = self.organisations.get(organisation)
-        if receipts is None:
-            receipts = self.organisations[organisation] = OrganisationReceipts()
-        receipts.instants.append(received_us)
-        receipts.responses.append((seq, response))
+        for receipts in self._kept_in(name):
+            receipts.instants.append(received_us)
+            receipts.responses.append((seq, response))
         self.receipts.instants.append(received_us)
-        self._senders.append(organisation)
+        self._senders.append(name)
 
-    def remove(self, organisation: str, received_us: int, seq: int) -> None:
+    def remove(self, name: str, received_us: int, seq: int) -> None:
         """Takes a response out."""
-        self.organisations[organisation].remove_response(received_us, seq)
-        del self._senders[self._senders.index(organisation, bisect_left(self.receipts.instants, received_us))]
+        for receipts in self._kept_in(name):
+            receipts.remove_response(received_us, seq)
+        del self._senders[self._senders.index(name, bisect_left(self.receipts.instants, received_us))]
         self.receipts.remove(received_us)
+
+    def by_name(self) -> Iterator[tuple[str, OrganisationReceipts]]:
+        """The receipts of each name, groups or not."""
+        for organisation, receipts in self.organisations.items():
+            if organisation not in self._groups:
+                yield organisation, receipts
+        yield from self.names.items()
+
+    def _kept_in(self, name: str) -> tuple[OrganisationReceipts, ...]:
+        """Where the receipts of a name are kept: with its organisation, and in a group of several apart as well."""
+        group = self._groups.get(name)
+        if group is None:
+            return (_receipts_of(self.organisations, name),)
+        return _receipts_of(self.organisations, group.name), _receipts_of(self.names, name)
 
     def count(self, at_us: int, edition: Edition) -> tuple[int, int]:
         """(applied responses, organisations) at an instant: the sum of min(cap, counting) over organisations (R1-R3)."""
@@ -197,9 +223,11 @@ class Pool:
         for looked_at, (received_us, sender) in enumerate(self._counting_latest_first(at_us, months)):
             if looked_at >= LOOK_BACK_MAX:
                 return self._satisfied_until_by_count(at_us, edition)
-            counting = counts.get(sender, 0)
+            group = self._groups.get(sender)
+            organisation = sender if group is None else group.name
+            counting = counts.get(organisation, 0)
             if counting < cap:
-                counts[sender] = counting + 1
+                counts[organisation] = counting + 1
                 applied += 1
                 until_us = min(until_us, add_months(received_us, months))
                 if applied >= edition.min_responses and len(counts) >= edition.min_organisations:
@@ -216,7 +244,7 @@ class Pool:
         return expiries[bisect_right(expiries, at_us) + spare]
 
     def _counting_latest_first(self, at_us: int, months: int) -> Iterator[tuple[int, str]]:
-        """(received_us, organisation) of those counting at an instant."""
+        """(received_us, name) of those counting at an instant."""
         instants = self.receipts.instants
         first = bisect_left(instants, earliest_counting_us(at_us, months))
         for place in range(bisect_right(instants, at_us) - 1, first - 1, -1):
@@ -225,15 +253,27 @@ class Pool:
                 yield received_us, self._senders[place]
 
 
+def _receipts_of(kept: dict[str, OrganisationReceipts], name: str) -> OrganisationReceipts:
+    receipts = kept.get(name)
+    if receipts is None:
+        receipts = kept[name] = OrganisationReceipts()
+    return receipts
+
+
 @dataclass(slots=True)
 class Evidence:
-    """All that counts for one membership, as far as it is known."""
+    """All that counts for one membership, as far as it is known, and which names of its customers are one."""
 
+    organisations: Organisations = field(default_factory=Organisations)
     locations: dict[str, Pool] = field(default_factory=dict)
     evaluations: Receipts = field(default_factory=Receipts)
     learning: Timeline[bool] = field(default_factory=Timeline)
     levels: Timeline[str] = field(default_factory=Timeline)
     _pooled: Pool | None = None
+
+    def add_location(self, location: str) -> None:
+        """Another location takes part (R11)."""
+        self.locations[location] = Pool(self.organisations.groups)
 
     def add_response(self, location: str, organisation: str, received_us: int, seq: int, response: str) -> None:
         """A response was received."""
@@ -251,15 +291,19 @@ class Evidence:
         """All locations counted together; built when an edition first asks for it, kept up to date from then on."""
         if self._pooled is None:
             merged = sorted(
-                (seq, received_us, organisation, response)
+                (seq, received_us, name, response)
                 for pool in self.locations.values()
-                for organisation, receipts in pool.organisations.items()
+                for name, receipts in pool.by_name()
                 for received_us, (seq, response) in zip(receipts.instants, receipts.responses, strict=True)
             )
-            self._pooled = Pool()
-            for seq, received_us, organisation, response in merged:
-                self._pooled.add(organisation, received_us, seq, response)
+            self._pooled = Pool(self.organisations.groups)
+            for seq, received_us, name, response in merged:
+                self._pooled.add(name, received_us, seq, response)
         return self._pooled
+
+    def all_pools(self) -> list[Pool]:
+        """Those of the locations, and what they are together where that was asked for."""
+        return [*self.locations.values()] if self._pooled is None else [*self.locations.values(), self._pooled]
 
     def pool(self, location: str, pooled: bool) -> Pool:
         """The pool in which a location's responses are counted."""

@@ -263,6 +263,36 @@ class DecideRenewal(_MembershipFact):
     renewal_date: RenewalDate
 
 
+class SameOrganisation(_MembershipFact):
+    """Two customers of the membership are one organisation (DESIGN 4)."""
+
+    type: Literal["same-organisation"]
+    organisation: Label
+    same_as: Label
+
+
+class SeparateOrganisations(_MembershipFact):
+    """They are not after all: undoes the joining of just these two."""
+
+    type: Literal["separate-organisations"]
+    organisation: Label
+    same_as: Label
+
+
+class DistinctOrganisation(_MembershipFact):
+    """A new name folds like a known one and is another organisation."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    type: Literal["distinct-organisation"]
+    organisation: Label
+    from_: Annotated[Label, Field(alias="from")]
+
+    def digest(self) -> bytes:
+        content = {name.removesuffix("_"): value for name, value in self.__dict__.items()}
+        return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+
+
 class PublishRulebook(_Fact):
     """An edition of the rules (R6)."""
 
@@ -291,6 +321,9 @@ MembershipFact = (
     | VoidResponse
     | RecordEvaluation
     | DecideRenewal
+    | SameOrganisation
+    | SeparateOrganisations
+    | DistinctOrganisation
 )
 Fact = MembershipFact | PublishRulebook
 FACT_MODELS: Final[tuple[type[_Fact], ...]] = (
@@ -307,6 +340,9 @@ FACT_MODELS: Final[tuple[type[_Fact], ...]] = (
     VoidResponse,
     RecordEvaluation,
     DecideRenewal,
+    SameOrganisation,
+    SeparateOrganisations,
+    DistinctOrganisation,
     PublishRulebook,
 )
 

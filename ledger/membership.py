@@ -11,9 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from ledger import regrouping
 from ledger.events import FIRST_PREV, Cause, Event, Via
-from ledger.evidence import LEARNING, Evidence, OrganisationReceipts, Pool
+from ledger.evidence import LEARNING, Evidence, OrganisationReceipts
 from ledger.instants import BEGINNING_US, parse_instant
+from ledger.organisations import Organisations
+
+Word = tuple[int, int, bool]
+"""What a subject said of invitations: (occurred_us, seq, whether permission was given)."""
 
 
 class Announcement(NamedTuple):
@@ -79,17 +84,32 @@ class Membership:
     """Before this instant nothing known can change `satisfied`; None where it must be computed anew."""
     evidence: Evidence = field(default_factory=Evidence)
     renewals: dict[str, Renewal] = field(default_factory=dict)
-    consents: dict[tuple[str, str], list[tuple[int, bool]]] = field(default_factory=dict)
+    consents: dict[str, dict[str, list[Word]]] = field(default_factory=dict)
+    """By subject and by the customer's name under which it was said, the earliest first."""
     invitations: dict[str, Invitation] = field(default_factory=dict)
     responses: dict[str, Response] = field(default_factory=dict)
     voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
     evaluations: set[str] = field(default_factory=set)
     announced: list[Announcement] = field(default_factory=list)
+    regrouped: regrouping.Span | None = None
+    """Where the last join or separation can have changed something."""
+
+    @property
+    def organisations(self) -> Organisations:
+        """The names of the customers, and which of them are one organisation."""
+        return self.evidence.organisations
 
     @property
     def weight(self) -> int:
         """How many things the state holds: what a bound on memory counts."""
-        return 8 + len(self.consents) + len(self.invitations) + 2 * len(self.responses) + len(self.evaluations)
+        return (
+            8
+            + len(self.consents)
+            + len(self.organisations)
+            + len(self.invitations)
+            + 2 * len(self.responses)
+            + len(self.evaluations)
+        )
 
     def satisfied_before(self, at_us: int) -> bool:
         """What was announced for the instant just before `at_us`; a membership starts out not satisfied."""
@@ -97,10 +117,21 @@ class Membership:
         return self.announced[place - 1].satisfied if place else False
 
     def consent_in_effect(self, subject: str, customer_org: str, at_us: int) -> bool:
-        """Whether permission was given, and not withdrawn, by an instant (I1)."""
-        entries = self.consents.get((subject, customer_org), [])
-        place = bisect_right(entries, at_us, key=lambda entry: entry[0])
-        return place > 0 and entries[place - 1][1]
+        """Whether permission was given, and not withdrawn, by an instant (I1): the last word under any of its names."""
+        words = self.words(subject, customer_org)
+        places = [bisect_right(said, at_us, key=lambda word: word[0]) for said in words]
+        last = [said[place - 1] for said, place in zip(words, places, strict=True) if place]
+        return bool(last) and max(last)[2]
+
+    def words(self, subject: str, customer_org: str) -> list[list[Word]]:
+        """What a subject said under each name of an organisation under which it said anything."""
+        said = self.consents.get(subject, {})
+        group = self.organisations.groups.get(customer_org)
+        if group is None:
+            return [said[customer_org]] if customer_org in said else []
+        if len(said) < len(group.names):
+            return [words for name, words in said.items() if name in group.names]
+        return [said[name] for name in group.names if name in said]
 
 
 def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
@@ -129,7 +160,7 @@ def _enrolled(state: Membership, event: Event) -> None:
     state.enrolled = True
     state.enrolled_position = event.position
     for location in data["locations"]:
-        state.evidence.locations[location] = Pool()
+        state.evidence.add_location(location)
     state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
     state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
 
@@ -144,24 +175,26 @@ def _updated(state: Membership, event: Event) -> None:
 
 
 def _location_added(state: Membership, event: Event) -> None:
-    state.evidence.locations[event.data["location"]] = Pool()
+    state.evidence.add_location(event.data["location"])
 
 
 def _renewal_date_set(state: Membership, event: Event) -> None:
     state.renewals.setdefault(event.data["renewal_date"], Renewal())
 
 
-def _consent(state: Membership, event: Event, given: bool) -> None:
-    key = (event.data["subject"], event.data["customer_org"])
-    insort_right(state.consents.setdefault(key, []), (event.occurred_us, given), key=lambda entry: entry[0])
-
-
 def _consent_given(state: Membership, event: Event) -> None:
-    _consent(state, event, True)
+    _said(state, event, event.data["customer_org"], True)
 
 
 def _consent_withdrawn(state: Membership, event: Event) -> None:
-    _consent(state, event, False)
+    for name in (event.data["customer_org"], *event.data.get("also", ())):
+        _said(state, event, name, False)
+
+
+def _said(state: Membership, event: Event, name: str, given: bool) -> None:
+    state.organisations.know(name)
+    words = state.consents.setdefault(event.data["subject"], {}).setdefault(name, [])
+    insort_right(words, (event.occurred_us, event.seq, given))
 
 
 def _invitation_sent(state: Membership, event: Event) -> None:
@@ -169,6 +202,7 @@ def _invitation_sent(state: Membership, event: Event) -> None:
     state.invitations[data["invitation"]] = Invitation(
         data["subject"], data["customer_org"], data["channel"] == "operator"
     )
+    state.organisations.know(data["customer_org"])
 
 
 def _reminder_sent(state: Membership, event: Event) -> None:
@@ -182,6 +216,7 @@ def _response_received(state: Membership, event: Event) -> None:
     state.responses[reference] = Response(location, organisation, received_us, event.seq, data["anonymous"])
     if data["invitation"] is not None:
         state.invitations[data["invitation"]].answers.append(reference)
+    state.organisations.know(organisation)
     state.evidence.add_response(location, organisation, received_us, event.seq, reference)
 
 
@@ -201,6 +236,24 @@ def _response_voided(state: Membership, event: Event) -> None:
 def _evaluation_received(state: Membership, event: Event) -> None:
     state.evaluations.add(event.data["evaluation"])
     state.evidence.evaluations.add(event.occurred_us)
+
+
+def _organisations_joined(state: Membership, event: Event) -> None:
+    one, other = event.data["organisation"], event.data["same_as"]
+    state.organisations.know(one)
+    state.organisations.know(other)
+    state.regrouped = regrouping.join(state.evidence, one, other)
+    state.quiet_until_us = None
+
+
+def _organisations_separated(state: Membership, event: Event) -> None:
+    state.regrouped = regrouping.separate(state.evidence, event.data["organisation"], event.data["same_as"])
+    state.quiet_until_us = None
+
+
+def _organisation_distinguished(state: Membership, event: Event) -> None:
+    state.organisations.know(event.data["from"])
+    state.organisations.know(event.data["organisation"])
 
 
 def _eligibility_changed(state: Membership, event: Event) -> None:
@@ -242,6 +295,9 @@ _EVOLVE: Final[dict[str, Callable[[Membership, Event], None]]] = {
     "AnonymityChosen": _anonymity_chosen,
     "ResponseVoided": _response_voided,
     "EvaluationReceived": _evaluation_received,
+    "OrganisationsJoined": _organisations_joined,
+    "OrganisationsSeparated": _organisations_separated,
+    "OrganisationDistinguished": _organisation_distinguished,
     "EligibilityChanged": _eligibility_changed,
     "RenewalDecided": _renewal_decided,
 }

@@ -11,17 +11,22 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.evidence import Pool, Timeline
+from ledger.evidence import Timeline
 from ledger.membership import Announcement, Invitation, Membership, Renewal, Response
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Part of every snapshot; one of another format is ignored, and the stream folded."""
 
 
 def dump_state(state: Membership) -> bytes:
     """The state as bytes."""
     responses = state.responses
-    consents = [(subject, org, *entry) for (subject, org), entries in state.consents.items() for entry in entries]
+    consents = [
+        (subject, name, *word)
+        for subject, said in state.consents.items()
+        for name, words in said.items()
+        for word in words
+    ]
     return orjson.dumps(
         {
             "format": FORMAT,
@@ -30,6 +35,8 @@ def dump_state(state: Membership) -> bytes:
             "enrolled": state.enrolled,
             "enrolled_position": state.enrolled_position,
             "horizon_us": state.horizon_us,
+            "organisations": [list(column) for column in zip(*state.organisations.folds(), strict=True)],
+            "joins": state.organisations.joins(),
             "locations": list(state.evidence.locations),
             "levels": state.evidence.levels.entries,
             "learning": state.evidence.learning.entries,
@@ -71,13 +78,15 @@ def load_state(stored: bytes) -> Membership | None:
         horizon_us=raw["horizon_us"],
     )
     evidence = state.evidence
-    evidence.locations = {name: Pool() for name in raw["locations"]}
+    _load_organisations(state, raw)
+    for location in raw["locations"]:
+        evidence.add_location(location)
     evidence.levels = Timeline((at, order, value) for at, order, value in raw["levels"])
     evidence.learning = Timeline((at, order, value) for at, order, value in raw["learning"])
     state.renewals = {day: Renewal(revision, decided) for day, revision, decided in raw["renewals"]}
     if raw["consents"]:
-        for subject, org, since_us, given in zip(*raw["consents"], strict=True):
-            state.consents.setdefault((subject, org), []).append((since_us, given))
+        for subject, name, *word in zip(*raw["consents"], strict=True):
+            state.consents.setdefault(subject, {}).setdefault(name, []).append(tuple(word))
     state.invitations = {name: Invitation(*attributes) for name, *attributes in zip(*raw["invitations"], strict=True)}
     _load_responses(state, raw["responses"])
     references, instants = raw["evaluations"]
@@ -85,6 +94,15 @@ def load_state(stored: bytes) -> Membership | None:
     evidence.evaluations.instants = instants
     state.announced = [Announcement(*entry) for entry in raw["announced"]]
     return state
+
+
+def _load_organisations(state: Membership, raw: dict[str, Any]) -> None:
+    organisations = state.organisations
+    if raw["organisations"]:
+        for name, fold in zip(*raw["organisations"], strict=True):
+            organisations.know(name, fold)
+    for one, other in raw["joins"]:
+        organisations.join(one, other)
 
 
 def _load_responses(state: Membership, columns: list[list[Any]]) -> None:

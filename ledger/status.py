@@ -28,7 +28,11 @@ def status_answer(
         for name, pool in sorted(evidence.pools(edition).items()):
             counted, organisations = pool.count(at_us, edition)
             by_org = {
-                organisation: {"received": counting, "applied": min(counting, edition.per_org_cap)}
+                organisation: {
+                    "received": counting,
+                    "applied": min(counting, edition.per_org_cap),
+                    **_names(evidence, organisation),
+                }
                 for organisation, receipts in sorted(pool.organisations.items())
                 if (counting := receipts.counting(at_us, edition.window_months))
             }
@@ -55,6 +59,12 @@ def status_answer(
         if next_change_us is None
         else {"at": format_instant(next_change_us), "satisfied": not found.satisfied},
     }
+
+
+def _names(evidence: Evidence, organisation: str) -> dict[str, list[str]]:
+    """The names of an organisation, the first known first, where it has several."""
+    names = evidence.organisations.names_of(organisation)
+    return {"names": names} if len(names) > 1 else {}
 
 
 def status_from_evidence(

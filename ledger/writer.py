@@ -62,9 +62,10 @@ class Writer:
         self._tries = Tries()
         self._recorded_us = 0
 
-    def record(self, facts: Sequence[Fact]) -> list[Outcome]:
+    def record(self, facts: Sequence[Fact], *, known_spelling: bool = False) -> list[Outcome]:
         """Records facts in their order, in one transaction; the outcomes come in the same order.
 
+        With `known_spelling` a customer's name that is spelt otherwise than it is known is taken as it is known.
         Facts of a membership that cannot be read now are `put-off`; all others are decided on. When it returns, what was
         accepted is on disk. Raises StoreUnreachable where nothing could be recorded, BrokenHistory where the editions
         cannot be read.
@@ -74,7 +75,7 @@ class Writer:
                 try:
                     with self._store.writing() as transaction:
                         batch = self._begin(transaction)
-                        outcomes = batch.record(facts)
+                        outcomes = batch.record(facts, known_spelling)
                         self._end(batch)
                 except FoundUnreadable as found:
                     self._forget()

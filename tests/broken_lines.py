@@ -56,6 +56,9 @@ EXAMPLES: tuple[Fact, ...] = (
     {"type": "void-response", "id": "f-11", **COMMON, "response": "r-1", "reason": "fraud"},
     {"type": "record-evaluation", "id": "f-12", **COMMON, "evaluation": "e-1", "actor": "operator"},
     {"type": "decide-renewal", "id": "f-13", **COMMON, "renewal_date": "2011-03-01"},
+    {"type": "same-organisation", "id": "f-15", **COMMON, "organisation": "adatum", "same_as": "fabrikam"},
+    {"type": "separate-organisations", "id": "f-16", **COMMON, "organisation": "adatum", "same_as": "fabrikam"},
+    {"type": "distinct-organisation", "id": "f-17", **COMMON, "organisation": "ADATUM", "from": "adatum"},
     {
         "type": "publish-rulebook",
         "id": "f-14",

@@ -24,11 +24,14 @@ def test_a_decision_names_what_was_applied_and_what_was_left_out(program: Progra
     assert answer["applied"][0] == {
         "response": "m-1-r-1",
         "customer_org": "Brontegard",
+        "group": "Brontegard",
         "received_at": "2010-06-01T10:00:00.000000Z",
         "seq": 3,
     }
     assert (answer["applied_total"], len(answer["applied"])) == (10, 10)
-    assert answer["left_out"] == [{"response": "m-1-r-11", "reason": "over-cap"}]
+    assert answer["left_out"] == [
+        {"response": "m-1-r-11", "reason": "over-cap", "customer_org": "Brontegard", "group": "Brontegard"}
+    ]
 
 
 def test_a_decision_is_taken_again_only_when_something_has_changed(program: Program) -> None:

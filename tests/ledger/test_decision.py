@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ledger.decision import LISTED_MAX, decide_renewal
+from ledger.decision import LISTED_BYTES_MAX, LISTED_MAX, decide_renewal
 from ledger.events import EVENT_BYTES_MAX, FIRST_PREV, Event, encode_event, leaf_hash
 from ledger.instants import SECOND_US, midnight_us, parse_date
 from ledger.membership import Membership, evolve
@@ -138,9 +138,9 @@ def test_a_decision_on_100000_responses_costs_at_most_twice_one_on_100(void: boo
     assert costs[1] <= 2 * costs[0], costs
 
 
-def test_the_largest_decision_fits_into_an_event() -> None:
-    """Names of 64 characters that take four bytes each, a hundred responses applied and a hundred left out."""
-    wide = "\U0001f600" * 60
+@pytest.mark.parametrize("wide", ["\U0001f600" * 60, '"' * 60], ids=["of four bytes", "escaped"])
+def test_the_largest_decision_fits_into_an_event(wide: str) -> None:
+    """Names of 64 characters that take four bytes each, or two where they are escaped: fewer are listed, all counted."""
     location, reference = wide + "main", "r" * 60
     stream = Stream((location,))
     for place in range(400):
@@ -148,7 +148,9 @@ def test_the_largest_decision_fits_into_an_event() -> None:
         stream.add("ResponseReceived", {**data, "invitation": None, "anonymous": False}, DAY_US + place % 200)
     strict = Rulebook([Edition(wide, 0, 10, 1, 2, 12, 10, False)])
     decision = decide_renewal(stream.state, strict, RENEWAL)
-    assert (len(decision["applied"]), len(decision["left_out"])) == (100, 100)
+    for listed in (decision["applied"], decision["left_out"]):
+        sizes = [len(orjson.dumps(entry)) + 1 for entry in listed]
+        assert sum(sizes) <= LISTED_BYTES_MAX < sum(sizes) + sizes[-1]
     stored = encode_event(
         stream="membership-" + "m" * 64,
         seq=10**12,
@@ -163,6 +165,17 @@ def test_the_largest_decision_fits_into_an_event() -> None:
     assert len(stored) <= EVENT_BYTES_MAX
     assert len(leaf_hash(stored)) == 64
     assert orjson.loads(stored)["data"]["applied_total"] == 200
+
+
+def test_a_hundred_of_each_are_listed_where_names_are_as_long_as_names_are() -> None:
+    stream = Stream()
+    for place in range(400):
+        name = f"Brontegard Shipping and Forwarding {place % 200:03d}"
+        data = {"response": f"r-{place:08d}", "customer_org": name, "location": "main"}
+        stream.add("ResponseReceived", {**data, "invitation": None, "anonymous": False}, DAY_US + place % 200)
+    strict = Rulebook([Edition("strict", 0, 10, 1, 2, 12, 10, False)])
+    decision = decide_renewal(stream.state, strict, RENEWAL)
+    assert (len(decision["applied"]), len(decision["left_out"])) == (100, 100)
 
 
 def test_a_decision_is_taken_from_what_was_known_when_it_was_asked_for(story: Story) -> None:

@@ -46,6 +46,13 @@ EDITION: Fact = {
 }
 
 
+SPELT = fact("record-response", "2010-03-07T00:00:00Z", response="r-9", customer_org="ADATUM")
+DISTINCT = fact("distinct-organisation", organisation="ADATUM", **{"from": "adatum"})
+SAME = fact("same-organisation", organisation="adatum", same_as="fabrikam")
+ALSO_SAME = {**SAME, "organisation": "fabrikam", "same_as": "contoso"}
+SEPARATE = {**SAME, "type": "separate-organisations"}
+
+
 class Case(NamedTuple):
     code: str
     given: list[Fact]
@@ -87,6 +94,29 @@ CASES = [
     Case("location-exists", [ENROLLED], fact("add-location", location="main")),
     Case("location-needed", [ENROLLED_TWICE_LOCATED], RESPONSE),
     Case("location-needed", [ENROLLED, fact("add-location", location="Oslo")], INVITATION),
+    Case("organisation-spelling", [ENROLLED, RESPONSE], SPELT),
+    Case("organisation-spelling", [ENROLLED, RESPONSE, VOIDED], SPELT),
+    Case("organisation-spelling", [ENROLLED, CONSENT], {**CONSENT, "customer_org": "Ad-atum"}),
+    Case("organisation-spelling", [ENROLLED, WITHDRAWN], {**INVITATION, "customer_org": "ａｄａｔｕｍ"}),
+    Case("organisation-spelling", [ENROLLED, SAME], {**SPELT, "customer_org": "Fabrikam."}),
+    Case("organisation-spelling", [ENROLLED, RESPONSE, DISTINCT], {**SPELT, "customer_org": "Adatum"}),
+    Case("organisation-spelling", [ENROLLED, RESPONSE], {**SAME, "organisation": "ADATUM"}),
+    Case("organisation-spelling", [ENROLLED, RESPONSE], {**SAME, "organisation": "fabrikam", "same_as": "ADATUM"}),
+    Case("organisation-spelling", [ENROLLED], {**SAME, "same_as": "ADATUM"}),
+    Case("unknown-organisation", [ENROLLED], SEPARATE),
+    Case("unknown-organisation", [ENROLLED, SAME], {**SEPARATE, "organisation": "ADATUM"}),
+    Case("unknown-organisation", [ENROLLED, SAME], {**SEPARATE, "same_as": "FABRIKAM"}),
+    Case("unknown-organisation", [ENROLLED], DISTINCT),
+    Case("unknown-organisation", [ENROLLED, RESPONSE], {**DISTINCT, "organisation": "adatum", "from": "ADATUM"}),
+    Case("already-joined", [ENROLLED], {**SAME, "same_as": "adatum"}),
+    Case("already-joined", [ENROLLED, SAME], {**SAME, "organisation": "fabrikam", "same_as": "adatum"}),
+    Case("already-joined", [ENROLLED, SAME, ALSO_SAME], {**SAME, "same_as": "contoso"}),
+    Case("not-joined", [ENROLLED, SAME], {**SEPARATE, "same_as": "adatum"}),
+    Case("not-joined", [ENROLLED, SAME, ALSO_SAME], {**SEPARATE, "same_as": "contoso"}),
+    Case("not-joined", [ENROLLED, SAME, SEPARATE], SEPARATE),
+    Case("already-distinct", [ENROLLED, RESPONSE], {**DISTINCT, "organisation": "adatum"}),
+    Case("already-distinct", [ENROLLED, RESPONSE], {**DISTINCT, "organisation": "fabrikam"}),
+    Case("already-distinct", [ENROLLED, RESPONSE, DISTINCT], DISTINCT),
     Case("consent-missing", [ENROLLED], INVITATION),
     Case("consent-missing", [ENROLLED, CONSENT], {**INVITATION, "customer_org": "fabrikam"}),
     Case("consent-missing", [ENROLLED, CONSENT], {**INVITATION, "occurred_at": "2010-02-28T23:59:59.999999Z"}),
@@ -124,6 +154,7 @@ CASES = [
         REMINDER,
     ),
     Case("org-mismatch", [ENROLLED, CONSENT, INVITATION], {**ANSWER, "customer_org": "fabrikam"}),
+    Case("org-mismatch", [ENROLLED, CONSENT, INVITATION, SAME, SEPARATE], {**ANSWER, "customer_org": "fabrikam"}),
     Case("response-exists", [ENROLLED, RESPONSE], {**RESPONSE, "customer_org": "fabrikam"}),
     Case("response-exists", [ENROLLED, RESPONSE, VOIDED], RESPONSE),
     Case("unknown-response", [ENROLLED], VOIDED),

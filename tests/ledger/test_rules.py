@@ -30,7 +30,9 @@ def test_r2_the_ninth_response_from_one_organisation_is_not_applied(story: Story
     assert (status["counted"], status["satisfied"]) == (9, False)
     assert status["locations"]["main"]["by_org"]["adatum"] == {"received": 9, "applied": 8}
     decision = story.decide("2010-08-01")
-    assert decision["left_out"] == [{"response": names[8], "reason": "over-cap"}]
+    assert decision["left_out"] == [
+        {"response": names[8], "reason": "over-cap", "customer_org": "adatum", "group": "adatum"}
+    ]
 
 
 def test_r2_the_first_eight_received_are_applied_whatever_the_order_in_which_they_are_recorded(story: Story) -> None:
@@ -38,7 +40,9 @@ def test_r2_the_first_eight_received_are_applied_whatever_the_order_in_which_the
     (earlier,) = story.respond("2010-06-14T00:00:00Z", "adatum")
     decision = story.decide("2010-08-01")
     assert [line["response"] for line in decision["applied"]] == [earlier, *later[:7]]
-    assert decision["left_out"] == [{"response": later[7], "reason": "over-cap"}]
+    assert decision["left_out"] == [
+        {"response": later[7], "reason": "over-cap", "customer_org": "adatum", "group": "adatum"}
+    ]
     received = {event.data["response"]: event.seq for event in story.events() if event.type == "ResponseReceived"}
     assert [line["seq"] for line in decision["applied"]] == [received[name] for name in (earlier, *later[:7])]
 
@@ -101,6 +105,7 @@ def test_r5_a_response_of_june_2010_counts_for_a_renewal_in_march_2011(story: St
             {
                 "response": name,
                 "customer_org": "adatum" if place < 8 else "fabrikam",
+                "group": "adatum" if place < 8 else "fabrikam",
                 "received_at": stamp(instant("2010-06-15T10:22:33.123456Z") + timedelta(seconds=place)),
                 "seq": place + 2,
             }

@@ -1,0 +1,89 @@
+"""Naming: whether a fact spells its customers' names as they are known, and whether what it says of names can be so.
+
+What was refused makes nothing known; a name spelt exactly like a known one passes, whatever else folds alike (DESIGN 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ledger.errors import refuse
+from ledger.facts import MembershipFact, RecordConsent, RecordInvitation, RecordResponse, WithdrawConsent
+from ledger.fold import fold
+from ledger.organisations import Organisations
+
+NAMED_MAX: Final = 5
+"""Names or joins that a sentence lists at most."""
+
+
+def take_as_known(
+    known: Organisations, fact: MembershipFact, known_spelling: bool
+) -> tuple[MembershipFact, dict[str, Any]]:
+    """The fact under the known spelling of its customer's name, and what its event says of that.
+
+    A withdrawal is never refused: it stands for every known name that folds like the one it has. Other facts are taken
+    so only with `known_spelling`, and only where one name alone can be meant.
+    """
+    if not isinstance(fact, (RecordResponse, RecordInvitation, RecordConsent, WithdrawConsent)):
+        return fact, {}
+    alike = known.alike(fact.customer_org)
+    if not alike or not (fact.type == "withdraw-consent" or (known_spelling and len(alike) == 1)):
+        return fact, {}
+    also = {"also": list(alike[1:])} if len(alike) > 1 else {}
+    return fact.model_copy(update={"customer_org": alike[0]}), {"spelt": True, **also}
+
+
+def check_spelling(known: Organisations, name: str) -> None:
+    """Refuses a name that folds like a known one and is spelt otherwise."""
+    alike = known.alike(name)
+    if alike:
+        refuse("organisation-spelling", f"found organisation {name!r}, expected it to be spelt {_or(alike)}")
+
+
+def join(known: Organisations, one: str, other: str) -> None:
+    """Refuses to join what is one already."""
+    check_spelling(known, one)
+    check_spelling(known, other)
+    if one != other and one not in known and other not in known and fold(one) == fold(other):
+        refuse("organisation-spelling", f"found organisation {other!r}, expected it to be spelt {one!r} as well")
+    if known.name_of(one) == known.name_of(other):
+        refuse("already-joined", f"{one!r} and {other!r} are one organisation already")
+
+
+def separate(known: Organisations, one: str, other: str) -> None:
+    """Refuses to separate what was not joined by a fact of just these two."""
+    _check_known(known, one)
+    _check_known(known, other)
+    if known.joined(one, other):
+        return
+    if one == other or known.name_of(one) != known.name_of(other):
+        refuse("not-joined", f"{one!r} and {other!r} are not joined")
+    path = known.between(one, other)
+    through = "many joins" if path is None else _some([f"{first!r} with {second!r}" for first, second in path])
+    refuse("not-joined", f"{one!r} and {other!r} are one organisation by other joins: {through}")
+
+
+def distinguish(known: Organisations, name: str, from_: str) -> None:
+    """Refuses to tell apart what is apart already."""
+    _check_known(known, from_)
+    if name in known:
+        refuse("already-distinct", f"{name!r} is known already, expected a new name that folds like {from_!r}")
+    if fold(name) != fold(from_):
+        refuse("already-distinct", f"{name!r} does not fold like {from_!r}: nobody takes one for the other")
+
+
+def _check_known(known: Organisations, name: str) -> None:
+    if name not in known:
+        alike = known.alike(name)
+        expected = f"it to be spelt {_or(alike)}" if alike else "a name that was recorded"
+        refuse("unknown-organisation", f"found organisation {name!r}, expected {expected}")
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(repr(name) for name in names[:NAMED_MAX])
+
+
+def _some(joins: list[str]) -> str:
+    more = len(joins) - NAMED_MAX
+    return ", ".join(joins[:NAMED_MAX]) + (f" and {more:,} more" if more > 0 else "")
