@@ -157,13 +157,13 @@ def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
         module = _with_postgres("ledger.store.postgres")
         store: Store = module.PostgresStore(where, create=create, migrate=migrate)
         return store
-    if "://" in where or where == ":memory:":
+    if "://" in where or where.startswith("file:") or where == ":memory:":
         raise StoreUnreachable(f"found {without_password(where)!r}, expected a file or a postgresql:// URL")
     if not create and not Path(where).exists():
         raise StoreUnreachable(f"found no ledger at {where!r}; `csat-ledger record` makes one")
     from ledger.store.sqlite import SQLiteStore
 
-    return SQLiteStore(where, migrate=migrate)
+    return SQLiteStore(where, create=create, migrate=migrate)
 
 
 def open_database(where: str) -> Database:
@@ -173,7 +173,7 @@ def open_database(where: str) -> Database:
         return database
     from projections.database import SQLiteDatabase
 
-    return SQLiteDatabase(f"{where}.projections")
+    return SQLiteDatabase(f"{Path(where).resolve()}.projections")  # of whatever name of the ledger was given
 
 
 def _with_postgres(module: str) -> ModuleType:

@@ -211,10 +211,12 @@ class Store(Reader, Protocol):
     """A book in a database. `name` says where, without a password.
 
     `found_version` is the version of the tables that it was opened with, 0 where there were none; `tables_version` the
-    one they have now, which is the one that this program writes.
+    one they have now, which is the one that this program writes. `read_only` says that this process may write nothing
+    here (a read-only file, folder, server or role): everything that reads works all the same.
     """
 
     name: str
+    read_only: bool
     found_version: int
     tables_version: int
 

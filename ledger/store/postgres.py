@@ -293,11 +293,14 @@ class PostgresStore(_PostgresReader):
         self.tables_version = len(postgres_tables.STEPS)
         self._lock_timeout_s = lock_timeout_s
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))
-        self._listening = Connections(self._address, (f"LISTEN {CHANNEL}",), listening=True)
         super().__init__(self._query_once)
         try:
             with self._connections.take() as connection:
                 self.found_version = self._open(connection, create=create, migrate=migrate)
+                self.standby, self.read_only = _what_may_be_done(connection)
+            # A standby refuses LISTEN: there readers rely on looking alone.
+            listen = () if self.standby else (f"LISTEN {CHANNEL}",)
+            self._listening = Connections(self._address, listen, listening=True)
         except BaseException:
             self.close()
             raise
@@ -374,13 +377,28 @@ class PostgresStore(_PostgresReader):
             return True
 
     def try_lock(self, role: str) -> AdvisoryRoleLock | None:
+        if self.standby:
+            raise StoreUnreachable(
+                f"{self.name}: found a standby, expected the primary: the lock of a role that is taken here would not keep "
+                "another from having it there"
+            )
         return try_advisory_lock(self._connections, checked_role(role))
 
     def close(self) -> None:
         self._connections.close()
-        self._listening.close()
+        if "_listening" in self.__dict__:
+            self._listening.close()
         if "recorder" in self.__dict__:
             self.recorder.datastore.close()
+
+
+def _what_may_be_done(connection: PgConnection) -> tuple[bool, bool]:
+    """Whether the server is a standby; and whether this role may add nothing to the book here, for whatever reason."""
+    row = connection.execute(
+        "SELECT pg_is_in_recovery(), pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean "
+        f"OR NOT has_table_privilege('{SCHEMA}.{EVENTS}', 'INSERT')"
+    ).fetchone()
+    return (bool(row[0]), bool(row[1])) if row else (False, True)
 
 
 def _reviews(stored: str | None) -> list[tuple[int, int]]:

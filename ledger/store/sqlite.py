@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from ledger.store import sqlite_factory
 from ledger.store.base import Aside, Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
+from ledger.store.sqlite_files import Identity, ReadOnlyFile, identity_of, make_whole, may_write, real_path
 from ledger.store.sqlite_recorders import (
     POLL_MAX_S,
     POLL_MIN_S,
@@ -245,28 +247,63 @@ def _decoded(text: bytes) -> str:
 class SQLiteStore(_SQLiteReader):
     """The book in a SQLite file. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
 
-    Where there are no tables they are made; `migrate` brings older ones to the present version. `found_version` is what
-    was there before.
+    Where there is no file a book is made, if `create` says so; `migrate` brings older tables to the present version.
+    `found_version` is what was there before. A file that may not be written is `read_only`, and leaves no trace of its
+    readers (`ledger.store.sqlite_files`). A file that is replaced or moved while it is open is StoreUnreachable from then
+    on: what would be written to it is in no book any more.
     """
 
-    def __init__(self, path: str | Path, *, migrate: bool = False, lock_timeout_s: int = LOCK_TIMEOUT_S) -> None:
-        self.path = Path(path)
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        create: bool = True,
+        migrate: bool = False,
+        lock_timeout_s: int = LOCK_TIMEOUT_S,
+    ) -> None:
         self.name = str(path)
+        self.path = real_path(path)
         self.tables_version = len(STEPS)
-        if self.path.is_dir() or not self.path.absolute().parent.is_dir():
-            raise StoreUnreachable(
-                f"found no place for a database at {self.name!r}, expected a file in a folder that exists"
-            )
-        self._datastore = LedgerDatastore(self.name, lock_timeout=lock_timeout_s, originator_id_type="text")
-        self.recorder = LedgerProcessRecorder(self._datastore, events_table_name="events")
+        self._lock_timeout_s = lock_timeout_s
         try:
-            self.found_version = self._open(migrate=migrate)
-            self._reading = sqlite3.connect(
-                self.name, isolation_level=None, timeout=lock_timeout_s, check_same_thread=False
-            )
+            made = create and not self.path.exists() and make_whole(self.path, STEPS)
+            self._identity = self._require_book()
+            self.read_only = not may_write(self.path)
+            self._read_only_file = ReadOnlyFile(self.path)
+            super().__init__(self._execute_reading)
+            if self.read_only:
+                self._read: Callable[..., sqlite3.Cursor] = self._read_only_file.execute
+                self.found_version = self._found_in_read_only(migrate=migrate)
+            else:
+                self.found_version = 0 if made else self._open(migrate=migrate)
+                self._reading = sqlite3.connect(
+                    self.path, isolation_level=None, timeout=lock_timeout_s, check_same_thread=False
+                )
+                self._read = self._reading.execute
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{self.name}: {error}") from error
-        super().__init__(self._reading.execute)
+
+    def _require_book(self) -> Identity:
+        """Which file it is. Raises StoreUnreachable where there is none, or an empty one, which is no book."""
+        identity = identity_of(self.path)
+        if identity is None:
+            raise StoreUnreachable(f"found no ledger at {self.name!r}; `csat-ledger record` makes one")
+        if self.path.stat().st_size == 0:
+            raise StoreUnreachable(
+                f"{self.name}: found an empty file, expected a ledger; remove it, and `csat-ledger record` makes one"
+            )
+        return identity
+
+    @cached_property
+    def _datastore(self) -> LedgerDatastore:
+        if self.read_only:
+            raise StoreUnreachable(f"{self.name}: this file, or its folder, may only be read here")
+        return LedgerDatastore(str(self.path), lock_timeout=self._lock_timeout_s, originator_id_type="text")
+
+    @cached_property
+    def recorder(self) -> LedgerProcessRecorder:
+        """The library's door to the same events."""
+        return LedgerProcessRecorder(self._datastore, events_table_name="events")
 
     def _open(self, *, migrate: bool) -> int:
         with self._datastore.get_connection(commit=False) as connection:
@@ -276,6 +313,11 @@ class SQLiteStore(_SQLiteReader):
             looking.close()
         if found == len(STEPS):
             return found  # the usual case, in which nobody waits for a writer
+        if found == 0 and not migrate:
+            raise StoreUnreachable(
+                f"{self.name}: found a database without any table, expected a ledger's; remove it, and "
+                "`csat-ledger record` makes one"
+            )
         with self._datastore.immediate() as cursor:
             found = found_version(cursor, self.name)
             for step in missing_steps(self.name, found, STEPS, migrate=migrate):
@@ -283,11 +325,31 @@ class SQLiteStore(_SQLiteReader):
             cursor.execute(f"PRAGMA user_version = {len(STEPS)}")
         return found
 
+    def _found_in_read_only(self, *, migrate: bool) -> int:
+        found = found_version(self._read_only_file.execute("SELECT 1"), self.name)
+        missing_steps(self.name, found, STEPS, migrate=False, may_create=False)
+        if migrate and found < len(STEPS):
+            raise StoreUnreachable(f"{self.name}: this file, or its folder, may only be read here")
+        return found
+
+    def _execute_reading(self, *arguments: Any) -> sqlite3.Cursor:
+        self._require_same_file()
+        return self._read(*arguments)
+
+    def _require_same_file(self) -> None:
+        if identity_of(self.path) != self._identity:
+            raise StoreUnreachable(
+                f"{self.name}: found another file, or none, in the place of the one that this process has open, "
+                "expected the same: it was replaced or moved; what is opened anew finds what is there now"
+            )
+
     @contextmanager
     def writing(self) -> Iterator[SQLiteWriteTransaction]:
         try:
             with self._datastore.immediate() as cursor:
+                self._require_same_file()
                 yield SQLiteWriteTransaction(cursor)
+            self._require_same_file()  # else what was committed is in no book
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self.name}: {error}") from error
 
@@ -306,5 +368,8 @@ class SQLiteStore(_SQLiteReader):
         return try_file_lock(self.path, role)
 
     def close(self) -> None:
+        if self.read_only:
+            self._read_only_file.close()
+            return
         self._reading.close()
         self._datastore.close()

@@ -1,0 +1,212 @@
+"""The file of a book in SQLite: one name for it, made whole or not at all, and read where it may not be written.
+
+**One file, one name.** SQLite keeps a log beside the file, under the file's name. Through a second name of the same file
+(a hard link, or a file that is mounted by itself) another log would be kept, and the file be ruined; the lock of a role would
+be another, too. So a file with several hard links and a file that is a mount point are refused. Symbolic links are
+followed first, as SQLite does, so that all of them lead to the same log and the same locks.
+
+**Made whole.** A new book is made under another name and then given its own, while the folder is locked: nobody finds
+half a book, and of two who make one at the same moment the second finds that of the first. So an empty file is
+never a book that somebody is about to make.
+
+**Read only.** Where the file or its folder may not be written, a reader must leave nothing there:
+
+    file-wal and file-shm are there    somebody writes, or has crashed: read with them, and lock nothing
+    no file-wal, or an empty one       nobody writes: the file is all there is; who reads on looks whether that has changed
+    file-wal without file-shm          SQLite cannot read that where it may not write: both are copied, and the copy is read
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from ledger.errors import StoreUnreachable
+from ledger.store.migrations import Step
+
+MOUNTS: Final = Path("/proc/self/mountinfo")
+
+
+class Identity(NamedTuple):
+    """Which file it is, whatever it is called."""
+
+    device: int
+    inode: int
+
+
+def real_path(given: str | Path) -> Path:
+    """The one name of a book's file, which need not exist. Raises StoreUnreachable where it cannot be a book's."""
+    name = str(given)
+    if name.startswith("file:"):
+        raise StoreUnreachable(f"found {name!r}, expected the name of a file: a file: URL is none")
+    try:
+        path = Path(given).resolve()
+        found = path.stat() if path.exists() else None
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL
+        raise StoreUnreachable(f"{name!r}: {error}") from None
+    if (found is not None and not stat.S_ISREG(found.st_mode)) or not path.parent.is_dir():
+        raise StoreUnreachable(f"found no place for a database at {name!r}, expected a file in a folder that exists")
+    if found is None:
+        return path
+    if found.st_nlink > 1:
+        raise StoreUnreachable(
+            f"{name}: found {found.st_nlink} names of this file (hard links), expected one: SQLite keeps a log beside each "
+            "name, and through two of them the book would be ruined; make a copy of the file, or remove the other names"
+        )
+    if is_mount_point(path):
+        raise StoreUnreachable(
+            f"{name}: found a file that is mounted by itself, expected its folder to be mounted: SQLite keeps a log "
+            "beside it, and through two folders the book would be ruined"
+        )
+    return path
+
+
+def is_mount_point(path: Path) -> bool:
+    """Whether a file is mounted by itself, as far as the system tells."""
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    mounted = (line.split(" ")[4] for line in lines if line.count(" ") > 4)
+    return any(place.replace("\\040", " ") == str(path) for place in mounted)
+
+
+def identity_of(path: Path) -> Identity | None:
+    """Which file stands at a path now; None where none does."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - before every read, and half the time of Path.stat
+    except OSError:
+        return None
+    return Identity(found.st_dev, found.st_ino)
+
+
+def may_write(path: Path) -> bool:
+    """Whether this process may write a book's file and beside it, by rights and by mount."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Held by whoever makes a file in a folder; the others wait. Where the file system has no locks, nobody waits."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make_whole(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> bool:
+    """Makes a new book at a path, on disk and under its name at once; False where somebody was faster."""
+    with alone_in(path.parent):
+        if path.exists():
+            return False
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+        try:
+            _make(unfinished, steps)
+            unfinished.rename(path)
+        finally:
+            for rest in ("", "-wal", "-shm"):
+                unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)
+        _to_disk(path.parent)
+        return True
+
+
+def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        for step in steps:
+            step(cursor)
+        cursor.execute(f"PRAGMA user_version = {len(steps)}")
+        cursor.execute("COMMIT")
+    finally:
+        connection.close()
+    _to_disk(path)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ReadOnlyFile:
+    """Connections to a file that may not be written; a new one where the file, or what stands beside it, has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._copy: TemporaryDirectory[str] | None = None
+        self._seen: tuple[Any, ...] = ()
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """A statement on the file as it is now."""
+        seen = self._look()
+        if self._connection is None or seen != self._seen:
+            self.close()
+            self._connection, self._seen = self._connect(), seen
+        return self._connection.execute(statement, parameters)
+
+    def close(self) -> None:
+        """Closes the connection, and removes the copy where there is one."""
+        connection, self._connection = self._connection, None
+        copy, self._copy = self._copy, None
+        if connection is not None:
+            connection.close()
+        if copy is not None:
+            copy.cleanup()
+
+    def _beside(self, ending: str) -> Path:
+        return self._path.with_name(self._path.name + ending)
+
+    def _has_log(self) -> bool:
+        with suppress(OSError):
+            return self._beside("-wal").stat().st_size > 0
+        return False
+
+    def _look(self) -> tuple[Any, ...]:
+        """What tells that a connection must be made anew: with the log SQLite itself sees what changes."""
+        if self._has_log():
+            with_index = self._beside("-shm").exists()
+            return (identity_of(self._path), with_index) if with_index else (*self._signature("-wal"), with_index)
+        return self._signature("")
+
+    def _signature(self, ending: str) -> tuple[Any, ...]:
+        found = self._beside(ending).stat()
+        return (ending, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self._has_log():
+            return _connected(self._path, "immutable=1")
+        if self._beside("-shm").exists():
+            return _connected(self._path, "mode=ro&readonly_shm=1")
+        self._copy = TemporaryDirectory(prefix="csat-ledger-")
+        copy = Path(self._copy.name) / "book.db"
+        try:
+            shutil.copyfile(self._path, copy)
+            shutil.copyfile(self._beside("-wal"), copy.with_name("book.db-wal"))
+        except OSError as error:
+            raise StoreUnreachable(
+                f"{self._path}: found a log beside it that can only be read in a copy, and no room for one: {error}"
+            ) from None
+        return _connected(copy, "mode=rw")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, check_same_thread=False)
