@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from console.addresses import read_brokers, read_listen
 from console.settings import PREFIX, Settings
 from ledger.errors import BadInput
 from ledger.instants import parse_instant
 
 
-def _instant(text: str) -> str:
-    try:
-        parse_instant(text)
-    except BadInput as error:
-        raise ValueError(str(error)) from None
-    return text
+def _checked(read: Callable[[str], Any]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    return check
 
 
 class _Environment(BaseSettings):
@@ -27,11 +32,11 @@ class _Environment(BaseSettings):
 
     store: Annotated[str, Field(min_length=1)] | None = None
     store_password_file: Annotated[str, Field(min_length=1)] | None = None
-    kafka: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}(,[^\s:]+:\d{1,5})*$")] | None = None
+    kafka: Annotated[str, AfterValidator(_checked(read_brokers))] | None = None
     kafka_client_file: Annotated[str, Field(min_length=1)] | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
-    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    now: Annotated[str, AfterValidator(_instant)] | None = None
+    port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
+    now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
@@ -75,7 +80,7 @@ def read_environment(defaults: Settings) -> Settings:
         kafka=found.kafka or defaults.kafka,
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
-        port=defaults.port if found.port is None else found.port,
+        listen=defaults.listen if found.port is None else read_listen(found.port),
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING, Final
 
+from console.addresses import read_brokers, read_listen
 from console.exits import Failure
 from console.session import Session
+from ledger.errors import BadInput
 
 if TYPE_CHECKING:
     from consumers.kafka import Broker
@@ -21,12 +23,17 @@ With --port (or CSAT_LEDGER_PORT): /livez, /readyz and /metrics for Prometheus."
 
 def add_kafka(parser: ArgumentParser) -> None:
     """Names the options that say where the broker is."""
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="the broker; default: CSAT_LEDGER_KAFKA")
+    parser.add_argument("--kafka", type=_brokers, metavar="HOST:PORT", help="the broker; default: CSAT_LEDGER_KAFKA")
 
 
 def add_service(parser: ArgumentParser) -> None:
     """Names the options of a process that runs for ever."""
-    parser.add_argument("--port", type=_port, metavar="N", help="health and metrics on this port; 0 for any free one")
+    parser.add_argument(
+        "--port",
+        type=_listen,
+        metavar="[HOST:]N",
+        help="health and metrics on this port; 0 for any free one; without a HOST for this machine alone",
+    )
 
 
 def add_group(parser: ArgumentParser) -> None:
@@ -55,14 +62,22 @@ def service_of(session: Session, name: str) -> Service:
     """The process that this is going to be."""
     from consumers.service import Service
 
-    port: int | None = session.options.port
-    return Service(name, port=session.settings.port if port is None else port)
+    listen: tuple[str, int] | None = session.options.port
+    return Service(name, listen=listen or session.settings.listen)
 
 
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):
-        raise ArgumentTypeError(f"found {text!r}, expected a port: a number up to 65535")
-    return int(text)
+def _listen(text: str) -> tuple[str, int]:
+    try:
+        return read_listen(text)
+    except BadInput as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _brokers(text: str) -> str:
+    try:
+        return read_brokers(text)
+    except BadInput as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> float:

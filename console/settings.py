@@ -5,7 +5,8 @@
     CSAT_LEDGER_KAFKA         HOST:PORT of the broker; several with commas
     CSAT_LEDGER_KAFKA_CLIENT_FILE     a JSON file with what the broker wants of its clients: TLS, name, password
     CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
-    CSAT_LEDGER_PORT          where a long-running process tells its health and its metrics; 0 for any free port
+    CSAT_LEDGER_PORT          where a long-running process tells its health and its metrics: a port of the loopback, or
+                              HOST:PORT; 0 for any free port
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
 
@@ -31,6 +32,7 @@ class Settings:
     kafka_client: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Options of every Kafka client."""
     topic_prefix: str = ""
-    port: int | None = None
+    listen: tuple[str, int] | None = None
+    """Where a long-running process tells its health and its metrics."""
     now_us: int | None = None
     record_batch: int = 5_000

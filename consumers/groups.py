@@ -7,9 +7,10 @@ of a killed member wait for the session's time-out; one that says good-bye gives
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from consumers.clients import give_up
 from consumers.kafka import Broker
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ HEARTBEATS: Final = 8
 """In a session; the client asks for at least three."""
 POLL_INTERVAL_MAX_MS: Final = 600_000
 """A batch may wait as long as this for a lock of the store before its member is given up."""
-GOODBYE_MS: Final = 1_500
 
 
 @contextmanager
@@ -38,8 +38,7 @@ def client(broker: Broker, role: str, **options: Any) -> Iterator[KafkaConsumer]
     try:
         yield consumer
     finally:
-        with suppress(Exception):
-            consumer.close(autocommit=False, timeout_ms=GOODBYE_MS)
+        give_up(consumer)
 
 
 def _group_options(broker: Broker, role: str, session_timeout_s: float) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from consumers.clients import abandon
 from consumers.errors import BrokerUnreachable
 from consumers.groups import SESSION_TIMEOUT_S, group_member
-from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, abandon, await_sent, broker_errors, partitions_of
+from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
 from consumers.messages import RefusedFact, encode_original, refused_message
 from consumers.metrics import Metrics
 from consumers.service import Service

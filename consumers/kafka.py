@@ -17,8 +17,7 @@ be spread over two partitions, and lose their order.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +25,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.client_log import connection_failures
-from consumers.errors import BrokerUnreachable, TopicsUnfit, Undecided
+from consumers.clients import abandon, give_up, opened
+from consumers.errors import BrokerUnreachable, TopicsUnfit
 from ledger.errors import BadInput, ExtraMissing
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ DELIVERY_TIMEOUT_MS: Final = 10_000
 DELIVERY_TIMEOUT_S: Final = 12.0
 """How long a future is waited for: a little longer than the client itself tries."""
 TRANSACTION_TIMEOUT_MS: Final = 30_000
-CALL_TIMEOUT_S: Final = 12.0
-"""For the calls of the client that have no limit of their own."""
 ANSWER_TIMEOUT_MS: Final = 5_000
 
 FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -147,7 +145,7 @@ class Broker:
         from kafka import KafkaConsumer
 
         with broker_errors(f"{self.bootstrap}: no consumer"):
-            return KafkaConsumer(**(options | overrides))
+            return opened(KafkaConsumer, options | overrides)
 
     def producer(self, role: str = "producer", **overrides: Any) -> KafkaProducer:
         """A producer that is not transactional: idempotent, acknowledged by all replicas, nothing held back.
@@ -158,7 +156,7 @@ class Broker:
         from kafka import KafkaProducer
 
         with broker_errors(f"{self.bootstrap}: no producer"):
-            return KafkaProducer(**(options | overrides))
+            return opened(KafkaProducer, options | overrides)
 
     def transactional_producer(self, role: str, **overrides: Any) -> KafkaProducer:
         """A producer whose transactional id is that of the role; every older one of the id is fenced when this returns,
@@ -171,7 +169,7 @@ class Broker:
         from kafka import KafkaProducer
 
         with broker_errors(f"{self.bootstrap}: no transactional producer"):
-            producer = KafkaProducer(**(options | overrides))
+            producer = opened(KafkaProducer, options | overrides)
             try:
                 producer.init_transactions()
             except BaseException:
@@ -186,11 +184,11 @@ class Broker:
         from kafka import KafkaAdminClient
 
         with broker_errors(f"{self.bootstrap}: not administered"):
-            client = KafkaAdminClient(**options)
+            client = opened(KafkaAdminClient, options)
             try:
                 yield client
             finally:
-                client.close()
+                give_up(client)
 
 
 _PRODUCER_OPTIONS: Final = {
@@ -224,28 +222,6 @@ def broker_errors(what: str) -> Iterator[None]:
         raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
 
 
-def bounded(call: Callable[[], Any], what: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
-    """Calls, and raises Undecided where the call has not returned in time (its thread is left behind).
-
-    `commit_transaction` and `abort_transaction` of the client may never return when the broker is lost under them.
-    """
-    ended = threading.Event()
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            call()
-        except BaseException as error:  # handed to the caller
-            failures.append(error)
-        ended.set()
-
-    threading.Thread(target=run, name=f"bounded-{what}", daemon=True).start()
-    if not ended.wait(timeout_s):
-        raise Undecided(f"{what} did not return within {timeout_s:g} s")
-    if failures:
-        raise failures[0]
-
-
 def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
     """Waits until every message is acknowledged.
 
@@ -254,14 +230,6 @@ def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) ->
     with broker_errors("a message was not delivered"):
         for future in futures:
             future.get(timeout=timeout_s)
-
-
-def abandon(producer: KafkaProducer) -> None:
-    """Gives up a producer in whatever state it is, without waiting for what it has not delivered."""
-    with suppress(Exception):
-        producer.close(timeout=0.5)  # raises, and closes nothing, while messages are undelivered
-    with suppress(Exception):
-        producer._sender.force_close()  # otherwise its thread lives on
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:

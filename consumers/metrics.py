@@ -19,6 +19,7 @@ Every line has the label `service`. Which of them a process sets is up to the pr
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -119,11 +120,14 @@ def serve(place: tuple[str, int], metrics: Metrics, health: Health) -> Iterator[
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
             """Health is asked for every few seconds: no lines of it."""
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+        daemon_threads = True
+
     try:
-        server = ThreadingHTTPServer(place, Handler)
+        server = Server(place, Handler)
     except OSError as error:
         raise BadInput(f"found {place[0]}:{place[1]} not to be listened on, expected a free port: {error}") from error
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.2,), name="health", daemon=True)
     thread.start()
     try:

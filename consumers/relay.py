@@ -29,13 +29,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import orjson
 
+from consumers.clients import abandon, commit, give_up
 from consumers.errors import RelayStopped
 from consumers.kafka import (
     ANSWER_TIMEOUT_MS,
     Broker,
-    abandon,
     await_sent,
-    bounded,
     broker_errors,
     check_topics,
     partitions_of,
@@ -232,7 +231,7 @@ class Relay:
             ]
             sent.append(producer.send(topics.relay_positions, relayed.to_value(), key=POSITION_KEY))
             await_sent(sent)
-            bounded(producer.commit_transaction, "the commit")
+            commit(producer)
         self.state.transactions += 1
 
     def _read_relayed(self) -> Relayed:
@@ -256,7 +255,7 @@ class Relay:
                     )
             return Relayed(0, "")
         finally:
-            consumer.close()
+            give_up(consumer)
 
     def _check_book(self, relayed: Relayed) -> None:
         """Raises RelayStopped where the book is not the one that has been relayed so far."""

@@ -6,7 +6,8 @@ failure up to a limit, with jitter, so that ten processes do not come back in on
 failure means: a role is such that closing it in any state and opening it again loses nothing and repeats nothing.
 
 On one port:
-    /livez    200 while the loop turns; 503 where it has not for `LIVE_FOR_S`: whoever watches may restart the process
+    /livez    200 while the process can work: its loop turns, and what its turns fail over is not in the process itself;
+              503 where neither has been so for `LIVE_FOR_S`: whoever watches may restart it
     /readyz   200 while the role is open and its last step succeeded; 503 while it is lost, with what was found
     /metrics  for Prometheus (see `consumers.metrics`)
 
@@ -19,20 +20,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import re
 import select
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, Any, Final, Protocol, TypeVar
 
+from consumers.backoff import Backoff
 from consumers.errors import BrokerUnreachable
 from consumers.metrics import Metrics
 from ledger.errors import BadInput, LedgerError, StoreUnreachable
@@ -62,20 +63,6 @@ class Role(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Pauses after failures: doubled each time up to a limit, each between half and the whole of that."""
-
-    first_s: float = 0.2
-    max_s: float = 15.0
-    chance: random.Random = field(default_factory=random.Random)
-
-    def pause_s(self, failures: int) -> float:
-        """The pause after so many failures in a row, from 1 on."""
-        whole = min(self.max_s, self.first_s * 2.0 ** min(failures - 1, 30))
-        return whole * (0.5 + self.chance.random() / 2)
-
-
 class Service:
     """One long-running process: its log, its metrics, its port and its loop."""
 
@@ -83,19 +70,20 @@ class Service:
         self,
         name: str,
         *,
-        port: int | None = None,
-        host: str = "0.0.0.0",
+        listen: tuple[str, int] | None = None,
         stream: IO[str] | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self.name = name
         self.metrics = Metrics(name)
         self.log = Log(name, stream)
-        self._place = None if port is None else (host, port)
+        self._place = listen
         self._backoff = backoff or Backoff()
         self._stop = _Stop()
-        self._beat = time.monotonic()
+        self._beat = self._sound = time.monotonic()
+        """When the loop last turned, and when it last did so without a fault of the process itself."""
         self._trouble = "starting"
+        self._unsound = False
         self._figures: dict[Any, Any] = {}
 
     def run(
@@ -165,15 +153,17 @@ class Service:
 
     def health(self, path: str) -> tuple[int, dict[str, Any]]:
         """The answer of /livez or /readyz: a status of HTTP, and an object."""
-        quiet_s = time.monotonic() - self._beat
-        alive = quiet_s < LIVE_FOR_S
+        now = time.monotonic()
+        quiet_s, unsound_s = now - self._beat, now - self._sound
+        alive = quiet_s < LIVE_FOR_S and (unsound_s < LIVE_FOR_S or not self._unsound)
         if path == "/livez":
-            return (200 if alive else 503), {"service": self.name, "alive": alive, "last_beat_s": round(quiet_s, 3)}
+            answer = {"service": self.name, "alive": alive, "last_beat_s": round(quiet_s, 3)}
+            return (200 if alive else 503), answer | ({"trouble": self._trouble} if self._unsound else {})
         ready = alive and not self._trouble
         return (200 if ready else 503), {"service": self.name, "ready": ready, "trouble": self._trouble or None}
 
     def _say_ready(self, failures: int, lost_at: float) -> None:
-        self._trouble = ""
+        self._trouble, self._unsound = "", False
         self.metrics.ready.set(1)
         if failures:
             self.log.info("back", failures=failures, lost_for_s=round(time.monotonic() - lost_at, 3))
@@ -187,11 +177,19 @@ class Service:
         self.metrics.failures.labels(what).inc()
         self._trouble = hide_passwords(f"{what}: {error}" if str(error) else f"{what}: {type(error).__name__}")
         fields: dict[str, Any] = {"what": what, "error": str(error) or type(error).__name__, "failures": failures}
+        self._note_soundness(lost)
         if not lost:
             fields["traceback"] = "".join(traceback.format_exception(error))
         (self.log.warning if lost else self.log.error)("lost", **fields, retry_in_s=round(pause_s, 3))
         self.beat()
         self._stop.wait(pause_s)
+
+    def _note_soundness(self, lost: bool) -> None:
+        """A store or broker that is lost is no reason to restart this process; a fault is, or that it has no means left."""
+        sound = lost and has_means()
+        if sound or not self._unsound:
+            self._sound = time.monotonic()
+        self._unsound = not sound
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
@@ -203,6 +201,20 @@ class Service:
         with serve(self._place, self.metrics, self.health) as port:
             self.log.info("listening", port=port)
             yield
+
+
+def has_means() -> bool:
+    """Whether the process can still open what it needs to reach anything: a connection, and a thread."""
+    try:
+        one, other = socket.socketpair()
+        one.close()
+        other.close()
+        thread = threading.Thread(target=int, name="means")
+        thread.start()
+        thread.join()
+    except (OSError, RuntimeError, MemoryError):
+        return False
+    return True
 
 
 def _kind_of(error: Exception) -> tuple[str, bool]:

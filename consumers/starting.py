@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from consumers.clients import give_up
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.messages import EligibilityStatus
 from consumers.reading import read_to
@@ -98,7 +99,7 @@ def read_snapshot(broker: Broker, consumer: KafkaConsumer, changed: list[TopicPa
         with broker_errors("end of the statuses not known"):
             ends = uncommitted.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
     finally:
-        uncommitted.close()
+        give_up(uncommitted)
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     latest: dict[str, EligibilityStatus] = {}
@@ -134,4 +135,4 @@ def seed_group(broker: Broker, group: str, start: Start, partitions: list[TopicP
             except (CommitFailedError, IllegalGenerationError, UnknownMemberIdError):
                 return
     finally:
-        consumer.close()
+        give_up(consumer)

@@ -28,10 +28,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from consumers.clients import give_up
 from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.messages import EligibilityChanged, EligibilityStatus
@@ -148,8 +148,7 @@ class EligibilitySubscriber:
         finally:
             if self._group is not None:
                 self._commit(consumer)
-            with suppress(Exception):  # it is given up, whatever it says
-                consumer.close(timeout_ms=2_000)
+            give_up(consumer)
 
     def _find_start(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Iterator[Delivery]:
         """Fills `_next` where this is the first connection, and delivers the snapshot if there is to be one."""

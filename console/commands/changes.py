@@ -6,20 +6,27 @@ twice. A change at an instant replaces everything announced from that instant on
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from console.exits import DONE
+from console.following import follow
 from console.options import position
 from console.output import Output, short
 from console.session import Session
 from console.signals import Interrupted
 from ledger.events import decode_event
+from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.wiring import Ledger
     from ledger.store.base import Row, Store
 
 PAGE: Final = 1_000
 WAIT_S: Final = 1.0
+WAY_OUT: Final = "follow the other book from a position of its own, --after 0 for all of it"
 
 EPILOG: Final = """\
 examples:
@@ -34,18 +41,39 @@ def register(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Prints the feed; following it ends cleanly when the program is told to stop."""
-    follow = session.options.follow
-    with session.ledger() as ledger:
-        try:
-            after = _print_from(ledger.store, session.options.after, session)
-            while follow:
-                if ledger.store.wait(after, WAIT_S):
-                    after = _print_from(ledger.store, after, session)
-        except Interrupted:
-            if not follow:
-                raise
+    """Prints the feed; following it survives a lost store, and ends cleanly when the program is told to stop."""
+    if not session.options.follow:
+        with session.ledger() as ledger:
+            _print_from(ledger.store, session.options.after, session)
+        return DONE
+    follower = _Follower(session)
+    with suppress(Interrupted):
+        follow(session, follower.turn)
     return DONE
+
+
+class _Follower:
+    """Who follows the feed, and how far they have come."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._mark: Bookmark | None = None
+
+    def turn(self, ledger: Ledger, begun: Callable[[], None]) -> None:
+        """What there is, then what comes, as long as the book is the one that was printed from."""
+        if self._mark is None:
+            self._mark = self._print(ledger.store, self._session.options.after)
+        begun()
+        watch = BookmarkWatch(ledger.store, "this follower", WAY_OUT, mark=self._mark)
+        while True:
+            watch.check()
+            if ledger.store.wait(self._mark.position, WAIT_S):
+                watch.check(now=True)
+                watch.mark = self._mark = self._print(ledger.store, self._mark.position)
+
+    def _print(self, store: Store, after: int) -> Bookmark:
+        position = _print_from(store, after, self._session)
+        return bookmark_at(store, position) or Bookmark(position, "")  # beyond the end: said by whoever compares
 
 
 def _print_from(store: Store, after: int, session: Session) -> int:

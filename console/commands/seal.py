@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.exits import DONE
+from console.following import follow
 from console.output import plural
 from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.session import Session
 from console.signals import Interrupted
 from console.throughput import collect_garbage_seldom
-from ledger.errors import ExtraMissing, QuorumMissing
+from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, StoreUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from console.wiring import Ledger
     from ledger.proof.note import SignerKey
@@ -66,22 +68,35 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Seals what there is, and with --follow what comes."""
-    options = session.options
     collect_garbage_seldom()
-    with proving(), session.ledger() as ledger:
-        if options.timestamp is not None:
+    with proving():
+        if session.options.timestamp is not None:
             _need_timestamps()
-        from ledger.seal.folder import LogFolder
-        from ledger.seal.sealer import open_sealer
-
-        signers = signers_of(session)
-        _announce_keys(session, ledger, signers)
-        with open_sealer(ledger.store, LogFolder(options.tiles), signers, cosigner_of(session)) as sealer:
+        if session.options.follow:
+            with suppress(Interrupted):
+                follow(session, partial(_turn, session), (StoreUnreachable, SealerBusy))
+            return DONE
+        with session.ledger() as ledger, _sealer(session, ledger) as sealer:
             _seal_all(session, sealer)
-            if options.follow:
-                with suppress(Interrupted):
-                    _follow(session, ledger, sealer)
     return DONE
+
+
+def _turn(session: Session, ledger: Ledger, begun: Callable[[], None]) -> None:
+    with _sealer(session, ledger) as sealer:
+        _seal_all(session, sealer)
+        begun()
+        _follow(session, ledger, sealer)
+
+
+@contextmanager
+def _sealer(session: Session, ledger: Ledger) -> Iterator[Sealer]:
+    from ledger.seal.folder import LogFolder
+    from ledger.seal.sealer import open_sealer
+
+    signers = signers_of(session)
+    _announce_keys(session, ledger, signers)
+    with open_sealer(ledger.store, LogFolder(session.options.tiles), signers, cosigner_of(session)) as sealer:
+        yield sealer
 
 
 def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[SignerKey]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from console.addresses import read_listen
 from console.environment import read_environment
 from console.main import main
 from console.settings import Settings
@@ -127,3 +129,58 @@ def test_options_that_make_no_sense_are_usage_errors(
     monkeypatch.delenv("CSAT_LEDGER_KAFKA", raising=False)
     assert main(arguments) == 2
     assert "found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        ("9100", ("127.0.0.1", 9100)),
+        ("0", ("127.0.0.1", 0)),
+        ("0.0.0.0:9100", ("0.0.0.0", 9100)),
+        ("[::1]:9100", ("::1", 9100)),
+        ("ledger.example:9100", ("ledger.example", 9100)),
+    ],
+)
+def test_port_is_of_the_loopback_unless_an_address_is_given(
+    text: str, listen: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_PORT", text)
+    assert read_environment(Settings()).listen == read_listen(text) == listen
+
+
+@pytest.mark.parametrize("text", [":9100", "0.0.0.0", "a:b", "::1:9100", "[]:1", "1:70000", "-1", "a b:1"])
+def test_address_that_is_none_is_an_error_that_says_what_was_expected(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match="expected a port"):
+        read_listen(text)
+    monkeypatch.setenv("CSAT_LEDGER_PORT", text)
+    with pytest.raises(BadInput, match="CSAT_LEDGER_PORT"):
+        read_environment(Settings())
+
+
+@pytest.mark.parametrize("text", ["kafka:9092", "[::1]:9092", "[fe80::1%eth0]:9092,kafka:9093", "10.0.0.1:1"])
+def test_brokers_may_have_addresses_of_either_kind(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_KAFKA", text)
+    assert read_environment(Settings()).kafka == text
+
+
+@pytest.mark.parametrize("text", ["kafka", "::1:9092", "[::1]", "kafka:0", "kafka:9092,", "[kafka]:9092", "a b:1"])
+def test_brokers_that_are_none_are_usage_errors(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_KAFKA", text)
+    with pytest.raises(BadInput, match="CSAT_LEDGER_KAFKA: "):
+        read_environment(Settings())
+
+
+def test_health_is_told_on_an_address_of_ipv6() -> None:
+    pytest.importorskip("prometheus_client")
+    from consumers.metrics import Metrics, serve
+
+    try:
+        with (
+            serve(("::1", 0), Metrics("test"), lambda _: (200, {})) as port,
+            urlopen(f"http://[::1]:{port}/livez", timeout=5) as answer,
+        ):
+            assert answer.status == 200
+    except BadInput as nowhere:
+        pytest.skip(f"this machine has no IPv6: {nowhere}")

@@ -208,7 +208,7 @@ class Deployment:
     def _environment(self, name: str) -> dict[str, str]:
         given = {variable: self._here(str(value)) for variable, value in SERVICES[name]["environment"].items()}
         if "CSAT_LEDGER_PORT" in given:
-            given["CSAT_LEDGER_PORT"] = "0"  # in a container each has the port to itself
+            given["CSAT_LEDGER_PORT"] = "127.0.0.1:0"  # in a container each has the port to itself
         return {"PATH": os.environ["PATH"], **given}
 
     def _here(self, value: str) -> str:

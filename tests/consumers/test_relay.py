@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -13,9 +13,11 @@ from tests.servers.fixtures import without_server
 
 try:
     import kafka
+    from kafka import KafkaProducer
 except ImportError as missing:
     without_server(missing)
 
+from consumers.clients import commit
 from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit, Undecided
 from consumers.kafka import Broker, await_sent, check_topics, ensure_topics
 from consumers.relay import Relay
@@ -279,12 +281,12 @@ def test_relay_that_failed_takes_over_anew_with_the_next_step(
     fill(book, "m-1")
     calls = [Undecided("the commit did not return")]
 
-    def commits_and_says_it_does_not_know(call: Callable[[], object], *_: object) -> None:
-        call()
+    def commits_and_says_it_does_not_know(producer: KafkaProducer) -> None:
+        commit(producer)
         if relay.state.phase == "active" and calls:
             raise calls.pop()
 
-    monkeypatch.setattr("consumers.relay.bounded", commits_and_says_it_does_not_know)
+    monkeypatch.setattr("consumers.relay.commit", commits_and_says_it_does_not_know)
     with Relay(book.store, broker, wait_s=0.001) as relay:
         with pytest.raises(Undecided):
             relay.step()

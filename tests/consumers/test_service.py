@@ -94,7 +94,7 @@ def test_pauses_double_up_to_a_limit_and_are_never_the_same_for_two() -> None:
 
 def test_port_tells_health_and_metrics() -> None:
     steps = Steps(*[StoreUnreachable("postgresql://w:hush@db/x: refused")] * 6)
-    with running("test", steps.open, port=0, host="127.0.0.1") as service:
+    with running("test", steps.open, listen=("127.0.0.1", 0)) as service:
         eventually(lambda: service.events("listening"), "it listens")
         port = service.events("listening")[0]["port"]
         eventually(lambda: service.events("lost"), "it has lost the store")
@@ -121,9 +121,9 @@ def test_a_loop_that_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
-    with running("one", Steps().open, port=0, host="127.0.0.1") as service:
+    with running("one", Steps().open, listen=("127.0.0.1", 0)) as service:
         eventually(lambda: service.events("listening"), "it listens")
-        second = Service("two", port=service.events("listening")[0]["port"], host="127.0.0.1", stream=io.StringIO())
+        second = Service("two", listen=("127.0.0.1", service.events("listening")[0]["port"]), stream=io.StringIO())
         with pytest.raises(BadInput, match="free port"):
             second.run(lambda: Steps().open(second))
 

@@ -9,7 +9,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consumers.kafka import Broker, abandon, await_sent, partitions_of
+from consumers.clients import abandon
+from consumers.kafka import Broker, await_sent, partitions_of
 from consumers.messages import EligibilityChanged
 from ledger.instants import add_months, format_instant
 
