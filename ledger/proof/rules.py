@@ -15,7 +15,8 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
     decision     the status at the last microsecond before 00:00 UTC of the renewal date, from what the stream holds
                  before the decision: met, not-met, or not-required where it is not required. Listed are at most 100
                  applied and 100 left out, by instant received, then by seq; the totals count all. Left out is what lay
-                 inside the window: void, else of another location, else over the cap
+                 inside the window: void, else of another location, else over the cap. What is applied or over the cap
+                 is listed with its name and its organisation's, the earliest known of the group
 """
 
 from __future__ import annotations
@@ -138,13 +139,15 @@ def _applied_and_left_out(
         elif edition is not None and used.get(group, 0) >= edition.per_org_cap:
             reason = "over-cap"
         if reason is not None:
-            left_out.append({"response": response.response, "reason": reason})
+            organisation = {"customer_org": response.customer_org, "group": group} if reason == "over-cap" else {}
+            left_out.append({"response": response.response, "reason": reason} | organisation)
             continue
         used[group] = used.get(group, 0) + 1
         applied.append(
             {
                 "response": response.response,
                 "customer_org": response.customer_org,
+                "group": group,
                 "received_at": format_instant(response.received_us),
                 "seq": response.seq,
             }

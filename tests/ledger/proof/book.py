@@ -38,11 +38,11 @@ def canonical(value: Any) -> bytes:
 
 def stored_event(
     stream: str, seq: int, prev: str, *, type_: str, occurred_at: str, data: dict[str, Any], fact: str | None = "f",
-    recorded_at: str | None = None, version: int = 1,
+    recorded_at: str | None = None, version: int = 1, actor: str | None = None,
 ) -> bytes:  # fmt: skip
     """The stored bytes of one event."""
     return canonical(
-        {"actor": None, "data": data, "fact": fact, "occurred_at": occurred_at, "prev": prev,
+        {"actor": actor, "data": data, "fact": fact, "occurred_at": occurred_at, "prev": prev,
          "recorded_at": recorded_at or occurred_at, "seq": seq, "stream": stream, "type": type_, "v": version}
     )  # fmt: skip
 
@@ -66,13 +66,14 @@ class Book:
         events.append(Entry(len(self.entries), entry))
         self.entries.append(entry)
         return Event(
-            stream, len(events), type_, 1, us(occurred_at), us(occurred_at), None, prev, data, merkle.leaf_hash(entry)
-        )
+            stream, len(events), type_, 1, us(occurred_at), us(occurred_at), None, prev, data, merkle.leaf_hash(entry),
+            more.get("actor"),
+        )  # fmt: skip
 
-    def publish(self, edition: str, effective: str, **figures: Any) -> Event:
+    def publish(self, edition: str, effective: str, actor: str | None = None, **figures: Any) -> Event:
         """A rulebook edition."""
         data = FIGURES | {"edition": edition, "effective_from": format_instant(us(effective))} | figures
-        return self.append(PROGRAMME, "RulebookPublished", effective, data)
+        return self.append(PROGRAMME, "RulebookPublished", effective, data, actor=actor)
 
     def enrol(self, membership: str, at: str = "2010-01-05", **more: Any) -> str:
         """A gold membership with one location; gives its stream."""
@@ -82,10 +83,22 @@ class Book:
         self.append(stream, "MembershipEnrolled", at, data)
         return stream
 
-    def respond(self, stream: str, response: str, at: str, org: str, location: str = "main") -> Event:
+    def respond(self, stream: str, response: str, at: str, org: str, location: str = "main", **more: Any) -> Event:
         """A response."""
         data = {"response": response, "customer_org": org, "location": location, "invitation": None, "anonymous": False}
-        return self.append(stream, "ResponseReceived", at, data)
+        return self.append(stream, "ResponseReceived", at, data | more)
+
+    def join(self, stream: str, one: str, other: str, at: str = "2010-01-06") -> Event:
+        """Two names that are one organisation."""
+        return self.append(stream, "OrganisationsJoined", at, {"organisation": one, "same_as": other})
+
+    def separate(self, stream: str, one: str, other: str, at: str = "2010-01-06") -> Event:
+        """Two names that are not one organisation after all."""
+        return self.append(stream, "OrganisationsSeparated", at, {"organisation": one, "same_as": other})
+
+    def tell_apart(self, stream: str, new: str, known: str, at: str = "2010-01-06") -> Event:
+        """A new name that folds like a known one and is another organisation."""
+        return self.append(stream, "OrganisationDistinguished", at, {"organisation": new, "from": known})
 
     def void(self, stream: str, response: str, at: str) -> Event:
         """The voiding of a response."""

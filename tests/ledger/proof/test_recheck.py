@@ -107,12 +107,13 @@ def random_book(seed: int) -> tuple[Book, str]:
     now = us("2010-01-05")
     writer.after(now, "membership")
     responses: list[str] = []
+    pairs: list[tuple[str, str]] = []
     for i in range(70):
         now += drawn.randrange(20) * DAY_US
         late = drawn.random() < 0.25
         when = now - drawn.randrange(1, 200) * DAY_US if late else now
         at = format_instant(when)
-        match drawn.randrange(13):
+        match drawn.randrange(15):
             case 0:
                 book.append(stream, "MembershipUpdated", at, {"competencies": drawn.choice([["Learning"], []])})
                 writer.after(when, "membership")
@@ -139,6 +140,17 @@ def random_book(seed: int) -> tuple[Book, str]:
                 book.decide(stream, date, format_instant(now))
                 if drawn.random() < 0.5:  # a writer that knows that a decision changes no status may leave this out
                     writer.after(now, "membership")
+            case 9 | 10 if pairs:
+                pair = pairs.pop(drawn.randrange(len(pairs)))
+                book.separate(stream, *drawn.choice([pair, pair[::-1]]), at)
+                writer.after(when, "organisation", compare=True)
+            case 9 | 10:
+                organisations = book.membership(stream).organisations
+                one, other = drawn.sample([f"org-{n}" for n in range(4)], 2)
+                if organisations.key(one) != organisations.key(other):
+                    pairs.append((one, other))
+                    book.join(stream, one, other, at)
+                    writer.after(when, "organisation", compare=True)
             case _:
                 responses.append(f"r{i}")
                 book.respond(stream, f"r{i}", at, f"org-{drawn.randrange(3)}", drawn.choice(["x", "x", "y"]))
@@ -359,3 +371,32 @@ def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
             writer.after(when, "response")
     check = check_stream(in_log_order(book, stream))
     assert check.differences == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_counts_after_joins_and_separations_are_those_of_a_new_sweep(seed: int) -> None:
+    """Of many organisations, in a membership with a wide margin and in one with none, against brute force after each."""
+    drawn = random.Random(seed)
+    book = Book()
+    book.publish("e", "2010-01-01", min_responses=6, min_organisations=drawn.choice([2, 4, 12]), per_org_cap=2,
+                 window_months=2, pool_locations=seed % 2 == 0)  # fmt: skip
+    stream = book.enrol("m-1", locations=["x", "y"])
+    writer = Writer(book, stream)
+    now, pairs = us("2010-02-01"), list[tuple[str, str]]()
+    writer.after(us("2010-01-05"), "membership")
+    for i in range(120):
+        now += drawn.randrange(2 if i % 60 < 45 else 20) * DAY_US
+        if drawn.random() < 0.5:
+            book.respond(stream, f"r{i}", format_instant(now), f"org-{drawn.randrange(16)}", drawn.choice(["x", "y"]))
+            writer.after(now, "response")
+        elif pairs and drawn.random() < 0.45:
+            book.separate(stream, *pairs.pop(drawn.randrange(len(pairs))), format_instant(now))
+            writer.after(now, "organisation", compare=True)
+        else:
+            one, other = drawn.sample([f"org-{n}" for n in range(16)], 2)
+            organisations = book.membership(stream).organisations
+            if organisations.key(one) != organisations.key(other):
+                pairs.append((one, other))
+                book.join(stream, one, other, format_instant(now))
+                writer.after(now, "organisation", compare=True)
+    assert check_stream(in_log_order(book, stream)).differences == []

@@ -170,7 +170,7 @@ def test_what_was_left_out_is_named_with_void_before_location_before_cap() -> No
     decided = decision(book.membership(stream), book.rulebook(), "2011-03-01")
     assert decided["left_out"] == [
         {"response": "void-elsewhere", "reason": "void"},
-        {"response": "r-8", "reason": "over-cap"},
+        {"response": "r-8", "reason": "over-cap", "customer_org": "org-a", "group": "org-a"},
         {"response": "elsewhere", "reason": "other-location"},
     ]
     assert (decided["location"], decided["outcome"], decided["applied_total"]) == ("one", "not-met", 8)
