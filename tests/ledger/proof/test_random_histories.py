@@ -22,7 +22,7 @@ def differences(book: RealBook) -> list[Difference]:
 
 
 @settings(max_examples=scaled(60))
-@given(histories(reviews=True))
+@given(histories(reviews=True, names=True))
 def test_the_verifier_finds_nothing_in_what_the_writer_records(history: History) -> None:
     with real_book() as book:
         for fact, now in history:
