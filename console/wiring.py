@@ -176,6 +176,18 @@ def open_database(where: str) -> Database:
     return SQLiteDatabase(f"{Path(where).resolve()}.projections")  # of whatever name of the ledger was given
 
 
+def files_of(where: str) -> list[Path]:
+    """The files of a ledger and its projections, with what SQLite keeps beside them; none in PostgreSQL."""
+    if is_postgres(where):
+        return []
+    book = Path(where).resolve()
+    return [
+        book.with_name(f"{book.name}{projections}{ending}")
+        for projections in ("", ".projections")
+        for ending in ("", "-wal", "-shm", "-journal")
+    ]
+
+
 def _with_postgres(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)

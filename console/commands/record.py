@@ -25,7 +25,7 @@ from console.session import Session
 from console.signals import Interrupted
 from console.throughput import collect_garbage_seldom
 from console.waiting import Waiting, waiting
-from console.wiring import Ledger
+from console.wiring import Ledger, files_of
 from ledger.errors import LedgerError
 
 STDIN: Final = "-"
@@ -79,13 +79,15 @@ def run(session: Session) -> int:
 
 
 def _record_files(session: Session, names: list[str]) -> int:
-    refusals_path = _refusals_path(names, session.options.refused)
+    refusals_path = _refusals_path(names, session.options.refused, session.where)
     output = session.output
     with ExitStack() as stack:
         streams = [(name, _open(name, stack)) for name in names]  # all before anything is recorded
         size = _total_size([stream for _, stream in streams])
         sources = [_look_at(name, stream, output) for name, stream in streams]
         ledger = stack.enter_context(session.ledger(create=True))
+        if ledger.store.found_version == 0:
+            output.words(f"made a new ledger at {ledger.store.name}")
         intake, waits = _intake(session, ledger, RefusalsFile(refusals_path), stack)
         with _saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
@@ -207,19 +209,30 @@ def _open(name: str, stack: ExitStack) -> IO[bytes]:
         raise Failure("unreadable", f"{name}: {error.strerror}; nothing was recorded") from None
 
 
-def _refusals_path(names: list[str], given: str | None) -> Path:
+def _refusals_path(names: list[str], given: str | None, store: str) -> Path:
     """Where refusals will go, found out before anything is recorded whether that is possible."""
     if names.count(STDIN) > 1:
         raise Failure("usage", "found - more than once, expected stdin at most once")
     path = Path(given or ("csat-ledger" if names[0] == STDIN else names[0]) + ("" if given else ".refused"))
-    if any(name != STDIN and path.exists() and Path(name).exists() and path.samefile(name) for name in names):
+    if any(_is_same(path, name) for name in names):
         raise Failure("usage", f"found {path} as a file of facts and of refusals, expected two files")
+    if any(_is_same(path, own) for own in files_of(store)):
+        raise Failure("usage", f"found {path} as a file of refusals and of the ledger itself, expected two files")
     place = path if path.exists() else path.absolute().parent
     if path.is_dir() or not os.access(place, os.W_OK):
         if given is None and any(not Path(name).exists() for name in names if name != STDIN):
             return path  # the missing file of facts is the thing to complain of
         raise Failure("unreadable", f"refusals cannot be written to {path}; --refused names another file")
     return path
+
+
+def _is_same(path: Path, other: str | Path) -> bool:
+    """Whether both are one file, under whatever names; of files that do not exist, whether they would be."""
+    try:
+        found = os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat()
+        return os.path.samestat(path.stat(), found)
+    except (OSError, ValueError):
+        return other != STDIN and path.resolve() == Path(other).resolve()
 
 
 def _total_size(streams: list[IO[bytes]]) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from console.reading.lines import Line, read_lines
 from ledger.facts import LINE_BYTES_MAX
-from tests.console.support import Program, enrolment, fact, met, response
+from tests.console.support import ROOT, Program, enrolment, fact, met, response
 
 
 def refusals(path: Path) -> list[dict[str, Any]]:
@@ -25,14 +27,16 @@ def test_facts_are_recorded_and_counted(program: Program) -> None:
     ran = program.json("record", program.write("facts.jsonl", met()))
     assert ran.code == 0
     assert ran.json == {"accepted": 12, "duplicates": 0, "refused": 0, "position": 15}
-    assert ran.err == ""
+    assert ran.err == f"csat-ledger: made a new ledger at {program.store}\n"
     assert not (program.folder / "facts.jsonl.refused").exists()
 
 
 def test_the_same_file_again_is_all_duplicates(program: Program) -> None:
     facts = program.write("facts.jsonl", met())
     program.run("record", facts)
-    assert program.json("record", facts).json == {"accepted": 0, "duplicates": 12, "refused": 0, "position": 15}
+    again = program.json("record", facts)
+    assert again.json == {"accepted": 0, "duplicates": 12, "refused": 0, "position": 15}
+    assert again.err == ""
 
 
 def test_a_fact_twice_in_a_file_is_recorded_once(program: Program) -> None:
@@ -80,7 +84,7 @@ def test_refusals_go_where_they_are_wanted_and_are_added_to(program: Program) ->
 
 def test_of_many_refusals_each_code_is_shown_once_and_all_are_kept(program: Program) -> None:
     ran = program.run("record", program.write("facts.jsonl", ["{}"] * 50))
-    assert len(ran.err.splitlines()) == 2
+    assert len(ran.err.splitlines()) == 3
     assert "malformed: 50, the first is " in ran.err
     assert "facts.jsonl:1: " in ran.err
     assert len(refusals(program.folder / "facts.jsonl.refused")) == 50
@@ -254,3 +258,64 @@ def test_a_file_that_is_no_facts_is_exit_code_2_before_anything_is_recorded(prog
     assert (ran.code, ran.json["error"]) == (2, "unreadable")
     assert "found CSV with the columns type, id" in ran.json["message"]
     assert not program.store.exists()
+
+
+def test_refusals_never_go_into_the_ledger_or_its_projections_or_what_stands_beside_them(program: Program) -> None:
+    program.record(*met())
+    assert program.run("status", "m-1").code == 0
+    facts = program.write("facts.jsonl", ["nonsense"])
+    (program.folder / "link").symlink_to(program.store)
+    (program.folder / "other.jsonl").symlink_to(facts)
+    own = [f"ledger.db{ending}" for ending in ("", "-wal", "-shm", ".projections", ".projections-wal")]
+    for name in (*own, "./ledger.db", "link", "facts.jsonl", "other.jsonl"):
+        before = program.store.read_bytes()
+        ran = program.json("record", facts, "--refused", name)
+        assert (ran.code, ran.json["error"]) == (2, "usage"), name
+        assert "expected two files" in ran.json["message"]
+        assert program.store.read_bytes() == before
+    assert program.json("record", facts, "--refused", "refused.jsonl").code == 3
+
+
+def test_refusals_never_go_into_what_comes_in_on_stdin(program: Program) -> None:
+    facts = program.write("facts.jsonl", ["nonsense"])
+    with facts.open("rb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "console", "--store", program.store, "record", "-", "--refused", facts],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=stream,
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"expected two files" in done.stderr
+
+
+def test_what_is_no_place_for_a_ledger_is_refused_and_nothing_is_made_of_it(program: Program) -> None:
+    facts = program.write("facts.jsonl", met())
+    (program.folder / "empty.db").touch()
+    for where in ("empty.db", program.folder, "file:book.db", "file:book.db?mode=rwc", ":memory:"):
+        ran = program.run_bare("--store", where, "--json", "record", facts)
+        assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
+    assert sorted(path.name for path in program.folder.iterdir()) == ["empty.db", "facts.jsonl"]
+    assert (program.folder / "empty.db").stat().st_size == 0
+
+
+@pytest.mark.parametrize("question", ["board", "renewals", "changes", "participation", "review", "project"])
+def test_a_question_to_an_empty_file_or_to_none_makes_nothing(program: Program, question: str) -> None:
+    (program.folder / "empty.db").touch()
+    for where in ("empty.db", "missing.db"):
+        ran = program.run_bare("--store", where, "--json", question)
+        assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
+    assert [path.name for path in program.folder.iterdir()] == ["empty.db"]
+    assert (program.folder / "empty.db").stat().st_size == 0
+
+
+def test_first_recordings_at_the_same_moment_wait_for_one_another(program: Program) -> None:
+    names = [f"m-{number}" for number in range(4)]
+    for name in names:
+        program.write(f"{name}.jsonl", enrolment(name))
+    processes = [program.start("record", f"{name}.jsonl", "--json") for name in names]
+    answers = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(names), answers
+    assert sum(b"made a new ledger" in err for _, err in answers) == 1
+    assert program.json("record", *(f"{name}.jsonl" for name in names)).json["duplicates"] == 2 * len(names)
