@@ -71,16 +71,12 @@ class _Rulebooks:
         rows = book.read_stream(PROGRAMME_STREAM)
         self._to_come = [decode_event(row.stored, row.position) for row in rows if row.type == "RulebookPublished"]
         self._to_come.reverse()
-        self._published: list[Edition] = []
         self._rulebook = Rulebook(())
 
     def at(self, position: int) -> Rulebook:
         """The editions published by a position."""
-        before = len(self._published)
         while self._to_come and self._to_come[-1].position <= position:
-            self._published.append(Edition.from_data(self._to_come.pop().data))
-        if len(self._published) > before:
-            self._rulebook = Rulebook(self._published)
+            self._rulebook.publish(Edition.from_data(self._to_come.pop().data))
         return self._rulebook
 
 

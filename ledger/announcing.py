@@ -75,8 +75,15 @@ def announce_fact(state: Membership, rulebook: Rulebook, event: Event, horizon_u
         hull = (occurred_us, min(horizon_us, _latest_expiry(rulebook, occurred_us)))
         return _revise_unless(True, state, rulebook, hull, horizon_us, "evaluation")
     if event.type == "MembershipUpdated" and "competencies" in event.data:
-        return revise(state, rulebook, occurred_us, horizon_us, horizon_us, "membership")
+        return _announce_late_competencies(state, rulebook, occurred_us, horizon_us)
     return NOTHING
+
+
+def announce_edition(state: Membership, rulebook: Rulebook, effective_us: int, horizon_us: int) -> Issue:
+    """What an edition brings to light that took effect before the horizon: it is in force until the next one."""
+    next_us = rulebook.next_start(effective_us)
+    last_us = horizon_us if next_us is None else min(next_us, horizon_us)
+    return revise(state, rulebook, effective_us, last_us, horizon_us, "rulebook")
 
 
 def advance(state: Membership, rulebook: Rulebook, horizon_us: int, to_us: int) -> Issue:
@@ -193,7 +200,7 @@ def _announce_change_of_the_past(state: Membership, rulebook: Rulebook, event: E
         adds = event.type == "OrganisationsSeparated"
         issue = _revise_unless(adds, state, rulebook, _regrouped_hull(state, rulebook), horizon_us, "organisation")
     else:
-        stale_us = _first_with_another_location(state, rulebook)
+        stale_us = _first_with_another_location(state, rulebook, event.data["location"])
         issue = NOTHING if stale_us is None else revise(state, rulebook, stale_us, horizon_us, horizon_us, "membership")
     if event.occurred_us <= horizon_us:
         return issue
@@ -203,11 +210,24 @@ def _announce_change_of_the_past(state: Membership, rulebook: Rulebook, event: E
     return Issue(issue.entries + later, issue.previous, issue.revises_through_us, quiet_us)
 
 
-def _first_with_another_location(state: Membership, rulebook: Rulebook) -> int | None:
-    """The first flip announced with a location that is not the one to be shown any more."""
+def _announce_late_competencies(state: Membership, rulebook: Rulebook, occurred_us: int, horizon_us: int) -> Issue:
+    """Competencies hold until the next word on them (R9)."""
+    next_us = state.evidence.learning.next_entry(occurred_us)
+    last_us = horizon_us if next_us is None else min(next_us, horizon_us)
+    return revise(state, rulebook, occurred_us, last_us, horizon_us, "membership")
+
+
+def _first_with_another_location(state: Membership, rulebook: Rulebook, added: str) -> int | None:
+    """The first flip announced with a location in whose place the one just added is to be shown.
+
+    Nothing is counted there, so it can be shown only in place of a location that counts nothing either and whose name
+    comes after it; responses never satisfy with none.
+    """
     for entry in _flips_only(state.announced, False):
-        if standing(state.evidence, rulebook, entry.effective_us).location != entry.location:
-            return entry.effective_us
+        if entry.via != "responses" and entry.location is not None and added < entry.location:
+            now = standing(state.evidence, rulebook, entry.effective_us)
+            if now.location != entry.location:
+                return entry.effective_us
     return None
 
 
@@ -216,14 +236,10 @@ def _late_response_hull(
 ) -> tuple[int, int] | None:
     """Where a response more or less of an organisation can make a difference: where its cap is not reached (R2)."""
     last_us = min(_latest_expiry(rulebook, received_us), horizon_us)
-    figures = {
-        (edition.per_org_cap, edition.window_months, edition.pool_locations)
-        for edition in rulebook.editions
-        if edition.effective_us <= last_us
-    }
-    if len(figures) != 1:
+    figures = rulebook.counting_alike(received_us, last_us)
+    if figures is None:
         return received_us, last_us
-    ((cap, months, pooled),) = figures
+    cap, months, pooled = figures
     data = event.data
     organisations = evidence.pool(data["location"], pooled).organisations
     organisation = evidence.organisations.name_of(data["customer_org"])
@@ -244,7 +260,7 @@ def _regrouped_hull(state: Membership, rulebook: Rulebook) -> tuple[int, int] | 
 
 
 def _latest_expiry(rulebook: Rulebook, received_us: int) -> int:
-    return max((add_months(received_us, months) for months in rulebook.windows), default=received_us)
+    return add_months(received_us, rulebook.longest_window) if rulebook.longest_window else received_us
 
 
 def _revise_unless(

@@ -24,7 +24,7 @@ from ledger.facts import Fact, MembershipFact, PublishRulebook
 from ledger.instants import BEGINNING_US, END_US, format_instant
 from ledger.loading import LOAD_CHUNK, REASON_MAX, Unreadable, load_states
 from ledger.membership import Membership, evolve
-from ledger.rulebook import SHIPPED_EDITIONS, Edition, Rulebook
+from ledger.rulebook import SHIPPED_EDITIONS, Edition
 from ledger.setting_aside import FoundUnreadable, PutOff, Tries
 from ledger.snapshots import dump_state
 from ledger.states import Programme, StateCache
@@ -343,12 +343,11 @@ class Batch:
             PROGRAMME_STREAM, programme.seq + 1, programme.head, new, effective_us, fact, actor, digest
         )
         programme.apply(event, stored_hash)
-        programme.rulebook = Rulebook(programme.published)
         return event
 
     def _revise_everything(self, event: Event) -> None:
         """An edition can change what was announced to every membership, if it takes effect before their horizons."""
-        effective_us = Edition.from_data(event.data).effective_us
+        rulebook, effective_us = self._programme.rulebook, Edition.from_data(event.data).effective_us
         self._cache.doubt_quiet()
         self._cache.due.clear()
         self._transaction.bring_due_forward(effective_us)
@@ -369,9 +368,7 @@ class Batch:
                     continue
                 horizon_us = self._horizon(state)
                 if effective_us <= horizon_us:
-                    issue = announcing.revise(
-                        state, self._programme.rulebook, effective_us, horizon_us, horizon_us, "rulebook"
-                    )
+                    issue = announcing.announce_edition(state, rulebook, effective_us, horizon_us)
                     self._announce(stream, state, issue, event.fact)
             self._flush()
             # What was not at hand before is given up again: a large book must not be loaded whole.

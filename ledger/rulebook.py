@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger.events import RulebookPublishedData
 from ledger.instants import format_instant, parse_instant
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class Edition:
     window_months: int
     min_evaluations: int
     pool_locations: bool
+
+    @property
+    def counting(self) -> tuple[int, int, bool]:
+        """The figures by which responses are counted, whatever number of them is required: cap, window, pooled."""
+        return self.per_org_cap, self.window_months, self.pool_locations
 
     @classmethod
     def from_data(cls, data: RulebookPublishedData) -> Edition:
@@ -68,29 +76,56 @@ SHIPPED_EDITIONS: Final = (
 
 
 class Rulebook:
-    """The published editions, in the order in which they take effect. Immutable.
+    """The published editions, in the order in which they take effect.
 
     Of two editions that take effect at the same instant the one published later is in force.
     """
 
-    __slots__ = ("_starts", "caps", "editions", "names", "pools", "windows")
+    __slots__ = ("_figures", "_starts", "_windows", "editions", "longest_window", "names")
 
     def __init__(self, published: Iterable[Edition]) -> None:
-        everything = tuple(published)
-        by_start: dict[int, Edition] = {}
-        for edition in everything:
-            by_start[edition.effective_us] = edition
-        self.names = frozenset(edition.edition for edition in everything)
-        self.editions = tuple(by_start[start] for start in sorted(by_start))
-        self._starts = [edition.effective_us for edition in self.editions]
-        self.windows = tuple(sorted({edition.window_months for edition in self.editions}))
-        self.caps = tuple(sorted({edition.per_org_cap for edition in self.editions}))
-        self.pools = any(edition.pool_locations for edition in self.editions)
+        self.names: set[str] = set()
+        self.editions: list[Edition] = []
+        self.longest_window = 0
+        """Months for which a response counts under the most generous of the editions; 0 where there is none."""
+        self._starts: list[int] = []
+        self._windows: Counter[int] = Counter()
+        self._figures: Counter[tuple[int, int, bool]] = Counter()
+        for edition in published:
+            self.publish(edition)
+
+    def publish(self, edition: Edition) -> None:
+        """One more edition, published after all the others."""
+        self.names.add(edition.edition)
+        place = bisect_left(self._starts, edition.effective_us)
+        if place < len(self._starts) and self._starts[place] == edition.effective_us:
+            replaced, self.editions[place] = self.editions[place], edition
+            self._count(replaced, -1)
+        else:
+            self._starts.insert(place, edition.effective_us)
+            self.editions.insert(place, edition)
+        self._count(edition, 1)
+        self.longest_window = max(self._windows)
+
+    def _count(self, edition: Edition, change: int) -> None:
+        _change(self._windows, edition.window_months, change)
+        _change(self._figures, edition.counting, change)
 
     def in_force(self, at_us: int) -> Edition | None:
         """The edition in force at an instant; None before the first, when nothing is required (DESIGN 4)."""
         index = bisect_right(self._starts, at_us)
         return self.editions[index - 1] if index else None
+
+    def counting_alike(self, first_us: int, last_us: int) -> tuple[int, int, bool] | None:
+        """`counting` of the editions in force from one instant to another; None where they are not all alike, or none."""
+        if len(self._figures) == 1 and self._starts[0] <= last_us:
+            return self.editions[0].counting
+        begin, end = max(0, bisect_right(self._starts, first_us) - 1), bisect_right(self._starts, last_us)
+        if begin >= end:
+            return None
+        found = self.editions[begin].counting
+        alike = all(self.editions[place].counting == found for place in range(begin + 1, end))
+        return found if alike else None
 
     def next_start(self, after_us: int) -> int | None:
         """The first instant after `after_us` at which another edition takes effect, or None."""
@@ -101,3 +136,9 @@ class Rulebook:
         """Whether an edition takes effect at just this instant."""
         index = bisect_right(self._starts, at_us)
         return bool(index) and self._starts[index - 1] == at_us
+
+
+def _change(counter: Counter[Key], key: Key, change: int) -> None:
+    counter[key] += change
+    if not counter[key]:
+        del counter[key]

@@ -27,7 +27,6 @@ class Programme:
     def __init__(self) -> None:
         self.seq = 0
         self.head = FIRST_PREV
-        self.published: list[Edition] = []
         self.rulebook = Rulebook(())
 
     def load(self, book: Reader) -> None:
@@ -35,7 +34,7 @@ class Programme:
 
         Raises BrokenHistory where an event of it cannot be read: without the editions nothing can be decided.
         """
-        self.seq, self.head, self.published = 0, FIRST_PREV, []
+        self.seq, self.head, self.rulebook = 0, FIRST_PREV, Rulebook(())
         for row in book.read_stream(PROGRAMME_STREAM):
             try:
                 self.apply(decode_event(row.stored, row.position), leaf_hash(row.stored))
@@ -44,12 +43,11 @@ class Programme:
                     f"the programme's editions cannot be read from position {row.position} on, and without them nothing "
                     f"can be decided: {error}; a program that knows this event, or the mended bytes, go on"
                 ) from error
-        self.rulebook = Rulebook(self.published)
 
     def apply(self, event: Event, stored_hash: str) -> None:
         """One more event of the stream."""
         if event.type == "RulebookPublished":
-            self.published.append(Edition.from_data(event.data))
+            self.rulebook.publish(Edition.from_data(event.data))
         self.seq, self.head = event.seq, stored_hash
 
 

@@ -54,7 +54,7 @@ class EligibilityReader:
         one = [membership]
         loaded = self._enrolled(one, known)
         evidence = loaded[membership]
-        from_us = earliest_counting_us(at_us, max(rulebook.windows, default=1))
+        from_us = earliest_counting_us(at_us, rulebook.longest_window or 1)
         look_ahead_us = _FIRST_LOOK_AHEAD_US
         through_us = min(at_us + look_ahead_us, END_US)
         self._add_receipts(loaded, known, from_us, through_us)
@@ -72,7 +72,7 @@ class EligibilityReader:
 
     def evidence_from(self, memberships: Sequence[str], from_us: int) -> dict[str, Evidence]:
         """All that is known by now to count at `from_us` or later, of several memberships at once."""
-        widest = max(self.rulebook(self.position).windows, default=1)
+        widest = self.rulebook(self.position).longest_window or 1
         loaded = self._enrolled(memberships, self.position)
         self._add_receipts(loaded, self.position, earliest_counting_us(from_us, widest), END_US)
         return loaded
