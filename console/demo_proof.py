@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from console.commands.audit import print_report
+from console.demo_folder import PROOF
 from console.exits import Failure
 from console.output import Output, plural
 from console.proving import proving, write_answer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 ORIGIN: Final = "demo.example/renewals"
 KEY_TEXT: Final = b"the key of the demo, which everybody knows"
-PLACE: Final = "proof"
 FINDINGS_SHOWN: Final = 4
 
 
@@ -39,7 +39,7 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
         from ledger.seal.evidence import collect_evidence
         from ledger.seal.folder import LogFolder
 
-        place = _fresh(folder / PLACE)
+        place = _fresh(folder / PROOF)
         log = LogFolder(place / "log")
         policy_data = _keys_and_policy(place)
         _title(output, "A proof for who does not trust the ledger's host")

@@ -21,7 +21,7 @@ from console.audit import Audit, decision_answer
 from console.commands.board import LOSING, board, print_rows, print_summary
 from console.commands.decide import decide, print_decision
 from console.commands.replay import print_check, step_line
-from console.exits import Failure
+from console.demo_folder import FACTS, LEDGER, REFUSED, make_folder, note_what_was_made
 from console.intake import Intake
 from console.output import Advance, plural, short
 from console.reading.lines import Line
@@ -32,16 +32,6 @@ from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
 from ledger.instants import DAY_US, format_instant, midnight_us
 
-MARKER: Final = "this-is-a-demo"
-LEDGER: Final = "ledger.db"
-FACTS: Final = "facts.jsonl"
-REFUSED: Final = "refused.jsonl"
-MADE: Final = (
-    *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
-    FACTS,
-    REFUSED,
-    MARKER,
-)
 NOW_US: Final = midnight_us(END) + DAY_US
 WITHIN_DAYS: Final = 60
 SHOWN: Final = 10
@@ -65,7 +55,7 @@ class Demonstration:
         """Makes the folder and runs through everything."""
         started_s = time.monotonic()
         collect_garbage_seldom()
-        self._make_folder(force)
+        make_folder(self._folder, force=force)
         with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True) as ledger:
             self._title(
                 f"A programme of {plural(self._memberships, 'membership')}, {START} to {END} (seed {self._seed})"
@@ -79,24 +69,13 @@ class Demonstration:
             for pick in DEMO_PICKS:
                 self._decide(ledger, pick)
             self._prove(ledger, DEMO_PICKS[0])
+            note_what_was_made(self._folder, ledger.store.max_position())
         self._what_next()
         self._output.flush()
         self._output.words(
             f"done in {time.monotonic() - started_s:.1f} s, {recorded_s - started_s:.1f} s of them to make and record "
             "the facts"
         )
-
-    def _make_folder(self, force: bool) -> None:
-        folder = self._folder
-        try:
-            if folder.exists() and not (folder / MARKER).exists() and not force:
-                raise Failure("usage", f"found {folder}, which is no demo; --force uses it, --folder names another")
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in MADE:
-                (folder / name).unlink(missing_ok=True)
-            (folder / MARKER).write_text("Made by `csat-ledger demo`, which makes it anew without asking.\n")
-        except OSError as error:
-            raise Failure("unreadable", f"{folder}: {error.strerror}") from None
 
     def _record(self, ledger: Ledger) -> None:
         """Feeds the facts as they arrive, a day in a transaction, and reviews at the end of each month."""

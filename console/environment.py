@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,12 +29,12 @@ def _checked(read: Callable[[str], Any]) -> Callable[[str], str]:
 
 
 class _Environment(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
-    store: Annotated[str, Field(min_length=1)] | None = None
-    store_password_file: Annotated[str, Field(min_length=1)] | None = None
+    store: str | None = None
+    store_password_file: str | None = None
     kafka: Annotated[str, AfterValidator(_checked(read_brokers))] | None = None
-    kafka_client_file: Annotated[str, Field(min_length=1)] | None = None
+    kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
     port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
@@ -69,7 +70,12 @@ class _KafkaClient(BaseModel):
 
 
 def read_environment(defaults: Settings) -> Settings:
-    """The settings with what the environment says in the place of the defaults."""
+    """The settings with what the environment says in the place of the defaults.
+
+    An empty variable is none, but for the store: who names none by mistake must not write into another one.
+    """
+    if any(name.upper() == f"{PREFIX}STORE" and not value for name, value in os.environ.items()):
+        raise BadInput(f"{PREFIX}STORE: found it empty, expected a file or a postgresql:// URL, or no such variable")
     try:
         found = _Environment()
     except ValidationError as error:

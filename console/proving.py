@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.exits import NOT_SO, USAGE, Failure
+from console.exits import NOT_SO, UNREACHABLE, USAGE, Failure
 from console.session import Session
 from ledger.errors import ExtraMissing, SealError, WrongKey
 
@@ -36,7 +37,12 @@ def proving() -> Iterator[None]:
         exit_code = USAGE if error.verdict == "unverifiable" else NOT_SO
         raise Failure(error.verdict, str(error), exit_code) from error
     except OSError as error:
-        raise Failure("unreadable", f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        where = f"{error.filename or 'a file'}: {error.strerror or error}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Failure(
+                "disk-full", f"{where}; make room and do the same again: what was finished stays", UNREACHABLE
+            ) from error
+        raise Failure("unreadable", where) from error
 
 
 def add_tiles(parser: ArgumentParser) -> None:
@@ -94,9 +100,15 @@ def cosigner_of(session: Session) -> Cosigner | None:
 
 def write_answer(path: Path, data: bytes) -> None:
     """Writes a file whole, or leaves what was there."""
+    from ledger.seal.folder import naming
+
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        with naming(path):
+            temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def address(text: str) -> tuple[str, int]:

@@ -10,6 +10,8 @@
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
 
+A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
+
 Reading the environment with pydantic-settings costs a fifth of a second, so a program that has no such variable does
 not import it: every default stands here, and `console.environment`, imported where one is set, reads the others.
 """

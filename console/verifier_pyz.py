@@ -17,7 +17,22 @@ from typing import Final
 
 ENTRY: Final = "ledger.proof.verify"
 ROOT: Final = Path(__file__).resolve().parent.parent
-MAIN: Final = f"import sys\n\nfrom {ENTRY} import main\n\nsys.exit(main())\n"
+MAIN: Final = f"""import os
+import sys
+import traceback
+
+prog = os.path.basename(sys.argv[0])
+try:
+    from {ENTRY} import main
+
+    sys.exit(main(prog=prog))
+except ImportError as error:
+    sys.stderr.write(f"{{prog}}: found no module {{error.name}}, expected it: pip install cryptography\\n")
+    sys.exit(2)
+except Exception:
+    traceback.print_exc()
+    sys.exit(70)  # 1 would say that the evidence does not hold
+"""
 SHEBANG: Final = b"#!/usr/bin/env python3\n"
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 

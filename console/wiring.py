@@ -163,7 +163,24 @@ def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
         raise StoreUnreachable(f"found no ledger at {where!r}; `csat-ledger record` makes one")
     from ledger.store.sqlite import SQLiteStore
 
-    return SQLiteStore(where, create=create, migrate=migrate)
+    try:
+        return SQLiteStore(where, create=create, migrate=migrate)
+    except StoreUnreachable as error:
+        if "file is not a database" in str(error):
+            raise StoreUnreachable(_no_ledger(where)) from error
+        raise
+
+
+def _no_ledger(where: str) -> str:
+    """What is said of a file that is no database."""
+    from console.reading.foreign import HEAD_BYTES, known_as
+
+    with Path(where).open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.lstrip().startswith((b"{", b"[")):
+        return f"{where}: found JSON, expected a ledger: `csat-ledger record` takes files of facts"
+    what, advice = known_as(where, head) or ("a file that is no database", "")
+    return f"{where}: found {what}, expected a ledger{advice and f': {advice}'}"
 
 
 def open_database(where: str) -> Database:

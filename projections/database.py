@@ -130,12 +130,13 @@ class SQLiteDatabase:
     batch_events = 4_000
 
     def __init__(self, path: str) -> None:
+        self._path = path
         try:
-            self._writing = self._connect(path)
-            self._reading = self._connect(path)
+            with _naming_damage(path):
+                self._writing = self._connect(path)
+                self._reading = self._connect(path)
         except sqlite3.Error as error:
             raise StoreUnreachable(f"{path}: {error}") from error
-        self._path = path
 
     def _connect(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -155,8 +156,9 @@ class SQLiteDatabase:
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self._path}: {error}") from error
         try:
-            yield _SQLiteConnection(cursor)
-            cursor.execute("COMMIT")
+            with _naming_damage(self._path):
+                yield _SQLiteConnection(cursor)
+                cursor.execute("COMMIT")
         except BaseException:
             if self._writing.in_transaction:
                 cursor.execute("ROLLBACK")
@@ -169,7 +171,8 @@ class SQLiteDatabase:
         cursor = self._reading.cursor()
         cursor.execute("BEGIN")
         try:
-            yield _SQLiteConnection(cursor)
+            with _naming_damage(self._path):
+                yield _SQLiteConnection(cursor)
         finally:
             cursor.execute("COMMIT")
             cursor.close()
@@ -189,3 +192,20 @@ class SQLiteDatabase:
     def close(self) -> None:
         self._writing.close()
         self._reading.close()
+
+
+@contextmanager
+def _naming_damage(path: str) -> Iterator[None]:
+    """What is wrong with the file of the projections is said of it, and not of the ledger beside it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreUnreachable(
+                f"{path}: found the projections damaged ({error}); they are only derived: remove {path}* and they are "
+                "built anew from the ledger, which is not damaged by that"
+            ) from error
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise StoreUnreachable(f"{path}: {error}; make room, and the projections go on where they were") from error
+        raise

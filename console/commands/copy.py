@@ -36,6 +36,8 @@ def run(session: Session) -> int:
     from ledger.store.urls import without_password
 
     output, options = session.output, session.options
+    if options.store is not None:
+        raise Failure("usage", "found --store, expected none: --from and --to name the two stores")
     with ExitStack() as stack:
         stack.enter_context(driver_errors(f"copying {without_password(options.source)}"))
         source = stack.enter_context(closing(open_store(options.source, create=False)))

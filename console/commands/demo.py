@@ -9,7 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Final
 
-from console.exits import DONE
+from console.exits import DONE, Failure
 from console.session import Session
 
 EPILOG: Final = """\
@@ -18,8 +18,8 @@ examples:
   csat-ledger demo --seed 7 --folder /tmp/demo
   csat-ledger demo --memberships 20                 smaller and faster
 
-A folder that is a demo already is made anew; in any other that exists, --force is needed, and only files of the demo's
-own names are touched."""
+A folder that is a demo already is made anew. Where somebody added to it, and in any other folder that exists, --force is
+needed; only files of the demo's own names are touched."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where; default: ./demo")
     parser.add_argument("--seed", type=int, default=1, help="another seed, another programme; default: 1")
     parser.add_argument("--memberships", type=_memberships, metavar="N", help="how many; default: 200")
-    parser.add_argument("--force", action="store_true", help="use a folder that exists and is no demo")
+    parser.add_argument("--force", action="store_true", help="use a folder that is no demo, or has more in it")
 
 
 def run(session: Session) -> int:
@@ -35,6 +35,8 @@ def run(session: Session) -> int:
     from console.demonstration import Demonstration
 
     options = session.options
+    if options.store is not None:
+        raise Failure("usage", "found --store, expected none: the demo makes a ledger of its own; --folder says where")
     Demonstration(session, options.folder, options.seed, options.memberships).run(force=options.force)
     return DONE
 

@@ -12,12 +12,11 @@ import io
 from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
-from console.reading.foreign import refuse_foreign
+from console.reading.foreign import HEAD_BYTES, refuse_foreign
 from console.reading.lines import BYTE_ORDER_MARK, Line, read_lines
 from console.reading.streams import Recoded, Unpacked, joined
 from console.reading.values import Values, is_balanced
 
-HEAD_BYTES: Final = 65_536
 PACKED_MAX: Final = 3
 """So many layers of gzip are unpacked."""
 

@@ -254,9 +254,9 @@ def _read(path: Path, what: str) -> bytes:
         ) from None
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m ledger.proof.verify", description="Verifies an evidence bundle.")
+def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof.verify") -> int:
+    """The command line, under the name by which it was called; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=prog, description="Verifies an evidence bundle.")
     parser.add_argument("file", type=Path, help="the evidence bundle")
     parser.add_argument("--policy", type=Path, required=True, help="the roots of trust")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -125,7 +125,7 @@ class LogFolder:
     def remember(self, signed: bytes) -> None:
         """Adds a published checkpoint to the history, in the place of a line that a crash cut off."""
         line = json.dumps({"checkpoint": signed.decode("utf-8")}, ensure_ascii=False).encode("utf-8") + b"\n"
-        with (self.root / HISTORY).open("a+b") as file:
+        with naming(self.root / HISTORY), (self.root / HISTORY).open("a+b") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(0, end - 1))
             if file.read(1) not in (b"", b"\n"):
@@ -195,14 +195,26 @@ class FileBatch:
             future.result()
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that names no file, such as that of a full disk, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True) -> None:
     """Writes a file that nobody sees in part; its folder is still to be brought to disk."""
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    temporary.replace(path)
+    with naming(path):
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
 
 
 def fsync_folder(path: Path) -> None:

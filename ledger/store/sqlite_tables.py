@@ -86,7 +86,19 @@ def found_version(cursor: sqlite3.Cursor, name: str) -> int:
     (tables,) = cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         return 0
-    if cursor.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+    (mark,) = cursor.execute("PRAGMA application_id").fetchone()
+    if mark == 0 and _has_our_tables(cursor):
+        raise StoreUnreachable(
+            f"{name}: found a ledger that was restored from an SQL dump, which leaves out the marks of the file; copies "
+            f"are made by `csat-ledger copy` or .backup. To use this one: sqlite3 FILE 'PRAGMA application_id="
+            f"{APPLICATION_ID}; PRAGMA user_version={len(STEPS)}', then `csat-ledger audit`, since a dump can be edited"
+        )
+    if mark != APPLICATION_ID:
         raise StoreUnreachable(f"{name}: found a database of something else, expected a ledger's or none")
     version: int = cursor.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+def _has_our_tables(cursor: sqlite3.Cursor) -> bool:
+    names = {name for (name,) in cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+    return names >= {"events", "snapshots", "due", "ledger_meta"}

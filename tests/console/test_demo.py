@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.console.support import Program
+from tests.console.support import Program, enrolment
 
 SMALL = ("--memberships", "6")
 
@@ -29,6 +29,32 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert again.json["accepted"] == 0
     assert program.run_bare("demo", *SMALL).out == first.out
     assert program.run_bare("demo", *SMALL, "--seed", "2").out != first.out
+
+
+def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
+    assert program.run_bare("demo", *SMALL).code == 0
+    added = program.write("mine.jsonl", enrolment("m-mine"))
+    assert program.run_bare("record", added, "--store", "demo/ledger.db").code == 0
+    kept = Path("demo/proof/notes.txt")
+    kept.write_text("what I saw")
+    ran = program.run_bare("demo", *SMALL, "--json")
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    assert "2 events in ledger.db, proof/notes.txt" in ran.json["message"]
+    assert program.run_bare("status", "m-mine", "--store", "demo/ledger.db").code == 0
+    assert program.run_bare("demo", *SMALL, "--force").code == 0
+    assert not kept.exists()
+    assert program.run_bare("status", "m-mine", "--store", "demo/ledger.db").code == 2
+
+
+def test_the_demo_takes_no_store(program: Program) -> None:
+    program.record(*enrolment())
+    before = program.store.read_bytes()
+    for arguments in (["demo", "--store", program.store], ["--store", program.store, "demo"]):
+        ran = program.run_bare(*arguments, "--json")
+        assert (ran.code, ran.json["error"]) == (2, "usage")
+        assert "--folder" in ran.json["message"]
+    assert program.store.read_bytes() == before
+    assert not Path("demo").exists()
 
 
 def test_the_demo_speaks_json(program: Program) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,61 @@ def test_a_place_where_no_ledger_can_be_is_exit_code_4(program: Program, where: 
     assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE due (x);\n",
+            "found an SQL dump, expected a ledger",
+        ),
+        (b'{"type":"enrol-membership"}\n' * 50, "found JSON, expected a ledger"),
+        (b"PK\x03\x04" + b"\x00" * 2000, "found a ZIP archive"),
+        (b"type,id\n" * 100, "found CSV"),
+        (b"a letter to a friend\n" * 100, "found a file that is no database"),
+    ],
+)
+def test_a_file_that_is_no_ledger_is_named_as_what_it_is(program: Program, content: bytes, said: str) -> None:
+    program.store.write_bytes(content)
+    ran = program.json("status", "m-1")
+    assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
+    assert said in ran.json["message"]
+    assert program.store.read_bytes() == content
+
+
+def test_a_ledger_restored_from_a_dump_is_named_as_that_and_how_it_is_used(program: Program) -> None:
+    program.record(*met())
+    with closing(sqlite3.connect(program.store)) as source:
+        dump = "\n".join(source.iterdump())
+    restored = program.folder / "restored.db"
+    with closing(sqlite3.connect(restored)) as target:
+        target.executescript(dump)
+    ran = program.run_bare("status", "m-1", "--store", restored, "--json")
+    assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
+    found = re.search(r"sqlite3 FILE '([^']+)'", ran.json["message"])
+    assert found is not None
+    with closing(sqlite3.connect(restored)) as target:
+        target.executescript(found.group(1))
+    assert program.run_bare("status", "m-1", "--store", restored).out == program.run("status", "m-1").out
+
+
+@pytest.mark.parametrize("damage", ["header", "pages"])
+@pytest.mark.parametrize("arguments", [["board"], ["status", "m-1"], ["project"], ["project", "--rebuild"]])
+def test_damaged_projections_are_named_with_the_way_out(program: Program, damage: str, arguments: list[str]) -> None:
+    program.record(*met())
+    expected = program.run("board").out
+    projections = program.folder / "ledger.db.projections"
+    content = projections.read_bytes()
+    start = 0 if damage == "header" else 1_000
+    projections.write_bytes(content[:start] + b"\xa5" * (len(content) - start))
+    ran = program.json(*arguments)
+    assert (ran.code, ran.json["error"]) == (4, "store-unreachable")
+    assert f"{projections}: found the projections damaged" in ran.json["message"]
+    assert f"remove {projections}* and they are built anew" in ran.json["message"]
+    for path in program.folder.glob("ledger.db.projections*"):
+        path.unlink()
+    assert program.run("board").out == expected
+
+
 def test_a_file_that_is_no_ledger_is_exit_code_4_and_stays_as_it_is(program: Program) -> None:
     program.store.write_text("a letter, not a database, and long enough for a header of one\n" * 50)
     before = program.store.read_bytes()
@@ -141,6 +199,13 @@ def test_a_setting_that_cannot_be_read_is_named(
     ran = program.json("status", "m-1")
     assert (ran.code, ran.json["error"]) == (2, "bad-input")
     assert f"CSAT_LEDGER_{name}" in ran.json["message"]
+
+
+@pytest.mark.parametrize("name", ["NOW", "KAFKA", "KAFKA_CLIENT_FILE", "PORT", "RECORD_BATCH", "STORE_PASSWORD_FILE"])
+def test_an_empty_setting_is_none(program: Program, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    program.record(*met())
+    monkeypatch.setenv(f"CSAT_LEDGER_{name}", "")
+    assert program.run("status", "m-1").code == 0
 
 
 def test_a_fault_of_the_program_looks_like_no_answer(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

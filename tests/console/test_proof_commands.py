@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -279,3 +281,41 @@ def test_listening_where_nobody_can(program: Program) -> None:
     assert program.run_bare(*arguments, "nowhere").code == 2
     assert program.run_bare(*arguments, "203.0.113.7:1").code == 2
     assert program.run_bare("witness", "--key", "keys/log.key", "--policy", "policy.json", "--listen", "x:1").code == 2
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "checkpoints.jsonl", "tile/0/000.p/6"])
+def test_a_full_disk_under_the_log_is_named_and_sealing_goes_on_when_there_is_room(
+    sealed: Program, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    fsync, full = os.fsync, errno.ENOSPC
+
+    def no_room(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.name == Path(name).name or (
+            name.startswith("tile") and path.parent.name == "tmp" and path.name.isdigit()
+        ):
+            raise OSError(full, os.strerror(full))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_room)
+        ran = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log")
+    assert (ran.code, ran.json["error"]) == (4, "disk-full")
+    assert ran.json["message"].startswith("log/tile/" if name.startswith("tile") else f"log/{name}")
+    assert "make room and do the same again" in ran.json["message"]
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    assert sealed.run("audit", "--tiles", "log", "--policy", "policy.json").code == 0
+
+
+def test_a_full_disk_under_the_evidence_is_named_and_leaves_no_half_file(
+    sealed: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    ran = evidence(sealed)
+    assert (ran.code, ran.json["error"]) == (4, "disk-full")
+    assert ran.json["message"].startswith("m-1.json: ")
+    assert not [path for path in sealed.folder.iterdir() if path.name.endswith(".part")]

@@ -64,6 +64,30 @@ def test_one_file_is_enough(files: list[str], tmp_path: Path) -> None:
     assert all(name.startswith("ledger.proof") or name == "ledger" for name in modules)
 
 
+def test_the_one_file_names_itself(files: list[str], tmp_path: Path) -> None:
+    target = tmp_path / "csat-verify.pyz"
+    build(target)
+
+    def run(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
+        start = (
+            f"import runpy, sys; sys.argv = {[str(target), *arguments]!r}; {before}; runpy.run_path({str(target)!r}, "
+        )
+        code = f"{start}run_name='__main__')"
+        return subprocess.run(
+            [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert run("--help").stdout.startswith("usage: csat-verify.pyz [-h] ")
+    wrong = run()
+    assert wrong.returncode == 2
+    assert "csat-verify.pyz: error: " in wrong.stderr
+    without = run(*files, before="sys.modules['cryptography'] = None")
+    assert without.returncode == 2
+    assert without.stderr.startswith("csat-verify.pyz: found no module cryptography")
+    broken = run(*files, before="sys.modules['json'] = object()")
+    assert broken.returncode not in (0, 1), broken
+
+
 def test_the_same_sources_make_the_same_file(tmp_path: Path) -> None:
     build(tmp_path / "one")
     build(tmp_path / "two")
