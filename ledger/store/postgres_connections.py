@@ -6,6 +6,10 @@ connection on whose socket something has arrived is thrown away (between two sta
 and whoever asks hears at once, with the server's reason, that there is no new one.
 
 Every error of the driver leaves as one of ours, and never with a password in it.
+
+A connection has to be a session of its own: the lock of a role, LISTEN and settings belong to a session. A pooler between us
+and the server that hands out sessions by the transaction would give two of everything, so it is recognised and refused
+(`require_own_session`); one that hands them out by the connection does no harm.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ from ledger.store.urls import UNREADABLE, has_stray_at_sign
 
 PgConnection = psycopg.Connection[tuple[Any, ...]]
 
+BACKEND: Final = "SELECT pg_backend_pid()"
+POOLER_ROUNDS: Final = 5
+"""So often two connections are compared: other users of a pooler may make them look like two for once."""
 CONNECTIONS_MAX: Final = 20
 CONNECTION_WAIT_S: Final = 30.0
 """How long a thread waits for a connection while all of them are in use."""
@@ -86,7 +93,7 @@ class Connections:
         """`setup` are statements for each new connection; `listening` ones may hear something while they are idle."""
         self.address = address
         self.name = address.name
-        self._setup = "; ".join(setup)
+        self._setup = "".join(f"{statement}; " for statement in setup)
         self._listening = listening
         self._maximum = maximum
         self._free = BoundedSemaphore(maximum)
@@ -113,8 +120,12 @@ class Connections:
         with self.translated():
             connection = psycopg.connect(autocommit=True, **self.address.parameters)
             try:
-                if self._setup:
-                    connection.execute(self._setup)
+                cursor = connection.execute(self._setup + BACKEND)
+                while cursor.nextset():
+                    pass
+                ((backend,),) = cursor.fetchall()
+                if backend != connection.info.backend_pid:  # somebody stands between us and the server
+                    require_own_session(self.name, connection, self.address.parameters)
             except BaseException:
                 connection.close()
                 raise
@@ -163,6 +174,36 @@ class Connections:
             self._idle.append(connection)
 
 
+def require_own_session(name: str, connection: PgConnection, parameters: dict[str, Any]) -> None:
+    """Raises StoreUnreachable where a pooler gives a connection another session for each transaction.
+
+    Of two connections that are both open, the second one holds a transaction: neither may have the first one's session
+    then, nor may the first one get another than it had.
+    """
+    said = ""
+    with psycopg.connect(autocommit=True, **parameters) as other:
+        for _ in range(POOLER_ROUNDS):
+            try:
+                ours = _backend(connection)
+                other.execute("BEGIN")
+                theirs = _backend(other)
+                own = theirs != ours and _backend(connection) == ours
+                other.execute("ROLLBACK")
+            except psycopg.Error as error:  # one that pools by the statement knows no BEGIN
+                own, said = False, f" ({' '.join(str(error).split())})"
+            if not own:
+                raise StoreUnreachable(
+                    f"{name}: found a pooler that gives a connection another session for each transaction{said}, expected "
+                    "a session for each connection: locks and LISTEN belong to a session; connect to the server itself, "
+                    "or have the pooler pool by the session"
+                )
+
+
+def _backend(connection: PgConnection) -> int:
+    ((backend,),) = connection.execute(BACKEND).fetchall()
+    return int(backend)
+
+
 def is_quiet(connection: PgConnection) -> bool:
     """Whether nothing has arrived on an idle connection, neither a farewell nor the end."""
     poll = select.poll()
@@ -170,26 +211,35 @@ def is_quiet(connection: PgConnection) -> bool:
     return not poll.poll(0)
 
 
+HOLDS_LOCK: Final = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted "
+    "AND objsubid = 1 AND classid = ((%s::bigint >> 32) & 4294967295)::oid AND objid = (%s::bigint & 4294967295)::oid)"
+)
+
+
 class AdvisoryRoleLock:
     """The lock of a role: a session's advisory lock on a connection of its own, gone with the connection."""
 
     def __init__(self, role: str, connections: Connections, connection: PgConnection) -> None:
         self.role = role
+        self._key = lock_key(f"role {role}")
         self._connections = connections
         self._connection: PgConnection | None = connection
         self._use = Lock()
 
     def held(self) -> bool:
-        """Whether the session that holds it still answers. Once it does not, the lock is given up."""
+        """Whether the session still answers and the server says that it has the lock. Once not, the lock is given up."""
         with self._use:
             if self._connection is None:
                 return False
             try:
-                self._connection.execute("SELECT 1")
+                held = self._connection.execute(HOLDS_LOCK, (self._key, self._key)).fetchone() == (True,)
             except psycopg.Error:
+                held = False
+            if not held:
                 self._connection.close()
                 self._connection = None
-            return self._connection is not None
+            return held
 
     def release(self) -> None:
         """Unlocks, then closes the connection: the server may take a moment to notice that a session has ended."""
