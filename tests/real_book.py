@@ -64,18 +64,18 @@ class RealBook:
 
     # Telling
 
-    def tell(self, fact: Any, now: datetime) -> tuple[str, str | None]:
+    def tell(self, fact: Any, now: datetime, known_spelling: bool = False) -> tuple[str, str | None]:
         """Records one fact: ("accepted", None), ("duplicate", None) or ("refused", code)."""
         self.now_us = micros(now)
         try:
             parsed = fact_from_object(fact)
         except Refused as refusal:
             return "refused", refusal.code
-        (outcome,) = self.record([parsed])
+        (outcome,) = self.record([parsed], known_spelling)
         return outcome.status, outcome.code
 
-    def record(self, facts: Sequence[Fact]) -> list[Outcome]:
-        outcomes = self.writer.record(facts)
+    def record(self, facts: Sequence[Fact], known_spelling: bool = False) -> list[Outcome]:
+        outcomes = self.writer.record(facts, known_spelling=known_spelling)
         self.positions += [outcome.position for outcome in outcomes if outcome.status == "accepted"]
         return outcomes
 

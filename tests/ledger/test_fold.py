@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger.fold import first_refused, fold, fold_tables, ranges, refused_class
 from ledger.fold_tables import DIGITS, PUNCTUATION, REFUSED, WHITE_SPACE
+from tests import oracle_fold
 
 PUBLISHED = Path(__file__).parents[2] / "schemas/fold.json"
 DEFAULT_IGNORABLE = (
@@ -74,6 +75,12 @@ def test_other_names_do_not(one: str, other: str) -> None:
 
 def test_a_name_of_nothing_but_punctuation_is_its_own_fold() -> None:
     assert fold("…!") == "...!"
+
+
+@given(st.one_of(NAMES, CLOSE_NAMES, st.text(max_size=6)))
+def test_the_fold_is_that_of_the_oracle(text: str) -> None:
+    assert fold(text) == oracle_fold.fold(text)
+    assert (first_refused(text) is None) == oracle_fold.can_be_seen(text)
 
 
 @example("1\u0301-2")
