@@ -195,7 +195,9 @@ class Pool:
         """(applied responses, organisations) at an instant: the sum of min(cap, counting) over organisations (R1-R3)."""
         cap, months = edition.per_org_cap, edition.window_months
         if self.receipts.counting(at_us, months) < len(self.organisations):
-            counts: Counter[str] = Counter(sender for _, sender in self._counting_latest_first(at_us, months))
+            counts: Counter[str] = Counter(
+                organisation for _, organisation in self._counting_latest_first(at_us, months)
+            )
             return sum(min(cap, counting) for counting in counts.values()), len(counts)
         applied = organisations = 0
         for receipts in self.organisations.values():
@@ -220,11 +222,9 @@ class Pool:
         cap, months = edition.per_org_cap, edition.window_months
         counts: dict[str, int] = {}
         applied, until_us = 0, _NEVER
-        for looked_at, (received_us, sender) in enumerate(self._counting_latest_first(at_us, months)):
+        for looked_at, (received_us, organisation) in enumerate(self._counting_latest_first(at_us, months)):
             if looked_at >= LOOK_BACK_MAX:
                 return self._satisfied_until_by_count(at_us, edition)
-            group = self._groups.get(sender)
-            organisation = sender if group is None else group.name
             counting = counts.get(organisation, 0)
             if counting < cap:
                 counts[organisation] = counting + 1
@@ -244,13 +244,14 @@ class Pool:
         return expiries[bisect_right(expiries, at_us) + spare]
 
     def _counting_latest_first(self, at_us: int, months: int) -> Iterator[tuple[int, str]]:
-        """(received_us, name) of those counting at an instant."""
-        instants = self.receipts.instants
+        """(received_us, organisation) of those counting at an instant."""
+        instants, groups = self.receipts.instants, self._groups
         first = bisect_left(instants, earliest_counting_us(at_us, months))
         for place in range(bisect_right(instants, at_us) - 1, first - 1, -1):
             received_us = instants[place]
             if add_months(received_us, months) > at_us:
-                yield received_us, self._senders[place]
+                group = groups.get(self._senders[place])
+                yield received_us, self._senders[place] if group is None else group.name
 
 
 def _receipts_of(kept: dict[str, OrganisationReceipts], name: str) -> OrganisationReceipts:

@@ -14,6 +14,7 @@ from ledger.instants import parse_instant
 from ledger.membership import holds_learning
 from projections.base import Handler, Projection, RawEvent, membership_of
 from projections.database import Connection, Table
+from projections.organisations import JOINS, NAMED_BY, NAMES, Known, join_row, know
 
 
 @dataclass(slots=True)
@@ -28,13 +29,15 @@ class EligibilityRows:
     evaluations: list[tuple[Any, ...]] = field(default_factory=list)
     announcements: list[tuple[Any, ...]] = field(default_factory=list)
     editions: list[tuple[Any, ...]] = field(default_factory=list)
+    joins: list[tuple[Any, ...]] = field(default_factory=list)
+    known: Known = field(default_factory=dict)
 
 
 class Eligibility(Projection[EligibilityRows]):
     """Answers `status`, `history` and, with the renewal dates, `renewals`."""
 
     name = "eligibility"
-    version = 1
+    version = 2
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
         Table(
@@ -95,6 +98,8 @@ class Eligibility(Projection[EligibilityRows]):
             },
             ("position",),
         ),
+        JOINS,
+        NAMES,
     )
 
     def handlers(self) -> Mapping[str, Handler[EligibilityRows]]:
@@ -107,6 +112,12 @@ class Eligibility(Projection[EligibilityRows]):
             "EvaluationReceived": _evaluation_received,
             "EligibilityChanged": _eligibility_changed,
             "RulebookPublished": _rulebook_published,
+            "ConsentGiven": _name_known,
+            "ConsentWithdrawn": _name_known,
+            "InvitationSent": _name_known,
+            "OrganisationsJoined": _regrouped,
+            "OrganisationsSeparated": _regrouped,
+            "OrganisationDistinguished": _name_known,
         }
 
     def pending(self) -> EligibilityRows:
@@ -114,9 +125,12 @@ class Eligibility(Projection[EligibilityRows]):
 
     def flush(self, pending: EligibilityRows, connection: Connection, prefix: str) -> None:
         for table in self.tables:
-            rows = getattr(pending, table.name)
+            rows = getattr(pending, table.name, None)
             if rows:
                 connection.insert(prefix + table.name, len(table.columns), rows)
+        if pending.known:
+            rows = [(*key, *first) for key, first in pending.known.items()]
+            connection.upsert(prefix + NAMES.name, NAMES, rows, "ON CONFLICT (membership, name) DO NOTHING")
         if pending.voided:
             connection.update(
                 f"{prefix}responses",
@@ -157,6 +171,7 @@ def _location_added(rows: EligibilityRows, event: RawEvent, position: int) -> No
 
 def _response_received(rows: EligibilityRows, event: RawEvent, position: int) -> None:
     data = event["data"]
+    know(rows.known, event, position)
     rows.responses.append(
         (
             membership_of(event),
@@ -168,6 +183,16 @@ def _response_received(rows: EligibilityRows, event: RawEvent, position: int) ->
             None,
         )
     )
+
+
+def _name_known(rows: EligibilityRows, event: RawEvent, position: int) -> None:
+    know(rows.known, event, position)
+
+
+def _regrouped(rows: EligibilityRows, event: RawEvent, position: int) -> None:
+    if event["type"] in NAMED_BY:
+        know(rows.known, event, position)
+    rows.joins.append(join_row(event, position))
 
 
 def _response_voided(rows: EligibilityRows, event: RawEvent, position: int) -> None:

@@ -13,11 +13,12 @@ from typing import Any, Final
 from ledger.counting import next_flip, standing
 from ledger.errors import UnknownMembership
 from ledger.events import can_be_membership
-from ledger.evidence import Evidence, Pool
+from ledger.evidence import Evidence
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
 from ledger.rulebook import Edition, Rulebook
 from ledger.status import status_answer
 from projections.database import Connection
+from projections.organisations import load_organisations
 
 _FIRST_LOOK_AHEAD_US: Final = 400 * DAY_US
 CHUNK: Final = 200
@@ -134,7 +135,7 @@ class EligibilityReader:
             f"SELECT membership, location FROM {self._prefix}locations WHERE membership {among} AND position <= ?",
             parameters,
         ):
-            loaded[membership].locations[location] = Pool()
+            loaded[membership].add_location(location)
         for membership, since_us, position, level, learning in self._query(
             f"SELECT membership, since_us, position, level, learning FROM {self._prefix}attributes "
             f"WHERE membership {among} AND position <= ?",
@@ -144,6 +145,8 @@ class EligibilityReader:
                 loaded[membership].levels.set(since_us, position, level)
             if learning is not None:
                 loaded[membership].learning.set(since_us, position, bool(learning))
+        organisations = {membership: evidence.organisations for membership, evidence in loaded.items()}
+        load_organisations(self._query, self._prefix, organisations, among, memberships, known)
         return loaded
 
     def _has_receipts_after(self, membership: str, known: int, after_us: int) -> bool:
