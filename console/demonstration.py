@@ -30,6 +30,7 @@ from console.sample import DEMO_MEMBERSHIPS, DEMO_PICKS, END, START, Fact, Pick,
 from console.session import Session
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
+from ledger.events import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
 
 NOW_US: Final = midnight_us(END) + DAY_US
@@ -70,7 +71,7 @@ class Demonstration:
                 self._decide(ledger, pick)
             self._prove(ledger, DEMO_PICKS[0])
             note_what_was_made(self._folder, ledger.store.max_position())
-        self._what_next()
+            self._what_next(ledger)
         self._output.flush()
         self._output.words(
             f"done in {time.monotonic() - started_s:.1f} s, {recorded_s - started_s:.1f} s of them to make and record "
@@ -161,7 +162,9 @@ class Demonstration:
 
         prove(self._output, ledger, self._folder, pick.membership, pick.renewal_date.isoformat())
 
-    def _what_next(self) -> None:
+    def _what_next(self, ledger: Ledger) -> None:
+        (last,) = ledger.store.read_feed(ledger.store.max_position() - 1, 1)
+        last_recorded_at = format_instant(recorded_us_of(last.stored, last.position))
         store = f"--store {quote(str(self._folder / LEDGER))}"
         met, not_met = DEMO_PICKS
         self._title("What to try next")
@@ -173,6 +176,7 @@ class Demonstration:
             f"csat-ledger {store} renewals --at {END} --within 60",
             f"csat-ledger {store} board --at 2013-04-01 --losing",
             f"csat-ledger {store} participation --by quarter",
+            f"csat-ledger {store} clock-accept {last_recorded_at}   # its clock ran by itself, yours goes on from there",
             f"csat-ledger {store} record {quote(str(self._folder / FACTS))}   # everything is known already",
         ):
             self._say(f"  {command}")

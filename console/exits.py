@@ -4,7 +4,7 @@
 1   what was asked is not so: a decision that does not hold, a history that is damaged
 2   usage, unreadable input, or a membership that the ledger does not know
 3   done, but something was refused
-4   the store or the broker cannot be reached
+4   the store or the broker cannot be reached, or the clock cannot be believed
 70  a fault of this program; a traceback stands on stderr
 74  done, but the answer could not be written: a full disk
 130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
@@ -18,6 +18,7 @@ from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayS
 from ledger.errors import (
     BadInput,
     BrokenHistory,
+    ClockWrong,
     DifferentBook,
     ExtraMissing,
     LedgerError,
@@ -56,6 +57,8 @@ def failure_of(error: LedgerError) -> Failure:
         # A membership that does not exist is the caller's mistake, wherever it is found out.
         exit_code = USAGE if error.code == UnknownMembership.code else SOME_REFUSED
         return Failure(error.code, error.sentence, exit_code)
+    if isinstance(error, ClockWrong):
+        return Failure(error.code, str(error), UNREACHABLE)
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)

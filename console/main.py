@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
     "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
     "clock": Command("clock", "announce what time alone changes, when it is due"),
+    "clock-accept": Command("clock_accept", "accept the book's last instant where the clock says another"),
     "keygen": Command("keygen", "make a key for the log, or for a witness"),
     "seal": Command("seal", "take the book into its transparency log, and sign it"),
     "evidence": Command("evidence", "write the evidence that proves a decision"),
@@ -75,7 +76,7 @@ examples:
 
 exit codes:
   0 done   1 what was asked is not so   2 usage, unreadable input, unknown membership
-  3 done, but something was refused     4 the store or broker cannot be reached
+  3 done, but something was refused     4 the store or broker cannot be reached, or the clock is wrong
 
 CSAT_LEDGER_STORE names the ledger, CSAT_LEDGER_NOW fixes the clock (RFC 3339)."""
 

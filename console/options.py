@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from console.exits import Failure
 from console.output import Unwritten
 from ledger.errors import BadInput
-from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant
+from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant, parse_renewal_date
 
 if TYPE_CHECKING:
     from ledger.store.base import Reader
@@ -104,10 +104,10 @@ def known_at(text: str) -> KnownAt:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def calendar_date(text: str) -> str:
-    """A date YYYY-MM-DD, for argparse."""
+def renewal_date(text: str) -> str:
+    """The date of a renewal, YYYY-MM-DD, for argparse."""
     try:
-        return parse_date(text).isoformat()
+        return parse_renewal_date(text).isoformat()
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

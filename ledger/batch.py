@@ -51,7 +51,10 @@ class Outcome(NamedTuple):
 
 
 class Batch:
-    """Appends to one write transaction. `position` is that of the last event, also of those not yet handed over."""
+    """Appends to one write transaction. `position` is that of the last event, also of those not yet handed over.
+
+    Rules go by the clock, `now_us`; all events are recorded at `recorded_us`, which may be later (see `ledger.clock`).
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Batch:
         cache: StateCache,
         programme: Programme,
         position: int,
+        now_us: int,
         recorded_us: int,
         tries: Tries,
     ) -> None:
@@ -68,7 +72,8 @@ class Batch:
         self.position = position
         self.head: str | None = None
         """The leaf hash of the last event appended; None where none was."""
-        self._recorded_us = recorded_us
+        self._now_us = now_us
+        self.recorded_us = recorded_us
         self._recorded_at = format_instant(recorded_us)
         # What speaks of positions that the book does not have was kept with another book.
         self._reviews = [entry for entry in transaction.reviews() if entry[1] <= position]
@@ -93,10 +98,10 @@ class Batch:
         known = self._transaction.known_facts([fact]).get(fact)
         if known is not None:
             return known.position
-        new = NewEvent(event_type, self._recorded_at, data)
+        new = NewEvent(event_type, format_instant(self._now_us), data)
         programme, digest = self._programme, sha256(fact.encode("utf-8")).digest()
         event, stored_hash = self._stage(
-            PROGRAMME_STREAM, programme.seq + 1, programme.head, new, self._recorded_us, fact, ACTOR, digest
+            PROGRAMME_STREAM, programme.seq + 1, programme.head, new, self._now_us, fact, ACTOR, digest
         )
         programme.apply(event, stored_hash)
         return event.position
@@ -188,7 +193,7 @@ class Batch:
         self._transaction.save_due([(one.stream, END_US)])
 
     def _revises_the_past(self, effective_us: int) -> bool:
-        return effective_us <= self._recorded_us + FUTURE_TOLERANCE_US
+        return effective_us <= self._now_us + FUTURE_TOLERANCE_US
 
     def _require_all_readable(self, effective_us: int) -> None:
         """Raises PutOff where an edition would revise what was announced to a membership that cannot be read."""
@@ -248,7 +253,7 @@ class Batch:
             raise Refused("id-reused", f"fact {fact.id!r} was recorded before with other content")
         occurred_us = fact.occurred_us()
         if isinstance(fact, PublishRulebook):
-            new = decide_rulebook(fact, self._programme.rulebook, self._recorded_us, occurred_us)
+            new = decide_rulebook(fact, self._programme.rulebook, self._now_us, occurred_us)
             self._require_all_readable(Edition.from_data(new.data).effective_us)
             event = self._append_to_programme(new, fact.id, fact.actor, digest)
             self._known[fact.id] = KnownFact(digest, event.position)
@@ -268,7 +273,7 @@ class Batch:
             if stream in self._asides:
                 raise PutOff([self._asides[stream]])
             state = Membership()
-        new = decide(state, fact, rulebook, self._recorded_us, occurred_us, known_spelling=self._known_spelling)
+        new = decide(state, fact, rulebook, self._now_us, occurred_us, known_spelling=self._known_spelling)
         horizon_us = self._horizon(state)
         event = self._append(stream, state, new, occurred_us, fact.id, fact.actor, digest)
         if unknown:
@@ -330,7 +335,7 @@ class Batch:
             NewRow(self.position, stream, seq, event_type, stored, None if digest is None else fact, digest)
         )
         event = Event(
-            stream, seq, event_type, VERSIONS[event_type], occurred_us, self._recorded_us, fact, actor, prev, data,
+            stream, seq, event_type, VERSIONS[event_type], occurred_us, self.recorded_us, fact, actor, prev, data,
             self.position,
         )  # fmt: skip
         self.head = leaf_hash(stored)

@@ -403,4 +403,12 @@ EVENT_SAMPLES: Final[dict[str, EventSample]] = {
             ),
         },
     ),
+    "ClockAccepted": EventSample(
+        5,
+        "2026-11-26T09:00:00.000000Z",
+        "2099-01-01T00:00:00.000001Z",
+        "csat-ledger:clock-accepted:2099-01-01T00:00:00.000000Z",
+        "csat-ledger",
+        {"last_recorded_at": "2099-01-01T00:00:00.000000Z"},
+    ),
 }

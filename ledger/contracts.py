@@ -33,6 +33,7 @@ from ledger.contract_samples import EVENT_SAMPLES, FACT_SAMPLES
 from ledger.events import EVENT_DATA, VERSIONS, encode_event, membership_stream
 from ledger.facts import (
     FACT_MODELS,
+    OWN_IDS,
     CompanyName,
     FactId,
     Label,
@@ -45,7 +46,7 @@ from ledger.fold import fold_tables
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
-PROGRAMME_TYPES: Final = ("RulebookPublished", "KeyRotated")
+PROGRAMME_TYPES: Final = ("RulebookPublished", "KeyRotated", "ClockAccepted")
 """The types of events on the programme's stream; all others are on a membership's."""
 
 Schema = dict[str, Any]
@@ -91,6 +92,7 @@ def fact_schema(model: Any) -> Schema:
             for one in field.get("anyOf", [field]):
                 if one["type"] == "array":
                     one["uniqueItems"] = True
+    schema["properties"]["id"]["not"] = {"pattern": f"^{OWN_IDS}"}
     if model is UpdateMembership:
         schema["anyOf"] = [
             {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in model.FIELDS

@@ -7,6 +7,7 @@ LedgerError
 ├── ExtraMissing       a part of the program that is not installed
 ├── BrokenHistory      stored bytes that are not what the ledger writes
 ├── DifferentBook      two stores that should hold the same book and do not
+├── ClockWrong         a clock that cannot be believed: nothing is recorded; carries a code
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -21,10 +22,11 @@ LedgerError
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 REFUSAL_CODES: Final = (
     "malformed",
+    "reserved-id",
     "id-reused",
     "in-the-future",
     "unknown-membership",
@@ -105,6 +107,14 @@ class BrokenHistory(LedgerError):
 
 class DifferentBook(LedgerError):
     """Two stores that should hold the same book, or one the beginning of the other, and do not."""
+
+
+class ClockWrong(LedgerError):
+    """A clock that cannot be believed; nothing is recorded. `code` is clock-behind or clock-ahead."""
+
+    def __init__(self, code: Literal["clock-behind", "clock-ahead"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class StoreUnreachable(LedgerError):

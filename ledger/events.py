@@ -28,6 +28,7 @@ from ledger.instants import parse_instant
 
 PROGRAMME_STREAM: Final = "programme"
 MEMBERSHIP_PREFIX: Final = "membership-"
+CLOCK_ACCEPTED: Final = "ClockAccepted"
 FIRST_PREV: Final = "0" * 64
 EVENT_BYTES_MAX: Final = 65_535
 """An event is an entry of a transparency log, whose entries have a two-byte length."""
@@ -231,6 +232,12 @@ class RulebookPublishedData(TypedDict):
     pool_locations: bool
 
 
+class ClockAcceptedData(TypedDict):
+    """Somebody accepts the instant at which the book was last recorded, though the clock says another (DESIGN 5)."""
+
+    last_recorded_at: str
+
+
 class KeyRotatedData(TypedDict):
     """One key of the log hands over to another; both sign `statement` (see `ledger.proof.keys`)."""
 
@@ -259,6 +266,7 @@ EVENT_DATA: Final[Mapping[tuple[str, int], Any]] = {
     ("RenewalDecided", 1): RenewalDecidedData,
     ("RulebookPublished", 1): RulebookPublishedData,
     ("KeyRotated", 1): KeyRotatedData,
+    ("ClockAccepted", 1): ClockAcceptedData,
 }
 """The data of every type in every released version. A version, once released, stays for ever."""
 

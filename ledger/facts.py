@@ -7,6 +7,8 @@ filled in and the instant in UTC, so that neither key order nor white space nor 
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from functools import cache
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -26,8 +28,10 @@ from pydantic import (
 from ledger.errors import BadInput, Refused
 from ledger.fold import first_refused, refused_class
 from ledger.fold_tables import UNICODE
-from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_date, parse_instant
+from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant, parse_renewal_date
 
+OWN_IDS: Final = "csat-ledger:"
+"""The ids that begin so are the program's own: no source can take the id of a decision or an edition away from it."""
 LINE_BYTES_MAX: Final = 65_536
 """A fact is refused unread beyond this: no event of it could be stored."""
 
@@ -43,9 +47,9 @@ def _known_language(tag: str) -> str:
     return tag
 
 
-def _calendar_date(text: str) -> str:
+def _renewal_date(text: str) -> str:
     try:
-        parse_date(text)
+        parse_renewal_date(text)
     except BadInput as error:
         raise ValueError(str(error)) from None
     return text
@@ -112,7 +116,7 @@ Instant = Annotated[
     AfterValidator(_utc_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN}),
 ]
-RenewalDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar_date)]
+RenewalDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_renewal_date)]
 Language = Annotated[
     str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"), AfterValidator(_known_language)
 ]
@@ -354,22 +358,60 @@ def fact_adapter() -> TypeAdapter[Fact]:
 
 
 def parse_fact(line: bytes | str) -> Fact:
-    """The fact that one JSON object states. Raises Refused("malformed") saying what was found and expected."""
-    if len(line) > LINE_BYTES_MAX:
-        raise Refused("malformed", f"found a fact of {len(line):,} bytes, expected at most {LINE_BYTES_MAX:,}")
-    try:
-        return fact_adapter().validate_json(line)
-    except ValidationError as error:
-        raise Refused("malformed", _sentence(error)) from None
+    """The fact that one JSON object from outside states.
+
+    Raises Refused("malformed") saying what was found and expected, Refused("reserved-id") for an id of the program's own.
+    """
+    fact = _parse(line)
+    if fact.id.startswith(OWN_IDS):
+        raise Refused("reserved-id", f"found id {fact.id!r}, expected one that does not begin with {OWN_IDS!r}")
+    return fact
+
+
+def own_fact(content: dict[str, Any]) -> Fact:
+    """A fact of the program's own, whose id begins with OWN_IDS. Raises Refused("malformed")."""
+    return _parse(orjson.dumps(content))
 
 
 def fact_from_object(content: Any) -> Fact:
-    """The same for an object that is parsed already."""
+    """As `parse_fact`, for an object that is parsed already."""
     try:
         encoded = orjson.dumps(content)
     except TypeError as error:
         raise Refused("malformed", f"found what is no JSON object: {error}") from None
     return parse_fact(encoded)
+
+
+def _parse(line: bytes | str) -> Fact:
+    if len(line) > LINE_BYTES_MAX:
+        raise Refused("malformed", f"found a fact of {len(line):,} bytes, expected at most {LINE_BYTES_MAX:,}")
+    try:
+        fact = fact_adapter().validate_json(line)
+    except ValidationError as error:
+        raise Refused("malformed", _sentence(error)) from None
+    _check_keys_once(line if isinstance(line, bytes) else line.encode(), len(fact.model_fields_set))
+    return fact
+
+
+def _check_keys_once(line: bytes, fields: int) -> None:
+    """Refuses a fact that has a key twice: a reader keeps the first, another the last.
+
+    A line that ends as many strings with `":` as its fact has fields, and has no space before a colon, has each key once;
+    only others are read a second time.
+    """
+    if line.count(b'":') == fields and not any(space in line for space in _SPACED_COLONS):
+        return
+    json.loads(line, object_pairs_hook=_each_once)
+
+
+_SPACED_COLONS: Final = (b" :", b"\t:", b"\n:", b"\r:")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    names = Counter(name for name, _ in pairs)
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        raise Refused("malformed", f"found {', '.join(map(repr, twice[:5]))} more than once, expected each key once")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -19,11 +19,18 @@ MICROSECOND: Final = timedelta(microseconds=1)
 SECOND_US: Final = 1_000_000
 DAY_US: Final = 86_400 * SECOND_US
 BEGINNING_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+END_YEAR: Final = 9999
 END_US: Final = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 _TIME: Final = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"  # some versions of the standard library would let 24:00 pass
-RFC3339_PATTERN: Final = rf"^\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_TIME}(\.\d{{1,6}})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_DAY: Final = r"\d{4}-\d{2}-\d{2}[Tt ]"
+_OFFSET: Final = r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+RFC3339_PATTERN: Final = rf"^{_DAY}{_TIME}(\.\d{{1,6}}0*)?{_OFFSET}$"
 _RFC3339: Final = re.compile(RFC3339_PATTERN[1:-1], re.ASCII)
+_TOO_FINE: Final = re.compile(rf"{_DAY}{_TIME}\.\d{{7,}}{_OFFSET}", re.ASCII)
+_LEAP_SECOND: Final = re.compile(rf"{_DAY}([01]\d|2[0-3]):[0-5]\d:60(\.\d+)?{_OFFSET}", re.ASCII)
+_NO_OFFSET: Final = re.compile(rf"{_DAY}{_TIME}(\.\d+)?", re.ASCII)
+_DAY_ALONE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CANONICAL: Final = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}T{_TIME}(\.\d{{6}})?Z", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -33,8 +40,8 @@ _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 def parse_instant(text: str) -> int:
     """The instant that an RFC 3339 text with an offset names.
 
-    Raises BadInput where the text has another form, no offset, more than six decimals, or names no instant
-    between the years 1 and 9999 in UTC.
+    Raises BadInput where the text has another form, no offset, decimals that are finer than a microsecond, or names no
+    instant between the years 1 and 9999 in UTC.
     """
     if not _CANONICAL.fullmatch(text):
         text = _to_canonical_form(text)
@@ -50,14 +57,27 @@ def parse_instant(text: str) -> int:
 def _to_canonical_form(text: str) -> str:
     """What the standard library reads: upper case letters, and six decimals where there are any."""
     if not _RFC3339.fullmatch(text):
-        raise BadInput(
-            f"found {text[:40]!r}, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z"
-        )
+        raise BadInput(f"found {text[:40]!r}, expected {_expected_instead_of(text)}")
     head, rest = text[:19].upper().replace(" ", "T"), text[19:].upper()
     if rest[0] == ".":
         digits = len(rest) - len(rest[1:].lstrip("0123456789"))
-        rest = rest[:digits].ljust(7, "0") + rest[digits:]
+        rest = rest[:digits].ljust(7, "0")[:7] + rest[digits:]
     return head + rest
+
+
+def _expected_instead_of(text: str) -> str:
+    """What a text that names no instant lacks."""
+    if _TOO_FINE.fullmatch(text):
+        return "at most six decimals, but for zeros: instants are kept to the microsecond"
+    if _LEAP_SECOND.fullmatch(text):
+        return (
+            "seconds from 00 to 59: there are no leap seconds here, give the last second before it or the first after"
+        )
+    if _NO_OFFSET.fullmatch(text):
+        return f"an offset after it, such as {text[:19]}Z"
+    if _DAY_ALONE.fullmatch(text):
+        return f"a time and an offset after the date, such as {text}T00:00:00Z"
+    return "an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z"
 
 
 def canonical_instant(text: str) -> str:
@@ -95,15 +115,21 @@ def _day_text(days: int) -> str:
 
 
 def parse_date(text: str) -> date:
-    """A calendar date `YYYY-MM-DD`, later than the calendar's first. Raises BadInput for anything else."""
+    """A calendar date `YYYY-MM-DD`. Raises BadInput for anything else."""
     if not _DATE.fullmatch(text):
         raise BadInput(f"found {text[:40]!r}, expected a date such as 2011-03-01")
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"found {text[:40]!r}, expected a date of the calendar: {error}") from None
+    return day
+
+
+def parse_renewal_date(text: str) -> date:
+    """A calendar date that a renewal may have: any but the calendar's first. Raises BadInput."""
+    day = parse_date(text)
     if day == date.min:
-        raise BadInput(f"found {text[:40]!r}, expected a later date: a renewal is evaluated on its eve")
+        raise BadInput(f"found {text!r}, expected a later date: a renewal is evaluated on its eve")
     return day
 
 
@@ -121,7 +147,8 @@ def add_months(instant_us: int, months: int) -> int:
     """The same day of the month and time of day `months` calendar months on (R5).
 
     A day that the month lacks becomes the month's last: 29 February and twelve months give 28 February. So later
-    instants need not give later results: 29 February 09:00 comes back before 28 February 10:00 does.
+    instants need not give later results: 29 February 09:00 comes back before 28 February 10:00 does. Beyond the year
+    9999 it is an instant after END_US, which nobody can ask about.
     """
     days, time_us = divmod(instant_us, DAY_US)
     key = (days, months)
@@ -150,6 +177,8 @@ def _shift_day(days: int, months: int) -> int:
     day = date.fromordinal(days + EPOCH_ORDINAL)
     month_index = day.year * 12 + day.month - 1 + months
     year, month = divmod(month_index, 12)
+    if year > END_YEAR:
+        return date.max.toordinal() + 1 - EPOCH_ORDINAL
     last = _MONTH_DAYS[month]
     if month == 1 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
         last = 29

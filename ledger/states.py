@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
+from ledger.clock import LastRecorded
 from ledger.errors import BrokenHistory
-from ledger.events import FIRST_PREV, PROGRAMME_STREAM, Event, decode_event, leaf_hash
+from ledger.events import CLOCK_ACCEPTED, FIRST_PREV, PROGRAMME_STREAM, Event, decode_event, leaf_hash
+from ledger.instants import parse_instant
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
 from ledger.snapshots import dump_state
@@ -22,12 +24,13 @@ SNAPSHOT_GROWTH: Final = 8
 
 
 class Programme:
-    """The programme's stream: the editions published so far, in order."""
+    """The programme's stream: the editions published so far, in order, and what was last accepted of the clock."""
 
     def __init__(self) -> None:
         self.seq = 0
         self.head = FIRST_PREV
         self.rulebook = Rulebook(())
+        self.clock_accepted: LastRecorded | None = None
 
     def load(self, book: Reader) -> None:
         """Reads the whole stream; it has as many events as there are editions.
@@ -48,6 +51,8 @@ class Programme:
         """One more event of the stream."""
         if event.type == "RulebookPublished":
             self.rulebook.publish(Edition.from_data(event.data))
+        elif event.type == CLOCK_ACCEPTED:
+            self.clock_accepted = LastRecorded(event.position, parse_instant(event.data["last_recorded_at"]))
         self.seq, self.head = event.seq, stored_hash
 
 

@@ -4,7 +4,7 @@ A write transaction takes the store's lock, catches up with what other processes
 form was checked by the parser, then the id, then the rules (`decide`), then the event and the announcements that it
 causes are appended to its stream. All of it is committed at once, or none of it. Since the lock is held while deciding,
 no other process can have decided on the same state: there is no race to lose, only a lock to wait for, and the wait is
-bounded (StoreUnreachable).
+bounded (StoreUnreachable). The clock is looked at first: under one that cannot be believed nothing is recorded (ClockWrong).
 
 States of memberships are kept at hand up to a bound; they are caches of the streams and thrown away on any failure, and
 where the store holds another book than it did, or an older copy. A membership whose stream cannot be read is set aside
@@ -20,8 +20,11 @@ from typing import Any, Final
 
 from ledger.batch import Batch, Outcome
 from ledger.book import recorded_us_by
-from ledger.events import PROGRAMME_STREAM
+from ledger.clock import LastRecorded, check_clock, recording_us
+from ledger.errors import BadInput
+from ledger.events import CLOCK_ACCEPTED, PROGRAMME_STREAM
 from ledger.facts import Fact
+from ledger.instants import format_instant
 from ledger.loading import Unreadable
 from ledger.setting_aside import FoundUnreadable, Tries
 from ledger.states import Programme, StateCache
@@ -50,25 +53,40 @@ class Reviewed:
 
 
 class Writer:
-    """Records facts and reviews memberships in one store. Its methods may be called from several threads."""
+    """Records facts and reviews memberships in one store. Its methods may be called from several threads.
 
-    def __init__(self, store: Store, clock: Callable[[], int], *, cache_weight_max: int = CACHE_WEIGHT_MAX) -> None:
+    `clock` gives microseconds since 1970; it is checked at each transaction, unless it is that of a `rehearsal`, which
+    may run through years in seconds. `compare_server` holds it against the database server's clock as well.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        *,
+        rehearsal: bool = False,
+        compare_server: bool = False,
+        cache_weight_max: int = CACHE_WEIGHT_MAX,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._rehearsal = rehearsal
+        self._compare_server = compare_server
         self._lock = RLock()
         self._cache = StateCache(cache_weight_max)
         self._programme = Programme()
         self._mark = START
         self._tries = Tries()
         self._recorded_us = 0
+        """When the last event of the book was recorded, as far as this writer has seen."""
 
     def record(self, facts: Sequence[Fact], *, known_spelling: bool = False) -> list[Outcome]:
         """Records facts in their order, in one transaction; the outcomes come in the same order.
 
         With `known_spelling` a customer's name that is spelt otherwise than it is known is taken as it is known.
         Facts of a membership that cannot be read now are `put-off`; all others are decided on. When it returns, what was
-        accepted is on disk. Raises StoreUnreachable where nothing could be recorded, BrokenHistory where the editions
-        cannot be read.
+        accepted is on disk. Raises StoreUnreachable or ClockWrong where nothing could be recorded, BrokenHistory
+        where the editions cannot be read.
         """
         with self._lock:
             while True:
@@ -127,6 +145,34 @@ class Writer:
                 raise
             return position
 
+    def accept_clock(self, last_recorded_us: int) -> int:
+        """Accepts that the book was last recorded at an instant which the clock does not agree with (see `ledger.clock`).
+
+        Returns the position of the ClockAccepted event, also where it was recorded before. Raises BadInput where the
+        book's last event was recorded at another instant.
+        """
+        instant = format_instant(last_recorded_us)
+        with self._lock:
+            try:
+                with self._store.writing() as transaction:
+                    self._catch_up(transaction)
+                    fact = f"csat-ledger:clock-accepted:{instant}"
+                    known = transaction.known_facts([fact]).get(fact)
+                    if known is not None:
+                        return known.position
+                    if self._last() is None or self._recorded_us != last_recorded_us:
+                        found = format_instant(self._recorded_us) if self._last() else "never"
+                        raise BadInput(
+                            f"found {instant}, expected the instant at which the book was last recorded, {found}"
+                        )
+                    batch = self._batch(transaction, self._clock())
+                    position = batch.note(CLOCK_ACCEPTED, {"last_recorded_at": instant}, fact)
+                    self._end(batch)
+            except BaseException:
+                self._forget()
+                raise
+            return position
+
     def close(self) -> None:
         """Keeps snapshots of the streams that grew long, so that the next process need not fold them."""
         with self._lock:
@@ -140,15 +186,26 @@ class Writer:
 
     def _begin(self, transaction: WriteTransaction) -> Batch:
         self._catch_up(transaction)
-        self._recorded_us = max(self._recorded_us, self._clock())
-        batch = Batch(transaction, self._cache, self._programme, self._mark.position, self._recorded_us, self._tries)
+        now_us = self._clock()
+        if not self._rehearsal:
+            server_us = transaction.server_clock_us() if self._compare_server else None
+            check_clock(now_us, self._last(), self._programme.clock_accepted, server_us)
+        batch = self._batch(transaction, now_us)
         if self._programme.seq == 0:
             batch.publish_shipped_editions()
         return batch
 
+    def _batch(self, transaction: WriteTransaction, now_us: int) -> Batch:
+        recorded_us = recording_us(now_us, self._last())
+        return Batch(transaction, self._cache, self._programme, self._mark.position, now_us, recorded_us, self._tries)
+
+    def _last(self) -> LastRecorded | None:
+        return LastRecorded(self._mark.position, self._recorded_us) if self._mark.position else None
+
     def _end(self, batch: Batch) -> None:
         batch.finish()
         if batch.head is not None:
+            self._recorded_us = batch.recorded_us
             self._mark = Bookmark(batch.position, batch.head)
 
     def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
@@ -173,7 +230,7 @@ class Writer:
         if changed is None or PROGRAMME_STREAM in changed:
             self._programme.load(transaction)
             self._cache.doubt_quiet()
-        self._recorded_us = max(self._recorded_us, recorded_us_by(transaction, now.position))
+        self._recorded_us = recorded_us_by(transaction, now.position)
         self._mark = now
 
     def _forget(self) -> None:

@@ -45,7 +45,7 @@ class RealBook:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.now_us = 0
-        self._options = options
+        self._options = {"rehearsal": True, **options}
         self.positions: list[int] = []
         self.open()
 

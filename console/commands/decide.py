@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any, Final
 
 from console.exits import DONE
-from console.options import calendar_date
+from console.options import renewal_date
 from console.output import Output, plural, short
 from console.session import Session
 from ledger.errors import Refused, UnknownMembership
@@ -35,7 +35,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
     parser.add_argument(
-        "--renewal", required=True, type=calendar_date, metavar="DATE", help="the renewal date, such as 2011-03-01"
+        "--renewal", required=True, type=renewal_date, metavar="DATE", help="the renewal date, such as 2011-03-01"
     )
 
 
@@ -52,7 +52,7 @@ def run(session: Session) -> int:
 
 def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]:
     """Records a decision. Raises Refused or UnknownMembership."""
-    from ledger.facts import fact_from_object
+    from ledger.facts import own_fact
 
     if not can_be_membership(membership):
         raise UnknownMembership(membership)
@@ -61,7 +61,7 @@ def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]
         if seq == 0:
             raise UnknownMembership(membership)
         # The same id for the same state of the stream: who sends this twice by accident decides once.
-        fact = fact_from_object(
+        fact = own_fact(
             {
                 "type": "decide-renewal",
                 "id": f"{ACTOR}:decide:{membership}:{renewal_date}:{seq}",

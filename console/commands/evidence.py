@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from console.exits import DONE
-from console.options import calendar_date
+from console.options import renewal_date
 from console.proving import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.session import Session
 
@@ -28,7 +28,7 @@ Exit code 1: the decision is not sealed, or the book no longer holds what was se
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
-    parser.add_argument("--renewal", required=True, type=calendar_date, metavar="DATE", help="the renewal date")
+    parser.add_argument("--renewal", required=True, type=renewal_date, metavar="DATE", help="the renewal date")
     add_tiles(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where the evidence goes")
     add_sealing(parser, required=False)

@@ -144,6 +144,10 @@ class Reader(Protocol):
 class WriteTransaction(Reader, Protocol):
     """The book while one writer holds it: no other appends until it is committed or rolled back."""
 
+    def server_clock_us(self) -> int | None:
+        """What the database server's clock says, microseconds since 1970; None where there is no server."""
+        ...
+
     def streams_since(self, position: int, limit: int) -> set[str] | None:
         """The streams that have events after a position; None where there are more than `limit` such events."""
         ...

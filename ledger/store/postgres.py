@@ -49,7 +49,8 @@ BEGIN_WRITING: Final = (
     f"SELECT position, originator_id, originator_version, topic, state FROM {SCHEMA}.{EVENTS} "
     "ORDER BY position DESC LIMIT 1; "
     f"SELECT (SELECT value FROM {SCHEMA}.ledger_meta WHERE name = 'tables'), (SELECT value FROM {SCHEMA}.reviews), "
-    f"EXISTS (SELECT FROM {SCHEMA}.set_aside)"
+    f"EXISTS (SELECT FROM {SCHEMA}.set_aside), "
+    "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 )
 COLUMNS: Final = "position, originator_id, originator_version, topic, state"
 SELECT_ROWS: Final = f"SELECT {COLUMNS} FROM {SCHEMA}.{EVENTS} "
@@ -175,7 +176,12 @@ class PostgresWriteTransaction(_PostgresReader):
     """The book while one writer holds it. What the beginning of the transaction has read is not asked for again."""
 
     def __init__(
-        self, connection: PgConnection, last: Row | None, reviews: list[tuple[int, int]], any_aside: bool
+        self,
+        connection: PgConnection,
+        last: Row | None,
+        reviews: list[tuple[int, int]],
+        any_aside: bool,
+        server_clock_us: int,
     ) -> None:
         super().__init__(partial(_query, connection))
         self._any_aside = any_aside
@@ -183,7 +189,11 @@ class PostgresWriteTransaction(_PostgresReader):
         self._last = last
         self._position = last.position if last else 0
         self._reviews = reviews
+        self._server_clock_us = server_clock_us
         self.appended = False
+
+    def server_clock_us(self) -> int:
+        return self._server_clock_us
 
     def max_position(self) -> int:
         return self._position
@@ -347,13 +357,15 @@ class PostgresStore(_PostgresReader):
             cursor.nextset()
             last = cursor.fetchone()
             cursor.nextset()
-            version, reviews, any_aside = cursor.fetchone() or (None, None, False)
+            version, reviews, any_aside, server_clock_us = cursor.fetchone() or (None, None, False, 0)
         if version != str(len(postgres_tables.STEPS)):
             raise StoreOutdated(
                 f"{self.name}: found tables of version {version}, expected {len(postgres_tables.STEPS)}: "
                 "they were migrated while this process was running"
             )
-        return PostgresWriteTransaction(connection, as_row(last) if last else None, _reviews(reviews), any_aside)
+        return PostgresWriteTransaction(
+            connection, as_row(last) if last else None, _reviews(reviews), any_aside, server_clock_us
+        )
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

@@ -174,6 +174,9 @@ class SQLiteWriteTransaction(_SQLiteReader):
         super().__init__(cursor.execute)
         self._cursor = cursor
 
+    def server_clock_us(self) -> None:
+        return None
+
     def streams_since(self, position: int, limit: int) -> set[str] | None:
         rows = self._execute(
             "SELECT CAST(originator_id AS BLOB) FROM events WHERE position > ? ORDER BY position LIMIT ?",

@@ -72,6 +72,7 @@ def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: p
     monkeypatch.setattr("console.demonstration.Demonstration._record", lambda *_: None)
     monkeypatch.setattr("console.demonstration.Demonstration._decide", lambda *_: None)
     monkeypatch.setattr("console.demonstration.Demonstration._prove", lambda *_: None)
+    monkeypatch.setattr("console.demonstration.Demonstration._what_next", lambda *_: None)
     mine = program.folder / "mine"
     mine.mkdir()
     (mine / "letter.txt").write_text("to a friend")

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refused
-from ledger.facts import FACT_MODELS, LINE_BYTES_MAX, Fact, fact_from_object, parse_fact
+from ledger.facts import FACT_MODELS, LINE_BYTES_MAX, Fact, fact_from_object, own_fact, parse_fact
 from ledger.instants import parse_instant
 from tests.broken_lines import EXAMPLES, broken_lines, malformed_lines, mutated_lines, valid_lines
 from tests.oracle_form import content_of, is_well_formed
@@ -96,11 +96,73 @@ def test_a_line_that_is_right_is_a_fact(line: bytes) -> None:
 @given(mutated_lines())
 def test_a_line_is_a_fact_exactly_where_the_oracle_says_so(line: bytes) -> None:
     try:
-        told = json.loads(line.decode())
+        told = json.loads(line.decode(), object_pairs_hook=each_key_once)
     except (ValueError, RecursionError):
         assert not is_fact(line)
         return
     assert is_fact(line) == is_well_formed(told)
+
+
+def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+AT = b'"occurred_at":"2010-01-01T00:00:00Z","evaluation":"e-1"'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"record-evaluation","id":"f-1","membership":"m-1","membership":"m-2",' + AT + b"}",
+        b'{"type":"record-evaluation","id":"f-1","membership":"m-1",' + AT + b',"evaluation" :"e-1"}',
+        b'{"type" :"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
+        b'{"type"\n:"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
+        b'{"type":"record-evaluation","i\\u0064":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
+    ],
+)
+def test_a_key_twice_is_malformed_and_the_sentence_names_the_key(line: bytes) -> None:
+    for told in (line, line.decode()):
+        refusal = refusal_of(lambda told=told: parse_fact(told))
+        assert refusal is not None
+        assert refusal.code == "malformed"
+        assert "more than once, expected each key once" in refusal.sentence
+
+
+@pytest.mark.parametrize("name", ['a":b', 'a" :b', '":', "one : two", "a\\"])
+def test_a_text_that_looks_like_a_key_is_no_key(name: str) -> None:
+    told = {**EXAMPLES[0], "name": name}
+    for line in (json.dumps(told), json.dumps(told, separators=(",", ":")), json.dumps(told, indent=1)):
+        assert parse_fact(line).digest() == fact_from_object(told).digest()
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "10.5", "10.0", "1e1", "true", '"10"', "1e400", "null"]
+)
+def test_a_figure_that_is_no_whole_number_is_malformed(number: str) -> None:
+    line = json.dumps(EXAMPLES[-1]).replace('"min_responses": 10', f'"min_responses": {number}')
+    refusal = refusal_of(lambda: parse_fact(line))
+    assert refusal is not None and refusal.code == "malformed"  # noqa: PT018
+
+
+@pytest.mark.parametrize("tail", ["{}", "x", ",", "null", '{"id":1}', "\x00"])
+def test_anything_after_the_object_is_malformed(tail: str) -> None:
+    assert not is_fact((json.dumps(EXAMPLES[1]) + tail).encode())
+    assert is_fact((json.dumps(EXAMPLES[1]) + " \n").encode())
+
+
+def test_an_id_of_the_programs_own_is_reserved() -> None:
+    told = {**EXAMPLES[1], "id": "csat-ledger:decide:m-1:2011-03-01:5"}
+    for parse in (lambda: fact_from_object(told), lambda: parse_fact(json.dumps(told))):
+        refusal = refusal_of(parse)
+        assert refusal is not None
+        assert (refusal.code, refusal.sentence) == (
+            "reserved-id",
+            "found id 'csat-ledger:decide:m-1:2011-03-01:5', expected one that does not begin with 'csat-ledger:'",
+        )
+    assert own_fact(told).id == told["id"]
+    assert refusal_of(lambda: fact_from_object({**told, "level": "lead"})).code == "malformed"  # form goes first
 
 
 json_values = st.recursive(

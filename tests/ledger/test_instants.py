@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -21,6 +22,7 @@ from ledger.instants import (
     midnight_us,
     parse_date,
     parse_instant,
+    parse_renewal_date,
 )
 from tests import oracle_time
 from tests.soak import scaled
@@ -66,6 +68,7 @@ def test_every_spelling_of_rfc_3339_names_the_same_instant(
         "2010-06-15T10:22Z",
         "2010-06-15T10:22:33.Z",
         "2010-06-15T10:22:33.1234567Z",
+        "2010-06-15T10:22:33.12345600000001Z",
         "2010-06-15T10:22:33,5Z",
         "2010-06-15T10:22:33+01",
         "2010-06-15T10:22:33+0100",
@@ -92,6 +95,36 @@ def test_what_names_no_instant_is_refused(text: str) -> None:
         parse_instant(text)
     with pytest.raises(BadInput, match="expected"):
         canonical_instant(text)
+
+
+@pytest.mark.parametrize("fraction", [".1234560", ".123456000000000", ".1000000", ".0000000"])
+def test_decimals_beyond_a_microsecond_are_taken_where_they_are_zero(fraction: str) -> None:
+    kept = fraction[:7].ljust(7, "0")
+    assert canonical_instant(f"2010-06-15T10:22:33{fraction}+02:00") == f"2010-06-15T08:22:33{kept}Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2010-06-15T10:22:33.1234567Z", "at most six decimals, but for zeros: instants are kept to the microsecond"),
+        ("2016-12-31T23:59:60Z", "there are no leap seconds here, give the last second before it or the first after"),
+        ("2016-12-31T23:59:60.5+01:00", "there are no leap seconds here"),
+        ("2010-06-15T10:22:33", "an offset after it, such as 2010-06-15T10:22:33Z"),
+        ("2010-06-15", "a time and an offset after the date, such as 2010-06-15T00:00:00Z"),
+        ("0001-01-01T00:00:00+00:01", "an instant between the years 1 and 9999 in UTC"),
+        ("2010-02-29T00:00:00Z", "an instant of the calendar"),
+        ("yesterday", "an RFC 3339 instant with an offset"),
+    ],
+)
+def test_the_reason_why_a_text_names_no_instant_is_the_true_one(text: str, expected: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(expected)):
+        parse_instant(text)
+
+
+def test_months_beyond_the_calendar_lead_to_an_instant_after_its_end() -> None:
+    late = parse_instant("9999-06-15T12:00:00Z")
+    assert add_months(late, 6) <= END_US
+    assert END_US < add_months(late, 7) <= add_months(late + 1, 7) <= add_months(END_US, 1_200)
 
 
 @settings(max_examples=scaled(300))
@@ -155,4 +188,4 @@ def test_a_renewal_is_evaluated_at_the_last_microsecond_before_its_day() -> None
 @pytest.mark.parametrize("text", ["", "2011-2-1", "2011-02-29", "20110301", "2011-03-01T00:00:00Z", "0001-01-01"])
 def test_what_is_no_date_of_a_renewal_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="expected"):
-        parse_date(text)
+        parse_renewal_date(text)

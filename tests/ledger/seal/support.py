@@ -101,7 +101,7 @@ class Ledger:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.folder = LogFolder(folder)
-        self.writer = Writer(store, lambda: NOW_US)
+        self.writer = Writer(store, lambda: NOW_US, rehearsal=True)
 
     def record(self, facts: Sequence[Fact]) -> None:
         """Records facts, all of which have to be accepted."""
@@ -129,7 +129,7 @@ class Ledger:
         """Nothing is remembered of the book."""
         self.store.close()
         self.store = backend.opened(place)
-        self.writer = Writer(self.store, lambda: NOW_US)
+        self.writer = Writer(self.store, lambda: NOW_US, rehearsal=True)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     place = tmp_path_factory.mktemp("programme")
     now = [0]
     ledger = Ledger(SQLiteStore(place / "book.db"), place / "log")
-    ledger.writer = Writer(ledger.store, lambda: now[0])
+    ledger.writer = Writer(ledger.store, lambda: now[0], rehearsal=True)
     batch = []
     for arrival_us, content in generate(3, memberships=30):
         try:
