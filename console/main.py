@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from console.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
 from console.options import Parser, add_common
@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = {
-    "record": Command("record", "record facts from files of JSON lines"),
+    "record": Command("record", "record facts from files of JSON lines or arrays"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "history": Command("history", "how a membership's eligibility changed"),
@@ -60,6 +60,8 @@ COMMANDS: Final = {
     "consistency": Command("consistency", "prove that an old checkpoint is a prefix of a new one"),
     "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
+    "completion": Command("completion", "make a shell complete commands and options"),
+    "help": Command("help", "tell about a command or a topic"),
 }
 
 DESCRIPTION: Final = """\
@@ -73,6 +75,7 @@ examples:
   csat-ledger status m-1 --at 2011-02-28T23:59:59Z  where a membership stood
   csat-ledger decide m-1 --renewal 2011-03-01       decide a renewal
   csat-ledger COMMAND --help                        how a command is used
+  csat-ledger help facts                            the types of facts; csat-ledger help lists all topics
 
 exit codes:
   0 done   1 what was asked is not so   2 usage, unreadable input, unknown membership
@@ -122,7 +125,7 @@ def _ended(arguments: list[str], output: Output) -> int:
 
 
 def _run(arguments: list[str], output: Output, signals: Signals) -> int:
-    parser = _overview()
+    parser = overview_parser()
     options, rest = parser.parse_known_args(arguments[: _command_place(arguments) + 1])
     rest += arguments[_command_place(arguments) + 1 :]
     if options.version:
@@ -130,18 +133,26 @@ def _run(arguments: list[str], output: Output, signals: Signals) -> int:
         return DONE
     if options.command is None:
         parser.error("no command was given")
-    command = COMMANDS.get(options.command)
-    if command is None:
+    if options.command not in COMMANDS:
         parser.error(f"found the command {options.command!r}{_perhaps(options.command)}")
-    module = importlib.import_module(f"console.commands.{command.module}")
-    command_parser = Parser(f"csat-ledger {options.command}", f"{module.__doc__}", getattr(module, "EPILOG", ""))
-    module.register(command_parser)
-    add_common(command_parser, with_defaults=False)
-    options = command_parser.parse_args(rest, options)
+    options = parser_of(options.command).parse_args(rest, options)
     output.as_json = options.json
     settings = _settings(os.environ)
-    exit_code: int = module.run(Session(options, settings, clock_of(settings), output, signals))
+    exit_code: int = _module(options.command).run(Session(options, settings, clock_of(settings), output, signals))
     return exit_code
+
+
+def parser_of(name: str) -> Parser:
+    """What reads the arguments of a command."""
+    module = _module(name)
+    parser = Parser(f"csat-ledger {name}", f"{module.__doc__}", getattr(module, "EPILOG", ""))
+    module.register(parser)
+    add_common(parser, with_defaults=False)
+    return parser
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"console.commands.{COMMANDS[name].module}")
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
@@ -152,7 +163,8 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     return read_environment(Settings())
 
 
-def _overview() -> Parser:
+def overview_parser() -> Parser:
+    """What reads the arguments before the command."""
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"  {name.ljust(width)}  {command.help}" for name, command in COMMANDS.items())
     parser = Parser(
