@@ -25,10 +25,14 @@ class Book:
     """An oracle with one gold membership m-1, and short words for the facts fed to it."""
 
     def __init__(self, **enrolment: Any) -> None:
-        self.oracle = Oracle()
+        self.oracle = self.new_oracle()
         self.count = 0
         fields = {"name": "Contoso", "level": "gold", **enrolment}
         assert self.tell("enrol-membership", "2009-10-01T00:00:00Z", **fields) == ("accepted", None)
+
+    @staticmethod
+    def new_oracle() -> Oracle:
+        return Oracle()
 
     def tell(
         self, kind: str, when: str, now: datetime = NOW, known_spelling: bool = False, **fields: Any
