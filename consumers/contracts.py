@@ -27,6 +27,7 @@ from pydantic import BaseModel
 from consumers.compatibility import Direction, breaks
 from consumers.kafka import Topics
 from consumers.messages import (
+    CURSOR_HEADER,
     LEDGER_EVENT_TYPE,
     POSITION_HEADER,
     SOURCE,
@@ -122,13 +123,18 @@ def headers_schema(contract: Contract | None) -> dict[str, Any]:
             "ce_id": {"type": "string", "description": "Stream and seq; unique together with ce_source."},
             "ce_source": source,
             "ce_type": ce_type,
-            "ce_time": {**instant, "description": "When it was so."},
+            "ce_time": {**instant, "description": "When it was so; 1970 for an event whose bytes cannot be read."},
             "ce_subject": {"type": "string", "description": "The membership, or `programme`."},
             "content-type": {"type": "string", "const": "application/json"},
             POSITION_HEADER: {
                 "type": "string",
                 "pattern": "^[1-9][0-9]*$",
                 "description": "Where the event stands in the book; not on refused facts.",
+            },
+            CURSOR_HEADER: {
+                "type": "string",
+                "pattern": "^[1-9][0-9]*-[0-9a-f]{16}$",
+                "description": "The position, and the beginning of the event's leaf hash; not on refused facts.",
             },
         },
         "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"],

@@ -17,6 +17,7 @@ be spread over two partitions, and lose their order.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ DELIVERY_TIMEOUT_S: Final = 12.0
 """How long a future is waited for: a little longer than the client itself tries."""
 TRANSACTION_TIMEOUT_MS: Final = 30_000
 ANSWER_TIMEOUT_MS: Final = 5_000
+REMAKE_S: Final = 30.0
 
 FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 THIRTY_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(30 * 86_400_000)}
@@ -90,6 +92,10 @@ class Topics:
     def relay_positions(self) -> str:
         """Up to where the book has been relayed."""
         return f"{self.prefix}csat.relay-positions.v1"
+
+    def relayed(self) -> list[str]:
+        """Those that the relay fills, and where it keeps how far it has come."""
+        return [self.ledger_events, self.eligibility_changed, self.eligibility_status, self.relay_positions]
 
     def specs(self, partitions: int = PARTITIONS) -> dict[str, TopicSpec]:
         """All topics by name."""
@@ -180,15 +186,20 @@ class Broker:
     @contextmanager
     def admin(self, role: str = "admin") -> Iterator[KafkaAdminClient]:
         """An admin client for as long as it is used."""
-        options = self._options(role)
+        client = self.administrator(role)
+        try:
+            with broker_errors(f"{self.bootstrap}: not administered"):
+                yield client
+        finally:
+            give_up(client)
+
+    def administrator(self, role: str = "admin") -> KafkaAdminClient:
+        """An admin client, to be given up."""
+        options = self._options(role) | {"request_timeout_ms": REQUEST_TIMEOUT_MS}
         from kafka import KafkaAdminClient
 
         with broker_errors(f"{self.bootstrap}: not administered"):
-            client = opened(KafkaAdminClient, options)
-            try:
-                yield client
-            finally:
-                give_up(client)
+            return opened(KafkaAdminClient, options)
 
 
 _PRODUCER_OPTIONS: Final = {
@@ -222,14 +233,13 @@ def broker_errors(what: str) -> Iterator[None]:
         raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
 
 
-def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
-    """Waits until every message is acknowledged.
+def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Any]:
+    """Waits until every message is acknowledged; returns where each is: topic, partition and offset.
 
     To be called before a commit, too: a batch that expired does not fail its transaction.
     """
     with broker_errors("a message was not delivered"):
-        for future in futures:
-            future.get(timeout=timeout_s)
+        return [future.get(timeout=timeout_s) for future in futures]
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
@@ -272,6 +282,26 @@ def ensure_topics(
     return missing
 
 
+def remake_topics(broker: Broker, names: Sequence[str], *, partitions: int = PARTITIONS, replication: int = -1) -> None:
+    """Deletes topics with all that is in them, and creates them anew."""
+    from kafka.errors import UnknownTopicOrPartitionError
+
+    with broker.admin() as admin:
+        before = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["topic_id"] is not None}
+        for name in names:
+            with suppress(UnknownTopicOrPartitionError):
+                admin.delete_topics([name])
+        deadline = time.monotonic() + REMAKE_S
+        while True:  # a topic may be listed for a while after it was deleted
+            ensure_topics(broker, names, partitions=partitions, replication=replication)
+            now = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["partitions"]}
+            if len(now) == len(names) and not now & before:
+                return
+            if time.monotonic() > deadline:
+                raise BrokerUnreachable(f"found topics that are not made anew within {REMAKE_S:g} s; run it again")
+            time.sleep(0.2)
+
+
 def check_topics(broker: Broker, names: Sequence[str] | None = None) -> dict[str, int]:
     """The number of partitions of each topic that is there as it must be.
 
@@ -286,10 +316,12 @@ def check_topics(broker: Broker, names: Sequence[str] | None = None) -> dict[str
         counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(specs))}
         found = _configs(admin, list(specs))
     for name, spec in specs.items():
-        for key in ("cleanup.policy", "retention.ms"):
+        for key in ("cleanup.policy", "retention.ms", "retention.bytes"):
             wanted = spec.config.get(key)
-            if wanted is not None and found[name].get(key) != wanted and wanted in ("compact", "-1"):
-                raise TopicsUnfit(f"found {key}={found[name].get(key)} at topic {name}, expected {wanted}")
+            if wanted is not None and found[name].get(key) != wanted and (wanted == "-1" or key == "cleanup.policy"):
+                raise TopicsUnfit(
+                    f"found {key}={found[name].get(key)} at topic {name}, expected {wanted}: it would lose messages"
+                )
         if spec.partitions == 1 and counts[name] != 1:
             raise TopicsUnfit(f"found {counts[name]} partitions of topic {name}, expected 1")
     return counts

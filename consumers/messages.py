@@ -12,6 +12,7 @@ headers. The announcement at seq 17 of the stream membership-m-1, for example:
     ce_subject         m-1
     content-type       application/json
     ledger-position    4711                                  no attribute of the CloudEvent: where it stands in the book
+    ledger-cursor      4711-5f0c22b1a4e9d377                 nor this: the same, and the beginning of the event's leaf hash
     timestamp          when the ledger recorded it, in milliseconds
     value              {"cause":"response","counted":10,…}
 
@@ -31,6 +32,7 @@ Readers take a value that has more fields than they know; a field once there sta
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 import orjson
@@ -38,7 +40,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from consumers.errors import BadMessage
 from ledger.errors import BrokenHistory
-from ledger.events import MEMBERSHIP_PREFIX, PROGRAMME_STREAM, Cause, Via, decode_event
+from ledger.events import MEMBERSHIP_PREFIX, Cause, Via, decode_event, leaf_hash
 from ledger.instants import format_instant, parse_instant
 from ledger.store.base import Row
 
@@ -46,6 +48,10 @@ SPEC_VERSION: Final = b"1.0"
 CONTENT_TYPE: Final = b"application/json"
 SOURCE: Final = "/csat-ledger"
 POSITION_HEADER: Final = "ledger-position"
+CURSOR_HEADER: Final = "ledger-cursor"
+CURSOR_DIGITS: Final = 16
+NEVER: Final = "1970-01-01T00:00:00.000000Z"
+ANNOUNCEMENT: Final = "EligibilityChanged"
 LEDGER_EVENT_TYPE: Final = "csat.ledger"
 """Of the ledger's events, whose ce_type is `csat.ledger.ResponseReceived.v1`: type and version of the event."""
 
@@ -63,7 +69,8 @@ class Outgoing(NamedTuple):
     key: bytes
     value: bytes
     headers: Headers
-    timestamp_ms: int
+    timestamp_ms: int | None
+    """None for the instant at which it is sent."""
 
 
 class _Message(BaseModel):
@@ -187,48 +194,93 @@ def refused_message(refused: RefusedFact, refused_us: int, key: bytes | None) ->
     return Outgoing("facts_refused", key or b"", value, headers, max(0, refused_us // 1_000))
 
 
-def messages_of(row: Row) -> list[Outgoing]:
-    """The messages that an event of the book becomes: itself, and for an announcement what is said of it.
+def event_message(row: Row) -> Outgoing:
+    """An event of the book as a message, whatever stands in it: its type may be unknown here, its bytes may be damaged.
 
-    Raises BrokenHistory where the row is no event, or not the one that its columns say.
+    Of bytes that are no event of the row the columns say stream, seq and type; `ce_time` is 1970 then, and the version
+    is 0.
     """
     try:
-        raw = orjson.loads(row.stored)
-        stream, seq, event_type = raw["stream"], raw["seq"], raw["type"]
-        occurred_at, recorded_at = raw["occurred_at"], raw["recorded_at"]
-        version = int(raw["v"])
-        timestamp_ms = max(0, parse_instant(recorded_at) // 1_000)
+        raw = _content(row)
+        occurred_at, version, timestamp_ms = raw["occurred_at"], int(raw["v"]), _timestamp_ms(raw)
+    except BrokenHistory:
+        occurred_at, version, timestamp_ms = NEVER, 0, None
+    subject = subject_of(row.stream)
+    event_type = f"{LEDGER_EVENT_TYPE}.{row.type}.v{version}"
+    headers = _headers("ledger-events", event_type, f"{row.stream}/{row.seq}", occurred_at, subject)
+    return Outgoing("ledger_events", subject.encode(), row.stored, [*headers, *_place(row)], timestamp_ms)
+
+
+def announcement_messages(row: Row) -> list[Outgoing]:
+    """What is said of an announcement. Raises BrokenHistory where the row is none that this program can read."""
+    raw, data = _content(row), decode_event(row.stored, row.position).data
+    subject = subject_of(row.stream)
+    changed: dict[str, Any] = {
+        **data,
+        "membership": subject,
+        "position": row.position,
+        "seq": row.seq,
+        "recorded_at": raw["recorded_at"],
+        "fact": raw["fact"],
+    }
+    messages = []
+    kinds: tuple[tuple[Topic, type[EligibilityChanged | EligibilityStatus], dict[str, Any]], ...] = (
+        ("eligibility_changed", EligibilityChanged, changed),
+        ("eligibility_status", EligibilityStatus, {name: changed[name] for name in STATUS_FIELDS}),
+    )
+    for topic, kind, value in kinds:
+        source = topic.replace("_", "-")
+        headers = _headers(source, kind.type, f"{row.stream}/{row.seq}", raw["occurred_at"], subject)
+        stored = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        messages.append(Outgoing(topic, subject.encode(), stored, [*headers, *_place(row)], _timestamp_ms(raw)))
+    return messages
+
+
+def messages_of(row: Row) -> list[Outgoing]:
+    """The messages that an event of the book becomes: itself, and for an announcement what is said of it."""
+    announced = announcement_messages(row) if row.type == ANNOUNCEMENT else []
+    return [event_message(row), *announced]
+
+
+def subject_of(stream: str) -> str:
+    """The membership whose stream it is, or "programme"."""
+    return stream.removeprefix(MEMBERSHIP_PREFIX)
+
+
+def cursor_of(row: Row) -> str:
+    """Where an event stands in the book, and that it is this event: position, `-`, 16 digits of its leaf hash."""
+    return f"{row.position}-{leaf_hash(row.stored)[:CURSOR_DIGITS]}"
+
+
+def mark_of(record: Any) -> str:
+    """By what a message is known again: its cursor, or else 16 hex digits of SHA-256 over its value."""
+    for name, value in record.headers or ():
+        if name == CURSOR_HEADER:
+            return str(value.decode("ascii", "replace"))
+    return sha256(record.value or b"").hexdigest()[:CURSOR_DIGITS]
+
+
+def _content(row: Row) -> dict[str, Any]:
+    """The stored object of a row. Raises BrokenHistory where it is none, or not the one that the columns say."""
+    try:
+        raw: dict[str, Any] = orjson.loads(row.stored)
+        found = (raw["stream"], raw["seq"], raw["type"])
+        int(raw["v"]), str(raw["fact"]), raw["occurred_at"].encode(), _timestamp_ms(raw)
     except Exception as error:
         raise BrokenHistory(f"position {row.position}: found no event ({error!r}): {row.stored[:80]!r}…") from error
-    if (stream, seq, event_type) != (row.stream, row.seq, row.type):
+    if found != (row.stream, row.seq, row.type):
         raise BrokenHistory(
-            f"position {row.position}: found {event_type} {stream}/{seq}, expected {row.type} {row.stream}/{row.seq}"
+            f"position {row.position}: found {found[2]} {found[0]}/{found[1]}, expected {row.type} {row.stream}/{row.seq}"
         )
-    subject = stream.removeprefix(MEMBERSHIP_PREFIX) if stream != PROGRAMME_STREAM else PROGRAMME_STREAM
-    key = subject.encode()
-    identity = f"{stream}/{seq}"
-    position = (POSITION_HEADER, b"%d" % row.position)
-    headers = _headers("ledger-events", f"{LEDGER_EVENT_TYPE}.{event_type}.v{version}", identity, occurred_at, subject)
-    messages = [Outgoing("ledger_events", key, row.stored, [*headers, position], timestamp_ms)]
-    if event_type == "EligibilityChanged":
-        data = decode_event(row.stored, row.position).data
-        changed: dict[str, Any] = {
-            **data,
-            "membership": subject,
-            "position": row.position,
-            "seq": seq,
-            "recorded_at": recorded_at,
-            "fact": raw["fact"],
-        }
-        status = {name: changed[name] for name in STATUS_FIELDS}
-        for topic, source, message_type, value in (
-            ("eligibility_changed", "eligibility-changed", EligibilityChanged.type, changed),
-            ("eligibility_status", "eligibility-status", EligibilityStatus.type, status),
-        ):
-            headers = _headers(source, message_type, identity, occurred_at, subject)
-            stored = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-            messages.append(Outgoing(topic, key, stored, [*headers, position], timestamp_ms))  # type: ignore[arg-type]
-    return messages
+    return raw
+
+
+def _timestamp_ms(raw: dict[str, Any]) -> int:
+    return max(0, parse_instant(raw["recorded_at"]) // 1_000)
+
+
+def _place(row: Row) -> Headers:
+    return [(POSITION_HEADER, b"%d" % row.position), (CURSOR_HEADER, cursor_of(row).encode())]
 
 
 STATUS_FIELDS: Final = tuple(EligibilityStatus.model_fields)

@@ -10,7 +10,13 @@ from ledger.events import MEMBERSHIP_PREFIX
 @lru_cache(maxsize=65_536)
 def partition_of(stream: str, partitions: int) -> int:
     """The partition of a stream's messages, among so many."""
+    return partition_of_key(stream.removeprefix(MEMBERSHIP_PREFIX).encode(), partitions)
+
+
+@lru_cache(maxsize=65_536)
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """The partition of messages with a key, among so many."""
     from kafka.partitioner.default import murmur2
 
-    hashed: int = murmur2(stream.removeprefix(MEMBERSHIP_PREFIX).encode())
+    hashed: int = murmur2(key)
     return (hashed & 0x7FFFFFFF) % partitions

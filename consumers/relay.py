@@ -8,8 +8,14 @@ How it keeps that promise:
   transactional id and settles what that one had left open; only then is the position read, and so it is final.
 * Every message is acknowledged before the commit (a batch that expired would not fail its transaction), and the commit
   has a time limit of ours (the client's call may never return when the broker is lost under it).
-* The position says which event it belongs to (its leaf hash): a relay that is given another book, or an older copy,
-  stops. So it does where the positions of the book have a hole. It never skips.
+* The position says which event it belongs to (its leaf hash): a relay that is given another book, or an older copy, at the
+  start or under way, stops. So it does where the positions of the book have a hole. It never skips.
+* The position says which topics it belongs to (their ids, and where they ended): a relay whose topics were made anew, cut
+  or given more partitions stops. The ids are asked for between the last acknowledgement and the commit, so nothing is
+  ever committed to a topic that is not the one that was proven (`consumers.relayed`).
+
+An event is relayed as the bytes that it is, whatever they are. An announcement that cannot be read (of a newer version,
+or damaged) sets the announcements of its stream aside: the others go on, and they follow once they can be read.
 
 One relay is active, the one that holds the store's lock `relay`; the others stand by and take over when it is free. Two
 that are active all the same (a lock lost without notice) fence each other and do no harm: that is Kafka's doing, not
@@ -22,29 +28,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import orjson
-
-from consumers.clients import abandon, commit, give_up
+from consumers.clients import abandon, commit
 from consumers.errors import RelayStopped
-from consumers.kafka import (
-    ANSWER_TIMEOUT_MS,
-    Broker,
-    await_sent,
-    broker_errors,
-    check_topics,
-    partitions_of,
-)
-from consumers.messages import Outgoing, messages_of
-from consumers.reading import last_record
+from consumers.incarnations import RELAY_ANEW, TopicWatch
+from consumers.kafka import Broker, await_sent, broker_errors, check_topics
+from consumers.messages import ANNOUNCEMENT, Outgoing, announcement_messages, event_message
+from consumers.partitioning import partition_of_key
 from consumers.relay_state import Phase, RelayState
-from ledger.errors import BrokenHistory
-from ledger.events import decode_event, leaf_hash
+from consumers.relayed import POSITION_KEY, Relayed, read_relayed, require_ends, require_whole
+from ledger.errors import BrokenHistory, DifferentBook
+from ledger.events import recorded_us_of
 from ledger.store.base import Row, Store
+from ledger.store.bookmark import START, Bookmark, bookmark_of, require_same
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from ledger.store.base import RoleLock
 
 ROLE: Final = "relay"
-POSITION_KEY: Final = b"relay"
 BATCH_EVENTS_MAX: Final = 1_000
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 WAIT_S: Final = 0.05
@@ -60,24 +59,21 @@ WAIT_S: Final = 0.05
 STANDBY_POLL_S: Final = 0.5
 LOCK_CHECK_S: Final = 1.0
 
-FATAL: Final = (RelayStopped, BrokenHistory)
+WATCH_S: Final = 5.0
+"""So often the ends of the topics are compared with what is known of them."""
+ASIDE_TRY_S: Final = 30.0
+"""So often announcements that were set aside are tried again."""
+ASIDE_MAX: Final = 1_000
+
+FATAL: Final = (RelayStopped, BrokenHistory, DifferentBook)
 """What trying again does not mend: the process ends with it, and somebody has to look."""
+
+WAY_OUT: Final = f"give the relay the book that was relayed; where this one takes its place for good, {RELAY_ANEW}"
 
 OnBatch = Callable[[int, int, float], None]
 """Called with the numbers of events and of announcements that were committed, and how many seconds that took."""
 
 logger = logging.getLogger("csat_ledger.relay")
-
-
-class Relayed(NamedTuple):
-    """Up to where the book has been relayed: a position, and the leaf hash of the event there ("" for position 0)."""
-
-    position: int
-    head: str
-
-    def to_value(self) -> bytes:
-        """As the value of a message."""
-        return orjson.dumps({"head": self.head, "position": self.position})
 
 
 class Relay:
@@ -100,7 +96,13 @@ class Relay:
         self._on_batch = on_batch
         self._lock: RoleLock | None = None
         self._producer: KafkaProducer | None = None
-        self._next_lock_check = 0.0
+        self._watch: TopicWatch | None = None
+        self._next_lock_check = self._next_watch = self._next_aside_try = 0.0
+        self._mark = START
+        self._ends: dict[str, list[int]] = {}
+        """Offsets before which no partition ends."""
+        self._aside: dict[str, int] = {}
+        """stream -> position of its first announcement that waits, since it cannot be read."""
         self.state = state or RelayState()
         self.state.phase = "starting"
 
@@ -135,10 +137,13 @@ class Relay:
     def close(self) -> None:
         """Ends being active, in whatever state the relay is; what is not committed is undone by the next to take over."""
         producer, self._producer = self._producer, None
+        watch, self._watch = self._watch, None
         lock, self._lock = self._lock, None
         try:
             if producer is not None:
                 abandon(producer)
+            if watch is not None:
+                watch.close()
         finally:
             if lock is not None:
                 with suppress(Exception):  # with its connection the lock is gone as well
@@ -158,17 +163,24 @@ class Relay:
         return self._lock is not None
 
     def _take_over(self) -> KafkaProducer:
-        """Becomes the active relay: fences the one before, and finds out how far it has come."""
-        check_topics(self._broker, self._topic_names())
+        """Becomes the active relay: fences the one before, and finds out how far it has come, and whether Kafka has that."""
+        check_topics(self._broker, self._broker.topics.relayed())
+        self._watch = TopicWatch(self._broker, self._broker.topics.relayed())
         producer = self._broker.transactional_producer(ROLE)
         try:
-            relayed = self._read_relayed()
-            self._check_book(relayed)
-            self._warm_up(producer, relayed)
+            relayed = read_relayed(self._broker)
+            if relayed is None:
+                self._mark, self._aside = START, {}
+                self._ends = {name: [end for _, end in bounds] for name, bounds in self._watch.bounds().items()}
+            else:
+                self._ends = require_whole(self._broker, relayed, self._watch)
+                self._mark, self._aside = relayed.mark, dict(relayed.aside)
+            require_same(self._store, self._mark, "the relay", WAY_OUT)
+            self._warm_up(producer)
         except BaseException:
             abandon(producer)
             raise
-        self.state.position = relayed.position
+        self.state.position = self._mark.position
         self.state.takeovers += 1
         self._enter("active")
         return producer
@@ -176,20 +188,22 @@ class Relay:
     def _relay_next(self, producer: KafkaProducer) -> None:
         """Sends what is there, at once; waits a little where nothing is."""
         state = self.state
-        rows = self._read_batch(state.position)
+        self._look_around(producer)
+        rows = self._read_batch()
         if not rows:
             state.book_position = state.position
             state.oldest_waiting_us = None
             self._store.wait(state.position, self._wait_s)
             return
         started = time.monotonic()
-        messages = [message for row in rows for message in messages_of(row)]
-        announced = [row for row in rows if row.type == "EligibilityChanged"]
+        announced = [row for row in rows if row.type == ANNOUNCEMENT]
         full = len(rows) >= self._batch_events_max
         state.book_position = self._store.max_position() if full else rows[-1].position
         if announced and state.oldest_waiting_us is None:
-            state.oldest_waiting_us = decode_event(announced[0].stored).recorded_us
-        self._send(producer, messages, Relayed(rows[-1].position, leaf_hash(rows[-1].stored)))
+            state.oldest_waiting_us = _recorded_us(announced[0])
+        aside = dict(self._aside)
+        messages = [message for row in rows for message in (event_message(row), *_announced(row, aside))]
+        self._send(producer, messages, bookmark_of(rows[-1]), aside)
         state.position = rows[-1].position
         state.events += len(rows)
         state.announcements += len(announced)
@@ -197,9 +211,40 @@ class Relay:
         if self._on_batch is not None:
             self._on_batch(len(rows), len(announced), time.monotonic() - started)
 
-    def _read_batch(self, after: int) -> list[Row]:
-        """The next events, without a hole between them. Raises RelayStopped where there is one."""
-        rows = self._store.read_feed(after, self._batch_events_max)
+    def _look_around(self, producer: KafkaProducer) -> None:
+        """Now and then: whether the topics still hold what they held, and what was set aside can be read."""
+        now = time.monotonic()
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_S
+            if self._watch is not None:
+                self._watch.check()
+                require_ends(self._ends, self._watch.bounds())
+        if self._aside and now >= self._next_aside_try:
+            self._next_aside_try = now + ASIDE_TRY_S
+            self._take_up(producer)
+
+    def _take_up(self, producer: KafkaProducer) -> None:
+        """Sends the announcements that were set aside and can be read by now."""
+        aside: dict[str, int] = {}
+        messages: list[Outgoing] = []
+        for stream, position in self._aside.items():
+            for row in self._store.read_stream(stream, through=self._mark.position):
+                if row.type == ANNOUNCEMENT and row.position >= position:
+                    messages += _announced(row, aside)
+        if aside != self._aside:
+            self._send(producer, messages, self._mark, aside)
+
+    def _read_batch(self) -> list[Row]:
+        """The next events, without a hole between them. Raises RelayStopped where there is one.
+
+        The event before them is read as well: DifferentBook where it is not the one that was relayed last.
+        """
+        after, known = self._mark.position, int(self._mark.position > 0)
+        rows = self._store.read_feed(after - known, self._batch_events_max + known)
+        if known and (not rows or bookmark_of(rows[0]) != self._mark):
+            require_same(self._store, self._mark, "the relay", WAY_OUT)
+            return []  # the book came back meanwhile: it is read again
+        rows = rows[known:]
         size = 0
         for place, row in enumerate(rows):
             expected = after + place + 1
@@ -214,88 +259,97 @@ class Relay:
                 return rows[:place]
         return rows
 
-    def _send(self, producer: KafkaProducer, messages: Sequence[Outgoing], relayed: Relayed) -> None:
+    def _send(
+        self, producer: KafkaProducer, messages: Sequence[Outgoing], mark: Bookmark, aside: Mapping[str, int]
+    ) -> None:
         """One transaction: the messages, and the position that goes with them."""
-        topics = self._broker.topics
-        with broker_errors(f"not relayed up to position {relayed.position}"):
+        topics, watch = self._broker.topics, self._watch
+        if watch is None:
+            raise RelayStopped("found no watch over the topics, expected to have taken over")
+        if len(aside) > ASIDE_MAX:
+            raise BrokenHistory(
+                f"found {len(aside)} streams with unreadable announcements, expected {ASIDE_MAX} at most"
+            )
+        announced = sum(message.topic == "eligibility_changed" for message in messages)
+        ids = {name: known.id for name, known in watch.known.items()}
+        relayed = Relayed(mark, ids, self._mark.position, self._ends, announced, aside)
+        with broker_errors(f"not relayed up to position {mark.position}"):
             producer.begin_transaction()
-            sent = [
-                producer.send(
-                    getattr(topics, message.topic),
-                    message.value,
-                    key=message.key,
-                    headers=message.headers,
-                    timestamp_ms=message.timestamp_ms,
+            sent = []
+            for message in _without_superseded(messages):
+                topic = getattr(topics, message.topic)
+                sent.append(
+                    producer.send(
+                        topic,
+                        message.value,
+                        key=message.key,
+                        headers=message.headers,
+                        partition=partition_of_key(message.key, watch.known[topic].partitions),
+                        timestamp_ms=message.timestamp_ms,
+                    )
                 )
-                for message in _without_superseded(messages)
-            ]
-            sent.append(producer.send(topics.relay_positions, relayed.to_value(), key=POSITION_KEY))
-            await_sent(sent)
+            sent.append(producer.send(topics.relay_positions, relayed.to_value(), key=POSITION_KEY, partition=0))
+            acknowledged = await_sent(sent)
+            watch.check()  # what was acknowledged is in these topics, and not in others of their names
             commit(producer)
         self.state.transactions += 1
+        self._mark, self._ends = mark, _ends_after(self._ends, acknowledged)
+        self._note_aside(aside)
 
-    def _read_relayed(self) -> Relayed:
-        """Up to where the book has been relayed, by whatever relay. Only final after the producer was made."""
-        topics = self._broker.topics
-        consumer = self._broker.consumer("relay-positions")
-        try:
-            (partition,) = partitions_of(consumer, topics.relay_positions)
-            record = last_record(consumer, partition)
-            if record is not None:
-                value = orjson.loads(record.value)
-                return Relayed(value["position"], value["head"])
-            for topic in (topics.ledger_events, topics.eligibility_changed):
-                partitions = partitions_of(consumer, topic)
-                with broker_errors(f"{topic}: end not known"):
-                    ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
-                if any(ends.values()):
-                    raise RelayStopped(
-                        f"found messages in {topic} but no position in {topics.relay_positions}: relaying from the "
-                        f"start would repeat them; delete both or give this ledger another topic prefix"
-                    )
-            return Relayed(0, "")
-        finally:
-            give_up(consumer)
+    def _note_aside(self, aside: Mapping[str, int]) -> None:
+        for stream in aside.keys() - self._aside.keys():
+            fields = {"stream": stream, "position": aside[stream]}
+            logger.error("announcements set aside", extra={"fields": fields})
+        for stream in self._aside.keys() - aside.keys():
+            logger.info("announcements taken up", extra={"fields": {"stream": stream}})
+        self._aside = dict(aside)
+        self.state.aside = dict(aside)
 
-    def _check_book(self, relayed: Relayed) -> None:
-        """Raises RelayStopped where the book is not the one that has been relayed so far."""
-        if relayed.position == 0:
-            return
-        rows = self._store.read_feed(relayed.position - 1, 1)
-        found = leaf_hash(rows[0].stored) if rows and rows[0].position == relayed.position else None
-        if found is None:
-            raise RelayStopped(
-                f"found a book up to position {self._store.max_position()}, expected at least {relayed.position}, "
-                f"which Kafka has: this is another book, or an older copy"
-            )
-        if found != relayed.head:
-            raise RelayStopped(
-                f"found leaf hash {found} at position {relayed.position}, expected {relayed.head}, which Kafka has: "
-                f"this is another book"
-            )
-
-    def _warm_up(self, producer: KafkaProducer, relayed: Relayed) -> None:
+    def _warm_up(self, producer: KafkaProducer) -> None:
         """Writes the position again: the first transaction of a producer is slow, and nobody shall wait for it."""
         with broker_errors("topics not known"):
-            for topic in self._topic_names():
+            for topic in self._broker.topics.relayed():
                 producer.partitions_for(topic)
-        self._send(producer, [], relayed)
-
-    def _topic_names(self) -> list[str]:
-        topics = self._broker.topics
-        return [topics.ledger_events, topics.eligibility_changed, topics.eligibility_status, topics.relay_positions]
+        self._send(producer, [], self._mark, self._aside)
+        self._next_watch = time.monotonic() + WATCH_S
+        self._next_aside_try = 0.0
 
     def _look_at_what_waits(self) -> None:
         state = self.state
         state.book_position = self._store.max_position()
         if state.position and state.oldest_waiting_us is None:
-            waiting = self._store.read_type("EligibilityChanged", state.position, 1)
-            state.oldest_waiting_us = decode_event(waiting[0].stored).recorded_us if waiting else None
+            waiting = self._store.read_type(ANNOUNCEMENT, state.position, 1)
+            state.oldest_waiting_us = _recorded_us(waiting[0]) if waiting else None
 
     def _enter(self, phase: Phase) -> None:
         if self.state.phase != phase:
             self.state.phase = phase
             logger.info(phase, extra={"fields": {"position": self.state.position}})
+
+
+def _announced(row: Row, aside: dict[str, int]) -> list[Outgoing]:
+    """What is said of an event; sets the announcements of its stream aside where that cannot be told."""
+    if row.type != ANNOUNCEMENT or row.stream in aside:
+        return []
+    try:
+        return announcement_messages(row)
+    except BrokenHistory:
+        aside[row.stream] = row.position
+        return []
+
+
+def _ends_after(ends: Mapping[str, Sequence[int]], acknowledged: Sequence[Any]) -> dict[str, list[int]]:
+    """Offsets before which no partition ends, once these messages are in them."""
+    moved = {topic: list(by_partition) for topic, by_partition in ends.items()}
+    for place in acknowledged:
+        moved[place.topic][place.partition] = max(moved[place.topic][place.partition], place.offset + 1)
+    return moved
+
+
+def _recorded_us(row: Row) -> int | None:
+    with suppress(BrokenHistory):
+        return recorded_us_of(row.stored, row.position)
+    return None
 
 
 def _without_superseded(messages: Sequence[Outgoing]) -> list[Outgoing]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ledger.instants import SECOND_US
@@ -34,6 +34,8 @@ class RelayState:
     """Committed by this process."""
     takeovers: int = 0
     """How often this process became the active one, the first time included."""
+    aside: dict[str, int] = field(default_factory=dict)
+    """stream -> position from which on its announcements wait, since they cannot be read."""
     oldest_waiting_us: int | None = None
     """When the oldest announcement that is not delivered was recorded; None where all are, as far as is known."""
 
@@ -61,6 +63,8 @@ class RelayFigures:
         position.set_function(lambda: state.position)
         lag = metrics.gauges("lag", "events of the book that are not relayed", "of")
         lag.labels("book").set_function(lambda: state.lag)
+        aside = metrics.gauge("set_aside_streams", "memberships with announcements that cannot be read, and wait")
+        aside.set_function(lambda: len(state.aside))
         oldest = metrics.gauge("oldest_undelivered_seconds", "age of the oldest announcement that is not delivered")
         oldest.set_function(lambda: state.oldest_waiting_s(self.now()))
 

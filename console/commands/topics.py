@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Final
 
-from console.exits import DONE
+from console.exits import DONE, Failure
 from console.output import plural
 from console.serving import add_kafka, broker_of
 from console.session import Session
@@ -14,9 +14,12 @@ EPILOG: Final = """\
 examples:
   csat-ledger topics --kafka broker:9092 --replication 3
   csat-ledger topics --check                        create nothing; exit code 4 where something is not as it must be
+  csat-ledger topics --relay-anew                   what is relayed comes again from the book, once the relay is started
 
 CSAT_LEDGER_TOPIC_PREFIX goes before every name. The number of partitions is for good: changing it later would take the
-order from a membership's messages."""
+order from a membership's messages, and stops the relay. --relay-anew with --partitions gives the topics another number;
+facts and refused facts stay. Stop the relays before it. Workers and services with `Effects` go on from what they have;
+other subscribers start again with --from status."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -25,6 +28,11 @@ def register(parser: ArgumentParser) -> None:
 
     add_kafka(parser)
     parser.add_argument("--check", action="store_true", help="only look")
+    parser.add_argument(
+        "--relay-anew",
+        action="store_true",
+        help="delete the topics that the relay fills, with all that is in them, and create them again",
+    )
     parser.add_argument(
         "--partitions", type=_number, default=PARTITIONS, metavar="N", help=f"of those made now; default: {PARTITIONS}"
     )
@@ -35,12 +43,18 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Creates and checks."""
-    from consumers.kafka import check_topics, ensure_topics
+    from consumers.kafka import check_topics, ensure_topics, remake_topics
 
     broker, options, output = broker_of(session), session.options, session.output
+    if options.check and options.relay_anew:
+        raise Failure("usage", "found --check with --relay-anew, expected one of them alone")
+    sizes = {"partitions": options.partitions, "replication": options.replication}
     made: list[str] = []
+    if options.relay_anew:
+        made = broker.topics.relayed()
+        remake_topics(broker, made, **sizes)
     if not options.check:
-        made = ensure_topics(broker, partitions=options.partitions, replication=options.replication)
+        made += ensure_topics(broker, **sizes)
     counts = check_topics(broker)
     for name in sorted(counts):
         if output.as_json:

@@ -19,16 +19,20 @@ from consumers.compatibility import breaks
 from consumers.errors import BadMessage
 from consumers.kafka import Topics
 from consumers.messages import (
+    ANNOUNCEMENT,
     EligibilityChanged,
     EligibilityStatus,
     LedgerEvent,
     Outgoing,
     RefusedFact,
+    announcement_messages,
     encode_original,
+    event_message,
     messages_of,
     refused_message,
 )
 from ledger.errors import BrokenHistory
+from ledger.events import leaf_hash
 from tests.consumers.support import Announcing, announcing
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -88,11 +92,36 @@ def test_id_and_source_together_are_unique(messages: list[Outgoing]) -> None:
 
 
 @pytest.mark.parametrize("field", ["stream", "seq", "type", "stored"])
-def test_row_that_is_not_the_event_it_says_is_not_sent(book: Announcing, field: str) -> None:
+def test_row_that_is_not_the_event_it_says_is_sent_as_it_is_and_announced_by_nobody(
+    book: Announcing, field: str
+) -> None:
+    (row,) = book.store.read_type(ANNOUNCEMENT, 0, 1)
+    wrong: dict[str, Any] = {"stream": "membership-m-2", "seq": 99, "type": "New", "stored": row.stored[:-5] + b"\xff"}
+    damaged = row._replace(**{field: wrong[field]})
+    with pytest.raises(BrokenHistory, match=f"position {row.position}"):
+        announcement_messages(damaged)
+    message = event_message(damaged)
+    headers = _texts(message)
+    assert (message.value, headers["ledger-position"]) == (damaged.stored, str(row.position))
+    assert headers["ce_id"] == f"{damaged.stream}/{damaged.seq}"
+    assert headers["ce_type"] == f"csat.ledger.{damaged.type}.v0"
+    assert headers["ce_time"].startswith("1970-")
+    jsonschema.validate(headers, schema("cloudevents-headers.json"))
+
+
+def test_event_of_a_type_that_nobody_knows_is_sent_like_any_other(book: Announcing) -> None:
     (row,) = book.store.read_feed(12, 1)
-    wrong = {"stream": "membership-m-2", "seq": 99, "type": "RenewalDecided", "stored": row.stored[:-5]}[field]
-    with pytest.raises(BrokenHistory, match="position 13"):
-        messages_of(row._replace(**{field: wrong}))
+    raw = orjson.loads(row.stored) | {"type": "SomethingNew", "v": 7}
+    headers = _texts(event_message(row._replace(type="SomethingNew", stored=orjson.dumps(raw))))
+    assert headers["ce_type"] == "csat.ledger.SomethingNew.v7"
+    assert headers["ce_time"] == raw["occurred_at"]
+
+
+def test_cursor_says_which_event_stands_at_the_position(messages: list[Outgoing], book: Announcing) -> None:
+    for message in messages:
+        headers = _texts(message)
+        (row,) = book.store.read_feed(int(headers["ledger-position"]) - 1, 1)
+        assert headers["ledger-cursor"] == f"{row.position}-{leaf_hash(row.stored)[:16]}"
 
 
 def test_reader_takes_a_message_with_more_fields_than_it_knows(messages: list[Outgoing]) -> None:

@@ -22,6 +22,7 @@ from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit, Undec
 from consumers.kafka import Broker, await_sent, check_topics, ensure_topics
 from consumers.relay import Relay
 from consumers.relay_state import RelayState
+from ledger.errors import DifferentBook
 from ledger.events import leaf_hash
 from ledger.store.base import Row
 from ledger.store.sqlite import SQLiteStore
@@ -99,7 +100,9 @@ def test_position_and_messages_become_visible_together(book: Announcing, broker:
     relay_all(book.store, broker)
     last = committed(broker, broker.topics.relay_positions)[-1]
     head = book.store.read_feed(book.store.max_position() - 1, 1)[0]
-    assert orjson.loads(last.value) == {"position": head.position, "head": leaf_hash(head.stored)}
+    kept = orjson.loads(last.value)
+    assert (kept["position"], kept["head"], kept["aside"]) == (head.position, leaf_hash(head.stored), {})
+    assert sorted(kept["topics"]) == sorted(kept["before"]["ends"]) == sorted(broker.topics.relayed())
 
 
 def test_second_relay_stands_by_and_takes_over(book: Announcing, broker: Broker, tmp_path: Path) -> None:
@@ -191,10 +194,10 @@ def test_another_book_and_an_older_copy_are_not_relayed(book: Announcing, broker
     relay_all(book.store, broker)
     with announcing(tmp_path / "other.db") as other:
         other.record(other.enrol("m-1")[:1])
-        with Relay(other.store, broker) as relay, pytest.raises(RelayStopped, match="another book, or an older copy"):
+        with Relay(other.store, broker) as relay, pytest.raises(DifferentBook, match="another book, or an older copy"):
             relay.step()
         fill(other, "m-2", "m-3")
-        with Relay(other.store, broker) as relay, pytest.raises(RelayStopped, match="this is another book"):
+        with Relay(other.store, broker) as relay, pytest.raises(DifferentBook, match="this is another book"):
             relay.step()
 
 
