@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.store.base import Store
     from ledger.writer import Writer
     from projections.answers import View
+    from projections.builds import Build
     from projections.database import Database
     from projections.runner import Progress, Runner
 
@@ -75,10 +76,16 @@ class Ledger:
     def catch_up(self, on_progress: Progress | None = None) -> None:
         """Brings the projections to the end of the book, and costs two look-ups where they are there.
 
-        A role that may only read answers from what others have projected.
+        A role that may only read answers from what others have projected. Raises DifferentBook where that is of another
+        book: where this process may keep it, it is built anew, but what workers keep Kafka has as well.
         """
-        if self._lags() and self.database.may_write():
+        lags, builds = self._lags()
+        if lags and self.database.may_write():
             self.runner.catch_up(on_progress)
+        elif builds:
+            from projections.builds import require_book
+
+            require_book(self.store, [build for build in builds if lags or build.by_workers])
 
     @contextmanager
     def view(self, on_progress: Progress | None = None) -> Iterator[View]:
@@ -99,8 +106,8 @@ class Ledger:
                 self.database.close()
             self.store.close()
 
-    def _lags(self) -> bool:
-        """Whether a projection is behind, was never built, or was built from another book."""
+    def _lags(self) -> tuple[bool, list[Build]]:
+        """Whether a projection is behind, was never built, or was built from another book; and the builds there are."""
         from ledger.events import leaf_hash
         from projections.answers import all_projections
         from projections.builds import load_build
@@ -110,9 +117,10 @@ class Ledger:
         head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
         with self.database.reading() as connection:
             if not self.database.table_exists(connection, PARTITIONS.name):
-                return True
+                return True, []
             builds = [load_build(connection, projection) for projection in all_projections()]
-        return any(build is None or build.lags(end, head) for build in builds)
+        lags = any(build is None or build.lags(end, head) for build in builds)
+        return lags, [build for build in builds if build is not None]
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from consumers.messages import POSITION_HEADER
 from consumers.partitioning import partition_of
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
+from ledger.store.bookmark import START, Bookmark, bookmark_of
 from projections.applying import apply_events
 from projections.base import Projection
-from projections.builds import Build, create_build, load_build, make_live, reload
+from projections.builds import Build, create_build, load_build, make_live, reload, require_book
 from projections.database import Connection, Database
 from projections.partitions import Place, claim, places_of, progress_of, take_over
 from projections.runner import Runner
@@ -101,6 +102,7 @@ class Keeper:
                         f"{self._partitions} partitions of {self._topic}: memberships would change partitions in between"
                     )
                 places |= {(projection.name, partition): place for (_, partition), place in found.items()}
+        require_book(self._store, builds)
         self._builds, self._places = builds, places
 
     def start_of(self, partition: int, begin: int, end: int) -> int:
@@ -129,7 +131,8 @@ class Keeper:
                     raise Elsewhere
                 own = [row for row in rows if row.position > now.position]
                 then[name] = Place(next_offset, own[-1].position if own else now.position)
-                self._claim(connection, build, partition, then[name], own[-1].position if own else 0, len(own))
+                seen = bookmark_of(own[-1]) if own else START
+                self._claim(connection, build, partition, then[name], seen, len(own))
                 work.append((build, own))
             _apply(connection, work)
         for name, place in then.items():
@@ -173,13 +176,15 @@ class Keeper:
         return True
 
     def standing(self) -> list[Standing]:
-        """How the projections stand, over all workers."""
-        found = []
+        """How the projections stand, over all workers. Raises DifferentBook where the book is not theirs any more."""
+        found, seen = list[Standing](), list[Build]()
         with self._database.reading() as connection:
             for build in self._builds:
                 with_all = Build(build.projection, build.generation)
                 reload(connection, with_all)
+                seen.append(with_all)
                 found.append(Standing(build.projection.name, with_all.position, with_all.gaps, len(with_all.parked)))
+        require_book(self._store, seen)
         return found
 
     def _unfit(self) -> tuple[list[Projection[Any]], list[Projection[Any]]]:
@@ -223,14 +228,20 @@ class Keeper:
             now = self._places[name, partition]
             then = Place(begin if position >= end else now.next_offset, max(now.position, position))
             with self._database.writing(alone=False) as connection:
-                self._claim(connection, build, partition, then, 0, len(own))
+                self._claim(connection, build, partition, then, START, len(own))
                 _apply(connection, [(build, own)])
             self._places[name, partition] = then
             if position >= end:
                 return
 
     def _claim(
-        self, connection: Connection, build: Build, partition: int, then: Place, seen: int = 0, applied: int = 0
+        self,
+        connection: Connection,
+        build: Build,
+        partition: int,
+        then: Place,
+        seen: Bookmark = START,
+        applied: int = 0,
     ) -> None:
         name, source = build.projection.name, (self._topic, partition)
         now = self._places[name, partition]

@@ -18,6 +18,7 @@ import orjson
 from ledger.errors import LedgerError, StoreUnreachable
 from ledger.events import UPCASTS, VERSIONS, leaf_hash
 from ledger.store.base import Row
+from ledger.store.bookmark import Bookmark
 from projections.base import RawEvent
 from projections.builds import WAITING, Build
 from projections.database import Connection
@@ -48,7 +49,7 @@ def apply_rows(connection: Connection, builds: Iterable[Build], rows: list[Row])
     apply_events(connection, builds, rows)
     for build in builds:
         build.gaps += gaps + (first != build.position + 1)
-        build.position, build.head = rows[-1].position, head
+        build.position, build.head = build.mark = Bookmark(rows[-1].position, head)
         connection.execute(
             "UPDATE projection_state SET position = ?, head = ?, gaps = ? WHERE name = ? AND generation = ?",
             (build.position, build.head, build.gaps, build.projection.name, build.generation),

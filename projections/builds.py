@@ -11,13 +11,16 @@ A build is kept up either from the feed of the book, or by workers from Kafka: t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ledger.errors import LedgerError
+from ledger.store.base import Reader
+from ledger.store.bookmark import START, Bookmark, require_same
 from projections.base import Handler, Projection
 from projections.database import Connection, Database, Table
-from projections.partitions import PARTITIONS, gaps_of, progress_of
+from projections.partitions import PARTITIONS, gaps_of, last_seen, progress_of
 
 STATE: Final = Table(
     "projection_state",
@@ -44,11 +47,18 @@ WAITING: Final = Table(
 )
 
 
+WAY_OUT: Final = (
+    "`csat-ledger project --rebuild` builds the projections anew from the book that is there; what was relayed to Kafka of "
+    "the other one stays in its topics: delete those before relay and workers are started again"
+)
+
+
 @dataclass(slots=True)
 class Build:
     """One generation of a projection and how far it has come.
 
     `head` is the leaf hash of the last event applied from the feed; where workers keep the build it says nothing.
+    `mark` is the furthest event of the book that is in it, by whomever: the book must still have it.
     """
 
     projection: Projection[Any]
@@ -58,6 +68,7 @@ class Build:
     head: str = ""
     gaps: int = 0
     by_workers: bool = False
+    mark: Bookmark = START
     parked: set[str] = field(default_factory=set)
     handlers: dict[str, Handler[Any]] = field(default_factory=dict)
 
@@ -97,15 +108,23 @@ def reload(connection: Connection, build: Build) -> None:
     ((build.position, build.head, build.gaps),) = connection.query(
         "SELECT position, head, gaps FROM projection_state WHERE name = ? AND generation = ?", (name, generation)
     )
+    build.mark = Bookmark(build.position, build.head)
     progress = progress_of(connection, name, generation)
     build.by_workers = progress is not None
     if progress is not None:
         build.gaps += gaps_of(progress, build.position)
         build.position, build.head = progress.first, ""
+        build.mark = max(build.mark, last_seen(connection, name, generation))
     parked = connection.query(
         "SELECT stream FROM projection_parked WHERE name = ? AND generation = ?", (name, generation)
     )
     build.parked = {stream for (stream,) in parked}
+
+
+def require_book(book: Reader, builds: Iterable[Build]) -> None:
+    """Proves that a book still has what builds were made of. Raises DifferentBook, with the way out."""
+    for build in builds:
+        require_same(book, build.mark, f"the projection {build.projection.name}", WAY_OUT)
 
 
 class SwappedAway(LedgerError):

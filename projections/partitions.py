@@ -3,6 +3,7 @@
     projection_partitions  next_offset  the offset at which the next message of the partition is read
                            position     every event of the partition up to this position of the book has been applied
                            seen         the position of the last event that came in a message of this partition
+                           seen_head    that event's leaf hash: with `seen` a bookmark of the book it came from
                            applied      how many events were applied by workers
 
 A worker moves `next_offset` in the transaction in which it writes the rows, and only from the value that it expects: so
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from ledger.store.bookmark import START, Bookmark
 from projections.database import Connection, Table
 
 PARTITIONS: Final = Table(
@@ -31,6 +33,7 @@ PARTITIONS: Final = Table(
         "next_offset": "BIGINT",
         "position": "BIGINT",
         "seen": "BIGINT",
+        "seen_head": "TEXT",
         "applied": "BIGINT",
     },
     ("name", "generation", "topic", "partition"),
@@ -64,6 +67,15 @@ def progress_of(connection: Connection, name: str, generation: int) -> Progress 
     return Progress(partitions, *map(int, figures)) if partitions else None
 
 
+def last_seen(connection: Connection, name: str, generation: int) -> Bookmark:
+    """The bookmark of the furthest event that any worker has applied; START where none has."""
+    rows = connection.query(
+        "SELECT seen, seen_head FROM projection_partitions WHERE name = ? AND generation = ? ORDER BY seen DESC LIMIT 1",
+        (name, generation),
+    )
+    return Bookmark(*rows[0]) if rows and rows[0][1] else START
+
+
 def gaps_of(progress: Progress, start: int) -> int:
     """How many events are missing (or were applied twice) since the feed's part ended at `start`.
 
@@ -84,7 +96,7 @@ def take_over(connection: Connection, name: str, generation: int, topic: str, pa
         connection.insert(
             PARTITIONS.name,
             len(PARTITIONS.columns),
-            [(name, generation, topic, partition, 0, position, 0, 0) for partition in range(partitions)],
+            [(name, generation, topic, partition, 0, position, 0, "", 0) for partition in range(partitions)],
         )
 
 
@@ -105,7 +117,7 @@ def claim(
     now: Place,
     then: Place,
     *,
-    seen: int = 0,
+    seen: Bookmark = START,
     applied: int = 0,
 ) -> bool:
     """Moves a build on in one partition, in the transaction at hand; False where it is not where it was believed to be.
@@ -115,10 +127,11 @@ def claim(
     return bool(
         connection.query(
             "UPDATE projection_partitions SET next_offset = ?, position = ?, "
+            "seen_head = CASE WHEN seen < ? THEN ? ELSE seen_head END, "
             "seen = CASE WHEN seen < ? THEN ? ELSE seen END, applied = applied + ? "
             "WHERE name = ? AND generation = ? AND topic = ? AND partition = ? AND next_offset = ? AND position = ? "
             "RETURNING 1",
-            (*then, seen, seen, applied, name, generation, *source, *now),
+            (*then, seen.position, seen.head, seen.position, seen.position, applied, name, generation, *source, *now),
         )
     )
 
@@ -126,7 +139,7 @@ def claim(
 def carry_over(connection: Connection, name: str, old: int, new: int, position: int) -> None:
     """Makes the workers of an old generation go on with a new one, which has everything up to a position."""
     connection.execute(
-        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, seen, 0 "
+        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, seen, seen_head, 0 "
         "FROM projection_partitions WHERE name = ? AND generation = ?",
         (new, position, name, old),
     )

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ledger.events import leaf_hash
+from ledger.errors import DifferentBook
 from ledger.store.base import Reader, Row
+from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
 from projections.base import Projection
 from projections.builds import (
@@ -26,6 +27,7 @@ from projections.builds import (
     drop_build,
     load_build,
     make_live,
+    require_book,
     still_there,
 )
 from projections.database import Connection, Database
@@ -61,7 +63,8 @@ class Runner:
         """Brings every projection to the end of the book; returns how many events were read.
 
         One whose code has another version, or whose tables are of another book, is built anew beside and swapped in.
-        Raises SwappedAway where a program of another version does so meanwhile.
+        Raises SwappedAway where a program of another version does so meanwhile, DifferentBook where workers keep a
+        build that is of another book: Kafka has that one too.
         """
         live, stale = self._live_and_stale()
         read = 0
@@ -96,8 +99,12 @@ class Runner:
         """Builds every projection anew beside the live one, compares the two, and swaps them.
 
         Returns for each projection the number of rows in which the new one differs from the old at the same position.
+        One of another book is compared with nothing; where workers kept it, they begin anew with the new one.
         """
-        self.catch_up(on_progress)
+        try:
+            self.catch_up(on_progress)
+        except DifferentBook:
+            return self._build_beside(list(self._projections), on_progress, compare=False)[1]
         return self._build_beside(list(self._projections), on_progress, compare=True)[1]
 
     def status(self) -> list[dict[str, Any]]:
@@ -133,10 +140,10 @@ class Runner:
     def _is_of_this_book_and_version(self, connection: Connection, build: Build) -> bool:
         if load_build(connection, build.projection) is None:
             return False
-        if build.position == 0 or build.by_workers:
+        if build.by_workers:
+            require_book(self._book, [build])  # they would go on with what Kafka has of the other book
             return True
-        rows = self._book.read_feed(build.position - 1, 1)
-        return bool(rows) and rows[0].position == build.position and leaf_hash(rows[0].stored) == build.head
+        return bookmark_at(self._book, build.mark.position) == build.mark
 
     def _follow(self, builds: list[Build], on_progress: Progress | None) -> int:
         """Applies the next batch to the builds that are furthest behind; what workers took over leaves the list."""
@@ -185,12 +192,13 @@ class Runner:
         if old is not None:
             # Nobody else can write to either now: both are brought to the same position, then compared.
             end = self._book.max_position()
+            same_book = bookmark_at(self._book, old.mark.position) == old.mark
             if compare or old.by_workers:
                 self._apply_through(connection, build, end)
-            if compare and (not old.by_workers or self._partition_of is not None):
+            if compare and same_book and (not old.by_workers or self._partition_of is not None):
                 self._apply_missing(connection, old, end)
                 differences = count_differences(connection, build.projection, old, build)
-            if old.by_workers:
+            if old.by_workers and same_book:
                 carry_over(connection, name, old.generation, build.generation, build.position)
             drop_build(connection, old.projection, old.generation)
         make_live(connection, build)

@@ -1,0 +1,149 @@
+"""A book and what was derived from it: projections notice that the book is another one, or an older copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+
+from consumers.keeping import Keeper
+from ledger.errors import DifferentBook
+from ledger.store.base import Row
+from ledger.store.bookmark import bookmark_at
+from ledger.store.sqlite import SQLiteStore
+from projections.builds import load_build
+from tests.console.support import NOW, Program, met, response
+from tests.projections.support import Bench, Book, Tally, once
+
+TOPIC = "csat.ledger-events.v1"
+
+
+def keeper(bench: Bench, partitions: int = 1) -> Keeper:
+    return Keeper(bench.book.store, bench.database(), [Tally()], TOPIC, partitions, lambda: None)
+
+
+def restored(bench: Bench, events: int, tmp_path: Path, grown: int = 0, location: str = "Lisbon") -> None:
+    """The book as it was after so many events, perhaps grown another way since, in the place of the present one."""
+    older = Book(tmp_path / "older.db")
+    older.add(events)
+    if grown:
+        older.add(grown, location=location)
+    older.close()
+    bench.book.close()
+    for ending in ("-wal", "-shm"):
+        bench.book.path.with_name(bench.book.path.name + ending).unlink(missing_ok=True)
+    copyfile(tmp_path / "older.db", bench.book.path)
+    bench.book.store = SQLiteStore(bench.book.path)
+
+
+@pytest.mark.parametrize("grown", [0, 2, 5, 30])
+def test_what_the_feed_keeps_is_built_anew_from_the_book_that_is_there(
+    bench: Bench, tmp_path: Path, grown: int
+) -> None:
+    bench.book.add(20)
+    bench.runner(Tally()).catch_up()
+    restored(bench, 15, tmp_path, grown, "Porto")
+    bench.runner(Tally()).catch_up()
+    assert bench.seen() == once(range(1, 16 + grown))
+
+
+def kept_by_workers(bench: Bench) -> Keeper:
+    """Twenty events, the last fifteen of which a worker has applied from Kafka."""
+    bench.book.add(20)
+    bench.runner(Tally())
+    worker = keeper(bench)
+    worker.prepare()
+    rows: list[Row] = bench.book.store.read_feed(0, 100)
+    worker.apply(0, 0, 20, rows)
+    return worker
+
+
+@pytest.mark.parametrize("grown", [0, 2, 5, 30])
+def test_workers_stop_where_the_book_is_not_the_one_that_they_have_from_kafka(
+    bench: Bench, tmp_path: Path, grown: int
+) -> None:
+    worker = kept_by_workers(bench)
+    worker.standing()
+    restored(bench, 15, tmp_path, grown, "Porto")
+    for goes_on in (worker.load, worker.standing):
+        worker._store = bench.book.store
+        with pytest.raises(DifferentBook, match=r"position.*20.*the projection tally.*older copy.*project --rebuild"):
+            goes_on()
+    with pytest.raises(DifferentBook):
+        keeper(bench).prepare()
+    with pytest.raises(DifferentBook):
+        bench.runner(Tally()).catch_up()
+    assert bench.seen() == once(range(1, 21))
+
+
+def test_a_rebuild_is_the_way_out_and_workers_begin_anew_with_it(bench: Bench, tmp_path: Path) -> None:
+    kept_by_workers(bench)
+    restored(bench, 15, tmp_path, 2, "Porto")
+    assert bench.runner(Tally()).rebuild() == {}
+    assert bench.seen() == once(range(1, 18))
+    worker = keeper(bench)
+    worker.prepare()
+    assert worker.start_of(0, 0, 0) == 0
+    assert [one.position for one in worker.standing()] == [17]
+
+
+def test_the_bookmark_of_a_worker_is_the_furthest_event_of_any_partition(bench: Bench) -> None:
+    worker = kept_by_workers(bench)
+    with bench.database().reading() as connection:
+        build = load_build(connection, Tally())
+    assert build is not None
+    assert build.mark == bookmark_at(bench.book.store, 20)
+    assert worker.nothing_outstanding(0, 0, 20, worker.reached())
+    bench.runner(Tally()).rebuild()
+    with bench.database().reading() as connection:
+        build = load_build(connection, Tally())
+    assert build is not None
+    assert build.mark == bookmark_at(bench.book.store, 20)
+
+
+# The command line
+
+
+@pytest.fixture
+def program(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
+    return Program(tmp_path, capsys, monkeypatch)
+
+
+def restore(program: Program, change: Callable[[], None]) -> None:
+    """Takes a copy of the ledger, lets something happen, and puts the copy back; what was derived stays."""
+    copyfile(program.store, program.folder / "backup")
+    change()
+    copyfile(program.folder / "backup", program.store)
+
+
+def test_questions_after_an_older_ledger_was_restored_are_answered_from_that_one(program: Program) -> None:
+    program.now(NOW)
+    program.record(*met())
+
+    def later() -> None:
+        program.record(*(response(number, "Northwind", "2011-01-01T00:00:00Z") for number in range(11, 14)))
+        assert program.json("status", "m-1", "--at", "2011-01-02").json["counted"] == 13
+
+    restore(program, later)
+    assert program.json("status", "m-1", "--at", "2011-01-02").json["counted"] == 10
+    program.record(response(20, "Northwind", "2011-01-01T00:00:00Z"))
+    assert program.json("status", "m-1", "--at", "2011-01-02").json["counted"] == 11
+
+
+def test_who_may_only_read_is_not_answered_from_projections_of_another_book(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.now(NOW)
+    program.record(*met())
+
+    def later() -> None:
+        program.record(*(response(number, "Northwind", "2011-01-01T00:00:00Z") for number in range(11, 14)))
+        assert program.run("project").code == 0
+
+    restore(program, later)
+    monkeypatch.setattr("projections.database.SQLiteDatabase.may_write", lambda _: False)
+    ran = program.json("status", "m-1", "--at", "2011-01-02")
+    assert (ran.code, ran.json["error"]) == (1, "different-book")
+    assert "project --rebuild" in ran.json["message"]
