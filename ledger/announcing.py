@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 
 from ledger.counting import below_cap_hull, flip_or_quiet, standing
 from ledger.events import Cause, EligibilityChangedData, Event
-from ledger.evidence import NO_RECEIPTS, Evidence
+from ledger.evidence import Evidence
 from ledger.instants import BEGINNING_US, DAY_US, add_months, format_instant, parse_instant
 from ledger.membership import Announcement, Membership
+from ledger.receipts import NO_RECEIPTS
 from ledger.rulebook import Rulebook
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.events import Via
-from ledger.evidence import Evidence, Receipts
+from ledger.evidence import Evidence
 from ledger.instants import format_instant
+from ledger.overview import Best
+from ledger.receipts import Receipts
 from ledger.rulebook import Edition, Rulebook
 
 _NEVER: Final = 1 << 62
@@ -39,20 +41,26 @@ def standing(evidence: Evidence, rulebook: Rulebook, at_us: int) -> Standing:
     edition = rulebook.in_force(at_us)
     if edition is None:
         return Standing(False, None, min(evidence.locations, default=None), 0, 0, None)
+    found = _best(evidence, edition, at_us)
+    via: Via | None = None
+    if found.enough:
+        via = "responses"
+    elif evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations:
+        via = "evaluations"
+    return Standing(via is not None, via, found.location or None, found.counted, found.organisations, edition.edition)
+
+
+def _best(evidence: Evidence, edition: Edition, at_us: int) -> Best:
+    overview = evidence.overview(edition)
+    if overview is not None:
+        return overview.best(at_us)
     ranked = []
     for name, pool in evidence.pools(edition).items():
         counted, organisations = pool.count(at_us, edition)
         enough = counted >= edition.min_responses and organisations >= edition.min_organisations
         ranked.append((not enough, -counted, name, organisations))
-    via: Via | None = None
-    if not ranked:
-        ranked.append((True, 0, "", 0))
-    missing, negative_count, location, organisations = min(ranked)
-    if not missing:
-        via = "responses"
-    elif evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations:
-        via = "evaluations"
-    return Standing(via is not None, via, location or None, -negative_count, organisations, edition.edition)
+    missing, negative_count, location, organisations = min(ranked, default=(True, 0, "", 0))
+    return Best(not missing, -negative_count, location, organisations)
 
 
 def is_satisfied(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
@@ -60,9 +68,12 @@ def is_satisfied(evidence: Evidence, rulebook: Rulebook, at_us: int) -> bool:
     edition = rulebook.in_force(at_us)
     if edition is None:
         return False
-    if any(pool.satisfied(at_us, edition) for pool in evidence.pools(edition).values()):
-        return True
-    return evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations
+    overview = evidence.overview(edition)
+    if overview is not None:
+        enough = overview.enough_at(at_us)
+    else:
+        enough = any(pool.satisfied(at_us, edition) for pool in evidence.pools(edition).values())
+    return enough or evidence.evaluations_counting(at_us, edition) >= edition.min_evaluations
 
 
 def next_flip(evidence: Evidence, rulebook: Rulebook, after_us: int, satisfied: bool, until_us: int) -> int | None:
@@ -103,8 +114,12 @@ def quiet_until(evidence: Evidence, rulebook: Rulebook, at_us: int, satisfied: b
 def _satisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
     """Each expiry takes at most one from the count, and at most one organisation."""
     latest = at_us + 1
-    for pool in evidence.pools(edition).values():
-        latest = max(latest, pool.satisfied_until(at_us, edition) or latest)
+    overview = evidence.overview(edition)
+    if overview is None:
+        for pool in evidence.pools(edition).values():
+            latest = max(latest, pool.satisfied_until(at_us, edition) or latest)
+    elif overview.enough_at(at_us):
+        latest = overview.enough_until(at_us)
     spare = evidence.evaluations_counting(at_us, edition) - edition.min_evaluations
     if spare >= 0:
         expiries = evidence.evaluations.expiries(edition.window_months)
@@ -117,14 +132,19 @@ def _satisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
 def _unsatisfied_until(evidence: Evidence, edition: Edition, at_us: int) -> int:
     """Each receipt adds at most one to the count, and at most one organisation."""
     earliest = _NEVER
-    for pool in evidence.pools(edition).values():
-        counted, organisations = pool.count(at_us, edition)
-        missing = _require_missing(
-            max(edition.min_responses - counted, edition.min_organisations - organisations), at_us
-        )
-        place = bisect_right(pool.receipts.instants, at_us) + missing - 1
-        if place < len(pool.receipts.instants):
-            earliest = min(earliest, pool.receipts.instants[place])
+    overview = evidence.overview(edition)
+    if overview is not None:
+        _require_missing(not overview.enough_at(at_us), at_us)
+        earliest = overview.enough_from(at_us)
+    else:
+        for pool in evidence.pools(edition).values():
+            counted, organisations = pool.count(at_us, edition)
+            missing = _require_missing(
+                max(edition.min_responses - counted, edition.min_organisations - organisations), at_us
+            )
+            place = bisect_right(pool.receipts.instants, at_us) + missing - 1
+            if place < len(pool.receipts.instants):
+                earliest = min(earliest, pool.receipts.instants[place])
     if evidence.learning.at(at_us, False):
         missing = edition.min_evaluations - evidence.evaluations.counting(at_us, edition.window_months)
         _require_missing(missing, at_us)

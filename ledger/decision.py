@@ -16,9 +16,10 @@ import orjson
 
 from ledger.counting import standing
 from ledger.events import LeftOutReason
-from ledger.evidence import Evidence, Pool
+from ledger.evidence import Evidence
 from ledger.instants import evaluation_us, format_instant, parse_date
 from ledger.membership import Membership
+from ledger.receipts import Pool
 from ledger.rulebook import Edition, Rulebook
 
 LISTED_MAX: Final = 100

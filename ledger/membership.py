@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from ledger import regrouping
 from ledger.events import FIRST_PREV, Cause, Event, Via
-from ledger.evidence import LEARNING, Evidence, OrganisationReceipts
+from ledger.evidence import LEARNING, Evidence
 from ledger.instants import BEGINNING_US, parse_instant
 from ledger.organisations import Organisations
+from ledger.receipts import OrganisationReceipts
 
 Word = tuple[int, int, bool]
 """What a subject said of invitations: (occurred_us, seq, whether permission was given)."""

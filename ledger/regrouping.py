@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ledger.evidence import Evidence, OrganisationReceipts, Pool
+from ledger.evidence import Evidence
 from ledger.organisations import Regrouping
+from ledger.receipts import OrganisationReceipts, Pool
 
 ONE_BY_ONE_MAX: Final = 256
 """So many receipts are moved each by itself; beyond that, all are put in order anew."""
@@ -25,6 +26,7 @@ def join(evidence: Evidence, one: str, other: str) -> Span | None:
     span = _span(evidence, done)
     for pool in evidence.all_pools():
         _join(pool, done)
+    evidence.regrouped()
     return span
 
 
@@ -33,6 +35,7 @@ def separate(evidence: Evidence, one: str, other: str) -> Span | None:
     done = evidence.organisations.separate(one, other)
     for pool in evidence.all_pools():
         _separate(pool, done)
+    evidence.regrouped()
     return _span(evidence, done)
 
 

@@ -6,12 +6,22 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ledger.events import RulebookPublishedData
 from ledger.instants import format_instant, parse_instant
 
 Key = TypeVar("Key")
+
+
+class Figures(NamedTuple):
+    """The figures of an edition by which responses are judged."""
+
+    min_responses: int
+    per_org_cap: int
+    min_organisations: int
+    window_months: int
+    pool_locations: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,13 @@ class Edition:
     def counting(self) -> tuple[int, int, bool]:
         """The figures by which responses are counted, whatever number of them is required: cap, window, pooled."""
         return self.per_org_cap, self.window_months, self.pool_locations
+
+    @property
+    def figures(self) -> Figures:
+        """What is the same for all editions by which responses are judged alike."""
+        return Figures(
+            self.min_responses, self.per_org_cap, self.min_organisations, self.window_months, self.pool_locations
+        )
 
     @classmethod
     def from_data(cls, data: RulebookPublishedData) -> Edition:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.counting import below_cap_hull, is_satisfied, next_flip, quiet_until, standing
-from ledger.evidence import Evidence, Pool, Receipts, Timeline
+from ledger.evidence import Evidence, Timeline
 from ledger.instants import DAY_US, add_months, earliest_counting_us, midnight_us, parse_date
+from ledger.receipts import Pool, Receipts
 from ledger.rulebook import Edition, Rulebook
 from tests.soak import scaled
 

@@ -7,10 +7,11 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import evidence
+from ledger import receipts
 from ledger.counting import flip_or_quiet
-from ledger.evidence import Evidence, Pool
+from ledger.evidence import Evidence
 from ledger.instants import DAY_US, add_months, parse_instant
+from ledger.receipts import Pool
 from ledger.rulebook import Edition, Rulebook
 
 BEGIN_US = parse_instant("2011-12-20T00:00:00Z")
@@ -58,7 +59,7 @@ def test_looking_back_and_counting_one_by_one_agree_with_a_plain_count(
     enough = applied >= edition.min_responses and organisations >= edition.min_organisations
     assert pool.count(at_us, edition) == (applied, organisations)
     for few in (0, 99):
-        with mock.patch.multiple(evidence, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
+        with mock.patch.multiple(receipts, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
             until_us = pool.satisfied_until(at_us, edition)
             assert (until_us is not None) == enough
             if until_us is not None:
@@ -80,7 +81,7 @@ def test_flips_are_the_same_however_the_organisations_are_counted(
     end_us = BEGIN_US + 300 * DAY_US
     found = []
     for few, look_back in ((0, 256), (0, 2), (99, 256)):
-        with mock.patch.multiple(evidence, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
+        with mock.patch.multiple(receipts, FEW_ORGANISATIONS=few, LOOK_BACK_MAX=look_back):
             flips, satisfied = [], False
             instant = flip_or_quiet(held, rulebook, BEGIN_US - 1, satisfied, end_us)
             while instant <= end_us:
