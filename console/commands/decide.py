@@ -118,13 +118,19 @@ def print_decision(output: Output, decision: dict[str, Any], listed_max: int = 1
     if applied:
         output.flowing(f"\napplied ({decision['applied_total']:,}{_of_listed(applied, decision['applied_total'])}):")
         columns = ("response", "organisation", "received at", "seq")
-        rows = [(it["response"], it["customer_org"], short(it["received_at"]), it["seq"]) for it in applied]
+        rows = [(it["response"], _organisation(it), short(it["received_at"]), it["seq"]) for it in applied]
         output.table(columns, rows, wrap=("organisation",), spare=("seq",))
     if left_out:
         output.flowing(
             f"\nleft out ({decision['left_out_total']:,}{_of_listed(left_out, decision['left_out_total'])}):"
         )
         output.table(("response", "reason"), [(entry["response"], entry["reason"]) for entry in left_out])
+
+
+def _organisation(entry: dict[str, Any]) -> str:
+    """The customer's name, and beside it that of its organisation where that is another one."""
+    name, group = entry["customer_org"], entry["group"]
+    return name if name == group else f"{name} (is {group})"
 
 
 def _of_listed(listed: list[Any], total: int) -> str:

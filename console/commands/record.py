@@ -23,6 +23,7 @@ from console.reading.opening import Facts, open_facts
 from console.refusals import Refusals, RefusalsFile, take_again
 from console.session import Session
 from console.signals import Interrupted
+from console.spelling import KnownSpelling
 from console.throughput import collect_garbage_seldom
 from console.waiting import Waiting, waiting
 from console.wiring import Ledger, files_of
@@ -39,6 +40,7 @@ examples:
   csat-ledger record facts.jsonl
   csat-ledger record facts-*.jsonl.gz --any-order   facts may come before what they need
   zcat facts-*.gz | csat-ledger record - --refused refused.jsonl
+  csat-ledger record crm.jsonl --known-spelling     "BRONTEGARD" is taken as "Brontegard", if that is known
   csat-ledger record --retry facts.jsonl.refused    what is accepted now leaves the file, the rest stays
   csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
 
@@ -62,6 +64,11 @@ def register(parser: ArgumentParser) -> None:
         "--any-order",
         action="store_true",
         help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+    )
+    parser.add_argument(
+        "--known-spelling",
+        action="store_true",
+        help="take a customer's name that is spelt otherwise than it is known as it is known, and say so for each",
     )
 
 
@@ -88,7 +95,8 @@ def _record_files(session: Session, names: list[str]) -> int:
         ledger = stack.enter_context(session.ledger(create=True))
         if ledger.store.found_version == 0:
             output.words(f"made a new ledger at {ledger.store.name}")
-        intake, waits = _intake(session, ledger, RefusalsFile(refusals_path), stack)
+        spelling = _spelling(session, ledger)
+        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack)
         with _saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
             for source in sources:
@@ -104,7 +112,7 @@ def _record_files(session: Session, names: list[str]) -> int:
             if waits is not None:
                 waits.settle(intake)
         position = ledger.store.max_position()
-    return _report(output, intake, position, refusals_path)
+    return _report(output, intake, spelling, position, refusals_path)
 
 
 def _record_again(session: Session, path: Path) -> int:
@@ -115,7 +123,8 @@ def _record_again(session: Session, path: Path) -> int:
         except OSError as error:
             raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
         ledger = stack.enter_context(session.ledger())
-        intake, waits = _intake(session, ledger, again, stack)
+        spelling = _spelling(session, ledger)
+        intake, waits = _intake(session, spelling, again, stack)
         with _saying_what_stays(output, intake):
             for line in again.lines():
                 intake.take(line)
@@ -131,12 +140,18 @@ def _record_again(session: Session, path: Path) -> int:
         position = ledger.store.max_position()
     if again.strange:
         output.words(f"{plural(again.strange, 'line')} of {path} can be read as no refusal and stay as they are")
-    return _report(output, intake, position, path) or (SOME_REFUSED if again.strange else DONE)
+    return _report(output, intake, spelling, position, path) or (SOME_REFUSED if again.strange else DONE)
 
 
-def _intake(session: Session, ledger: Ledger, refusals: Refusals, stack: ExitStack) -> tuple[Intake, Waiting | None]:
+def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
+    return KnownSpelling(ledger.writer, session.options.known_spelling, session.output.words)
+
+
+def _intake(
+    session: Session, spelling: KnownSpelling, refusals: Refusals, stack: ExitStack
+) -> tuple[Intake, Waiting | None]:
     """What records the lines; with --any-order also what waits."""
-    record, batch_max, put_off = ledger.writer.record, session.settings.record_batch, session.signals.put_off
+    record, batch_max, put_off = spelling.record, session.settings.record_batch, session.signals.put_off
     if not session.options.any_order:
         return Intake(record, refusals, batch_max, put_off), None
     waits = stack.enter_context(waiting())
@@ -156,13 +171,15 @@ def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
     return facts
 
 
-def _report(output: Output, intake: Intake, position: int, refusals: Path) -> int:
+def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: int, refusals: Path) -> int:
     """Says what became of the lines; the exit code."""
+    spelling.end()
     answer = {
         "accepted": intake.accepted,
         "duplicates": intake.duplicates,
         "refused": intake.refused,
         "position": position,
+        **spelling.as_json(),
     }
     if output.as_json:
         output.json(answer | ({"codes": intake.codes.as_json()} if intake.refused else {}))

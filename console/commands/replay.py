@@ -105,6 +105,10 @@ def _about(event: Event) -> str:
         return f"{data['response']} of {data['customer_org']}, {data['location']}"
     if event.type == "ResponseVoided":
         return f"{data['response']} of {data['customer_org']}: {data['reason']}"
+    if event.type in ("OrganisationsJoined", "OrganisationsSeparated"):
+        return f"{data['organisation']} {'is' if event.type == 'OrganisationsJoined' else 'is not'} {data['same_as']}"
+    if event.type == "OrganisationDistinguished":
+        return f"{data['organisation']} is not {data['from']}"
     if event.type == "RenewalDecided":
         return f"{data['renewal_date']}: {data['outcome']}, {data['counted']} counted"
     return str(data.get(SUBJECTS.get(event.type, ""), ""))

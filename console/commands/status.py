@@ -6,6 +6,7 @@ changes again."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any, Final
 
 from console.batch import answers, exit_code
@@ -13,6 +14,8 @@ from console.exits import DONE, Failure
 from console.options import instant, known_at
 from console.output import Output, plural, short, yes_no
 from console.session import Session
+
+NAMES_SHOWN_MAX: Final = 5
 
 EPILOG: Final = """\
 examples:
@@ -79,7 +82,7 @@ def _print(output: Output, answer: dict[str, Any]) -> None:
         output.flowing(f"  evaluations {answer['evaluations']:,}")
     output.flowing(f"  next change {_next_change(answer)}")
     rows = [
-        (location, organisation, figures["received"], figures["applied"])
+        (location, _with_names(organisation, figures.get("names", ())), figures["received"], figures["applied"])
         for location, found in answer["locations"].items()
         for organisation, figures in found["by_org"].items()
     ]
@@ -87,6 +90,13 @@ def _print(output: Output, answer: dict[str, Any]) -> None:
         output.text()
         columns = ("location", "organisation", "received", "applied")
         output.table(columns, rows, wrap=("location", "organisation"))
+
+
+def _with_names(organisation: str, names: Sequence[str]) -> str:
+    """An organisation with its other names, the first of them."""
+    others = [name for name in names if name != organisation]
+    more = f" and {len(others) - NAMES_SHOWN_MAX:,} more" if len(others) > NAMES_SHOWN_MAX else ""
+    return f"{organisation} (is {', '.join(others[:NAMES_SHOWN_MAX])}{more})" if others else organisation
 
 
 def _next_change(answer: dict[str, Any]) -> str:

@@ -333,3 +333,19 @@ def test_every_list_is_one_object_a_line_and_text_without_json(program: Program,
     assert text
     assert not text.startswith("{")
     assert "\x1b" not in text
+
+
+def test_an_organisation_of_several_names_is_shown_with_them(program: Program) -> None:
+    program.record(
+        *met(),
+        fact("same-organisation", "same", "2010-07-01T00:00:00Z", organisation="Lindomar", same_as="Lindomar Ltd"),
+    )
+    late = ("--at", "2010-07-01T00:00:00Z")
+    by_org = program.json("status", "m-1", *late).json["locations"]["main"]["by_org"]
+    assert by_org == {
+        "Brontegard": {"received": 8, "applied": 8},
+        "Lindomar": {"received": 2, "applied": 2, "names": ["Lindomar", "Lindomar Ltd"]},
+    }
+    assert "Lindomar (is Lindomar Ltd)" in program.run("status", "m-1", *late).out
+    assert "OrganisationsJoined" in program.run("replay", "m-1").out
+    assert "Lindomar is Lindomar Ltd" in program.run("replay", "m-1").out

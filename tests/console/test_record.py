@@ -319,3 +319,34 @@ def test_first_recordings_at_the_same_moment_wait_for_one_another(program: Progr
     assert [process.returncode for process in processes] == [0] * len(names), answers
     assert sum(b"made a new ledger" in err for _, err in answers) == 1
     assert program.json("record", *(f"{name}.jsonl" for name in names)).json["duplicates"] == 2 * len(names)
+
+
+def test_another_spelling_is_refused_and_comes_back_under_the_known_one(program: Program) -> None:
+    program.record(*met())
+    refused = program.json("record", program.write("more.jsonl", [response(11, "BRONTEGARD", "2010-07-01T10:00:00Z")]))
+    assert (refused.code, list(refused.json["codes"])) == (3, ["organisation-spelling"])
+    assert "expected it to be spelt 'Brontegard'" in refused.err
+    taken = program.json("record", "--known-spelling", "--retry", program.folder / "more.jsonl.refused")
+    assert (taken.code, taken.json) == (0, {"accepted": 1, "duplicates": 0, "refused": 0, "position": 16, "spelt": 1})
+    assert "fact 'm-1-f-11': organisation 'BRONTEGARD' is taken as 'Brontegard'" in taken.err
+    again = program.json("record", program.folder / "more.jsonl")
+    assert again.json == {"accepted": 0, "duplicates": 1, "refused": 0, "position": 16}
+
+
+def test_of_many_spellings_the_first_are_shown_and_all_counted(program: Program) -> None:
+    program.record(*enrolment(), response(0, "Brontegard", "2010-05-01T10:00:00Z"))
+    facts = [response(number, "brontegard.", "2010-07-01T10:00:00Z") for number in range(1, 31)]
+    ran = program.json("record", "--known-spelling", program.write("more.jsonl", facts))
+    assert (ran.code, ran.json["accepted"], ran.json["spelt"]) == (0, 30, 30)
+    lines = ran.err.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "csat-ledger: and 10 facts more taken under the known spelling"
+
+
+def test_a_withdrawal_is_taken_under_the_known_spelling_and_said_so(program: Program) -> None:
+    consent = fact("record-consent", "c-1", "2010-05-01T10:00:00Z", subject="s-1", customer_org="Brontegard")
+    program.record(*enrolment(), consent)
+    withdrawn = {**consent, "type": "withdraw-consent", "id": "c-2", "customer_org": "Bronte Gard"}
+    ran = program.json("record", program.write("more.jsonl", [withdrawn]))
+    assert ran.json == {"accepted": 1, "duplicates": 0, "refused": 0, "position": 6, "spelt": 1}
+    assert "organisation 'Bronte Gard' is taken as 'Brontegard'" in ran.err
