@@ -120,7 +120,8 @@ class Membership:
 
     def apply(self, event: Event) -> Regrouping | None:
         """Takes the next event of the stream; one that contradicts the stream is refuted, and changes nothing."""
-        require_actor(event)
+        if event.actor is not None:
+            require_actor(event)
         handler = _HANDLERS.get(event.type)
         if handler is not None:
             require_version(event)
@@ -207,7 +208,7 @@ class Membership:
         if location not in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=sorted(self.locations))
         organisation = data.get("customer_org")
-        if not isinstance(organisation, str) or organisation not in self.organisations.known or "spelt" in data:
+        if "spelt" in data or not isinstance(organisation, str) or organisation not in self.organisations.known:
             organisation = self.organisations.use(data, event.where)
         response = self.responses[name] = Response(event.occurred_us, event.seq, name, organisation, location)
         if self._by_name is not None:
@@ -279,7 +280,7 @@ def _labels(event: Event, key: str) -> list[str]:
 def require_actor(event: Event) -> None:
     """The actor's name holds no character that no label may hold."""
     if event.actor is not None and refused_at(event.actor) is not None:
-        require_label(event.actor, f"{event.where}: actor")
+        require_label(event.actor, f"{event.where}: actor")  # raises
 
 
 def require_version(event: Event) -> None:

@@ -238,7 +238,12 @@ class Sweep:
             at.organisations += change
         if others < edition.per_org_cap:
             at.counted += change
-        self._judge(edition, location, at)
+        spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations
+        at.margin = spare if spare < spare_organisations else spare_organisations  # `min` would be a call a response
+        if at.margin >= 0:
+            self._enough.add(location)
+        else:
+            self._enough.discard(location)
 
     def _judge(self, edition: Edition, location: str, at: _Place) -> None:
         spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations

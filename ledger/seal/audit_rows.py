@@ -113,13 +113,13 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     events: list[Event | int | None] = [*_instants(occurred)]
     organisations: list[str | None] = [None] * len(events)
     actors_are_labels = not any(refused_at(actor) is not None for actor in set(actors) if actor is not None)
+    name_nothing, name_one = (NAME_NOTHING, NAME_ONE) if actors_are_labels else (frozenset[str](), frozenset[str]())
     for i, type_name in enumerate(types):
-        if actors_are_labels:
-            if type_name in NAME_NOTHING:
-                continue
-            if type_name in NAME_ONE and "spelt" not in data[i]:
-                organisations[i] = data[i]["customer_org"]
-                continue
+        if type_name in name_one and "spelt" not in data[i]:
+            organisations[i] = data[i]["customer_org"]
+            continue
+        if type_name in name_nothing:
+            continue
         events[i] = _as_event(
             (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
              data[i], leaves[i], actors[i])

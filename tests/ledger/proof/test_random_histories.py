@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.proof.event import PROGRAMME, Event, parse_event
 from ledger.proof.recheck import Difference, check_stream
@@ -22,12 +23,12 @@ def differences(book: RealBook) -> list[Difference]:
 
 
 @settings(max_examples=scaled(60))
-@given(histories(reviews=True, names=True))
-def test_the_verifier_finds_nothing_in_what_the_writer_records(history: History) -> None:
+@given(histories(reviews=True, names=True), st.booleans())
+def test_the_verifier_finds_nothing_in_what_the_writer_records(history: History, known_spelling: bool) -> None:
     with real_book() as book:
         for fact, now in history:
             if fact is None:
                 book.review(now)
             else:
-                book.tell(fact, now)
+                book.tell(fact, now, known_spelling)
         assert differences(book) == []
