@@ -204,7 +204,8 @@ class StreamCheck:
         if satisfied is not joined and not flips_between:
             return  # joined, less counts than before, which cannot satisfy; and the other way round
         cap = max((edition.per_org_cap for edition in self.rulebook.editions), default=0)
-        if not (joined and self._sweep.lose(first_us, max(1, min(len(moved), cap)))):
+        most = max(1, min(len(moved), cap))
+        if not self._sweep.bear(first_us, -most if joined else most):
             self._retrace(first_us, last_us)
 
     def _take_decision(self, event: Event) -> None:
@@ -240,6 +241,7 @@ class StreamCheck:
         if to_us < min(horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
             rest = self._true[bisect_right(self._true, to_us, key=_effective) :]
             self._true[first:] = sweep.advance(to_us) + rest
+            self._sweep.settled_us = max(self._sweep.settled_us, to_us)
         else:
             self._true[first:] = sweep.advance(horizon_us)
             self._sweep = sweep

@@ -31,6 +31,8 @@ _T = TypeVar("_T")
 _Expiry = tuple[int, int, str, str]
 """When, and what it takes away: the seq of a response, its location, its organisation; for an evaluation 0, "", ""."""
 _EVALUATION = ("", "")
+_NO_MARGIN = -(1 << 63)
+"""Before any edition no location lacks a number of responses: it cannot have enough."""
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
 
@@ -72,6 +74,7 @@ class Sweep:
     """Goes through a membership's instants in order, and keeps the counts that hold at the present one."""
 
     def __init__(self, membership: Membership, rulebook: Rulebook, at_us: int) -> None:
+        self._nearest = _NO_MARGIN
         self._membership = membership
         self._rulebook = rulebook
         self._groups = membership.organisations.groups
@@ -85,6 +88,8 @@ class Sweep:
         """Since when the margin has been there; before this instant nothing is known of it."""
         if self._enough:
             self._settle()
+        self.settled_us = at_us
+        """After this instant it has been satisfied, or not, as it is now; if not, none had a margin above `_nearest`."""
         self._arrival_us = self._next_arrival_us()
         """Before this instant nothing changes but by expiry."""
         self.next_us = self._next_change_us()
@@ -105,11 +110,10 @@ class Sweep:
         """Counts one response of the past in (1) or out (-1), if that cannot change any flip; says whether it did.
 
         It cannot where, at every instant since before it was received, more responses and organisations than needed
-        were counted: one less takes away at most one of either. Each response counted out uses up one of this margin.
+        were counted, or too few by more than one: it brings or takes away at most one of either (see `bear`).
         """
-        if self._edition is None or self._margin == 0 or response.received_us <= self.calm_since_us:
+        if self._edition is None or not self.bear(response.received_us, change):
             return False
-        self._margin += min(change, 0)
         expiry_us = add_months(response.received_us, self._edition.window_months)
         if response.received_us <= self.at_us < expiry_us:
             location = place(self._edition, response)
@@ -142,11 +146,22 @@ class Sweep:
                 at.organisations += sign * sum(count > 0 for count in counts)
             self._judge(edition, location, at)
 
-    def lose(self, after_us: int, loss: int) -> bool:
-        """Uses up some of the margin where less counts than before at some instants from one on; says whether it could."""
-        if self._margin < loss or after_us <= self.calm_since_us:
-            return False
-        self._margin -= loss
+    def bear(self, from_us: int, change: int) -> bool:
+        """Whether no flip can come of it that locations have up to `change` more, or less, from some instant on.
+
+        More where it has been satisfied ever since, and less where it has not, cannot be any harm. Else the change is
+        taken off the least margin, or off what the nearest location lacked.
+        """
+        if (change > 0) == self._satisfied:
+            return from_us > self.settled_us
+        if self._satisfied:
+            if self._margin + change < 0 or from_us <= self.calm_since_us:
+                return False
+            self._margin += change
+        else:
+            if self._nearest + change >= 0 or from_us <= self.settled_us:
+                return False
+            self._nearest += change
         return True
 
     def advance(self, to_us: int) -> list[Flip]:
@@ -214,6 +229,7 @@ class Sweep:
         self._expiries: list[_Expiry] = []
         if self._edition is None:
             return
+        self._nearest = max(self._nearest, self._margin_of_none())
         months = self._edition.window_months
         for response in membership.received_within(months, self.at_us):
             if response.response not in membership.void:
@@ -244,6 +260,13 @@ class Sweep:
             self._enough.add(location)
         else:
             self._enough.discard(location)
+            if at.margin > self._nearest:  # noqa: PLR1730 - `max` would be a call a response
+                self._nearest = at.margin
+
+    def _margin_of_none(self) -> int:
+        """The margin of a location for which nothing counts."""
+        edition = self._edition
+        return -max(edition.min_responses, edition.min_organisations) if edition else _NO_MARGIN
 
     def _judge(self, edition: Edition, location: str, at: _Place) -> None:
         spare, spare_organisations = at.counted - edition.min_responses, at.organisations - edition.min_organisations
@@ -288,6 +311,9 @@ class Sweep:
             self._margin = 0
         if self._satisfied == previous:
             return None
+        self.settled_us = self.at_us
+        if previous:
+            self._nearest = max([self._margin_of_none(), *(at.margin for at in self._places.values())])
         via, edition = self._via(), self._edition
         if edition is not had_edition:
             cause = "rulebook"

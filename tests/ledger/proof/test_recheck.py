@@ -349,12 +349,14 @@ def test_a_long_stream_costs_no_more_for_each_event_than_a_short_one(
     assert [difference.found for difference in check.differences] == ["no change of the status"]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(30))
 def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
-    """Late and void responses in a membership with a wide margin, against brute force after each."""
+    """Late and void responses in a membership with a wide margin, a narrow one and one that lacks many; by brute force."""
     drawn = random.Random(seed)
     book = Book()
-    book.publish("e", "2010-01-01", min_responses=2, min_organisations=1, window_months=2, pool_locations=seed % 2 == 0)
+    needed = 2 if seed < 10 else drawn.randrange(2, 14)
+    book.publish("e", "2010-01-01", min_responses=needed, min_organisations=1, window_months=2,
+                 pool_locations=seed % 2 == 0)  # fmt: skip
     stream = book.enrol("m-1", locations=["x", "y"])
     writer = Writer(book, stream)
     now, names = us("2010-02-01"), list[str]()
@@ -371,6 +373,24 @@ def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
             writer.after(when, "response")
     check = check_stream(in_log_order(book, stream))
     assert check.differences == []
+
+
+def test_a_late_response_after_a_voiding_moved_the_flip_before_it() -> None:
+    """The flip moves within what was gone over by itself; what is known of the present must not reach back beyond it."""
+    book = Book()
+    book.publish("e", "2009-12-01", min_responses=2, min_organisations=1, window_months=1)
+    stream = book.enrol("m-1")
+    writer = Writer(book, stream)
+    writer.after(us("2010-01-05"), "membership")
+    for day in ("01-10", "01-20", "02-05", "02-12", "02-13", "02-21"):
+        book.respond(stream, f"r-{day}", f"2010-{day}", "org")
+        writer.after(us(f"2010-{day}"), "response")
+    book.void(stream, "r-01-10", "2010-02-22")
+    writer.after(us("2010-02-22"), "void", compare=True)
+    book.respond(stream, "late", "2010-01-25", "org")
+    writer.after(us("2010-01-25"), "response")
+    assert format_instant(writer.announced[-1].effective_us).startswith("2010-01-25")
+    assert check_stream(in_log_order(book, stream)).differences == []
 
 
 @pytest.mark.parametrize("seed", range(20))
