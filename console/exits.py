@@ -22,6 +22,7 @@ from ledger.errors import (
     DifferentBook,
     ExtraMissing,
     LedgerError,
+    PositionUnknown,
     Refused,
     StoreOutdated,
     StoreUnreachable,
@@ -67,6 +68,7 @@ def failure_of(error: LedgerError) -> Failure:
 
 _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
+    (PositionUnknown, PositionUnknown.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (ExtraMissing, "missing", USAGE),
     (BrokenHistory, "broken-history", NOT_SO),

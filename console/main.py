@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "board": Command("board", "who is eligible, who will lose it, when and why"),
     "renewals": Command("renewals", "renewals ahead and what they lack"),
     "decide": Command("decide", "record the decision on a renewal"),
+    "decisions": Command("decisions", "the decisions on renewals, and which of them still stand"),
     "changes": Command("changes", "the feed of eligibility changes"),
     "participation": Command("participation", "how the survey is taken up"),
     "project": Command("project", "bring projections up to date, rebuild them, show their lag"),

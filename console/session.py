@@ -6,6 +6,7 @@ from argparse import Namespace
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from console.options import KnownAt
 from console.output import Output
 from console.settings import Settings
 from console.signals import Signals
@@ -31,6 +32,11 @@ class Session:
     def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
         """The ledger, open for as long as it is used."""
         return open_ledger(self.where, self.clock, create=create)
+
+    def known_at(self, ledger: Ledger) -> int | None:
+        """The position that `--known-at` means; None where all is known that the ledger has."""
+        known: KnownAt | None = self.options.known_at
+        return None if known is None else known.resolve(ledger.store)
 
     def at_us(self) -> int:
         """What `--at` says, or now."""

@@ -3,6 +3,7 @@
 LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
+├── PositionUnknown    a position from which to go on that the book has not reached
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── ExtraMissing       a part of the program that is not installed
 ├── BrokenHistory      stored bytes that are not what the ledger writes
@@ -85,6 +86,18 @@ class UnknownMembership(LedgerError):
     def __init__(self, membership: str) -> None:
         super().__init__(f"no membership {membership!r} is enrolled in what the ledger knew then")
         self.membership = membership
+
+
+class PositionUnknown(LedgerError):
+    """A position from which somebody goes on that the book has not reached: it was another book, or is an older one."""
+
+    code: Final = "position-unknown"
+
+    def __init__(self, position: int, end: int) -> None:
+        super().__init__(
+            f"found position {position} to go on from, expected at most {end}, where the book ends: it is another book, "
+            "or one restored from before that position; what was read of the other must be compared with it"
+        )
 
 
 class BadInput(LedgerError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ledger.counting import next_flip, standing
@@ -12,11 +13,18 @@ from ledger.rulebook import Rulebook
 
 
 def status_answer(
-    membership: str, evidence: Evidence, rulebook: Rulebook, at_us: int, known_at: int, next_change_us: int | None
+    membership: str,
+    evidence: Evidence,
+    rulebook: Rulebook,
+    at_us: int,
+    known_at: int,
+    next_change_us: int | None,
+    next_renewal: str | None,
 ) -> dict[str, Any]:
     """What `csat-ledger status` prints (DESIGN 7).
 
-    `next_change_us` is the next instant at which `satisfied` flips if nothing more arrives, None if there is none.
+    `next_change_us` is the next instant at which `satisfied` flips if nothing more arrives, `next_renewal` the renewal
+    date that comes next; None if there is none.
     """
     found = standing(evidence, rulebook, at_us)
     edition = rulebook.in_force(at_us)
@@ -58,6 +66,7 @@ def status_answer(
         "next_change": None
         if next_change_us is None
         else {"at": format_instant(next_change_us), "satisfied": not found.satisfied},
+        "next_renewal": next_renewal,
     }
 
 
@@ -68,9 +77,11 @@ def _names(evidence: Evidence, organisation: str) -> dict[str, list[str]]:
 
 
 def status_from_evidence(
-    membership: str, evidence: Evidence, rulebook: Rulebook, at_us: int, known_at: int
+    membership: str, evidence: Evidence, rulebook: Rulebook, at_us: int, known_at: int, renewal_dates: Iterable[str]
 ) -> dict[str, Any]:
-    """The same where all evidence is at hand: a fold of the whole stream."""
+    """The same where all evidence and all renewal dates are at hand: a fold of the whole stream."""
     satisfied = standing(evidence, rulebook, at_us).satisfied
     change_us = next_flip(evidence, rulebook, at_us, satisfied, END_US)
-    return status_answer(membership, evidence, rulebook, at_us, known_at, change_us)
+    today = format_instant(at_us)[:10]
+    next_renewal = min((day for day in renewal_dates if day >= today), default=None)
+    return status_answer(membership, evidence, rulebook, at_us, known_at, change_us, next_renewal)

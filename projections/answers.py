@@ -17,14 +17,14 @@ from projections.base import Projection
 from projections.builds import load_build
 from projections.database import Connection, Database
 from projections.eligibility import Eligibility
-from projections.participation import Participation, participation
-from projections.renewals import Renewals
+from projections.participation import Participation, participation, sent_invitations, with_rate
+from projections.renewals import DecisionTaken, Renewals, decisions, undecided
 from projections.status import CHUNK, EligibilityReader
 
 Answered = tuple[int, int]
 """Of how many invitations how many were answered, as (answered, sent): whole numbers, so that nothing is rounded."""
 ASSUMED_RESPONSE_RATE: Final[Answered] = (1, 4)
-"""Where a partner has no rate of its own (I5)."""
+"""Where a partner has no rate of its own, or one of 0, with which nothing could be planned (I5)."""
 
 
 def all_projections() -> list[Projection[Any]]:
@@ -49,59 +49,77 @@ class View:
         return EligibilityReader(self._connection, prefix, position)
 
     def participation(self, membership: str | None, by: str) -> list[dict[str, Any]]:
-        """See `projections.participation.participation`."""
+        """See `projections.participation.participation`. By membership each has its response rate too."""
         prefix, _ = self._live(Participation())
-        return participation(self._connection, prefix, membership, by)
+        rows = participation(self._connection, prefix, membership, by)
+        if by != "membership":
+            return rows
+        answered = self.eligibility().answered_invitations(None, None if membership is None else [membership])
+        return [with_rate(row, answered.get(row["membership"], 0)) for row in rows]
 
-    def board(self, at_us: int) -> Iterator[dict[str, Any]]:
-        """Every membership with its status at an instant and its next change, ordered by name of membership."""
+    def board(self, at_us: int, known_at: int | None = None) -> Iterator[dict[str, Any]]:
+        """Every membership with its status at an instant and its next change, ordered by name of membership.
+
+        As known by a position: a membership that was enrolled later is not among them.
+        """
         reader = self.eligibility()
-        rulebook = reader.rulebook(reader.position)
-        for chunk in reader.memberships():
-            evidence = reader.evidence_from([membership for membership, _ in chunk], at_us)
+        known = reader.known_at(known_at)
+        rulebook = reader.rulebook(known)
+        for chunk in reader.memberships(known):
+            evidence = reader.evidence_from([membership for membership, _ in chunk], at_us, known)
             for membership, name in chunk:
-                yield {"membership": membership, "name": name, **_brief(evidence[membership], rulebook, at_us)}
+                yield {
+                    "membership": membership,
+                    "name": name,
+                    "at": format_instant(at_us),
+                    "known_at": known,
+                    **_brief(evidence[membership], rulebook, at_us),
+                }
 
-    def renewals(self, at_us: int, within_days: int) -> list[dict[str, Any]]:
-        """Renewal dates from the day of `at_us` up to `within_days` later that are not decided yet, the next first.
+    def decisions(self, membership: str | None, at_us: int, known_at: int | None = None) -> list[DecisionTaken]:
+        """The decisions taken by an instant, as known by a position, in the order of the ledger.
 
-        `missing` responses, and `invitations` to send for them at the partner's own response rate, are what the status
-        on the date lacks if nothing more arrives; both are 0 where it is satisfied or not required.
+        Raises UnknownMembership where one is named that was not enrolled by then.
+        """
+        reader = self.eligibility()
+        known = reader.known_at(known_at)
+        if membership is not None:
+            reader.require(membership, known)
+        prefix, _ = self._live(Renewals())
+        return decisions(self._connection, prefix, membership, at_us, known)
+
+    def renewals(self, at_us: int, within_days: int, known_at: int | None = None) -> list[dict[str, Any]]:
+        """Renewal dates that are not decided yet: first those before the day of `at_us` (`overdue`), then those ahead.
+
+        Up to `within_days` ahead, the earliest first. `missing` responses, and `invitations` to send for them at the
+        partner's own response rate, are what the status on the date lacks if nothing more arrives; both are 0 where it
+        is satisfied or not required, and no invitation is of use once the date is past. `rate_own` is None where no
+        invitation was sent; `rate_used` is what was planned with.
         """
         today = date(1970, 1, 1) + timedelta(days=at_us // DAY_US)
-        prefix, _ = self._live(Renewals())
         last = today + timedelta(days=min(within_days, (date.max - today).days))
-        rows = self._connection.query(
-            f"SELECT membership, renewal_date FROM {prefix}dates WHERE renewal_date BETWEEN ? AND ? AND revision = 0 "
-            "ORDER BY renewal_date, membership",
-            (today.isoformat(), last.isoformat()),
-        )
         reader = self.eligibility()
-        rulebook = reader.rulebook(reader.position)
+        known = reader.known_at(known_at)
+        prefix, _ = self._live(Renewals())
+        rows = undecided(self._connection, prefix, last.isoformat(), known)
+        rulebook = reader.rulebook(known)
         answers = []
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
             memberships = sorted({membership for membership, _ in chunk})
-            evidence = reader.evidence_from(memberships, at_us)
-            rates = self._response_rates(memberships)
+            from_us = min(at_us, evaluation_us(parse_date(chunk[0][1])))
+            evidence = reader.evidence_from(memberships, from_us, known)
+            rates = self._response_rates(reader, memberships, known)
             for membership, day in chunk:
-                rate = rates.get(membership, ASSUMED_RESPONSE_RATE)
-                answers.append(_renewal(membership, day, evidence[membership], rulebook, at_us, rate))
-        return answers
+                answers.append(_renewal(membership, day, evidence[membership], rulebook, at_us, rates.get(membership)))
+        return [{**answer, "known_at": known} for answer in answers]
 
-    def _response_rates(self, memberships: Sequence[str]) -> dict[str, Answered]:
-        """Of those memberships of whose invitations any was answered."""
+    def _response_rates(self, reader: EligibilityReader, memberships: Sequence[str], known: int) -> dict[str, Answered]:
+        """Of those memberships that sent any invitation."""
         prefix, _ = self._live(Participation())
-        marks = ",".join("?" * len(memberships))
-        return {
-            membership: (int(answered), int(sent))
-            for membership, answered, sent in self._connection.query(
-                f"SELECT membership, sum(responses_to_invitations), sum(invitations) FROM {prefix}months "
-                f"WHERE membership IN ({marks}) GROUP BY membership",
-                memberships,
-            )
-            if answered and sent
-        }
+        answered = reader.answered_invitations(known, memberships)
+        sent = sent_invitations(self._connection, prefix, memberships, known)
+        return {membership: (min(answered.get(membership, 0), number), number) for membership, number in sent.items()}
 
     def _live(self, projection: Projection[Any]) -> tuple[str, int]:
         build = load_build(self._connection, projection)
@@ -133,26 +151,29 @@ def _brief(evidence: Evidence, rulebook: Rulebook, at_us: int) -> dict[str, Any]
 
 
 def _renewal(
-    membership: str, day: str, evidence: Evidence, rulebook: Rulebook, at_us: int, rate: Answered
+    membership: str, day: str, evidence: Evidence, rulebook: Rulebook, at_us: int, own: Answered | None
 ) -> dict[str, Any]:
     # A renewal today was evaluated at midnight; what stands now is no part of it.
     date_us = evaluation_us(parse_date(day))
     on_date = standing(evidence, rulebook, date_us)
     required = is_required(evidence, rulebook, date_us)
-    answered, sent = rate
+    answered, sent = own if own is not None and own[0] else ASSUMED_RESPONSE_RATE
     missing = 0 if on_date.satisfied or not required else _missing(evidence, rulebook, date_us)
+    overdue = day < format_instant(at_us)[:10]
     return {
         "membership": membership,
         "renewal_date": day,
         "days": (midnight_us(parse_date(day)) - at_us + DAY_US - 1) // DAY_US,
+        "overdue": overdue,
         "required": required,
         "satisfied_now": standing(evidence, rulebook, at_us).satisfied,
         "satisfied_on_date": on_date.satisfied,
         "counted_on_date": on_date.counted,
         "organisations_on_date": on_date.organisations,
         "missing": missing,
-        "response_rate": answered / sent,
-        "invitations": max(missing, -(-missing * sent // answered)),
+        "rate_own": None if own is None else own[0] / own[1],
+        "rate_used": answered / sent,
+        "invitations": 0 if overdue else -(-missing * sent // answered),
     }
 
 

@@ -27,6 +27,7 @@ class EligibilityRows:
     responses: list[tuple[Any, ...]] = field(default_factory=list)
     voided: list[tuple[Any, ...]] = field(default_factory=list)
     evaluations: list[tuple[Any, ...]] = field(default_factory=list)
+    renewal_dates: list[tuple[Any, ...]] = field(default_factory=list)
     announcements: list[tuple[Any, ...]] = field(default_factory=list)
     editions: list[tuple[Any, ...]] = field(default_factory=list)
     joins: list[tuple[Any, ...]] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Eligibility(Projection[EligibilityRows]):
                 "location": "TEXT",
                 "customer_org": "TEXT",
                 "response": "TEXT",
+                "invitation": "TEXT",
                 "void_position": "BIGINT",
             },
             ("membership", "received_us", "position"),
@@ -65,6 +67,11 @@ class Eligibility(Projection[EligibilityRows]):
             "evaluations",
             {"membership": "TEXT", "received_us": "BIGINT", "position": "BIGINT"},
             ("membership", "received_us", "position"),
+        ),
+        Table(
+            "renewal_dates",
+            {"membership": "TEXT", "renewal_date": "TEXT", "position": "BIGINT"},
+            ("membership", "renewal_date", "position"),
         ),
         Table(
             "announcements",
@@ -110,6 +117,7 @@ class Eligibility(Projection[EligibilityRows]):
             "ResponseReceived": _response_received,
             "ResponseVoided": _response_voided,
             "EvaluationReceived": _evaluation_received,
+            "RenewalDateSet": _renewal_date_set,
             "EligibilityChanged": _eligibility_changed,
             "RulebookPublished": _rulebook_published,
             "ConsentGiven": _name_known,
@@ -180,6 +188,7 @@ def _response_received(rows: EligibilityRows, event: RawEvent, position: int) ->
             data["location"],
             data["customer_org"],
             data["response"],
+            data["invitation"],
             None,
         )
     )
@@ -202,6 +211,10 @@ def _response_voided(rows: EligibilityRows, event: RawEvent, position: int) -> N
 
 def _evaluation_received(rows: EligibilityRows, event: RawEvent, position: int) -> None:
     rows.evaluations.append((membership_of(event), parse_instant(event["occurred_at"]), position))
+
+
+def _renewal_date_set(rows: EligibilityRows, event: RawEvent, position: int) -> None:
+    rows.renewal_dates.append((membership_of(event), event["data"]["renewal_date"], position))
 
 
 def _eligibility_changed(rows: EligibilityRows, event: RawEvent, position: int) -> None:

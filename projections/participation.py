@@ -1,13 +1,16 @@
 """The participation projection: how the survey is taken up, by membership and month of occurrence.
 
-Quarters and whole lives are sums of months. The response rate is the share of invitations that were answered: responses
-that name their invitation, by invitations sent (I5); those through the partner's open link have none (I3).
+Quarters and whole lives are sums of months. The response rate (I5) is that of a whole life: invitations answered by a
+response that is not void, of invitations sent; so it is never above 1. By month and quarter there are counts of each and
+no rate: an answer often comes in another month than its invitation. Responses through the partner's open link answer no
+invitation (I3).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from projections.base import Handler, Projection, RawEvent, membership_of
@@ -28,23 +31,32 @@ COUNTERS: Final = (
 _PLACE: Final = {name: place for place, name in enumerate(COUNTERS)}
 
 MonthCounts = defaultdict[tuple[str, str], list[int]]
-"""(stream, YYYY-MM) -> a count for each of COUNTERS."""
 
 
-class Participation(Projection[MonthCounts]):
-    """Answers `participation`."""
+@dataclass(slots=True)
+class ParticipationRows:
+    """What a batch gathers."""
+
+    months: MonthCounts = field(default_factory=lambda: defaultdict(lambda: [0] * len(COUNTERS)))
+    """(stream, YYYY-MM) -> a count for each of COUNTERS."""
+    sent: list[tuple[str, int]] = field(default_factory=list)
+
+
+class Participation(Projection[ParticipationRows]):
+    """Answers `participation` and, for `renewals`, how many invitations were sent."""
 
     name = "participation"
-    version = 1
+    version = 2
     tables = (
         Table(
             "months",
             {"membership": "TEXT", "month": "TEXT", **dict.fromkeys(COUNTERS, "BIGINT")},
             ("membership", "month"),
         ),
+        Table("sent", {"membership": "TEXT", "position": "BIGINT"}, ("membership", "position")),  # each invitation
     )
 
-    def handlers(self) -> Mapping[str, Handler[MonthCounts]]:
+    def handlers(self) -> Mapping[str, Handler[ParticipationRows]]:
         return {
             "ConsentGiven": _counter("consents"),
             "ConsentWithdrawn": _counter("consents_withdrawn"),
@@ -56,27 +68,29 @@ class Participation(Projection[MonthCounts]):
             "EvaluationReceived": _counter("evaluations"),
         }
 
-    def pending(self) -> MonthCounts:
-        return defaultdict(lambda: [0] * len(COUNTERS))
+    def pending(self) -> ParticipationRows:
+        return ParticipationRows()
 
-    def flush(self, pending: MonthCounts, connection: Connection, prefix: str) -> None:
-        if not pending:
+    def flush(self, pending: ParticipationRows, connection: Connection, prefix: str) -> None:
+        if pending.sent:
+            connection.insert(f"{prefix}sent", 2, pending.sent)
+        if not pending.months:
             return
         table = f"{prefix}months"
         added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COUNTERS)
         connection.upsert(
             table,
             self.tables[0],
-            [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.items()],
+            [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.months.items()],
             f"ON CONFLICT (membership, month) DO UPDATE SET {added}",
         )
 
 
-def _counter(name: str) -> Handler[MonthCounts]:
+def _counter(name: str) -> Handler[ParticipationRows]:
     place = _PLACE[name]
 
-    def count(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-        pending[event["stream"], event["occurred_at"][:7]][place] += 1
+    def count(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
+        pending.months[event["stream"], event["occurred_at"][:7]][place] += 1
 
     return count
 
@@ -87,15 +101,16 @@ _RESPONSES, _ANSWERS, _ANONYMOUS = (
 )
 
 
-def _invitation_sent(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-    counts = pending[event["stream"], event["occurred_at"][:7]]
+def _invitation_sent(pending: ParticipationRows, event: RawEvent, position: int) -> None:
+    pending.sent.append((membership_of(event), position))
+    counts = pending.months[event["stream"], event["occurred_at"][:7]]
     counts[_INVITATIONS] += 1
     if event["data"]["channel"] == "operator":
         counts[_BY_OPERATOR] += 1
 
 
-def _response_received(pending: MonthCounts, event: RawEvent, _position: int) -> None:
-    counts, data = pending[event["stream"], event["occurred_at"][:7]], event["data"]
+def _response_received(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
+    counts, data = pending.months[event["stream"], event["occurred_at"][:7]], event["data"]
     counts[_RESPONSES] += 1
     if data["invitation"] is not None:
         counts[_ANSWERS] += 1
@@ -103,9 +118,22 @@ def _response_received(pending: MonthCounts, event: RawEvent, _position: int) ->
         counts[_ANONYMOUS] += 1
 
 
-def response_rate(counts: Mapping[str, Any]) -> float | None:
-    """Answered invitations by invitations sent, 0 to 1; None where none was sent."""
-    return counts["responses_to_invitations"] / counts["invitations"] if counts["invitations"] else None
+def sent_invitations(connection: Connection, prefix: str, memberships: Sequence[str], known: int) -> dict[str, int]:
+    """How many invitations were sent, as known by a position, of those memberships that sent any."""
+    marks = ",".join("?" * len(memberships))
+    rows = connection.query(
+        f"SELECT membership, count(*) FROM {prefix}sent WHERE membership IN ({marks}) AND position <= ? "
+        "GROUP BY membership",
+        [*memberships, known],
+    )
+    return {membership: int(sent) for membership, sent in rows}
+
+
+def with_rate(counts: Mapping[str, Any], answered: int) -> dict[str, Any]:
+    """The counts of a whole life with the invitations answered, and their share of those sent; None where none was."""
+    sent = counts["invitations"]
+    answered = min(answered, sent)  # what is kept by several workers may be a moment apart
+    return {**counts, "invitations_answered": answered, "response_rate": answered / sent if sent else None}
 
 
 def participation(connection: Connection, prefix: str, membership: str | None, by: str) -> list[dict[str, Any]]:
@@ -126,5 +154,5 @@ def participation(connection: Connection, prefix: str, membership: str | None, b
     answers = []
     for name, values in groups.items():
         counts_by_name = dict(zip(COUNTERS, values, strict=True))
-        answers.append({by: name, **counts_by_name, "response_rate": response_rate(counts_by_name)})
+        answers.append({by: name, **counts_by_name})
     return answers

@@ -69,17 +69,41 @@ class EligibilityReader:
             else:
                 through_us = END_US
             change_us = next_flip(evidence, rulebook, searched_us, satisfied, through_us)
-        return status_answer(membership, evidence, rulebook, at_us, known, change_us)
+        return status_answer(
+            membership, evidence, rulebook, at_us, known, change_us, self._next_renewal(membership, at_us, known)
+        )
 
-    def evidence_from(self, memberships: Sequence[str], from_us: int) -> dict[str, Evidence]:
-        """All that is known by now to count at `from_us` or later, of several memberships at once."""
-        widest = self.rulebook(self.position).longest_window or 1
-        loaded = self._enrolled(memberships, self.position)
-        self._add_receipts(loaded, self.position, earliest_counting_us(from_us, widest), END_US)
+    def evidence_from(
+        self, memberships: Sequence[str], from_us: int, known_at: int | None = None
+    ) -> dict[str, Evidence]:
+        """All that is known by a position to count at `from_us` or later, of several memberships at once."""
+        known = self.known_at(known_at)
+        widest = self.rulebook(known).longest_window or 1
+        loaded = self._enrolled(memberships, known)
+        self._add_receipts(loaded, known, earliest_counting_us(from_us, widest), END_US)
         return loaded
 
+    def answered_invitations(self, known_at: int | None, memberships: Sequence[str] | None = None) -> dict[str, int]:
+        """How many invitations were answered by a response that is not void, as known by a position.
+
+        Of these memberships, or of all; one that is not named has none. An answer after a voided one answers the same
+        invitation again: invitations are counted, not responses.
+        """
+        known = self.known_at(known_at)
+        among = "" if memberships is None else f"membership {_among(memberships)} AND "
+        rows = self._query(
+            f"SELECT membership, count(DISTINCT invitation) FROM {self._prefix}responses WHERE {among}"
+            "invitation IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
+            "GROUP BY membership",
+            [*(memberships or ()), known, known],
+        )
+        return {membership: int(answered) for membership, answered in rows}
+
     def history(self, membership: str) -> list[dict[str, Any]]:
-        """The announced history as it stands now: later announcements have replaced what they revise (DESIGN 6)."""
+        """The announced history as it stands now: later announcements have replaced what they revise (DESIGN 6).
+
+        An announcement that says what held before it is left out: it only replaced a flip that is none any more.
+        """
         self._enrolled([membership], self.position)
         rows = self._query(
             "SELECT effective_us, satisfied, via, counted, organisations, cause, position "
@@ -91,6 +115,11 @@ class EligibilityReader:
             while folded and folded[-1][0] >= row[0]:
                 folded.pop()
             folded.append(row)
+        changes, held = [], False
+        for row in folded:
+            if bool(row[1]) != held:
+                changes.append(row)
+                held = not held
         return [
             {
                 "effective_at": format_instant(effective_us),
@@ -101,17 +130,22 @@ class EligibilityReader:
                 "cause": cause,
                 "position": position,
             }
-            for effective_us, satisfied, via, counted, organisations, cause, position in folded
+            for effective_us, satisfied, via, counted, organisations, cause, position in changes
         ]
 
-    def memberships(self) -> Iterator[list[tuple[str, str]]]:
-        """All (membership, name) in order, a chunk at a time."""
+    def require(self, membership: str, known_at: int | None = None) -> None:
+        """Raises UnknownMembership where it was not enrolled by a position."""
+        self._enrolled([membership], self.known_at(known_at))
+
+    def memberships(self, known_at: int | None = None) -> Iterator[list[tuple[str, str]]]:
+        """All (membership, name) that were enrolled by a position, in order, a chunk at a time."""
+        known = self.known_at(known_at)
         after = ""
         while True:
             rows = self._query(
-                f"SELECT membership, name FROM {self._prefix}memberships WHERE membership > ? "
+                f"SELECT membership, name FROM {self._prefix}memberships WHERE membership > ? AND position <= ? "
                 "ORDER BY membership LIMIT ?",
-                (after, CHUNK),
+                (after, known, CHUNK),
             )
             if not rows:
                 return
@@ -148,6 +182,14 @@ class EligibilityReader:
         organisations = {membership: evidence.organisations for membership, evidence in loaded.items()}
         load_organisations(self._query, self._prefix, organisations, among, memberships, known)
         return loaded
+
+    def _next_renewal(self, membership: str, at_us: int, known: int) -> str | None:
+        ((day,),) = self._query(
+            f"SELECT min(renewal_date) FROM {self._prefix}renewal_dates "
+            "WHERE membership = ? AND renewal_date >= ? AND position <= ?",
+            (membership, format_instant(at_us)[:10], known),
+        )
+        return day if day is None else str(day)
 
     def _has_receipts_after(self, membership: str, known: int, after_us: int) -> bool:
         return any(

@@ -111,7 +111,8 @@ class RealBook:
     def status_from_stream(self, membership: str, at: datetime, position: int | None = None) -> dict[str, Any]:
         through = self.store.max_position() if position is None else position
         state = fold(self.store, membership, through)
-        return status_from_evidence(membership, state.evidence, read_rulebook(self.store, through), micros(at), through)
+        rulebook = read_rulebook(self.store, through)
+        return status_from_evidence(membership, state.evidence, rulebook, micros(at), through, state.renewals)
 
 
 @contextmanager

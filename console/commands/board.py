@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any, Final
 
 from console.exits import DONE
-from console.options import days, instant
+from console.options import days, instant, known_at
 from console.output import Output, plural
 from console.session import Session
 from ledger.instants import DAY_US, END_US, format_instant, parse_instant
@@ -23,6 +23,7 @@ EPILOG: Final = """\
 examples:
   csat-ledger board                                 who loses it within 90 days first, then the others
   csat-ledger board --losing --within 30            only who loses it within 30 days
+  csat-ledger board --at 2013-04-01 --known-at 2013-04-01         as it was known then
   csat-ledger board --at 2013-04-01 --json          a line for each membership: state (losing, eligible, not-eligible),
                                                     counted, next_change and, where it is lost, why"""
 
@@ -34,13 +35,16 @@ def register(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--losing", action="store_true", help="only those who lose it within that time")
     parser.add_argument("--at", type=instant, metavar="T", help="seen from this instant; default: now")
+    parser.add_argument(
+        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
+    )
 
 
 def run(session: Session) -> int:
     """Prints the board."""
     output, options = session.output, session.options
     with session.ledger() as ledger, ledger.view() as view:
-        rows = board(view, session.at_us(), options.within)
+        rows = board(view, session.at_us(), options.within, session.known_at(ledger))
     shown = [row for row in rows if row["state"] == LOSING] if options.losing else rows
     if output.as_json:
         for row in shown:
@@ -53,28 +57,30 @@ def run(session: Session) -> int:
     return DONE
 
 
-def board(view: View, at_us: int, within_days: int) -> list[dict[str, Any]]:
+def board(view: View, at_us: int, within_days: int, known: int | None = None) -> list[dict[str, Any]]:
     """Every membership with its state: those that lose their eligibility first, in order of when."""
     soon = format_instant(min(END_US, at_us + within_days * DAY_US))
     reader = view.eligibility()
     rows = []
-    for row in view.board(at_us):
+    for row in view.board(at_us, known):
         change = row["next_change"]
         state = NOT_ELIGIBLE
         if row["satisfied"]:
             state = LOSING if change is not None and change["at"] <= soon else ELIGIBLE
-        why = why_lost(reader, row["membership"], change["at"]) if row["satisfied"] and change is not None else None
+        why = None
+        if row["satisfied"] and change is not None:
+            why = why_lost(reader, row["membership"], change["at"], row["known_at"])
         rows.append({"membership": row["membership"], "name": row["name"], "state": state, **row, "why": why})
     rank = (LOSING, ELIGIBLE, NOT_ELIGIBLE)
     rows.sort(key=lambda row: (rank.index(row["state"]), row["next_change"]["at"] if row["state"] == LOSING else ""))
     return rows
 
 
-def why_lost(reader: EligibilityReader, membership: str, lost_at: str) -> str:
+def why_lost(reader: EligibilityReader, membership: str, lost_at: str, known: int) -> str:
     """In a few words, what takes the eligibility away: the difference that one microsecond makes."""
     at_us = parse_instant(lost_at)
-    before, after = reader.status(membership, at_us - 1), reader.status(membership, at_us)
-    rulebook = reader.rulebook(reader.position)
+    before, after = (reader.status(membership, instant_us, known) for instant_us in (at_us - 1, at_us))
+    rulebook = reader.rulebook(known)
     edition = rulebook.in_force(at_us)
     if edition is None or before["edition"] != after["edition"]:
         return f"edition {after['edition']} takes effect"

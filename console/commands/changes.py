@@ -15,6 +15,7 @@ from console.options import position
 from console.output import Output, short
 from console.session import Session
 from console.signals import Interrupted
+from ledger.errors import PositionUnknown
 from ledger.events import decode_event
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
 
@@ -31,7 +32,9 @@ WAY_OUT: Final = "follow the other book from a position of its own, --after 0 fo
 EPILOG: Final = """\
 examples:
   csat-ledger changes --json                        all of them
-  csat-ledger changes --after 4711 --follow --json  those after a position, and what comes, until stopped"""
+  csat-ledger changes --after 4711 --follow --json  those after a position, and what comes, until stopped
+
+A position beyond the end is an error (position-unknown): the book was restored from before it, or is another one."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -80,6 +83,8 @@ def _print_from(store: Store, after: int, session: Session) -> int:
     """Prints all announcements after a position; returns the position up to which there are no others."""
     while True:
         end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
+        if after > end:
+            raise PositionUnknown(after, end)
         rows = store.read_type("EligibilityChanged", after, PAGE)
         with session.signals.put_off():  # a line is printed whole or not at all
             for row in rows:

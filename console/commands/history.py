@@ -1,6 +1,7 @@
 """How a membership's eligibility changed, as it was announced and as that stands now.
 
-An announcement replaces everything announced from its instant on; what was replaced is not shown (see `changes`)."""
+An announcement replaces everything announced from its instant on; what was replaced is not shown, nor what only took
+back a change that is none any more (`changes` has all of it)."""
 
 from __future__ import annotations
 

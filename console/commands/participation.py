@@ -16,7 +16,9 @@ examples:
   csat-ledger participation --by quarter            all memberships together, quarter by quarter
   csat-ledger participation --membership m-1 --by month --json
 
-The response rate is the share of invitations that were answered; plan with 25 % where there is none yet."""
+The response rate is that of a membership's whole life: invitations answered by a response that is not void, of all that
+were sent (several answers to one invitation, each but the last voided, are one). A quarter or a month has counts of each
+and no rate. Plan with 25 % where there is none yet."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -32,7 +34,7 @@ def run(session: Session) -> int:
     output, options = session.output, session.options
     with session.ledger() as ledger, ledger.view() as view:
         if options.membership is not None:
-            view.eligibility().history(options.membership)  # raises where there is no such membership
+            view.eligibility().require(options.membership)
         rows = view.participation(options.membership, options.by)
     if output.as_json:
         for row in rows:
@@ -47,15 +49,14 @@ def run(session: Session) -> int:
         "void",
         "anonymous",
         "evaluations",
-        "response rate",
+        *(("answered", "response rate") if options.by == "membership" else ("to invitations",)),
     )
     output.table(columns, [_cells(row, options.by) for row in rows], spare=SPARE)
     return DONE
 
 
 def _cells(row: dict[str, Any], by: str) -> tuple[Any, ...]:
-    rate = row["response_rate"]
-    return (
+    counts = (
         row[by],
         row["consents"],
         row["invitations"],
@@ -64,5 +65,8 @@ def _cells(row: dict[str, Any], by: str) -> tuple[Any, ...]:
         row["responses_voided"],
         row["responses_anonymous"],
         row["evaluations"],
-        None if rate is None else f"{rate:.1%}",
     )
+    if by != "membership":
+        return (*counts, row["responses_to_invitations"])
+    rate = row["response_rate"]
+    return (*counts, row["invitations_answered"], None if rate is None else f"{rate:.1%}")

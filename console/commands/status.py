@@ -50,8 +50,7 @@ def run(session: Session) -> int:
     if options.membership is None:
         raise Failure("usage", "found no membership and no --batch; `csat-ledger status --help` shows how")
     with session.ledger() as ledger, ledger.view() as view:
-        known = None if options.known_at is None else options.known_at.resolve(ledger.store)
-        answer = view.eligibility().status(options.membership, session.at_us(), known)
+        answer = view.eligibility().status(options.membership, session.at_us(), session.known_at(ledger))
     if session.output.as_json:
         session.output.json(answer)
     else:
@@ -81,6 +80,7 @@ def _print(output: Output, answer: dict[str, Any]) -> None:
     if answer["evaluations"]:
         output.flowing(f"  evaluations {answer['evaluations']:,}")
     output.flowing(f"  next change {_next_change(answer)}")
+    output.flowing(f"  next renewal {answer['next_renewal'] or 'none'}")
     rows = [
         (location, _with_names(organisation, figures.get("names", ())), figures["received"], figures["applied"])
         for location, found in answer["locations"].items()

@@ -47,7 +47,17 @@ def test_from_any_position_nothing_is_missed_and_nothing_comes_twice(program: Pr
     for place, line in enumerate(lines):
         assert program.json("changes", "--after", str(line["position"])).lines == lines[place + 1 :]
         assert program.json("changes", "--after", str(line["position"] - 1)).lines == lines[place:]
-    assert program.json("changes", "--after", "999999").out == ""
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow"]])
+def test_a_position_beyond_the_end_is_an_error_and_not_quiet(program: Program, follow: list[str]) -> None:
+    """Else a book that was restored from an older copy would look as if nothing had happened."""
+    program.record(*met())
+    assert program.json("changes", "--after", "15").code == 0
+    ran = program.json("changes", "--after", "16", *follow)
+    assert (ran.code, ran.json["error"]) == (2, "position-unknown")
+    assert "found position 16" in ran.json["message"]
+    assert "at most 15" in ran.json["message"]
 
 
 def test_changes_for_people_say_that_something_is_revised(program: Program) -> None:

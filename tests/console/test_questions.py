@@ -12,7 +12,7 @@ from tests.console.support import Program, edition, enrolment, fact, met, respon
 EVALUATION = "2011-02-28T23:59:59.999999Z"
 STATUS_KEYS = [
     "membership", "at", "known_at", "required", "satisfied", "via", "location", "counted", "organisations", "edition",
-    "locations", "evaluations", "next_change",
+    "locations", "evaluations", "next_change", "next_renewal",
 ]  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def test_status_at_an_instant(program: Program) -> None:
         },
         "evaluations": 0,
         "next_change": {"at": "2011-06-01T10:00:00.000000Z", "satisfied": False},
+        "next_renewal": "2011-03-01",
     }
 
 
@@ -197,6 +198,36 @@ def test_history_is_what_was_announced_as_it_stands_now(program: Program) -> Non
     assert "nothing was announced" in program.run("history", "m-2").out
 
 
+def test_history_leaves_out_what_only_took_back_a_change_that_is_none_any_more(program: Program) -> None:
+    program.record(*met())
+    program.record(fact("void-response", "v-1", "2011-04-01T00:00:00Z", response="m-1-r-9", reason="test"))
+    assert [entry["satisfied"] for entry in program.json("changes").lines] == [True, False]
+    assert program.json("history", "m-1").out == ""
+    assert "nothing was announced" in program.run("history", "m-1").out
+    program.record(response(11, "Lindomar", "2010-08-01T10:00:00Z"))
+    program.run("review")
+    assert [(entry["effective_at"][:10], entry["satisfied"]) for entry in program.json("history", "m-1").lines] == [
+        ("2010-08-01", True),
+        ("2011-06-01", False),
+    ]
+
+
+def test_status_names_the_next_renewal_as_it_was_known(program: Program) -> None:
+    program.record(*enrolment())
+    program.record(fact("set-renewal-date", "r-2", "2010-02-01T00:00:00Z", renewal_date="2012-03-01"))
+
+    def next_renewal(*asked: str) -> Any:
+        return program.json("status", "m-1", *asked).json["next_renewal"]
+
+    assert next_renewal("--at", "2011-02-28T23:59:59.999999Z") == "2011-03-01"
+    assert next_renewal("--at", "2011-03-01T23:59:59.999999Z") == "2011-03-01"
+    assert next_renewal("--at", "2011-03-02") == "2012-03-01"
+    assert next_renewal("--at", "2011-03-02", "--known-at", "4") is None
+    assert next_renewal("--at", "2012-03-02") is None
+    assert "next renewal 2012-03-01" in program.run("status", "m-1").out
+    assert "next renewal none" in program.run("status", "m-1", "--at", "2013-01-01").out
+
+
 def test_review_announces_what_time_has_changed(program: Program) -> None:
     program.record(*met(), *met("m-2"))
     ran = program.json("review", "--until", "2011-06-01T10:00:00Z")
@@ -273,6 +304,124 @@ def test_renewals_ahead_say_what_is_missing(program: Program) -> None:
     assert program.run("renewals", "--at", "9999-12-30", "--within", "36500").code == 0
 
 
+def test_board_and_renewals_know_what_was_known_and_nothing_later(program: Program) -> None:
+    program.now("2010-12-01T00:00:00Z")
+    program.record(*met())
+    asked = ("--at", "2010-12-15")
+    then = {name: program.json(name, *asked).out for name in ("board", "renewals")}
+    program.now("2011-07-02T00:00:00Z")
+    program.record(
+        fact("void-response", "v-1", "2011-04-01T00:00:00Z", response="m-1-r-9", reason="test"),
+        *enrolment("m-2"),
+        fact("set-renewal-date", "r-2", "2011-01-11T09:00:00Z", renewal_date="2011-02-01"),
+        edition("stricter", "2010-12-01T00:00:00Z", min_responses=20),
+    )
+    assert program.json("decide", "m-1", "--renewal", "2011-03-01").code == 0
+    program.run("review")
+    for name, answer in then.items():
+        for known in ("15", "2010-12-01", "2011-01-01T00:00:00Z"):
+            assert program.json(name, *asked, "--known-at", known).out == answer, (name, known)
+        assert program.json(name, *asked).out != answer
+
+
+def test_an_overdue_renewal_that_is_not_decided_stands_first(program: Program) -> None:
+    program.record(*met(), *met("m-2"), *enrolment("m-3"))
+    program.record(fact("set-renewal-date", "r-2", "2010-02-01T00:00:00Z", "m-3", renewal_date="2012-02-01"))
+    ran = program.json("renewals", "--at", "2012-01-01")
+    assert [(row["membership"], row["renewal_date"], row["overdue"], row["days"]) for row in ran.lines] == [
+        ("m-1", "2011-03-01", True, -306),
+        ("m-2", "2011-03-01", True, -306),
+        ("m-3", "2011-03-01", True, -306),
+        ("m-3", "2012-02-01", False, 31),
+    ]
+    assert [row["satisfied_on_date"] for row in ran.lines] == [True, True, False, False]
+    assert [(row["missing"], row["invitations"]) for row in ran.lines] == [(0, 0), (0, 0), (10, 0), (10, 40)]
+    text = program.run("renewals", "--at", "2012-01-01").out
+    assert text.startswith("1 renewal within 90 days, 1 at risk; 3 overdue and not decided\n")
+    assert program.json("decide", "m-1", "--renewal", "2011-03-01").code == 0
+    assert [row["membership"] for row in program.json("renewals", "--at", "2012-01-01").lines] == ["m-2", "m-3", "m-3"]
+    assert [row["overdue"] for row in program.json("renewals", "--at", "2011-03-01T12:00:00Z").lines] == [False] * 2
+    before = program.json("renewals", "--at", "2012-01-01", "--known-at", "28")
+    assert [row["membership"] for row in before.lines] == ["m-1", "m-2"]
+
+
+def test_decisions_are_listed_with_what_still_stands(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    assert program.json("decide", "m-1", "--renewal", "2011-03-01").code == 0
+    assert program.json("decide", "m-2", "--renewal", "2011-03-01").code == 0
+    program.now("2012-02-01T00:00:00Z")
+    program.record(fact("void-response", "v-1", "2012-01-15T00:00:00Z", response="m-1-r-9", reason="test"))
+    assert program.json("decide", "m-1", "--renewal", "2011-03-01").code == 0
+
+    def found(*asked: str) -> list[tuple[Any, ...]]:
+        return [
+            (row["membership"], row["revision"], row["outcome"], row["superseded"])
+            for row in program.json("decisions", *asked).lines
+        ]
+
+    first, second, third = ("m-1", 1, "met", True), ("m-2", 1, "met", False), ("m-1", 2, "not-met", False)
+    stood = ("m-1", 1, "met", False)
+    assert found() == [first, second, third]
+    assert found("m-1") == [first, third]
+    assert found("--known-at", "2012-01-20") == [stood, second]
+    assert found("m-1", "--at", "2012-01-20") == [stood]
+    assert found("m-1", "--known-at", "28") == []
+    assert program.json("decisions", "m-1").lines[1] == {
+        "membership": "m-1",
+        "renewal_date": "2011-03-01",
+        "revision": 2,
+        "outcome": "not-met",
+        "superseded": False,
+        "via": None,
+        "location": "main",
+        "counted": 9,
+        "organisations": 2,
+        "edition": "2009-11",
+        "decided_at": "2012-02-01T00:00:00.000000Z",
+        "position": program.json("decisions").lines[2]["position"],
+    }
+    assert program.run("decisions").out.startswith("3 decisions, 1 of them superseded\n")
+    assert program.json("decisions", "m-9").json["error"] == "unknown-membership"
+    assert program.json("decisions", "m-1", "--known-at", "2").json["error"] == "unknown-membership"
+
+
+def answered_twice() -> list[dict[str, Any]]:
+    """An invitation, its answer, the voiding of that, and another answer to the same invitation."""
+    who = {"subject": "s-1", "customer_org": "Lindomar"}
+    answer = {"invitation": "i-1", "customer_org": "Lindomar"}
+    return [
+        fact("record-consent", "c-1", "2010-02-01T09:00:00Z", **who),
+        fact("record-invitation", "i-1", "2010-02-02T09:00:00Z", invitation="i-1", channel="operator", **who),
+        fact("record-response", "a-1", "2010-02-03T09:00:00Z", response="a-1", **answer),
+        fact("void-response", "v-1", "2010-02-04T09:00:00Z", response="a-1", reason="duplicate"),
+        fact("record-response", "a-2", "2010-02-05T09:00:00Z", response="a-2", **answer),
+    ]
+
+
+def test_the_response_rate_counts_invitations_and_is_never_above_one(program: Program) -> None:
+    program.record(*enrolment(), *answered_twice()[:4])
+    (row,) = program.json("participation").lines
+    assert (row["responses_to_invitations"], row["invitations_answered"], row["response_rate"]) == (1, 0, 0.0)
+    program.record(answered_twice()[4])
+    (row,) = program.json("participation").lines
+    assert (row["responses_to_invitations"], row["invitations_answered"], row["response_rate"]) == (2, 1, 1.0)
+    (month,) = program.json("participation", "--by", "month").lines
+    assert (month["invitations"], month["responses_to_invitations"], "response_rate" in month) == (1, 2, False)
+    (planned,) = program.json("renewals", "--at", "2011-02-01").lines
+    assert (planned["rate_own"], planned["rate_used"], planned["invitations"]) == (1.0, 1.0, 10)
+    (before,) = program.json("renewals", "--at", "2011-02-01", "--known-at", "8").lines
+    assert (before["rate_own"], before["rate_used"], before["invitations"]) == (0.0, 0.25, 40)
+
+
+def test_an_own_rate_of_zero_is_planned_at_25_percent_and_said_so(program: Program) -> None:
+    program.record(*enrolment(), *answered_twice()[:2], *enrolment("m-2"))
+    first, second = program.json("renewals", "--at", "2011-02-01").lines
+    assert (first["rate_own"], first["rate_used"], first["invitations"]) == (0.0, 0.25, 40)
+    assert (second["rate_own"], second["rate_used"]) == (None, 0.25)
+    text = program.run("renewals", "--at", "2011-02-01").out
+    assert text.endswith("planned at 25 % though no invitation was ever answered: m-1\n")
+
+
 def test_participation_is_counted_by_membership_quarter_and_month(program: Program) -> None:
     at = "2010-02-01T09:00:00Z"
     who = {"subject": "s-1", "customer_org": "Lindomar"}
@@ -320,6 +469,7 @@ def test_projections_of_another_ledger_are_not_believed(program: Program) -> Non
         ["board"],
         ["renewals", "--at", "2011-01-01"],
         ["participation"],
+        ["decisions"],
         ["changes"],
         ["replay", "m-1"],
         ["project", "--status"],

@@ -131,7 +131,7 @@ def test_worker_keeps_projections_that_equal_those_from_the_feed(team: Team) -> 
         assert reader.position == team.book.store.max_position()
         state, at_us = fold(team.book.store, "m-3"), wall_us()
         rulebook = read_rulebook(team.book.store)
-        expected = status_from_evidence("m-3", state.evidence, rulebook, at_us, reader.position)
+        expected = status_from_evidence("m-3", state.evidence, rulebook, at_us, reader.position, state.renewals)
         assert reader.status("m-3", at_us) == expected
 
 

@@ -121,12 +121,21 @@ def test_the_generated_facts_have_something_of_everything(told: Told) -> None:
     assert missing <= {"consents_withdrawn", "evaluations"}
 
 
-def test_the_response_rate_is_answered_invitations_by_invitations_sent(told: Told) -> None:
-    for answer in told.ask(None, "month"):
-        if answer["invitations"]:
-            assert answer["response_rate"] == answer["responses_to_invitations"] / answer["invitations"]
-        else:
-            assert answer["response_rate"] is None
+def test_the_response_rate_is_invitations_answered_by_what_is_not_void_of_invitations_sent(told: Told) -> None:
+    void = {fact["response"] for fact in told.facts if fact["type"] == "void-response"}
+    for answer in told.ask(None, "membership"):
+        own = [fact for fact in told.facts if fact["membership"] == answer["membership"]]
+        answered = {
+            fact["invitation"]
+            for fact in own
+            if fact["type"] == "record-response" and fact.get("invitation") and fact["response"] not in void
+        }
+        assert answer["invitations_answered"] == len(answered)
+        assert answer["response_rate"] == len(answered) / answer["invitations"] <= 1
+
+
+def test_a_month_and_a_quarter_have_counts_and_no_rate(told: Told) -> None:
+    assert all("response_rate" not in answer for by in ("month", "quarter") for answer in told.ask(None, by))
 
 
 def test_an_unknown_membership_has_taken_no_part(told: Told) -> None:

@@ -42,7 +42,7 @@ def statuses(store: SQLiteStore, memberships: list[str]) -> list[dict[str, objec
     for membership in memberships:
         state = fold(store, membership)
         for at in ("2011-03-01T00:00:00Z", "2013-04-01T00:00:00Z", "2014-06-30T12:00:00Z"):
-            answer = status_from_evidence(membership, state.evidence, rulebook, parse_instant(at), 0)
+            answer = status_from_evidence(membership, state.evidence, rulebook, parse_instant(at), 0, state.renewals)
             answers.append(answer)
     return answers
 
