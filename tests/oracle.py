@@ -240,7 +240,12 @@ class Oracle:
     # The questions
 
     def status(self, membership: str, at: datetime, known: int | None = None) -> dict[str, Any]:
-        return {**self.state(membership, at, known), "next_change": self.next_change(membership, at, known)}
+        dates = [one.fact["renewal_date"] for one in self.facts_of(membership, known) if one.type == "set-renewal-date"]
+        return {
+            **self.state(membership, at, known),
+            "next_change": self.next_change(membership, at, known),
+            "next_renewal": min((day for day in dates if day >= stamp(at)[:10]), default=None),
+        }
 
     def candidates(self, membership: str, known: int | None = None) -> list[datetime]:
         """Every instant at which anything about the membership's status can change, in order."""

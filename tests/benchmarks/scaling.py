@@ -269,7 +269,7 @@ def folded(book: RealBook) -> None:
     for part in range(1, 11):
         through = book.store.max_position() * part // 10
         state = fold(book.store, "m-1", through)
-        status_from_evidence("m-1", state.evidence, read_rulebook(book.store, through), NOW_US, through)
+        status_from_evidence("m-1", state.evidence, read_rulebook(book.store, through), NOW_US, through, state.renewals)
 
 
 def asked(book: RealBook) -> None:
