@@ -8,6 +8,7 @@ Two scales: "small" publishes editions with small figures, so that a few facts m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -151,6 +152,8 @@ class Author:
         """The instant with one offset or another, with and without a fraction, as RFC 3339 lets it be spelt."""
         offset = timezone(timedelta(minutes=self.pick(OFFSETS_MIN)))
         text = moment.astimezone(offset).isoformat(sep=self.pick(("T", "T", "T", "t", " ")))
+        if moment.microsecond and self.rarely(4):
+            text = re.sub(r"(\.\d{6})", r"\g<1>" + "0" * self.number(1, 3), text)
         return text.replace("+00:00", self.pick(("Z", "Z", "z"))) if self.number(0, 1) == 0 else text
 
     # Telling
@@ -357,7 +360,12 @@ class Author:
     def malform(self) -> None:
         fact = {**self._told(), "id": self.new_name("f")}
         fact.update(
-            self.pick(({"type": "record-poem"}, {"membership": "m 1"}, {"occurred_at": "2010-06-15"}, {"score": 5}))
+            self.pick(
+                (
+                    *({"type": "record-poem"}, {"membership": "m 1"}, {"occurred_at": "2010-06-15"}, {"score": 5}),
+                    *({"occurred_at": "2010-06-15T10:22:33.1234567Z"}, {"id": f"csat-ledger:{fact['id']}"}),
+                )
+            )
         )
         self.steps.append((fact, self.now))
 

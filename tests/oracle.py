@@ -89,7 +89,10 @@ class Oracle:
         return self.shipped + self.accepted[:known]
 
     def known_by(self, moment: datetime) -> int:
-        """How many accepted facts had been recorded by an instant."""
+        """How many accepted facts had been recorded by an instant, were each a transaction and nothing else one.
+
+        Each is recorded at the clock's instant, or a microsecond after the one before where the clock is not past that.
+        """
         return len([one for one in self.accepted if one.recorded_at <= moment])
 
     def memberships(self, known: int | None = None) -> list[str]:
@@ -134,8 +137,9 @@ class Oracle:
         if fact["type"] in ("record-invitation", "record-response"):
             location = fact.get("location") or self.locations(fact["membership"])[0]
         number = len(self.accepted) + 1
+        recorded_at = max([now, *(one.recorded_at + MICROSECOND for one in self.accepted)])
         self.accepted.append(
-            Accepted(number, now, occurred_at, dict(taken.fact), location, dict(fact), taken.spelt, taken.also)
+            Accepted(number, recorded_at, occurred_at, dict(taken.fact), location, dict(fact), taken.spelt, taken.also)
         )
         return "accepted", None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -14,14 +13,22 @@ from tests.broken_lines import broken_files, malformed_lines, valid_lines
 from tests.histories import History, edges, histories, play, points
 from tests.oracle import Oracle
 from tests.oracle_announcements import MAKES_A_FLIP, announcements, fold
-from tests.oracle_form import is_well_formed
+from tests.oracle_form import NotStrictError, is_well_formed, read_line
 from tests.oracle_organisations import groups
 from tests.oracle_time import instant, stamp
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 CODES = (
-    *("malformed", "id-reused", "in-the-future", "unknown-membership", "already-enrolled", "unknown-location"),
+    *(
+        "malformed",
+        "reserved-id",
+        "id-reused",
+        "in-the-future",
+        "unknown-membership",
+        "already-enrolled",
+        "unknown-location",
+    ),
     *("location-exists", "location-needed", "consent-missing", "invitation-exists", "unknown-invitation"),
     *("reminder-not-operator", "already-reminded", "already-answered", "org-mismatch", "response-exists"),
     *("unknown-response", "already-void", "already-anonymous", "evaluation-exists", "edition-exists"),
@@ -134,8 +141,8 @@ def test_nothing_changes_between_two_candidate_instants(data: st.DataObject, his
 @given(malformed_lines())
 def test_malformed_lines_are_never_a_fact(line: bytes) -> None:
     try:
-        fact = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError):
+        fact = read_line(line)
+    except NotStrictError:
         return
     assert not is_well_formed(fact)
 
@@ -143,7 +150,7 @@ def test_malformed_lines_are_never_a_fact(line: bytes) -> None:
 @settings(SLOW, max_examples=50)
 @given(valid_lines())
 def test_valid_lines_are_facts(line: bytes) -> None:
-    assert is_well_formed(json.loads(line))
+    assert is_well_formed(read_line(line))
 
 
 @settings(SLOW, max_examples=50)
