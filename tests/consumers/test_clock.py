@@ -47,7 +47,7 @@ class Town:
             {"type": "record-response", "response": f"r-{number}", "customer_org": f"org-{number % 2}"}
             for number in range(10)
         ]
-        writer = Writer(self.store, self.now)
+        writer = Writer(self.store, self.now, rehearsal=True)
         outcomes = writer.record(
             [
                 fact_from_object(
@@ -65,7 +65,7 @@ class Town:
 
     @contextmanager
     def connect(self, service: Service) -> Iterator[Clock]:
-        with open_clock(service, self.store, Writer(self.store, self.now), self.now) as clock:
+        with open_clock(service, self.store, Writer(self.store, self.now, rehearsal=True), self.now) as clock:
             yield clock
 
     def announced(self) -> list[tuple[str, bool, str]]:

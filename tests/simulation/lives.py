@@ -54,7 +54,7 @@ def recording(path: Path, facts: list[Fact], start: int, batch: int, now_us: int
 
     def life(acknowledge: int) -> None:
         store = SQLiteStore(path)
-        writer = Writer(store, lambda: now_us)
+        writer = Writer(store, lambda: now_us, rehearsal=True)
         for place in range(start, len(facts), batch):
             part = facts[place : place + batch]
             outcomes = writer.record(part)
@@ -71,7 +71,7 @@ def reviewing(path: Path, until_us: int) -> Life:
 
     def life(_acknowledge: int) -> None:
         store = SQLiteStore(path)
-        writer = Writer(store, lambda: until_us)
+        writer = Writer(store, lambda: until_us, rehearsal=True)
         for _ in range(20):
             writer.review(until_us)
         store.close()

@@ -77,11 +77,11 @@ def test_whatever_is_killed_every_fact_is_in_exactly_once_and_projections_equal_
     assert not lost, f"acknowledged but not in the book: {sorted(lost)[:5]}"
 
     # Whatever is missing still is sent again, and then all is as if nobody had been killed.
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, rehearsal=True)
     outcomes = writer.record(facts)
     writer.review(NOW_US)
     calm = SQLiteStore(tmp_path / "calm.db")
-    calm_writer = Writer(calm, lambda: NOW_US)
+    calm_writer = Writer(calm, lambda: NOW_US, rehearsal=True)
     expected = calm_writer.record(facts)
     calm_writer.review(NOW_US)
     assert {f.id for f, o in zip(facts, outcomes, strict=True) if o.status == "refused"} == {
