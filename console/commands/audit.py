@@ -3,7 +3,7 @@ from the raw facts, and lists each difference.
 
 Checked are each row against its entry in the log, each stream's chain, each heads entry, each tile, the root of each
 checkpoint ever published, signatures and cosignatures by the policy, and by the verifier's own implementation of the
-rules what was announced and decided."""
+rules what was announced and decided. Last, whether the database still guards the events: triggers, keys, rights."""
 
 from __future__ import annotations
 
@@ -42,10 +42,12 @@ def run(session: Session) -> int:
     collect_garbage_seldom()
     with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
         from ledger.seal.audit import audit
+        from ledger.seal.audit_rows import Finding
         from ledger.seal.folder import LogFolder
 
         policy = read_policy(options.policy)
         report = audit(ledger.store, LogFolder(options.tiles), policy, workers=options.workers, on_progress=advance)
+        report.findings += [Finding("incomplete", *one) for one in ledger.store.unguarded()]
     if output.as_json:
         output.json(report.answer())
     else:

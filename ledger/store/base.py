@@ -197,6 +197,14 @@ class WriteTransaction(Reader, Protocol):
         ...
 
 
+class Unguarded(NamedTuple):
+    """Something that should keep events from being changed and does not: what, how it was found, what was expected."""
+
+    what: str
+    found: str
+    expected: str
+
+
 class RoleLock(Protocol):
     """What the one active process of a role (relay, clock, sealer) holds. The end of the process gives it back too."""
 
@@ -216,13 +224,15 @@ class Store(Reader, Protocol):
 
     `found_version` is the version of the tables that it was opened with, 0 where there were none; `tables_version` the
     one they have now, which is the one that this program writes. `read_only` says that this process may write nothing
-    here (a read-only file, folder, server or role): everything that reads works all the same.
+    here (a read-only file, folder, server or role): everything that reads works all the same. `mended` is what a migration
+    found not to guard the events as it should, and made so again where it may.
     """
 
     name: str
     read_only: bool
     found_version: int
     tables_version: int
+    mended: list[Unguarded]
 
     def writing(self) -> AbstractContextManager[WriteTransaction]:
         """A write transaction: committed durably at the end, rolled back on any exception.
@@ -239,6 +249,13 @@ class Store(Reader, Protocol):
         """The lock of a role (lower-case letters, digits and hyphens); None where another holds it.
 
         Raises StoreUnreachable where that cannot be found out.
+        """
+        ...
+
+    def unguarded(self) -> list[Unguarded]:
+        """Looks whether all that guards the events is there and works: triggers, keys, rights, the append lock.
+
+        What is missing is told, not assumed: somebody with the rights may have taken it away since it was made.
         """
         ...
 

@@ -19,8 +19,19 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from ledger.errors import StoreOutdated, StoreUnreachable
-from ledger.store import postgres_factory, postgres_tables
-from ledger.store.base import Aside, Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
+from ledger.store import postgres_factory, postgres_guards, postgres_tables
+from ledger.store.base import (
+    Aside,
+    Columns,
+    KnownFact,
+    NewRow,
+    Row,
+    Snapshot,
+    Unguarded,
+    as_columns,
+    as_new_row,
+    as_row,
+)
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
@@ -298,6 +309,7 @@ class PostgresStore(_PostgresReader):
     def __init__(
         self, url: str, *, create: bool = True, migrate: bool = False, lock_timeout_s: int = LOCK_TIMEOUT_S
     ) -> None:
+        self.mended: list[Unguarded] = []
         self._address = Address(url)
         self.name = self._address.name
         self.tables_version = len(postgres_tables.STEPS)
@@ -320,10 +332,12 @@ class PostgresStore(_PostgresReader):
         steps = postgres_tables.STEPS
         if found == 0 and not create:
             raise StoreUnreachable(f"found no ledger at {self.name}; `csat-ledger record` makes one")
+        if found and migrate:
+            self.mended = postgres_guards.unguarded(self._connections)
         allowed = found > 0 or migrate or postgres_tables.may_create(connection)
         if missing_steps(self.name, found, steps, migrate=migrate, may_create=allowed) or migrate:
             grants = files("ledger.store").joinpath("grants.sql").read_text()
-            found = postgres_tables.apply_steps(connection, steps, grants)
+            found = postgres_tables.apply_steps(connection, steps, grants, mend=bool(self.mended))
         return found
 
     def _query_once(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -395,6 +409,9 @@ class PostgresStore(_PostgresReader):
                 "another from having it there"
             )
         return try_advisory_lock(self._connections, checked_role(role))
+
+    def unguarded(self) -> list[Unguarded]:
+        return postgres_guards.unguarded(self._connections)
 
     def close(self) -> None:
         self._connections.close()

@@ -145,11 +145,16 @@ def may_create(connection: PgConnection) -> bool:
     return row is not None and bool(row[0])
 
 
-def apply_steps(connection: PgConnection, steps: list[Step[PgConnection]], grants: str) -> int:
-    """Applies the steps that are missing, all or none; returns the version found before. Processes take turns."""
+def apply_steps(connection: PgConnection, steps: list[Step[PgConnection]], grants: str, *, mend: bool = False) -> int:
+    """Applies the steps that are missing, all or none; returns the version found before. Processes take turns.
+
+    `mend` makes what guards the events anew.
+    """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("migration"),))
         found = _found_in_transaction(connection)
+        if found and mend:
+            _mend(connection)
         if found:
             # Whoever appends has finished, and the next one finds the new version.
             connection.execute(f"LOCK TABLE {SCHEMA}.{EVENTS}{APPEND_LOCK_SUFFIX} IN EXCLUSIVE MODE")
@@ -163,6 +168,16 @@ def apply_steps(connection: PgConnection, steps: list[Step[PgConnection]], grant
             )
         connection.execute(grants)
     return found
+
+
+def _mend(connection: PgConnection) -> None:
+    """Makes what guards the events anew, where this role may; what it may not mend is found and told afterwards."""
+    try:
+        with connection.transaction():
+            for statement in events_statements(SCHEMA, EVENTS):
+                connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        pass
 
 
 def _found_in_transaction(connection: PgConnection) -> int:

@@ -19,8 +19,19 @@ from typing import Any, Final
 import orjson
 
 from ledger.errors import StoreUnreachable
-from ledger.store import sqlite_factory
-from ledger.store.base import Aside, Columns, KnownFact, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
+from ledger.store import sqlite_factory, sqlite_guards
+from ledger.store.base import (
+    Aside,
+    Columns,
+    KnownFact,
+    NewRow,
+    Row,
+    Snapshot,
+    Unguarded,
+    as_columns,
+    as_new_row,
+    as_row,
+)
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
 from ledger.store.sqlite_files import Identity, ReadOnlyFile, identity_of, make_whole, may_write, real_path
@@ -267,6 +278,7 @@ class SQLiteStore(_SQLiteReader):
         self.name = str(path)
         self.path = real_path(path)
         self.tables_version = len(STEPS)
+        self.mended: list[Unguarded] = []
         self._lock_timeout_s = lock_timeout_s
         try:
             made = create and not self.path.exists() and make_whole(self.path, STEPS)
@@ -314,7 +326,7 @@ class SQLiteStore(_SQLiteReader):
             looking.row_factory = None
             found = found_version(looking, self.name)
             looking.close()
-        if found == len(STEPS):
+        if found == len(STEPS) and not migrate:
             return found  # the usual case, in which nobody waits for a writer
         if found == 0 and not migrate:
             raise StoreUnreachable(
@@ -326,6 +338,8 @@ class SQLiteStore(_SQLiteReader):
             for step in missing_steps(self.name, found, STEPS, migrate=migrate):
                 step(cursor)
             cursor.execute(f"PRAGMA user_version = {len(STEPS)}")
+            if migrate:
+                self.mended = sqlite_guards.mend(cursor)
         return found
 
     def _found_in_read_only(self, *, migrate: bool) -> int:
@@ -369,6 +383,9 @@ class SQLiteStore(_SQLiteReader):
 
     def try_lock(self, role: str) -> FileRoleLock | None:
         return try_file_lock(self.path, role)
+
+    def unguarded(self) -> list[Unguarded]:
+        return sqlite_guards.unguarded(self._execute)
 
     def close(self) -> None:
         if self.read_only:

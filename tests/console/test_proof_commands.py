@@ -139,6 +139,17 @@ def test_evidence_for_what_is_not_there(sealed: Program) -> None:
     assert not (sealed.folder / "x").exists()
 
 
+def test_the_audit_looks_whether_the_database_still_guards_the_events(sealed: Program) -> None:
+    with sqlite3.connect(sealed.store) as connection:
+        connection.execute("DROP TRIGGER events_no_delete")
+    connection.close()
+    ran = sealed.json("audit", "--tiles", "log", "--policy", "policy.json")
+    assert (ran.code, ran.json["verdict"]) == (1, "incomplete")
+    (found,) = ran.json["differences"]
+    assert (found["what"], found["found"]) == ("trigger events_no_delete of the events", "none")
+    assert found["expected"].startswith("CREATE TRIGGER events_no_delete BEFORE DELETE")
+
+
 def test_the_audit_confirms_and_after_one_changed_byte_lists_what_differs(sealed: Program) -> None:
     ran = sealed.json("audit", "--tiles", "log", "--policy", "policy.json")
     assert ran.code == 0

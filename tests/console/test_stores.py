@@ -128,7 +128,8 @@ def test_migrating_brings_older_tables_to_the_present_version(
     program.record(*met())
     newest = len(sqlite_tables.STEPS)
     present = program.json("migrate")
-    assert (present.code, present.json) == (0, {"store": str(program.store), "from": newest, "to": newest})
+    expected = {"store": str(program.store), "from": newest, "to": newest, "mended": [], "unguarded": []}
+    assert (present.code, present.json) == (0, expected)
     monkeypatch.setattr("ledger.store.sqlite.STEPS", [*sqlite_tables.STEPS, add_a_table])
     refused = program.json("status", "m-1")
     assert (refused.code, refused.json["error"]) == (4, "store-outdated")
@@ -144,6 +145,24 @@ def test_migrating_brings_older_tables_to_the_present_version(
     newer = program.run("migrate")
     assert newer.code == 4
     assert "a newer program" in newer.err
+
+
+def test_migrating_mends_what_guards_the_events_and_says_what_it_cannot_mend(program: Program) -> None:
+    program.record(*met())
+    with sqlite3.connect(program.store) as connection:
+        connection.execute("DROP TRIGGER events_no_update")
+    connection.close()
+    ran = program.json("migrate")
+    assert (ran.code, ran.json["unguarded"]) == (0, [])
+    assert [(one["what"], one["found"]) for one in ran.json["mended"]] == [
+        ("trigger events_no_update of the events", "none")
+    ]
+    with sqlite3.connect(program.store) as connection:
+        connection.execute("CREATE TRIGGER sneaky BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END")
+    connection.close()
+    ran = program.run("migrate")
+    assert ran.code == 1
+    assert "not as it should be: trigger sneaky of the events: found CREATE TRIGGER sneaky" in ran.err
 
 
 @pytest.mark.parametrize("makes", ["file", "server"])
