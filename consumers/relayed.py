@@ -17,7 +17,7 @@ has more ends, one that was cut has its end before what is kept, or lacks messag
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import orjson
 
@@ -138,30 +138,27 @@ def require_ends(known: Ends, now: Bounds) -> None:
 
 
 def _require_last_transaction(broker: Broker, consumer: KafkaConsumer, relayed: Relayed, bounds: Bounds) -> None:
-    topics = broker.topics
-    events = _written(consumer, topics.ledger_events, relayed.ends, bounds)
+    topics, end = broker.topics, relayed.mark.position
+    events = _positions(consumer, topics.ledger_events, relayed.ends, bounds)
     if events is not None:
-        positions = [int(dict(record.headers)[POSITION_HEADER]) for record in events]
-        expected = list(range(relayed.before + 1, relayed.mark.position + 1))
-        if sorted(positions) != expected:
-            missing, surplus = sorted(set(expected) - set(positions)), sorted(set(positions) - set(expected))
-            what = (
-                f"lacks positions {_some(missing)}" if missing else f"also has positions {_some(surplus or positions)}"
-            )
+        missing = sorted(set(range(relayed.before + 1, end + 1)) - set(events))
+        surplus = sorted(position for position in events if position > end)
+        if missing or surplus:
+            what = f"lacks positions {_some(missing)}" if missing else f"also has positions {_some(surplus)}"
             raise RelayStopped(
-                f"found {len(positions)} events at the end of {topics.ledger_events}, expected the {len(expected)} up to "
-                f"position {relayed.mark.position}: it {what}; {RELAY_ANEW}"
+                f"found {len(events)} events at the end of {topics.ledger_events}, expected the {end - relayed.before} up "
+                f"to position {end}: it {what}; {RELAY_ANEW}"
             )
-    announced = _written(consumer, topics.eligibility_changed, relayed.ends, bounds)
-    if announced is not None and len(announced) != relayed.announced:
+    announced = _positions(consumer, topics.eligibility_changed, relayed.ends, bounds)
+    if announced is not None and (len(announced) < relayed.announced or max(announced, default=0) > end):
         raise RelayStopped(
             f"found {len(announced)} announcements at the end of {topics.eligibility_changed}, expected "
-            f"{relayed.announced}; {RELAY_ANEW}"
+            f"{relayed.announced} up to position {end}; {RELAY_ANEW}"
         )
 
 
-def _written(consumer: KafkaConsumer, topic: str, before: Ends, bounds: Bounds) -> list[Any] | None:
-    """The messages of a topic from some offsets on; None where some of them were deleted since."""
+def _positions(consumer: KafkaConsumer, topic: str, before: Ends, bounds: Bounds) -> list[int] | None:
+    """The positions in the messages of ours from some offsets on; None where some messages were deleted since."""
     partitions = partitions_of(consumer, topic)
     wanted = {}
     for partition in partitions:
@@ -175,7 +172,8 @@ def _written(consumer: KafkaConsumer, topic: str, before: Ends, bounds: Bounds) 
     consumer.assign(list(wanted))
     for partition in wanted:
         consumer.seek(partition, before[topic][partition.partition])
-    return list(read_to(consumer, wanted))
+    found = (dict(record.headers).get(POSITION_HEADER, b"") for record in read_to(consumer, wanted))
+    return [int(position) for position in found if position.isdigit()]
 
 
 def _some(positions: Sequence[int]) -> str:

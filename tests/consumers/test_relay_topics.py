@@ -136,13 +136,24 @@ def test_partitions_that_were_added_under_a_running_relay_stop_it(book: Announci
     assert {record.partition for record in committed(broker, broker.topics.ledger_events)} <= {0, 1, 2, 3}
 
 
-def test_messages_of_somebody_else_behind_the_last_transaction_stop_the_relay(book: Announcing, broker: Broker) -> None:
+def test_messages_of_a_further_relay_behind_the_last_position_stop_the_relay(book: Announcing, broker: Broker) -> None:
     relay_all(book.store, broker)
+    send(broker, headers=[("ledger-position", b"99")])
+    stops(book, broker, "it also has positions 99")
+
+
+def test_messages_that_are_none_of_ours_stop_nobody(book: Announcing, broker: Broker) -> None:
+    relay_all(book.store, broker)
+    send(broker, headers=[])
+    book.record(book.flips("m-1", 1))
+    assert relay_all(book.store, broker).position == book.store.max_position()
+
+
+def send(broker: Broker, headers: list[tuple[str, bytes]]) -> None:
     producer = broker.producer("test")
-    (record, *_) = committed(broker, broker.topics.ledger_events)
-    await_sent([producer.send(broker.topics.ledger_events, record.value, key=record.key, headers=list(record.headers))])
+    topics = (broker.topics.ledger_events, broker.topics.eligibility_changed)
+    await_sent([producer.send(topic, b"{}", key=b"m-1", headers=headers) for topic in topics])
     producer.close()
-    stops(book, broker, "it also has positions")
 
 
 def test_topic_that_forgets_or_compacts_is_refused(book: Announcing, kafka_broker: KafkaBroker) -> None:
