@@ -10,12 +10,12 @@
 `connection` is any DB-API 2.0 connection of sqlite3 or psycopg that is not in autocommit mode, and that nothing else
 uses in the meantime. Two tables are made in it:
 
-    csat_subscription_seen      for each membership the seq of the last announcement whose effect is there. An
-                                announcement is fresh if its seq is greater; so the same one may come as often as it
-                                likes, by Kafka, by a snapshot, or to two instances of the service at once (the database
-                                lets one go first)
-    csat_subscription_offsets   where to go on reading, by partition. Not needed for correctness: without it the service
-                                reads from the start, and finds everything seen
+    csat_subscription_seen     each announcement whose effect is there, with its cursor, and the topic in which it was met
+                               last. So the same one may come as often as it likes, by Kafka, by a snapshot, from a topic
+                               that was made anew, or to two instances of the service at once (the database lets one go
+                               first); and an announcement that another book has in its place is noticed
+    csat_subscription_places   where to go on reading, by partition (`consumers.places`). Where the topic is another one,
+                               it is read from its beginning: what was seen is found seen, and what was missed comes
 """
 
 from __future__ import annotations
@@ -25,25 +25,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from consumers.starting import Start
+from consumers.errors import HistoryChanged
+from consumers.messages import EligibilityStatus
+from consumers.places import Place, Resume
+from consumers.starting import Kind, Start
 from consumers.subscriber import Delivery
 from ledger.errors import BadInput
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS csat_subscription_seen (
-        subscription TEXT NOT NULL, membership TEXT NOT NULL, seq BIGINT NOT NULL,
-        PRIMARY KEY (subscription, membership))""",
-    """CREATE TABLE IF NOT EXISTS csat_subscription_offsets (
-        subscription TEXT NOT NULL, partition_number INTEGER NOT NULL, next_offset BIGINT NOT NULL,
-        PRIMARY KEY (subscription, partition_number))""",
+        subscription TEXT NOT NULL, membership TEXT NOT NULL, seq BIGINT NOT NULL, marker TEXT NOT NULL,
+        by_status INTEGER NOT NULL, topic TEXT NOT NULL, PRIMARY KEY (subscription, membership, seq))""",
+    """CREATE TABLE IF NOT EXISTS csat_subscription_places (
+        subscription TEXT NOT NULL, partition_number INTEGER NOT NULL, topic TEXT NOT NULL, next_offset BIGINT NOT NULL,
+        before_offset BIGINT, marker TEXT NOT NULL, PRIMARY KEY (subscription, partition_number))""",
 )
-SEE: Final = """INSERT INTO csat_subscription_seen VALUES (?, ?, ?)
-    ON CONFLICT (subscription, membership) DO UPDATE SET seq = excluded.seq
-    WHERE csat_subscription_seen.seq < excluded.seq"""
-GO_ON: Final = """INSERT INTO csat_subscription_offsets VALUES (?, ?, ?)
-    ON CONFLICT (subscription, partition_number) DO UPDATE SET next_offset = excluded.next_offset
-    WHERE csat_subscription_offsets.next_offset < excluded.next_offset"""
-WHERE_TO_GO_ON: Final = "SELECT partition_number, next_offset FROM csat_subscription_offsets WHERE subscription = ?"
+OF_MEMBERSHIP: Final = "FROM csat_subscription_seen WHERE subscription = ? AND membership = ?"
+FROM_HERE: Final = f"SELECT seq, marker, by_status, topic {OF_MEMBERSHIP} AND seq >= ? ORDER BY seq LIMIT 1"
+LAST: Final = f"SELECT seq, marker, by_status, topic {OF_MEMBERSHIP} ORDER BY seq DESC LIMIT 1"
+FIRST: Final = f"SELECT min(seq) {OF_MEMBERSHIP}"
+SEE: Final = "INSERT INTO csat_subscription_seen VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+MEET: Final = "UPDATE csat_subscription_seen SET topic = ? WHERE subscription = ? AND membership = ? AND seq = ?"
+GO_ON: Final = """INSERT INTO csat_subscription_places VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (subscription, partition_number) DO UPDATE SET topic = excluded.topic, marker = excluded.marker,
+    next_offset = excluded.next_offset, before_offset = excluded.before_offset
+    WHERE csat_subscription_places.topic <> excluded.topic
+    OR csat_subscription_places.next_offset < excluded.next_offset"""
+LEAVE: Final = "DELETE FROM csat_subscription_places WHERE subscription = ? AND topic <> ?"
+WHERE_TO_GO_ON: Final = """SELECT partition_number, topic, next_offset, before_offset, marker
+    FROM csat_subscription_places WHERE subscription = ?"""
+FORGET: Final = (
+    "DELETE FROM csat_subscription_seen WHERE subscription = ?",
+    "DELETE FROM csat_subscription_places WHERE subscription = ?",
+)
+WAY_OUT: Final = (
+    "bring the service's own data to what the ledger says now: call Effects.forget(), and start with "
+    "effects.start(Start.status()), which brings where every membership stands as fresh"
+)
 
 
 class Effects:
@@ -56,7 +74,7 @@ class Effects:
         self._subscription = subscription
         self._placeholder = _placeholder(connection)
         self._is_sqlite = type(connection).__module__.startswith("sqlite3")
-        self._kept: dict[int, int] = {}
+        self._kept: Resume | None = None
         self._make_tables()
 
     def start(self, otherwise: Start | None = None) -> Start:
@@ -65,30 +83,76 @@ class Effects:
         self._connection.rollback()
         if not rows:
             return otherwise or Start.beginning()
-        return Start.offsets({int(partition): int(offset) for partition, offset in rows})
+        topics = {topic for _, topic, *_ in rows}
+        places = {int(number): Place(offset, before, marker) for number, _, offset, before, marker in rows}
+        anew = otherwise if otherwise is not None and otherwise.kind is Kind.TIME else Start.beginning()
+        return Start.offsets(Resume(topics.pop() if len(topics) == 1 else "", places), anew)
 
     @contextmanager
     def once(self, delivery: Delivery) -> Iterator[bool]:
         """A transaction for the effect of a message: True where it is to be made, False where it is there already.
 
-        Committed at the end, note and effect together; rolled back on any exception.
+        Committed at the end, note and effect together; rolled back on any exception. Raises HistoryChanged where the
+        message, or that it comes, cannot be of the history that was seen.
         """
-        kept = dict(self._kept)
+        kept = self._kept
         try:
             if self._is_sqlite and not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-            message = delivery.message
-            fresh = self._execute(SEE, (self._subscription, message.membership, message.seq)).rowcount == 1
-            yield fresh
-            for partition, offset in (delivery.resume or {}).items():
-                if self._kept.get(partition) != offset:
-                    self._execute(GO_ON, (self._subscription, partition, offset))
-                    self._kept[partition] = offset
+            yield self._see(delivery)
+            if delivery.resume is not None:
+                self._keep(delivery.resume)
             self._connection.commit()
         except BaseException:
             self._kept = kept
             self._connection.rollback()
             raise
+
+    def forget(self) -> None:
+        """Forgets what this subscription has seen, and where it was: all that comes is fresh from then on."""
+        for statement in FORGET:
+            self._execute(statement, (self._subscription,))
+        self._connection.commit()
+        self._kept = None
+
+    def _see(self, delivery: Delivery) -> bool:
+        """Notes a message; whether it is fresh."""
+        message = delivery.message
+        whose = (self._subscription, message.membership)
+        told_by_status = isinstance(message, EligibilityStatus)
+        at_or_after = self._execute(FROM_HERE, (*whose, message.seq)).fetchone()
+        if at_or_after is None:
+            last = self._execute(LAST, whose).fetchone()
+            if last is not None and last[3] != delivery.topic and not told_by_status:
+                raise self._changed(message.membership, f"seq {message.seq}", f"seq {last[0]}, {last[1]}, before it")
+            row = (*whose, message.seq, delivery.cursor, int(told_by_status), delivery.topic)
+            return bool(self._execute(SEE, row).rowcount == 1)
+        seq, marker, by_status, topic = at_or_after
+        if seq == message.seq:
+            if marker != delivery.cursor:
+                raise self._changed(message.membership, f"{delivery.cursor} as seq {seq}", str(marker))
+            if topic != delivery.topic:
+                self._execute(MEET, (delivery.topic, *whose, seq))
+        elif not (by_status or told_by_status or message.seq < self._execute(FIRST, whose).fetchone()[0]):
+            raise self._changed(
+                message.membership, f"seq {message.seq}, {delivery.cursor}", f"seq {seq}, {marker}, next"
+            )
+        return False
+
+    def _changed(self, membership: str, found: str, expected: str) -> HistoryChanged:
+        return HistoryChanged(
+            f"{self._subscription}: found of membership {membership} the announcement {found}, expected {expected}, which "
+            f"was seen: the ledger is another one, or an older copy that was restored; {WAY_OUT}"
+        )
+
+    def _keep(self, resume: Resume) -> None:
+        same = self._kept is not None and self._kept.topic == resume.topic
+        if not same:
+            self._execute(LEAVE, (self._subscription, resume.topic))
+        for number, place in resume.places.items():
+            if not same or self._kept is None or self._kept.places.get(number) != place:
+                self._execute(GO_ON, (self._subscription, number, resume.topic, *place))
+        self._kept = resume
 
     def _make_tables(self) -> None:
         """Two services may start at the same moment, and PostgreSQL lets one of them fail then."""

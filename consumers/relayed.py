@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import orjson
 
 from consumers.clients import give_up
-from consumers.errors import RelayStopped
+from consumers.errors import RelayStopped, TopicsUnfit
 from consumers.incarnations import RELAY_ANEW, TopicWatch
 from consumers.kafka import Broker, partitions_of
 from consumers.messages import POSITION_HEADER
@@ -97,6 +97,25 @@ def read_relayed(broker: Broker) -> Relayed | None:
         return None
     finally:
         give_up(consumer)
+
+
+def require_filled(broker: Broker, watch: TopicWatch) -> None:
+    """Proves that topics are those that the relay fills, for a reader that may read what the relay keeps.
+
+    Raises TopicsUnfit: a topic that somebody has made anew by itself is empty, and says nothing about the ledger.
+    """
+    try:
+        relayed = read_relayed(broker)
+    except RelayStopped as error:
+        raise TopicsUnfit(str(error)) from error
+    except TopicsUnfit:  # not there for this reader
+        return
+    for name, found in watch.known.items():
+        if relayed is not None and name in relayed.topics and relayed.topics[name] != found.id:
+            raise TopicsUnfit(
+                f"found topic {name} with id {found.id}, expected {relayed.topics[name]}, which the relay has filled; "
+                f"{RELAY_ANEW}"
+            )
 
 
 def require_whole(broker: Broker, relayed: Relayed, watch: TopicWatch) -> dict[str, list[int]]:

@@ -9,13 +9,15 @@ starts at the first end, and leaves out what a membership's status has already t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from consumers.clients import give_up
+from consumers.errors import BrokerUnreachable, MessagesLost
+from consumers.incarnations import RELAY_ANEW, Incarnation
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
-from consumers.messages import EligibilityStatus
+from consumers.messages import EligibilityStatus, mark_of
+from consumers.places import LOST, Bounds, Place, Resume, kept_place, require_places
 from consumers.reading import read_to
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ class Start(NamedTuple):
 
     kind: Kind
     time_us: int = 0
-    by_partition: Mapping[int, int] = {}
+    resume: Resume | None = None
+    anew: Start | None = None
 
     @classmethod
     def beginning(cls) -> Self:
@@ -55,9 +58,9 @@ class Start(NamedTuple):
         return cls(Kind.TIME, time_us=instant_us)
 
     @classmethod
-    def offsets(cls, by_partition: Mapping[int, int]) -> Self:
-        """Where `Delivery.resume` says; a partition that is not named is read from its beginning."""
-        return cls(Kind.OFFSETS, by_partition=dict(by_partition))
+    def offsets(cls, resume: Resume, anew: Start | None = None) -> Self:
+        """Where `Delivery.resume` says. Where the topic was made anew since, `anew` says where; without it that is an error."""
+        return cls(Kind.OFFSETS, resume=resume, anew=anew)
 
     @classmethod
     def status(cls) -> Self:
@@ -66,27 +69,45 @@ class Start(NamedTuple):
 
 
 class StatusSnapshot(NamedTuple):
-    """Where every membership stands, in the order of the ledger, and the offsets from which on to follow."""
+    """Where every membership stands, in the order of the ledger, and the places from which on to follow."""
 
-    statuses: list[EligibilityStatus]
-    follow_from: dict[int, int]
+    statuses: list[tuple[EligibilityStatus, str]]
+    """Each with its cursor."""
+    follow_from: dict[int, Place]
 
 
-def find_offsets(consumer: KafkaConsumer, partitions: list[TopicPartition], start: Start) -> dict[int, int]:
-    """The first offset to be read, by partition."""
-    with broker_errors("start not found"):
-        first = consumer.beginning_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
-        if start.kind is Kind.OFFSETS:
-            return {p.partition: start.by_partition.get(p.partition, first[p]) for p in partitions}
-        if start.kind is Kind.BEGINNING:
-            return {p.partition: first[p] for p in partitions}
+def bounds_of(consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Bounds:
+    """The beginning and the committed end of each partition."""
+    with broker_errors("ends of partitions not known"):
+        begins = consumer.beginning_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
         ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
-        if start.kind is not Kind.TIME:
-            return {p.partition: ends[p] for p in partitions}
-        time_ms = max(0, start.time_us // 1_000)
-        found = consumer.offsets_for_times(dict.fromkeys(partitions, time_ms), timeout_ms=ANSWER_TIMEOUT_MS)
-    # Up to the committed end at most: what is found beyond it belongs to a transaction that is still open.
-    return {p.partition: ends[p] if found.get(p) is None else min(found[p].offset, ends[p]) for p in partitions}
+    return {partition.partition: (begins[partition], ends[partition]) for partition in partitions}
+
+
+def find_places(consumer: KafkaConsumer, partitions: list[TopicPartition], start: Start) -> dict[int, Place]:
+    """The first message to be read, by partition.
+
+    Raises MessagesLost where it is one of the beginning, and the beginning was deleted.
+    """
+    bounds = bounds_of(consumer, partitions)
+    if start.kind is Kind.END:
+        return {number: Place(end) for number, (_, end) in bounds.items()}
+    firsts = dict.fromkeys(bounds, 0)
+    if start.kind is Kind.TIME:
+        with broker_errors("start not found"):
+            times = dict.fromkeys(partitions, max(0, start.time_us // 1_000))
+            at = consumer.offsets_for_times(times, timeout_ms=ANSWER_TIMEOUT_MS)
+        for partition in partitions:
+            # Up to the committed end at most: what is found beyond it belongs to a transaction that is still open.
+            end = bounds[partition.partition][1]
+            firsts[partition.partition] = min(at[partition].offset, end) if at.get(partition) else end
+    for number, (begin, _) in bounds.items():
+        if firsts[number] <= begin and begin > 0:
+            raise MessagesLost(
+                f"found the beginning of {partitions[0].topic}, partition {number}, at offset {begin}, expected 0: messages "
+                f"from where reading was to start were deleted; {LOST}"
+            )
+    return {number: Place(first) for number, first in firsts.items()}
 
 
 def read_snapshot(broker: Broker, consumer: KafkaConsumer, changed: list[TopicPartition]) -> StatusSnapshot:
@@ -98,25 +119,30 @@ def read_snapshot(broker: Broker, consumer: KafkaConsumer, changed: list[TopicPa
         partitions = partitions_of(uncommitted, broker.topics.eligibility_status)
         with broker_errors("end of the statuses not known"):
             ends = uncommitted.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
+        if any(begin for begin, _ in bounds_of(uncommitted, partitions).values()):
+            raise MessagesLost(
+                f"found that the beginning of {broker.topics.eligibility_status} was deleted; {RELAY_ANEW}"
+            )
     finally:
         give_up(uncommitted)
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
-    latest: dict[str, EligibilityStatus] = {}
+    latest: dict[str, tuple[EligibilityStatus, str]] = {}
     for record in read_to(consumer, ends):
         if record.value is None:
             latest.pop(record.key.decode(), None)
             continue
         status = EligibilityStatus.from_value(record.value)
-        latest[status.membership] = status
-    statuses = sorted(latest.values(), key=lambda status: status.position)
-    return StatusSnapshot(statuses, {p.partition: offset for p, offset in follow_from.items()})
+        latest[status.membership] = (status, mark_of(record))
+    statuses = sorted(latest.values(), key=lambda found: found[0].position)
+    return StatusSnapshot(statuses, {p.partition: Place(offset) for p, offset in follow_from.items()})
 
 
-def seed_group(broker: Broker, group: str, start: Start, partitions: list[TopicPartition]) -> None:
-    """Commits where the group is to start, for the partitions in which it has not read yet.
+def seed_group(broker: Broker, group: str, start: Start, partitions: list[TopicPartition], topic: Incarnation) -> None:
+    """Commits where the group is to start, for the partitions in which it has not read yet, or has read another topic.
 
-    The broker refuses that while the group has members; then one of them has done it before it joined.
+    The broker refuses that while the group has members; then one of them has done it before it joined. Raises
+    MessagesLost where the group has read this topic, and the place where it goes on is not what it was.
     """
     from kafka.errors import CommitFailedError, IllegalGenerationError, UnknownMemberIdError
     from kafka.structs import OffsetAndMetadata
@@ -124,15 +150,34 @@ def seed_group(broker: Broker, group: str, start: Start, partitions: list[TopicP
     consumer = broker.consumer("subscriber", group_id=group)
     try:
         consumer.assign(partitions)
+        kept = {}
         with broker_errors(f"offsets of group {group} not known"):
-            new = [p for p in partitions if consumer.committed(p, timeout_ms=ANSWER_TIMEOUT_MS) is None]
-            if not new:
-                return
-            offsets = find_offsets(consumer, new, start)
-            wanted = {p: OffsetAndMetadata(offsets[p.partition], "", -1) for p in new}
-            try:
+            for partition in partitions:
+                kept[partition] = consumer.committed(partition, metadata=True, timeout_ms=ANSWER_TIMEOUT_MS)
+        new = [partition for partition, one in kept.items() if one is None or _of_another(one, topic)]
+        consumer.unsubscribe()
+        old = [partition for partition in partitions if partition not in new]
+        places = {one.partition: (kept_place(kept[one].offset, kept[one].metadata) or ("", Place(kept[one].offset)))[1]
+                  for one in old}  # fmt: skip
+        if old:
+            require_places(consumer, old, places, bounds_of(consumer, old))
+        if not new:
+            return
+        found = find_places(consumer, new, start)
+        wanted = {p: OffsetAndMetadata(found[p.partition].next_offset, topic.id, -1) for p in new}
+        consumer.assign(partitions)
+        try:
+            with broker_errors(f"start of group {group} not kept"):
                 consumer.commit(wanted, timeout_ms=ANSWER_TIMEOUT_MS)
-            except (CommitFailedError, IllegalGenerationError, UnknownMemberIdError):
-                return
+        except BrokerUnreachable as error:
+            if not isinstance(error.__cause__, (CommitFailedError, IllegalGenerationError, UnknownMemberIdError)):
+                raise
+            if any(kept[one] is not None for one in new):  # members that read the other topic notice it, and leave
+                raise
     finally:
         give_up(consumer)
+
+
+def _of_another(kept: Any, topic: Incarnation) -> bool:
+    place = kept_place(kept.offset, kept.metadata)
+    return place is not None and place[0] != topic.id

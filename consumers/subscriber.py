@@ -7,7 +7,7 @@
 Where it starts:
     Start.beginning()         with the first announcement ever
     Start.at(instant_us)      with the first that was recorded at or after an instant
-    Start.offsets({0: 17})    where the service has left off, partition by partition; from the beginning in the others
+    Start.offsets(resume)     where the service has left off: `Delivery.resume`, also as `Resume.parse(text)`
     Start.status()            with where every membership stands (`EligibilityStatus`), then what changes, without a gap
     Start.end()               with what is announced from now on
 
@@ -16,6 +16,9 @@ How often a message comes:
     with a `group`            at least once: Kafka keeps the offsets, which are committed after the caller has asked for
                               the next message, and shares the partitions between all that use the same group
     otherwise                 once for each subscriber, which starts anew where it is told to
+
+Offsets alone are never believed: a topic that was made anew has others, one that was cut has other messages there. So the
+topic's id is compared, and the message before the place, at each connection; the id once more after each fetch.
 
 A lost broker is waited for, and reading goes on where it was. A heartbeat asks the broker for the end of the topic, so
 that a connection that died without a word, and a client that is stuck, are noticed and replaced.
@@ -32,15 +35,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.clients import give_up
-from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost
+from consumers.errors import BadMessage, BrokerUnreachable, TopicsChanged
+from consumers.incarnations import Incarnation, TopicWatch
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.messages import EligibilityChanged, EligibilityStatus
-from consumers.starting import Kind, Start, find_offsets, read_snapshot, seed_group
+from consumers.places import Place, Resume, kept_text, require_places, require_topic
+from consumers.relayed import require_filled
+from consumers.starting import Kind, Start, bounds_of, find_places, read_snapshot, seed_group
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
 
-__all__ = ["Delivery", "EligibilitySubscriber", "Heartbeat", "Start"]
+__all__ = ["Delivery", "EligibilitySubscriber", "Heartbeat", "Resume", "Start"]
 
 POLL_MS: Final = 250
 HEARTBEAT_S: Final = 10.0
@@ -52,10 +58,15 @@ logger = logging.getLogger("csat_ledger.subscribe")
 
 
 class Delivery(NamedTuple):
-    """A message, and where to go on once it is dealt with: partition -> offset; None while a snapshot is delivered."""
+    """A message, and where to go on once it is dealt with (see `Start.offsets`); None while a snapshot is delivered.
+
+    `cursor` says where the announcement stands in the book, and that it is this one; `topic` is the id of the topic.
+    """
 
     message: EligibilityChanged | EligibilityStatus
-    resume: Mapping[int, int] | None
+    resume: Resume | None
+    cursor: str
+    topic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +99,14 @@ class EligibilitySubscriber:
         self._on_heartbeat = on_heartbeat
         self._on_bad_message = on_bad_message
         self._stop = threading.Event()
-        self._next: dict[int, int] = {}
+        self._resume: Resume | None = None
+        """Up to where was read, as soon as that is known."""
+        self._places: dict[int, Place] = {}
+        self._topic = Incarnation("", 0)
         self._known: dict[str, int] = {}
         """membership -> position of the announcement that the snapshot has told of"""
         self._revoked: set[TopicPartition] = set()
-        self._done: dict[int, int] = {}
+        self._done: dict[int, Place] = {}
 
     def __iter__(self) -> Iterator[EligibilityChanged | EligibilityStatus]:
         """The messages alone. `EligibilityStatus` come only with Start.status(), and before all others."""
@@ -105,8 +119,9 @@ class EligibilitySubscriber:
     def deliveries(self, *, until_end: bool = False) -> Iterator[Delivery]:
         """The messages with what is needed to go on after them; with `until_end` those alone that are there by now.
 
-        Raises MessagesLost where what comes next was deleted, BadMessage (unless there is a handler for it) where a
-        message is not readable, TopicsUnfit where there is no such topic. A lost broker raises nothing, and is logged.
+        Raises MessagesLost where what comes next was deleted, or the topic is another one than was read, BadMessage
+        (unless there is a handler for it) where a message is not readable, TopicsUnfit where there is no such topic, or
+        the relay does not fill it. A lost broker raises nothing, and is logged.
         """
         failures = 0
         while not self._stop.is_set():
@@ -118,7 +133,7 @@ class EligibilitySubscriber:
                     if delivery is not None:
                         yield delivery
                 return
-            except BrokerUnreachable as error:
+            except (BrokerUnreachable, TopicsChanged) as error:
                 failures += 1
                 pause_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(failures - 1, 20)) * random.uniform(0.5, 1)
                 fields = {"error": str(error), "failures": failures, "retry_in_s": round(pause_s, 3)}
@@ -129,45 +144,64 @@ class EligibilitySubscriber:
         """Deliveries over one connection; None where the broker has answered and nothing was there."""
         topic = self._broker.topics.eligibility_changed
         options: dict[str, Any] = {"max_poll_records": 100, "group_id": self._group} if self._group else {}
-        consumer = self._broker.consumer("subscriber", **options)
+        watch = TopicWatch(self._broker, [topic, self._broker.topics.eligibility_status])
+        self._topic = watch.known[topic]
+        consumer = None
         try:
+            require_filled(self._broker, watch)
+            consumer = self._broker.consumer("subscriber", **options)
             partitions = partitions_of(consumer, topic)
             if self._group is None:
                 yield from self._find_start(consumer, partitions)
                 consumer.assign(partitions)
                 for partition in partitions:
-                    consumer.seek(partition, self._next[partition.partition])
+                    consumer.seek(partition, self._places[partition.partition].next_offset)
             else:
-                seed_group(self._broker, self._group, self._start, partitions)
+                seed_group(self._broker, self._group, self._start, partitions, self._topic)
                 self._done.clear()
                 self._revoked.clear()
                 consumer.subscribe([topic], listener=_listener(self._revoked, self._done))
             with broker_errors(f"{topic}: end not known"):
                 ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS) if until_end else {}
-            yield from self._follow(consumer, ends)
+            yield from self._follow(consumer, watch, ends)
         finally:
-            if self._group is not None:
-                self._commit(consumer)
-            give_up(consumer)
+            watch.close()
+            if consumer is not None:
+                if self._group is not None:
+                    self._commit(consumer)
+                give_up(consumer)
 
     def _find_start(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Iterator[Delivery]:
-        """Fills `_next` where this is the first connection, and delivers the snapshot if there is to be one."""
-        if self._next:
-            return
-        if self._start.kind is Kind.STATUS:
+        """Fills `_places`, and delivers the snapshot if there is to be one; or proves that they are what they were."""
+        topic, start = self._topic, self._start
+        kept = self._resume or start.resume
+        if kept is not None and kept.topic != topic.id:
+            if start.anew is None:
+                require_topic(topic, kept.topic, partitions[0].topic)
+            logger.warning("topic made anew", extra={"fields": {"found": topic.id, "expected": kept.topic}})
+            kept, start = None, start.anew or start
+        if kept is not None:
+            require_places(consumer, partitions, kept.places, bounds_of(consumer, partitions))
+            self._places = dict(kept.places)
+        elif start.kind is Kind.STATUS:
             snapshot = read_snapshot(self._broker, consumer, partitions)
-            self._known = {status.membership: status.position for status in snapshot.statuses}
-            for status in snapshot.statuses:
-                yield Delivery(status, None)
-            self._next = dict(snapshot.follow_from)
-            return
-        self._next = find_offsets(consumer, partitions, self._start)
+            self._known = {status.membership: status.position for status, _ in snapshot.statuses}
+            for status, cursor in snapshot.statuses:
+                yield Delivery(status, None, cursor, topic.id)
+            self._places = dict(snapshot.follow_from)
+        else:
+            self._places = find_places(consumer, partitions, start)
+        self._resume = Resume(topic.id, self._places)
 
-    def _follow(self, consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[Delivery | None]:
+    def _follow(
+        self, consumer: KafkaConsumer, watch: TopicWatch, ends: Mapping[TopicPartition, int]
+    ) -> Iterator[Delivery | None]:
         beat = _Beat(consumer, self._heartbeat_s)
         next_commit = time.monotonic() + COMMIT_EVERY_S
         while not self._stop.is_set():
             polled = _poll(consumer)
+            if polled:
+                watch.check()  # what was fetched before is of this topic, and not of another of its name
             for partition, records in polled.items():
                 yield from self._deliver(partition, records)
             if self._group is not None and (not polled or time.monotonic() >= next_commit):
@@ -175,6 +209,7 @@ class EligibilitySubscriber:
                 next_commit = time.monotonic() + COMMIT_EVERY_S
             heartbeat = beat.due()
             if heartbeat is not None:
+                watch.check()
                 yield None
                 if self._on_heartbeat is not None:
                     self._on_heartbeat(heartbeat)
@@ -187,12 +222,12 @@ class EligibilitySubscriber:
             if self._stop.is_set() or partition in self._revoked:
                 return  # if revoked: another member has it now, and starts where we have committed
             message = self._read(record)
-            self._next[number] = record.offset + 1
+            place = self._places[number] = Place.after(record)
             if message is not None and not self._is_known(message):
-                yield Delivery(message, dict(self._next))
+                yield Delivery(message, Resume(self._topic.id, dict(self._places)), place.mark, self._topic.id)
             if partition in self._revoked:
                 return
-            self._done[number] = record.offset + 1  # the caller has asked for the next one
+            self._done[number] = place  # the caller has asked for the next one
 
     def _read(self, record: Any) -> EligibilityChanged | None:
         try:
@@ -220,8 +255,12 @@ class EligibilitySubscriber:
 
         topic = self._broker.topics.eligibility_changed
         held = consumer.assignment()
-        done = {TopicPartition(topic, number): offset for number, offset in dict(self._done).items()}
-        offsets = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in done.items() if tp in held}
+        done = {TopicPartition(topic, number): place for number, place in dict(self._done).items()}
+        offsets = {
+            tp: OffsetAndMetadata(place.next_offset, kept_text(self._topic.id, place), -1)
+            for tp, place in done.items()
+            if tp in held
+        }
         self._done.clear()
         if not offsets:
             return
@@ -270,10 +309,8 @@ def _poll(consumer: KafkaConsumer) -> dict[TopicPartition, list[Any]]:
 
     try:
         polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=POLL_MS)
-    except OffsetOutOfRangeError as error:
-        raise MessagesLost(
-            f"found that the topic no longer has what comes next ({error}): start anew from the status topic"
-        ) from error
+    except OffsetOutOfRangeError as error:  # the next connection finds out what became of the topic
+        raise TopicsChanged(f"found that the topic does not have what comes next: {error}") from error
     except NoOffsetForPartitionError as error:  # a partition new to the group: it is given a start on reconnecting
         raise BrokerUnreachable(f"a partition has no offset: {error}") from error
     except KafkaError as error:
@@ -291,7 +328,7 @@ def _all_read(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> bo
         )
 
 
-def _listener(revoked: set[TopicPartition], done: dict[int, int]) -> Any:
+def _listener(revoked: set[TopicPartition], done: dict[int, Place]) -> Any:
     """Notes which partitions were taken away, and forgets how far we were there: another member may be further by now.
 
     Called on the client's own thread, which must not be held up, so what was done and not committed comes again.

@@ -1,6 +1,7 @@
 """The announcements as a downstream service gets them from Kafka, one JSON object a line.
 
-Each line has `resume`, the offsets to go on with after it (`--resume`), or with --group Kafka keeps them. A status is a
+Each line has `resume`, which says where to go on after it (`--resume`); or with --group Kafka keeps that. It names the
+topic and the message before, so a topic that was made anew or has lost messages is noticed. A status is a
 line with `kind` "status", an announcement one with "changed"; an announcement at an instant replaces everything announced
 from that instant on."""
 
@@ -16,8 +17,10 @@ from console.output import Output, short
 from console.serving import add_kafka, broker_of
 from console.session import Session
 from console.signals import Interrupted
+from ledger.errors import BadInput
 
 if TYPE_CHECKING:
+    from consumers.places import Resume
     from consumers.starting import Start
     from consumers.subscriber import Delivery
 
@@ -28,7 +31,7 @@ examples:
   csat-ledger subscribe --kafka broker:9092 --json                    everything, then what comes
   csat-ledger subscribe --from status --json                          where all stand, then what comes
   csat-ledger subscribe --from 2011-03-01 --until-end --json          what was recorded since then
-  csat-ledger subscribe --resume 0=17,1=4,2=0,3=9 --json              after the line that said so
+  csat-ledger subscribe --resume "$(tail -1 changes.jsonl | jq -r .resume)" --json      after the line that said so
   csat-ledger subscribe --group crm --json                            where the group is; shared by all its members"""
 
 
@@ -47,7 +50,7 @@ def register(parser: ArgumentParser) -> None:
         metavar="WHERE",
         help="beginning (the default), status, end, or an instant; with --group, where it has no offsets",
     )
-    start.add_argument("--resume", type=_offsets, metavar="P=N,…", help="go on at these offsets")
+    start.add_argument("--resume", type=_resume, metavar="RESUME", help="go on after the line that had this")
     parser.add_argument("--until-end", action="store_true", help="end when all that is there by now is read")
     parser.add_argument("--limit", type=int, metavar="N", help="end after so many")
 
@@ -97,10 +100,10 @@ def _print(output: Output, delivery: Delivery) -> None:
     message = delivery.message
     kind = "changed" if isinstance(message, EligibilityChanged) else "status"
     if output.as_json:
-        resume = (
-            None if delivery.resume is None else {str(number): offset for number, offset in delivery.resume.items()}
+        resume = None if delivery.resume is None else str(delivery.resume)
+        output.json(
+            {"kind": kind, "id": message.id, **message.model_dump(), "cursor": delivery.cursor, "resume": resume}
         )
-        output.json({"kind": kind, "id": message.id, **message.model_dump(), "resume": resume})
         return
     output.flowing(
         f"{message.position:>9}  {short(message.effective_at)}  {message.membership}  "
@@ -123,11 +126,10 @@ def _place(text: str) -> str | int:
     return text if text in PLACES else instant(text)
 
 
-def _offsets(text: str) -> dict[int, int]:
-    found = {}
-    for pair in text.split(","):
-        partition, mark, offset = pair.partition("=")
-        if not (mark and partition.isascii() and partition.isdigit() and offset.isascii() and offset.isdigit()):
-            raise ArgumentTypeError(f"found {pair!r}, expected PARTITION=OFFSET")
-        found[int(partition)] = int(offset)
-    return found
+def _resume(text: str) -> Resume:
+    from consumers.places import Resume
+
+    try:
+        return Resume.parse(text)
+    except BadInput as error:
+        raise ArgumentTypeError(str(error)) from None
