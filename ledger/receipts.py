@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ledger.instants import add_months, earliest_counting_us
@@ -133,13 +133,15 @@ class Pool:
             receipts.add_response(received_us, seq, response)
         self._senders.insert(self.receipts.add(received_us), name)
 
-    def append(self, name: str, received_us: int, seq: int, response: str) -> None:
-        """The same for one that follows all that were added before, while no expiries were asked for: a bulk load."""
-        for receipts in self._kept_in(name):
-            receipts.instants.append(received_us)
-            receipts.responses.append((seq, response))
-        self.receipts.instants.append(received_us)
-        self._senders.append(name)
+    def load(self, responses: Sequence[tuple[str, int, tuple[int, str]]]) -> None:
+        """Adds (name, received_us, (seq, response)) to a pool without any, in the order in which they were received."""
+        kept = {name: self._kept_in(name) for name in {response[0] for response in responses}}
+        for name, received_us, response in responses:
+            for receipts in kept[name]:
+                receipts.instants.append(received_us)
+                receipts.responses.append(response)
+        self.receipts.instants = [received_us for _, received_us, _ in responses]
+        self._senders = [name for name, _, _ in responses]
 
     def remove(self, name: str, received_us: int, seq: int) -> None:
         """Takes a response out."""

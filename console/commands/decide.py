@@ -13,6 +13,7 @@ from console.exits import DONE
 from console.options import renewal_date
 from console.output import Output, plural, short
 from console.session import Session
+from console.throughput import collect_garbage_seldom
 from ledger.errors import Refused, UnknownMembership
 from ledger.events import can_be_membership, decode_event, membership_stream
 from ledger.instants import format_instant
@@ -41,6 +42,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Records the decision and prints it."""
+    collect_garbage_seldom()
     with session.ledger() as ledger:
         decision = decide(ledger, session.options.membership, session.options.renewal)
     if session.output.as_json:

@@ -89,6 +89,20 @@ def editions(n: int, *, late: bool, windows: int = 1, published: int | None = No
     return [enrolled(), *ten(), competencies(NOW_US - 1), *(shuffled(found) if late else found)]
 
 
+def joins(n: int, *, locations: int = 1, apart: bool = False) -> list[Fact]:
+    """Half of it responses, each of an organisation of its own, then all are joined one after the other, or half are
+    joined and separated again."""
+    count = n // (3 if apart else 2)
+    names = [f"l{number}" for number in range(locations)]
+    told = located(names) + [
+        response(i, BEGIN_US + int(i * 4 * 8766 * HOUR_US / count), f"o{i}", names[i % locations]) for i in range(count)
+    ]
+    at = {"occurred_at": format_instant(NOW_US - 1)}
+    pairs = shuffled([{"organisation": f"o{i}", "same_as": f"o{(i * 7 + 1) % i}", **at} for i in range(1, count)])
+    told += [{"type": "same-organisation", **pair} for pair in pairs]
+    return told + [{"type": "separate-organisations", **pair} for pair in shuffled(pairs, 8)] if apart else told
+
+
 def responses_under_editions(n: int) -> list[Fact]:
     """Responses in random order, under fifty editions with windows and caps of their own."""
     rules = [
@@ -115,7 +129,8 @@ def responses(
         )
         for i in range(n)
     ]
-    return [*first, *located(names), competencies(NOW_US - 1), *(shuffled(found) if late else found)]
+    told = [*first, *located(names)]
+    return [*told, competencies(NOW_US - 1), *shuffled(found)] if late else [*told, *found]
 
 
 def voids(n: int, *, locations: int = 1) -> list[Fact]:
@@ -297,7 +312,7 @@ class Dimension:
     batch: int = BATCH
 
 
-FEW: Final = 1_000
+FEW: Final = 400
 _LATE_LOCATIONS: Final = partial(responses, late=True, locations=0)
 _LATE_ORGANISATIONS: Final = partial(responses, late=True, organisations=0)
 _LATE: Final = partial(responses, late=True)
@@ -331,6 +346,8 @@ DIMENSIONS: Final[dict[str, Dimension]] = {
     "invitations, reminders, answers, voids": Dimension(invitations, FEW),
     "one invitation answered again and again": Dimension(answered_again, FEW),
     "renewals set, decided and revised": Dimension(renewals, FEW),
+    "organisations joined": Dimension(joins, FEW),
+    "organisations joined and separated": Dimension(partial(joins, apart=True), FEW),
     "replay of late responses": Dimension(_LATE, FEW, replayed),
     "replay of many locations": Dimension(_LATE_LOCATIONS, FEW, replayed),
     "replay of many organisations": Dimension(_LATE_ORGANISATIONS, FEW, replayed),
