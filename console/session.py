@@ -31,7 +31,7 @@ class Session:
 
     def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
         """The ledger, open for as long as it is used."""
-        return open_ledger(self.where, self.clock, create=create)
+        return open_ledger(self.where, self.clock, create=create, remark=self.output.words)
 
     def known_at(self, ledger: Ledger) -> int | None:
         """The position that `--known-at` means; None where all is known that the ledger has."""

@@ -45,8 +45,14 @@ def clock_of(settings: Settings) -> Clock:
 class Ledger:
     """A ledger at hand: its store, and what is made of it on demand."""
 
-    def __init__(self, store: Store, clock: Clock, where: str | None = None) -> None:
-        """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections."""
+    def __init__(
+        self, store: Store, clock: Clock, where: str | None = None, remark: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
+
+        `remark` is told what somebody should know of an answer beside it.
+        """
+        self._remark = remark
         self.store = store
         self.clock = clock
         self._where = store.name if where is None else where
@@ -73,28 +79,68 @@ class Ledger:
 
         return Runner(self.store, self.database, all_projections(), partition_of)
 
-    def catch_up(self, on_progress: Progress | None = None) -> None:
+    def catch_up(self, on_progress: Progress | None = None) -> bool:
         """Brings the projections to the end of the book, and costs two look-ups where they are there.
 
-        A role that may only read answers from what others have projected. Raises DifferentBook where that is of another
-        book: where this process may keep it, it is built anew, but what workers keep Kafka has as well.
+        Whoever may only read answers from what others have projected, and is told how far behind that is; False where
+        there is nothing that this program can read. Raises DifferentBook where it is of another book: where this process
+        may keep it, it is built anew, but what workers keep Kafka has as well.
         """
         lags, builds = self._lags()
         if lags and self.database.may_write():
             self.runner.catch_up(on_progress)
-        elif builds:
+        elif lags and (not builds or None in builds):
+            return False
+        else:
             from projections.builds import require_book
 
-            require_book(self.store, [build for build in builds if lags or build.by_workers])
+            there = [build for build in builds if build is not None]
+            require_book(self.store, [build for build in there if lags or build.by_workers])
+            self._remark_lag(there)
+        return True
 
     @contextmanager
     def view(self, on_progress: Progress | None = None) -> Iterator[View]:
         """The projections, up to date, as they stand in one transaction."""
         from projections.answers import view
 
-        self.catch_up(on_progress)
+        if not self.catch_up(on_progress):
+            with self._worked_out(on_progress) as found:
+                yield found
+            return
         with view(self.database) as found:
             yield found
+
+    @contextmanager
+    def _worked_out(self, on_progress: Progress | None) -> Iterator[View]:
+        """Projections of the whole book for one answer, kept nowhere: there are none, and none may be written here."""
+        from contextlib import closing
+        from tempfile import TemporaryDirectory
+
+        from projections.answers import all_projections, view
+        from projections.database import SQLiteDatabase
+        from projections.runner import Runner
+
+        self._remark("found no projections that can be read here, and none may be kept: worked out from the whole book")
+        try:
+            folder = TemporaryDirectory(prefix="csat-ledger-")
+        except OSError as error:
+            raise StoreUnreachable(
+                f"{self.store.name}: found no projections, and no room to work them out: {error}"
+            ) from None
+        with folder as path, closing(SQLiteDatabase(f"{path}/projections")) as database:
+            Runner(self.store, database, all_projections()).catch_up(on_progress)
+            with view(database) as found:
+                yield found
+
+    def _remark_lag(self, builds: list[Build]) -> None:
+        """Says how far behind the book an answer is, where this process can do nothing about it."""
+        position, end = min(build.position for build in builds), self.store.max_position()
+        if position < end:
+            self._remark(
+                f"answered as of position {position:,}: the projections are {end - position:,} behind the book, which ends "
+                f"at {end:,}, and are not this process's to bring up to date"
+            )
 
     def close(self) -> None:
         """Keeps what the writer has to keep, and gives all connections back."""
@@ -106,7 +152,7 @@ class Ledger:
                 self.database.close()
             self.store.close()
 
-    def _lags(self) -> tuple[bool, list[Build]]:
+    def _lags(self) -> tuple[bool, list[Build | None]]:
         """Whether a projection is behind, was never built, or was built from another book; and the builds there are."""
         from ledger.events import leaf_hash
         from projections.answers import all_projections
@@ -120,14 +166,16 @@ class Ledger:
                 return True, []
             builds = [load_build(connection, projection) for projection in all_projections()]
         lags = any(build is None or build.lags(end, head) for build in builds)
-        return lags, [build for build in builds if build is not None]
+        return lags, builds
 
 
 @contextmanager
-def open_ledger(where: str, clock: Clock, *, create: bool = False) -> Iterator[Ledger]:
+def open_ledger(
+    where: str, clock: Clock, *, create: bool = False, remark: Callable[[str], None] = lambda _: None
+) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
-        ledger = Ledger(open_store(where, create=create), clock, where)
+        ledger = Ledger(open_store(where, create=create), clock, where, remark)
         try:
             yield ledger
         finally:

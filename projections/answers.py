@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ledger.counting import next_flip, standing
 from ledger.decision import is_required
-from ledger.errors import LedgerError
+from ledger.errors import StoreUnreachable
 from ledger.evidence import Evidence
 from ledger.instants import DAY_US, END_US, evaluation_us, format_instant, midnight_us, parse_date
 from ledger.rulebook import Rulebook
@@ -124,7 +124,7 @@ class View:
     def _live(self, projection: Projection[Any]) -> tuple[str, int]:
         build = load_build(self._connection, projection)
         if build is None:
-            raise LedgerError(f"projection {projection.name} was never built; `csat-ledger project` builds it")
+            raise StoreUnreachable(f"projection {projection.name} was never built; `csat-ledger project` builds it")
         return build.prefix, build.position
 
 

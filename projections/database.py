@@ -7,13 +7,16 @@ writer of the book wait.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ledger.errors import StoreUnreachable
+from ledger.store.sqlite_files import ReadOnlyFile, may_write
 
 Params = Sequence[Any]
 
@@ -124,14 +127,24 @@ class _SQLiteConnection:
 
 
 class SQLiteDatabase:
-    """Projections in a SQLite file. WAL with synchronous=NORMAL: what a power cut takes is projected again."""
+    """Projections in a SQLite file. WAL with synchronous=NORMAL: what a power cut takes is projected again.
+
+    Where the file or its folder may not be written it is read without leaving a trace; where it is not there either,
+    there are no tables to be read.
+    """
 
     LOCK_TIMEOUT_S: Final = 60
     batch_events = 4_000
 
     def __init__(self, path: str) -> None:
         self._path = path
+        file = Path(path)
+        self._may_write = may_write(file) if file.exists() else os.access(file.parent, os.W_OK)
+        self._file = ReadOnlyFile(file) if file.exists() and not self._may_write else None
         try:
+            if not self._may_write:
+                self._writing = self._reading = sqlite3.connect(":memory:", isolation_level=None)
+                return
             with _naming_damage(path):
                 self._writing = self._connect(path)
                 self._reading = self._connect(path)
@@ -150,6 +163,8 @@ class SQLiteDatabase:
 
     @contextmanager
     def writing(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002 - the whole file is locked
+        if not self._may_write:
+            raise StoreUnreachable(f"{self._path}: this file, or its folder, may only be read here")
         cursor = self._writing.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -168,6 +183,10 @@ class SQLiteDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
+        if self._file is not None:
+            with _naming_damage(self._path), self._file.view() as connection:
+                yield _SQLiteConnection(connection.cursor())
+            return
         cursor = self._reading.cursor()
         cursor.execute("BEGIN")
         try:
@@ -187,9 +206,11 @@ class SQLiteDatabase:
         return bool(connection.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))
 
     def may_write(self) -> bool:
-        return True
+        return self._may_write
 
     def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
         self._writing.close()
         self._reading.close()
 

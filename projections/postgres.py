@@ -33,6 +33,17 @@ SETTINGS: Final = (
     # What a power cut takes is projected again.
     "SET synchronous_commit = off",
 )
+TAKES_WRITES: Final = "NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+"""Neither a standby nor a database or role that is read-only by default."""
+MAY_CREATE: Final = f"SELECT {TAKES_WRITES} AND has_database_privilege(current_database(), 'CREATE')"
+MAY_WRITE: Final = (
+    f"SELECT {TAKES_WRITES} AND EXISTS (SELECT FROM pg_namespace "
+    f"WHERE nspname = '{SCHEMA}' AND has_schema_privilege(oid, 'CREATE'))"
+)
+READABLE: Final = (
+    "SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = ? "
+    "AND relname = ? AND has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT'))"
+)
 WRITERS_LOCK: Final = lock_key("projections")
 BEGIN_WRITING: Final = f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 BEGIN_WRITING_WITH_OTHERS: Final = f"BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})"
@@ -129,7 +140,7 @@ class PostgresDatabase:
 
     def _create_schema(self, connection: PgConnection) -> None:
         there = f"SELECT to_regnamespace('{SCHEMA}') IS NOT NULL"
-        if connection.execute(there).fetchone() == (True,):
+        if connection.execute(there).fetchone() == (True,) or connection.execute(MAY_CREATE).fetchone() == (False,):
             return
         with connection.transaction():
             connection.execute(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
@@ -162,13 +173,13 @@ class PostgresDatabase:
                 raise
 
     def table_exists(self, connection: Connection, name: str) -> bool:
-        ((found,),) = connection.query("SELECT to_regclass(?) IS NOT NULL", (f"{SCHEMA}.{name}",))
+        """Whether there is a table of that name which this role may read."""
+        ((found,),) = connection.query(READABLE, (SCHEMA, name))
         return bool(found)
 
     def may_write(self) -> bool:
         with self._connections.take() as connection:
-            row = connection.execute(f"SELECT has_schema_privilege('{SCHEMA}', 'CREATE')").fetchone()
-            return row == (True,)
+            return connection.execute(MAY_WRITE).fetchone() == (True,)
 
     def create_table(self, connection: Connection, name: str, table: Table) -> None:
         # Names are compared byte by byte, as in SQLite, whatever the language of the server.

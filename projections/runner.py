@@ -19,6 +19,7 @@ from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
 from projections.base import Projection
 from projections.builds import (
+    WAITING,
     Build,
     SwappedAway,
     count_differences,
@@ -56,8 +57,9 @@ class Runner:
         self._partition_of = partition_of
         self._database = database
         self._projections = {projection.name: projection for projection in projections}
-        with database.writing() as connection:
-            create_state_tables(database, connection)
+        if database.may_write():
+            with database.writing() as connection:
+                create_state_tables(database, connection)
 
     def catch_up(self, on_progress: Progress | None = None) -> int:
         """Brings every projection to the end of the book; returns how many events were read.
@@ -112,9 +114,13 @@ class Runner:
         end = self._book.max_position()
         answers = []
         with self._database.reading() as connection:
+            if not self._database.table_exists(connection, WAITING.name):
+                return [
+                    _status(name, Build(projection, 0), end, [], 0) for name, projection in self._projections.items()
+                ]
             for name, projection in self._projections.items():
                 build = load_build(connection, projection, any_version=True) or Build(projection, 0)
-                generation, position, gaps = build.generation, build.position, build.gaps
+                generation = build.generation
                 parked = connection.query(
                     "SELECT stream, position, error FROM projection_parked WHERE name = ? AND generation = ? "
                     "ORDER BY position",
@@ -123,18 +129,7 @@ class Runner:
                 ((waiting,),) = connection.query(
                     "SELECT count(*) FROM projection_waiting WHERE name = ? AND generation = ?", (name, generation)
                 )
-                answers.append(
-                    {
-                        "projection": name,
-                        "version": build.version,
-                        "generation": generation,
-                        "position": position,
-                        "lag": max(0, end - position),
-                        "gaps": gaps,
-                        "parked": [{"stream": stream, "position": at, "error": error} for stream, at, error in parked],
-                        "waiting": waiting,
-                    }
-                )
+                answers.append(_status(name, build, end, parked, waiting))
         return answers
 
     def _is_of_this_book_and_version(self, connection: Connection, build: Build) -> bool:
@@ -225,3 +220,16 @@ class Runner:
             missing = [row for row in rows if row.position > reached[self._partition_of(row.stream, len(reached))]]
             apply_events(connection, [build], missing)
             position = rows[-1].position
+
+
+def _status(name: str, build: Build, end: int, parked: Sequence[tuple[Any, ...]], waiting: int) -> dict[str, Any]:
+    return {
+        "projection": name,
+        "version": build.version,
+        "generation": build.generation,
+        "position": build.position,
+        "lag": max(0, end - build.position),
+        "gaps": build.gaps,
+        "parked": [{"stream": stream, "position": at, "error": error} for stream, at, error in parked],
+        "waiting": waiting,
+    }

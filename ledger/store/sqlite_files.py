@@ -34,6 +34,7 @@ from ledger.errors import StoreUnreachable
 from ledger.store.migrations import Step
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
+WAL_HEADER_BYTES: Final = 32
 
 
 class Identity(NamedTuple):
@@ -162,6 +163,33 @@ class ReadOnlyFile:
             self.close()
             self._connection, self._seen = self._connect(), seen
         return self._connection.execute(statement, parameters)
+
+    @contextmanager
+    def view(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, for a view that does not change while it is used.
+
+        Raises StoreUnreachable at the end where somebody has written the file itself meanwhile: no lock of ours keeps
+        them from that, and what was read may be of before and after.
+        """
+        self.execute("SELECT 1")
+        connection, seen = self._connection, self._at_rest()
+        assert connection is not None
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+        if self._at_rest() != seen:
+            raise StoreUnreachable(f"{self._path}: found it written while it was read; ask again")
+
+    def _at_rest(self) -> tuple[Any, ...]:
+        """What changes when the log is carried over into the file, or begun anew."""
+        try:
+            with self._beside("-wal").open("rb") as log:
+                begun = log.read(WAL_HEADER_BYTES)
+        except OSError:
+            begun = b""
+        return (begun, *self._signature(""))
 
     def close(self) -> None:
         """Closes the connection, and removes the copy where there is one."""
