@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo verifier test lint format bench soak clean
+.PHONY: help demo verifier test quick lint format bench soak clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,9 @@ demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, 
 
 test: lint ## everything that must be green: style, types, imports, tests
 	$(BIN)/pytest -n 2 $(TEST)
+
+quick: lint ## lint and the tests that need no server, within two minutes
+	$(BIN)/pytest -n 2 -m 'not server and not slow' $(TEST)
 
 lint: $(VENV)/dev ## style, types, and that imports point one way
 	$(BIN)/ruff check

@@ -1,10 +1,16 @@
-"""How hypothesis goes about it. By default every run tries the same examples; a soak tries new ones each time.
+"""How hypothesis goes about it, and which tests need a server.
 
-A failure prints the example, and `@reproduce_failure` with what brings it back.
+By default every run tries the same examples; a soak tries new ones each time. A failure prints the example, and
+`@reproduce_failure` with what brings it back. A test that asks for a database server or a broker gets the mark `server`,
+so that `make quick` can do without; what else takes long has the mark `slow`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.soak import SOAK
@@ -15,3 +21,19 @@ COMMON = {"deadline": None, "database": None, "print_blob": True, "suppress_heal
 settings.register_profile("ci", settings(**COMMON, derandomize=True))
 settings.register_profile("soak", settings(**COMMON))
 settings.load_profile("soak" if SOAK else "ci")
+
+SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
+SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
+SERVER_MODULES = ("tests/servers/", "tests/consumers/test_secure_broker.py")
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Marks what needs a server: by what it asks for, or by its parameter where it asks late."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if (
+            fixtures & SERVER_FIXTURES
+            or SERVER_NAMES & set(re.findall("[a-z]+", item.name))
+            or (item.nodeid.startswith(SERVER_MODULES))
+        ):
+            item.add_marker("server")
