@@ -14,6 +14,9 @@ BLOCK_BYTES: Final = 65_536
 _OUTSIDE: Final = re.compile(rb'["{}\[\],\s]')
 _NESTED: Final = re.compile(rb'["{}\[\]]')
 _IN_STRING: Final = re.compile(rb'["\\]')
+_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+[{}\[\]]', re.DOTALL)
+"""Over whole strings to the next bracket, in one step; where a string is cut, the others find their way."""
+
 _WHITE: Final = re.compile(rb"[ \t\r\n]*")
 _QUOTE, _BACKSLASH = b'"\\'
 
@@ -86,11 +89,14 @@ class Values:
         while True:
             block, start, place, end = self._block, self._at, self._at + skipped, -1
             while end < 0:
-                pattern = _IN_STRING if in_string else _NESTED if depth else _OUTSIDE
-                found = pattern.search(block, place)
+                if depth and not in_string:
+                    found = _TO_BRACKET.match(block, place) or _NESTED.search(block, place)
+                else:
+                    found = (_IN_STRING if in_string else _OUTSIDE).search(block, place)
                 if found is None:
                     break
-                place, byte = found.end(), block[found.start()]
+                place = found.end()
+                byte = block[place - 1]
                 if in_string:
                     if byte == _BACKSLASH:
                         place += 1

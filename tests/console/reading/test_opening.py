@@ -174,3 +174,21 @@ def test_the_first_line_of_a_pipe_is_not_kept_waiting_for_a_second() -> None:
 
     lines = open_facts("pipe", Pipe(b'{"type":"x"}\n', 5)).lines
     assert next(lines).content == b'{"type":"x"}\n'
+
+
+def test_an_array_without_end_is_read_in_bounded_memory() -> None:
+    """Whatever is read leaves as a value before much more is read."""
+    ahead, most = 0, 0
+
+    class Endless(Dripping):
+        def read1(self, _size: int | None = -1, /) -> bytes:
+            nonlocal ahead, most
+            data = (b"[" if not most else b"") + b'{"id":"f-1","list":[1,2,3]},' * 1_000
+            ahead += len(data)
+            most = max(most, ahead)
+            return data
+
+    lines = open_facts("pipe", Endless(b"", 1)).lines
+    for _ in range(100_000):
+        ahead -= len(next(lines).content) + 1
+    assert most < 300_000
