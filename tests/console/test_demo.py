@@ -34,6 +34,7 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
 
 def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
     assert program.run_bare("demo", *SMALL).code == 0
+    program.now("2015-01-02T00:00:00Z")  # the demo's own time
     added = program.write("mine.jsonl", enrolment("m-mine"))
     accepted = program.run_bare("clock-accept", "2015-01-01T00:00:00.000001Z", "--store", "demo/ledger.db")
     assert accepted.code == 0
