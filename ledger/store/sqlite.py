@@ -34,7 +34,15 @@ from ledger.store.base import (
 )
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
-from ledger.store.sqlite_files import Identity, ReadOnlyFile, identity_of, make_whole, may_write, real_path
+from ledger.store.sqlite_files import (
+    Identity,
+    ReadOnlyFile,
+    identity_of,
+    make_whole,
+    may_write,
+    real_path,
+    require_own_log,
+)
 from ledger.store.sqlite_recorders import (
     POLL_MAX_S,
     POLL_MIN_S,
@@ -277,6 +285,7 @@ class SQLiteStore(_SQLiteReader):
     ) -> None:
         self.name = str(path)
         self.path = real_path(path)
+        self._place = str(self.path)
         self.tables_version = len(STEPS)
         self.mended: list[Unguarded] = []
         self._lock_timeout_s = lock_timeout_s
@@ -284,6 +293,8 @@ class SQLiteStore(_SQLiteReader):
             made = create and not self.path.exists() and make_whole(self.path, STEPS)
             self._identity = self._require_book()
             self.read_only = not may_write(self.path)
+            if not self.read_only:
+                require_own_log(self.path)
             self._read_only_file = ReadOnlyFile(self.path)
             super().__init__(self._execute_reading)
             if self.read_only:
@@ -354,7 +365,7 @@ class SQLiteStore(_SQLiteReader):
         return self._read(*arguments)
 
     def _require_same_file(self) -> None:
-        if identity_of(self.path) != self._identity:
+        if identity_of(self._place) != self._identity:
             raise StoreUnreachable(
                 f"{self.name}: found another file, or none, in the place of the one that this process has open, "
                 "expected the same: it was replaced or moved; what is opened anew finds what is there now"
@@ -364,9 +375,8 @@ class SQLiteStore(_SQLiteReader):
     def writing(self) -> Iterator[SQLiteWriteTransaction]:
         try:
             with self._datastore.immediate() as cursor:
-                self._require_same_file()
                 yield SQLiteWriteTransaction(cursor)
-            self._require_same_file()  # else what was committed is in no book
+            self._require_same_file()  # else what was committed is in no book, and the caller must not believe that it is
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self.name}: {error}") from error
 

@@ -9,6 +9,9 @@ followed first, as SQLite does, so that all of them lead to the same log and the
 half a book, and of two who make one at the same moment the second finds that of the first. So an empty file is
 never a book that somebody is about to make.
 
+**Its own log.** A file that was restored from a copy, while the log of the newer one was left beside it, is read by SQLite
+as a mixture of both. Where that is plain, the file is refused before anything is opened that could write the mixture down.
+
 **Read only.** Where the file or its folder may not be written, a reader must leave nothing there:
 
     file-wal and file-shm are there    somebody writes, or has crashed: read with them, and lock nothing
@@ -27,12 +30,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from ledger.errors import StoreUnreachable
 from ledger.store.migrations import Step
 
+LOG_HEADER_BYTES: Final = 32
+FRAME_HEADER_BYTES: Final = 24
 MOUNTS: Final = Path("/proc/self/mountinfo")
 WAL_HEADER_BYTES: Final = 32
 
@@ -81,7 +86,7 @@ def is_mount_point(path: Path) -> bool:
     return any(place.replace("\\040", " ") == str(path) for place in mounted)
 
 
-def identity_of(path: Path) -> Identity | None:
+def identity_of(path: str | Path) -> Identity | None:
     """Which file stands at a path now; None where none does."""
     try:
         found = os.stat(path)  # noqa: PTH116 - before every read, and half the time of Path.stat
@@ -145,6 +150,50 @@ def _to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_own_log(path: Path) -> None:
+    """Raises StoreUnreachable where the log beside a book's file is plainly that of another state of it.
+
+    The log says how many pages the file has with it: each of them is in the log, or in the file. Where the file was taken
+    back to before the log began, those in between are nowhere. (A log is never read to find more than that.)
+    """
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        with log.open("rb") as file:
+            page_bytes, pages, in_log = _pages_of(file)
+        there = path.stat().st_size  # after the log was read: it can only have grown since
+    except OSError:
+        return
+    missing = [page for page in range(there // max(1, page_bytes) + 1, pages + 1) if page not in in_log]
+    if missing:
+        raise StoreUnreachable(
+            f"{path}: found a log, {log.name}, that does not belong to this file: with it {len(missing)} of {pages} pages are "
+            "nowhere. A file that is restored from a copy has to be restored with the log of that copy, or without any: "
+            "move the log away, nothing was changed yet"
+        )
+
+
+def _pages_of(log: IO[bytes]) -> tuple[int, int, set[int]]:
+    """Bytes of a page, pages of the file after the last commit in a log, and which of them are in it.
+
+    A header of 32 bytes (the size of a page at 8, salts at 16), then for each page a header of 24 bytes (its number, the size
+    of the file in pages where this ends a commit, the salts) and the page. With other salts begins what is left over.
+    """
+    header = log.read(LOG_HEADER_BYTES)
+    if len(header) < LOG_HEADER_BYTES:
+        return 0, 0, set()
+    page_bytes, salts = int.from_bytes(header[8:12], "big"), header[16:24]
+    pages, in_log, uncommitted = 0, set[int](), set[int]()
+    while len(frame := log.read(FRAME_HEADER_BYTES)) == FRAME_HEADER_BYTES and frame[8:16] == salts:
+        uncommitted.add(int.from_bytes(frame[:4], "big"))
+        committed = int.from_bytes(frame[4:8], "big")
+        if committed:
+            pages = committed
+            in_log |= uncommitted
+            uncommitted.clear()
+        log.seek(page_bytes, os.SEEK_CUR)
+    return page_bytes, pages, in_log
 
 
 class ReadOnlyFile:

@@ -17,6 +17,7 @@ from ledger.proof.tiles import parse_path, tile_data, tiles_between
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.sealer import open_sealer
+from ledger.store.sqlite import SQLiteStore
 from tests.console.support import Fact, enrolment, fact, response
 from tests.ledger.proof.test_merkle import stored_log
 from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, decision, policy, sqlite_ledger
@@ -183,6 +184,22 @@ def test_there_is_one_sealer(tmp_path: Path) -> None:
         other = Ledger(ledger.store, tmp_path / "elsewhere")
         with pytest.raises(SealerBusy, match="of this book"):
             other.seal()
+
+
+def test_other_names_of_the_folder_and_of_the_book_give_no_second_sealer(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger, open_sealer(ledger.store, ledger.folder, [LOG_KEY]):
+        (tmp_path / "same").symlink_to(ledger.folder.root)
+        (tmp_path / "same.db").symlink_to(Path(ledger.store.name))
+        for name in (tmp_path / "same", ledger.folder.root / ".." / ledger.folder.root.name):
+            with pytest.raises(SealerBusy), open_sealer(ledger.store, LogFolder(name), [LOG_KEY]):
+                pass
+        again = SQLiteStore(tmp_path / "same.db")
+        with (
+            pytest.raises(SealerBusy, match="of this book"),
+            open_sealer(again, LogFolder(tmp_path / "other"), [LOG_KEY]),
+        ):
+            pass
+        again.close()
 
 
 def test_another_key_or_another_name_is_refused(tmp_path: Path) -> None:

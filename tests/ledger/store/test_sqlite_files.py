@@ -185,6 +185,42 @@ def test_what_is_written_while_the_file_is_replaced_is_not_called_recorded(path:
     store.close()
 
 
+# The log of another file
+
+
+@pytest.mark.parametrize("checkpointed", [1_000, 4_000])
+def test_an_older_copy_beside_the_log_of_the_newer_one_is_refused_before_anything_is_written(
+    path: Path, checkpointed: int
+) -> None:
+    backup = path.read_bytes()
+    with closing(SQLiteStore(path)) as store:
+        append(store, checkpointed)
+    with closing(SQLiteStore(path)) as store:
+        append(store, 40)
+        log = path.with_name("book.db-wal").read_bytes()
+    for rest in path.parent.glob("book.db-*"):
+        rest.unlink()
+    path.write_bytes(backup)
+    path.with_name("book.db-wal").write_bytes(log)
+    for _ in range(2):
+        with pytest.raises(StoreUnreachable, match=r"found a log, book.db-wal, that does not belong to this file"):
+            SQLiteStore(path)
+    assert path.read_bytes() == backup
+    path.with_name("book.db-wal").unlink()
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == store.count_events() == 3
+
+
+def test_a_log_that_a_crash_left_is_taken_in(path: Path) -> None:
+    with closing(SQLiteStore(path)) as store:
+        append(store, 40)
+        log, book = path.with_name("book.db-wal").read_bytes(), path.read_bytes()
+    path.write_bytes(book)
+    path.with_name("book.db-wal").write_bytes(log)
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == store.count_events() == 43
+
+
 # Read only
 
 
