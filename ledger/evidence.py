@@ -83,8 +83,13 @@ class Evidence:
         if self._overviews:
             self._tell_overviews(location, organisation, received_us, -1)
 
-    def regrouped(self) -> None:
-        """Names were joined or separated: counts are others than they were."""
+    def overviews_of(self, pool_name: str) -> list[Overview]:
+        """Those that have to be told of what changes in a pool."""
+        pooled = pool_name == POOLED_LOCATION
+        return [overview for figures, overview in self._overviews.items() if figures.pool_locations == pooled]
+
+    def forget_overviews(self) -> None:
+        """More changed than they can be told."""
         self._overviews.clear()
 
     def pooled(self) -> Pool:
@@ -101,9 +106,9 @@ class Evidence:
                 self._pooled.add(name, received_us, seq, response)
         return self._pooled
 
-    def all_pools(self) -> list[Pool]:
-        """Those of the locations, and what they are together where that was asked for."""
-        return [*self.locations.values()] if self._pooled is None else [*self.locations.values(), self._pooled]
+    def all_pools(self) -> dict[str, Pool]:
+        """Those of the locations by name, and what they are together where that was asked for."""
+        return self.locations if self._pooled is None else {**self.locations, POOLED_LOCATION: self._pooled}
 
     def pool(self, location: str, pooled: bool) -> Pool:
         """The pool in which a location's responses are counted."""

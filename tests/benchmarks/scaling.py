@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -393,14 +393,14 @@ def measure(dimension: Dimension, size: int) -> list[float]:
     return [spent_s(dimension, size * times) for times in (1, 2, 4)]
 
 
-def main() -> None:
-    """Prints the table."""
+def main(dimensions: Mapping[str, Dimension]) -> None:
+    """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, help="n, in place of the dimension's own")
     parser.add_argument("names", nargs="*", help="dimensions whose name holds one of these; default: all")
     options = parser.parse_args()
     print(f"{'dimension':<52} {'n':>7} {'at n':>8} {'at 2n':>8} {'at 4n':>8}  4n : n")
-    for name, dimension in DIMENSIONS.items():
+    for name, dimension in dimensions.items():
         if not options.names or any(part in name for part in options.names):
             size = options.size or dimension.size
             found = measure(dimension, size)
@@ -409,4 +409,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(DIMENSIONS)

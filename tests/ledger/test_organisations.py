@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ledger.evidence
 from ledger import regrouping
 from ledger.evidence import Evidence
 from ledger.instants import DAY_US, parse_instant
 from ledger.organisations import Organisations
+from ledger.overview import Overview
 from ledger.regrouping import join, separate
+from ledger.rulebook import Edition
 
 NAMES: Final = tuple("abcdefgh")
 BEGIN_US: Final = parse_instant("2010-06-15T00:00:00Z")
@@ -118,7 +121,7 @@ def contents(evidence: Evidence) -> Any:
             for name, receipts in pool.organisations.items()
             if receipts.instants
         }
-        for pool in evidence.all_pools()
+        for pool in evidence.all_pools().values()
     ]
 
 
@@ -147,6 +150,28 @@ def test_whatever_is_joined_and_separated_what_counts_is_that_of_the_joins_that_
     for seq, location, name, day in everything:
         expected.add_response(location, names[name], BEGIN_US + day * DAY_US, seq, f"r-{seq}")
     assert contents(evidence) == contents(expected)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@given(pairs=REGROUPINGS, responses=RESPONSES)
+def test_an_overview_is_told_of_joins_and_separations(
+    pooled: bool, pairs: list[tuple[str, str]], responses: list[tuple[str, str, int]]
+) -> None:
+    edition = Edition("small", BEGIN_US, 3, 2, 2, 1, 10, pooled)
+    evidence = evidence_of(responses)
+    with mock.patch.multiple(ledger.evidence, EFFORT_BASE=0, EFFORT_PER_RESPONSE=0):
+        while evidence.overview(edition) is None:
+            pass
+    regroup(evidence, pairs)
+    kept, anew = evidence.overview(edition), Overview(evidence.pools(edition), edition.figures)
+    assert kept is not None
+    for day in range(-1, 80):
+        at_us = BEGIN_US + day * DAY_US
+        assert kept.best(at_us) == anew.best(at_us)
+        if anew.enough_at(at_us):
+            assert kept.enough_until(at_us) == anew.enough_until(at_us)
+        else:
+            assert kept.enough_from(at_us) == anew.enough_from(at_us)
 
 
 @given(pairs=REGROUPINGS, responses=RESPONSES, last=st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)))
