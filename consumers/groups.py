@@ -6,15 +6,15 @@ of a killed member wait for the session's time-out; one that says good-bye gives
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from consumers.clients import give_up
 from consumers.kafka import Broker
 
 if TYPE_CHECKING:
-    from kafka import KafkaConsumer
+    from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 
 SESSION_TIMEOUT_S: Final = 10.0
 """For so long the partitions of a killed member wait for it."""
@@ -39,6 +39,35 @@ def client(broker: Broker, role: str, **options: Any) -> Iterator[KafkaConsumer]
         yield consumer
     finally:
         give_up(consumer)
+
+
+class Member(Protocol):
+    """Who is told which partitions are its own; called on the client's own thread, which must not be held up."""
+
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """They are its own from now on."""
+        ...
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """They are not any more."""
+        ...
+
+
+def listener_of(member: Member) -> ConsumerRebalanceListener:
+    """What tells a member of its partitions."""
+    from kafka import ConsumerRebalanceListener
+
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+        def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+            member.assigned(assigned)
+
+        def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+            member.revoked(revoked)
+
+        def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+            member.revoked(lost)
+
+    return Listener()
 
 
 def _group_options(broker: Broker, role: str, session_timeout_s: float) -> dict[str, Any]:

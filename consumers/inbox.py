@@ -5,6 +5,9 @@ committed. Whatever ends the process in between, the messages come again: a fact
 which changes nothing, and a refusal is delivered again under the same id (topic/partition/offset), so that its readers
 can tell.
 
+Beside each offset the topic's id and the message before it are kept. Where they are not what they were (the topic was made
+anew, or has lost its end), the partition is read again from its beginning, which changes nothing but time.
+
 Nothing stops it for good. Bytes that are no fact are refused as `malformed`. A fact over which the program itself fails
 is found out by recording the batch fact by fact, refused as `fault`, and said loudly in the log; that code is none of
 the ledger's refusal codes, and the message can be sent again once the fault is mended.
@@ -13,19 +16,23 @@ the ledger's refusal codes, and the message can be sent again once the fault is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from consumers.clients import abandon
-from consumers.errors import BrokerUnreachable
-from consumers.groups import SESSION_TIMEOUT_S, group_member
+from consumers.errors import BrokerUnreachable, TopicsChanged
+from consumers.groups import SESSION_TIMEOUT_S, client, group_member, listener_of
+from consumers.incarnations import TopicWatch
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
 from consumers.messages import RefusedFact, encode_original, refused_message
 from consumers.metrics import Metrics
+from consumers.places import Place, kept_place, kept_text, wrong_places
 from consumers.service import Service
+from consumers.starting import bounds_of
 from ledger.errors import LedgerError, Refused
 from ledger.facts import Fact, parse_fact
 from ledger.writer import Outcome, Writer
@@ -56,13 +63,21 @@ class Inbox:
         service: Service,
         writer: Writer,
         consumer: KafkaConsumer,
+        watcher: KafkaConsumer,
+        watch: TopicWatch,
         producer: KafkaProducer,
         refused_topic: str,
         clock: Callable[[], int],
     ) -> None:
+        """`watcher` is in no group, and looks at partitions before they are read."""
         self._service = service
         self._writer = writer
         self._consumer = consumer
+        self._watcher = watcher
+        self._watch = watch
+        self._guard = Lock()
+        self._fresh: set[TopicPartition] = set()
+        """Assigned, but the place where the group goes on is not proven yet."""
         self._producer = producer
         self._refused_topic = refused_topic
         self._clock = clock
@@ -71,8 +86,11 @@ class Inbox:
 
     def step(self) -> float:
         """Records what has come, delivers what was refused of it, and commits the offsets; in that order."""
+        if self._fresh:
+            self._put_in_place()
         polled = self._poll()
         if polled:
+            self._watch.check()  # what was fetched before is of this topic, and not of another of its name
             started = time.monotonic()
             self._take([record for records in polled.values() for record in records])
             self._commit(polled)
@@ -81,24 +99,66 @@ class Inbox:
             self._look_around()
         return 0.0
 
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called on the client's own thread: nothing is fetched before the place is proven."""
+        for partition in partitions:
+            self._consumer.pause(partition)
+            self._consumer.seek(partition, 0)  # any offset will do: without one, the client complains
+            with self._guard:
+                self._fresh.add(partition)
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called on the client's own thread."""
+        with self._guard:
+            self._fresh.difference_update(partitions)
+
+    def _put_in_place(self) -> None:
+        """Goes on where the group was, in partitions that are new here, if that can be proven; else from their beginning.
+
+        Facts that come a second time are duplicates. Those that were deleted before they were read are lost here, and
+        only their source can send them again: that is said loudly, and stops nobody.
+        """
+        with self._guard:
+            fresh = sorted(self._fresh)
+        kept: dict[TopicPartition, tuple[str, Place]] = {}
+        with broker_errors("offsets of the inbox not known"):
+            for partition in fresh:
+                one = self._consumer.committed(partition, metadata=True, timeout_ms=ANSWER_TIMEOUT_MS)
+                if one is not None:
+                    kept[partition] = kept_place(one.offset, one.metadata) or ("", Place(one.offset))
+        bounds = bounds_of(self._watcher, fresh)
+        topic = self._watch.known[fresh[0].topic].id
+        same = {partition: place for partition, (known, place) in kept.items() if known in ("", topic)}
+        places = {partition.partition: place for partition, place in same.items()}
+        wrong = wrong_places(self._watcher, list(same), places, bounds)
+        wrong |= {p.partition: f"found topic {topic}, expected {kept[p][0]}: made anew" for p in kept if p not in same}
+        for partition in fresh:
+            number, (begin, _) = partition.partition, bounds[partition.partition]
+            start = begin if number in wrong or partition not in same else same[partition].next_offset
+            if number in wrong:
+                lost = max(0, begin - same[partition].next_offset) if partition in same else 0
+                self._service.log.error("read again", partition=number, why=wrong[number], facts_lost=lost)
+                self._service.metrics.done.labels("lost").inc(lost)
+            with self._guard:
+                if partition not in self._fresh:
+                    continue  # taken away meanwhile
+                self._fresh.discard(partition)
+            with suppress(ValueError, KeyError):  # taken away this very moment
+                self._consumer.seek(partition, start)
+                self._consumer.resume(partition)
+
     def _poll(self) -> Mapping[TopicPartition, Sequence[Any]]:
-        """What has come. A partition of which nothing was committed yet is read from its beginning."""
-        from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+        """What has come. Where the topic does not have what comes next, the role is opened anew, and finds out why."""
+        from kafka.errors import OffsetOutOfRangeError
 
         try:
             with broker_errors("facts not read"):
                 found: Mapping[TopicPartition, Sequence[Any]] = self._consumer.poll(POLL_MS, BATCH_MAX)
                 return found
         except BrokerUnreachable as error:
-            cause = error.__cause__
-            if isinstance(cause, OffsetOutOfRangeError):
-                self._service.log.error("facts lost", why="deleted from the topic before they were read", at=str(cause))
-            elif not isinstance(cause, NoOffsetForPartitionError):
-                raise
-            # A partition may be taken away at the same moment: then it starts with whoever has it now.
-            with suppress(ValueError):
-                self._consumer.seek_to_beginning(*cause.args[0])
-            return {}
+            if isinstance(error.__cause__, OffsetOutOfRangeError):
+                raise TopicsChanged(f"found that the facts that come next are not there: {error}") from error
+            raise
 
     def _take(self, records: Sequence[Any]) -> None:
         facts: list[Fact] = []
@@ -162,8 +222,11 @@ class Inbox:
     def _commit(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         from kafka import OffsetAndMetadata, errors
 
-        ends = {partition: records[-1].offset + 1 for partition, records in polled.items()}
-        offsets = {partition: OffsetAndMetadata(end, "", -1) for partition, end in ends.items()}
+        offsets = {}
+        for partition, records in polled.items():
+            place = Place.after(records[-1])
+            text = kept_text(self._watch.known[partition.topic].id, place)
+            offsets[partition] = OffsetAndMetadata(place.next_offset, text, -1)
         try:
             with broker_errors("offsets not committed"):
                 self._consumer.commit(offsets, timeout_ms=ANSWER_TIMEOUT_MS)
@@ -190,6 +253,7 @@ class Inbox:
     def _look_around(self) -> None:
         """How far behind each partition is; and whether the broker is there, which an empty poll does not tell."""
         self._looked_at = time.monotonic()
+        self._watch.check()
         lag, assigned = self._figures.lag, set(self._consumer.assignment())
         for partition in self._figures.assigned - assigned:
             lag.forget(partition.partition)
@@ -265,11 +329,16 @@ def open_inbox(
     session_timeout_s: float = SESSION_TIMEOUT_S,
 ) -> Iterator[Inbox]:
     """An inbox between a broker and a writer, for as long as it is used."""
-    with group_member(broker, ROLE, session_timeout_s, max_poll_records=BATCH_MAX) as consumer:
-        partitions_of(consumer, broker.topics.facts)  # raises TopicsUnfit where there is no such topic
+    topics = broker.topics
+    with (
+        TopicWatch(broker, [topics.facts]) as watch,
+        client(broker, "inbox-watcher") as watcher,
+        group_member(broker, ROLE, session_timeout_s, max_poll_records=BATCH_MAX) as consumer,
+    ):
         producer = broker.producer(ROLE)
         try:
-            consumer.subscribe([broker.topics.facts])
-            yield Inbox(service, writer, consumer, producer, broker.topics.facts_refused, clock)
+            inbox = Inbox(service, writer, consumer, watcher, watch, producer, topics.facts_refused, clock)
+            consumer.subscribe([topics.facts], listener=listener_of(inbox))
+            yield inbox
         finally:
             abandon(producer)

@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from consumers.errors import TopicsChanged, TopicsUnfit
+from consumers.incarnations import RELAY_ANEW
 from consumers.messages import POSITION_HEADER
 from consumers.partitioning import partition_of
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
-from ledger.store.bookmark import START, Bookmark, bookmark_of
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 from projections.applying import apply_events
 from projections.base import Projection
 from projections.builds import Build, create_build, load_build, make_live, reload, require_book
 from projections.database import Connection, Database
-from projections.partitions import Place, claim, places_of, progress_of, take_over
+from projections.partitions import Place, Source, claim, move_over, places_of, progress_of, source_of, take_over
 from projections.runner import Runner
 
 BUILDER_LOCK: Final = "projections"
@@ -43,18 +45,16 @@ class Keeper:
         store: Store,
         database: Database,
         projections: Sequence[Projection[Any]],
-        topic: str,
-        partitions: int,
+        source: Source,
         check: Callable[[], None],
     ) -> None:
-        """`check` is called now and then in what takes long, and may raise."""
+        """`source` is the topic that is there now. `check` is called now and then in what takes long, and may raise."""
         self._store = store
         self._database = database
         self._projections = sorted(
             projections, key=lambda projection: projection.name
         )  # so locks are taken in one order
-        self._topic = topic
-        self._partitions = partitions
+        self._source = source
         self._check = check
         self._builds: list[Build] = []
         self._places: dict[tuple[str, int], Place] = {}
@@ -64,9 +64,9 @@ class Keeper:
 
         Raises LedgerError where another process is building them, or where they are of a newer version.
         """
-        runner = Runner(self._store, self._database, self._projections)
+        runner = Runner(self._store, self._database, self._projections, partition_of)
         missing, stale = self._unfit()
-        if missing or stale:
+        if missing or stale or self._gaps():
             lock = self._store.try_lock(BUILDER_LOCK)
             if lock is None:
                 raise LedgerError("another process is building projections; this one waits")
@@ -76,13 +76,16 @@ class Keeper:
                     self._create(missing)
                 if stale:
                     runner.catch_up(lambda _done, _end: self._check())
+                if self._gaps():  # what is missing is in the book
+                    runner.rebuild(lambda _done, _end: self._check())
             finally:
                 lock.release()
         with self._database.writing() as connection:
             for projection in self._projections:
                 build = load_build(connection, projection)
                 if build is not None:
-                    take_over(connection, projection.name, build.generation, self._topic, self._partitions)
+                    take_over(connection, projection.name, build.generation, self._source)
+                    self._move_over(runner, connection, projection)
         self.load()
 
     def load(self) -> None:
@@ -96,10 +99,11 @@ class Keeper:
                     raise LedgerError(f"projection {projection.name}: found another version live, or none")
                 builds.append(build)
                 found = places_of(connection, projection.name, build.generation)
-                if sorted(found) != [(self._topic, partition) for partition in range(self._partitions)]:
-                    raise LedgerError(
-                        f"projection {projection.name}: found it kept from {sorted(found)}, expected the "
-                        f"{self._partitions} partitions of {self._topic}: memberships would change partitions in between"
+                source = source_of(connection, projection.name, build.generation)
+                if source != self._source:
+                    raise TopicsChanged(
+                        f"projection {projection.name}: found it kept from {source}, expected {self._source}: it is moved "
+                        "over from the one to the other"
                     )
                 places |= {(projection.name, partition): place for (_, partition), place in found.items()}
         require_book(self._store, builds)
@@ -117,8 +121,15 @@ class Keeper:
     def apply(self, partition: int, first_offset: int, next_offset: int, rows: Sequence[Row]) -> int:
         """Applies the events that were read from one offset to before another; returns how many.
 
-        Raises Elsewhere, with nothing applied, where a projection does not stand in between, or not any more.
+        Raises Elsewhere, with nothing applied, where a projection does not stand in between, or not any more, TopicsUnfit
+        where an event is in a partition that is not its stream's.
         """
+        for row in rows:
+            if partition_of(row.stream, self._source.partitions) != partition:
+                raise TopicsUnfit(
+                    f"found {row.stream}/{row.seq} in partition {partition} of {self._source.topic}, expected it in "
+                    f"{partition_of(row.stream, self._source.partitions)}: its stream's order is lost; {RELAY_ANEW}"
+                )
         then: dict[str, Place] = {}
         work: list[tuple[Build, list[Row]]] = []
         with self._database.writing(alone=False) as connection:
@@ -210,7 +221,29 @@ class Keeper:
             for projection in missing:
                 build = create_build(self._database, connection, projection)
                 make_live(connection, build)
-                take_over(connection, projection.name, build.generation, self._topic, self._partitions)
+                take_over(connection, projection.name, build.generation, self._source)
+
+    def _gaps(self) -> bool:
+        """Whether events are missing in a projection, or in it twice."""
+        with self._database.reading() as connection:
+            builds = [load_build(connection, projection) for projection in self._projections]
+        return any(build is not None and build.by_workers and build.gaps for build in builds)
+
+    def _move_over(self, runner: Runner, connection: Connection, projection: Projection[Any]) -> None:
+        """Where a projection was kept from another topic, or one with other partitions, it goes on with the present one.
+
+        What it lacks is read from the book; then all that the present topic has and the book had is passed over by its
+        position, so that it can be read from its beginning.
+        """
+        build = load_build(connection, projection)
+        if build is None or source_of(connection, projection.name, build.generation) == self._source:
+            return
+        require_book(self._store, [build])
+        mark = bookmark_at(self._store, self._store.max_position()) or START
+        progress = progress_of(connection, projection.name, build.generation)
+        before = progress.applied if progress is not None else 0
+        applied = before + runner.apply_missing(connection, build, mark.position)
+        move_over(connection, projection.name, build.generation, self._source, mark, applied)
 
     def _fill(self, build: Build, partition: int, begin: int) -> None:
         """The topic lacks what is to be read next: it is read from the book, up to its end; then from `begin` on.
@@ -224,7 +257,7 @@ class Keeper:
             self._check()
             rows = self._store.read_feed(position, FILL_BATCH)
             position = rows[-1].position if rows else end
-            own = [row for row in rows if partition_of(row.stream, self._partitions) == partition]
+            own = [row for row in rows if partition_of(row.stream, self._source.partitions) == partition]
             now = self._places[name, partition]
             then = Place(begin if position >= end else now.next_offset, max(now.position, position))
             with self._database.writing(alone=False) as connection:
@@ -243,7 +276,7 @@ class Keeper:
         seen: Bookmark = START,
         applied: int = 0,
     ) -> None:
-        name, source = build.projection.name, (self._topic, partition)
+        name, source = build.projection.name, (self._source.topic, self._source.topic_id, partition)
         now = self._places[name, partition]
         if not claim(connection, name, build.generation, source, now, then, seen=seen, applied=applied):
             raise Elsewhere

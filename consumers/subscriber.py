@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.clients import give_up
-from consumers.errors import BadMessage, BrokerUnreachable, TopicsChanged
+from consumers.errors import BadMessage, BrokerUnreachable, TopicsChanged, TopicsUnfit
 from consumers.incarnations import Incarnation, TopicWatch
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.messages import EligibilityChanged, EligibilityStatus
@@ -120,8 +120,8 @@ class EligibilitySubscriber:
         """The messages with what is needed to go on after them; with `until_end` those alone that are there by now.
 
         Raises MessagesLost where what comes next was deleted, or the topic is another one than was read, BadMessage
-        (unless there is a handler for it) where a message is not readable, TopicsUnfit where there is no such topic, or
-        the relay does not fill it. A lost broker raises nothing, and is logged.
+        (unless there is a handler for it) where a message is not readable, TopicsUnfit where there is no such topic at the
+        start, or the relay does not fill it. A lost broker raises nothing, and is logged.
         """
         failures = 0
         while not self._stop.is_set():
@@ -133,7 +133,9 @@ class EligibilitySubscriber:
                     if delivery is not None:
                         yield delivery
                 return
-            except (BrokerUnreachable, TopicsChanged) as error:
+            except (BrokerUnreachable, TopicsChanged, TopicsUnfit) as error:
+                if isinstance(error, TopicsUnfit) and self._resume is None:
+                    raise  # later on, topics that are being made anew are waited for
                 failures += 1
                 pause_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(failures - 1, 20)) * random.uniform(0.5, 1)
                 fields = {"error": str(error), "failures": failures, "retry_in_s": round(pause_s, 3)}

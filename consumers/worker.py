@@ -10,8 +10,9 @@ depend on one another; the editions of the rules, which all depend on, are rows 
 
 A worker sends nothing. A projection that is new, or of another version, is built beside from the feed of the book by one
 process while the others wait (or go on with the old one, if that is what they know), and swapped in; the places are
-carried over. A topic from which messages were deleted before they were read is no harm either: what is missing is read
-from the book.
+carried over. A topic from which messages were deleted before they were read is no harm either, nor one that was made
+anew, or has another name or another number of partitions: what is missing is read from the book, and the topic's id is
+compared after each fetch. Where events are missing all the same, the projections are built anew from the book.
 """
 
 from __future__ import annotations
@@ -22,17 +23,20 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.groups import SESSION_TIMEOUT_S, client, group_member
+from consumers.groups import SESSION_TIMEOUT_S, client, group_member, listener_of
+from consumers.incarnations import TopicWatch
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.keeping import Elsewhere, Keeper, row_of
 from consumers.metrics import Metrics
 from consumers.service import Service
+from ledger.errors import LedgerError
 from ledger.store.base import Store
 from projections.base import Projection
 from projections.database import Database
+from projections.partitions import Source
 
 if TYPE_CHECKING:
-    from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+    from kafka import KafkaConsumer, TopicPartition
 
 ROLE: Final = "worker"
 BATCH_MAX: Final = 5_000
@@ -55,8 +59,10 @@ class Worker:
         consumer: KafkaConsumer,
         watcher: KafkaConsumer,
         partitions: Sequence[TopicPartition],
+        watch: TopicWatch,
     ) -> None:
         self._service = service
+        self._watch = watch
         self._keeper = keeper
         self._consumer = consumer
         self._watcher = watcher
@@ -75,6 +81,8 @@ class Worker:
             self._put_in_place()
         with broker_errors("events not read"):
             polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH_MAX)
+        if polled:
+            self._watch.check()  # what was fetched before is of this topic, and not of another of its name
         for partition, records in polled.items():
             first = self._read_before(partition.partition)
             if first is not None:
@@ -154,7 +162,12 @@ class Worker:
                 self._fresh.add(partition)
 
     def _look_around(self) -> None:
-        """How far behind each partition is, and which of them have nothing outstanding; whether the broker is there."""
+        """How far behind each partition is, and which of them have nothing outstanding; whether the broker is there.
+
+        Raises TopicsChanged where the topic is another one, LedgerError where events are missing: the role is opened anew,
+        and what the projections lack is read from the book.
+        """
+        self._watch.check()
         reached = self._keeper.reached()
         with broker_errors("the broker does not answer"):
             ends = self._watcher.end_offsets(list(self._partitions.values()), timeout_ms=ANSWER_TIMEOUT_MS)
@@ -169,7 +182,14 @@ class Worker:
                     continue
                 if not self._keeper.nothing_outstanding(partition, first, position, reached):
                     self._start_again(partition)
-        self._figures.show(self._keeper.standing())
+        standing = self._keeper.standing()
+        self._figures.show(standing)
+        for one in standing:
+            if one.gaps:
+                raise LedgerError(
+                    f"projection {one.projection}: found {one.gaps} events missing or applied twice up to position "
+                    f"{one.position}, expected none; it is built anew from the book"
+                )
         self._looked_at = time.monotonic()
 
 
@@ -202,28 +222,15 @@ def open_worker(
 ) -> Iterator[Worker]:
     """A worker between a broker and the projections' database, for as long as it is used."""
     topic = broker.topics.ledger_events
-    with client(broker, "worker-watcher", isolation_level="read_uncommitted") as watcher:
+    with (
+        TopicWatch(broker, [topic]) as watch,
+        client(broker, "worker-watcher", isolation_level="read_uncommitted") as watcher,
+    ):
         partitions = partitions_of(watcher, topic)
-        keeper = Keeper(store, database, projections, topic, len(partitions), service.check)
+        keeper = Keeper(store, database, projections, Source(topic, *watch.known[topic]), service.check)
         keeper.prepare()
         limits = {"max_poll_records": BATCH_MAX, "max_partition_fetch_bytes": FETCH_BYTES_MAX}
         with group_member(broker, ROLE, session_timeout_s, **limits) as consumer:
-            worker = Worker(service, keeper, consumer, watcher, partitions)
-            consumer.subscribe([topic], listener=_listener(worker))
+            worker = Worker(service, keeper, consumer, watcher, partitions, watch)
+            consumer.subscribe([topic], listener=listener_of(worker))
             yield worker
-
-
-def _listener(worker: Worker) -> ConsumerRebalanceListener:
-    from kafka import ConsumerRebalanceListener
-
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-        def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-            worker.assigned(assigned)
-
-        def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-            worker.revoked(revoked)
-
-        def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-            worker.revoked(lost)
-
-    return Listener()

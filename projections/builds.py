@@ -49,7 +49,7 @@ WAITING: Final = Table(
 
 WAY_OUT: Final = (
     "`csat-ledger project --rebuild` builds the projections anew from the book that is there; what was relayed to Kafka of "
-    "the other one stays in its topics: delete those before relay and workers are started again"
+    "the other one is in its topics: stop the relays, and let `csat-ledger topics --relay-anew` make those anew"
 )
 
 

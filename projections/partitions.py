@@ -5,6 +5,7 @@
                            seen         the position of the last event that came in a message of this partition
                            seen_head    that event's leaf hash: with `seen` a bookmark of the book it came from
                            applied      how many events were applied by workers
+                           topic_id     which topic of the name it is: one that was made anew has another, and other offsets
 
 A worker moves `next_offset` in the transaction in which it writes the rows, and only from the value that it expects: so
 of two that believe to own a partition one gets nowhere, and each event is applied once. An event whose position is not
@@ -29,6 +30,7 @@ PARTITIONS: Final = Table(
         "name": "TEXT",
         "generation": "BIGINT",
         "topic": "TEXT",
+        "topic_id": "TEXT",
         "partition": "BIGINT",
         "next_offset": "BIGINT",
         "position": "BIGINT",
@@ -38,6 +40,14 @@ PARTITIONS: Final = Table(
     },
     ("name", "generation", "topic", "partition"),
 )
+
+
+class Source(NamedTuple):
+    """A topic that workers read, with its id, and the number of its partitions."""
+
+    topic: str
+    topic_id: str
+    partitions: int
 
 
 class Place(NamedTuple):
@@ -84,7 +94,7 @@ def gaps_of(progress: Progress, start: int) -> int:
     return abs(progress.last - start - progress.applied) if progress.first == progress.last else 0
 
 
-def take_over(connection: Connection, name: str, generation: int, topic: str, partitions: int) -> None:
+def take_over(connection: Connection, name: str, generation: int, source: Source) -> None:
     """Makes workers keep a build up from now on, where they do not yet: each partition starts at the build's position.
 
     The transaction must be alone, so that nobody applies events from the feed beside it.
@@ -93,11 +103,39 @@ def take_over(connection: Connection, name: str, generation: int, topic: str, pa
         ((position,),) = connection.query(
             "SELECT position FROM projection_state WHERE name = ? AND generation = ?", (name, generation)
         )
-        connection.insert(
-            PARTITIONS.name,
-            len(PARTITIONS.columns),
-            [(name, generation, topic, partition, 0, position, 0, "", 0) for partition in range(partitions)],
-        )
+        _begin(connection, name, generation, source, position, START, 0)
+
+
+def source_of(connection: Connection, name: str, generation: int) -> Source | None:
+    """What workers keep a build up from; None where they do not."""
+    rows = connection.query(
+        "SELECT topic, topic_id, count(*) FROM projection_partitions WHERE name = ? AND generation = ? "
+        "GROUP BY topic, topic_id",
+        (name, generation),
+    )
+    return Source(*rows[0]) if rows else None
+
+
+def move_over(connection: Connection, name: str, generation: int, source: Source, mark: Bookmark, applied: int) -> None:
+    """Makes workers go on from the beginning of another topic with a build that has everything up to a bookmark.
+
+    `applied` is how many events workers have applied to it. The transaction must be alone.
+    """
+    connection.execute("DELETE FROM projection_partitions WHERE name = ? AND generation = ?", (name, generation))
+    _begin(connection, name, generation, source, mark.position, mark, applied)
+
+
+def _begin(
+    connection: Connection, name: str, generation: int, source: Source, position: int, mark: Bookmark, applied: int
+) -> None:
+    connection.insert(
+        PARTITIONS.name,
+        len(PARTITIONS.columns),
+        [
+            (name, generation, *source[:2], partition, 0, position, *mark, applied if partition == 0 else 0)
+            for partition in range(source.partitions)
+        ],
+    )
 
 
 def places_of(connection: Connection, name: str, generation: int) -> dict[tuple[str, int], Place]:
@@ -113,7 +151,7 @@ def claim(
     connection: Connection,
     name: str,
     generation: int,
-    source: tuple[str, int],
+    source: tuple[str, str, int],
     now: Place,
     then: Place,
     *,
@@ -129,7 +167,8 @@ def claim(
             "UPDATE projection_partitions SET next_offset = ?, position = ?, "
             "seen_head = CASE WHEN seen < ? THEN ? ELSE seen_head END, "
             "seen = CASE WHEN seen < ? THEN ? ELSE seen END, applied = applied + ? "
-            "WHERE name = ? AND generation = ? AND topic = ? AND partition = ? AND next_offset = ? AND position = ? "
+            "WHERE name = ? AND generation = ? AND topic = ? AND topic_id = ? AND partition = ? "
+            "AND next_offset = ? AND position = ? "
             "RETURNING 1",
             (*then, seen.position, seen.head, seen.position, seen.position, applied, name, generation, *source, *now),
         )
@@ -139,7 +178,7 @@ def claim(
 def carry_over(connection: Connection, name: str, old: int, new: int, position: int) -> None:
     """Makes the workers of an old generation go on with a new one, which has everything up to a position."""
     connection.execute(
-        "INSERT INTO projection_partitions SELECT name, ?, topic, partition, next_offset, ?, seen, seen_head, 0 "
+        "INSERT INTO projection_partitions SELECT name, ?, topic, topic_id, partition, next_offset, ?, seen, seen_head, 0 "
         "FROM projection_partitions WHERE name = ? AND generation = ?",
         (new, position, name, old),
     )

@@ -191,7 +191,7 @@ class Runner:
             if compare or old.by_workers:
                 self._apply_through(connection, build, end)
             if compare and same_book and (not old.by_workers or self._partition_of is not None):
-                self._apply_missing(connection, old, end)
+                self.apply_missing(connection, old, end)
                 differences = count_differences(connection, build.projection, old, build)
             if old.by_workers and same_book:
                 carry_over(connection, name, old.generation, build.generation, build.position)
@@ -207,19 +207,24 @@ class Runner:
                 self._book.read_feed(build.position, min(self._database.batch_events, end - build.position)),
             )
 
-    def _apply_missing(self, connection: Connection, build: Build, end: int) -> None:
-        """Brings a build to the end; one that workers keep, in each partition from where that one stands."""
+    def apply_missing(self, connection: Connection, build: Build, end: int) -> int:
+        """Brings a build to a position of the book; one that workers keep, in each partition from where that one stands.
+
+        Returns how many events were applied to one that workers keep. The transaction must be alone.
+        """
         if not build.by_workers or self._partition_of is None:
             self._apply_through(connection, build, end)
-            return
+            return 0
         places = places_of(connection, build.projection.name, build.generation)
         reached = {partition: place.position for (_, partition), place in places.items()}
-        position = min(reached.values())
+        position, applied = min(reached.values()), 0
         while position < end:
             rows = self._book.read_feed(position, min(self._database.batch_events, end - position))
             missing = [row for row in rows if row.position > reached[self._partition_of(row.stream, len(reached))]]
             apply_events(connection, [build], missing)
+            applied += len(missing)
             position = rows[-1].position
+        return applied
 
 
 def _status(name: str, build: Build, end: int, parked: Sequence[tuple[Any, ...]], waiting: int) -> dict[str, Any]:

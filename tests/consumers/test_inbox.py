@@ -19,8 +19,11 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.inbox import FAULT_CODE, ORIGINAL_MAX, Inbox, open_inbox
-from consumers.kafka import Broker, await_sent
+from consumers.incarnations import TopicWatch
+from consumers.kafka import Broker, await_sent, remake_topics
 from consumers.messages import RefusedFact
+from consumers.partitioning import partition_of
+from consumers.places import Place, kept_text
 from consumers.service import Service
 from ledger.events import decode_event
 from ledger.facts import Fact
@@ -244,3 +247,67 @@ def test_lost_broker_is_waited_for(tmp_path: Path, own_kafka: KafkaBroker) -> No
         assert {line["what"] for line in inbox.events("lost")} == {"broker"}
         eventually(lambda: len(book.refused()) == 1, "what was refused is told")
     book.store.close()
+
+
+def test_facts_of_a_topic_that_was_made_anew_are_all_taken_in(book: Book) -> None:
+    send(book.broker, enrolment("m-1"), *(response(number) for number in range(5)))
+    with book.inbox():
+        eventually(lambda: len(book.facts()) == 6, "the first are recorded")
+        remake_topics(book.broker, [book.broker.topics.facts])
+        send(book.broker, *(response(number) for number in range(3, 12)))
+        eventually(lambda: len(book.facts()) == 13, "a running inbox takes in what comes in the other topic")
+    remake_topics(book.broker, [book.broker.topics.facts])
+    keep_offsets(book.broker, 4, "00000000-1111-2222-3333-444444444444")  # as a member that was left behind would
+    send(book.broker, *(response(number) for number in range(10, 20)))
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.facts()) == 21, "so does one that starts")
+        assert "made anew" in inbox.events("read again")[0]["why"]
+    assert book.facts() == ["e-m-1", *(f"f-{number}" for number in range(20))]
+
+
+def test_facts_of_a_partition_that_lost_its_end_and_was_filled_again_are_all_taken_in(book: Book) -> None:
+    send(book.broker, enrolment("m-1"), *(response(number) for number in range(5)))
+    keep_offsets(book.broker, 4, mark="0123456789abcdef")  # there was another message before this place
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.facts()) == 6, "all are recorded")
+        assert "has lost its end" in inbox.events("read again")[0]["why"]
+
+
+def test_facts_that_were_deleted_before_they_were_read_are_said_to_be_lost_and_stop_nobody(book: Book) -> None:
+    from kafka import TopicPartition
+
+    send(book.broker, enrolment("m-1"), response(0))
+    with book.inbox():
+        eventually(lambda: len(book.facts()) == 2, "the first are recorded")
+    send(book.broker, *(response(number) for number in range(1, 5)))
+    with book.broker.admin() as admin:
+        admin.delete_records({TopicPartition(book.broker.topics.facts, partition): -1 for partition in range(4)})
+    send(book.broker, response(5))
+    with book.inbox() as inbox:
+        eventually(lambda: book.facts() == ["e-m-1", "f-0", "f-5"], "what is there is recorded")
+        assert [line["facts_lost"] for line in inbox.events("read again")] == [4]
+        assert inbox.figure("csat_ledger_done_total", what="lost") == 4
+
+
+def test_partitions_that_are_added_to_the_facts_are_read(book: Book) -> None:
+    send(book.broker, enrolment("m-1"))
+    with book.inbox():
+        eventually(lambda: book.facts() == ["e-m-1"], "the first is recorded")
+        with book.broker.admin() as admin:
+            admin.create_partitions({book.broker.topics.facts: 12})
+        send(book.broker, *(enrolment(f"n-{number}") for number in range(30)))
+        eventually(lambda: len(book.facts()) == 31, "all are recorded, wherever they are")
+
+
+def keep_offsets(broker: Broker, offset: int, topic: str | None = None, mark: str | None = None) -> None:
+    """Offsets of the inbox in the partition of m-1, as if another topic, or another message, had been read."""
+    from kafka import OffsetAndMetadata, TopicPartition
+
+    with TopicWatch(broker, [broker.topics.facts]) as watch:
+        known = watch.known[broker.topics.facts]
+    consumer = broker.consumer("test", group_id=f"{broker.prefix}csat-inbox")
+    partition = TopicPartition(broker.topics.facts, partition_of("membership-m-1", known.partitions))
+    text = kept_text(topic or known.id, Place(offset, offset - 1 if mark else None, mark or ""))
+    consumer.assign([partition])
+    consumer.commit({partition: OffsetAndMetadata(offset, text, -1)}, timeout_ms=5_000)
+    consumer.close()

@@ -13,13 +13,15 @@ from tests.servers.fixtures import without_server
 
 try:
     import kafka  # noqa: F401
+    import psycopg
 
     from ledger.store.postgres import PostgresStore
     from projections.postgres import PostgresDatabase
 except ImportError as missing:
     without_server(missing)
 
-from consumers.kafka import Broker
+from consumers.errors import RelayStopped
+from consumers.kafka import Broker, remake_topics
 from consumers.keeping import Elsewhere, Keeper, row_of
 from consumers.partitioning import partition_of
 from consumers.service import Service
@@ -31,6 +33,7 @@ from projections.answers import all_projections, view
 from projections.base import Projection
 from projections.builds import count_differences, create_build, load_build
 from projections.eligibility import Eligibility
+from projections.partitions import Source
 from projections.runner import Runner
 from tests.consumers.roles import Running, running
 from tests.consumers.support import Announcing, broker_with_topics, committed, eventually, relay_all, wall_us
@@ -199,9 +202,8 @@ def test_of_two_that_believe_to_own_a_partition_one_gets_nowhere(team: Team) -> 
     team.relay()
     keepers = []
     for _ in range(2):
-        keeper = Keeper(
-            team.book.store, team.database, all_projections(), team.broker.topics.ledger_events, 4, lambda: None
-        )
+        source = Source(team.broker.topics.ledger_events, "an-id", 4)
+        keeper = Keeper(team.book.store, team.database, all_projections(), source, lambda: None)
         keeper.prepare()
         keepers.append(keeper)
     rows: dict[int, list[tuple[int, Row]]] = {partition: [] for partition in range(4)}
@@ -348,4 +350,112 @@ def test_projections_that_the_feed_kept_are_taken_over_and_left_alone_by_its_rea
     team.relay()
     with team.worker():
         eventually(team.is_up_to_date, "and they alone keep it")
+    team.assert_whole()
+
+
+def relay_anew(team: Team, partitions: int = 4) -> None:
+    remake_topics(team.broker, team.broker.topics.relayed(), partitions=partitions)
+    team.relay()
+
+
+@pytest.mark.parametrize("partitions", [4, 6])
+def test_topic_that_was_made_anew_costs_a_worker_nothing_that_stands_or_runs(team: Team, partitions: int) -> None:
+    team.enrol()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "the beginning is applied")
+        team.write(8)
+        relay_anew(team, partitions)
+        team.write(2)
+        team.relay()
+        eventually(team.is_up_to_date, "the running one goes on in the other topic")
+    team.assert_whole()
+    team.write(8)
+    relay_anew(team)
+    with team.worker() as worker:
+        eventually(team.is_up_to_date, "so does one that starts")
+        assert not worker.figure("csat_ledger_done_total", what="applied"), "what the book had was read from the book"
+    team.assert_whole()
+
+
+def test_topic_of_another_prefix_is_gone_over_to(team: Team) -> None:
+    team.enrol()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "the beginning is applied")
+    team.broker = broker_with_topics(team.broker.bootstrap)
+    team.write()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "the rest comes from the other topic")
+    team.assert_whole()
+
+
+def test_partition_that_lost_its_end_is_made_good_from_the_book(team: Team) -> None:
+    """The place is beyond the end: what a partition looks like after an election of a replica that lagged."""
+    team.enrol()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "the beginning is applied")
+    with team.database.writing() as connection:
+        connection.execute("UPDATE projection_partitions SET next_offset = next_offset + 1000")
+    team.write()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "all is applied")
+    team.assert_whole()
+
+
+def test_events_that_are_missing_all_the_same_are_noticed_and_made_good(team: Team) -> None:
+    team.enrol()
+    team.relay()
+    with team.worker() as worker:
+        eventually(team.is_up_to_date, "the beginning is applied")
+        with team.database.writing() as connection:
+            connection.execute("UPDATE projection_partitions SET applied = applied - 3 WHERE partition = 0")
+            live = load_build(connection, Eligibility())
+            assert live is not None
+            connection.execute(f"DELETE FROM {live.prefix}responses WHERE position < 30")
+        eventually(lambda: worker.events("lost"), "it is not ready")
+        assert "events missing" in worker.events("lost")[0]["error"]
+        eventually(lambda: worker.events("back") and team.is_up_to_date(), "it is built anew")
+    team.assert_whole()
+
+
+def test_partitions_that_are_added_spread_no_stream_over_two(team: Team) -> None:
+    team.enrol()
+    team.relay()
+    with team.worker() as worker:
+        eventually(team.is_up_to_date, "the beginning is applied")
+        with team.broker.admin() as admin:
+            admin.create_partitions({team.broker.topics.ledger_events: 6})
+        eventually(lambda: worker.events("lost"), "it is noticed")
+        assert "6 partitions" in worker.events("lost")[0]["error"]
+        team.write(2)
+        with pytest.raises(RelayStopped, match="--relay-anew"):
+            team.relay()
+        relay_anew(team, 6)
+        eventually(team.is_up_to_date, "all is applied")
+    team.assert_whole()
+
+
+def test_worker_of_a_restored_older_book_stops_and_the_way_out_is_one(team: Team, postgres_server: Any) -> None:
+    team.enrol()
+    team.relay()
+    with team.worker():
+        eventually(team.is_up_to_date, "all is applied")
+    team.write(2)
+    older = team.book
+    with psycopg.connect(team.url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM ledger.events WHERE position > 20")
+        connection.execute("ALTER TABLE ledger.events ENABLE TRIGGER ALL")
+    with team.worker() as worker:
+        eventually(lambda: worker.events("lost"), "it does not go on")
+        assert "expected at least" in worker.events("lost")[-1]["error"]
+        assert "--relay-anew" in worker.events("lost")[-1]["error"]
+        team.runner().rebuild()
+        relay_anew(team)
+        eventually(lambda: worker.ready and team.is_up_to_date(), "it goes on with the book that is there")
+    assert older.store.max_position() == 20
     team.assert_whole()

@@ -14,6 +14,7 @@ from ledger.store.base import Row
 from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
+from projections.partitions import Source
 from tests.console.support import NOW, Program, met, response
 from tests.projections.support import Bench, Book, Tally, once
 
@@ -21,7 +22,7 @@ TOPIC = "csat.ledger-events.v1"
 
 
 def keeper(bench: Bench, partitions: int = 1) -> Keeper:
-    return Keeper(bench.book.store, bench.database(), [Tally()], TOPIC, partitions, lambda: None)
+    return Keeper(bench.book.store, bench.database(), [Tally()], Source(TOPIC, "an-id", partitions), lambda: None)
 
 
 def restored(bench: Bench, events: int, tmp_path: Path, grown: int = 0, location: str = "Lisbon") -> None:
