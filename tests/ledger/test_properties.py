@@ -58,26 +58,6 @@ def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in names}
 
 
-@settings(max_examples=scaled(40))
-@given(histories(max_actions=15, names=True))
-def test_under_the_known_spelling_a_fact_is_taken_as_the_oracle_takes_it(history: History) -> None:
-    with real_book() as book:
-        oracle = Oracle()
-        for fact, now in history:
-            if fact is not None:
-                assert book.tell(fact, now, True) == oracle.record(fact, now, True), fact
-        accepted = iter(oracle.accepted)
-        for row in book.feed():
-            stored = orjson.loads(row.stored)
-            if row.type == "EligibilityChanged" or stored["actor"] == "csat-ledger":
-                continue
-            one = next(accepted)
-            assert stored["fact"] == one.fact["id"]
-            if "customer_org" in one.fact:
-                said = (stored["data"]["customer_org"], "spelt" in stored["data"], stored["data"].get("also", []))
-                assert said == (one.fact["customer_org"], one.spelt, list(one.also))
-
-
 @settings(max_examples=scaled(150))
 @given(histories(reviews=True, max_actions=20, names=True))
 def test_every_fact_has_the_outcome_and_causes_the_announcements_that_the_oracle_says(history: History) -> None:
@@ -103,18 +83,6 @@ def test_customers_stand_in_the_book_under_the_names_that_the_oracle_says(
                     expected |= {"spelt": True} if one.spelt else {}
                     expected |= {"also": list(one.also)} if one.also else {}
                     assert {name: event.data[name] for name in NAMED if name in event.data} == expected
-
-
-@settings(max_examples=scaled(60))
-@given(st.data(), histories(max_actions=15, names=True))
-def test_status_from_the_stream_goes_by_the_groups_that_were_known(data: st.DataObject, history: History) -> None:
-    with real_book() as book:
-        oracle = retell(history, book)
-        for membership in oracle.memberships():
-            for _ in range(4):
-                at, known = data.draw(points(oracle, membership))
-                answer = book.status_from_stream(membership, at, book.position_of(known))
-                assert without(answer, "at", "known_at") == oracle.status(membership, at, known)
 
 
 @settings(max_examples=scaled(40))
