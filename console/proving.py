@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from console.exits import NOT_SO, UNREACHABLE, USAGE, Failure
 from console.session import Session
-from ledger.errors import ExtraMissing, SealError, WrongKey
+from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, SealError, WrongKey
 
 if TYPE_CHECKING:
     from ledger.proof.note import SignerKey
@@ -31,6 +31,8 @@ def proving() -> Iterator[None]:
         yield
     except WrongKey as error:
         raise Failure(error.code, str(error), USAGE) from error
+    except (QuorumMissing, SealerBusy) as error:  # nothing is wrong with the book or its log: try again
+        raise Failure(error.code, str(error), UNREACHABLE) from error
     except SealError as error:
         raise Failure(error.code, str(error), NOT_SO) from error
     except ProofError as error:

@@ -258,7 +258,7 @@ def test_a_witness_cosigns_what_the_sealer_follows(sealed: Program) -> None:
     assert sealed.run_bare("verify", "m-1.json", "--policy", "policy.json").code == 0
     lonely = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log2", "--witness", "http://127.0.0.1:9",
                          "--policy", "policy.json")  # fmt: skip
-    assert (lonely.code, lonely.json["error"]) == (1, "quorum-missing")
+    assert (lonely.code, lonely.json["error"]) == (4, "quorum-missing")
 
 
 def test_a_follower_whose_witness_is_away_asks_again(sealed: Program) -> None:
