@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.proof.event import PROGRAMME, Event, parse_event
+from ledger.proof.event import MEMBERSHIP_PREFIX, PROGRAMME, Event, parse_event
 from ledger.proof.recheck import Difference, check_stream
-from tests.histories import History, histories
-from tests.real_book import RealBook, real_book
+from ledger.proof.replay import Membership, Rulebook
+from ledger.proof.rules import LISTED_MAX, decision, status
+from tests.histories import History, histories, points
+from tests.ledger.test_properties import retell
+from tests.oracle_decisions import decided
+from tests.oracle_organisations import groups
+from tests.real_book import RealBook, micros, real_book
 from tests.soak import scaled
+
+SAME_AS_THE_ORACLE = (
+    "required", "satisfied", "via", "location", "counted", "organisations", "edition", "evaluations",
+)  # fmt: skip
 
 
 def differences(book: RealBook) -> list[Difference]:
@@ -32,3 +43,48 @@ def test_the_verifier_finds_nothing_in_what_the_writer_records(history: History,
             else:
                 book.tell(fact, now, known_spelling)
         assert differences(book) == []
+
+
+def folded(book: RealBook, membership: str, position: int | None) -> tuple[Membership, Rulebook]:
+    """What the verifier makes of the events up to a position."""
+    state, rulebook = Membership(), Rulebook()
+    for row in book.feed()[:position]:
+        event = parse_event(row.stored)
+        if event.stream == MEMBERSHIP_PREFIX + membership:
+            state.apply(event)
+        elif event.type == "RulebookPublished":
+            rulebook.publish(event)
+    return state, rulebook
+
+
+@settings(max_examples=scaled(50))
+@given(st.data(), histories(max_actions=15, names=True), st.booleans())
+def test_the_verifier_counts_and_decides_as_the_oracle_does(
+    data: st.DataObject, history: History, known_spelling: bool
+) -> None:
+    """The oracle is told the facts; the verifier reads the events that became of them."""
+    with real_book() as book:
+        oracle = retell(history, book, known_spelling)
+        for membership in oracle.memberships():
+            for _ in range(3):
+                at, known = data.draw(points(oracle, membership))
+                state, rulebook = folded(book, membership, book.position_of(known))
+                expected = oracle.state(membership, at, known)
+                ours = status(state, rulebook, micros(at))._asdict()
+                assert ours == {key: expected[key] for key in SAME_AS_THE_ORACLE}
+                names = groups(oracle, membership, known)
+                assert [*state.organisations.known] == [*names]
+                assert {name: state.organisations.named(name) for name in names} == {n: g[0] for n, g in names.items()}
+                date = (at.date()).isoformat()
+                told, taken = decided(oracle, membership, date, known), decision(state, rulebook, date)
+                for key in ("outcome", "via", "location", "counted", "organisations", "edition"):
+                    assert taken[key] == told[key]
+                for key in ("applied", "left_out"):
+                    assert (taken[f"{key}_total"], len(taken[key])) == (len(told[key]), min(len(told[key]), LISTED_MAX))
+                    assert [without_seq(entry) for entry in taken[key]] == [
+                        without_seq(e) for e in told[key][:LISTED_MAX]
+                    ]
+
+
+def without_seq(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "seq"}
