@@ -153,7 +153,7 @@ def test_a_withdrawal_of_a_name_spelt_otherwise_stands_for_all_that_fold_alike(b
 @pytest.mark.parametrize("changed", [
     {"also": None}, {"also": []}, {"also": ["Bronte-Gard", "BRONTEGARD"]}, {"also": ["BRONTEGARD"]},
     {"also": ["BRONTEGARD", "Bronte-Gard", "Lindomar"]}, {"customer_org": "BRONTEGARD", "also": ["Brontegard", "Bronte-Gard"]},
-    {"spelt": None},
+    {"spelt": None}, {"customer_org": "BRONTEGARD"},
 ])  # fmt: skip
 def test_a_withdrawal_that_leaves_one_out_or_names_another_is_refuted(book: Book, changed: dict[str, Any]) -> None:
     book.tell_apart(STREAM, "BRONTEGARD", "Brontegard")
@@ -269,6 +269,7 @@ def test_groups_are_what_joins_hold_together(seed: int) -> None:
             assert organisations.names(organisations.key(name)) == group
             assert organisations.named(name) == min(group, key=known.index)
             assert len({organisations.key(member) for member in group}) == 1
+            assert (name in organisations.groups) == (len(group) > 1)
 
 
 def together(name: str, joins: list[tuple[str, str]]) -> set[str]:

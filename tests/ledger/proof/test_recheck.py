@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.proof.event import PROGRAMME, Event, add_months, format_instant, parse_event
-from ledger.proof.recheck import check_stream
+from ledger.proof.recheck import Difference, check_stream
 from ledger.proof.replay import Membership, Rulebook
 from ledger.proof.rules import status
 from ledger.proof.sweep import Flip, Sweep
@@ -374,6 +374,123 @@ def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
             writer.after(when, "response")
     check = check_stream(in_log_order(book, stream))
     assert check.differences == []
+
+
+class Told:
+    """A membership that needs a few responses, told by the day, and what the writer by the letter makes of it."""
+
+    def __init__(self, **figures: Any) -> None:
+        self.book = Book()
+        self.book.publish("e", "2009-12-01", **{"min_organisations": 1} | figures)
+        self.stream = self.book.enrol("m-1")
+        self.named: set[str] = set()
+        self.writer = Writer(self.book, self.stream)
+        self.writer.after(us("2010-01-05"), "membership")
+
+    def respond(self, org: str, *days: str) -> None:
+        for day in days:
+            count = len(self.book.streams[self.stream])
+            name = f"{org} {day}" if f"{org} {day}" not in self.named else f"{org} {day} {count}"
+            self.named.add(name)
+            self.book.respond(self.stream, name, day, org)
+            self.writer.after(us(day), "response")
+
+    def consent(self, day: str) -> None:
+        self.book.append(self.stream, "ConsentGiven", day, {"subject": "s", "customer_org": "org"})
+        self.writer.after(us(day), "consent")
+
+    def void(self, response: str, day: str) -> None:
+        self.book.void(self.stream, response, day)
+        self.writer.after(us(day), "void", compare=True)
+
+    @property
+    def flips(self) -> list[str]:
+        return [
+            format_instant(flip.effective_us)[:10] for flip in self.writer.announced if flip.satisfied != flip.previous
+        ]
+
+    @property
+    def differences(self) -> list[Difference]:
+        return check_stream(in_log_order(self.book, self.stream)).differences
+
+    def announce(self, flip: Flip, **said: Any) -> None:
+        data = flip.data | {"revises": True} | said
+        self.book.append(self.stream, "EligibilityChanged", format_instant(flip.effective_us), data)
+
+
+def test_counts_may_be_overtaken_and_what_is_announced_anew_without_need_is_refuted() -> None:
+    told = Told(min_responses=2)
+    told.respond("one", "2010-02-01", "2010-03-01")
+    told.respond("other", "2010-02-15")
+    told.consent("2010-04-01")
+    assert told.flips == ["2010-02-15"]
+    told.respond("other", "2010-02-10", "2010-02-05")
+    assert (told.flips, told.differences) == (["2010-02-05"], [])
+    told.respond("other", "2010-02-05")
+    assert (told.flips, told.differences) == (["2010-02-05"], [])
+    (true,) = brute_force_flips(told.book.membership(told.stream), told.book.rulebook(), us("2010-04-01"))
+    assert (true.counted, told.writer.announced[-1].counted) == (3, 2)
+    told.announce(true)
+    (difference,) = told.differences
+    assert (difference.found, difference.expected) == (true.data, "no announcement: nothing changed by then")
+
+
+def test_a_reissue_that_begins_before_what_changed_is_refuted() -> None:
+    told = Told(min_responses=1)
+    told.respond("one", "2010-02-01", "2011-06-01")
+    assert told.flips == ["2010-02-01", "2011-02-01", "2011-06-01"]
+    told.book.void(told.stream, "one 2011-06-01", "2011-07-01")
+    first, second, _ = told.writer.announced
+    told.announce(first)
+    told.announce(second)
+    (difference,) = told.differences
+    assert (difference.found, difference.expected) == (first.data, "no announcement: nothing changed by then")
+
+
+@pytest.mark.parametrize("cause", ["response", "expiry", "organisation", "none"])
+def test_what_stands_for_a_flip_that_vanished_names_the_kind_of_the_fact(cause: str) -> None:
+    told = Told(min_responses=1)
+    told.respond("one", "2010-02-01")
+    told.void("one 2010-02-01", "2010-03-01")
+    assert told.differences == []
+    last = told.writer.announced[-1]
+    assert (last.satisfied, last.previous, last.cause) == (False, False, "void")
+    event = parse_event(told.book.streams[told.stream].pop().entry)
+    told.book.append(told.stream, "EligibilityChanged", "2010-02-01", event.data | {"cause": cause})
+    (difference,) = told.differences
+    assert (difference.found["cause"], difference.expected["cause"]) == (cause, "void")
+
+
+def test_a_late_response_where_nothing_was_received_before() -> None:
+    told = Told(min_responses=1)
+    told.consent("2010-06-01")
+    told.respond("one", "2010-03-01")
+    assert (told.flips, told.differences) == (["2010-03-01"], [])
+
+
+def test_each_voiding_uses_up_some_of_the_margin() -> None:
+    told = Told(min_responses=2)
+    for number, day in enumerate(("2010-01-10", "2010-01-11", "2010-03-01", "2010-03-02", "2010-03-03")):
+        told.respond(f"old {number}", day)
+    for number, day in enumerate(("2011-02-01", "2011-02-02", "2011-02-03")):
+        told.respond(f"new {number}", day)
+    told.consent("2011-04-01")
+    told.void("new 0 2011-02-01", "2011-04-02")
+    assert (told.flips, told.differences) == (["2010-01-11"], [])
+    told.void("new 1 2011-02-02", "2011-04-03")
+    assert (told.flips, told.differences) == (["2010-01-11", "2011-03-03"], [])
+
+
+def test_a_separation_counts_what_was_received_at_its_very_instant() -> None:
+    told = Told(min_responses=5, per_org_cap=2)
+    told.respond("one", "2010-02-01", "2010-02-01")
+    told.book.join(told.stream, "other", "one", "2010-02-02")
+    told.respond("other", "2010-03-01")
+    told.book.respond(told.stream, "r", "2010-03-01", "other")
+    told.book.separate(told.stream, "other", "one", "2010-03-01")
+    told.writer.after(us("2010-03-01"), "organisation", compare=True)
+    told.respond("third", "2010-03-02")
+    assert (told.flips, told.differences) == (["2010-03-02"], [])
 
 
 def test_a_late_response_after_a_voiding_moved_the_flip_before_it() -> None:
