@@ -14,7 +14,8 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
     required     an edition is in force and the membership's level is gold
     decision     the status at the last microsecond before 00:00 UTC of the renewal date, from what the stream holds
                  before the decision: met, not-met, or not-required where it is not required. Listed are at most 100
-                 applied and 100 left out, by instant received, then by seq; the totals count all. Left out is what lay
+                 applied and 100 left out, by instant received, then by seq, of each list as many as take at most
+                 30,000 bytes (their canonical JSON, a comma after each); the totals count all. Left out is what lay
                  inside the window: void, else of another location, else over the cap. What is applied or over the cap
                  is listed with its name and its organisation's, the earliest known of the group
 """
@@ -33,6 +34,7 @@ from ledger.proof.strictjson import canonical, text
 POOLED = "*"
 GOLD = "gold"
 LISTED_MAX = 100
+LISTED_BYTES_MAX = 30_000
 
 
 class Status(NamedTuple):
@@ -115,12 +117,22 @@ def decision(membership: Membership, rulebook: Rulebook, renewal_date: str) -> d
         "counted": at.counted,
         "organisations": at.organisations,
         "edition": at.edition,
-        "applied": applied[:LISTED_MAX],
+        "applied": _listed(applied),
         "applied_total": len(applied),
-        "left_out": left_out[:LISTED_MAX],
+        "left_out": _listed(left_out),
         "left_out_total": len(left_out),
         "revision": membership.decided.get(renewal_date, 0) + 1,
     }
+
+
+def _listed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    listed, size = [], 0
+    for entry in entries[:LISTED_MAX]:
+        size += len(canonical(entry)) + 1
+        if size > LISTED_BYTES_MAX:
+            break
+        listed.append(entry)
+    return listed
 
 
 def _applied_and_left_out(

@@ -8,6 +8,8 @@ import pytest
 
 from ledger.book import fold
 from ledger.facts import fact_from_object
+from ledger.proof.event import parse_event
+from ledger.proof.recheck import check_stream
 from tests.ledger.story import ACCEPTED, Story
 from tests.oracle_time import instant
 
@@ -281,3 +283,14 @@ def test_what_was_known_before_a_join_stays_as_it_was(story: Story, pooled: bool
     same(story, "Lindomar", "Brontegard", JUNE)
     found = [story.book.status_from_stream("m-1", instant(JUNE), known)["organisations"] for known in (before, None)]
     assert found == [2, 1]
+
+
+def test_the_verifier_lists_as_many_responses_of_long_names(story: Story) -> None:
+    for number in range(20):
+        story.respond(f"2010-06-{number + 1:02}T00:00:00Z", f"{'Ы' * 60}{number}", 15)
+    decision = story.decide("2011-03-01")
+    assert decision["applied_total"] == 160
+    assert 50 < len(decision["applied"]) < 100
+    rows = [*story.book.store.read_stream("programme"), *story.book.store.read_stream("membership-m-1")]
+    ordered = sorted(rows, key=lambda row: row.position)
+    assert check_stream(parse_event(row.stored) for row in ordered).differences == []

@@ -11,7 +11,7 @@ from ledger.proof.errors import MalformedError, RefutedError
 from ledger.proof.event import add_months, format_instant, parse_date, parse_instant
 from ledger.proof.replay import Membership, Rulebook
 from ledger.proof.rules import Status, decision, first_difference, status
-from tests.ledger.proof.book import FIGURES, Book, us
+from tests.ledger.proof.book import FIGURES, Book, canonical, us
 
 NOON_US = 12 * 3_600_000_000
 
@@ -184,6 +184,18 @@ def test_at_most_a_hundred_are_listed_and_all_are_counted() -> None:
     decided = decision(book.membership(stream), book.rulebook(), "2011-03-01")
     assert (len(decided["applied"]), decided["applied_total"], decided["counted"]) == (100, 160, 160)
     assert (len(decided["left_out"]), decided["left_out_total"]) == (100, 140)
+
+
+def test_fewer_are_listed_where_their_names_take_much_room() -> None:
+    book = Book()
+    stream = book.enrol("m-1")
+    for i in range(300):
+        book.respond(stream, f"r-{i:03d}", "2010-04-01", f"{'Ы' * 60}{i % 20}")
+    decided = decision(book.membership(stream), book.rulebook(), "2011-03-01")
+    for name, total in (("applied", 160), ("left_out", 140)):
+        sizes = [len(canonical(entry)) + 1 for entry in decided[name]]
+        assert sum(sizes) <= 30_000 < sum(sizes) + sizes[-1]
+        assert decided[f"{name}_total"] == total
 
 
 def test_deciding_again_counts_up_and_before_any_edition_nothing_is_applied() -> None:
