@@ -40,6 +40,7 @@ class Clock:
         self._lock: RoleLock | None = None
         self._reviewed_at: float | None = None
         self._figures = service.figures(ClockFigures)
+        service.show_set_aside(lambda: self._figures.streams)
 
     def step(self) -> float:
         """Reviews what is due; a standby looks for the lock. Returns how long nothing will be due, a second at most."""
@@ -54,6 +55,7 @@ class Clock:
             self._service.metrics.done.labels("announced").inc(done.announced)
             self._figures.position.set(done.position)
             self._figures.set_aside.set(done.set_aside)
+            self._figures.streams = [aside.stream for aside in self._store.set_aside()] if done.set_aside else []
             if done.announced:
                 self._service.log.info("announced", announcements=done.announced, position=done.position)
         due_us = self._store.next_due()
@@ -94,6 +96,7 @@ class ClockFigures:
         self.active = metrics.gauge("active", "1 where this is the active one, 0 on a standby")
         self.position = metrics.gauge("position", "position of the book after the last review")
         self.set_aside = metrics.gauge("set_aside_streams", "memberships that cannot be read and wait for a mend")
+        self.streams: list[str] = []
         self.late = metrics.gauge("late_seconds", "for how long something has been due that is not announced yet")
 
 

@@ -34,7 +34,8 @@ from consumers.places import Place, kept_place, kept_text, wrong_places
 from consumers.service import Service
 from consumers.starting import bounds_of
 from ledger.errors import LedgerError, Refused
-from ledger.facts import Fact, parse_fact
+from ledger.events import PROGRAMME_STREAM, membership_stream
+from ledger.facts import Fact, MembershipFact, parse_fact
 from ledger.writer import Outcome, Writer
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Inbox:
         self._refused_topic = refused_topic
         self._clock = clock
         self._figures = service.figures(InboxFigures)
+        service.show_set_aside(lambda: list(self._figures.waiting))
         self._looked_at = 0.0
 
     def step(self) -> float:
@@ -171,11 +173,23 @@ class Inbox:
             except Refused as refusal:
                 refusals.append((record, refusal.code, refusal.sentence))
         outcomes = self._record(facts)
+        self._note_put_off(facts, outcomes)
         for record, outcome in zip(senders, outcomes, strict=True):
             if outcome.status in ("refused", "put-off"):  # with its code, under which it can be sent again
                 refusals.append((record, outcome.code or FAULT_CODE, outcome.sentence or FAULT_SENTENCE))
         self._deliver(refusals)
         self._count(outcomes, refusals)
+
+    def _note_put_off(self, facts: Sequence[Fact], outcomes: Sequence[Outcome]) -> None:
+        """Which memberships cannot be read by the ledger now, as far as facts for them have come."""
+        waiting = self._figures.waiting
+        for fact, outcome in zip(facts, outcomes, strict=True):
+            stream = membership_stream(fact.membership) if isinstance(fact, MembershipFact) else PROGRAMME_STREAM
+            if outcome.status == "put-off":
+                waiting.add(stream)
+            elif outcome.status == "accepted":
+                waiting.discard(stream)
+        self._figures.set_aside.set(len(waiting))
 
     def _record(self, facts: list[Fact]) -> list[Outcome]:
         """The outcomes of a batch. Where the program fails over it, each fact is recorded by itself."""
@@ -275,6 +289,10 @@ class InboxFigures:
         self.refusals = metrics.counter("refusals", "facts refused, by code", "code")
         self.lag = metrics.gauges("lag", "messages not taken in yet, by partition", "of")
         self.position = metrics.gauge("position", "position of the last event recorded here")
+        self.set_aside = metrics.gauge(
+            "set_aside_streams", "memberships whose facts were put off, and none taken since"
+        )
+        self.waiting: set[str] = set()
         self.assigned: set[Any] = set()
 
 

@@ -57,6 +57,8 @@ class Keeper:
         self._source = source
         self._check = check
         self._builds: list[Build] = []
+        self.parked: set[str] = set()
+        """Streams that waited behind an event, in whichever projection, when `standing` was asked for last."""
         self._places: dict[tuple[str, int], Place] = {}
 
     def prepare(self) -> None:
@@ -188,14 +190,16 @@ class Keeper:
 
     def standing(self) -> list[Standing]:
         """How the projections stand, over all workers. Raises DifferentBook where the book is not theirs any more."""
-        found, seen = list[Standing](), list[Build]()
+        found, seen, parked = list[Standing](), list[Build](), set[str]()
         with self._database.reading() as connection:
             for build in self._builds:
                 with_all = Build(build.projection, build.generation)
                 reload(connection, with_all)
                 seen.append(with_all)
+                parked |= with_all.parked
                 found.append(Standing(build.projection.name, with_all.position, with_all.gaps, len(with_all.parked)))
         require_book(self._store, seen)
+        self.parked = parked
         return found
 
     def _unfit(self) -> tuple[list[Projection[Any]], list[Projection[Any]]]:

@@ -9,6 +9,7 @@
     csat_ledger_done_total{what}             what it did: facts accepted, events applied, announcements made, …
     csat_ledger_refusals_total{code}         facts refused, by code (inbox)
     csat_ledger_gaps                         events that are missing (worker)
+    csat_ledger_set_aside_streams            memberships that cannot be read and are passed over (inbox, clock, relay)
     csat_ledger_parked_streams{projection}   streams that wait behind an event that could not be applied (worker)
     csat_ledger_oldest_undelivered_seconds   age of the oldest announcement that has not been delivered (relay)
     csat_ledger_step_seconds                 how long a round with work in it took

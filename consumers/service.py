@@ -8,7 +8,8 @@ failure means: a role is such that closing it in any state and opening it again 
 On one port:
     /livez    200 while the process can work: its loop turns, and what its turns fail over is not in the process itself;
               503 where neither has been so for `LIVE_FOR_S`: whoever watches may restart it
-    /readyz   200 while the role is open and its last step succeeded; 503 while it is lost, with what was found
+    /readyz   200 while the role is open and its last step succeeded; 503 while it is lost, with what was found. Streams that
+              are set aside since they cannot be read are named; the others go on, so it is 200 all the same
     /metrics  for Prometheus (see `consumers.metrics`)
 
 Log lines are JSON objects on stderr, one a line, each with `at`, `level`, `service`, `event` and its own fields. They
@@ -28,7 +29,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import IO, Any, Final, Protocol, TypeVar
@@ -41,6 +42,7 @@ from ledger.instants import format_instant
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 LIVE_FOR_S: Final = 60.0
+SET_ASIDE_SHOWN: Final = 20
 LOGGERS: Final = "csat_ledger"
 """What the names of our loggers start with. `extra={"fields": {…}}` of a record become fields of its line."""
 SIGNAL_BASE: Final = 128
@@ -84,6 +86,7 @@ class Service:
         """When the loop last turned, and when it last did so without a fault of the process itself."""
         self._trouble = "starting"
         self._unsound = False
+        self._set_aside: Callable[[], Collection[str]] = tuple
         self._figures: dict[Any, Any] = {}
 
     def run(
@@ -141,6 +144,10 @@ class Service:
         found: Figures = self._figures[kind]
         return found
 
+    def show_set_aside(self, streams: Callable[[], Collection[str]]) -> None:
+        """Where the streams are told of that the role passes over for now: /readyz names them, and is not 503 for them."""
+        self._set_aside = streams
+
     def check(self) -> None:
         """`beat` for something that may be given up in the middle: raises Stopped where the process is to end."""
         self.beat()
@@ -160,7 +167,10 @@ class Service:
             answer = {"service": self.name, "alive": alive, "last_beat_s": round(quiet_s, 3)}
             return (200 if alive else 503), answer | ({"trouble": self._trouble} if self._unsound else {})
         ready = alive and not self._trouble
-        return (200 if ready else 503), {"service": self.name, "ready": ready, "trouble": self._trouble or None}
+        answer = {"service": self.name, "ready": ready, "trouble": self._trouble or None}
+        if aside := sorted(self._set_aside()):
+            answer["set_aside"] = {"number": len(aside), "streams": aside[:SET_ASIDE_SHOWN]}
+        return (200 if ready else 503), answer
 
     def _say_ready(self, failures: int, lost_at: float) -> None:
         self._trouble, self._unsound = "", False

@@ -74,6 +74,7 @@ class Worker:
         """Of each partition that is this worker's: all before this offset has been applied by somebody."""
         self._looked_at = 0.0
         self._figures = service.figures(WorkerFigures)
+        service.show_set_aside(lambda: keeper.parked)
 
     def step(self) -> float:
         """Applies what has come, a transaction for each partition."""

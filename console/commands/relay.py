@@ -38,6 +38,7 @@ def run(session: Session) -> int:
     broker, service = broker_of(session), service_of(session, ROLE)
     figures = service.figures(RelayFigures)
     figures.now = session.clock
+    service.show_set_aside(lambda: list(figures.state.aside))
     fatal: list[Exception] = []
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import uuid
 from collections import defaultdict
@@ -196,3 +197,15 @@ def announcing(path: Path) -> Iterator[Announcing]:
         yield book
     finally:
         book.close()
+
+
+def damage(store: Store, position: int, stored: bytes) -> None:
+    """Other bytes in the place of an event's, behind the ledger's back; with its own it is mended again."""
+    with sqlite3.connect(store.name, timeout=30) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE events SET state = ? WHERE position = ?", (stored, position))
+        for _, sql in triggers:
+            connection.execute(sql)
+    connection.close()

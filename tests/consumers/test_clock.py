@@ -21,7 +21,7 @@ from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Writer
 from tests.consumers.roles import Running, running
-from tests.consumers.support import eventually
+from tests.consumers.support import damage, eventually
 
 START_US = parse_instant("2014-01-01T09:00:00Z")
 
@@ -137,3 +137,16 @@ def test_idle_clock_does_not_write_all_the_time(town: Town) -> None:
         before = town.store.reviews()
         time.sleep(2.2)
         assert town.store.reviews() == before
+
+
+def test_membership_that_cannot_be_read_holds_up_no_other_and_is_shown(town: Town) -> None:
+    town.satisfy("m-1", START_US)
+    town.satisfy("m-2", START_US)
+    last = list(town.store.read_stream("membership-m-1"))[-2]
+    damage(town.store, last.position, last.stored[:-9])
+    town.set(add_months(START_US, 12))
+    with running("clock", town.connect) as clock:
+        eventually(lambda: clock.figure("csat_ledger_set_aside_streams") == 1, "it is shown")
+        assert clock.ready
+        assert clock.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-1"]}
+        assert [row.stream for row in town.store.read_type("EligibilityChanged", 0, 9)][2:] == ["membership-m-2"]

@@ -30,7 +30,7 @@ from ledger.facts import Fact
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Outcome, Writer
 from tests.consumers.roles import Running, running
-from tests.consumers.support import broker_with_topics, committed, eventually, wall_us
+from tests.consumers.support import broker_with_topics, committed, damage, eventually, wall_us
 from tests.servers.kafka import KafkaBroker
 
 
@@ -311,3 +311,22 @@ def keep_offsets(broker: Broker, offset: int, topic: str | None = None, mark: st
     consumer.assign([partition])
     consumer.commit({partition: OffsetAndMetadata(offset, text, -1)}, timeout_ms=5_000)
     consumer.close()
+
+
+def test_facts_of_a_membership_that_cannot_be_read_are_put_off_and_the_others_go_on(book: Book) -> None:
+    send(book.broker, enrolment("m-1"), enrolment("m-2"))
+    with book.inbox():
+        eventually(lambda: len(book.facts()) == 2, "both are enrolled")
+    last = list(book.store.read_stream("membership-m-1"))[-1]
+    damage(book.store, last.position, last.stored[:-9])
+    with book.inbox() as inbox:
+        send(book.broker, response(1), response(2, "m-2"))
+        eventually(lambda: book.store.read_feed(0, 99)[-1].type == "ResponseReceived", "the other goes on")
+        eventually(lambda: [told.code for told in book.refused()] == ["stream-set-aside"], "it is told")
+        eventually(lambda: inbox.figure("csat_ledger_set_aside_streams") == 1, "and shown")
+        assert inbox.ready
+        assert inbox.service.health("/readyz")[1]["set_aside"]["streams"] == ["membership-m-1"]
+        damage(book.store, last.position, last.stored)
+        send(book.broker, json.loads(book.refused()[0].original_bytes()))
+        eventually(lambda: "f-1" in book.facts(), "sent again after the mend it is recorded")
+        eventually(lambda: inbox.figure("csat_ledger_set_aside_streams") == 0, "and nothing waits")

@@ -256,6 +256,8 @@ def test_parked_stream_waits_and_a_rebuild_beside_the_workers_takes_it_up_again(
         assert row["waiting"] > 0
         assert row["gaps"] == 0
         eventually(lambda: worker.figure("csat_ledger_parked_streams", projection="eligibility") == 1, "it is told")
+        assert worker.ready
+        assert worker.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-3"]}
         Picky.broken = False
         before = len(committed(team.broker, team.broker.topics.eligibility_changed))
         assert team.runner().rebuild()["eligibility"] > 0  # the rows of the parked stream
