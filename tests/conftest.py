@@ -27,8 +27,32 @@ SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests tha
 SERVER_MODULES = ("tests/servers/", "tests/consumers/test_secure_broker.py")
 
 
+SLOW = (
+    "tests/console/test_demo",
+    "tests/console/test_extras.py",
+    "tests/console/test_questions.py::test_a_membership_of_another_form_is_unknown_and_no_lost_store",
+    "tests/console/test_readme.py::test_what_is_pasted",
+    "tests/console/test_startup.py",
+    "tests/console/test_streams.py",
+    "tests/console/test_tables.py::test_every_commands_table_shows_whole_dates_and_states",
+    "tests/consumers/test_clock.py",
+    "tests/consumers/test_outages.py",
+    "tests/ledger/proof/test_attacks.py",
+    "tests/ledger/proof/test_random_histories.py",
+    "tests/ledger/proof/test_recheck.py",
+    "tests/ledger/seal/test_book_attacks.py",
+    "tests/ledger/seal/test_tile_mutations.py",
+    "tests/ledger/store/test_copying.py",
+    "tests/ledger/test_fold.py",
+    "tests/ledger/test_properties.py",
+    "tests/simulation/",
+    "tests/test_histories.py",
+)
+"""What takes most of the time of all tests that need no server; `make quick` does without."""
+
+
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Marks what needs a server: by what it asks for, or by its parameter where it asks late."""
+    """Marks what needs a server, by what it asks for or by its parameter where it asks late, and what takes long."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if (
@@ -37,3 +61,5 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
             or (item.nodeid.startswith(SERVER_MODULES))
         ):
             item.add_marker("server")
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
