@@ -27,8 +27,7 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
         assert program.run_bare(*command).code in {0, 3}, command
     again = program.run_bare("--json", "record", "demo/facts.jsonl", "--store", "demo/ledger.db")
     assert again.json["accepted"] == 0
-    assert program.run_bare("demo", *SMALL).code == 2  # its clock was accepted: the book is not as the demo left it
-    assert program.run_bare("demo", *SMALL, "--force").out == first.out
+    assert program.run_bare("demo", *SMALL).out == first.out  # that its clock was accepted was the demo's own advice
     assert program.run_bare("demo", *SMALL, "--seed", "2").out != first.out
 
 
