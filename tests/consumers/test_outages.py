@@ -39,7 +39,7 @@ from projections.database import SQLiteDatabase
 from tests.consumers.support import broker_with_topics, eventually, wall_us
 from tests.servers.kafka import KafkaBroker
 
-TRIES = 20
+TRIES = 10
 QUICK = {"bootstrap_timeout_ms": 30, "reconnect_backoff_ms": 5}
 
 

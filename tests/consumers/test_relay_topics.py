@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,11 @@ except ImportError as missing:
     without_server(missing)
 
 from console.main import main
-from consumers.errors import BrokerUnreachable, RelayStopped, TopicsChanged, TopicsUnfit
+from consumers.errors import BrokerUnreachable, MessagesLost, RelayStopped, TopicsChanged, TopicsUnfit
 from consumers.kafka import Broker, await_sent, check_topics, ensure_topics, remake_topics
 from consumers.messages import ANNOUNCEMENT
 from consumers.relay import Relay
+from consumers.subscriber import EligibilitySubscriber, Start
 from ledger.errors import DifferentBook
 from ledger.store.base import Row
 from tests.consumers.support import (
@@ -227,3 +229,24 @@ def test_unreadable_announcement_waits_with_its_stream_and_comes_when_it_can_be_
     assert relay_all(book.store, broker).events == 0
     assert_relayed_exactly_once(book, broker)
     assert kafka.__version__
+
+
+def test_partition_that_lost_its_end_stops_the_relay_and_a_subscriber_and_the_way_out_brings_it_back(
+    book: Announcing, own_kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after the election of a replica that lagged: the broker has forgotten what it had acknowledged."""
+    broker = broker_with_topics(own_kafka.bootstrap, partitions=1)
+    relay_all(book.store, broker)
+    (*_, last) = EligibilitySubscriber(broker).deliveries(until_end=True)
+    assert last.resume is not None
+    own_kafka.kill()
+    for topic in (broker.topics.ledger_events, broker.topics.eligibility_changed):
+        (log,) = own_kafka.folder.glob(f"data/{topic}-0/*.log")
+        os.truncate(log, log.stat().st_size * 2 // 3)
+    own_kafka.start()
+    stops(book, broker, "it has lost messages|it lacks positions")
+    with pytest.raises(MessagesLost, match="--relay-anew"):
+        list(EligibilitySubscriber(broker, start=Start.offsets(last.resume)).deliveries(until_end=True))
+    relay_anew(broker, monkeypatch)
+    relay_all(book.store, broker)
+    assert_relayed_exactly_once(book, broker)
