@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ledger.errors import StoreUnreachable
-from ledger.store.sqlite_files import ReadOnlyFile, may_write
+from ledger.store.sqlite_files import ReadOnlyFile, identity_of, may_write
 
 Params = Sequence[Any]
 
@@ -148,6 +148,7 @@ class SQLiteDatabase:
             with _naming_damage(path):
                 self._writing = self._connect(path)
                 self._reading = self._connect(path)
+                self._identity = identity_of(path)
         except sqlite3.Error as error:
             raise StoreUnreachable(f"{path}: {error}") from error
 
@@ -165,6 +166,7 @@ class SQLiteDatabase:
     def writing(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002 - the whole file is locked
         if not self._may_write:
             raise StoreUnreachable(f"{self._path}: this file, or its folder, may only be read here")
+        self._require_same_file()
         cursor = self._writing.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -187,6 +189,8 @@ class SQLiteDatabase:
             with _naming_damage(self._path), self._file.view() as connection:
                 yield _SQLiteConnection(connection.cursor())
             return
+        if self._may_write:
+            self._require_same_file()
         cursor = self._reading.cursor()
         cursor.execute("BEGIN")
         try:
@@ -195,6 +199,13 @@ class SQLiteDatabase:
         finally:
             cursor.execute("COMMIT")
             cursor.close()
+
+    def _require_same_file(self) -> None:
+        if identity_of(self._path) != self._identity:
+            raise StoreUnreachable(
+                f"{self._path}: found another file, or none, in the place of the one that this process has open: it was "
+                "replaced or removed; what is opened anew builds what is missing"
+            )
 
     def create_table(self, connection: Connection, name: str, table: Table) -> None:
         columns = ", ".join(f"{column} {kind}" for column, kind in table.columns.items())

@@ -150,3 +150,6 @@ def test_membership_that_cannot_be_read_holds_up_no_other_and_is_shown(town: Tow
         assert clock.ready
         assert clock.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-1"]}
         assert [row.stream for row in town.store.read_type("EligibilityChanged", 0, 9)][2:] == ["membership-m-2"]
+        before = town.store.reviews()
+        time.sleep(1.2)
+        assert town.store.reviews() == before, "it does not turn without rest over what it cannot read"

@@ -9,11 +9,12 @@ from shutil import copyfile
 import pytest
 
 from consumers.keeping import Keeper
-from ledger.errors import DifferentBook
+from ledger.errors import DifferentBook, StoreUnreachable
 from ledger.store.base import Row
 from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
+from projections.database import SQLiteDatabase
 from projections.partitions import Source
 from tests.console.support import NOW, Program, met, response
 from tests.projections.support import Bench, Book, Tally, once
@@ -102,6 +103,19 @@ def test_the_bookmark_of_a_worker_is_the_furthest_event_of_any_partition(bench: 
         build = load_build(connection, Tally())
     assert build is not None
     assert build.mark == bookmark_at(bench.book.store, 20)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_file_of_projections_that_is_gone_from_its_place_is_not_kept_up(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "tables.db"
+    database = SQLiteDatabase(str(path))
+    path.unlink()
+    if how == "replaced":
+        SQLiteDatabase(str(path)).close()
+    for use in (database.writing, database.reading):
+        with pytest.raises(StoreUnreachable, match="found another file, or none"), use():
+            pass
+    database.close()
 
 
 # The command line

@@ -16,7 +16,7 @@ from ledger.errors import BrokenHistory, DifferentBook, Refused, StoreUnreachabl
 from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
 from ledger.store import copying
-from ledger.store.base import NewRow, Store
+from ledger.store.base import Aside, NewRow, Store
 from ledger.store.copying import copy_book
 from ledger.store.sqlite import SQLiteStore
 from ledger.writer import Writer
@@ -236,3 +236,15 @@ def test_somebody_else_who_appends_to_the_target_stops_the_copy(
 
     with pytest.raises(DifferentBook, match="somebody else"):
         copy_book(source, target, disturb)
+
+
+def test_what_was_set_aside_is_set_aside_in_the_copy(stores: tuple[Store, Store]) -> None:
+    source, target = stores
+    fill(source, 0, 50)
+    aside = Aside("membership-m-1", 5, "an event that nobody can read", NOW_US)
+    with source.writing() as transaction:
+        transaction.save_set_aside([aside])
+    with target.writing() as transaction:
+        transaction.save_set_aside([aside._replace(stream="membership-gone")])
+    copy_book(source, target)
+    assert target.set_aside() == [aside]

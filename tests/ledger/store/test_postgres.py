@@ -16,6 +16,7 @@ from eventsourcing.persistence import Notification
 
 from ledger.errors import StoreUnreachable
 from ledger.facts import fact_from_object
+from ledger.store.base import NewRow
 from ledger.store.postgres import PostgresStore
 from ledger.writer import Writer
 from tests.ledger.store.postgres_rows import append, rows
@@ -229,6 +230,23 @@ def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: s
     other = Writer(second, lambda: NOW_US)
     assert other.record([fact_from_object({**enrol, "id": "2"})])[0].code == "already-enrolled"
     second.close()
+
+
+def test_an_event_of_a_newer_program_sets_its_stream_aside_and_no_other(
+    postgres_url: str, store: PostgresStore
+) -> None:
+    told = list(facts("a", 60))
+    Writer(store, lambda: NOW_US).record(told[:30])
+    streams = {row.stream for row in store.read_feed(0, 1_000)} - {"programme"}
+    broken = sorted(streams)[0]
+    last = list(store.read_stream(broken))[-1]
+    with store.writing() as transaction:
+        row = NewRow(transaction.max_position() + 1, broken, last.seq + 1, "SurveyHalted", b"{}", None, None)
+        transaction.append([row])
+    outcomes = Writer(store, lambda: NOW_US).record(told[30:])
+    assert {outcome.status for outcome in outcomes} == {"accepted", "put-off"}
+    assert [(aside.stream, aside.position) for aside in store.set_aside()] == [(broken, row.position)]
+    assert Writer(store, lambda: NOW_US).review().set_aside == 1
 
 
 def test_a_statement_that_failed_does_not_become_a_commit_of_nothing(store: PostgresStore) -> None:
