@@ -153,7 +153,7 @@ class StreamCheck:
         if edition.effective_us > self._sweep.at_us:
             self._sweep.expect_edition(edition.effective_us)
         else:
-            self._retrace(edition.effective_us, END_OF_TIME_US)
+            self._retrace(edition.effective_us, self.rulebook.next_us(edition.effective_us))
 
     def _take_fact(self, event: Event) -> None:
         type_name, occurred_us = event.type, event.occurred_us
@@ -172,7 +172,7 @@ class StreamCheck:
         elif type_name == "EvaluationReceived":
             self._retrace_window(occurred_us)
         elif type_name in ("MembershipEnrolled", "MembershipUpdated"):
-            self._retrace(occurred_us, END_OF_TIME_US)
+            self._retrace(occurred_us, self.membership.next_competencies_us(occurred_us))
         if type_name in ADD_LOCATIONS:  # a new name can be the first of those that count nothing
             self._retrace_locations()
         if occurred_us > self._sweep.at_us:
@@ -186,8 +186,20 @@ class StreamCheck:
 
     def _amend(self, response: Response, change: int) -> None:
         """Counts a response of the past in (1) or out (-1)."""
-        if not self._sweep.amend(response, change):
+        if not self._lies_between_flips(response, change) and not self._sweep.amend(response, change):
             self._retrace_window(response.received_us)
+
+    def _lies_between_flips(self, response: Response, change: int) -> bool:
+        """Whether a response that counts at the horizon no more can make no flip.
+
+        It cannot where it has been satisfied as long as it can count, and it is one more; and the other way round.
+        """
+        first_us, last_us = response.received_us, self._last_us(response.received_us)
+        if last_us >= self._sweep.at_us:
+            return False
+        index = bisect_left(self._true, first_us, key=_effective)
+        satisfied = index > 0 and self._true[index - 1].satisfied
+        return satisfied == (change > 0) and (index == len(self._true) or self._true[index].effective_us > last_us)
 
     def _take_regrouping(self, change: Regrouping) -> None:
         """Counts anew where what an organisation had received, and now counts with another or apart, can count."""
@@ -238,10 +250,10 @@ class StreamCheck:
         sweep = Sweep(self.membership, self.rulebook, from_us - 1)
         first = bisect_left(self._true, from_us, key=_effective)
         self._agreed = min(self._agreed, first)
-        if to_us < min(horizon_us, self._sweep.calm_since_us):  # what the present sweep knows stays true
+        if to_us < horizon_us:  # the counts of the present sweep stay true
             rest = self._true[bisect_right(self._true, to_us, key=_effective) :]
             self._true[first:] = sweep.advance(to_us) + rest
-            self._sweep.settled_us = max(self._sweep.settled_us, to_us)
+            self._sweep.doubt(to_us)
         else:
             self._true[first:] = sweep.advance(horizon_us)
             self._sweep = sweep

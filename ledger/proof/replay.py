@@ -138,6 +138,11 @@ class Membership:
         index = bisect_right(self.learning, instant_us, key=_instant)
         return self.learning[index - 1][2] if index else False
 
+    def next_competencies_us(self, instant_us: int) -> int:
+        """When the next word on the competencies holds, after an instant."""
+        index = bisect_right(self.learning, instant_us, key=_instant)
+        return self.learning[index][0] if index < len(self.learning) else END_OF_TIME_US
+
     def received_within(self, months: int, instant_us: int) -> Iterator[Response]:
         """The responses, void ones too, whose window holds the instant; earliest first."""
         first = bisect_left(self.by_time, earliest_us(months, instant_us), key=_received)

@@ -106,6 +106,12 @@ class Sweep:
         self._edition_until_us = min(self._edition_until_us, instant_us)
         self.expect(instant_us)
 
+    def doubt(self, until_us: int) -> None:
+        """What it was satisfied by until an instant of the past is others than before; what counts now is the same."""
+        self.settled_us = max(self.settled_us, until_us)
+        if until_us >= self.calm_since_us:
+            self._margin = 0
+
     def amend(self, response: Response, change: int) -> bool:
         """Counts one response of the past in (1) or out (-1), if that cannot change any flip; says whether it did.
 

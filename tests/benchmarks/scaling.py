@@ -362,6 +362,8 @@ DIMENSIONS: Final[dict[str, Dimension]] = {
     "verification of many locations": Dimension(_LATE_LOCATIONS, FEW, verified),
     "verification of voided responses": Dimension(voids, FEW, verified),
     "verification of editions": Dimension(partial(editions, late=True), FEW, verified),
+    "verification of competencies": Dimension(partial(attributes, late=True), FEW, verified),
+    "verification of joins and separations": Dimension(partial(joins, apart=True), FEW, verified),
     "verification of flips": Dimension(flipping, FEW, verified),
     "verification of renewals": Dimension(renewals, FEW, verified),
 }
