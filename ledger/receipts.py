@@ -7,11 +7,12 @@ history's length. The two are sorted apart, because expiry is not monotone in re
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from typing import Final
 
+from ledger.blocks import place_after, put
 from ledger.instants import add_months, earliest_counting_us
 from ledger.organisations import Group
 from ledger.rulebook import Edition
@@ -28,8 +29,8 @@ class Receipts:
     __slots__ = ("_expiries", "instants")
 
     def __init__(self) -> None:
-        self.instants: list[int] = []
-        self._expiries: dict[int, list[int]] = {}
+        self.instants: MutableSequence[int] = []
+        self._expiries: dict[int, MutableSequence[int]] = {}
 
     def add(self, received_us: int) -> int:
         """Adds a receipt after all of the same instant; returns its place."""
@@ -39,12 +40,12 @@ class Receipts:
             if not expiries or expires_us >= expiries[-1]:
                 expiries.append(expires_us)
             else:
-                insort_right(expiries, expires_us)
+                self._expiries[months] = put(expiries, place_after(expiries, expires_us), expires_us)
         if not instants or received_us >= instants[-1]:
             instants.append(received_us)
             return len(instants) - 1
-        place = bisect_right(instants, received_us)
-        instants.insert(place, received_us)
+        place = place_after(instants, received_us)
+        self.instants = put(instants, place, received_us)
         return place
 
     def remove(self, received_us: int) -> None:
@@ -53,7 +54,7 @@ class Receipts:
         for months, expiries in self._expiries.items():
             del expiries[bisect_left(expiries, add_months(received_us, months))]
 
-    def expiries(self, months: int) -> list[int]:
+    def expiries(self, months: int) -> Sequence[int]:
         """The expiries under a window of so many months, sorted."""
         expiries = self._expiries.get(months)
         if expiries is None:
@@ -76,14 +77,14 @@ class OrganisationReceipts(Receipts):
 
     def __init__(self) -> None:
         super().__init__()
-        self.responses: list[tuple[int, str]] = []
+        self.responses: MutableSequence[tuple[int, str]] = []
 
     def add_response(self, received_us: int, seq: int, response: str) -> None:
         """Adds a response. Those of one instant are kept in the order of their seq."""
         last = self.add(received_us)
         if last and self.instants[last - 1] == received_us:
             last = bisect_left(self.responses, (seq,), bisect_left(self.instants, received_us), last)
-        self.responses.insert(last, (seq, response))
+        self.responses = put(self.responses, last, (seq, response))
 
     def remove_response(self, received_us: int, seq: int) -> None:
         """Takes a response out."""
@@ -94,8 +95,8 @@ class OrganisationReceipts(Receipts):
     def copy(self) -> OrganisationReceipts:
         """The same receipts, to be added to apart from these."""
         copied = OrganisationReceipts()
-        copied.instants, copied.responses = self.instants.copy(), self.responses.copy()
-        copied._expiries = {months: expiries.copy() for months, expiries in self._expiries.items()}
+        copied.instants, copied.responses = list(self.instants), list(self.responses)
+        copied._expiries = {months: list(expiries) for months, expiries in self._expiries.items()}
         return copied
 
     def counting_responses(self, at_us: int, months: int) -> Iterator[tuple[int, int, str]]:
@@ -125,13 +126,13 @@ class Pool:
         self.names: dict[str, OrganisationReceipts] = {}
         self.receipts = Receipts()
         self._groups = groups
-        self._senders: list[str] = []  # the name under which each receipt came
+        self._senders: MutableSequence[str] = []  # the name under which each receipt came
 
     def add(self, name: str, received_us: int, seq: int, response: str) -> None:
         """Adds a response that came under a name."""
         for receipts in self._kept_in(name):
             receipts.add_response(received_us, seq, response)
-        self._senders.insert(self.receipts.add(received_us), name)
+        self._senders = put(self._senders, self.receipts.add(received_us), name)
 
     def load(self, responses: Sequence[tuple[str, int, tuple[int, str]]]) -> None:
         """Adds (name, received_us, (seq, response)) to a pool without any, in the order in which they were received."""

@@ -61,7 +61,7 @@ def dump_state(state: Membership) -> bytes:
                 [response.anonymous for response in responses.values()],
                 [response.void for response in responses.values()],
             ],
-            "evaluations": [sorted(state.evaluations), state.evidence.evaluations.instants],
+            "evaluations": [sorted(state.evaluations), list(state.evidence.evaluations.instants)],
             "announced": [list(entry) for entry in state.announced],
         }
     )
