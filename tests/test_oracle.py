@@ -37,6 +37,7 @@ def test_ten_responses_from_two_organisations_satisfy_and_nine_do_not() -> None:
         },
         "evaluations": 0,
         "next_change": {"at": "2011-06-15T00:00:00.000000Z", "satisfied": False},
+        "next_renewal": None,
     }
 
 

@@ -127,4 +127,4 @@ def test_a_store_that_is_named_wrongly_is_not_waited_for(program: Program) -> No
 
 def test_a_position_beyond_the_end_is_not_followed_in_silence(program: Program) -> None:
     program.record(*met())
-    assert program.run("changes", "--after", "999", "--follow").code == 1
+    assert program.run("changes", "--after", "999", "--follow").code == 2
