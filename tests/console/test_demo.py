@@ -42,7 +42,7 @@ def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(pr
     kept.write_text("what I saw")
     ran = program.run_bare("demo", *SMALL, "--json")
     assert (ran.code, ran.json["error"]) == (2, "usage")
-    assert "3 events in ledger.db, proof/notes.txt" in ran.json["message"]
+    assert "2 events in ledger.db, proof/notes.txt" in ran.json["message"]
     assert program.run_bare("status", "m-mine", "--store", "demo/ledger.db").code == 0
     assert program.run_bare("demo", *SMALL, "--force").code == 0
     assert not kept.exists()
