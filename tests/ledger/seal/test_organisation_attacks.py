@@ -117,6 +117,16 @@ def withdraw_as_told(history: History) -> None:
     of(history, "ConsentWithdrawn").update(customer_org="BRONTEGARD")
 
 
+def consent_by(actor: str | None, **said: Any) -> Callable[[History], object]:
+    """A consent that nobody gave, before the decision."""
+
+    def change(history: History) -> None:
+        insert(history, "RenewalDecided", "ConsentGiven", subject="s", customer_org="Norrvik", **said)
+        next(event for _, event in history if event["type"] == "ConsentGiven").update(actor=actor)
+
+    return change
+
+
 def name_no_group(history: History) -> None:
     for entry in of(history, "RenewalDecided")["applied"]:
         del entry["group"]
@@ -152,6 +162,8 @@ ATTACKS: dict[str, tuple[Callable[[History], object], str]] = {
     ),
     "no group over the cap": (leave_out("group"), "RenewalDecided: left_out"),
     "no organisation over the cap": (leave_out("customer_org"), "RenewalDecided: left_out"),
+    "what is said to be spelt otherwise and is not": (consent_by(None, spelt=False), "ConsentGiven: spelt"),
+    "an actor with an invisible character": (consent_by("oper\u200bator"), "ConsentGiven: actor"),
     "a withdrawal as it was told": (withdraw_as_told, "the known spelling 'Brontegard'"),
     "a withdrawal for others as well": (says("ConsentWithdrawn", also=["Lindomar"]), "ConsentWithdrawn: also"),
 }
