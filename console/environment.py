@@ -39,6 +39,7 @@ class _Environment(BaseSettings):
     port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -89,6 +90,7 @@ def read_environment(defaults: Settings) -> Settings:
         listen=defaults.listen if found.port is None else read_listen(found.port),
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
+        state_mib=found.state_mib or defaults.state_mib,
     )
 
 

@@ -31,7 +31,8 @@ class Session:
 
     def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
         """The ledger, open for as long as it is used."""
-        return open_ledger(self.where, self.clock, create=create, remark=self.output.words)
+        state_bytes = self.settings.state_mib << 20
+        return open_ledger(self.where, self.clock, create=create, remark=self.output.words, state_bytes_max=state_bytes)
 
     def known_at(self, ledger: Ledger) -> int | None:
         """The position that `--known-at` means; None where all is known that the ledger has."""

@@ -9,6 +9,7 @@
                               HOST:PORT; 0 for any free port
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
+    CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 
@@ -37,4 +38,5 @@ class Settings:
     listen: tuple[str, int] | None = None
     """Where a long-running process tells its health and its metrics."""
     now_us: int | None = None
-    record_batch: int = 5_000
+    record_batch: int = 2_000
+    state_mib: int = 64

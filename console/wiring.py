@@ -46,13 +46,20 @@ class Ledger:
     """A ledger at hand: its store, and what is made of it on demand."""
 
     def __init__(
-        self, store: Store, clock: Clock, where: str | None = None, remark: Callable[[str], None] = lambda _: None
+        self,
+        store: Store,
+        clock: Clock,
+        where: str | None = None,
+        remark: Callable[[str], None] = lambda _: None,
+        state_bytes_max: int | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
-        `remark` is told what somebody should know of an answer beside it.
+        `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
+        writer keeps at hand.
         """
         self._remark = remark
+        self._state_bytes_max = state_bytes_max
         self.store = store
         self.clock = clock
         self._where = store.name if where is None else where
@@ -60,10 +67,15 @@ class Ledger:
     @cached_property
     def writer(self) -> Writer:
         """The one writer."""
-        from ledger.writer import Writer
+        from ledger.writer import CACHE_BYTES_MAX, Writer
 
         # A clock that is fixed for a rehearsal says nothing about the server's.
-        return Writer(self.store, self.clock, compare_server=self.clock is wall_clock)
+        return Writer(
+            self.store,
+            self.clock,
+            compare_server=self.clock is wall_clock,
+            cache_bytes_max=self._state_bytes_max or CACHE_BYTES_MAX,
+        )
 
     @cached_property
     def database(self) -> Database:
@@ -171,11 +183,16 @@ class Ledger:
 
 @contextmanager
 def open_ledger(
-    where: str, clock: Clock, *, create: bool = False, remark: Callable[[str], None] = lambda _: None
+    where: str,
+    clock: Clock,
+    *,
+    create: bool = False,
+    remark: Callable[[str], None] = lambda _: None,
+    state_bytes_max: int | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
-        ledger = Ledger(open_store(where, create=create), clock, where, remark)
+        ledger = Ledger(open_store(where, create=create), clock, where, remark, state_bytes_max)
         try:
             yield ledger
         finally:

@@ -378,6 +378,7 @@ class Batch:
             self._flush()
             # What was not at hand before is given up again: a large book must not be loaded whole.
             self._cache.drop(stream for stream in memberships if stream not in at_hand)
+            self._cache.shrink()
 
     def _load(self, streams: set[str]) -> None:
         """Brings the states of streams to hand; those that cannot be read are set aside, those that can again taken up."""

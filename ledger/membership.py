@@ -101,15 +101,21 @@ class Membership:
         return self.evidence.organisations
 
     @property
-    def weight(self) -> int:
-        """How many things the state holds: what a bound on memory counts."""
+    def size_bytes(self) -> int:
+        """About how many bytes of memory the state takes: what a bound on memory counts."""
+        listed = sum(
+            len(one.decided["applied"]) + len(one.decided["left_out"])
+            for one in self.renewals.values()
+            if one.decided is not None
+        )
         return (
-            8
-            + len(self.consents)
-            + len(self.organisations)
-            + len(self.invitations)
-            + 2 * len(self.responses)
-            + len(self.evaluations)
+            6_000
+            + 500 * len(self.consents)
+            + 400 * len(self.invitations)
+            + 700 * len(self.responses)
+            + 800 * len(self.organisations)
+            + 200 * (len(self.evaluations) + len(self.announced))
+            + 500 * (len(self.renewals) + listed)
         )
 
     def satisfied_before(self, at_us: int) -> bool:

@@ -5,9 +5,10 @@ All of it is a cache of streams. Who appends elsewhere, or fails, makes the writ
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.clock import LastRecorded
 from ledger.errors import BrokenHistory
@@ -15,12 +16,14 @@ from ledger.events import CLOCK_ACCEPTED, FIRST_PREV, PROGRAMME_STREAM, Event, d
 from ledger.instants import parse_instant
 from ledger.membership import Membership
 from ledger.rulebook import Edition, Rulebook
-from ledger.snapshots import dump_state
+from ledger.snapshots import dump_state, load_state
 from ledger.store.base import Reader, Snapshot
 
 SNAPSHOT_EVENTS_MIN: Final = 1_000
 SNAPSHOT_GROWTH: Final = 8
 """A stream is snapshot anew when it has grown by an eighth, so that all its snapshots cost linear time together."""
+IDLE_SHARE: Final = 4
+"""Packed states may take so much less memory than those at hand."""
 
 
 class Programme:
@@ -56,20 +59,35 @@ class Programme:
         self.seq, self.head = event.seq, stored_hash
 
 
-class StateCache:
-    """States of memberships at hand, the least recently used given up first; bounded by what they hold."""
+class _Idle(NamedTuple):
+    """A state that was not asked for in a while, as compressed bytes, and what the bytes do not hold of it."""
 
-    def __init__(self, weight_max: int) -> None:
-        self._weight_max = weight_max
+    packed: bytes
+    quiet_until_us: int | None
+
+
+class StateCache:
+    """States of memberships at hand, bounded by the memory that they take.
+
+    Those that were not used for the longest are packed into bytes, about a twentieth of the memory, and come back when
+    they are asked for; of the packed ones the oldest are given up, and read from the book again.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        """`bytes_max` is for states at hand; packed ones may take a quarter of it beside them."""
+        self._bytes_max = bytes_max
         self._states: OrderedDict[str, Membership] = OrderedDict()
-        self._weights: dict[str, int] = {}
-        self._weight = 0
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
+        self._idle: OrderedDict[str, _Idle] = OrderedDict()
+        self._idle_bytes = 0
         self.snapshot_seq: dict[str, int] = {}
         self.due: dict[str, int] = {}
 
     def get(self, stream: str) -> Membership | None:
         """The state at hand of a stream."""
-        return self._states.get(stream)
+        state = self._states.get(stream)
+        return self._unpack(stream) if state is None and stream in self._idle else state
 
     def put(self, stream: str, state: Membership) -> None:
         """Keeps a state at hand."""
@@ -77,33 +95,41 @@ class StateCache:
         self._states.move_to_end(stream)
 
     def weigh(self, stream: str) -> None:
-        """Takes note of how much a state holds by now."""
-        weight = self._states[stream].weight
-        self._weight += weight - self._weights.get(stream, 0)
-        self._weights[stream] = weight
+        """Takes note of how much memory a state takes by now."""
+        size = self._states[stream].size_bytes
+        self._bytes += size - self._sizes.get(stream, 0)
+        self._sizes[stream] = size
         self._states.move_to_end(stream)
 
     def shrink(self) -> None:
-        """Gives up states until the bound is kept."""
-        while self._weight > self._weight_max and len(self._states) > 1:
-            self.drop([next(iter(self._states))])
+        """Packs and gives up states until the bounds are kept."""
+        while self._bytes > self._bytes_max and len(self._states) > 1:
+            self._pack(next(iter(self._states)))
+        while self._idle_bytes > self._bytes_max // IDLE_SHARE:
+            self.drop([next(iter(self._idle))])
 
     def drop(self, streams: Iterable[str]) -> None:
         """Gives up the states of some streams."""
         for stream in streams:
             if self._states.pop(stream, None) is not None:
-                self._weight -= self._weights.pop(stream, 0)
-                self.snapshot_seq.pop(stream, None)
-                self.due.pop(stream, None)
+                self._bytes -= self._sizes.pop(stream, 0)
+            elif (idle := self._idle.pop(stream, None)) is not None:
+                self._idle_bytes -= len(idle.packed)
+            else:
+                continue
+            self.snapshot_seq.pop(stream, None)
+            self.due.pop(stream, None)
 
     def clear(self) -> None:
         """Gives up everything."""
-        self.drop(list(self._states))
+        self.drop([*self._states, *self._idle])
 
     def doubt_quiet(self) -> None:
         """The rulebook changed: when something happens next must be worked out anew."""
         for state in self._states.values():
             state.quiet_until_us = None
+        for stream, idle in self._idle.items():
+            self._idle[stream] = _Idle(idle.packed, None)
 
     def outgrown(self, stream: str) -> bool:
         """Whether the stream has grown so much since its snapshot that it deserves another."""
@@ -111,9 +137,27 @@ class StateCache:
         return self._states[stream].seq - since >= max(SNAPSHOT_EVENTS_MIN, since // SNAPSHOT_GROWTH)
 
     def grown(self) -> list[Snapshot]:
-        """Snapshots of all streams that grew by more than is folded in an instant."""
+        """Snapshots of all streams at hand that grew by more than is folded in an instant."""
         return [
             Snapshot(stream, state.seq, dump_state(state))
             for stream, state in self._states.items()
             if state.seq - self.snapshot_seq.get(stream, 0) >= SNAPSHOT_EVENTS_MIN
         ]
+
+    def _pack(self, stream: str) -> None:
+        state = self._states.pop(stream)
+        self._bytes -= self._sizes.pop(stream, 0)
+        idle = _Idle(zlib.compress(dump_state(state), 1), state.quiet_until_us)
+        self._idle[stream] = idle
+        self._idle_bytes += len(idle.packed)
+
+    def _unpack(self, stream: str) -> Membership:
+        idle = self._idle.pop(stream)
+        self._idle_bytes -= len(idle.packed)
+        state = load_state(zlib.decompress(idle.packed))
+        if state is None:
+            raise LookupError(f"the packed state of {stream} is of another format than this program writes")
+        state.quiet_until_us = idle.quiet_until_us
+        self.put(stream, state)
+        self.weigh(stream)
+        return state

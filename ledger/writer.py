@@ -33,8 +33,8 @@ from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 
 __all__ = ["Outcome", "Reviewed", "Writer"]
 
-CACHE_WEIGHT_MAX: Final = 4_000_000
-"""How many things (consents, invitations, responses, …) the states at hand may hold together: about 1 GiB."""
+CACHE_BYTES_MAX: Final = 64 << 20
+"""How much memory the states at hand may take, about."""
 CATCH_UP_MAX: Final = 20_000
 REVIEW_BATCH: Final = 500
 
@@ -66,14 +66,14 @@ class Writer:
         *,
         rehearsal: bool = False,
         compare_server: bool = False,
-        cache_weight_max: int = CACHE_WEIGHT_MAX,
+        cache_bytes_max: int = CACHE_BYTES_MAX,
     ) -> None:
         self._store = store
         self._clock = clock
         self._rehearsal = rehearsal
         self._compare_server = compare_server
         self._lock = RLock()
-        self._cache = StateCache(cache_weight_max)
+        self._cache = StateCache(cache_bytes_max)
         self._programme = Programme()
         self._mark = START
         self._tries = Tries()

@@ -250,7 +250,7 @@ def test_snapshots_and_restarts_change_no_byte_of_the_book(history: History, see
         retell(history, plain)
         expected = bytes_of(plain)
     check_chains(expected)
-    with mock.patch.object(states, "SNAPSHOT_EVENTS_MIN", 3), real_book(cache_weight_max=1) as book:
+    with mock.patch.object(states, "SNAPSHOT_EVENTS_MIN", 3), real_book(cache_bytes_max=1) as book:
         for fact, now in history:
             if fact is None:
                 book.review(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -37,6 +38,10 @@ def enrolment(number: int) -> Fact:
 
 def evaluation(number: int, membership: str = "m-1", when: str = "2010-06-15T00:00:00Z") -> Fact:
     return fact("record-evaluation", number, when, membership=membership, evaluation=f"e-{number}")
+
+
+def response(number: int, membership: str, when: str = "2010-06-15T00:00:00Z") -> Fact:
+    return fact("record-response", number, when, membership=membership, response=f"r-{number}", customer_org="adatum")
 
 
 def edition(number: int, effective_from: str, **figures: Any) -> Fact:
@@ -274,13 +279,54 @@ def test_a_writer_that_was_left_far_behind_reads_everything_again(
 # States at hand
 
 
-def test_states_are_given_up_when_they_hold_too_much(book: RealBook) -> None:
-    small = Writer(book.store, lambda: NOW_US, cache_weight_max=30)
+def test_states_that_take_too_much_memory_are_packed_and_come_back_without_being_read(spy: Spy) -> None:
+    small = Writer(spy, lambda: NOW_US, cache_bytes_max=20_000)  # type: ignore[arg-type]
     small.record([enrolment(number) for number in range(10)])
     assert len(streams_at_hand(small)) == 3
+    assert len(small._cache._idle) == 7
+    spy.events_read = 0
     small.record([evaluation(1, "m-2")])
+    assert spy.events_read == 0
     assert streams_at_hand(small)[-1] == "membership-m-2"
-    assert sum(state.weight for state in small._cache._states.values()) <= 30
+    assert sum(state.size_bytes for state in small._cache._states.values()) <= 20_000
+
+
+def test_packed_states_are_given_up_when_they_take_too_much_memory(spy: Spy) -> None:
+    small = Writer(spy, lambda: NOW_US, cache_bytes_max=8_000)  # type: ignore[arg-type]
+    small.record([enrolment(number) for number in range(20)])
+    packed = small._cache._idle
+    assert 0 < len(packed) < 19
+    assert sum(len(idle.packed) for idle in packed.values()) == small._cache._idle_bytes <= 2_000
+    spy.events_read = 0
+    assert small.record([evaluation(1, "m-0")])[0].status == "accepted"
+    assert spy.events_read > 0
+
+
+def test_a_packed_state_is_forgotten_where_another_process_went_on_with_its_stream(book: RealBook) -> None:
+    small = Writer(book.store, lambda: NOW_US, cache_bytes_max=100)
+    small.record([enrolment(number) for number in range(3)])
+    other = Writer(book.store, lambda: NOW_US)
+    other.record([evaluation(1, "m-0")])
+    assert small.record([evaluation(1, "m-0")])[0].status == "duplicate"
+    again = fact("record-evaluation", 2, membership="m-0", evaluation="e-1")
+    assert small.record([again])[0].code == "evaluation-exists"
+
+
+def test_what_is_packed_when_an_edition_comes_is_worked_out_anew_by_it(tmp_path: Path) -> None:
+    books = []
+    for number, bytes_max in enumerate((100, 1 << 30)):
+        store = SQLiteStore(tmp_path / f"{number}.db")
+        writer = Writer(store, lambda: NOW_US, cache_bytes_max=bytes_max)
+        writer.record([enrolment(member) for member in range(4)])
+        for member in range(4):
+            writer.record([response(10 * member + one, f"m-{member}") for one in range(3)])
+        writer.record([edition(2, "2010-01-01T00:00:00Z", min_responses=2, min_organisations=1)])
+        writer.record([response(90, "m-0")])
+        writer.review(NOW_US + DAY_US)
+        books.append((store.read_feed(0, 1_000), store.read_due()))
+        store.close()
+    assert books[0] == books[1]
+    assert any(row.type == "EligibilityChanged" for row in books[0][0])
 
 
 def test_a_long_stream_is_snapshot_and_not_read_as_a_whole_again(

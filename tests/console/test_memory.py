@@ -1,0 +1,46 @@
+"""Memory of a process that records a long file: bounded, whatever the file's length."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from console.sample import scale
+from tests.console.support import ROOT
+from tests.soak import SOAK
+
+SAY_PEAK = (
+    "import resource, sys; from console.main import main; code = main(sys.argv[1:]); "
+    "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr); sys.exit(code)"
+)
+
+
+def peak_mib(folder: Path, facts: int, **environment: str) -> int:
+    """Peak resident memory of `csat-ledger record` over a file of so many facts."""
+    path = folder / "facts.jsonl"
+    with path.open("wb") as file:
+        for fact in scale(3, facts):
+            file.write(orjson.dumps(fact) + b"\n")
+    ran = subprocess.run(
+        [sys.executable, "-c", SAY_PEAK, "--store", str(folder / "book.db"), "record", str(path), "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CSAT_LEDGER_NOW": "2016-01-01T00:00:00Z", **environment},
+        capture_output=True, text=True, check=True, timeout=1_200,
+    )  # fmt: skip
+    assert orjson.loads(ran.stdout)["accepted"] == facts
+    found = re.search(r"^peak (\d+)$", ran.stderr, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def test_a_long_file_is_recorded_in_256_mib_and_in_less_where_states_are_given_less(tmp_path: Path) -> None:
+    (tmp_path / "much").mkdir()
+    (tmp_path / "little").mkdir()
+    much = peak_mib(tmp_path / "much", 1_000_000 if SOAK else 60_000)
+    assert much < 256
+    little = peak_mib(tmp_path / "little", 60_000, CSAT_LEDGER_STATE_MIB="2", CSAT_LEDGER_RECORD_BATCH="500")
+    assert little < much - 20
