@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo verifier test quick lint format bench soak clean
+.PHONY: help demo verifier test quick lint format bench bench-peers soak clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, in ./demo
 	$(BIN)/csat-ledger demo $(DEMO)
@@ -35,6 +35,10 @@ verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
 
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
 	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof $(BENCH)
+
+bench-peers: $(VENV)/dev ## a peer beside us in one run; skipped where its wheel cannot be had; PEERS="…" passes options
+	-@$(INSTALL) umadb
+	$(BIN)/python -m tests.benchmarks.peers $(PEERS)
 
 SOAK = $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.soak' tests --include='test_*.py')
 
