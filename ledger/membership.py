@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort_right
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -88,7 +88,7 @@ class Membership:
     consents: dict[str, dict[str, list[Word]]] = field(default_factory=dict)
     """By subject and by the customer's name under which it was said, the earliest first."""
     invitations: dict[str, Invitation] = field(default_factory=dict)
-    responses: dict[str, Response] = field(default_factory=dict)
+    responses: MutableMapping[str, Response] = field(default_factory=dict)
     voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
     evaluations: set[str] = field(default_factory=set)
     announced: list[Announcement] = field(default_factory=list)

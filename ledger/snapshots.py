@@ -7,7 +7,7 @@ hash it was taken at, and is dropped without loss.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from operator import gt
 from typing import Any, Final
 
@@ -109,11 +109,15 @@ def _load_organisations(state: Membership, raw: dict[str, Any]) -> None:
 
 def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
     names, locations, organisations, received, seqs, _, voided = columns
-    state.responses = dict(zip(names, map(Response, *columns[1:]), strict=True))
+    state.responses = _LoadedResponses(columns)
     # By receipt, so that everything is appended and nothing has to be moved. Most often they came in that order.
     order: Sequence[int] = range(len(names))
     if any(map(gt, received, received[1:])):
         order = sorted(order, key=received.__getitem__)
+    elif len(state.evidence.locations) == 1 and not any(voided):
+        (pool,) = state.evidence.locations.values()
+        pool.load([*zip(organisations, received, zip(seqs, names, strict=True), strict=True)])
+        return
     places: dict[str, list[int]] = {}
     for place in order:
         if voided[place]:
@@ -125,3 +129,39 @@ def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
         state.evidence.locations[location].load(
             [(organisations[place], received[place], (seqs[place], names[place])) for place in found]
         )
+
+
+class _LoadedResponses(MutableMapping[str, Response]):
+    """Responses as they stand in a snapshot's columns; an object is made of one when it is asked for.
+
+    Most of 100,000 never are, and making all of them would cost more than all the rest of a decision.
+    """
+
+    def __init__(self, columns: list[list[Any]]) -> None:
+        names, *self._columns = columns
+        self._places: dict[str, int] = dict(zip(names, range(len(names)), strict=True))
+        self._made: dict[str, Response] = {}
+
+    def __getitem__(self, name: str) -> Response:
+        response = self._made.get(name)
+        if response is None:
+            place = self._places[name]
+            response = self._made[name] = Response(*(column[place] for column in self._columns))
+        return response
+
+    def __setitem__(self, name: str, response: Response) -> None:
+        self._places.setdefault(name, -1)  # in its place among all names, and not in the columns
+        self._made[name] = response
+
+    def __delitem__(self, name: str) -> None:
+        del self._places[name]
+        self._made.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
