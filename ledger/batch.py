@@ -31,6 +31,8 @@ from ledger.states import Programme, StateCache
 from ledger.store.base import Aside, KnownFact, NewRow, Snapshot, WriteTransaction
 
 ACTOR: Final = "csat-ledger"
+ROWS_MAX: Final = 10_000
+"""So many events of a transaction are held in memory: a few facts can announce a long history anew, each of them."""
 
 
 class Outcome(NamedTuple):
@@ -329,6 +331,8 @@ class Batch:
         )
         if len(stored) > EVENT_BYTES_MAX:
             raise Refused("malformed", f"found content for {len(stored):,} bytes, expected at most {EVENT_BYTES_MAX:,}")
+        if len(self._rows) >= ROWS_MAX:
+            self._flush()
         self.position += 1
         # `fact` stands in its column on the first event of the fact alone, where it is unique.
         self._rows.append(

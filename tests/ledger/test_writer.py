@@ -276,6 +276,27 @@ def test_a_writer_that_was_left_far_behind_reads_everything_again(
     assert streams_at_hand(spied) == ["membership-m-2"]
 
 
+def test_of_a_transaction_that_announces_without_end_few_events_are_held_in_memory(
+    spy: Spy, spied: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "ROWS_MAX", 40)
+    spied.record([enrolment(1), edition(1, "2009-01-01T00:00:00Z", min_evaluations=1)])
+    spied.record([evaluation(number, when=f"2011-01-{number + 1:02d}T00:00:00Z") for number in range(28)])
+    handed: list[int] = []
+    spy.fail = lambda rows: handed.append(len(rows))
+    learning = [
+        fact(
+            "update-membership", day, f"2011-01-{day:02d}T12:00:00Z", membership="m-1",
+            competencies=["Learning"] if day % 2 else ["Hosting"],
+        )
+        for day in range(28, 0, -1)
+    ]  # fmt: skip
+    before = spy.max_position()
+    assert {outcome.status for outcome in spied.record(learning)} == {"accepted"}
+    assert sum(handed) == spy.max_position() - before > 120
+    assert max(handed) <= 40
+
+
 # States at hand
 
 
