@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from console.tables import table_lines, text_width, wrapped_at_spaces
 
 CONTINUED: Final = 4
 """How far the rest of a line is moved in, where it goes on beneath itself."""
+_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 Advance = Callable[[int, int | None], None]
 """Called with (done, of how many or None)."""
 
@@ -167,13 +169,18 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that any reader of UTF-8 takes: bytes that are no UTF-8 (as arguments may have them) as `\\xff`."""
-    if text.isascii():
+    """A text that any reader of UTF-8 takes, and any terminal.
+
+    Bytes that are no UTF-8 (as arguments may have them) are `\\xff`, and so is what a terminal takes for a command or for
+    another order of the letters: names of files, and whoever wrote them, give it no commands. Ends of lines stay.
+    """
+    if text.isascii() and text.isprintable():
         return text
     try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a pair of surrogates
-        return text.encode("utf-8", "backslashreplace").decode()
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return _COMMANDS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def json_text(answer: Any, *, ascii_only: bool = False) -> str:

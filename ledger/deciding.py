@@ -14,7 +14,7 @@ from ledger.decision import decide_renewal
 from ledger.errors import refuse
 from ledger.instants import SECOND_US, format_instant, midnight_us, parse_date
 from ledger.membership import Invitation, Membership, Response
-from ledger.naming import check_spelling, distinguish, join, separate, take_as_known
+from ledger.naming import check_spelling, distinguish, join, separate, some, take_as_known
 from ledger.rulebook import Rulebook
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -122,10 +122,10 @@ def _location(state: Membership, location: str | None) -> str:
     known = state.evidence.locations
     if location is None:
         if len(known) > 1:
-            refuse("location-needed", f"found no location, expected one of {', '.join(sorted(known))}")
+            refuse("location-needed", f"found no location, expected one of {some(known)}")
         return next(iter(known))
     if location not in known:
-        refuse("unknown-location", f"found location {location!r}, expected one of {', '.join(sorted(known))}")
+        refuse("unknown-location", f"found location {location!r}, expected one of {some(known)}")
     return location
 
 

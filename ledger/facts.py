@@ -35,6 +35,9 @@ OWN_IDS: Final = "csat-ledger:"
 LINE_BYTES_MAX: Final = 65_536
 """A fact is refused unread beyond this: no event of it could be stored."""
 
+QUOTED_MAX: Final = 64
+"""Characters of a key or a type that a sentence quotes at most."""
+
 _PRIMARY_LANGUAGES: Final = frozenset(
     "zh hr cs da nl en et fi fr de el he hu id it ja ko lv lt nb no pl pt ro ru sk sl es sv th tr".split()  # noqa: SIM905
 )
@@ -415,10 +418,20 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _sentence(error: ValidationError) -> str:
-    """What is wrong, without quoting the input at length: it may hold what must not go into a log."""
+    """What is wrong, without quoting the input at length: it may hold what must not go into a log, or to a terminal."""
     parts = []
-    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        where = ".".join(str(step) for step in found["loc"][1:]) or "the fact"
-        parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
+    for found in error.errors(include_url=False, include_input=False)[:5]:
+        where = ".".join(_quoted(str(step)) for step in found["loc"][1:]) or "the fact"
+        if found["type"] == "union_tag_invalid":
+            what = f"found {_quoted(found['ctx']['tag'])}, expected one of {found['ctx']['expected_tags']}"
+            parts.append(f"type: {what}")
+        else:
+            parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _quoted(text: str) -> str:
+    """What the input says, cut short, with nothing in it that a terminal could take for a command."""
+    shown = text[:QUOTED_MAX] + ("…" if len(text) > QUOTED_MAX else "")
+    return shown if shown.isprintable() else ascii(shown)[1:-1]

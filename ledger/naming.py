@@ -5,7 +5,8 @@ What was refused makes nothing known; a name spelt exactly like a known one pass
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from ledger.errors import refuse
@@ -14,7 +15,7 @@ from ledger.fold import fold
 from ledger.organisations import Organisations
 
 NAMED_MAX: Final = 5
-"""Names or joins that a sentence lists at most."""
+"""Names, joins or locations that a sentence lists at most."""
 
 
 def take_as_known(
@@ -60,7 +61,7 @@ def separate(known: Organisations, one: str, other: str) -> None:
     if one == other or known.name_of(one) != known.name_of(other):
         refuse("not-joined", f"{one!r} and {other!r} are not joined")
     path = known.between(one, other)
-    through = "many joins" if path is None else _some([f"{first!r} with {second!r}" for first, second in path])
+    through = "many joins" if path is None else some([f"{first!r} with {second!r}" for first, second in path])
     refuse("not-joined", f"{one!r} and {other!r} are one organisation by other joins: {through}")
 
 
@@ -84,6 +85,7 @@ def _or(names: Sequence[str]) -> str:
     return " or ".join(repr(name) for name in names[:NAMED_MAX])
 
 
-def _some(joins: list[str]) -> str:
-    more = len(joins) - NAMED_MAX
-    return ", ".join(joins[:NAMED_MAX]) + (f" and {more:,} more" if more > 0 else "")
+def some(names: Collection[str]) -> str:
+    """The first NAMED_MAX of some names, and how many more there are: a sentence stays short however many there are."""
+    more = len(names) - NAMED_MAX
+    return ", ".join(islice(names, NAMED_MAX)) + (f" and {more:,} more" if more > 0 else "")

@@ -39,3 +39,15 @@ def test_words() -> None:
     assert [plural(number, "fact") for number in (0, 1, 2000)] == ["0 facts", "1 fact", "2,000 facts"]
     assert short("2010-06-15T10:22:33.000000Z") == "2010-06-15T10:22:33Z"
     assert short("2010-06-15T10:22:33.000001Z") == "2010-06-15T10:22:33.000001Z"
+
+
+def test_nothing_that_is_printed_gives_a_terminal_commands() -> None:
+    """Neither a file's name nor what somebody wrote into a book moves the cursor, hides text or turns it round."""
+    stream = Terminal()
+    output = Output(as_json=False, stdout=stream, stderr=stream)
+    hostile = "A\x1b[2J\r\x07\x9b31m\u202eB\x7f"
+    output.text(hostile)
+    output.words(hostile)
+    output.table(("name",), [(hostile,)])
+    seen = r"A\x1b[2J\r\x07\x9b31m\u202eB\x7f"
+    assert [line.rstrip() for line in stream.getvalue().splitlines()] == [seen, f"csat-ledger: {seen}", "name", seen]

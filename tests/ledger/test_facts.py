@@ -353,3 +353,20 @@ def test_a_label_that_is_none_is_told_why(name: str, said: str) -> None:
     refusal = refusal_of(lambda: fact_from_object({**told, "customer_org": name}))
     assert refusal is not None
     assert said in refusal.sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"type":"\\u001b[31mred\\n"}', r"type: found \x1b[31mred\n, expected one of 'enrol-membership', "),
+        (b'{"type":"record-evaluation","\\u001b[2J\\u202e":1}', r"\x1b[2J\u202e: Extra inputs are not permitted"),
+        (b'{"type":"' + b"x" * 60_000 + b'"}', f"type: found {'x' * 64}…, expected one of"),
+        (b'{"type":"record-evaluation","' + b"x" * 60_000 + b'":1}', f"{'x' * 64}…: Extra inputs"),
+    ],
+)
+def test_a_sentence_gives_a_terminal_no_commands_and_quotes_little(line: bytes, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_fact(line)
+    assert said in caught.value.sentence
+    assert caught.value.sentence.isprintable()
+    assert len(caught.value.sentence) < 600

@@ -296,3 +296,14 @@ def test_a_renewal_is_decided_again_only_after_something_changed(story: Story) -
     assert story.book.tell(again, NOW) == ("accepted", None)
     assert story.last("RenewalDecided").data["revision"] == 2
     assert story.book.tell({**again, "id": "and again"}, NOW) == ("refused", "renewal-already-decided")
+
+
+@pytest.mark.parametrize("given", [{}, {"location": "Rome"}])
+def test_a_sentence_is_short_however_many_locations_there_are(story: Story, given: Fact) -> None:
+    """A source that adds many must not make of each refusal one that no file and no topic takes."""
+    for number in range(30):
+        assert story.tell("add-location", DAY, location=f"{'Ы' * 60}{number}") == ("accepted", None)
+    (outcome,) = story.book.record([fact_from_object({"id": "f", **RESPONSE, **given})])
+    assert outcome.sentence.endswith(
+        f"expected one of main, {', '.join('Ы' * 60 + str(n) for n in range(4))} and 26 more"
+    )
