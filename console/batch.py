@@ -5,7 +5,6 @@ A question is `{"membership", "at"?, "known_at"?}`. What cannot be answered gets
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import orjson
 
 from console.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.options import KnownAt, read_instant, read_known_at
+from console.streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
     if name == "-":
-        if sys.stdin is None:
-            raise Failure("unreadable", "found stdin closed, expected questions")
-        yield sys.stdin.buffer
+        yield standard_input("questions")
         return
     try:
         stream: BinaryIO = Path(name).open("rb")  # noqa: SIM115 - closed below, whoever has asked

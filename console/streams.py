@@ -10,6 +10,9 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
+
+from console.exits import Failure
 
 
 def prepare_streams() -> None:
@@ -25,3 +28,10 @@ def prepare_streams() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def standard_input(expected: str) -> BinaryIO:
+    """What `-` stands for. Raises Failure where the program was started without it, saying what was expected there."""
+    if sys.stdin is None:
+        raise Failure("unreadable", f"found stdin closed, expected {expected}")
+    return sys.stdin.buffer

@@ -236,12 +236,6 @@ def announcement_messages(row: Row) -> list[Outgoing]:
     return messages
 
 
-def messages_of(row: Row) -> list[Outgoing]:
-    """The messages that an event of the book becomes: itself, and for an announcement what is said of it."""
-    announced = announcement_messages(row) if row.type == ANNOUNCEMENT else []
-    return [event_message(row), *announced]
-
-
 def subject_of(stream: str) -> str:
     """The membership whose stream it is, or "programme"."""
     return stream.removeprefix(MEMBERSHIP_PREFIX)

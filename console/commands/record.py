@@ -7,7 +7,6 @@ of its own, and the rest goes on; --retry takes that file again."""
 from __future__ import annotations
 
 import os
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from console.refusals import Refusals, RefusalsFile, take_again
 from console.session import Session
 from console.signals import Interrupted
 from console.spelling import KnownSpelling
+from console.streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.waiting import Waiting, waiting
 from console.wiring import Ledger, files_of
@@ -139,7 +139,7 @@ def _record_again(session: Session, path: Path) -> int:
             again.finish()
         position = ledger.store.max_position()
     if again.strange:
-        output.words(f"{plural(again.strange, 'line')} of {path} can be read as no refusal and stay as they are")
+        output.words(f"left {plural(again.strange, 'line')} in {path} as found: expected refusals that `record` wrote")
     return _report(output, intake, spelling, position, path) or (SOME_REFUSED if again.strange else DONE)
 
 
@@ -204,10 +204,11 @@ def _saying_what_stays(output: Output, intake: Intake) -> Iterator[None]:
     try:
         yield
     except (Interrupted, LedgerError, OSError) as error:
-        output.words(
-            f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
-            "what is there already is counted as a duplicate"
-        )
+        if intake.lines:
+            output.words(
+                f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
+                "what is there already is counted as a duplicate"
+            )
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             raise Failure("unreadable", f"{error}") from error
         raise
@@ -219,7 +220,7 @@ def _called(name: str) -> str:
 
 def _open(name: str, stack: ExitStack) -> IO[bytes]:
     if name == STDIN:
-        return sys.stdin.buffer
+        return standard_input("facts")
     try:
         return stack.enter_context(Path(name).open("rb", buffering=1 << 20))
     except OSError as error:
@@ -246,7 +247,7 @@ def _refusals_path(names: list[str], given: str | None, store: str) -> Path:
 def _is_same(path: Path, other: str | Path) -> bool:
     """Whether both are one file, under whatever names; of files that do not exist, whether they would be."""
     try:
-        found = os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat()
+        found = os.fstat(standard_input("facts").fileno()) if other == STDIN else Path(other).stat()
         return os.path.samestat(path.stat(), found)
     except (OSError, ValueError):
         return other != STDIN and path.resolve() == Path(other).resolve()

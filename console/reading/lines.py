@@ -49,7 +49,6 @@ def read_lines(file: str, stream: IO[bytes], number: int = 0) -> Iterator[Line]:
                 cut_from += len(rest)
                 if rest.endswith(b"\n"):
                     break
-        if number == 1:
-            content = content.removeprefix(BYTE_ORDER_MARK)
+        content = content.removeprefix(BYTE_ORDER_MARK)  # not only of the first line: files are put together
         if not content.isspace() and content:
             yield Line(file, number, content, 0, cut_from)

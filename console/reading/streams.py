@@ -6,9 +6,23 @@ import codecs
 import gzip
 import io
 import zlib
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from console.reading.lines import Torn
+
+_KEEP: Final = "csat-ledger-keep"
+"""What a decoder does with what is no text."""
+
+
+def _keep(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A surrogate in place of what is no text: in UTF-8 that is none either, and what follows is read on."""
+    try:
+        return codecs.lookup_error("surrogatepass")(error)
+    except UnicodeDecodeError as found:
+        return "\udcff", found.end
+
+
+codecs.register_error(_KEEP, _keep)
 
 
 class Joined(io.RawIOBase):
@@ -54,20 +68,14 @@ class Recoded(Joined):
 
     def __init__(self, encoding: str, rest: IO[bytes]) -> None:
         super().__init__(b"", rest)
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._decoder = codecs.getincrementaldecoder(encoding)(_KEEP)
         self._ended = False
 
     def _more(self, size: int) -> bytes:
         while not self._ended:
             data = super()._more(size // 2 or 1)
             self._ended = not data
-            try:
-                text = self._decoder.decode(data, final=self._ended)
-            except UnicodeDecodeError:
-                self._ended = True
-                self._head = b"\xff"
-                return self._take_head(size)
-            self._head = text.encode("utf-8", "surrogatepass")
+            self._head = self._decoder.decode(data, final=self._ended).encode("utf-8", "surrogatepass")
             if self._head:
                 return self._take_head(size)
         return b""

@@ -125,12 +125,13 @@ def test_lines_that_are_no_refusals_stay_and_a_file_of_facts_is_not_taken_for_on
     refused.write_bytes(refused.read_bytes() + torn)
     ran = program.run("record", "--retry", refused)
     assert ran.code == 3
-    assert "1 line of" in ran.err
+    assert "1 line in" in ran.err
     assert torn in refused.read_bytes().splitlines()
     facts = program.write("other.jsonl", met())
     before = facts.read_bytes()
     wrong = program.json("record", "--retry", facts)
     assert (wrong.code, wrong.json["error"]) == (2, "unreadable")
+    assert wrong.err.count("\n") == 1, "nothing was tried, so there is nothing to give again"
     assert facts.read_bytes() == before
     assert program.json("record", "--retry", "none").json["error"] == "unreadable"
     assert program.json("record", "--retry", program.folder).json["error"] == "unreadable"

@@ -96,6 +96,13 @@ def test_a_closed_stdout_takes_no_answer_and_nothing_else(store: Path) -> None:
     assert shell(f"$CSAT --store {store} status m-3").returncode == 0
 
 
+@pytest.mark.parametrize(("command", "expected"), [("record -", "facts"), ("status --batch -", "questions")])
+def test_a_closed_stdin_is_named(store: Path, command: str, expected: str) -> None:
+    done = shell(f"$CSAT --store {store} {command} <&-")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"csat-ledger: found stdin closed, expected {expected}\n"
+
+
 @pytest.mark.parametrize("command", ["--help", "record --help", "replay m-1", "--json replay m-1", "--version"])
 def test_a_reader_that_never_reads_ends_the_program_quietly(store: Path, command: str) -> None:
     done = shell(f"(trap '' PIPE; sleep 0.1; $CSAT --store {store} {command}; echo $? > {store}.code) | true")

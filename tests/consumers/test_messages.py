@@ -28,11 +28,11 @@ from consumers.messages import (
     announcement_messages,
     encode_original,
     event_message,
-    messages_of,
     refused_message,
 )
 from ledger.errors import BrokenHistory
 from ledger.events import leaf_hash
+from ledger.store.base import Row
 from tests.consumers.support import Announcing, announcing
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -49,6 +49,11 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Announcing]:
 @pytest.fixture(scope="module")
 def messages(book: Announcing) -> list[Outgoing]:
     return [message for row in book.store.read_feed(0, 1_000) for message in messages_of(row)]
+
+
+def messages_of(row: Row) -> list[Outgoing]:
+    """What the relay sends of an event."""
+    return [event_message(row), *(announcement_messages(row) if row.type == ANNOUNCEMENT else [])]
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -123,6 +123,24 @@ def test_text_in_utf_16_that_is_none_is_refused_with_its_line_alone() -> None:
             broken.decode()
 
 
+def test_what_is_no_text_in_utf_32_costs_its_line_alone() -> None:
+    lines = [f'{{"n":{number}}}\n'.encode("utf-32-le") for number in range(5)]
+    lines[2] = lines[2][:8] + b"\xff\xff\xff\x7f" + lines[2][8:]
+    found = [line.content for line in opened(b"\xff\xfe\x00\x00" + b"".join(lines) + b"{\x00").lines]
+    assert [found[number] for number in (0, 1, 3, 4)] == [b'{"n":%d}\n' % number for number in (0, 1, 3, 4)]
+    for broken in (found[2], found[5]):
+        with pytest.raises(UnicodeDecodeError):
+            broken.decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_files_put_together_may_each_begin_with_a_byte_order_mark(encoding: str) -> None:
+    content = b"".join((json.dumps(fact) + "\n").encode(encoding) for fact in FACTS)
+    for written in (content, gzip.compress(content)):
+        assert values(written) == FACTS
+        assert values(written, 7) == FACTS
+
+
 def test_a_value_longer_than_a_fact_is_cut_and_the_next_is_whole() -> None:
     for text in (b'["%s", {"a": 1}]' % (b"x" * 300_000), b'[{"k": "%s"}, {"a": 1}]' % (b"\\\\" * 200_000)):
         long, short = opened(text, 65_537).lines
