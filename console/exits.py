@@ -6,7 +6,7 @@
 3   done, but something was refused
 4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, or the clock cannot be believed
 70  a fault of this program; a traceback stands on stderr
-74  done, but the answer could not be written: a full disk
+74  done, but the answer, or what is refused, could not be written: a full disk
 130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
 """
 

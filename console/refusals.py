@@ -26,11 +26,13 @@ from typing import IO, Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from console.exits import Failure
+from console.exits import UNWRITTEN, Failure
 from console.reading.lines import Line
 
 REFUSAL_BYTES_MAX: Final = 1 << 20
 """No refusal is longer: a line of 65,538 bytes, each escaped in six, and its sentence."""
+
+NO_ROOM_AGAIN: Final = "the file stays as it is; make room beside it and take it again"
 
 
 class RefusedLine(NamedTuple):
@@ -97,9 +99,13 @@ class RefusalsFile:
         self._before: frozenset[bytes] | None = None
 
     def write(self, refused: Sequence[RefusedLine]) -> None:
-        """Adds refusals. Raises OSError where that fails, and leaves the file as it was before."""
+        """Adds refusals. Raises Failure where that fails, and leaves the file as it was before."""
         if not refused:
             return
+        with _naming(self.path, "make room, or name another file with --refused"):
+            self._write(refused)
+
+    def _write(self, refused: Sequence[RefusedLine]) -> None:
         if self.path.exists() and not self.path.is_file():  # a pipe, a terminal, /dev/null
             with self.path.open("ab") as file:
                 file.write(b"".join(entry.encoded() for entry in refused))
@@ -138,7 +144,7 @@ class RefusalsTakenAgain:
                 yield refused.line
             elif not encoded.isspace():
                 self.strange += 1
-                self._part.write(encoded if encoded.endswith(b"\n") else encoded + b"\n")
+                self._keep(encoded if encoded.endswith(b"\n") else encoded + b"\n")
 
     def write(self, refused: Sequence[RefusedLine]) -> None:
         """Keeps what was refused again: a line that was there under two codes stays once."""
@@ -146,18 +152,23 @@ class RefusalsTakenAgain:
             place = _digest(f"{entry.line.number}:{entry.line.element}:{entry.code}", entry.line.content)
             if place not in self._written:
                 self._written.add(place)
-                self._part.write(entry.encoded())
+                self._keep(entry.encoded())
 
     def finish(self) -> None:
-        """Puts what is left in the place of the file."""
-        self._part.flush()
-        os.fsync(self._part.fileno())
-        self._part_path.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        """Puts what is left in the place of the file. Raises Failure where that fails, and leaves the file as it was."""
+        with _naming(self.path, NO_ROOM_AGAIN):
+            self._part.flush()
+            os.fsync(self._part.fileno())
+            self._part_path.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _keep(self, encoded: bytes) -> None:
+        with _naming(self.path, NO_ROOM_AGAIN):
+            self._part.write(encoded)
 
 
 @contextmanager
@@ -173,11 +184,27 @@ def take_again(path: Path) -> Iterator[RefusalsTakenAgain]:
     with _locked(path, os.O_RDWR, fcntl.LOCK_EX | fcntl.LOCK_NB) as file:
         part_path.unlink(missing_ok=True)  # of one that was killed
         descriptor = os.open(part_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        part = os.fdopen(descriptor, "wb")
         try:
-            with os.fdopen(descriptor, "wb") as part:
-                yield RefusalsTakenAgain(path, file, part, part_path)
+            yield RefusalsTakenAgain(path, file, part, part_path)
         finally:
+            with suppress(OSError):  # what is still unwritten of it is given up
+                part.close()
             part_path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path, advice: str) -> Iterator[None]:
+    """An error of the system while refusals are written, as one that names the file and what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Failure(
+            "refusals-not-written", f"{path}: refusals could not be written: {why}; {advice}", UNWRITTEN
+        ) from error
 
 
 @contextmanager

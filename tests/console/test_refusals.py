@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 import pytest
 
+from console.exits import Failure
 from console.reading.lines import Line
-from console.refusals import RefusalsFile, RefusalsTakenAgain, RefusedLine, decode_refusal
+from console.refusals import RefusalsFile, RefusalsTakenAgain, RefusedLine, decode_refusal, take_again
 from tests.console.support import Program, enrolment, fact, met, response
 
 EVALUATION = fact("record-evaluation", "e-1", "2010-02-01T00:00:00Z", "m-2", evaluation="e-1")
@@ -156,9 +157,39 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pyte
         return write(descriptor, data[:20])
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(Failure, match=f"{path}: refusals could not be written: No space left.*--refused") as raised:
         RefusalsFile(path).write([RefusedLine(Line("facts", 2, b"[]"), "malformed", "found nothing")])
+    assert raised.value.exit_code == 74
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_refusals_that_find_no_room_are_no_unreadable_input(program: Program) -> None:
+    path = program.write("facts.jsonl", [*enrolment("m-1"), "nonsense"])
+    full = program.json("record", path, "--refused", "/dev/full")
+    assert (full.code, full.json["error"]) == (74, "refusals-not-written")
+    assert "/dev/full: refusals could not be written: No space left on device" in full.json["message"]
+    again = program.json("record", path)
+    assert (again.code, again.json["accepted"], again.json["refused"]) == (3, 0, 1)
+
+
+def test_refusals_that_are_taken_again_stay_where_there_is_no_room(
+    program: Program, refused: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = refused.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("console.refusals.os.fsync", full)
+    with (
+        take_again(refused) as again,
+        pytest.raises(Failure, match=f"{refused}: .*No space left.*stays as it is") as raised,
+    ):
+        again.finish()
+    assert raised.value.exit_code == 74
+    assert refused.read_bytes() == before
+    assert [path.name for path in refused.parent.iterdir() if path.name.endswith(".part")] == []
 
 
 def test_who_adds_waits_for_who_takes_again_and_writes_into_the_new_file(program: Program, refused: Path) -> None:
