@@ -17,6 +17,9 @@ from ledger.organisations import Organisations
 NAMED_MAX: Final = 5
 """Names, joins or locations that a sentence lists at most."""
 
+ALIKE_MAX: Final = 200
+"""Names that fold alike at most: a withdrawal that could mean each of them lists them all, and has to fit in an event."""
+
 
 def take_as_known(
     known: Organisations, fact: MembershipFact, known_spelling: bool
@@ -66,12 +69,16 @@ def separate(known: Organisations, one: str, other: str) -> None:
 
 
 def distinguish(known: Organisations, name: str, from_: str) -> None:
-    """Refuses to tell apart what is apart already."""
+    """Refuses to tell apart what is apart already, or from more names than a withdrawal has room for."""
     _check_known(known, from_)
     if name in known:
         refuse("already-distinct", f"{name!r} is known already, expected a new name that folds like {from_!r}")
     if fold(name) != fold(from_):
         refuse("already-distinct", f"{name!r} does not fold like {from_!r}: nobody takes one for the other")
+    if len(known.alike(name)) >= ALIKE_MAX:
+        refuse(
+            "malformed", f"found {ALIKE_MAX} names that fold like {name!r}, expected fewer: one withdrawal names all"
+        )
 
 
 def _check_known(known: Organisations, name: str) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from ledger.book import fold
 from ledger.facts import fact_from_object
+from ledger.naming import ALIKE_MAX
 from ledger.proof.event import parse_event
 from ledger.proof.recheck import check_stream
-from tests.ledger.story import ACCEPTED, Story
+from tests.ledger.story import ACCEPTED, NOW, Story
 from tests.oracle_time import instant
 
 DAY = "2010-06-15T00:00:00Z"
@@ -110,6 +111,27 @@ def test_a_withdrawal_that_could_mean_several_names_stands_for_all_of_them(story
     consent(story, "bronte-gard", "2010-04-01T00:00:00Z", "withdraw-consent")
     assert story.last("ConsentWithdrawn").data["also"] == ["BRONTEGARD"]
     assert [invite(story, name) for name in ("Brontegard", "BRONTEGARD")] == [("refused", "consent-missing")] * 2
+
+
+def test_a_withdrawal_has_room_for_all_names_that_can_be_told_apart(story: Story) -> None:
+    """However long they are: a no that no event takes would leave the yes in force."""
+    names = ["".join("-."[int(bit)] for bit in f"{number:08b}") + "\U0001f600" * 56 for number in range(ALIKE_MAX)]
+    consent(story, names[0])
+    for name in names[1:]:
+        distinct(story, name, names[0])
+    told = {"organisation": "." * 8 + "\U0001f600" * 56, "from": names[0]}
+    assert story.tell("distinct-organisation", LATE, **told) == ("refused", "malformed")
+    fields = {"subject": "s-1", "customer_org": "_" + "\U0001f600" * 56, "actor": "\U0001f600" * 64}
+    withdrawn = {
+        "type": "withdraw-consent",
+        "id": "\U0001f600" * 200,
+        "membership": "m-1",
+        "occurred_at": LATE,
+        **fields,
+    }
+    assert story.book.tell(withdrawn, NOW) == ACCEPTED
+    assert len(story.last("ConsentWithdrawn").data["also"]) == ALIKE_MAX - 1
+    assert invite(story, names[-1], LATE) == ("refused", "consent-missing")
 
 
 def test_a_withdrawal_under_a_name_that_nothing_folds_like_is_taken_as_it_is_and_makes_it_known(story: Story) -> None:
