@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from console.exits import Failure
 from console.output import Unwritten
-from ledger.errors import BadInput
+from ledger.errors import BadInput, PositionUnknown
 from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant, parse_renewal_date
 
 if TYPE_CHECKING:
     from ledger.store.base import Reader
 
 WITHIN_DAYS_MAX: Final = 36_500
+POSITION_DIGITS_MAX: Final = 18
+YEARS_END: Final = "-"
+"""What stands after the four digits of a year in each date and instant."""
+AN_INSTANT: Final = "a date or an RFC 3339 instant with an offset, such as 2010-06-15 or 2010-06-15T10:22:33Z"
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,25 +70,29 @@ class KnownAt(NamedTuple):
     instant_us: int | None
 
     def resolve(self, book: Reader) -> int:
-        """The position meant."""
+        """The position meant. Raises PositionUnknown for one that the book has not reached."""
         from ledger.book import position_at
 
-        if self.position is not None:
-            return self.position
-        return position_at(book, self.instant_us or 0)
+        if self.position is None:
+            return position_at(book, self.instant_us or 0)
+        if self.position > (end := book.max_position()):
+            raise PositionUnknown.to_know_up_to(self.position, end)
+        return self.position
 
 
 def read_instant(text: str) -> int:
     """An RFC 3339 instant, or a date for the instant at which it begins. Raises BadInput."""
+    if text[4:5] != YEARS_END:
+        raise BadInput(f"found {text[:40]!r}, expected {AN_INSTANT}")
     return midnight_us(parse_date(text)) if len(text) == 10 else parse_instant(text)
 
 
 def read_known_at(text: str) -> KnownAt:
-    """A position or an instant. Raises BadInput."""
-    if text.isascii() and text.isdigit():
-        if len(text) > 18:
-            raise BadInput(f"found {text!r}, expected a position of the ledger")
+    """A position, or what `read_instant` takes. Raises BadInput."""
+    if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX:
         return KnownAt(int(text), None)
+    if text[4:5] != YEARS_END:
+        raise BadInput(f"found {text[:40]!r}, expected a position of the ledger, or {AN_INSTANT}")
     return KnownAt(None, read_instant(text))
 
 
@@ -114,7 +122,7 @@ def renewal_date(text: str) -> str:
 
 def position(text: str) -> int:
     """A position of the ledger, for argparse."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not (text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX):
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a position: a whole number from 0 on")
     return int(text)
 

@@ -28,8 +28,9 @@ A question about a status has two times.
 
   --at T         at which instant did, or will, it hold?  An RFC 3339 instant, or a date for its beginning; default: now.
                  The future assumes that nothing more arrives.
-  --known-at K   known from which part of the ledger?  A position, or an instant for what was recorded by then;
-                 default: all of it.  The answer for a K that is past never changes again.
+  --known-at K   known from which part of the ledger?  A position that the book has reached, or an instant
+                 for what was recorded by then; default: all of it.  The answer never changes again for such a position,
+                 or for an instant at or before the book's last recording.
 
 What occurred when is the source's to say (occurred_at); what was recorded when is the ledger's (recorded_at)."""
 

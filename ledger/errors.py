@@ -3,7 +3,7 @@
 LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
-├── PositionUnknown    a position from which to go on that the book has not reached
+├── PositionUnknown    a position that the book has not reached: to go on from, or to know up to
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── ExtraMissing       a part of the program that is not installed
 ├── BrokenHistory      stored bytes that are not what the ledger writes
@@ -89,14 +89,24 @@ class UnknownMembership(LedgerError):
 
 
 class PositionUnknown(LedgerError):
-    """A position from which somebody goes on that the book has not reached: it was another book, or is an older one."""
+    """A position that the book has not reached: somebody means another book, or this is an older one."""
 
     code: Final = "position-unknown"
 
-    def __init__(self, position: int, end: int) -> None:
-        super().__init__(
+    @classmethod
+    def to_go_on_from(cls, position: int, end: int) -> PositionUnknown:
+        """For who has read to a position and wants what follows."""
+        return cls(
             f"found position {position} to go on from, expected at most {end}, where the book ends: it is another book, "
             "or one restored from before that position; what was read of the other must be compared with it"
+        )
+
+    @classmethod
+    def to_know_up_to(cls, position: int, end: int) -> PositionUnknown:
+        """For who asks what was known at a position: the answer would be another as soon as the book grows."""
+        return cls(
+            f"found position {position} to know up to, expected at most {end}, where the book ends "
+            "(or a date or an instant, such as 2010-06-15 or 2010-06-15T10:22:33Z)"
         )
 
 

@@ -84,7 +84,7 @@ def _print_from(store: Store, after: int, session: Session) -> int:
     while True:
         end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
         if after > end:
-            raise PositionUnknown(after, end)
+            raise PositionUnknown.to_go_on_from(after, end)
         rows = store.read_type("EligibilityChanged", after, PAGE)
         with session.signals.put_off():  # a line is printed whole or not at all
             for row in rows:

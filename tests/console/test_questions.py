@@ -70,9 +70,35 @@ def test_status_as_it_was_known_by_a_position_or_an_instant(program: Program) ->
     assert counted("--known-at", "2011-03-02") == 10
     assert counted("--known-at", "15") == 10
     assert counted("--known-at", "13") == 9
-    assert counted("--known-at", "999999") == 9
+    assert counted("--known-at", "17") == 9
     assert program.json("status", "m-1", "--known-at", "2").json["error"] == "unknown-membership"
     assert program.json("status", "m-1", "--known-at", "2011-03-01").json["error"] == "unknown-membership"
+
+
+@pytest.mark.parametrize("question", ["status m-1", "replay m-1", "board", "renewals", "decisions"])
+def test_what_is_known_at_a_position_beyond_the_end_is_not_answered(program: Program, question: str) -> None:
+    """It would be another answer as soon as the book grows; and who writes a date without dashes means no position."""
+    program.record(*met())
+    ran = program.run(*question.split(), "--known-at", "20110301")
+    assert ran.code == 2
+    assert "found position 20110301 to know up to, expected at most 15" in ran.err
+    assert program.run(*question.split(), "--known-at", "15").code == 0
+
+
+def test_a_line_of_a_batch_that_means_a_position_beyond_the_end_gets_its_error(program: Program) -> None:
+    program.record(*met())
+    program.stdin(b'{"membership":"m-1","known_at":16}\n{"membership":"m-1"}\n')
+    ran = program.json("status", "--batch", "-")
+    assert [line.get("error") for line in ran.lines] == ["position-unknown", None]
+    assert ran.code == 3
+
+
+@pytest.mark.parametrize(("option", "also"), [("--at", ""), ("--known-at", "a position of the ledger, or ")])
+@pytest.mark.parametrize("text", ["now", "-1", "", "20110301T000000Z", "1.5", "9" * 40])
+def test_what_is_no_instant_is_told_what_can_be_given(program: Program, option: str, also: str, text: str) -> None:
+    ran = program.run("status", "m-1", f"{option}={text}")
+    assert ran.code == 2
+    assert f"found {text!r}, expected {also}a date or an RFC 3339 instant" in ran.err
 
 
 def test_a_date_is_the_instant_at_which_it_begins(program: Program) -> None:
