@@ -25,6 +25,7 @@ def test_medians_are_shown_with_the_ratios_and_how_far_they_went(capsys: pytest.
 
 
 @pytest.mark.server
+@pytest.mark.elsewhere
 @pytest.mark.skipif(importlib.util.find_spec("umadb") is None, reason="`make bench-peers` installs the wheel umadb")
 def test_a_round_measures_every_row_and_leaves_nothing_behind(tmp_path: Path) -> None:
     rates = peers.one_round(str(tmp_path), each=2, batches=1)

@@ -36,6 +36,7 @@ def test_twice_as_many_facts_cost_about_twice_as_much(dimension: Dimension) -> N
     )
 
 
+@pytest.mark.elsewhere
 @pytest.mark.skipif(not SOAK, reason="CSAT_LEDGER_TEST_SOAK is not set: it records 100,000 responses first")
 def test_a_decision_on_a_hundred_thousand_responses_costs_at_most_twice_one_on_a_hundred(tmp_path: Path) -> None:
     """As whole processes, in CPU time; the least of some."""
