@@ -20,7 +20,7 @@ from ledger.events import (
     leaf_hash,
     membership_stream,
 )
-from ledger.facts import Fact, MembershipFact, PublishRulebook
+from ledger.facts import Fact, MembershipFact
 from ledger.instants import BEGINNING_US, END_US, format_instant
 from ledger.loading import LOAD_CHUNK, REASON_MAX, Unreadable, load_states
 from ledger.membership import Membership, evolve
@@ -112,7 +112,7 @@ class Batch:
         """Decides on each fact in turn; `known_spelling` as `ledger.deciding.decide`."""
         self._known_spelling = known_spelling
         self._known = self._transaction.known_facts([fact.id for fact in facts])
-        self._load({membership_stream(fact.membership) for fact in facts if not isinstance(fact, PublishRulebook)})
+        self._load({membership_stream(fact.membership) for fact in facts if fact.type != "publish-rulebook"})
         outcomes = []
         for fact in facts:
             try:
@@ -254,7 +254,7 @@ class Batch:
                 return Outcome("duplicate", known.position)
             raise Refused("id-reused", f"fact {fact.id!r} was recorded before with other content")
         occurred_us = fact.occurred_us()
-        if isinstance(fact, PublishRulebook):
+        if fact.type == "publish-rulebook":
             new = decide_rulebook(fact, self._programme.rulebook, self._now_us, occurred_us)
             self._require_all_readable(Edition.from_data(new.data).effective_us)
             event = self._append_to_programme(new, fact.id, fact.actor, digest)

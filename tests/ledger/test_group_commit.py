@@ -93,3 +93,48 @@ def test_after_the_end_no_fact_is_taken(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="closed"):
         group.record(enrolment(1))
     store.close()
+
+
+def test_a_fact_that_meets_the_end_is_recorded_or_refused_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    writer = Writer(store, lambda: NOW_US)
+    recorded = 0
+    for again in range(20):
+        group = GroupCommit(writer)
+        ends: list[str] = []
+
+        def client(number: int, group: GroupCommit = group, ends: list[str] = ends) -> None:
+            try:
+                ends.append(group.record(enrolment(number)).status)
+            except LedgerError as error:
+                ends.append("closed" if "closed" in str(error) else repr(error))
+
+        threads = [threading.Thread(target=client, args=(100 * again + number,), daemon=True) for number in range(16)]
+        for thread in threads:
+            thread.start()
+            if thread is threads[again % len(threads)]:
+                group.close()
+        for thread in threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in threads)
+        assert len(ends) == len(threads)
+        assert set(ends) <= {"accepted", "closed"}
+        recorded += ends.count("accepted")
+    assert sum(row.type == "MembershipEnrolled" for row in store.read_feed(0, 10_000)) == recorded
+    store.close()
+
+
+def test_facts_that_come_while_nobody_waits_are_taken_at_once(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    group = GroupCommit(Writer(store, lambda: NOW_US))
+    done = threading.Event()
+
+    def one_after_the_other() -> None:
+        for number in range(200):
+            group.record(enrolment(number))
+        done.set()
+
+    threading.Thread(target=one_after_the_other, daemon=True).start()
+    assert done.wait(60), "a caller waits for a thread that sleeps"
+    group.close()
+    store.close()
