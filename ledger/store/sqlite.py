@@ -36,6 +36,7 @@ from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps
 from ledger.store.sqlite_files import (
     Identity,
+    OpenFile,
     ReadOnlyFile,
     identity_of,
     make_whole,
@@ -271,8 +272,8 @@ class SQLiteStore(_SQLiteReader):
 
     Where there is no file a book is made, if `create` says so; `migrate` brings older tables to the present version.
     `found_version` is what was there before. A file that may not be written is `read_only`, and leaves no trace of its
-    readers (`ledger.store.sqlite_files`). A file that is replaced or moved while it is open is StoreUnreachable from then
-    on: what would be written to it is in no book any more.
+    readers (`ledger.store.sqlite_files`). A file that is replaced, moved or copied over while it is open is StoreUnreachable
+    from then on: what would be written to it is in no book any more.
     """
 
     def __init__(
@@ -291,7 +292,7 @@ class SQLiteStore(_SQLiteReader):
         self._lock_timeout_s = lock_timeout_s
         try:
             made = create and not self.path.exists() and make_whole(self.path, STEPS)
-            self._identity = self._require_book()
+            self._file = OpenFile(self._place, self._require_book())
             self.read_only = not may_write(self.path)
             if not self.read_only:
                 require_own_log(self.path)
@@ -365,14 +366,12 @@ class SQLiteStore(_SQLiteReader):
         return self._read(*arguments)
 
     def _require_same_file(self) -> None:
-        if identity_of(self._place) != self._identity:
-            raise StoreUnreachable(
-                f"{self.name}: found another file, or none, in the place of the one that this process has open, "
-                "expected the same: it was replaced or moved; what is opened anew finds what is there now"
-            )
+        if lost := self._file.lost():
+            raise StoreUnreachable(f"{self.name}: {lost}")
 
     @contextmanager
     def writing(self) -> Iterator[SQLiteWriteTransaction]:
+        self._require_same_file()
         try:
             with self._datastore.immediate() as cursor:
                 yield SQLiteWriteTransaction(cursor)
@@ -401,5 +400,10 @@ class SQLiteStore(_SQLiteReader):
         if self.read_only:
             self._read_only_file.close()
             return
+        if self._file.lost():
+            # SQLite carries the log over when the last connection is closed, unless that is interrupted: the log is not
+            # the log of what stands there now.
+            self._reading.interrupt()
+            self._datastore.interrupt()
         self._reading.close()
         self._datastore.close()

@@ -11,6 +11,7 @@ never a book that somebody is about to make.
 
 **Its own log.** A file that was restored from a copy, while the log of the newer one was left beside it, is read by SQLite
 as a mixture of both. Where that is plain, the file is refused before anything is opened that could write the mixture down.
+Who has the file open while a shorter one is copied over it notices that, and leaves it without carrying the log over.
 
 **Read only.** Where the file or its folder may not be written, a reader must leave nothing there:
 
@@ -95,6 +96,34 @@ def identity_of(path: str | Path) -> Identity | None:
     return Identity(found.st_dev, found.st_ino)
 
 
+class OpenFile:
+    """A file that is open, and whether what stands at its place is still the same: not another, and no shorter one."""
+
+    def __init__(self, path: str | Path, identity: Identity) -> None:
+        self._path = path
+        self._identity = identity
+        self._bytes = 0
+
+    def lost(self) -> str:
+        """What was found instead of the file, and what to do; empty while it is there. A book never becomes shorter."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - before every read, and half the time of Path.stat
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._identity:
+            return (
+                "found another file, or none, in the place of the one that this process has open, expected the same: it "
+                "was replaced or moved; what is opened anew finds what is there now"
+            )
+        if found.st_size < self._bytes:
+            return (
+                f"found {found.st_size} bytes, expected {self._bytes} at least: something was copied over the file while "
+                "this process had it open; what is opened anew finds what is there now"
+            )
+        self._bytes = found.st_size
+        return ""
+
+
 def may_write(path: Path) -> bool:
     """Whether this process may write a book's file and beside it, by rights and by mount."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
@@ -169,8 +198,8 @@ def require_own_log(path: Path) -> None:
     if missing:
         raise StoreUnreachable(
             f"{path}: found a log, {log.name}, that does not belong to this file: with it {len(missing)} of {pages} pages are "
-            "nowhere. A file that is restored from a copy has to be restored with the log of that copy, or without any: "
-            "move the log away, nothing was changed yet"
+            "nowhere. A file that is restored from a copy has to be restored with the log of that copy, or without any. "
+            f"Nothing was changed yet: stop what has the file open, move {log.name} away, and restore the copy once more"
         )
 
 

@@ -41,14 +41,26 @@ class LedgerConnectionPool(SQLiteConnectionPool):
         cursor.close()
         return connection
 
+    def interrupt(self) -> None:
+        """Breaks off what any connection does until it is used again: also what it would do while it is closed."""
+        with self._put_condition:
+            for connection in (*self._pool, *self._in_use.values()):
+                connection._sqlite_conn.interrupt()
+
 
 class LedgerDatastore(SQLiteDatastore):
     """The library's datastore over our connections."""
+
+    pool: LedgerConnectionPool
 
     def __init__(self, db_name: str, **options: Any) -> None:
         super().__init__(db_name, **options)
         self.pool.close()
         self.pool = LedgerConnectionPool(db_name=db_name, lock_timeout=options.get("lock_timeout"))
+
+    def interrupt(self) -> None:
+        """See `LedgerConnectionPool.interrupt`."""
+        self.pool.interrupt()
 
     @contextmanager
     def immediate(self) -> Iterator[sqlite3.Cursor]:

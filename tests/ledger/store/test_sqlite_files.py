@@ -185,6 +185,30 @@ def test_what_is_written_while_the_file_is_replaced_is_not_called_recorded(path:
     store.close()
 
 
+def test_a_shorter_file_that_is_copied_over_an_open_one_is_noticed_and_left_as_it_is(path: Path) -> None:
+    """The log is of the file that was there: carried over when the last connection is closed, it would ruin the copy."""
+    backup = path.read_bytes()
+    with closing(SQLiteStore(path)) as store:
+        append(store, 1_000)
+    store, other = SQLiteStore(path), SQLiteStore(path)
+    append(store, 40)
+    assert other.max_position() == 1_043
+    path.write_bytes(backup)
+    for use in (store.max_position, lambda: append(store, 1)):
+        with pytest.raises(
+            StoreUnreachable, match=r"found \d+ bytes, expected \d+ at least: something was copied over"
+        ):
+            use()
+    store.close()
+    other.close()
+    assert path.read_bytes() == backup
+    with pytest.raises(StoreUnreachable, match=r"stop what has the file open, move book.db-wal away"):
+        SQLiteStore(path)
+    path.with_name("book.db-wal").unlink()
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == store.count_events() == 3
+
+
 # The log of another file
 
 
