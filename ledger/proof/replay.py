@@ -115,8 +115,8 @@ class Membership:
         self.evaluations: list[tuple[int, int]] = []
         self.evaluation_ids: set[str] = set()
         self.renewal_dates: set[str] = set()
-        self.decided: dict[str, int] = {}
-        """How often each renewal was decided."""
+        self.decided: dict[str, list[Event]] = {}
+        """The decisions on each renewal."""
 
     def apply(self, event: Event) -> Regrouping | None:
         """Takes the next event of the stream; one that contradicts the stream is refuted, and changes nothing."""
@@ -243,8 +243,7 @@ class Membership:
         insort(self.evaluations, (event.occurred_us, event.seq))
 
     def _decide(self, event: Event) -> None:
-        date = _text(event, "renewal_date")
-        self.decided[date] = self.decided.get(date, 0) + 1
+        self.decided.setdefault(_text(event, "renewal_date"), []).append(event)
 
 
 _HANDLERS: dict[str, Callable[[Membership, Event], Regrouping | None]] = {

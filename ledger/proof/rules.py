@@ -17,7 +17,8 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
                  applied and 100 left out, by instant received, then by seq, of each list as many as take at most
                  30,000 bytes (their canonical JSON, a comma after each); the totals count all. Left out is what lay
                  inside the window: void, else of another location, else over the cap. What is applied or over the cap
-                 is listed with its name and its organisation's, the earliest known of the group
+                 is listed with its name and its organisation's, the earliest known of the group. Of one renewal
+                 there is another only where it says something else than the one before, its revision apart
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def decision(membership: Membership, rulebook: Rulebook, renewal_date: str) -> d
         "applied_total": len(applied),
         "left_out": _listed(left_out),
         "left_out_total": len(left_out),
-        "revision": membership.decided.get(renewal_date, 0) + 1,
+        "revision": len(membership.decided.get(renewal_date, ())) + 1,
     }
 
 
@@ -184,7 +185,13 @@ def check_decision(membership: Membership, rulebook: Rulebook, event: Event) -> 
             found=format_instant(decided_us),
             expected=Words(f"{format_instant(due_us)} or later"),
         )
-    return decision(membership, rulebook, date)
+    made = decision(membership, rulebook, date)
+    before = membership.decided.get(date, [event])[-1]
+    if before is not event and event.data == made == before.data | {"revision": made["revision"]}:
+        raise RefutedError(
+            event.where, found=Words("another revision"), expected=Words(f"none: nothing changed since {before.where}")
+        )
+    return made
 
 
 def first_difference(recorded: dict[str, Any], recomputed: dict[str, Any]) -> tuple[str, Any, Any] | None:

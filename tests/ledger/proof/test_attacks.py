@@ -247,6 +247,7 @@ def test_unknown_event_types_are_let_pass() -> None:
     book, _ = sample_book()
     book.append("membership-m-1", "SomethingNew", "2011-03-02", {"a": [1]}, version=7)
     book.append(PROGRAMME, "KeyRotated", "2011-03-02", {}, version=3)
+    book.respond("membership-m-1", "late", "2010-07-01", "org-c")
     assert verdict(book, book.decide("membership-m-1", "2011-03-01", at="2011-04-01").seq).verdict == "confirmed"
 
 

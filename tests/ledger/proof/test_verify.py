@@ -102,6 +102,20 @@ def test_a_decision_made_too_early_or_never_due_is_refuted() -> None:
     assert (report.verdict, report.difference and report.difference["found"]) == ("refuted", "2011-03-02")
 
 
+def test_a_renewal_decided_again_though_nothing_changed_is_refuted() -> None:
+    book, seq = sample_book()
+    again = book.decide("membership-m-1", "2011-03-01")
+    report = verdict(book, again.seq)
+    assert report.verdict == "refuted"
+    assert report.difference == {
+        "what": again.where,
+        "found": "another revision",
+        "expected": f"none: nothing changed since event membership-m-1/{seq} RenewalDecided",
+    }
+    book.respond("membership-m-1", "late", "2010-07-01", "org-c")
+    assert verdict(book, book.decide("membership-m-1", "2011-03-01").seq).verdict == "confirmed"
+
+
 def test_a_decision_recorded_before_its_date_is_refuted_whatever_it_claims_of_itself() -> None:
     book, _ = sample_book()
     data = json.loads(book.entries[-2])["data"] | {"revision": 2}
