@@ -41,7 +41,7 @@ from typing import Any
 from ledger.proof.bundle import Bundle, ProvedEntry, ProvedStream, parse_bundle
 from ledger.proof.checkpoint import Checkpoint
 from ledger.proof.errors import IncompleteError, MalformedError, ProofError, RefutedError, TamperedError, Words, shown
-from ledger.proof.event import FIRST_PREV, PROGRAMME, Event, parse_event
+from ledger.proof.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_event
 from ledger.proof.heads import HeadsEntry, is_heads_entry, parse_heads_entry, verify_head
 from ledger.proof.merkle import leaf_hash, verify_inclusion
 from ledger.proof.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
@@ -163,7 +163,7 @@ def check_inclusion(name: str, stream: ProvedStream, checkpoint: Checkpoint) -> 
 
 
 def check_chain(name: str, stream: ProvedStream) -> list[Event]:
-    """The stream's events, from the first on, without a gap, each naming the one before it."""
+    """The stream's events, from the first on, without a gap, each naming the one before it and recorded no earlier."""
     events: list[Event] = []
     prev = FIRST_PREV
     for number, proved in enumerate(stream.events, 1):
@@ -177,6 +177,11 @@ def check_chain(name: str, stream: ProvedStream) -> list[Event]:
             raise TamperedError(f"seq of event {number} of {name}", found=event.seq, expected=number)
         if event.prev != prev:
             raise TamperedError(f"{event.where}: prev", found=event.prev, expected=prev)
+        if events and event.recorded_us < events[-1].recorded_us:
+            raise RefutedError(
+                f"{event.where}: recorded_at", found=format_instant(event.recorded_us),
+                expected=Words(f"{format_instant(events[-1].recorded_us)} or later"),
+            )  # fmt: skip
         prev = event.leaf.hex()
         events.append(event)
     return events

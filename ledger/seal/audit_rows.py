@@ -17,7 +17,7 @@ import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import KEYS, Event, parse_event
+from ledger.proof.event import KEYS, Event, format_instant, parse_event
 from ledger.proof.fold import refused_at
 from ledger.proof.replay import KNOWN_VERSION
 from ledger.proof.tiles import ENTRY_MAX_BYTES
@@ -57,6 +57,8 @@ class Said(NamedTuple):
     """What some rows say, each at its place; None where a row cannot be read, which is among the findings."""
 
     prevs: list[str | None]
+    recorded: list[str | None]
+    """When each was recorded; canonical instants stand in the order of time."""
     events: list[Event | int | None]
     """The event; of one that counts for nothing only its occurred_us."""
     names: list[str | None]
@@ -70,7 +72,7 @@ def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
 
 def read_rows(rows: Sequence[Leafed], findings: list[Finding]) -> Said:
     """What the rows say; what is wrong with their form, or with the columns beside it, goes to the findings."""
-    said = Said([], [], [])
+    said = Said([], [], [], [])
     for start in range(0, len(rows), RUN):
         run = rows[start : start + RUN]
         try:
@@ -127,6 +129,7 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     if not OPTIONAL_TEXT.issuperset(map(type, organisations)):
         raise ValueError(organisations)
     said.prevs.extend(prevs)
+    said.recorded.extend(recorded)
     said.events.extend(events)
     said.names.extend(organisations)
 
@@ -140,6 +143,7 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
     except ProofError as error:
         findings.append(finding_of(error, "tampered"))
         said.prevs.append(None)
+        said.recorded.append(None)
         said.events.append(None)
         said.names.append(None)
         return
@@ -147,6 +151,7 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
         what = f"{where}: stream, seq and type of the event"
         findings.append(Finding("tampered", what, str(own), str((name, seq, type_name))))
     said.prevs.append(event.prev)
+    said.recorded.append(format_instant(event.recorded_us))
     said.events.append(event._replace(stream=name, seq=seq))
     said.names.append(None)
 

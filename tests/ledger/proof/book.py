@@ -54,6 +54,7 @@ class Book:
         self.entries: list[bytes] = []
         self.streams: dict[str, list[Entry]] = {}
         self.heads_entries = 0
+        self.last_recorded_at = ""
         for edition in ("2009-11", "2013-04"):
             self.publish(edition, f"{edition}-01")
 
@@ -62,11 +63,14 @@ class Book:
         events = self.streams.setdefault(stream, [])
         prev = merkle.leaf_hash(events[-1].entry).hex() if events else FIRST_PREV
         occurred_at = at if "T" in at else format_instant(us(at))
-        entry = stored_event(stream, len(events) + 1, prev, type_=type_, occurred_at=occurred_at, data=data, **more)
+        recorded_at = self.last_recorded_at = max(self.last_recorded_at, more.pop("recorded_at", None) or occurred_at)
+        entry = stored_event(
+            stream, len(events) + 1, prev, type_=type_, occurred_at=occurred_at, data=data, recorded_at=recorded_at, **more
+        )
         events.append(Entry(len(self.entries), entry))
         self.entries.append(entry)
         return Event(
-            stream, len(events), type_, 1, us(occurred_at), us(occurred_at), None, prev, data, merkle.leaf_hash(entry),
+            stream, len(events), type_, 1, us(occurred_at), us(recorded_at), None, prev, data, merkle.leaf_hash(entry),
             more.get("actor"),
         )  # fmt: skip
 
