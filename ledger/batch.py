@@ -206,9 +206,9 @@ class Batch:
 
     def _take_up(self, stream: str, state: Membership) -> None:
         """Moves the horizon of a stream that can be read again to where those of the others are."""
-        aside = self._asides.pop(stream)
-        horizon_us = max(state.horizon_us, aside.reviewed_us)
-        issue = announcing.advance(state, self._programme.rulebook, horizon_us, self._horizon(state))
+        aside, others_us = self._asides.pop(stream), self._horizon(state)
+        horizon_us = min(max(state.horizon_us, aside.reviewed_us), others_us)  # nobody was reviewed further than all
+        issue = announcing.advance(state, self._programme.rulebook, horizon_us, others_us)
         self._announce(stream, state, issue, None)
         self._cache.due.pop(stream, None)
         self._touched.add(stream)

@@ -82,5 +82,5 @@ class Tries:
 def _leaf_at(book: Reader, position: int) -> str | None:
     for row in book.read_feed(position - 1, 1):
         if row.position == position:
-            return leaf_hash(row.stored)
+            return leaf_hash(row.stored) if isinstance(row.stored, bytes) else None  # SQLite takes a text as well
     return None

@@ -15,7 +15,7 @@ from console.options import position
 from console.output import Output, short
 from console.session import Session
 from console.signals import Interrupted
-from ledger.errors import PositionUnknown
+from ledger.errors import BrokenHistory, PositionUnknown
 from ledger.events import decode_event
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
 
@@ -97,6 +97,10 @@ def _print_from(store: Store, after: int, session: Session) -> int:
 
 def _print(output: Output, row: Row) -> None:
     event = decode_event(row.stored, row.position)
+    if event.type != row.type:
+        raise BrokenHistory(
+            f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
+        )
     data: dict[str, Any] = event.data
     if output.as_json:
         output.json(

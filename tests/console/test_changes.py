@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from typing import IO
 
 import orjson
@@ -86,3 +87,13 @@ def test_following_goes_on_with_what_comes_and_ends_cleanly(program: Program, si
 def read(stream: IO[bytes]) -> dict[str, object]:
     line: dict[str, object] = orjson.loads(stream.readline())
     return line
+
+
+def test_a_row_that_says_it_is_an_announcement_and_is_none_is_damage_and_no_fault(program: Program) -> None:
+    program.record(*met())
+    with sqlite3.connect(program.store) as raw:
+        raw.execute("DROP TRIGGER events_no_update")
+        raw.execute("UPDATE events SET topic = 'EligibilityChanged' WHERE position = 5")
+    raw.close()
+    ran = program.run("changes")
+    assert (ran.code, "position 5: found an event ResponseReceived, expected Elig" in ran.err) == (1, True), ran

@@ -127,6 +127,7 @@ def test_an_event_of_a_newer_program_puts_off_the_facts_of_its_membership_and_of
         ("state", b"\x00\xff"),
         ("state", b"{}"),
         ("state", b"[1]"),
+        ("state", "a text where bytes should be"),
         ("originator_version", 4711),
         ("originator_id", b"\xff\xfe"),
         ("topic", b"\xff\xfe"),
@@ -207,6 +208,15 @@ def test_a_fact_is_enough_to_take_its_stream_up_again(book: RealBook) -> None:
     overwrite(book, position, row.stored)
     assert outcomes(book, response("a", 20, "2020-12")) == [ACCEPTED]
     assert [satisfied for _, satisfied in announced(book, "a")] == [True, False]  # what the review had to leave out
+    assert book.store.set_aside() == []
+
+
+def test_what_was_reviewed_further_than_all_others_is_taken_up_all_the_same(book: RealBook) -> None:
+    """Whoever has the database can write such a line; it stops nobody."""
+    with book.store.writing() as transaction:
+        transaction.save_set_aside([Aside("membership-a", 5, "why", (1 << 63) - 1)])
+    book.reopen()
+    assert outcomes(book, response("a", 20), response("b", 20)) == [ACCEPTED, ACCEPTED]
     assert book.store.set_aside() == []
 
 

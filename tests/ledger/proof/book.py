@@ -65,7 +65,14 @@ class Book:
         occurred_at = at if "T" in at else format_instant(us(at))
         recorded_at = self.last_recorded_at = max(self.last_recorded_at, more.pop("recorded_at", None) or occurred_at)
         entry = stored_event(
-            stream, len(events) + 1, prev, type_=type_, occurred_at=occurred_at, data=data, recorded_at=recorded_at, **more
+            stream,
+            len(events) + 1,
+            prev,
+            type_=type_,
+            occurred_at=occurred_at,
+            data=data,
+            recorded_at=recorded_at,
+            **more,
         )
         events.append(Entry(len(self.entries), entry))
         self.entries.append(entry)
