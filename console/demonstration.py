@@ -177,7 +177,7 @@ class Demonstration:
             f"csat-ledger {store} board --at 2013-04-01 --losing",
             f"csat-ledger {store} participation --by quarter",
             f"csat-ledger {store} clock-accept {last_recorded_at}   # its clock ran by itself, yours goes on from there",
-            f"csat-ledger {store} record {quote(str(self._folder / FACTS))}   # everything is known already",
+            f"csat-ledger {store} record {quote(str(self._folder / FACTS))}   # all as before: known or refused",
         ):
             self._say(f"  {command}")
 

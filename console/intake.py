@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from console.reading.lines import Line
 from console.refusals import Refusals, RefusedLine
 from ledger.errors import Refused
-from ledger.facts import Fact, parse_fact
+from ledger.facts import LINE_BYTES_MAX, Fact, parse_fact, too_long
 
 if TYPE_CHECKING:
     from ledger.writer import Outcome
@@ -80,7 +80,10 @@ class Intake:
         """Takes a line in; returns whether a batch was recorded with it."""
         self.lines += 1
         try:
-            fact = parse_fact(line.content.rstrip())
+            content = line.content.rstrip()
+            if line.cut_from and len(content) > LINE_BYTES_MAX:  # one from a file of refusals may have been mended
+                raise too_long(line.cut_from)
+            fact = parse_fact(content)
             if self._hold(line, fact):
                 return False
             self._taken.append((line, fact))

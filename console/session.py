@@ -6,6 +6,7 @@ from argparse import Namespace
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from console.exits import Failure
 from console.options import KnownAt
 from console.output import Output
 from console.settings import Settings
@@ -25,9 +26,11 @@ class Session:
 
     @property
     def where(self) -> str:
-        """The store that is meant: by the option, else by the settings."""
+        """The store that is meant: by the option, else by the settings. Raises Failure for an option that is empty."""
         store: str | None = self.options.store
-        return store or self.settings.store
+        if store == "":  # a variable of a script that is not set must not mean some other ledger
+            raise Failure("usage", "found --store empty, expected a file or a postgresql:// URL")
+        return self.settings.store if store is None else store
 
     def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
         """The ledger, open for as long as it is used."""

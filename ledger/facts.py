@@ -385,9 +385,14 @@ def fact_from_object(content: Any) -> Fact:
     return parse_fact(encoded)
 
 
+def too_long(length: int) -> Refused:
+    """What is raised of a line of more than LINE_BYTES_MAX bytes."""
+    return Refused("malformed", f"found a fact of {length:,} bytes, expected at most {LINE_BYTES_MAX:,}")
+
+
 def _parse(line: bytes | str) -> Fact:
     if len(line) > LINE_BYTES_MAX:
-        raise Refused("malformed", f"found a fact of {len(line):,} bytes, expected at most {LINE_BYTES_MAX:,}")
+        raise too_long(len(line))
     try:
         fact = fact_adapter().validate_json(line)
     except ValidationError as error:

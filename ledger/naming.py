@@ -6,8 +6,9 @@ What was refused makes nothing known; a name spelt exactly like a known one pass
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any, Final
+from unicodedata import normalize
 
 from ledger.errors import refuse
 from ledger.facts import MembershipFact, RecordConsent, RecordInvitation, RecordResponse, WithdrawConsent
@@ -42,7 +43,8 @@ def check_spelling(known: Organisations, name: str) -> None:
     """Refuses a name that folds like a known one and is spelt otherwise."""
     alike = known.alike(name)
     if alike:
-        refuse("organisation-spelling", f"found organisation {name!r}, expected it to be spelt {_or(alike)}")
+        sentence = f"found organisation {name!r}, expected it to be spelt {_or(alike)}"
+        refuse("organisation-spelling", sentence + _composed_otherwise(name, alike[0]))
 
 
 def join(known: Organisations, one: str, other: str) -> None:
@@ -50,7 +52,8 @@ def join(known: Organisations, one: str, other: str) -> None:
     check_spelling(known, one)
     check_spelling(known, other)
     if one != other and one not in known and other not in known and fold(one) == fold(other):
-        refuse("organisation-spelling", f"found organisation {other!r}, expected it to be spelt {one!r} as well")
+        sentence = f"found organisation {other!r}, expected it to be spelt {one!r} as well"
+        refuse("organisation-spelling", sentence + _composed_otherwise(other, one))
     if known.name_of(one) == known.name_of(other):
         refuse("already-joined", f"{one!r} and {other!r} are one organisation already")
 
@@ -84,8 +87,20 @@ def distinguish(known: Organisations, name: str, from_: str) -> None:
 def _check_known(known: Organisations, name: str) -> None:
     if name not in known:
         alike = known.alike(name)
-        expected = f"it to be spelt {_or(alike)}" if alike else "a name that was recorded"
+        expected = (
+            f"it to be spelt {_or(alike)}{_composed_otherwise(name, alike[0])}" if alike else "a name that was recorded"
+        )
         refuse("unknown-organisation", f"found organisation {name!r}, expected {expected}")
+
+
+def _composed_otherwise(name: str, known: str) -> str:
+    """Where two names differ that look the same to whoever reads the sentence; '' where one sees it."""
+    if normalize("NFC", name) != normalize("NFC", known):
+        return ""
+    pairs = enumerate(zip_longest(name, known, fillvalue=""), 1)
+    place, ours, theirs = next((at, found, expected) for at, (found, expected) in pairs if found != expected)
+    said = [f"U+{ord(character):04X}" if character else "its end" for character in (ours, theirs)]
+    return f": they look the same, but at character {place} one has {said[0]} and the other {said[1]}"
 
 
 def _or(names: Sequence[str]) -> str:

@@ -193,7 +193,7 @@ def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: i
         return DONE
     for line in intake.codes.lines():
         output.words(line)
-    again = f"; `csat-ledger record --retry {quote(str(refusals))}` takes them again" if refusals.is_file() else ""
+    again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
     output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
     return SOME_REFUSED
 
@@ -216,6 +216,11 @@ def _saying_what_stays(output: Output, intake: Intake) -> Iterator[None]:
 
 def _called(name: str) -> str:
     return "<stdin>" if name == STDIN else name
+
+
+def _as_argument(path: Path) -> str:
+    """A file as a shell and the program take it, also where it begins like an option."""
+    return quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def _open(name: str, stack: ExitStack) -> IO[bytes]:

@@ -11,8 +11,14 @@ from console.exits import Failure
 HEAD_BYTES: Final = 65_536
 """So much of a file's beginning is looked at."""
 
+_ROW_BY_ROW: Final = "write each row as an object with type, id, membership, occurred_at and the fields of its type"
+
 _FOREIGN: Final = (
-    (b"PK\x03\x04", "a ZIP archive (a spreadsheet is one too)", "unzip -p {file} | csat-ledger record -"),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive (a spreadsheet is one too)",
+        "`unzip -p {file} | csat-ledger record -` takes files of facts in it; of a spreadsheet " + _ROW_BY_ROW,
+    ),
     (b"PK\x05\x06", "an empty ZIP archive", ""),
     (b"BZh", "a file compressed by bzip2", "bzcat {file} | csat-ledger record -"),
     (b"\xfd7zXZ\x00", "a file compressed by xz", "xzcat {file} | csat-ledger record -"),
@@ -23,7 +29,6 @@ _FOREIGN: Final = (
 """What foreign files begin with, their names, and what to do with them."""
 
 _RESTORE: Final = "`sqlite3 restored.db < {file}` or psql makes a database of it"
-_ROW_BY_ROW: Final = "write each row as an object with type, id, membership, occurred_at and the fields of its type"
 
 _SQL: Final = re.compile(
     rb"\s*(?:--[^\n]*\n\s*|/\*.*?\*/;?\s*)*(?:PRAGMA |BEGIN[ ;]|CREATE |INSERT INTO |SET |SELECT |DROP |\\restrict )",

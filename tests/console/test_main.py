@@ -39,6 +39,14 @@ def test_the_store_comes_from_the_environment(program: Program, monkeypatch: pyt
     assert program.run_bare("status", "m-1").code == 0
 
 
+def test_an_empty_store_is_no_other_store(program: Program) -> None:
+    """`--store "$LEDGER"` where that is not set: not a ledger that happens to be in the folder."""
+    facts = program.write("facts.jsonl", met())
+    ran = program.run_bare("record", facts, "--store", "")
+    assert (ran.code, ran.err) == (2, "csat-ledger: found --store empty, expected a file or a postgresql:// URL\n")
+    assert [path.name for path in program.folder.iterdir()] == ["facts.jsonl"]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples(program: Program, name: str) -> None:
     ran = program.run_bare(name, "--help")
@@ -64,7 +72,7 @@ def test_the_overview_names_every_command(program: Program) -> None:
         (["fly"], "expected one of record"),
         (["--frobnicate"], "no command"),
         (["status"], "no membership"),
-        (["status", "m-1", "--at", "yesterday"], "expected an RFC 3339 instant"),
+        (["status", "m-1", "--at", "yesterday"], "expected a date or an RFC 3339 instant"),
         (["status", "m-1", "--at", "2011-02-30"], "expected a date of the calendar"),
         (["status", "m-1", "--known-at", "-1"], "usage"),
         (["status", "m-1", "--sto", "x"], "unrecognized"),

@@ -158,6 +158,24 @@ def test_a_line_without_end_is_refused_in_bounded_memory(program: Program) -> No
     (refused,) = refusals(program.folder / "facts.jsonl.refused")
     assert (refused["line_number"], refused["code"], refused["cut_from"]) == (1, "malformed", 5_000_010)
     assert len(refused["line"]) <= LINE_BYTES_MAX + 2
+    assert refused["sentence"] == "found a fact of 5,000,010 bytes, expected at most 65,536"
+
+
+def test_a_line_that_was_too_long_is_taken_once_it_is_mended(program: Program) -> None:
+    facts = program.folder / "facts.jsonl"
+    facts.write_bytes(b'{"id":"' + b"x" * 100_000 + b'"}\n')
+    assert program.run("record", facts).code == 3
+    path = program.folder / "facts.jsonl.refused"
+    (refused,) = refusals(path)
+    path.write_bytes(orjson.dumps(refused | {"line": orjson.dumps(enrolment()[0]).decode()}) + b"\n")
+    assert program.json("record", "--retry", path).json["accepted"] == 1
+
+
+def test_the_way_to_take_refusals_again_can_be_pasted_whatever_the_file_is_called(program: Program) -> None:
+    program.write("-x y.jsonl", ["nonsense"])
+    ran = program.run("record", "--", "-x y.jsonl")
+    assert "`csat-ledger record --retry './-x y.jsonl.refused'` takes them again" in ran.err
+    assert program.run("record", "--retry", "./-x y.jsonl.refused").code == 3
 
 
 def position(store: Path) -> int:

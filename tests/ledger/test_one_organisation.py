@@ -57,6 +57,24 @@ def test_the_sentence_names_the_known_spelling(story: Story) -> None:
     assert outcome.sentence == "found organisation 'bronte gard', expected it to be spelt 'Brontegard'"
 
 
+@pytest.mark.parametrize(
+    ("known", "given", "differ"),
+    [
+        ("Caf\u00e9", "Cafe\u0301", "at character 4 one has U+0065 and the other U+00E9"),
+        ("a\u0328\u0301", "a\u0301\u0328", "at character 2 one has U+0301 and the other U+0328"),
+    ],
+)
+def test_the_sentence_says_where_names_differ_that_look_the_same(
+    story: Story, known: str, given: str, differ: str
+) -> None:
+    story.respond(DAY, known)
+    told = {"type": "record-response", "id": "f", "membership": "m-1", "occurred_at": JUNE, "response": "r"}
+    (outcome,) = story.book.record([fact_from_object({**told, "customer_org": given})])
+    assert outcome.sentence == (
+        f"found organisation {given!r}, expected it to be spelt {known!r}: they look the same, but {differ}"
+    )
+
+
 def test_what_was_refused_makes_no_name_known(story: Story) -> None:
     assert invite(story, "Brontegard") == ("refused", "consent-missing")
     story.respond(DAY, "BRONTEGARD")

@@ -210,3 +210,8 @@ def test_an_array_without_end_is_read_in_bounded_memory() -> None:
     for _ in range(100_000):
         ahead -= len(next(lines).content) + 1
     assert most < 300_000
+
+
+def test_of_a_spreadsheet_it_is_said_that_its_rows_have_to_be_written_as_objects() -> None:
+    with pytest.raises(Failure, match="of a spreadsheet write each row as an object with type, id"):
+        opened(b"PK\x03\x04\x14\x00\x00\x00")
