@@ -50,7 +50,6 @@ class Metrics:
         self._service = service
         ProcessCollector(registry=self.registry)
         self.ready = self.gauge("ready", "1 while the process does its work")
-        self.ready.set(0)
         self.beat = self.gauge("beat_timestamp_seconds", "when the loop last turned")
         self.failures = self.counter("failures", "how often something was lost, by what", "what")
         self.done = self.counter("done", "what was done", "what")

@@ -8,8 +8,9 @@ failure means: a role is such that closing it in any state and opening it again 
 On one port:
     /livez    200 while the process can work: its loop turns, and what its turns fail over is not in the process itself;
               503 where neither has been so for `LIVE_FOR_S`: whoever watches may restart it
-    /readyz   200 while the role is open and its last step succeeded; 503 while it is lost, with what was found. Streams that
-              are set aside since they cannot be read are named; the others go on, so it is 200 all the same
+    /readyz   200 while the role is open and its last step succeeded; 503 while it is lost, with what was found, and where a
+              step has not come back for `READY_FOR_S`. Streams that are set aside since they cannot be read are named; the
+              others go on, so it is 200 all the same
     /metrics  for Prometheus (see `consumers.metrics`)
 
 Log lines are JSON objects on stderr, one a line, each with `at`, `level`, `service`, `event` and its own fields. They
@@ -31,6 +32,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from http import HTTPStatus
 from types import FrameType
 from typing import IO, Any, Final, Protocol, TypeVar
 
@@ -42,6 +44,8 @@ from ledger.instants import format_instant
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 LIVE_FOR_S: Final = 60.0
+READY_FOR_S: Final = 15.0
+"""A step takes a second or so: after this, what it waits for is not there, though nothing has said so."""
 SET_ASIDE_SHOWN: Final = 20
 LOGGERS: Final = "csat_ledger"
 """What the names of our loggers start with. `extra={"fields": {…}}` of a record become fields of its line."""
@@ -88,6 +92,7 @@ class Service:
         self._unsound = False
         self._set_aside: Callable[[], Collection[str]] = tuple
         self._figures: dict[Any, Any] = {}
+        self.metrics.ready.set_function(lambda: float(self.health("/readyz")[0] == HTTPStatus.OK))
 
     def run(
         self, connect: Callable[[], AbstractContextManager[Role]], fatal: tuple[type[Exception], ...] = (BadInput,)
@@ -120,7 +125,6 @@ class Service:
                     lost_at = lost_at if failures > 1 else time.monotonic()
                     self._pause_after(error, failures)
             self._trouble = "stopping"
-            self.metrics.ready.set(0)
             self.log.info("stopped")
 
     def stop(self) -> None:
@@ -166,22 +170,25 @@ class Service:
         if path == "/livez":
             answer = {"service": self.name, "alive": alive, "last_beat_s": round(quiet_s, 3)}
             return (200 if alive else 503), answer | ({"trouble": self._trouble} if self._unsound else {})
-        ready = alive and not self._trouble
-        answer = {"service": self.name, "ready": ready, "trouble": self._trouble or None}
+        trouble = self._trouble
+        if not trouble and quiet_s >= READY_FOR_S:
+            trouble = (
+                f"a step has not come back for {quiet_s:.0f} s: it waits for a store or a broker that says nothing"
+            )
+        ready = alive and not trouble
+        answer = {"service": self.name, "ready": ready, "trouble": trouble or None}
         if aside := sorted(self._set_aside()):
             answer["set_aside"] = {"number": len(aside), "streams": aside[:SET_ASIDE_SHOWN]}
         return (200 if ready else 503), answer
 
     def _say_ready(self, failures: int, lost_at: float) -> None:
         self._trouble, self._unsound = "", False
-        self.metrics.ready.set(1)
         if failures:
             self.log.info("back", failures=failures, lost_for_s=round(time.monotonic() - lost_at, 3))
         else:
             self.log.info("ready")
 
     def _pause_after(self, error: Exception, failures: int) -> None:
-        self.metrics.ready.set(0)
         pause_s = self._backoff.pause_s(failures)
         what, lost = _kind_of(error)
         self.metrics.failures.labels(what).inc()

@@ -22,7 +22,7 @@ import pytest
 pytest.importorskip("prometheus_client")
 
 from consumers.errors import BrokerUnreachable
-from consumers.service import LIVE_FOR_S, Backoff, Log, Service, hide_passwords
+from consumers.service import LIVE_FOR_S, READY_FOR_S, Backoff, Log, Service, hide_passwords
 from ledger.errors import BadInput, StoreUnreachable
 from tests.consumers.roles import running
 from tests.consumers.support import eventually
@@ -118,6 +118,19 @@ def test_a_loop_that_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(service, "_beat", time.monotonic() - LIVE_FOR_S - 1)
     assert service.health("/livez")[0] == 503
     assert service.health("/readyz")[0] == 503
+
+
+def test_a_step_that_does_not_come_back_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    hung = Service("test", stream=io.StringIO())
+    monkeypatch.setattr(hung, "_trouble", "")
+    assert hung.health("/readyz") == (200, {"service": "test", "ready": True, "trouble": None})
+    assert 'csat_ledger_ready{service="test"} 1.0' in hung.metrics.text().decode()
+    monkeypatch.setattr(hung, "_beat", time.monotonic() - READY_FOR_S - 1)
+    status, answer = hung.health("/readyz")
+    assert (status, answer["ready"]) == (503, False)
+    assert answer["trouble"].startswith("a step has not come back for 16 s")
+    assert 'csat_ledger_ready{service="test"} 0.0' in hung.metrics.text().decode()
+    assert hung.health("/livez")[0] == 200
 
 
 def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
