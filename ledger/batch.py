@@ -28,7 +28,7 @@ from ledger.rulebook import SHIPPED_EDITIONS, Edition
 from ledger.setting_aside import FoundUnreadable, PutOff, Tries
 from ledger.snapshots import dump_state
 from ledger.states import Programme, StateCache
-from ledger.store.base import Aside, KnownFact, NewRow, Snapshot, WriteTransaction
+from ledger.store.base import Aside, KnownFact, NewRow, Snapshot, WriteTransaction, as_new_row
 
 ACTOR: Final = "csat-ledger"
 ROWS_MAX: Final = 10_000
@@ -336,7 +336,7 @@ class Batch:
         self.position += 1
         # `fact` stands in its column on the first event of the fact alone, where it is unique.
         self._rows.append(
-            NewRow(self.position, stream, seq, event_type, stored, None if digest is None else fact, digest)
+            as_new_row((self.position, stream, seq, event_type, stored, None if digest is None else fact, digest))
         )
         event = Event(
             stream, seq, event_type, VERSIONS[event_type], occurred_us, self.recorded_us, fact, actor, prev, data,

@@ -407,9 +407,19 @@ def _check_keys_once(line: bytes, fields: int) -> None:
     A line that ends as many strings with `":` as its fact has fields, and has no space before a colon, has each key once;
     only others are read a second time.
     """
-    if line.count(b'":') == fields and not (b" :" in line or b"\t:" in line or b"\n:" in line or b"\r:" in line):
+    if line.count(b'":') == fields and not _has_spaced_colon(line):
         return
     json.loads(line, object_pairs_hook=_each_once)
+
+
+def _has_spaced_colon(line: bytes) -> bool:
+    """Whether JSON's white space stands before a colon. Most lines have none; one byte is found much faster than two."""
+    return (
+        (b" " in line and b" :" in line)
+        or (b"\t" in line and b"\t:" in line)
+        or (b"\n" in line and b"\n:" in line)
+        or (b"\r" in line and b"\r:" in line)
+    )
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> None:

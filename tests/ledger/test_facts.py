@@ -113,6 +113,8 @@ AT = b'"occurred_at":"2010-01-01T00:00:00Z","evaluation":"e-1"'
         b'{"type":"record-evaluation","id":"f-1","membership":"m-1",' + AT + b',"evaluation" :"e-1"}',
         b'{"type" :"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
         b'{"type"\n:"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
+        b'{"type"\t:"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
+        b'{"type"\r:"record-evaluation","id":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
         b'{"type":"record-evaluation","i\\u0064":"f-1","id":"f-2","membership":"m-1",' + AT + b"}",
     ],
 )
