@@ -37,6 +37,7 @@ from ledger.facts import (
     CompanyName,
     FactId,
     Label,
+    LocationName,
     MembershipId,
     PublishRulebook,
     Reference,
@@ -218,7 +219,7 @@ def _constrain(schema: Schema) -> None:
 
 def _with_shared_forms(schema: Schema) -> Schema:
     """With the forms whose patterns are long stated once, and referred to."""
-    forms = {"CompanyName": _form(CompanyName), "Label": _form(Label)}
+    forms = {"CompanyName": _form(CompanyName), "Label": _form(Label), "LocationName": _form(LocationName)}
     used: Schema = {}
 
     def refer(one: Any) -> Any:

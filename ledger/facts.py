@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from ledger.errors import BadInput, Refused
+from ledger.evidence import POOLED_LOCATION
 from ledger.fold import first_refused, refused_class
 from ledger.fold_tables import UNICODE
 from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant, parse_renewal_date
@@ -83,6 +84,12 @@ def _label(text: str) -> str:
     return _visible(text)
 
 
+def _one_place(name: str) -> str:
+    if name == POOLED_LOCATION:
+        raise ValueError(f"found {name!r}, expected another name: it stands for all locations together")
+    return name
+
+
 def _distinct(names: list[str]) -> list[str]:
     if len(set(names)) != len(names):
         raise ValueError(f"found a name twice among {len(names)}, expected each once")
@@ -107,7 +114,21 @@ Label = Annotated[
         }
     ),
 ]
-"""The name of an organisation, a place or a category."""
+"""The name of an organisation or a category."""
+LocationName = Annotated[
+    Label,
+    AfterValidator(_one_place),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "pattern": f"^[^{refused_class()}@]+$",
+            "not": {"pattern": "^ | $|^[*]$"},
+        }
+    ),
+]
+"""The name of a place; that of all locations together is none."""
 CompanyName = Annotated[
     str,
     Field(min_length=1, max_length=200),
@@ -159,7 +180,7 @@ class EnrolMembership(_MembershipFact):
     competencies: Labels = []
     solution_areas: Labels = []
     business_model: Label | None = None
-    locations: Annotated[list[Label], Field(min_length=1, max_length=50), AfterValidator(_distinct)] = ["main"]
+    locations: Annotated[list[LocationName], Field(min_length=1, max_length=50), AfterValidator(_distinct)] = ["main"]
 
 
 class UpdateMembership(_MembershipFact):
@@ -185,7 +206,7 @@ class AddLocation(_MembershipFact):
     """Another location of the membership takes part (R11)."""
 
     type: Literal["add-location"]
-    location: Label
+    location: LocationName
 
 
 class SetRenewalDate(_MembershipFact):
@@ -218,7 +239,7 @@ class RecordInvitation(_MembershipFact):
     invitation: Reference
     subject: Reference
     customer_org: Label
-    location: Label | None = None
+    location: LocationName | None = None
     channel: Literal["operator", "partner"]
     language: Language | None = None
 
@@ -236,7 +257,7 @@ class RecordResponse(_MembershipFact):
     type: Literal["record-response"]
     response: Reference
     customer_org: Label
-    location: Label | None = None
+    location: LocationName | None = None
     invitation: Reference | None = None
     anonymous: bool = False
 

@@ -50,8 +50,12 @@ def _is_labels(value: Any) -> bool:
     return all(_is_label(item) for item in value) and len(set(value)) == len(value)
 
 
+def _is_location(value: Any) -> bool:
+    return _is_label(value) and value != "*"
+
+
 def _is_locations(value: Any) -> bool:
-    return _is_labels(value) and len(value) >= 1
+    return _is_labels(value) and len(value) >= 1 and all(map(_is_location, value))
 
 
 def _is_membership(value: Any) -> bool:
@@ -113,7 +117,7 @@ COMPANY: dict[str, Check] = {
 NEEDED: dict[str, dict[str, Check]] = {
     "enrol-membership": {"name": COMPANY["name"], "level": COMPANY["level"]},
     "update-membership": {},
-    "add-location": {"location": _is_label},
+    "add-location": {"location": _is_location},
     "set-renewal-date": {"renewal_date": _is_date},
     "record-consent": {"subject": _is_reference, "customer_org": _is_label},
     "withdraw-consent": {"subject": _is_reference, "customer_org": _is_label},
@@ -154,8 +158,8 @@ OPTIONAL: dict[str, dict[str, Check]] = {
         "locations": _is_locations,
     },
     "update-membership": COMPANY,
-    "record-invitation": {"location": _is_label, "language": _is_language},
-    "record-response": {"location": _is_label, "invitation": _is_reference, "anonymous": _is_boolean},
+    "record-invitation": {"location": _is_location, "language": _is_language},
+    "record-response": {"location": _is_location, "invitation": _is_reference, "anonymous": _is_boolean},
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "enrol-membership": {"competencies": [], "solution_areas": [], "locations": ["main"]},

@@ -20,7 +20,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.proof.errors import MalformedError, RefutedError, Words
 from ledger.proof.event import DAY_US, END_OF_TIME_US, Event, add_months, format_instant, parse_instant
@@ -29,6 +29,8 @@ from ledger.proof.organisations import Key, Organisations, Regrouping
 from ledger.proof.strictjson import array, natural, text, truth
 
 LEARNING = "learning"
+POOLED = "*"
+"""What an edition that pools locations counts under; no location may be named so."""
 KNOWN_VERSION = 1
 LONGEST_MONTH_DAYS = 31
 
@@ -166,7 +168,7 @@ class Membership:
     def _enrol(self, event: Event) -> None:
         if self.locations or self.levels:
             raise RefutedError(event.where, found=Words("a second enrolment"), expected=Words("one"))
-        locations = _labels(event, "locations")
+        locations = [_location(name, f"{event.where}: locations") for name in _labels(event, "locations")]
         self._update(event)
         self.locations = locations
 
@@ -183,7 +185,7 @@ class Membership:
             insort(self.learning, (event.occurred_us, event.seq, held))
 
     def _add_location(self, event: Event) -> None:
-        location = require_label(event.data.get("location"), f"{event.where}: location")
+        location = _location(event.data.get("location"), f"{event.where}: location")
         if location in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=Words("one not added before"))
         self.locations.append(location)
@@ -279,6 +281,14 @@ def _labels(event: Event, key: str) -> list[str]:
     """A member of an event's data, which has to be a list of labels."""
     where = f"{event.where}: {key}"
     return [require_label(value, where) for value in array(event.data.get(key), where)]
+
+
+def _location(value: Any, where: str) -> str:
+    """The name of a new location."""
+    name = require_label(value, where)
+    if name == POOLED:
+        raise RefutedError(where, found=name, expected=Words("another name: it stands for all locations together"))
+    return name
 
 
 def require_actor(event: Event) -> None:

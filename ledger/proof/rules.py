@@ -29,10 +29,9 @@ from typing import Any, NamedTuple
 from ledger.proof.errors import RefutedError, Words
 from ledger.proof.event import Event, format_instant, parse_date
 from ledger.proof.organisations import Key
-from ledger.proof.replay import Edition, Membership, Response, Rulebook, require_version
+from ledger.proof.replay import POOLED, Edition, Membership, Response, Rulebook, require_version
 from ledger.proof.strictjson import canonical, text
 
-POOLED = "*"
 GOLD = "gold"
 LISTED_MAX = 100
 LISTED_BYTES_MAX = 30_000

@@ -135,6 +135,7 @@ def test_events_that_contradict_their_stream_refute_the_decision() -> None:
         lambda book: book.enrol("m-1"),
         lambda book: book.publish("2009-11", "2010-07-01"),
         lambda book: book.append(stream, "LocationAdded", "2010-07-01", {"location": "main"}),
+        lambda book: book.append(stream, "LocationAdded", "2010-07-01", {"location": "*"}),
     ]
     for contradiction in contradictions:
         book, seq = sample_book()
