@@ -50,6 +50,8 @@ FAULT_SENTENCE: Final = "the ledger's program failed over this fact; it can be s
 FIELD_MAX: Final = 200
 ORIGINAL_MAX: Final = 128 * 1024
 """Of a longer message only the beginning is told on: as JSON it might not fit into one. A fact is half of that."""
+KEY_MAX: Final = 1_024
+"""Of a longer key likewise: the name of a membership is far shorter."""
 
 
 Refusal = tuple[Any, str, str]
@@ -219,7 +221,8 @@ class Inbox:
         with broker_errors("refused facts not delivered"):
             sent = []
             for record, code, sentence in refusals:
-                message = refused_message(refused_fact(record, code, sentence), now_us, record.key)
+                key = (record.key or b"")[:KEY_MAX]
+                message = refused_message(refused_fact(record, code, sentence), now_us, key)
                 sent.append(
                     self._producer.send(
                         self._refused_topic,

@@ -18,7 +18,7 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.inbox import FAULT_CODE, ORIGINAL_MAX, Inbox, open_inbox
+from consumers.inbox import FAULT_CODE, KEY_MAX, ORIGINAL_MAX, Inbox, open_inbox
 from consumers.incarnations import TopicWatch
 from consumers.kafka import Broker, await_sent, remake_topics
 from consumers.messages import RefusedFact
@@ -148,6 +148,20 @@ def test_message_without_value_and_one_that_is_far_too_long_stop_nothing(book: B
     assert empty.original == ""
     assert cut.original_bytes() == long[:ORIGINAL_MAX]
     assert "900,000" in cut.sentence
+
+
+def test_message_whose_key_leaves_no_room_for_its_refusal_stops_nothing(book: Book) -> None:
+    producer = book.broker.producer("test")
+    value, key = b"\x01" * ORIGINAL_MAX, b"k" * 800_000  # as JSON the value is six times as long
+    producer.send(book.broker.topics.facts, value, key=key).get(10)
+    producer.close()
+    send(book.broker, enrolment("m-1"))
+    with book.inbox():
+        eventually(lambda: book.facts() == ["e-m-1"], "the fact behind it is recorded")
+        eventually(lambda: len(book.refused()) == 1, "it is told")
+    (told,) = committed(book.broker, book.broker.topics.facts_refused)
+    assert told.key == key[:KEY_MAX]
+    assert RefusedFact.from_value(told.value).original_bytes() == value
 
 
 def test_what_is_redelivered_after_a_lost_commit_changes_nothing_and_has_the_same_ids(book: Book) -> None:
