@@ -90,8 +90,10 @@ class Inbox:
 
     def step(self) -> float:
         """Records what has come, delivers what was refused of it, and commits the offsets; in that order."""
-        if self._fresh:
-            self._put_in_place()
+        with self._guard:
+            fresh = sorted(self._fresh)
+        if fresh:
+            self._put_in_place(fresh)
         polled = self._poll()
         if polled:
             self._watch.check()  # what was fetched before is of this topic, and not of another of its name
@@ -116,14 +118,12 @@ class Inbox:
         with self._guard:
             self._fresh.difference_update(partitions)
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, fresh: list[TopicPartition]) -> None:
         """Goes on where the group was, in partitions that are new here, if that can be proven; else from their beginning.
 
         Facts that come a second time are duplicates. Those that were deleted before they were read are lost here, and
         only their source can send them again: that is said loudly, and stops nobody.
         """
-        with self._guard:
-            fresh = sorted(self._fresh)
         kept: dict[TopicPartition, tuple[str, Place]] = {}
         with broker_errors("offsets of the inbox not known"):
             for partition in fresh:

@@ -78,8 +78,10 @@ class Worker:
 
     def step(self) -> float:
         """Applies what has come, a transaction for each partition."""
-        if self._fresh:
-            self._put_in_place()
+        with self._guard:
+            fresh = sorted(self._fresh)
+        if fresh:
+            self._put_in_place(fresh)
         with broker_errors("events not read"):
             polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH_MAX)
         if polled:
@@ -112,10 +114,8 @@ class Worker:
         with self._guard:
             return None if partition in self._fresh else self._read_up_to.get(partition)
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, fresh: Sequence[int]) -> None:
         """Starts to read the partitions that are new where the projections stand in them."""
-        with self._guard:
-            fresh = sorted(self._fresh)
         asked = [self._partitions[partition] for partition in fresh]
         with broker_errors("ends of partitions not known"):
             begins = self._watcher.beginning_offsets(asked, timeout_ms=ANSWER_TIMEOUT_MS)

@@ -14,7 +14,14 @@ from ledger.decision import decide_renewal
 from ledger.errors import refuse
 from ledger.instants import SECOND_US, format_instant, midnight_us, parse_date
 from ledger.membership import Invitation, Membership, Response
-from ledger.naming import check_spelling, distinguish, join, separate, some, take_as_known
+from ledger.naming import (
+    check_distinction,
+    check_join,
+    check_separation,
+    check_spelling,
+    some,
+    take_as_known,
+)
 from ledger.rulebook import Rulebook
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -242,17 +249,17 @@ def _record_evaluation(state: Membership, fact: facts.RecordEvaluation, *_: obje
 
 
 def _same_organisation(state: Membership, fact: facts.SameOrganisation, *_: object) -> Decided:
-    join(state.organisations, fact.organisation, fact.same_as)
+    check_join(state.organisations, fact.organisation, fact.same_as)
     return "OrganisationsJoined", {"organisation": fact.organisation, "same_as": fact.same_as}
 
 
 def _separate_organisations(state: Membership, fact: facts.SeparateOrganisations, *_: object) -> Decided:
-    separate(state.organisations, fact.organisation, fact.same_as)
+    check_separation(state.organisations, fact.organisation, fact.same_as)
     return "OrganisationsSeparated", {"organisation": fact.organisation, "same_as": fact.same_as}
 
 
 def _distinct_organisation(state: Membership, fact: facts.DistinctOrganisation, *_: object) -> Decided:
-    distinguish(state.organisations, fact.organisation, fact.from_)
+    check_distinction(state.organisations, fact.organisation, fact.from_)
     return "OrganisationDistinguished", {"from": fact.from_, "organisation": fact.organisation}
 
 

@@ -47,7 +47,7 @@ def check_spelling(known: Organisations, name: str) -> None:
         refuse("organisation-spelling", sentence + _composed_otherwise(name, alike[0]))
 
 
-def join(known: Organisations, one: str, other: str) -> None:
+def check_join(known: Organisations, one: str, other: str) -> None:
     """Refuses to join what is one already."""
     check_spelling(known, one)
     check_spelling(known, other)
@@ -58,7 +58,7 @@ def join(known: Organisations, one: str, other: str) -> None:
         refuse("already-joined", f"{one!r} and {other!r} are one organisation already")
 
 
-def separate(known: Organisations, one: str, other: str) -> None:
+def check_separation(known: Organisations, one: str, other: str) -> None:
     """Refuses to separate what was not joined by a fact of just these two."""
     _check_known(known, one)
     _check_known(known, other)
@@ -71,7 +71,7 @@ def separate(known: Organisations, one: str, other: str) -> None:
     refuse("not-joined", f"{one!r} and {other!r} are one organisation by other joins: {through}")
 
 
-def distinguish(known: Organisations, name: str, from_: str) -> None:
+def check_distinction(known: Organisations, name: str, from_: str) -> None:
     """Refuses to tell apart what is apart already, or from more names than a withdrawal has room for."""
     _check_known(known, from_)
     if name in known:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.servers.fixtures import without_server
 
 try:
-    import kafka  # noqa: F401
+    import kafka
 except ImportError as missing:
     without_server(missing)
 
@@ -344,3 +346,28 @@ def test_facts_of_a_membership_that_cannot_be_read_are_put_off_and_the_others_go
         send(book.broker, json.loads(book.refused()[0].original_bytes()))
         eventually(lambda: "f-1" in book.facts(), "sent again after the mend it is recorded")
         eventually(lambda: inbox.figure("csat_ledger_set_aside_streams") == 0, "and nothing waits")
+
+
+def test_partitions_that_are_taken_away_before_their_place_is_known_stop_nothing() -> None:
+    """The client's own thread tells of partitions, at any moment."""
+    nothing: Any = SimpleNamespace(
+        figures=lambda _: SimpleNamespace(waiting=set()),
+        show_set_aside=lambda _: None,
+        pause=lambda _: None,
+        seek=lambda *_: None,
+        poll=lambda *_: {},
+        beginning_offsets=lambda *_, **__: {},
+        end_offsets=lambda *_, **__: {},
+    )
+    inbox = Inbox(nothing, nothing, nothing, nothing, nothing, nothing, "refused", wall_us)
+    inbox._looked_at = time.monotonic()
+    inbox.assigned([kafka.TopicPartition("facts", 0)])
+
+    class TakenAway:
+        def __enter__(self) -> None:
+            inbox._fresh.clear()
+
+        def __exit__(self, *_: object) -> None: ...
+
+    inbox._guard = cast(Any, TakenAway())
+    assert inbox.step() == 0.0
