@@ -31,6 +31,9 @@ from ledger.store.urls import UNREADABLE, has_stray_at_sign
 
 PgConnection = psycopg.Connection[tuple[Any, ...]]
 
+ISOLATION: Final = "SET default_transaction_isolation = 'read committed'"
+"""What a database or a role may be set to otherwise; with serializable, a standby answers nothing at all. Said by itself,
+since the transaction in which it is said has begun already."""
 BACKEND: Final = "SELECT pg_backend_pid()"
 POOLER_ROUNDS: Final = 5
 """So often two connections are compared: other users of a pooler may make them look like two for once."""
@@ -120,6 +123,7 @@ class Connections:
         with self.translated():
             connection = psycopg.connect(autocommit=True, **self.address.parameters)
             try:
+                connection.execute(ISOLATION)
                 cursor = connection.execute(self._setup + BACKEND)
                 while cursor.nextset():
                     pass
@@ -185,7 +189,7 @@ def require_own_session(name: str, connection: PgConnection, parameters: dict[st
         for _ in range(POOLER_ROUNDS):
             try:
                 ours = _backend(connection)
-                other.execute("BEGIN")
+                other.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
                 theirs = _backend(other)
                 own = theirs != ours and _backend(connection) == ours
                 other.execute("ROLLBACK")

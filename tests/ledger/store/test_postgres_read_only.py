@@ -41,11 +41,16 @@ def test_a_database_that_is_read_only_by_default_is_read(postgres_url: str) -> N
     store.close()
 
 
-def test_a_standby_is_read_and_gives_no_role(own_postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+def test_a_standby_is_read_and_gives_no_role(own_postgres: PostgresServer, isolation: str) -> None:
+    """One whose transactions are serializable by default answers nothing else."""
     url = own_postgres.create_database()
     store = PostgresStore(url)
     append(store)
     store.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = url.rpartition("/")[2]
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
     own_postgres.stop()
     (own_postgres.folder / "data" / "standby.signal").touch()
     own_postgres.start()
