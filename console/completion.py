@@ -46,7 +46,11 @@ def describe(name: str, text: str, parser: argparse.ArgumentParser) -> Described
 
 
 def bash(commands: list[Described]) -> str:
-    """For bash: eval "$(csat-ledger completion bash)"."""
+    """For bash: eval "$(csat-ledger completion bash)".
+
+    Bash takes `--store=x` and `postgresql://host/ledger` apart at = and :, so the command is the first word that is one.
+    """
+    names = "|".join(command.name for command in commands[1:])
     words = "\n".join(
         f"        {command.name}) words={_quoted(' '.join([*_names(command.options), *command.words]))} ;;"
         for command in commands
@@ -67,8 +71,7 @@ _csat_ledger() {{
     for ((place = 1; place < COMP_CWORD; place++)); do
         case ${{COMP_WORDS[place]}} in
         --store) ((place++)) ;;
-        -*) ;;
-        *) command=${{COMP_WORDS[place]}}; break ;;
+        {names}) command=${{COMP_WORDS[place]}}; break ;;
         esac
     done
     COMPREPLY=()

@@ -63,6 +63,9 @@ def test_bash_completes_commands_options_and_choices(bash: Path) -> None:
     assert set(COMMANDS) <= completed(bash, "")
     assert completed(bash, "--store", "x.db", "--js") == {"--json"}
     assert completed(bash, "--store", "x.db", "rec") == {"record"}
+    for store in (["postgresql", ":", "//host/ledger"], ["=", "x.db"]):  # as bash takes words apart
+        assert completed(bash, "--store", *store, "rec") == {"record"}
+        assert completed(bash, "--store", *store, "record", "--ret") == {"--retry"}
     assert completed(bash, "record", "--ret") == {"--retry"}
     assert completed(bash, "record", "facts.jsonl", "--any") == {"--any-order"}
     assert completed(bash, "participation", "--by", "") == {"membership", "quarter", "month"}
