@@ -66,6 +66,8 @@ def test_spellings_of_one_name_fold_alike(one: str, other: str) -> None:
         ("cust-1-11", "cust-111"),
         ("!!!", "???"),
         ("Brontegard", "Brоntegard"),  # a Cyrillic letter that looks alike
+        ("DİYARBAKIR", "diyarbakir"),
+        ("Diyarbakır", "diyarbakir"),
         ("Kate", "Käte"),
     ],
 )
