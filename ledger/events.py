@@ -366,6 +366,7 @@ def decode_event(stored: bytes, position: int = 0) -> Event:
 
     Raises BrokenHistory where the bytes are no event, or of a type or version that this program does not know.
     """
+    where = f"position {position}" if position else "stored bytes"
     try:
         raw = orjson.loads(stored)
         event_type, version, data = raw["type"], raw["v"], raw["data"]
@@ -383,12 +384,11 @@ def decode_event(stored: bytes, position: int = 0) -> Event:
             position=position,
         )
     except Exception as error:
-        where = f"position {position}" if position else "stored bytes"
         raise BrokenHistory(f"{where}: found no event of the ledger ({error!r}): {stored[:80]!r}…") from error
     newest = VERSIONS.get(event_type)
     if newest is None or version > newest:
         known = "no such type" if newest is None else f"versions up to {newest}"
-        raise BrokenHistory(f"found event type {event_type!r} version {version}, this program knows {known}")
+        raise BrokenHistory(f"{where}: found event type {event_type!r} version {version}, this program knows {known}")
     while event.v < newest:
         event.data = UPCASTS[event_type, event.v](event.data)
         event.v += 1

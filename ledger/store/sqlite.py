@@ -148,10 +148,8 @@ class _SQLiteReader:
         # The type stands in the statement, so that SQLite sees that the partial index applies.
         if not event_type.isalpha():
             raise ValueError(f"found event type {event_type!r}, expected letters")
-        rows = self._execute(
-            SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > ? ORDER BY position LIMIT ?", (after, limit)
-        )
-        return list(map(as_row, rows))
+        which = f"WHERE topic = '{event_type}' AND position > ? ORDER BY position LIMIT ?"
+        return list(map(as_row, self._rows(which, (after, limit))))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         statement = "SELECT DISTINCT originator_id FROM events WHERE originator_id > ? ORDER BY originator_id LIMIT ?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from contextlib import closing
 from typing import IO
 
 import orjson
@@ -59,6 +60,34 @@ def test_a_position_beyond_the_end_is_an_error_and_not_quiet(program: Program, f
     assert (ran.code, ran.json["error"]) == (2, "position-unknown")
     assert "found position 16" in ran.json["message"]
     assert "at most 15" in ran.json["message"]
+
+
+def test_a_stream_whose_name_is_no_text_any_more_holds_up_no_other(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    before = program.json("changes").lines
+    overwrite(program, before[0]["position"], "originator_id", b"\xff")
+    assert program.json("changes").lines == before
+
+
+def test_an_announcement_that_cannot_be_read_is_named_by_its_position(program: Program) -> None:
+    """Going on behind it would hand out a history with a hole."""
+    program.record(*met(), *met("m-2"))
+    first, second = (line["position"] for line in program.json("changes").lines)
+    with closing(sqlite3.connect(program.store)) as connection:
+        ((stored,),) = connection.execute("SELECT state FROM events WHERE position = ?", (second,)).fetchall()
+    overwrite(program, second, "state", orjson.dumps({**orjson.loads(stored), "v": 9}))
+    ran = program.json("changes")
+    assert (ran.code, ran.lines[0]["position"], ran.lines[1]["error"]) == (1, first, "broken-history")
+    assert f"position {second}: found event type 'EligibilityChanged' version 9" in ran.err
+
+
+def overwrite(program: Program, position: int, column: str, content: bytes) -> None:
+    """Past the ledger and its triggers."""
+    with closing(sqlite3.connect(program.store)) as connection, connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        value = "?" if column == "state" else "CAST(? AS TEXT)"
+        connection.execute(f"UPDATE events SET {column} = {value} WHERE position = ?", (content, position))
 
 
 def test_changes_for_people_say_that_something_is_revised(program: Program) -> None:
