@@ -49,12 +49,11 @@ class GroupCommit:
     def record(self, fact: Fact) -> Outcome:
         """Records one fact and returns when it is on disk; errors as `Writer.record`."""
         ticket = _Ticket(fact)
-        self._waiting.append(ticket)
-        # Looked at after the fact was put in: whoever sees the thread at work is seen by it before it ends or waits.
-        if self._closed:
-            self._take_back(ticket)
-        if self._idle:
-            with self._changed:
+        with self._changed:
+            if self._closed:
+                raise LedgerError("found a fact after the end, expected none: the group commit is closed")
+            self._waiting.append(ticket)
+            if self._idle:
                 self._changed.notify()
         ticket.wait.acquire()
         if ticket.outcome is None:
@@ -68,24 +67,16 @@ class GroupCommit:
             self._changed.notify()
         self._thread.join()
 
-    def _take_back(self, ticket: _Ticket) -> None:
-        """Raises LedgerError, unless the thread has the fact already."""
-        with self._changed:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                raise LedgerError("found a fact after the end, expected none: the group commit is closed")
-
     def _run(self) -> None:
         group: list[_Ticket] = []
         while True:
-            if not self._waiting:
-                with self._changed:
+            with self._changed:
+                while not self._waiting and not self._closed:
                     self._idle = True
-                    while not self._waiting and not self._closed:
-                        self._changed.wait()
-                    self._idle = False
-                    if not self._waiting:
-                        return
+                    self._changed.wait()
+                self._idle = False
+                if not self._waiting:
+                    return
             self._let_the_last_group_come_back(len(group))
             with self._changed:
                 size = min(len(self._waiting), self._group_max)
