@@ -30,12 +30,14 @@ from consumers.incarnations import TopicWatch
 from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
 from consumers.messages import RefusedFact, encode_original, refused_message
 from consumers.metrics import Metrics
-from consumers.places import Place, kept_place, kept_text, wrong_places
+from consumers.places import Place, kept_bookmark, kept_place, kept_text, wrong_places
 from consumers.service import Service
 from consumers.starting import bounds_of
-from ledger.errors import LedgerError, Refused
+from ledger.errors import DifferentBook, LedgerError, Refused
 from ledger.events import PROGRAMME_STREAM, membership_stream
 from ledger.facts import Fact, MembershipFact, parse_fact
+from ledger.store.base import Store
+from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
 from ledger.writer import Outcome, Writer
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class Inbox:
     def __init__(
         self,
         service: Service,
+        store: Store,
         writer: Writer,
         consumer: KafkaConsumer,
         watcher: KafkaConsumer,
@@ -72,8 +75,10 @@ class Inbox:
         refused_topic: str,
         clock: Callable[[], int],
     ) -> None:
-        """`watcher` is in no group, and looks at partitions before they are read."""
+        """`watcher` is in no group, and looks at partitions before they are read. `writer` writes into `store`."""
         self._service = service
+        self._store = store
+        self._book = BookmarkWatch(store, "the inbox", "the facts are read again, and what the book lacks is recorded")
         self._writer = writer
         self._consumer = consumer
         self._watcher = watcher
@@ -99,6 +104,7 @@ class Inbox:
             self._watch.check()  # what was fetched before is of this topic, and not of another of its name
             started = time.monotonic()
             self._take([record for records in polled.values() for record in records])
+            self._move_bookmark()
             self._commit(polled)
             self._service.metrics.step.observe(time.monotonic() - started)
         if time.monotonic() - self._looked_at >= LOOK_AROUND_S:
@@ -125,17 +131,21 @@ class Inbox:
         only their source can send them again: that is said loudly, and stops nobody.
         """
         kept: dict[TopicPartition, tuple[str, Place]] = {}
+        marks: dict[TopicPartition, Bookmark] = {}
+        self._move_bookmark()
         with broker_errors("offsets of the inbox not known"):
             for partition in fresh:
                 one = self._consumer.committed(partition, metadata=True, timeout_ms=ANSWER_TIMEOUT_MS)
                 if one is not None:
                     kept[partition] = kept_place(one.offset, one.metadata) or ("", Place(one.offset))
+                    marks[partition] = kept_bookmark(one.metadata)
         bounds = bounds_of(self._watcher, fresh)
         topic = self._watch.known[fresh[0].topic].id
         same = {partition: place for partition, (known, place) in kept.items() if known in ("", topic)}
         places = {partition.partition: place for partition, place in same.items()}
         wrong = wrong_places(self._watcher, list(same), places, bounds)
         wrong |= {p.partition: f"found topic {topic}, expected {kept[p][0]}: made anew" for p in kept if p not in same}
+        wrong |= self._of_another_book(marks)
         for partition in fresh:
             number, (begin, _) = partition.partition, bounds[partition.partition]
             start = begin if number in wrong or partition not in same else same[partition].next_offset
@@ -150,6 +160,26 @@ class Inbox:
             with suppress(ValueError, KeyError):  # taken away this very moment
                 self._consumer.seek(partition, start)
                 self._consumer.resume(partition)
+
+    def _of_another_book(self, marks: Mapping[TopicPartition, Bookmark]) -> dict[int, str]:
+        """The partitions whose facts before the offset were recorded in a book that is not this one, each with why."""
+        wrong = {}
+        for partition, mark in marks.items():
+            try:
+                require_same(self._store, mark, f"partition {partition.partition} of the facts")
+            except DifferentBook as error:
+                wrong[partition.partition] = str(error)
+        return wrong
+
+    def _move_bookmark(self) -> None:
+        """Takes the end of the book, and proves after that that it still is the book of before.
+
+        In this order: a book that is put in its place meanwhile does not have that end, which is noticed then or later.
+        """
+        last = self._store.last_event()
+        self._book.check(now=True)
+        if last is not None:
+            self._book.move(last)
 
     def _poll(self) -> Mapping[TopicPartition, Sequence[Any]]:
         """What has come. Where the topic does not have what comes next, the role is opened anew, and finds out why."""
@@ -242,7 +272,7 @@ class Inbox:
         offsets = {}
         for partition, records in polled.items():
             place = Place.after(records[-1])
-            text = kept_text(self._watch.known[partition.topic].id, place)
+            text = kept_text(self._watch.known[partition.topic].id, place, self._book.mark)
             offsets[partition] = OffsetAndMetadata(place.next_offset, text, -1)
         try:
             with broker_errors("offsets not committed"):
@@ -271,6 +301,7 @@ class Inbox:
         """How far behind each partition is; and whether the broker is there, which an empty poll does not tell."""
         self._looked_at = time.monotonic()
         self._watch.check()
+        self._book.check()
         lag, assigned = self._figures.lag, set(self._consumer.assignment())
         for partition in self._figures.assigned - assigned:
             lag.forget(partition.partition)
@@ -343,13 +374,14 @@ def _is_of_the_store(error: Exception) -> bool:
 @contextmanager
 def open_inbox(
     service: Service,
+    store: Store,
     writer: Writer,
     broker: Broker,
     clock: Callable[[], int],
     *,
     session_timeout_s: float = SESSION_TIMEOUT_S,
 ) -> Iterator[Inbox]:
-    """An inbox between a broker and a writer, for as long as it is used."""
+    """An inbox between a broker and the writer of a store, for as long as it is used."""
     topics = broker.topics
     with (
         TopicWatch(broker, [topics.facts]) as watch,
@@ -358,7 +390,7 @@ def open_inbox(
     ):
         producer = broker.producer(ROLE)
         try:
-            inbox = Inbox(service, writer, consumer, watcher, watch, producer, topics.facts_refused, clock)
+            inbox = Inbox(service, store, writer, consumer, watcher, watch, producer, topics.facts_refused, clock)
             consumer.subscribe([topics.facts], listener=listener_of(inbox))
             yield inbox
         finally:

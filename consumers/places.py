@@ -19,6 +19,7 @@ from consumers.incarnations import RELAY_ANEW, Incarnation
 from consumers.messages import mark_of
 from consumers.reading import read_to
 from ledger.errors import BadInput
+from ledger.store.bookmark import START, Bookmark
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 LOST: Final = f"either start anew from the status topic (Start.status(), --from status), or {RELAY_ANEW}"
 """What to do where messages are lost."""
 _PLACE: Final = re.compile(r"(\d{1,9})=(\d{1,19})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?")
-_KEPT: Final = re.compile(r"([0-9a-f-]{36})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?")
+_KEPT: Final = re.compile(r"([0-9a-f-]{36})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?(?:/(\d{1,19}):([0-9a-f]{64}))?")
 
 Bounds = Mapping[int, tuple[int, int]]
 """By partition, its beginning and its end."""
@@ -75,9 +76,10 @@ class Resume(NamedTuple):
         return cls(topic, places)
 
 
-def kept_text(topic: str, place: Place) -> str:
-    """What is kept beside an offset that Kafka keeps itself."""
-    return topic if place.before is None else f"{topic}@{place.before}:{place.mark}"
+def kept_text(topic: str, place: Place, book: Bookmark = START) -> str:
+    """What is kept beside an offset that Kafka keeps itself; `book` is how far a book was with what was read by then."""
+    message = "" if place.before is None else f"@{place.before}:{place.mark}"
+    return topic + message + (f"/{book.position}:{book.head}" if book.position else "")
 
 
 def kept_place(offset: int, text: str) -> tuple[str, Place] | None:
@@ -85,8 +87,14 @@ def kept_place(offset: int, text: str) -> tuple[str, Place] | None:
     found = _KEPT.fullmatch(text)
     if not found:
         return None
-    topic, before, mark = found.groups()
+    topic, before, mark = found.groups()[:3]
     return topic, Place(offset, None if before is None else int(before), mark or "")
+
+
+def kept_bookmark(text: str) -> Bookmark:
+    """How far the book was, where `kept_text` has kept that; else its beginning."""
+    found = _KEPT.fullmatch(text)
+    return Bookmark(int(found[4]), found[5]) if found and found[4] else START
 
 
 def require_places(

@@ -40,7 +40,9 @@ def run(session: Session) -> int:
         timeout_s = session.options.session_timeout
         with (
             session.ledger(create=True) as ledger,
-            open_inbox(service, ledger.writer, broker, session.clock, session_timeout_s=timeout_s) as inbox,
+            open_inbox(
+                service, ledger.store, ledger.writer, broker, session.clock, session_timeout_s=timeout_s
+            ) as inbox,
         ):
             yield inbox
 

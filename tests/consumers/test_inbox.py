@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -58,11 +59,16 @@ class Book:
                 return book.record(super(), facts)  # type: ignore[arg-type]
 
         writer = Recording(self.store, wall_us)
-        with open_inbox(service, writer, self.broker, wall_us, session_timeout_s=2) as inbox:
+        with open_inbox(service, self.store, writer, self.broker, wall_us, session_timeout_s=2) as inbox:
             yield inbox
 
     def inbox(self) -> AbstractContextManager[Running]:
         return running("inbox", self.connect)
+
+    def restore(self, copy: Path) -> None:
+        """Puts another file in the place of the book, as its operator would: a running inbox finds it when it connects."""
+        before, self.store = self.store, SQLiteStore(copy)
+        before.close()
 
     def facts(self) -> list[str]:
         """The ids of the facts in the book, in its order, once for each event that is not an announcement."""
@@ -104,6 +110,11 @@ def fact(kind: str, identity: str, membership: str, **fields: Any) -> dict[str, 
 
 def response(number: int, membership: str = "m-1") -> dict[str, Any]:
     return fact("record-response", f"f-{number}", membership, response=f"r-{number}", customer_org="An organisation")
+
+
+def copy_ledger(store: SQLiteStore, path: Path) -> None:
+    with closing(sqlite3.connect(store.path)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
 
 
 def test_facts_are_recorded_once_however_often_they_come(book: Book) -> None:
@@ -279,6 +290,28 @@ def test_facts_of_a_topic_that_was_made_anew_are_all_taken_in(book: Book) -> Non
         eventually(lambda: len(book.facts()) == 21, "so does one that starts")
         assert "made anew" in inbox.events("read again")[0]["why"]
     assert book.facts() == ["e-m-1", *(f"f-{number}" for number in range(20))]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_facts_that_an_older_copy_of_the_book_lacks_are_taken_in_again(
+    book: Book, tmp_path: Path, running: bool
+) -> None:
+    """Kafka keeps how far the group is, and knows nothing of the book: without a proof the facts in between were lost."""
+    send(book.broker, enrolment("m-1"), *(response(number) for number in range(5)))
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.facts()) == 6, "the first are recorded")
+        copy_ledger(book.store, tmp_path / "older.db")
+        send(book.broker, *(response(number) for number in range(5, 9)))
+        eventually(lambda: len(book.facts()) == 10 and inbox.figure("csat_ledger_lag", of="0") == 0, "all are")
+        if running:
+            book.restore(tmp_path / "older.db")
+            eventually(lambda: len(book.facts()) == 10, "a running inbox takes in again what the book lacks")
+    if not running:
+        book.restore(tmp_path / "older.db")
+        with book.inbox() as inbox:
+            eventually(lambda: len(book.facts()) == 10, "so does one that starts")
+            assert "older copy that was restored" in inbox.events("read again")[0]["why"]
+    assert book.facts() == ["e-m-1", *(f"f-{number}" for number in range(9))]
 
 
 def test_facts_of_a_partition_that_lost_its_end_and_was_filled_again_are_all_taken_in(book: Book) -> None:

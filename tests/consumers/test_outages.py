@@ -98,7 +98,7 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
         broker = Broker(bootstrap, client_options=QUICK)
 
         def inbox() -> None:
-            with open_inbox(service, Writer(store, wall_us), broker, wall_us):
+            with open_inbox(service, store, Writer(store, wall_us), broker, wall_us):
                 pass
 
         def worker() -> None:
