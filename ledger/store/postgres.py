@@ -8,7 +8,7 @@ positions are dense and in commit order, and the feed has no holes that fill lat
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from importlib.resources import files
@@ -22,26 +22,23 @@ from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store import postgres_factory, postgres_guards, postgres_tables
 from ledger.store.base import (
     Aside,
-    Columns,
     KnownFact,
     NewRow,
     Row,
     Snapshot,
     Unguarded,
-    as_columns,
-    as_new_row,
     as_row,
 )
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
+from ledger.store.postgres_reader import PostgresReader, query, stored_reviews
 from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
 from ledger.store.postgres_tables import APPEND_LOCK_SUFFIX, CHANNEL, EVENTS, SCHEMA
 
 Factory = postgres_factory.Factory
 
 LOCK_TIMEOUT_S: Final = 60
-READ_CHUNK: Final = 2_000
 POLL_S: Final = 0.5
 """How long a reader relies on NOTIFY before it looks for itself."""
 
@@ -63,127 +60,9 @@ BEGIN_WRITING: Final = (
     f"EXISTS (SELECT FROM {SCHEMA}.set_aside), "
     "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 )
-COLUMNS: Final = "position, originator_id, originator_version, topic, state"
-SELECT_ROWS: Final = f"SELECT {COLUMNS} FROM {SCHEMA}.{EVENTS} "
-STREAM_NAMES: Final = f"""
-    WITH RECURSIVE names AS (
-        (SELECT originator_id FROM {SCHEMA}.{EVENTS} WHERE originator_id > %s ORDER BY originator_id LIMIT 1)
-        UNION ALL
-        SELECT (SELECT originator_id FROM {SCHEMA}.{EVENTS}
-                WHERE originator_id > names.originator_id ORDER BY originator_id LIMIT 1)
-        FROM names WHERE names.originator_id IS NOT NULL
-    )
-    SELECT originator_id FROM names WHERE originator_id IS NOT NULL LIMIT %s"""
-"""One look into the index for each name; DISTINCT would walk through all events."""
-
-Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
-def _query(connection: PgConnection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor(binary=True) as cursor:
-        return cursor.execute(statement, parameters).fetchall()
-
-
-class _PostgresReader:
-    """Reads the book through `query`."""
-
-    def __init__(self, query: Query) -> None:
-        self._query = query
-
-    def max_position(self) -> int:
-        position: int = self._query(f"SELECT coalesce(max(position), 0) FROM {SCHEMA}.{EVENTS}", ())[0][0]
-        return position
-
-    def count_events(self) -> int:
-        number: int = self._query(f"SELECT count(*) FROM {SCHEMA}.{EVENTS}", ())[0][0]
-        return number
-
-    def read_feed(self, after: int, limit: int) -> list[Row]:
-        return list(map(as_row, self._feed(after, limit)))
-
-    def last_event(self) -> Row | None:
-        rows = self._query(SELECT_ROWS + "ORDER BY position DESC LIMIT 1", ())
-        return as_row(rows[0]) if rows else None
-
-    def read_columns(self, after: int, limit: int) -> Columns:
-        return as_columns(self._feed(after, limit))
-
-    def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
-        return self._query(SELECT_ROWS + "WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
-
-    def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
-        rows = self._query(
-            f"SELECT {COLUMNS}, fact, fact_digest FROM {SCHEMA}.{EVENTS} "
-            "WHERE position > %s ORDER BY position LIMIT %s",
-            (after, limit),
-        )
-        return list(map(as_new_row, rows))
-
-    def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
-        statement = SELECT_ROWS + "WHERE originator_id = %s AND originator_version > %s "
-        if through is not None:
-            statement += f"AND position <= {through:d} "
-        statement += "ORDER BY originator_version LIMIT %s"
-        while True:
-            rows = self._query(statement, (stream, after_seq, READ_CHUNK))
-            yield from map(as_row, rows)
-            if len(rows) < READ_CHUNK:
-                return
-            after_seq = rows[-1][2]
-
-    def read_streams(self, streams: Sequence[str]) -> Iterator[Row]:
-        names = sorted(set(streams))
-        after = ("", 0)
-        while names:
-            rows = self._query(
-                SELECT_ROWS + "WHERE originator_id = ANY(%s) AND (originator_id, originator_version) > (%s, %s) "
-                "ORDER BY originator_id, originator_version LIMIT %s",
-                (names, *after, READ_CHUNK),
-            )
-            yield from map(as_row, rows)
-            if len(rows) < READ_CHUNK:
-                return
-            after = (rows[-1][1], rows[-1][2])
-            names = [name for name in names if name >= after[0]]
-
-    def last_seq(self, stream: str) -> int:
-        seq: int = self._query(
-            f"SELECT coalesce(max(originator_version), 0) FROM {SCHEMA}.{EVENTS} WHERE originator_id = %s", (stream,)
-        )[0][0]
-        return seq
-
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
-        # The type stands in the statement, so that PostgreSQL sees that the partial index applies.
-        if not (event_type.isascii() and event_type.isalpha()):
-            raise ValueError(f"found event type {event_type!r}, expected letters")
-        rows = self._query(
-            SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > %s ORDER BY position LIMIT %s", (after, limit)
-        )
-        return list(map(as_row, rows))
-
-    def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
-        return [name for (name,) in self._query(STREAM_NAMES, (after, limit))]
-
-    def reviews(self) -> list[tuple[int, int]]:
-        rows = self._query(f"SELECT value FROM {SCHEMA}.reviews", ())
-        return _reviews(rows[0][0] if rows else None)
-
-    def next_due(self) -> int | None:
-        at_us: int | None = self._query(f"SELECT min(at_us) FROM {SCHEMA}.due", ())[0][0]
-        return at_us
-
-    def set_aside(self) -> list[Aside]:
-        rows = self._query(f"SELECT stream, position, reason, reviewed_us FROM {SCHEMA}.set_aside ORDER BY stream", ())
-        return list(map(Aside._make, rows))
-
-    def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
-        rows = self._query(
-            f"SELECT stream, at_us FROM {SCHEMA}.due WHERE stream > %s ORDER BY stream LIMIT %s", (after, limit)
-        )
-        return [(stream, at_us) for stream, at_us in rows]
-
-
-class PostgresWriteTransaction(_PostgresReader):
+class PostgresWriteTransaction(PostgresReader):
     """The book while one writer holds it. What the beginning of the transaction has read is not asked for again."""
 
     def __init__(
@@ -194,7 +73,7 @@ class PostgresWriteTransaction(_PostgresReader):
         any_aside: bool,
         server_clock_us: int,
     ) -> None:
-        super().__init__(partial(_query, connection))
+        super().__init__(partial(query, connection))
         self._any_aside = any_aside
         self._connection = connection
         self._last = last
@@ -299,7 +178,7 @@ class PostgresWriteTransaction(_PostgresReader):
         self._reviews = list(reviews)
 
 
-class PostgresStore(_PostgresReader):
+class PostgresStore(PostgresReader):
     """The book in a PostgreSQL database. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
 
     Where there are no tables they are made, if `create` says so and the role may; `migrate` brings older ones to the
@@ -342,7 +221,7 @@ class PostgresStore(_PostgresReader):
 
     def _query_once(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._connections.take() as connection:
-            return _query(connection, statement, parameters)
+            return query(connection, statement, parameters)
 
     @cached_property
     def recorder(self) -> LedgerApplicationRecorder:
@@ -378,7 +257,7 @@ class PostgresStore(_PostgresReader):
                 "they were migrated while this process was running"
             )
         return PostgresWriteTransaction(
-            connection, as_row(last) if last else None, _reviews(reviews), any_aside, server_clock_us
+            connection, as_row(last) if last else None, stored_reviews(reviews), any_aside, server_clock_us
         )
 
     def wait(self, after: int, timeout_s: float) -> bool:
@@ -391,7 +270,7 @@ class PostgresStore(_PostgresReader):
 
     def _wait(self, after: int, deadline: float) -> bool:
         with self._listening.take() as connection:  # listens since before the first look
-            reader = _PostgresReader(partial(_query, connection))
+            reader = PostgresReader(partial(query, connection))
             for _ in connection.notifies(timeout=0):
                 pass  # what was announced since the last wait is found by looking
             while reader.max_position() <= after:
@@ -428,10 +307,6 @@ def _what_may_be_done(connection: PgConnection) -> tuple[bool, bool]:
         f"OR NOT has_table_privilege('{SCHEMA}.{EVENTS}', 'INSERT')"
     ).fetchone()
     return (bool(row[0]), bool(row[1])) if row else (False, True)
-
-
-def _reviews(stored: str | None) -> list[tuple[int, int]]:
-    return [(until_us, position) for until_us, position in orjson.loads(stored)] if stored else []
 
 
 _COPY_EVENTS: Final = copy_statement(SCHEMA, EVENTS)

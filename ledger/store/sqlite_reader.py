@@ -1,0 +1,154 @@
+"""Reading the book in SQLite, within a transaction of a writer or without one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+from ledger.store.base import Aside, Columns, NewRow, Row, as_columns, as_new_row, as_row
+
+READ_CHUNK: Final = 2_000
+SELECT_UNDECODED: Final = (
+    "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), state FROM events "
+)
+SELECT_UNDECODED_NAMES: Final = (
+    "SELECT DISTINCT CAST(originator_id AS BLOB) FROM events "
+    "WHERE originator_id > CAST(? AS TEXT) ORDER BY originator_id LIMIT ?"
+)
+SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
+
+
+class SQLiteReader:
+    """Reads the book through a cursor."""
+
+    def __init__(self, execute: Callable[..., sqlite3.Cursor]) -> None:
+        self._execute = execute
+
+    def max_position(self) -> int:
+        position: int = self._execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0]
+        return position
+
+    def read_feed(self, after: int, limit: int) -> list[Row]:
+        return list(map(as_row, self._feed(after, limit)))
+
+    def last_event(self) -> Row | None:
+        rows = self._rows("ORDER BY position DESC LIMIT 1", ())
+        return as_row(rows[0]) if rows else None
+
+    def read_columns(self, after: int, limit: int) -> Columns:
+        return as_columns(self._feed(after, limit))
+
+    def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
+        return self._rows("WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+
+    def _rows(self, which: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return self._execute(SELECT_ROWS + which, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if not _is_of_text(error):
+                raise
+            # Text that is no UTF-8: only somebody who changed the file can have put it there. An audit has to say so, and
+            # who reads a stream must not be stopped by another's.
+            return list(map(_undecoded, self._execute(SELECT_UNDECODED + which, parameters)))
+
+    def read_feed_full(self, after: int, limit: int) -> list[NewRow]:
+        rows = self._execute(
+            "SELECT position, originator_id, originator_version, topic, state, fact, fact_digest FROM events "
+            "WHERE position > ? ORDER BY position LIMIT ?",
+            (after, limit),
+        )
+        return list(map(as_new_row, rows))
+
+    def count_events(self) -> int:
+        number: int = self._execute("SELECT count(*) FROM events").fetchone()[0]
+        return number
+
+    def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
+        which = "WHERE originator_id = ? AND originator_version > ? "
+        if through is not None:
+            which += f"AND position <= {through:d} "
+        which += "ORDER BY originator_version LIMIT ?"
+        while True:
+            rows = self._rows(which, (stream, after_seq, READ_CHUNK))
+            yield from map(as_row, rows)
+            if len(rows) < READ_CHUNK:
+                return
+            after_seq = rows[-1][2]
+
+    def read_streams(self, streams: Sequence[str]) -> Iterator[Row]:
+        which = "WHERE originator_id IN (SELECT value FROM json_each(?)) ORDER BY originator_id, originator_version"
+        names = (orjson.dumps(list(streams)).decode(),)
+        read = 0
+        try:
+            for row in map(as_row, self._execute(SELECT_ROWS + which, names)):
+                read += 1
+                yield row
+        except sqlite3.OperationalError as error:
+            if not _is_of_text(error):
+                raise
+            rest = islice(self._execute(SELECT_UNDECODED + which, names), read, None)
+            yield from map(_undecoded, rest)
+
+    def last_seq(self, stream: str) -> int:
+        row = self._execute("SELECT max(originator_version) FROM events WHERE originator_id = ?", (stream,)).fetchone()
+        return row[0] or 0
+
+    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+        # The type stands in the statement, so that SQLite sees that the partial index applies.
+        if not event_type.isalpha():
+            raise ValueError(f"found event type {event_type!r}, expected letters")
+        which = f"WHERE topic = '{event_type}' AND position > ? ORDER BY position LIMIT ?"
+        return list(map(as_row, self._rows(which, (after, limit))))
+
+    def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
+        statement = "SELECT DISTINCT originator_id FROM events WHERE originator_id > ? ORDER BY originator_id LIMIT ?"
+        try:
+            return [name for (name,) in self._execute(statement, (after, limit))]
+        except sqlite3.OperationalError as error:
+            if not _is_of_text(error):
+                raise
+        names: list[str] = []  # what is no UTF-8 names no stream
+        last = after.encode()
+        while len(names) < limit and (found := self._execute(SELECT_UNDECODED_NAMES, (last, limit)).fetchall()):
+            last = found[-1][0]
+            for (name,) in found:
+                with suppress(UnicodeDecodeError):
+                    names.append(name.decode())
+        return names[:limit]
+
+    def reviews(self) -> list[tuple[int, int]]:
+        row = self._execute("SELECT value FROM ledger_meta WHERE name = 'reviews'").fetchone()
+        return [(until_us, position) for until_us, position in orjson.loads(row[0])] if row else []
+
+    def next_due(self) -> int | None:
+        at_us: int | None = self._execute("SELECT min(at_us) FROM due").fetchone()[0]
+        return at_us
+
+    def set_aside(self) -> list[Aside]:
+        rows = self._execute("SELECT stream, position, reason, reviewed_us FROM set_aside ORDER BY stream").fetchall()
+        return list(map(Aside._make, rows))
+
+    def read_due(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        return self._execute(
+            "SELECT stream, at_us FROM due WHERE stream > ? ORDER BY stream LIMIT ?", (after, limit)
+        ).fetchall()
+
+
+def _is_of_text(error: sqlite3.OperationalError) -> bool:
+    """Whether text in a row is no UTF-8."""
+    return "decode" in str(error)
+
+
+def _undecoded(found: Sequence[Any]) -> Row:
+    position, stream, seq, topic, state = found
+    return Row(position, decoded(stream), seq, decoded(topic), state)
+
+
+def decoded(text: bytes) -> str:
+    """A name that may be no UTF-8, so that it can be told of."""
+    return text.decode("utf-8", "backslashreplace")
