@@ -67,16 +67,16 @@ class Output:
 
     def text(self, line: str = "") -> None:
         """A line of an answer for people."""
-        self._write(printable(line) + "\n")
+        self._write(self._shown(line) + "\n")
 
     def flowing(self, line: str, rest: str = "") -> None:
         """A line of an answer; where a terminal is too narrow for it, `rest` goes on beneath it, and so on at spaces."""
-        width, whole = self.width(), printable(f"{line}  {rest}" if rest else line)
+        width, whole = self.width(), self._shown(f"{line}  {rest}" if rest else line)
         if width is None or text_width(whole) <= width:
             self.text(whole)
             return
         for number, part in enumerate((line, rest) if rest else (line,)):
-            for place, piece in enumerate(wrapped_at_spaces(printable(part), width - CONTINUED)):
+            for place, piece in enumerate(wrapped_at_spaces(self._shown(part), width - CONTINUED)):
                 self.text(f"{' ' * CONTINUED}{piece.lstrip()}" if number or place else piece)
 
     def words(self, line: str) -> None:
@@ -105,6 +105,13 @@ class Output:
                 with suppress(OSError, ValueError):
                     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
+    def _shown(self, text: str) -> str:
+        """As `printable`, with the escapes for what stdout's encoding lacks: lines are laid out as they will stand."""
+        text = printable(text)
+        if text.isascii() or _is_utf8(self.stdout):
+            return text
+        return text.encode(self.stdout.encoding, "backslashreplace").decode(self.stdout.encoding)
+
     def _write(self, text: str) -> None:
         try:
             self.stdout.write(text)
@@ -128,7 +135,7 @@ class Output:
         Where a terminal is too narrow, `wrap` may be wrapped (names and sentences) and `spare` left out.
         """
         right = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
-        cells = [[printable(cell(value)) for value in row] for row in rows]
+        cells = [[self._shown(cell(value)) for value in row] for row in rows]
         for line in table_lines(columns, cells, right, self.width(), wrap=wrap, spare=spare):
             self.text(line)
 

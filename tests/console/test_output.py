@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from console.output import Output, plural, short
 
 
@@ -25,6 +27,16 @@ def test_a_table_on_a_terminal_takes_no_name_for_markup() -> None:
     text = table(Terminal())
     assert "[bold]Ü[/bold]" in text
     assert "1,234" in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_columns_stand_beneath_each_other_in_any_encoding(encoding: str) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding, errors="backslashreplace", write_through=True)
+    Output(as_json=False, stdout=stream).table(("name", "count"), [("Łódź Zoë", 1), ("b", 2)])
+    _, wide, narrow = written.getvalue().decode(encoding).splitlines()
+    assert wide.index("1", len(wide) - 1) == narrow.index("2")
+    assert wide.startswith("Łódź Zoë".encode(encoding, "backslashreplace").decode(encoding))
 
 
 def test_a_bar_is_drawn_on_a_terminal_alone() -> None:
