@@ -14,6 +14,7 @@ import orjson
 
 from console.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.options import KnownAt, read_instant, read_known_at
+from console.reading.lines import BYTE_ORDER_MARK
 from console.streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
 
@@ -88,7 +89,9 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if len(line) > QUESTION_BYTES_MAX and not line.endswith(b"\n"):
             while (rest := stream.readline(QUESTION_BYTES_MAX)) and not rest.endswith(b"\n"):
                 pass
-        if not line.isspace():
+        if number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        if line.strip():
             yield number, line
 
 

@@ -5,6 +5,9 @@ first. It is tried again after all the others, as often as that lets any in, ROU
 consent, an invitation, an answer and its voiding in the wrong order take five. What is refused to the end is refused
 with its code of that time. A decision needs everything: it waits until all else is settled.
 
+What was accepted too early stays: of two names that fold alike the first one is known, and the other is refused to the
+end, where only a telling-apart of the other from it (and not the reverse) stands in the files.
+
 What waits lies in a temporary file that nobody else can open, as large as the facts in it.
 """
 

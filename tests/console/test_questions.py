@@ -182,6 +182,15 @@ def test_no_line_of_a_batch_is_taken_for_a_lost_store(
     assert [line["membership"] for line in ran.lines[1::2]] == ["m-1"] * len(bad)
 
 
+def test_a_byte_order_mark_before_a_batch_costs_no_question(program: Program) -> None:
+    program.record(*met())
+    questions = program.folder / "questions.jsonl"
+    for content, answered in ((b'{"membership":"m-1"}\r\n{"membership":"m-1"}', 2), (b"", 0), (b"\r\n", 0)):
+        questions.write_bytes(b"\xef\xbb\xbf" + content)
+        ran = program.json("status", "--batch", questions)
+        assert (ran.code, [line["membership"] for line in ran.lines]) == (0, ["m-1"] * answered)
+
+
 @pytest.mark.parametrize("makes", ["file", "server"])
 @pytest.mark.parametrize("odd", ["m\x00", "m\ud800", "\udcff", "", "m" * 70, "ü"])
 @pytest.mark.parametrize(

@@ -246,6 +246,23 @@ def test_facts_in_any_order_are_recorded_after_what_they_need(program: Program) 
     assert (again.json["accepted"], again.json["duplicates"], again.json["refused"]) == (0, 19, 1)
 
 
+@pytest.mark.parametrize(
+    ("order", "refused"), [("tko", set()), ("kot", set()), ("okt", {"organisation-spelling", "unknown-organisation"})]
+)
+def test_in_any_order_too_the_spelling_that_comes_first_is_the_known_one(
+    program: Program, order: str, refused: set[str]
+) -> None:
+    told = fact("distinct-organisation", "t", "2010-06-01T00:00:00Z", organisation="org b", **{"from": "Org B"})
+    facts = {
+        "t": told,
+        "k": response(1, "Org B", "2010-06-01T00:00:00Z"),
+        "o": response(2, "org b", "2010-06-01T00:00:00Z"),
+    }
+    path = program.write("facts.jsonl", [*(facts[which] for which in order), *enrolment()])
+    ran = program.json("record", path, "--any-order")
+    assert set(ran.json.get("codes", ())) == refused
+
+
 def test_without_any_order_the_order_counts(program: Program) -> None:
     ran = program.json("record", program.write("facts.jsonl", in_every_wrong_order()))
     assert ran.json["codes"]["unknown-membership"]["count"] > 10
