@@ -458,6 +458,8 @@ def _sentence(error: ValidationError) -> str:
         if found["type"] == "union_tag_invalid":
             what = f"found {_quoted(found['ctx']['tag'])}, expected one of {found['ctx']['expected_tags']}"
             parts.append(f"type: {what}")
+        elif found["type"] == "union_tag_not_found":
+            parts.append("type: found none, expected that of a fact, such as 'record-response'")
         else:
             parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(parts)

@@ -30,6 +30,8 @@ from console.wiring import Ledger, files_of
 from ledger.errors import LedgerError
 
 STDIN: Final = "-"
+_PIPES: Final = ("/dev/", "/proc/")
+"""Where a shell's `<(…)` stands: nothing can be put beside it."""
 
 EPILOG: Final = """\
 a fact:
@@ -236,7 +238,8 @@ def _refusals_path(names: list[str], given: str | None, store: str) -> Path:
     """Where refusals will go, found out before anything is recorded whether that is possible."""
     if names.count(STDIN) > 1:
         raise Failure("usage", "found - more than once, expected stdin at most once")
-    path = Path(given or ("csat-ledger" if names[0] == STDIN else names[0]) + ("" if given else ".refused"))
+    has_no_folder = names[0] == STDIN or names[0].startswith(_PIPES)
+    path = Path(given or ("csat-ledger" if has_no_folder else names[0]) + ("" if given else ".refused"))
     if any(_is_same(path, name) for name in names):
         raise Failure("usage", f"found {path} as a file of facts and of refusals, expected two files")
     if any(_is_same(path, own) for own in files_of(store)):

@@ -90,6 +90,18 @@ def test_of_many_refusals_each_code_is_shown_once_and_all_are_kept(program: Prog
     assert len(refusals(program.folder / "facts.jsonl.refused")) == 50
 
 
+def test_what_a_shell_pipes_in_by_a_name_is_refused_as_of_stdin(program: Program) -> None:
+    """`record <(zcat facts.gz)`: nothing can be put beside /dev/fd/63, which was found out only once all was recorded."""
+    reads, writes = os.pipe()
+    os.write(writes, b"".join(orjson.dumps(fact) + b"\n" for fact in enrolment()) + b"{}\n")
+    os.close(writes)
+    ran = program.json("record", f"/dev/fd/{reads}")
+    os.close(reads)
+    assert (ran.code, ran.json["accepted"], ran.json["refused"]) == (3, 2, 1)
+    (refused,) = refusals(program.folder / "csat-ledger.refused")
+    assert refused["line_number"] == 3
+
+
 def test_stdin_is_a_file_too(program: Program) -> None:
     program.stdin(b"".join(orjson.dumps(fact) + b"\n" for fact in met()) + b"{}")
     ran = program.json("record", "-")

@@ -357,6 +357,12 @@ def test_a_label_that_is_none_is_told_why(name: str, said: str) -> None:
     assert said in refusal.sentence
 
 
+def test_a_fact_without_a_type_is_told_so() -> None:
+    for line in (b"{}", b'{"facts":[]}'):
+        with pytest.raises(Refused, match="type: found none, expected that of a fact"):
+            parse_fact(line)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
