@@ -110,7 +110,8 @@ class Output:
         text = printable(text)
         if text.isascii() or _is_utf8(self.stdout):
             return text
-        return text.encode(self.stdout.encoding, "backslashreplace").decode(self.stdout.encoding)
+        encoding = _encoding(self.stdout)
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def _write(self, text: str) -> None:
         try:
@@ -213,8 +214,12 @@ def _printable_all(answer: Any) -> Any:
     return answer
 
 
+def _encoding(stream: IO[str]) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
 def _is_utf8(stream: IO[str]) -> bool:
-    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
+    return _encoding(stream).lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
 
 
 def yes_no(value: bool) -> str:
