@@ -20,7 +20,9 @@ that found nothing leaves no event, so the ledger's own horizon may be later; wh
 Organisations that are joined or separated are so at every instant, from the event's place in the stream on.
 
 An event in time order costs a logarithm; one that changes the past costs a sweep of the window that it touches; one
-that counts for nothing, and comes before anything else falls due, costs a comparison.
+that counts for nothing, and comes before anything else falls due, costs a comparison. Once a stream's sweeps have gone
+through its responses `SWEPT_MAX` times over, the counts of its past are kept (`past`): then only what changes
+`satisfied` costs a sweep.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from typing import Any, NamedTuple
 from ledger.proof.errors import ProofError, RefutedError, Words
 from ledger.proof.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
 from ledger.proof.organisations import Regrouping
-from ledger.proof.replay import Membership, Response, Rulebook, require_actor, require_version
+from ledger.proof.past import Change, Past
+from ledger.proof.replay import Membership, Response, Rulebook, earliest_us, require_actor, require_version
 from ledger.proof.rules import check_decision, enough_responses, first_difference, status
 from ledger.proof.strictjson import natural, truth
 from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
@@ -59,6 +62,11 @@ KINDS = {
     "OrganisationsJoined": "organisation", "OrganisationsSeparated": "organisation", "RulebookPublished": "rulebook",
 }  # fmt: skip
 """What an announcement in place of a flip that vanished names as its cause, by the fact that made it vanish."""
+
+SWEPT_MAX = 32
+"""Keeping the counts of the past costs about as much, for each response and edition, as to sweep over so many."""
+FEW = 50
+"""Over so few responses any number of sweeps costs little."""
 
 Cause = tuple[Any, ...]
 """The event whose announcements are looked at; or another tuple that begins with its stream, seq and type."""
@@ -91,6 +99,9 @@ class StreamCheck:
         self.decisions = 0
         self._sweep = Sweep(self.membership, self.rulebook, BEGINNING_OF_TIME_US)
         """It stands at the horizon."""
+        self._past: Past | None = None
+        self._swept = 0
+        """Over how many responses the sweeps of the past, and the decisions, have gone."""
         self._true: list[Flip] = []
         self._announced: list[Flip] = []
         """The flips that stand announced; `_agreed` of them are known to be the first of the true ones."""
@@ -150,6 +161,9 @@ class StreamCheck:
         if event.type != "RulebookPublished":
             return
         edition = self.rulebook.publish(event)
+        if self._past is not None:
+            self._past, self._swept = None, 0
+            self._sweep.doubt(self._sweep.at_us)  # its margins were not kept
         if edition.effective_us > self._sweep.at_us:
             self._sweep.expect_edition(edition.effective_us)
         else:
@@ -179,14 +193,21 @@ class StreamCheck:
             self._move_horizon(occurred_us)
 
     def _take_response(self, response: Response) -> None:
-        if response.received_us > self._sweep.at_us:
-            self._extend(self._sweep.receive(response))
-        else:
+        if response.received_us <= self._sweep.at_us:
             self._amend(response, 1)
+            return
+        self._extend(self._sweep.receive(response))
+        if self._past is not None:
+            self._past.change(response, self.membership.organisations.key(response.customer_org), 1)
 
     def _amend(self, response: Response, change: int) -> None:
         """Counts a response of the past in (1) or out (-1)."""
-        if not self._lies_between_flips(response, change) and not self._sweep.amend(response, change):
+        if self._past is not None:
+            changes = self._past.change(response, self.membership.organisations.key(response.customer_org), change)
+            self._sweep.count_late(response, change)
+            self._recount(self._past, response.received_us, self._last_us(response.received_us), response, change)
+            self._retrace_doubtful(self._past, changes)
+        elif not self._lies_between_flips(response, change) and not self._sweep.amend(response, change):
             self._retrace_window(response.received_us)
 
     def _lies_between_flips(self, response: Response, change: int) -> bool:
@@ -205,10 +226,15 @@ class StreamCheck:
         """Counts anew where what an organisation had received, and now counts with another or apart, can count."""
         moved = [r for r in self.membership.responses_of(change.moved) if r.response not in self.membership.void]
         self._sweep.regroup(change, moved)
+        changes = self._past.regroup(change, moved) if self._past is not None else []
         if not moved:
             return
         first_us = min(map(_received, moved))
         last_us = self._last_us(max(map(_received, moved)))
+        if self._past is not None:
+            self._recount(self._past, first_us, last_us)
+            self._retrace_doubtful(self._past, changes)
+            return
         joined = len(change.after) == 1
         index = bisect_left(self._true, first_us, key=_effective)
         satisfied = index > 0 and self._true[index - 1].satisfied
@@ -220,11 +246,28 @@ class StreamCheck:
         if not self._sweep.bear(first_us, -most if joined else most):
             self._retrace(first_us, last_us)
 
+    def _recount(self, past: Past, from_us: int, to_us: int, response: Response | None = None, change: int = 0) -> None:
+        """Says anew what the flips between two instants counted, since a response came or went; or several did."""
+        first = bisect_left(self._true, from_us, key=_effective)
+        for index in range(first, bisect_right(self._true, to_us, key=_effective)):
+            flip = past.recounted(self._true[index], self.membership.locations, response, change)
+            if flip != self._true[index]:
+                self._true[index] = flip
+                self._agreed = min(self._agreed, index)
+                self._changed = True
+
+    def _retrace_doubtful(self, past: Past, changes: list[Change]) -> None:
+        if doubtful := past.doubtful(changes):
+            self._retrace(*doubtful)
+
     def _take_decision(self, event: Event) -> None:
-        recomputed = check_decision(self.membership, self.rulebook, event)
+        known = self._past.counts if self._past is not None else lambda _: None
+        recomputed = check_decision(self.membership, self.rulebook, event, known)
         if difference := first_difference(event.data, recomputed):
             key, found, expected = difference
             self.differences.append(Difference(f"{event.where}: {key}", found, expected))
+        evaluated_us = parse_instant(recomputed["evaluated_at"], "evaluated_at")
+        self._count_swept(evaluated_us, evaluated_us)
 
     def _retrace_window(self, received_us: int) -> None:
         """Finds the flips anew wherever something received at this instant can count."""
@@ -232,8 +275,7 @@ class StreamCheck:
 
     def _last_us(self, received_us: int) -> int:
         """The last instant at which something received at this one can make a difference."""
-        longest = max((edition.window_months for edition in self.rulebook.editions), default=0)
-        return add_months(received_us, longest)
+        return add_months(received_us, self.rulebook.longest_window)
 
     def _retrace_locations(self) -> None:
         """Finds anew what depends on the names of locations that count nothing."""
@@ -247,6 +289,7 @@ class StreamCheck:
         if from_us > horizon_us:
             return
         self._changed = True
+        self._count_swept(from_us, min(to_us, horizon_us))
         sweep = Sweep(self.membership, self.rulebook, from_us - 1)
         first = bisect_left(self._true, from_us, key=_effective)
         self._agreed = min(self._agreed, first)
@@ -257,6 +300,17 @@ class StreamCheck:
         else:
             self._true[first:] = sweep.advance(horizon_us)
             self._sweep = sweep
+
+    def _count_swept(self, from_us: int, to_us: int) -> None:
+        """Counts the responses that are gone over, and keeps the counts of the past if these are too many."""
+        if self._past is not None:
+            return
+        by_time = self.membership.by_time
+        first = bisect_left(by_time, earliest_us(self.rulebook.longest_window, from_us), key=_received)
+        self._swept += bisect_right(by_time, to_us, key=_received) - first
+        dear = SWEPT_MAX * max(len(by_time), FEW) * len(self.rulebook.editions)
+        if self._swept > dear and Past.can_tell(self.rulebook):
+            self._past = Past(self.membership, self.rulebook)
 
     def _move_horizon(self, to_us: int) -> None:
         self._extend(self._sweep.advance(to_us))

@@ -33,6 +33,8 @@ POOLED = "*"
 """What an edition that pools locations counts under; no location may be named so."""
 KNOWN_VERSION = 1
 LONGEST_MONTH_DAYS = 31
+SHORTEST_MONTH_DAYS = 28
+SHORTEST_YEAR_DAYS = 365
 
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
@@ -69,6 +71,9 @@ class Rulebook:
     def __init__(self) -> None:
         self.editions: list[Edition] = []
         """By effective instant; of one instant the later published stands later."""
+        self.longest_window = 0
+        """In months."""
+        self._names: set[str] = set()
 
     def publish(self, event: Event) -> Edition:
         """Takes a RulebookPublished event."""
@@ -85,8 +90,10 @@ class Rulebook:
             natural(data.get("min_evaluations"), f"{where}: min_evaluations"),
             truth(data.get("pool_locations"), f"{where}: pool_locations"),
         )
-        if any(edition.name == known.name for known in self.editions):
+        if edition.name in self._names:
             raise RefutedError(f"{where}: edition", found=edition.name, expected=Words("a name not used before"))
+        self._names.add(edition.name)
+        self.longest_window = max(self.longest_window, edition.window_months)
         insort(self.editions, edition, key=_effective)
         return edition
 
@@ -149,7 +156,17 @@ class Membership:
         """The responses, void ones too, whose window holds the instant; earliest first."""
         first = bisect_left(self.by_time, earliest_us(months, instant_us), key=_received)
         last = bisect_right(self.by_time, instant_us, key=_received)
-        return (r for r in self.by_time[first:last] if instant_us < add_months(r.received_us, months))
+        received = map(self.by_time.__getitem__, range(first, last))
+        return (response for response in received if instant_us < add_months(response.received_us, months))
+
+    def number_within(self, months: int, instant_us: int) -> int:
+        """How many responses, void ones too, have a window that holds the instant."""
+        years, rest = divmod(months, 12)
+        shortest_us = (years * SHORTEST_YEAR_DAYS + rest * SHORTEST_MONTH_DAYS) * DAY_US
+        first = bisect_left(self.by_time, earliest_us(months, instant_us), key=_received)
+        sure = bisect_right(self.by_time, instant_us - shortest_us, key=_received)
+        last = bisect_right(self.by_time, instant_us, key=_received)
+        return last - sure + sum(instant_us < add_months(r.received_us, months) for r in self.by_time[first:sure])
 
     def evaluations_within(self, months: int, instant_us: int) -> Iterator[int]:
         """The instants of the evaluations whose window holds the instant; earliest first."""

@@ -23,6 +23,7 @@ This is the auditor's own reading of the rules. It shares no code with the ledge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ from ledger.proof.strictjson import canonical, text
 GOLD = "gold"
 LISTED_MAX = 100
 LISTED_BYTES_MAX = 30_000
+
+Counts = dict[str, tuple[int, int]]
+"""How many responses count for each location, and of how many organisations; where there are none it may be left out."""
 
 
 class Status(NamedTuple):
@@ -50,21 +54,13 @@ class Status(NamedTuple):
     evaluations: int
 
 
-def status(membership: Membership, rulebook: Rulebook, instant_us: int) -> Status:
-    """What holds at an instant, from what the membership and the rulebook say so far."""
+def status(membership: Membership, rulebook: Rulebook, instant_us: int, counts: Counts | None = None) -> Status:
+    """What holds at an instant, from what the membership and the rulebook say so far; `counts`: if known already."""
     edition = rulebook.at(instant_us)
     if edition is None:
         return Status(False, False, None, min(membership.locations, default=None), 0, 0, None, 0)
-    by_org: dict[str, dict[Key, int]] = {}
-    for response in membership.received_within(edition.window_months, instant_us):
-        if response.response not in membership.void:
-            organisations = by_org.setdefault(place(edition, response), {})
-            key = membership.organisations.key(response.customer_org)
-            organisations[key] = organisations.get(key, 0) + 1
-    counts = {
-        location: (sum(min(edition.per_org_cap, n) for n in organisations.values()), len(organisations))
-        for location, organisations in by_org.items()
-    }
+    if counts is None:
+        counts = _counts(membership, edition, instant_us)
     location, counted, organisation_count, enough = best_location(edition, membership.locations, counts)
     evaluations = 0
     if membership.holds_learning(instant_us):
@@ -77,14 +73,25 @@ def status(membership: Membership, rulebook: Rulebook, instant_us: int) -> Statu
     return Status(required, via is not None, via, location, counted, organisation_count, edition.name, evaluations)
 
 
+def _counts(membership: Membership, edition: Edition, instant_us: int) -> Counts:
+    by_org: dict[str, dict[Key, int]] = {}
+    for response in membership.received_within(edition.window_months, instant_us):
+        if response.response not in membership.void:
+            organisations = by_org.setdefault(place(edition, response), {})
+            key = membership.organisations.key(response.customer_org)
+            organisations[key] = organisations.get(key, 0) + 1
+    return {
+        location: (sum(min(edition.per_org_cap, n) for n in organisations.values()), len(organisations))
+        for location, organisations in by_org.items()
+    }
+
+
 def place(edition: Edition, response: Response) -> str:
     """The location for which a response counts."""
     return POOLED if edition.pool_locations else response.location
 
 
-def best_location(
-    edition: Edition, locations: list[str], counts: dict[str, tuple[int, int]]
-) -> tuple[str | None, int, int, bool]:
+def best_location(edition: Edition, locations: list[str], counts: Counts) -> tuple[str | None, int, int, bool]:
     """The location that a status names, its count, its organisations, and whether it satisfies the edition."""
     best: tuple[bool, int, str, int] | None = None
     for location in [POOLED] if edition.pool_locations else locations:
@@ -102,15 +109,18 @@ def enough_responses(edition: Edition, counted: int, organisations: int) -> bool
     return counted >= edition.min_responses and organisations >= edition.min_organisations
 
 
-def decision(membership: Membership, rulebook: Rulebook, renewal_date: str) -> dict[str, Any]:
+def decision(
+    membership: Membership, rulebook: Rulebook, renewal_date: str, counts: Counts | None = None
+) -> dict[str, Any]:
     """The data that a RenewalDecided event has to have, if it is the next event of the stream."""
-    evaluated_us = parse_date(renewal_date, "renewal date") - 1
-    at = status(membership, rulebook, evaluated_us)
-    applied, left_out = _applied_and_left_out(membership, rulebook.at(evaluated_us), at.location, evaluated_us)
+    at_us = parse_date(renewal_date, "renewal date") - 1
+    at, edition = status(membership, rulebook, at_us, counts), rulebook.at(at_us)
+    within = membership.number_within(edition.window_months, at_us) if edition else 0
+    applied, left_out = _applied_and_left_out(membership, edition, at, at_us)
     outcome = ("met" if at.satisfied else "not-met") if at.required else "not-required"
     return {
         "renewal_date": renewal_date,
-        "evaluated_at": format_instant(evaluated_us),
+        "evaluated_at": format_instant(at_us),
         "outcome": outcome,
         "via": at.via,
         "location": at.location,
@@ -118,9 +128,9 @@ def decision(membership: Membership, rulebook: Rulebook, renewal_date: str) -> d
         "organisations": at.organisations,
         "edition": at.edition,
         "applied": _listed(applied),
-        "applied_total": len(applied),
+        "applied_total": at.counted,
         "left_out": _listed(left_out),
-        "left_out_total": len(left_out),
+        "left_out_total": within - at.counted,
         "revision": len(membership.decided.get(renewal_date, ())) + 1,
     }
 
@@ -136,17 +146,20 @@ def _listed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _applied_and_left_out(
-    membership: Membership, edition: Edition | None, location: str | None, instant_us: int
+    membership: Membership, edition: Edition | None, at: Status, instant_us: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What was applied and what was left out, by instant received, then by seq; of each as many as can be listed."""
     applied: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
     used: dict[str, int] = {}
     named = cache(membership.organisations.named)
     for response in membership.received_within(edition.window_months, instant_us) if edition else ():
+        if len(applied) >= min(at.counted, LISTED_MAX) and len(left_out) >= LISTED_MAX:
+            break
         reason, group = None, named(response.customer_org)
         if response.response in membership.void:
             reason = "void"
-        elif edition is not None and place(edition, response) != location:
+        elif edition is not None and place(edition, response) != at.location:
             reason = "other-location"
         elif edition is not None and used.get(group, 0) >= edition.per_org_cap:
             reason = "over-cap"
@@ -167,10 +180,12 @@ def _applied_and_left_out(
     return applied, left_out
 
 
-def check_decision(membership: Membership, rulebook: Rulebook, event: Event) -> dict[str, Any]:
+def check_decision(
+    membership: Membership, rulebook: Rulebook, event: Event, known: Callable[[int], Counts | None] = lambda _: None
+) -> dict[str, Any]:
     """The recomputed data of a RenewalDecided event; raises if it could not be made at all.
 
-    The membership and the rulebook are as they were just before the event.
+    The membership and the rulebook are as they were just before the event; `known` are the counts of an instant.
     """
     require_version(event)
     date = text(event.data.get("renewal_date"), f"{event.where}: renewal_date")
@@ -184,7 +199,7 @@ def check_decision(membership: Membership, rulebook: Rulebook, event: Event) -> 
             found=format_instant(decided_us),
             expected=Words(f"{format_instant(due_us)} or later"),
         )
-    made = decision(membership, rulebook, date)
+    made = decision(membership, rulebook, date, known(due_us - 1))
     before = membership.decided.get(date, [event])[-1]
     if before is not event and event.data == made == before.data | {"revision": made["revision"]}:
         raise RefutedError(

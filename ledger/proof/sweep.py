@@ -120,6 +120,13 @@ class Sweep:
         """
         if self._edition is None or not self.bear(response.received_us, change):
             return False
+        self.count_late(response, change)
+        return True
+
+    def count_late(self, response: Response, change: int) -> None:
+        """Counts one response of the past in (1) or out (-1), if it counts at the present instant."""
+        if self._edition is None:
+            return
         expiry_us = add_months(response.received_us, self._edition.window_months)
         if response.received_us <= self.at_us < expiry_us:
             location = place(self._edition, response)
@@ -129,7 +136,6 @@ class Sweep:
                 self.next_us = min(self.next_us, expiry_us)
             else:
                 self._withdrawn.add(response.seq)
-        return True
 
     def regroup(self, change: Regrouping, moved: Sequence[Response]) -> None:
         """Counts organisations anew that became one or two; `moved` are the responses of `change.moved`."""
@@ -281,6 +287,7 @@ class Sweep:
             self._enough.add(location)
         else:
             self._enough.discard(location)
+            self._nearest = max(self._nearest, at.margin)
 
     def _next_arrival_us(self) -> int:
         membership, at_us, next_us = self._membership, self.at_us, self._edition_until_us

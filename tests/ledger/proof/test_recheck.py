@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ledger.proof import past, recheck
 from ledger.proof.event import PROGRAMME, Event, add_months, format_instant, parse_event
 from ledger.proof.recheck import Difference, check_stream
 from ledger.proof.replay import Membership, Rulebook
@@ -168,6 +169,15 @@ def events_of(seed: int) -> list[Event]:
     return in_log_order(*random_book(seed))
 
 
+@pytest.fixture(params=[recheck.SWEPT_MAX, 0], ids=["swept", "kept"])
+def swept_max(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """By sweeps of the past, and by its counts kept from the first sweep on."""
+    monkeypatch.setattr(recheck, "SWEPT_MAX", request.param)
+    monkeypatch.setattr(past, "PART_MAX", 8)
+    return int(request.param)
+
+
+@pytest.mark.usefixtures("swept_max")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_writer_by_the_letter_is_found_right(seed: int) -> None:
     events = events_of(seed)
@@ -351,6 +361,7 @@ def test_a_long_stream_costs_no_more_for_each_event_than_a_short_one(
     assert [difference.found for difference in check.differences] == ["no change of the status"]
 
 
+@pytest.mark.usefixtures("swept_max")
 @pytest.mark.parametrize("seed", range(30))
 def test_amended_counts_are_those_of_a_new_sweep(seed: int) -> None:
     """Late and void responses in a membership with a wide margin, a narrow one and one that lacks many; by brute force."""
@@ -512,6 +523,7 @@ def test_a_late_response_after_a_voiding_moved_the_flip_before_it() -> None:
     assert check_stream(in_log_order(book, stream)).differences == []
 
 
+@pytest.mark.usefixtures("swept_max")
 @pytest.mark.parametrize("seed", range(20))
 def test_counts_after_joins_and_separations_are_those_of_a_new_sweep(seed: int) -> None:
     """Of many organisations, in a membership with a wide margin and in one with none, against brute force after each."""
