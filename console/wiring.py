@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +101,7 @@ class Ledger:
         lags, builds = self._lags()
         if lags and self.database.may_write():
             self.runner.catch_up(on_progress)
+            _, builds = self._lags()
         elif lags and (not builds or None in builds):
             return False
         else:
@@ -109,6 +110,7 @@ class Ledger:
             there = [build for build in builds if build is not None]
             require_book(self.store, [build for build in there if lags or build.by_workers])
             self._remark_lag(there)
+        self._remark_unread(builds)
         return True
 
     @contextmanager
@@ -152,6 +154,18 @@ class Ledger:
             self._remark(
                 f"answered as of position {position:,}: the projections are {end - position:,} behind the book, which ends "
                 f"at {end:,}, and are not this process's to bring up to date"
+            )
+
+    def _remark_unread(self, builds: Iterable[Build | None]) -> None:
+        """Names the streams of which an event cannot be read: what is answered of them may lack something."""
+        streams = {aside.stream for aside in self.store.set_aside()}
+        streams.update(*(build.parked for build in builds if build is not None))
+        if streams:
+            first = min(streams)
+            others = f" and {len(streams) - 1:,} more" if len(streams) > 1 else ""
+            self._remark(
+                f"{first}{others}: found an event that cannot be read, and what is answered of it may lack something; "
+                "`csat-ledger project --status` says why"
             )
 
     def close(self) -> None:

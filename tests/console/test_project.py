@@ -100,6 +100,7 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     assert program.json("status", "m-2", "--at", "2011-02-28").json["satisfied"] is True
     text = program.run("project", "--status").out
     assert f"membership-m-1 parked at {position}: " in text
+    assert_questions_name_what_cannot_be_read(program)
     assert program.json("project", "--rebuild").code == 0
 
 
@@ -123,3 +124,16 @@ def test_a_membership_with_an_event_that_nobody_can_read_is_shown_and_holds_up_n
     assert (aside["set_aside"], aside["position"]) == ("membership-m-1", position)
     assert "version 99" in aside["reason"]
     assert f"membership-m-1 set aside at {position}: " in program.run("project", "--status").out
+    assert_questions_name_what_cannot_be_read(program)
+
+
+def assert_questions_name_what_cannot_be_read(program: Program) -> None:
+    for question in (("status", "m-1"), ("history", "m-1"), ("board",), ("participation",), ("renewals",)):
+        ran = program.run(*question)
+        assert ran.code == 0
+        assert "membership-m-1: found an event that cannot be read, and what is answered of it may lack" in ran.err
+
+
+def test_questions_of_a_book_that_can_be_read_say_nothing(program: Program) -> None:
+    program.record(*met())
+    assert "cannot be read" not in program.run("status", "m-1").err
