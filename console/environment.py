@@ -81,7 +81,9 @@ def read_environment(defaults: Settings) -> Settings:
         found = _Environment()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise BadInput(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from None
+        raise BadInput(
+            f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
     return Settings(
         store=_with_password(found.store or defaults.store, found.store_password_file),
         kafka=found.kafka or defaults.kafka,
@@ -121,7 +123,7 @@ def _kafka_client(file: str) -> dict[str, str]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{part}: " for part in first["loc"])
-        raise BadInput(f"{variable}: {place}{first['msg']}") from None
+        raise BadInput(f"{variable}: {place}{first['msg'].removeprefix('Value error, ')}") from None
     options: dict[str, str] = client.model_dump(exclude_none=True)
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
         if name in options:

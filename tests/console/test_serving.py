@@ -71,6 +71,12 @@ def test_what_the_broker_wants_of_its_clients_comes_from_a_file(
     assert Settings().kafka_client == {}
 
 
+def test_what_a_variable_lacks_is_said_without_the_words_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_NOW", "yesterday")
+    with pytest.raises(BadInput, match=r"^CSAT_LEDGER_NOW: found 'yesterday', expected an RFC"):
+        read_environment(Settings())
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
