@@ -107,7 +107,7 @@ class RefusalsFile:
 
     def _write(self, refused: Sequence[RefusedLine]) -> None:
         if self.path.exists() and not self.path.is_file():  # a pipe, a terminal, /dev/null
-            with self.path.open("ab") as file:
+            with os.fdopen(_open_to_write(self.path), "wb") as file:
                 file.write(b"".join(entry.encoded() for entry in refused))
             return
         with _locked(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, fcntl.LOCK_EX) as file:
@@ -227,6 +227,13 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
     except FileNotFoundError:
         return False
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _open_to_write(path: Path) -> int:
+    """What is no plain file, opened without waiting for somebody to read from it: who waits so cannot be stopped."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _digests(file: IO[bytes]) -> Iterator[bytes]:

@@ -244,7 +244,7 @@ def _refusals_path(names: list[str], given: str | None, store: str) -> Path:
         raise Failure("usage", f"found {path} as a file of facts and of refusals, expected two files")
     if any(_is_same(path, own) for own in files_of(store)):
         raise Failure("usage", f"found {path} as a file of refusals and of the ledger itself, expected two files")
-    place = path if path.exists() else path.absolute().parent
+    place = path if path.exists() else Path(os.path.realpath(path)).parent
     if path.is_dir() or not os.access(place, os.W_OK):
         if given is None and any(not Path(name).exists() for name in names if name != STDIN):
             return path  # the missing file of facts is the thing to complain of
@@ -258,7 +258,9 @@ def _is_same(path: Path, other: str | Path) -> bool:
         found = os.fstat(standard_input("facts").fileno()) if other == STDIN else Path(other).stat()
         return os.path.samestat(path.stat(), found)
     except (OSError, ValueError):
-        return other != STDIN and path.resolve() == Path(other).resolve()
+        if other == STDIN:
+            return False
+        return os.path.realpath(path) == os.path.realpath(other)  # `resolve` fails over a link to itself
 
 
 def _total_size(streams: list[IO[bytes]]) -> int | None:

@@ -37,6 +37,21 @@ def refused(program: Program) -> Path:
     return program.folder / "facts.jsonl.refused"
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refusal = RefusedLine(Line("facts.jsonl", 1, b"x"), "malformed", "no fact")
+    with pytest.raises((Failure, OSError)):
+        RefusalsFile(tmp_path / "pipe").write([refusal])
+
+
+@pytest.mark.parametrize("target", ["facts.jsonl.refused", "nowhere/file"])
+def test_a_link_that_leads_nowhere_is_no_fault(program: Program, target: str) -> None:
+    (program.folder / "facts.jsonl.refused").symlink_to(target)
+    ran = program.run("record", program.write("facts.jsonl", [*met(), "nonsense"]))
+    assert ran.code not in (0, 3, 70), ran
+    assert "facts.jsonl.refused" in ran.err
+
+
 @pytest.mark.parametrize(
     "content",
     [b'{"a" : "\xc3\xbc"} \t', b"\xff\xfe\x00 no text", b"a\rb\r", "\u2028 \x00 \"'\\".encode(), b"\xed\xa0\x80"],
