@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,26 +30,12 @@ from ledger.errors import BadInput
 from tests.consumers.support import (
     Announcing,
     announce,
-    announcing,
-    broker_with_topics,
     by_membership,
     changes,
     eventually,
 )
-from tests.servers.kafka import KafkaBroker
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Iterator[Announcing]:
-    with announcing(tmp_path / "book.db") as book:
-        yield book
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

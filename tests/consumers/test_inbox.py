@@ -37,11 +37,6 @@ from tests.consumers.support import broker_with_topics, committed, damage, event
 from tests.servers.kafka import KafkaBroker
 
 
-@pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
 class Book:
     """A ledger in a file, and an inbox that fills it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -38,17 +37,6 @@ from tests.consumers.support import (
     wall_us,
 )
 from tests.servers.kafka import KafkaBroker
-
-
-@pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Iterator[Announcing]:
-    with announcing(tmp_path / "book.db") as book:
-        yield book
 
 
 def fill(book: Announcing, *memberships: str, flips: int = 3) -> None:

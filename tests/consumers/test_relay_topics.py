@@ -37,11 +37,6 @@ from tests.servers.kafka import KafkaBroker
 
 
 @pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
-@pytest.fixture
 def book(tmp_path: Path) -> Iterator[Announcing]:
     with announcing(tmp_path / "book.db") as book:
         book.record(book.enrol("m-1") + book.enrol("m-2"))

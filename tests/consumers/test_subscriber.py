@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,17 +32,6 @@ from tests.consumers.support import (
     eventually,
 )
 from tests.servers.kafka import KafkaBroker
-
-
-@pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Iterator[Announcing]:
-    with announcing(tmp_path / "book.db") as book:
-        yield book
 
 
 def all_now(broker: Broker, start: Start | None = None, **options: Any) -> list[Any]:

@@ -31,23 +31,10 @@ from tests.consumers.support import (
     Announcing,
     announce,
     announcing,
-    broker_with_topics,
     by_membership,
     eventually,
     relay_all,
 )
-from tests.servers.kafka import KafkaBroker
-
-
-@pytest.fixture
-def broker(kafka_broker: KafkaBroker) -> Broker:
-    return broker_with_topics(kafka_broker.bootstrap)
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Iterator[Announcing]:
-    with announcing(tmp_path / "book.db") as book:
-        yield book
 
 
 @pytest.fixture
