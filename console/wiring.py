@@ -224,12 +224,14 @@ def driver_errors(name: str) -> Iterator[None]:
 
     from eventsourcing.persistence import PersistenceError
 
+    from ledger.store.sqlite_files import reason
+
     try:
         yield
     except (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
         raise
     except (sqlite3.Error, PersistenceError) as error:
-        text = str(error)
+        text = reason(error, name) if isinstance(error, sqlite3.Error) else str(error)
         if "decode to UTF-8" in text:
             raise BrokenHistory(f"{name}: found text that is no UTF-8: {text}") from error
         raise StoreUnreachable(text if text.startswith(name) else f"{name}: {text}") from error

@@ -37,6 +37,7 @@ from ledger.store.sqlite_files import (
     make_whole,
     may_write,
     real_path,
+    reason,
     require_own_log,
 )
 from ledger.store.sqlite_reader import SQLiteReader, decoded
@@ -163,7 +164,7 @@ class SQLiteStore(SQLiteReader):
                 )
                 self._read = self._reading.execute
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnreachable(f"{self.name}: {error}") from error
+            raise StoreUnreachable(f"{self.name}: {reason(error, self.path)}") from error
 
     def _require_book(self) -> Identity:
         """Which file it is. Raises StoreUnreachable where there is none, or an empty one, which is no book."""
@@ -232,7 +233,7 @@ class SQLiteStore(SQLiteReader):
                 yield SQLiteWriteTransaction(cursor)
             self._require_same_file()  # else what was committed is in no book, and the caller must not believe that it is
         except sqlite3.OperationalError as error:
-            raise StoreUnreachable(f"{self.name}: {error}") from error
+            raise StoreUnreachable(f"{self.name}: {reason(error, self.path)}") from error
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

@@ -39,6 +39,8 @@ from ledger.store.migrations import Step
 
 LOG_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
+ROOM_BYTES: Final = 1 << 20
+"""With less than this on its disk a file may find no room."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
 WAL_HEADER_BYTES: Final = 32
 
@@ -122,6 +124,20 @@ class OpenFile:
             )
         self._bytes = found.st_size
         return ""
+
+
+def reason(error: Exception, place: str | Path) -> str:
+    """What an error of SQLite says of a file, and that its disk is full where that is why: SQLite seldom names it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return str(error)
+    try:
+        free = shutil.disk_usage(Path(place).resolve().parent).free
+    except (OSError, ValueError):
+        return str(error)
+    if free >= ROOM_BYTES:
+        return str(error)
+    return f"{error}: found {free:,} bytes left on its disk, expected room for a log and its index; make room, nothing is lost"
 
 
 def may_write(path: Path) -> bool:

@@ -322,3 +322,27 @@ def test_who_reads_on_sees_what_a_writer_adds_later(path: Path, monkeypatch: pyt
         append(writer, 1)
     assert reader.max_position() == 7
     reader.close()
+
+
+# A full disk
+
+
+@pytest.mark.parametrize(("free", "said"), [(4_096, "found 4,096 bytes left on its disk"), (1 << 30, "disk is full$")])
+def test_a_full_disk_is_named_where_it_is_full(
+    path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: str
+) -> None:
+    class Usage:
+        def __init__(self, _: Path) -> None:
+            self.free = free
+
+    def fill(store: SQLiteStore) -> None:
+        with store.writing() as transaction:
+            (pages,) = transaction._cursor.execute("PRAGMA page_count").fetchone()
+            transaction._cursor.execute(f"PRAGMA max_page_count = {pages}")
+            transaction.append([NewRow(4, "s", 4, "T", b"x" * 100_000, None, None)])
+
+    monkeypatch.setattr("ledger.store.sqlite_files.shutil.disk_usage", Usage)
+    with closing(SQLiteStore(path)) as store, pytest.raises(StoreUnreachable, match=said):
+        fill(store)
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == 3
