@@ -32,14 +32,14 @@ from collections.abc import Iterable
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from ledger.proof.errors import ProofError, RefutedError, Words
+from ledger.proof.announced import KINDS, announced_flip, data_or_words
+from ledger.proof.errors import ProofError, Words
 from ledger.proof.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
 from ledger.proof.organisations import Regrouping
 from ledger.proof.past import Change, Past
-from ledger.proof.replay import Membership, Response, Rulebook, earliest_us, require_actor, require_version
+from ledger.proof.replay import Membership, Response, Rulebook, earliest_us, require_actor
 from ledger.proof.rules import check_decision, enough_responses, first_difference, status
-from ledger.proof.strictjson import natural, truth
-from ledger.proof.sweep import ANNOUNCEMENT_KEYS, Flip, Sweep
+from ledger.proof.sweep import Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
 COUNT_FOR_NOTHING = frozenset(
@@ -53,16 +53,10 @@ COUNT_FOR_NOTHING = frozenset(
     )
 )
 """Types of facts that move the horizon and may make a name known; most of a ledger's events are such."""
-BEGIN_TO_COUNT = frozenset(("EvaluationReceived", "MembershipEnrolled", "MembershipUpdated"))
+TELL_COMPETENCIES = frozenset(("MembershipEnrolled", "MembershipUpdated"))
+BEGIN_TO_COUNT = TELL_COMPETENCIES | {"EvaluationReceived"}
 """Types of facts, besides responses, of which something new holds from their occurred_at on."""
 ADD_LOCATIONS = frozenset(("MembershipEnrolled", "LocationAdded"))
-KINDS = {
-    "ResponseReceived": "response", "EvaluationReceived": "evaluation", "ResponseVoided": "void",
-    "MembershipEnrolled": "membership", "MembershipUpdated": "membership", "LocationAdded": "membership",
-    "OrganisationsJoined": "organisation", "OrganisationsSeparated": "organisation", "RulebookPublished": "rulebook",
-}  # fmt: skip
-"""What an announcement in place of a flip that vanished names as its cause, by the fact that made it vanish."""
-
 SWEPT_MAX = 32
 """Keeping the counts of the past costs about as much, for each response and edition, as to sweep over so many."""
 FEW = 50
@@ -71,11 +65,8 @@ FEW = 50
 Cause = tuple[Any, ...]
 """The event whose announcements are looked at; or another tuple that begins with its stream, seq and type."""
 
-ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
-
 _effective = attrgetter("effective_us")
 _received = attrgetter("received_us")
-_said = itemgetter(*Flip._fields[1:])
 _identity = itemgetter(*map(Flip._fields.index, ("effective_us", "satisfied", "via", "location", "edition")))
 """What of a flip has to stand announced as it is."""
 
@@ -122,7 +113,7 @@ class StreamCheck:
                 return
             if type_name == "EligibilityChanged":
                 self.announcements += 1
-                self._batch.append((event, _announced_flip(event)))
+                self._batch.append((event, announced_flip(event)))
                 return
             if self._batch or self._changed:
                 self._close()
@@ -184,9 +175,9 @@ class StreamCheck:
         elif occurred_us > self._sweep.at_us and type_name in BEGIN_TO_COUNT:
             self._sweep.expect(occurred_us)
         elif type_name == "EvaluationReceived":
-            self._retrace_window(occurred_us)
-        elif type_name in ("MembershipEnrolled", "MembershipUpdated"):
-            self._retrace(occurred_us, self.membership.next_competencies_us(occurred_us))
+            self._take_late_evaluation(occurred_us)
+        elif type_name in TELL_COMPETENCIES and "competencies" in event.data:
+            self._take_late_competencies(occurred_us)
         if type_name in ADD_LOCATIONS:  # a new name can be the first of those that count nothing
             self._retrace_locations()
         if occurred_us > self._sweep.at_us:
@@ -216,11 +207,25 @@ class StreamCheck:
         It cannot where it has been satisfied as long as it can count, and it is one more; and the other way round.
         """
         first_us, last_us = response.received_us, self._last_us(response.received_us)
-        if last_us >= self._sweep.at_us:
-            return False
+        return last_us < self._sweep.at_us and self._unbroken(first_us, last_us) is (change > 0)
+
+    def _unbroken(self, first_us: int, last_us: int) -> bool | None:
+        """Whether it has been satisfied, or not, from an instant on until another; None if it flips there."""
         index = bisect_left(self._true, first_us, key=_effective)
-        satisfied = index > 0 and self._true[index - 1].satisfied
-        return satisfied == (change > 0) and (index == len(self._true) or self._true[index].effective_us > last_us)
+        if index < len(self._true) and self._true[index].effective_us <= last_us:
+            return None
+        return index > 0 and self._true[index - 1].satisfied
+
+    def _take_late_evaluation(self, received_us: int) -> None:
+        """One more changes nothing where it has been satisfied, or Learning was not held, as long as it can count."""
+        last_us = self._last_us(received_us)
+        learning = self.membership.holds_learning(received_us)
+        if self._unbroken(received_us, last_us) or (
+            not learning and self.membership.next_competencies_us(received_us) > last_us
+        ):
+            self._sweep.count_late_evaluation(received_us)
+        else:
+            self._retrace_window(received_us)
 
     def _take_regrouping(self, change: Regrouping) -> None:
         """Counts anew where what an organisation had received, and now counts with another or apart, can count."""
@@ -236,10 +241,7 @@ class StreamCheck:
             self._retrace_doubtful(self._past, changes)
             return
         joined = len(change.after) == 1
-        index = bisect_left(self._true, first_us, key=_effective)
-        satisfied = index > 0 and self._true[index - 1].satisfied
-        flips_between = index < len(self._true) and self._true[index].effective_us <= last_us
-        if satisfied is not joined and not flips_between:
+        if self._unbroken(first_us, last_us) is (not joined):
             return  # joined, less counts than before, which cannot satisfy; and the other way round
         cap = max((edition.per_org_cap for edition in self.rulebook.editions), default=0)
         most = max(1, min(len(moved), cap))
@@ -259,6 +261,10 @@ class StreamCheck:
     def _retrace_doubtful(self, past: Past, changes: list[Change]) -> None:
         if doubtful := past.doubtful(changes):
             self._retrace(*doubtful)
+
+    def _take_late_competencies(self, since_us: int) -> None:
+        if self.membership.changes_learning(since_us):
+            self._retrace(since_us, self.membership.next_competencies_us(since_us))
 
     def _take_decision(self, event: Event) -> None:
         known = self._past.counts if self._past is not None else lambda _: None
@@ -360,7 +366,7 @@ class StreamCheck:
                 cause,
             )  # fmt: skip
         if flip != expected:
-            self.differences.append(Difference(event.where, flip.data, _data_or_words(expected)))
+            self.differences.append(Difference(event.where, flip.data, data_or_words(expected)))
 
     def _replace(self, event: Event, flip: Flip) -> None:
         """An announcement takes the place of what was announced from its instant on."""
@@ -394,7 +400,7 @@ class StreamCheck:
         if found is not expected:
             cause = "event {}/{} {}".format(*self._cause) if self._cause else "the beginning of the stream"
             what = f"history announced after {cause}"
-            self.differences.append(Difference(what, _data_or_words(found), _data_or_words(expected)))
+            self.differences.append(Difference(what, data_or_words(found), data_or_words(expected)))
             self._announced = list(self._true)  # one difference is reported once, not again after every later event
             self._agreed = len(self._true)
 
@@ -406,20 +412,3 @@ def check_stream(events: Iterable[Event]) -> StreamCheck:
         check.take(event)
     check.finish()
     return check
-
-
-def _data_or_words(flip: Flip | None) -> Any:
-    return Words("no change of the status") if flip is None else flip.data
-
-
-def _announced_flip(event: Event) -> Flip:
-    require_actor(event)
-    require_version(event)
-    data, where = event.data, event.where
-    if data.keys() != ANNOUNCED_KEYS:
-        raise RefutedError(f"{where}: keys", found=sorted(data), expected=sorted(ANNOUNCED_KEYS))
-    for key in ("satisfied", "previous", "revises"):
-        truth(data[key], f"{where}: {key}")
-    for key in ("counted", "organisations"):
-        natural(data[key], f"{where}: {key}")
-    return Flip(parse_instant(data["effective_at"], f"{where}: effective_at"), *_said(data))

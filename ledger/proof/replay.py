@@ -147,6 +147,11 @@ class Membership:
         index = bisect_right(self.learning, instant_us, key=_instant)
         return self.learning[index - 1][2] if index else False
 
+    def changes_learning(self, instant_us: int) -> bool:
+        """Whether the latest word on the competencies at an instant is another, as to Learning, than the one before it."""
+        index = bisect_right(self.learning, instant_us, key=_instant) - 1
+        return self.learning[index][2] != (index > 0 and self.learning[index - 1][2])
+
     def next_competencies_us(self, instant_us: int) -> int:
         """When the next word on the competencies holds, after an instant."""
         index = bisect_right(self.learning, instant_us, key=_instant)

@@ -137,6 +137,12 @@ class Sweep:
             else:
                 self._withdrawn.add(response.seq)
 
+    def count_late_evaluation(self, received_us: int) -> None:
+        """Counts one evaluation of the past, if it counts at the present instant."""
+        if self._edition is not None and received_us <= self.at_us:
+            self._count_evaluation(self._edition, received_us)
+            self.next_us = self._next_change_us()
+
     def regroup(self, change: Regrouping, moved: Sequence[Response]) -> None:
         """Counts organisations anew that became one or two; `moved` are the responses of `change.moved`."""
         edition, at_us = self._edition, self.at_us
@@ -247,8 +253,7 @@ class Sweep:
             if response.response not in membership.void:
                 self._count_in(self._edition, response)
         for received_us in membership.evaluations_within(months, self.at_us):
-            self._evaluations += 1
-            heappush(self._expiries, (add_months(received_us, months), 0, *_EVALUATION))
+            self._count_evaluation(self._edition, received_us)
 
     def _count_in(self, edition: Edition, response: Response) -> None:
         expiry_us = add_months(response.received_us, edition.window_months)
@@ -256,6 +261,12 @@ class Sweep:
             location, organisation = place(edition, response), response.customer_org
             self._count(edition, location, organisation, 1)
             heappush(self._expiries, (expiry_us, response.seq, location, organisation))
+
+    def _count_evaluation(self, edition: Edition, received_us: int) -> None:
+        expiry_us = add_months(received_us, edition.window_months)
+        if expiry_us > self.at_us:
+            self._evaluations += 1
+            heappush(self._expiries, (expiry_us, 0, *_EVALUATION))
 
     def _count(self, edition: Edition, location: str, organisation: str, change: int) -> None:
         at, key = self._places[location], self._groups.get(organisation, organisation)
@@ -351,10 +362,7 @@ class Sweep:
                     self._count_in(edition, response)
         if evaluations and evaluations[-1][0] > before_us:
             for received_us, _ in _between(evaluations, before_us, at_us, _instant):
-                expiry_us = add_months(received_us, edition.window_months)
-                if expiry_us > at_us:
-                    self._evaluations += 1
-                    heappush(self._expiries, (expiry_us, 0, *_EVALUATION))
+                self._count_evaluation(edition, received_us)
 
     def _expire(self) -> None:
         """Counts out what expires up to the present instant."""

@@ -368,6 +368,10 @@ DIMENSIONS: Final[dict[str, Dimension]] = {
     "verification of many organisations": Dimension(_LATE_ORGANISATIONS, FEW, verified),
     "verification of many locations, pooled": Dimension(partial(_LATE_LOCATIONS, first=_POOLED), 2 * FEW, verified),
     "verification of responses under many editions": Dimension(responses_under_editions, FEW, verified),
+    "verification of evaluations": Dimension(many_evaluations, FEW, verified),
+    "verification of levels of many responses": Dimension(
+        lambda n: [*responses(n // 2, late=False), *levels(n // 2)[1:]], FEW, verified
+    ),
     "verification of locations": Dimension(new_locations, FEW, verified),
     "verification of joins": Dimension(joins, FEW, verified),
     "verification of competencies that flip": Dimension(partial(attributes, late=False, evaluations=10), FEW, verified),

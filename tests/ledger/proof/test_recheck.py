@@ -10,7 +10,7 @@ import pytest
 
 from ledger.proof import past, recheck
 from ledger.proof.event import PROGRAMME, Event, add_months, format_instant, parse_event
-from ledger.proof.recheck import Difference, check_stream
+from ledger.proof.recheck import Difference, StreamCheck, check_stream
 from ledger.proof.replay import Membership, Rulebook
 from ledger.proof.rules import status
 from ledger.proof.sweep import Flip, Sweep
@@ -412,6 +412,14 @@ class Told:
         self.book.append(self.stream, "ConsentGiven", day, {"subject": "s", "customer_org": "org"})
         self.writer.after(us(day), "consent")
 
+    def evaluate(self, day: str) -> None:
+        self.book.append(self.stream, "EvaluationReceived", day, {"evaluation": f"evaluation {day}"})
+        self.writer.after(us(day), "evaluation")
+
+    def update(self, day: str, **what: Any) -> None:
+        self.book.append(self.stream, "MembershipUpdated", day, what)
+        self.writer.after(us(day), "membership")
+
     def void(self, response: str, day: str) -> None:
         self.book.void(self.stream, response, day)
         self.writer.after(us(day), "void", compare=True)
@@ -492,6 +500,60 @@ def test_each_voiding_uses_up_some_of_the_margin() -> None:
     assert (told.flips, told.differences) == (["2010-01-11"], [])
     told.void("new 1 2011-02-02", "2011-04-03")
     assert (told.flips, told.differences) == (["2010-01-11", "2011-03-03"], [])
+
+
+@pytest.mark.usefixtures("swept_max")
+def test_margins_are_not_believed_after_the_counts_of_the_past_were_kept() -> None:
+    told = Told(min_responses=2)
+    for number in range(1, 7):
+        told.respond(f"org {number}", f"2010-02-0{number}")
+    told.void("org 2 2010-02-02", "2010-03-01")
+    told.void("org 3 2010-02-03", "2010-03-02")
+    told.void("org 4 2010-02-04", "2010-03-03")
+    assert (told.flips, told.differences) == (["2010-02-05"], [])
+    told.book.publish("later", "2010-12-01", min_responses=2, min_organisations=1)
+    told.void("org 5 2010-02-05", "2010-03-04")
+    told.void("org 6 2010-02-06", "2010-03-05")
+    assert (told.flips, told.differences) == ([], [])
+
+
+@pytest.mark.usefixtures("swept_max")
+def test_what_a_separation_brought_near_is_not_forgotten_after_the_counts_of_the_past_were_kept() -> None:
+    told = Told(min_responses=7, per_org_cap=2)
+    told.book.join(told.stream, "one", "other", "2010-01-07")
+    told.respond("one", "2010-02-01", "2010-02-02")
+    told.respond("other", "2010-02-03", "2010-02-04")
+    told.consent("2010-03-01")
+    told.respond("third", *(f"2010-02-0{day}" for day in range(1, 8)))
+    told.book.separate(told.stream, "one", "other", "2010-03-01")
+    told.writer.after(us("2010-03-01"), "organisation", compare=True)
+    told.book.publish("later", "2010-12-01", min_responses=7, per_org_cap=2, min_organisations=1)
+    told.consent("2010-03-10")
+    told.respond("fourth", "2010-03-05")
+    assert (told.flips, told.differences) == (["2010-03-05"], [])
+
+
+@pytest.mark.parametrize("learning", [["Learning"], []])
+def test_late_evaluations_and_words_on_competencies_that_change_nothing_cost_no_sweep(
+    learning: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(min_evaluations=2)
+    told.update("2010-01-06", competencies=learning)
+    for number in range(2):
+        told.evaluate(f"2010-02-0{number + 1}")
+    told.consent("2010-04-01")
+    swept = list[tuple[Any, ...]]()
+    retrace = StreamCheck._retrace
+    monkeypatch.setattr(StreamCheck, "_retrace", lambda self, *span: (swept.append(span), retrace(self, *span)))
+    for number in range(3, 9):
+        told.evaluate(f"2010-02-0{number}")
+        told.update(f"2010-02-0{number}", competencies=[*learning, f"Other {number}"])
+        told.update(f"2010-02-0{number}", level="silver")
+    told.consent("2011-02-05")  # here the first expire
+    told.consent("2011-04-01")
+    assert told.flips == (["2010-02-02", "2011-02-07"] if learning else [])
+    assert told.differences == []
+    assert len(swept) <= 1  # for the enrolment's location
 
 
 def test_a_separation_counts_what_was_received_at_its_very_instant() -> None:
