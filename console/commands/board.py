@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from console.exits import DONE
 from console.options import days, instant, known_at
-from console.output import Output, plural
+from console.output import Output, plural, short
 from console.session import Session
 from ledger.instants import DAY_US, END_US, format_instant, parse_instant
 
@@ -120,7 +120,7 @@ def print_rows(output: Output, rows: list[dict[str, Any]]) -> None:
                 row["via"],
                 row["counted"],
                 row["organisations"],
-                f"{row['next_change']['at'][:16]}Z" if row["why"] else None,  # --json has it to the microsecond
+                short(row["next_change"]["at"]) if row["why"] else None,  # whole: --at takes it as it stands here
                 row["why"],
             )
             for row in rows

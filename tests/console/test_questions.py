@@ -294,7 +294,8 @@ def test_the_board_says_who_loses_it_when_and_why(program: Program) -> None:
     ]
     text = program.run("board", "--at", "2011-05-30", "--within", "3").out
     assert "3 memberships: 2 eligible, 1 of them lose it within 3 days; 1 not eligible" in text
-    assert "2011-06-01T10:00Z" in text
+    assert "2011-06-01T10:00:00Z" in text
+    assert program.json("status", "m-1", "--at", "2011-06-01T10:00:00Z").code == 0  # what is shown can be asked for
 
 
 def test_the_board_knows_other_reasons(program: Program) -> None:

@@ -85,7 +85,7 @@ def test_every_commands_table_shows_whole_dates_and_states(program: Program, col
     program.run("review")
     store = ("--store", str(program.store))
     wanted = {
-        ("board", "--at", "2011-05-30"): ["2011-06-02T10:00Z", "not-eligible", "losing"],
+        ("board", "--at", "2011-05-30"): ["2011-06-02T10:00:00Z", "not-eligible", "losing"],
         ("renewals", "--at", "2010-12-20"): ["2011-03-01", "not met"],
         ("history", "m-1"): ["2010-06-10T10:00:00Z"],
         ("participation",): ["100.0%"],
