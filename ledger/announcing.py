@@ -155,10 +155,10 @@ def _cause(evidence: Evidence, rulebook: Rulebook, at_us: int, via: str | None) 
         return "rulebook"
     if via == "responses":
         return "response"
-    learning_changed = evidence.learning.at(at_us, False) != evidence.learning.at(at_us - 1, False)
+    held, holds = evidence.learning.at(at_us - 1, False), evidence.learning.at(at_us, False)
     if via == "evaluations":
-        return "membership" if learning_changed else "evaluation"
-    return "membership" if learning_changed else "expiry"
+        return "membership" if holds and not held else "evaluation"
+    return "membership" if held and not holds else "expiry"
 
 
 def _announce_in_order(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -> Issue:

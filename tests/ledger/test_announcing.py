@@ -6,6 +6,8 @@ from typing import Any
 from unittest import mock
 
 from ledger import announcing, counting
+from ledger.proof.event import parse_event
+from ledger.proof.recheck import check_stream
 from tests.ledger.story import ACCEPTED, Story, ten_responses
 from tests.oracle_time import instant
 from tests.real_book import RealBook
@@ -265,3 +267,14 @@ def test_counts_that_were_overtaken_are_said_anew_where_something_before_them_is
         ("2010-02-10T00:00:00.000000Z", False, 0, "expiry"),
         ("2010-03-01T00:00:00.000000Z", True, 2, "response"),
     ]
+
+
+def test_an_expiry_at_the_instant_at_which_learning_is_gained_is_an_expiry(story: Story) -> None:
+    """Else a source could have the verifier, who says so too, refute a book that the writer made."""
+    story.respond("2010-06-01T00:00:00Z", "Brontegard", 8)
+    story.respond("2010-07-01T00:00:00Z", "Lindomar", 2)
+    assert story.tell("update-membership", "2011-06-01T00:00:00Z", competencies=["Learning"]) == ACCEPTED
+    assert story.announced("effective_at", "satisfied", "cause")[-1] == ("2011-06-01T00:00:00.000000Z", False, "expiry")
+    rows = [*story.book.store.read_stream("programme"), *story.book.store.read_stream("membership-m-1")]
+    ordered = sorted(rows, key=lambda row: row.position)
+    assert check_stream(parse_event(row.stored) for row in ordered).differences == []
