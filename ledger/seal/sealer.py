@@ -67,6 +67,13 @@ class Cosigner(Protocol):
         ...
 
 
+OTHER_BOOK: Final = (
+    "nothing was signed: seal the book that was sealed here; an older copy that takes its place for good is another log, "
+    "with a folder and a key of its own"
+)
+"""What to do where the book is not the one of the log. A second tree under the same key would be a fork."""
+
+
 class Sealer:
     """The one sealer of a book; made by `open_sealer`."""
 
@@ -265,7 +272,7 @@ class Sealer:
             rows = plain(self._book.read_feed(after, min(PAGE, through - after)))
             if not rows:
                 raise BookChanged(
-                    f"found {after} events in the book, expected the {self._state.events} that are sealed"
+                    f"found {after} events in the book, expected the {self._state.events} that are sealed; {OTHER_BOOK}"
                 )
             for position, _, _, _, stored in rows:
                 after += 1
@@ -277,7 +284,8 @@ class Sealer:
                 if position != after or found != sealed:
                     raise BookChanged(
                         f"position {after}: found an event at position {position} with leaf hash {found.hex()}, expected "
-                        f"{sealed.hex()}, as sealed at log index {n * WIDTH + place}; the book was changed behind the ledger"
+                        f"{sealed.hex()}, as sealed at log index {n * WIDTH + place}; the book was changed behind the ledger; "
+                        f"{OTHER_BOOK}"
                     )
 
 

@@ -243,6 +243,7 @@ def test_a_book_that_goes_on_from_another_history_is_refused(tmp_path: Path) -> 
     with sqlite_ledger(tmp_path, many_other()) as ledger, pytest.raises(BookChanged, match="position") as refused:
         ledger.seal()
     assert "leaf hash" in str(refused.value) or "expected the" in str(refused.value)
+    assert "with a folder and a key of its own" in str(refused.value)
 
 
 def many_other() -> list[Fact]:
