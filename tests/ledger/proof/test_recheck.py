@@ -505,16 +505,18 @@ def test_each_voiding_uses_up_some_of_the_margin() -> None:
 @pytest.mark.usefixtures("swept_max")
 def test_margins_are_not_believed_after_the_counts_of_the_past_were_kept() -> None:
     told = Told(min_responses=2)
-    for number in range(1, 7):
-        told.respond(f"org {number}", f"2010-02-0{number}")
-    told.void("org 2 2010-02-02", "2010-03-01")
-    told.void("org 3 2010-02-03", "2010-03-02")
-    told.void("org 4 2010-02-04", "2010-03-03")
-    assert (told.flips, told.differences) == (["2010-02-05"], [])
-    told.book.publish("later", "2010-12-01", min_responses=2, min_organisations=1)
-    told.void("org 5 2010-02-05", "2010-03-04")
-    told.void("org 6 2010-02-06", "2010-03-05")
-    assert (told.flips, told.differences) == ([], [])
+    for day in range(1, 6):
+        told.respond(f"early {day}", f"2010-02-0{day}")
+    told.void("early 1 2010-02-01", "2010-03-01")  # from here on they are kept
+    for day in range(1, 5):
+        told.respond(f"later {day}", f"2011-01-0{day}")
+    told.consent("2011-04-01")
+    told.void("later 1 2011-01-01", "2011-04-02")
+    told.void("later 2 2011-01-02", "2011-04-03")
+    assert (told.flips, told.differences) == (["2010-02-03"], [])
+    told.book.publish("later", "2012-12-01", min_responses=2, min_organisations=1)
+    told.void("later 3 2011-01-03", "2011-04-04")
+    assert (told.flips, told.differences) == (["2010-02-03", "2011-02-05"], [])
 
 
 @pytest.mark.usefixtures("swept_max")
