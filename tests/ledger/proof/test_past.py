@@ -146,6 +146,17 @@ def test_what_is_kept_is_what_is_counted_anew_and_where_enough_changes_is_told(s
                 assert status(membership, rulebook, at, kept.counts(at)) == status(membership, rulebook, at)
 
 
+@pytest.mark.parametrize("months", [0, 1, 11, 12, 13, 24])
+def test_as_many_are_within_a_window_as_are_found_there(months: int) -> None:
+    """Received about the days on which months and years of any length end."""
+    membership = Membership()
+    days = [us("2010-12-25") + day * DAY_US + more for day in range(800) for more in (-1, 0, 1)]
+    membership.by_time = [Response(day, number, f"r-{number}", "org", "x") for number, day in enumerate(sorted(days))]
+    for day in range(400, 1200):
+        at = us("2010-12-25") + day * DAY_US
+        assert membership.number_within(months, at) == sum(1 for _ in membership.received_within(months, at))
+
+
 def test_what_cannot_change_satisfied_is_not_in_doubt() -> None:
     """One more over the cap, one of a location beside one that has enough, one that leaves too few anyway."""
     book = Book()
