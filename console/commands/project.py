@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any, Final
 
-from console.exits import DONE, NOT_SO
+from console.exits import DONE, NOT_SO, SOME_REFUSED
 from console.output import Output, plural
 from console.session import Session
 from console.throughput import collect_garbage_seldom
@@ -25,7 +25,11 @@ examples:
   csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting;
                                                     then one for each stream that is set aside: position, reason
 
-Exit code 1 says that a rebuild came out different although nothing had been parked."""
+Exit code 3 says that streams are parked or set aside; 1 that a rebuild came out different although nothing had been
+parked."""
+
+SOME_WAIT: Final = SOME_REFUSED
+"""Done, but for what waits to be readable."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -45,9 +49,10 @@ def run(session: Session) -> int:
         if not session.options.status:
             with output.progress("projecting") as advance:
                 ledger.runner.catch_up(advance)
-        _print_status(output, ledger.runner.status())
-        _print_set_aside(output, ledger.store.set_aside())
-    return DONE
+        rows, asides = ledger.runner.status(), ledger.store.set_aside()
+        _print_status(output, rows)
+        _print_set_aside(output, asides)
+    return SOME_WAIT if asides or any(row["parked"] for row in rows) else DONE
 
 
 def _rebuild(ledger: Ledger, output: Output) -> int:

@@ -91,7 +91,9 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     program.record(*met(), *met("m-2"))
     position = poison(program, "m-1")
     program.run("project")
-    by_name = {line["projection"]: line for line in program.json("project", "--status").lines}
+    status = program.json("project", "--status")
+    assert status.code == 3
+    by_name = {line["projection"]: line for line in status.lines}
     (parked,) = by_name["eligibility"]["parked"]
     assert (parked["stream"], parked["position"]) == ("membership-m-1", position)
     assert "version 99" in parked["error"]
@@ -120,7 +122,9 @@ def test_a_membership_with_an_event_that_nobody_can_read_is_shown_and_holds_up_n
     decided = program.json("decide", "m-1", "--renewal", "2011-03-01")
     assert (decided.code, decided.json["error"]) == (3, "stream-set-aside")
     assert program.run("decide", "m-2", "--renewal", "2011-03-01").code == 0
-    aside = program.json("project", "--status").lines[-1]
+    status = program.json("project", "--status")
+    assert status.code == 3
+    aside = status.lines[-1]
     assert (aside["set_aside"], aside["position"]) == ("membership-m-1", position)
     assert "version 99" in aside["reason"]
     assert f"membership-m-1 set aside at {position}: " in program.run("project", "--status").out
