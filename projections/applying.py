@@ -74,7 +74,7 @@ def apply_events(connection: Connection, builds: Sequence[Build], rows: Sequence
 
 def _let_wait(connection: Connection, build: Build, rows: Iterable[Row]) -> None:
     name, generation = build.projection.name, build.generation
-    waiting = [(name, generation, row.position, row.stream) for row in rows if row.type in build.handlers]
+    waiting = [(name, generation, row.position, row.stream) for row in rows if _concerns(build, row.type)]
     connection.insert(WAITING.name, len(WAITING.columns), waiting)
 
 
@@ -94,6 +94,14 @@ def _apply_together(connection: Connection, builds: Sequence[Build], rows: Seque
         connection.execute("RELEASE SAVEPOINT batch")
 
 
+def _concerns(build: Build, event_type: str) -> bool:
+    """Whether a projection has to do with events of a type: with those that it handles, and with those that nobody knows.
+
+    What a newer program has recorded may change any answer about its stream.
+    """
+    return event_type in build.handlers or event_type not in VERSIONS
+
+
 class _Unreadable(Exception):  # never leaves this module
     """An event of the batch must be parked."""
 
@@ -105,7 +113,9 @@ def gather(builds: Sequence[Build], rows: Sequence[Row]) -> list[Any]:
     long again.
     """
     wanted = {event_type for build in builds for event_type in build.handlers}
-    gathered = [build.projection.pending() for build in builds]
+    gathered: list[Any] = [build.projection.pending() for build in builds]
+    if not {row.type for row in rows} <= VERSIONS.keys():
+        return [None] * len(gathered)
     for start in range(0, len(rows), READ_AT_ONCE):
         events = read_events([row for row in rows[start : start + READ_AT_ONCE] if row.type in wanted])
         for place, build in enumerate(builds):
@@ -143,6 +153,8 @@ def read_event(row: Row) -> RawEvent | Poison:
     """The stored object with its data at the newest version, or why it cannot be read."""
     try:
         event: RawEvent = orjson.loads(row.stored)
+        if row.type not in VERSIONS:
+            raise LedgerError(f"found event type {row.type!r}, this program knows no such type")
         version, newest = event["v"], VERSIONS[row.type]
         if version != newest:
             if version > newest:
@@ -158,8 +170,7 @@ def read_event(row: Row) -> RawEvent | Poison:
 def _apply_one_by_one(connection: Connection, build: Build, rows: Sequence[Row]) -> None:
     projection = build.projection
     for row in rows:
-        handler = build.handlers.get(row.type)
-        if handler is None:
+        if not _concerns(build, row.type):
             continue
         if row.stream in build.parked:
             _let_wait(connection, build, [row])
@@ -170,7 +181,7 @@ def _apply_one_by_one(connection: Connection, build: Build, rows: Sequence[Row])
             if isinstance(event, Poison):
                 raise LedgerError(event.error)
             pending = projection.pending()
-            handler(pending, event, row.position)
+            build.handlers[row.type](pending, event, row.position)
             projection.flush(pending, connection, build.prefix)
         except StoreUnreachable:
             raise

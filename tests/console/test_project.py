@@ -5,16 +5,21 @@ from __future__ import annotations
 import sqlite3
 
 import orjson
+import pytest
 
 from tests.console.support import Program, fact, met
 
 NAMES = {"eligibility", "renewals", "participation"}
 
 
-def poison(program: Program, membership: str) -> int:
+def poison(program: Program, membership: str, event_type: str = "ResponseReceived") -> int:
     """An event that no projection can read, as a newer program may have written it; returns its position."""
+    return append(program, f"membership-{membership}", event_type)
+
+
+def append(program: Program, stream: str, event_type: str) -> int:
+    """An event of version 99 at the end of a stream; returns its position."""
     with sqlite3.connect(program.store) as connection:
-        stream = f"membership-{membership}"
         position, seq = connection.execute(
             "SELECT (SELECT max(position) FROM events) + 1, max(originator_version) + 1 FROM events "
             "WHERE originator_id = ?",
@@ -30,12 +35,12 @@ def poison(program: Program, membership: str) -> int:
                 "recorded_at": "2012-01-01T00:00:00.000000Z",
                 "seq": seq,
                 "stream": stream,
-                "type": "ResponseReceived",
+                "type": event_type,
                 "v": 99,
             }
         )
         connection.execute(
-            "INSERT INTO events VALUES (?,?,?,?,?,NULL,NULL)", (position, stream, seq, "ResponseReceived", stored)
+            "INSERT INTO events VALUES (?,?,?,?,?,NULL,NULL)", (position, stream, seq, event_type, stored)
         )
     connection.close()
     return int(position)
@@ -104,6 +109,21 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     assert f"membership-m-1 parked at {position}: " in text
     assert_questions_name_what_cannot_be_read(program)
     assert program.json("project", "--rebuild").code == 0
+
+
+@pytest.mark.parametrize("stream", ["membership-m-1", "programme"])
+def test_an_event_of_a_type_that_only_a_newer_program_knows_is_not_passed_over(program: Program, stream: str) -> None:
+    program.record(*met(), *met("m-2"))
+    position = append(program, stream, "SomethingNewHappened")
+    ran = program.run("status", "m-2", "--at", "2011-02-28")
+    assert ran.code == 0
+    assert f"{stream}: " in ran.err or stream == "membership-m-1"
+    status = program.json("project", "--status")
+    assert status.code == 3
+    for line in status.lines:
+        (parked,) = line["parked"]
+        assert (parked["stream"], parked["position"]) == (stream, position)
+        assert "found event type 'SomethingNewHappened', this program knows no such type" in parked["error"]
 
 
 def test_a_membership_with_an_event_that_nobody_can_read_is_shown_and_holds_up_nobody_else(program: Program) -> None:
