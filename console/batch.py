@@ -5,6 +5,7 @@ A question is `{"membership", "at"?, "known_at"?}`. What cannot be answered gets
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ import orjson
 
 from console.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.options import KnownAt, read_instant, read_known_at
-from console.reading.lines import BYTE_ORDER_MARK
 from console.streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
 
@@ -90,7 +90,7 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
             while (rest := stream.readline(QUESTION_BYTES_MAX)) and not rest.endswith(b"\n"):
                 pass
         if number == 1:
-            line = line.removeprefix(BYTE_ORDER_MARK)
+            line = line.removeprefix(BOM_UTF8)
         if line.strip():
             yield number, line
 

@@ -387,7 +387,7 @@ def test_partitions_that_are_taken_away_before_their_place_is_known_stop_nothing
         beginning_offsets=lambda *_, **__: {},
         end_offsets=lambda *_, **__: {},
     )
-    inbox = Inbox(nothing, nothing, nothing, nothing, nothing, nothing, "refused", wall_us)
+    inbox = Inbox(nothing, nothing, nothing, nothing, nothing, nothing, nothing, "refused", wall_us)
     inbox._looked_at = time.monotonic()
     inbox.assigned([kafka.TopicPartition("facts", 0)])
 
