@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import Notification
 
-from ledger.errors import StoreUnreachable
+from ledger.errors import ClockWrong, StoreUnreachable
 from ledger.facts import fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.postgres import PostgresStore
@@ -230,6 +230,24 @@ def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: s
     other = Writer(second, lambda: NOW_US)
     assert other.record([fact_from_object({**enrol, "id": "2"})])[0].code == "already-enrolled"
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("off_us", "code"),
+    [(0, None), (4 * 60_000_000, None), (6 * 60_000_000, "clock-ahead"), (-6 * 60_000_000, "clock-behind")],
+)
+def test_a_clock_far_from_the_servers_records_nothing(store: PostgresStore, off_us: int, code: str | None) -> None:
+    with store.writing() as transaction:
+        server_us = transaction.server_clock_us()
+    assert abs(server_us - time.time_ns() // 1_000) < 60_000_000  # the server of the tests runs on this machine
+    writer = Writer(store, lambda: server_us + off_us, compare_server=True)
+    if code is None:
+        assert {outcome.status for outcome in writer.record(list(facts("a", 5)))} == {"accepted"}
+        return
+    with pytest.raises(ClockWrong, match="the database server's") as caught:
+        writer.record(list(facts("a", 5)))
+    assert caught.value.code == code
+    assert store.max_position() == 0
 
 
 def test_an_event_of_a_newer_program_sets_its_stream_aside_and_no_other(
