@@ -100,33 +100,30 @@ FactId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x
 MembershipId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}$")]
 """An opaque reference. It has no '@' and no spaces: names of people and mail addresses have no place in the book."""
+
+
+def _label_schema(never: str) -> dict[str, Any]:
+    """The schema of a label that a pattern never matches."""
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": f"^[^{refused_class()}@]+$",
+        "not": {"pattern": never},
+    }
+
+
 Label = Annotated[
     str,
     Field(min_length=1, max_length=64),
     AfterValidator(_label),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 64,
-            "pattern": f"^[^{refused_class()}@]+$",
-            "not": {"pattern": "^ | $"},
-        }
-    ),
+    WithJsonSchema(_label_schema("^ | $")),
 ]
 """The name of an organisation or a category."""
 LocationName = Annotated[
     Label,
     AfterValidator(_one_place),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 64,
-            "pattern": f"^[^{refused_class()}@]+$",
-            "not": {"pattern": "^ | $|^[*]$"},
-        }
-    ),
+    WithJsonSchema(_label_schema("^ | $|^[*]$")),
 ]
 """The name of a place; that of all locations together is none."""
 CompanyName = Annotated[

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
 from console.exits import Failure
 from ledger.facts import LINE_BYTES_MAX
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 KEPT_BYTES: Final = LINE_BYTES_MAX + 2  # a fact with its end of line
 
 
@@ -49,6 +49,6 @@ def read_lines(file: str, stream: IO[bytes], number: int = 0) -> Iterator[Line]:
                 cut_from += len(rest)
                 if rest.endswith(b"\n"):
                     break
-        content = content.removeprefix(BYTE_ORDER_MARK)  # not only of the first line: files are put together
+        content = content.removeprefix(BOM_UTF8)  # not only of the first line: files are put together
         if not content.isspace() and content:
             yield Line(file, number, content, 0, cut_from)

@@ -9,11 +9,12 @@ lines, so that one broken line, be it the first, is refused by itself.
 from __future__ import annotations
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
 from console.reading.foreign import HEAD_BYTES, refuse_foreign
-from console.reading.lines import BYTE_ORDER_MARK, Line, read_lines
+from console.reading.lines import Line, read_lines
 from console.reading.streams import Recoded, Unpacked, joined
 from console.reading.values import Values, is_balanced
 
@@ -59,7 +60,7 @@ def open_facts(file: str, stream: IO[bytes]) -> Facts:
             stream = io.BufferedReader(Recoded(encoding, joined(head[length:], stream)), 1 << 20)
             head = _read_head(stream)
             break
-    head = head.removeprefix(BYTE_ORDER_MARK)
+    head = head.removeprefix(BOM_UTF8)
     refuse_foreign(file, head)
     start = head.lstrip()
     spread = start.startswith(b"{") and _is_spread(start)
