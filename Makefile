@@ -40,7 +40,7 @@ bench-peers: $(VENV)/dev ## a peer beside us in one run; skipped where its wheel
 	-@$(INSTALL) umadb
 	$(BIN)/python -m tests.benchmarks.peers $(PEERS)
 
-SOAK = $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.soak' tests --include='test_*.py')
+SOAK = $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.support\.soak' tests --include='test_*.py')
 
 soak: $(VENV)/dev ## the simulations with bigger numbers
 	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest -n 2 $(or $(TEST),$(SOAK))

@@ -2,6 +2,6 @@
 
 import sys
 
-from console.entry import main
+from console.cli.entry import main
 
 sys.exit(main())

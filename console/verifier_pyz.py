@@ -3,7 +3,7 @@
     python -m console.verifier_pyz csat-verify.pyz          (`make verifier`)
     python csat-verify.pyz FILE --policy FILE [--json]
 
-What goes in is found by following the imports of `ledger.proof.verify`; only this project's modules are taken. The same
+What goes in is found by following the imports of `ledger.proof.log.verify`; only this project's modules are taken. The same
 sources give the same bytes, so that an auditor can build it too and compare.
 """
 
@@ -15,7 +15,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
-ENTRY: Final = "ledger.proof.verify"
+ENTRY: Final = "ledger.proof.log.verify"
 ROOT: Final = Path(__file__).resolve().parent.parent
 MAIN: Final = f"""import os
 import sys

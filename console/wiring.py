@@ -21,10 +21,10 @@ from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from ledger.store.base import Store
-    from ledger.writer import Writer
-    from projections.answers import View
+    from ledger.writing.writer import Writer
     from projections.builds import Build
     from projections.database import Database
+    from projections.questions.answers import View
     from projections.runner import Progress, Runner
 
 Clock = Callable[[], int]
@@ -67,7 +67,7 @@ class Ledger:
     @cached_property
     def writer(self) -> Writer:
         """The one writer."""
-        from ledger.writer import CACHE_BYTES_MAX, Writer
+        from ledger.writing.writer import CACHE_BYTES_MAX, Writer
 
         # A clock that is fixed for a rehearsal says nothing about the server's.
         return Writer(
@@ -85,8 +85,8 @@ class Ledger:
     @cached_property
     def runner(self) -> Runner:
         """What keeps the projections."""
-        from consumers.partitioning import partition_of
-        from projections.answers import all_projections
+        from consumers.broker.partitioner import partition_of
+        from projections.questions.answers import all_projections
         from projections.runner import Runner
 
         return Runner(self.store, self.database, all_projections(), partition_of)
@@ -116,7 +116,7 @@ class Ledger:
     @contextmanager
     def view(self, on_progress: Progress | None = None) -> Iterator[View]:
         """The projections, up to date, as they stand in one transaction."""
-        from projections.answers import view
+        from projections.questions.answers import view
 
         if not self.catch_up(on_progress):
             with self._worked_out(on_progress) as found:
@@ -131,8 +131,8 @@ class Ledger:
         from contextlib import closing
         from tempfile import TemporaryDirectory
 
-        from projections.answers import all_projections, view
         from projections.database import SQLiteDatabase
+        from projections.questions.answers import all_projections, view
         from projections.runner import Runner
 
         self._remark("found no projections that can be read here, and none may be kept: worked out from the whole book")
@@ -180,10 +180,10 @@ class Ledger:
 
     def _lags(self) -> tuple[bool, list[Build | None]]:
         """Whether a projection is behind, was never built, or was built from another book; and the builds there are."""
-        from ledger.events import leaf_hash
-        from projections.answers import all_projections
+        from ledger.event import leaf_hash
         from projections.builds import load_build
-        from projections.partitions import PARTITIONS
+        from projections.questions.answers import all_projections
+        from projections.worker_progress import PARTITIONS
 
         end = self.store.max_position()
         head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
@@ -263,7 +263,7 @@ def open_store(where: str, *, create: bool, migrate: bool = False) -> Store:
 
 def _no_ledger(where: str) -> str:
     """What is said of a file that is no database."""
-    from console.reading.foreign import HEAD_BYTES, known_as
+    from console.cli.fact_files.foreign import HEAD_BYTES, known_as
 
     with Path(where).open("rb") as file:
         head = file.read(HEAD_BYTES)

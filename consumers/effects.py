@@ -14,8 +14,9 @@ uses in the meantime. Two tables are made in it:
                                last. So the same one may come as often as it likes, by Kafka, by a snapshot, from a topic
                                that was made anew, or to two instances of the service at once (the database lets one go
                                first); and an announcement that another book has in its place is noticed
-    csat_subscription_places   where to go on reading, by partition (`consumers.places`). Where the topic is another one,
-                               it is read from its beginning: what was seen is found seen, and what was missed comes
+    csat_subscription_places   where to go on reading, by partition (`consumers.broker.topic_bookmark`). Where the topic
+                               is another one, it is read from its beginning: what was seen is found
+                               seen, and what was missed comes
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from consumers.broker.topic_bookmark import Place, Resume
 from consumers.errors import HistoryChanged
-from consumers.messages import EligibilityStatus
-from consumers.places import Place, Resume
-from consumers.starting import Kind, Start
+from consumers.messages.cloudevents import EligibilityStatus
 from consumers.subscriber import Delivery
+from consumers.subscriber_start import Kind, Start
 from ledger.errors import BadInput
 
 TABLES: Final = (

@@ -34,14 +34,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from consumers.clients import give_up
+from consumers.broker.clients import give_up
+from consumers.broker.incarnations import Incarnation, TopicWatch
+from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from consumers.broker.topic_bookmark import Place, Resume, kept_text, require_places, require_topic
 from consumers.errors import BadMessage, BrokerUnreachable, TopicsChanged, TopicsUnfit
-from consumers.incarnations import Incarnation, TopicWatch
-from consumers.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
-from consumers.messages import EligibilityChanged, EligibilityStatus
-from consumers.places import Place, Resume, kept_text, require_places, require_topic
-from consumers.relayed import require_filled
-from consumers.starting import Kind, Start, bounds_of, find_places, read_snapshot, seed_group
+from consumers.messages.cloudevents import EligibilityChanged, EligibilityStatus
+from consumers.roles.relay_positions import require_filled
+from consumers.subscriber_start import Kind, Start, bounds_of, find_places, read_snapshot, seed_group
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ledger.errors import BrokenHistory, UnknownMembership
-from ledger.events import (
+from ledger.event import (
     FIRST_PREV,
     PROGRAMME_STREAM,
     Event,
@@ -18,8 +18,8 @@ from ledger.events import (
     recorded_us_of,
 )
 from ledger.instants import BEGINNING_US
-from ledger.membership import Membership, evolve
-from ledger.rulebook import Edition, Rulebook
+from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.state import Membership, evolve
 from ledger.store.base import Reader
 
 

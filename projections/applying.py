@@ -16,12 +16,12 @@ from typing import Any, Final
 import orjson
 
 from ledger.errors import LedgerError, StoreUnreachable
-from ledger.events import UPCASTS, VERSIONS, leaf_hash
+from ledger.event import UPCASTS, VERSIONS, leaf_hash
 from ledger.store.base import Row
 from ledger.store.bookmark import Bookmark
-from projections.base import RawEvent
 from projections.builds import WAITING, Build
 from projections.database import Connection
+from projections.projection import RawEvent
 
 ERROR_TEXT_MAX: Final = 500
 READ_AT_ONCE: Final = 500

@@ -6,7 +6,7 @@
     projection_waiting     the positions of the events that wait
 
 A build is kept up either from the feed of the book, or by workers from Kafka: then its position is that of
-`projections.partitions`, and whoever reads the feed leaves it alone.
+`projections.worker_progress`, and whoever reads the feed leaves it alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, Final
 from ledger.errors import LedgerError
 from ledger.store.base import Reader
 from ledger.store.bookmark import START, Bookmark, require_same
-from projections.base import Handler, Projection
 from projections.database import Connection, Database, Table
-from projections.partitions import PARTITIONS, gaps_of, last_seen, progress_of
+from projections.projection import Handler, Projection
+from projections.worker_progress import PARTITIONS, gaps_of, last_seen, progress_of
 
 STATE: Final = Table(
     "projection_state",

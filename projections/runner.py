@@ -4,7 +4,7 @@ It reads the feed once for all of them, and writes a batch's rows and the positi
 each event is applied exactly once whatever kills the process. Each build of a projection is a *generation* with tables
 of its own, `<projection>_<generation>_<table>`; one is live and is read, another may be under way beside it.
 
-A build that workers keep up (see `projections.partitions`) is left to them, but built anew from the feed all the same:
+A build that workers keep up (see `projections.worker_progress`) is left to them, but built anew from the feed all the same:
 the workers are held for the moment in which the two are compared and swapped, and go on with the new one.
 """
 
@@ -17,7 +17,6 @@ from ledger.errors import DifferentBook
 from ledger.store.base import Reader, Row
 from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
-from projections.base import Projection
 from projections.builds import (
     WAITING,
     Build,
@@ -32,7 +31,8 @@ from projections.builds import (
     still_there,
 )
 from projections.database import Connection, Database
-from projections.partitions import carry_over, places_of
+from projections.projection import Projection
+from projections.worker_progress import carry_over, places_of
 
 Progress = Callable[[int, int], None]
 """Called with (events applied, position of the book's last event)."""

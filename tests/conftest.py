@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.soak import SOAK
+from tests.support.soak import SOAK
 
 pytest_plugins = ["tests.servers.fixtures"]
 

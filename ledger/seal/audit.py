@@ -26,11 +26,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ledger.errors import SealError
-from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.errors import ProofError
-from ledger.proof.keys import EVENT_TYPE, check_rotation
-from ledger.proof.note import parse_note
-from ledger.proof.policy import Policy, open_checkpoint
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.keys import EVENT_TYPE, check_rotation
+from ledger.proof.log.note import parse_note
+from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.audit_spool import Spool

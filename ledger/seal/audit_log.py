@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ledger.errors import SealError
-from ledger.proof.errors import ProofError
-from ledger.proof.heads import Head, HeadsTree, is_heads_entry
-from ledger.proof.merkle import EMPTY_ROOT, leaf_hash
-from ledger.proof.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.heads import Head, HeadsTree, is_heads_entry
+from ledger.proof.log.merkle import EMPTY_ROOT, leaf_hash
+from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
 from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree

@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
-from ledger.proof.errors import ProofError, shown
-from ledger.proof.event import KEYS, Event, format_instant, parse_event
-from ledger.proof.fold import refused_at
-from ledger.proof.replay import KNOWN_VERSION
-from ledger.proof.tiles import ENTRY_MAX_BYTES
+from ledger.proof.log.errors import ProofError, shown
+from ledger.proof.log.event import KEYS, Event, format_instant, parse_event
+from ledger.proof.log.tiles import ENTRY_MAX_BYTES
+from ledger.proof.survey.fold import refused_at
+from ledger.proof.survey.replay import KNOWN_VERSION
 from ledger.seal.audit_spool import Leafed
 
 RUN: Final = 256

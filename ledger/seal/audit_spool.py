@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ledger.proof.event import PROGRAMME
+from ledger.proof.log.event import PROGRAMME
 
 Leafed = tuple[str, int, str, int, bytes, bytes]
 """A row of the book, and the leaf hash of its bytes: stream, seq, type, position, stored, leaf."""

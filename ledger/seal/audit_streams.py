@@ -1,6 +1,6 @@
 """The audit's second pass: a stream at a time, its chain, and every announcement and decision from the facts before it.
 
-The recomputation is the offline verifier's (`ledger.proof.recheck`); nothing of the ledger's own rules is used.
+The recomputation is the offline verifier's (`ledger.proof.survey.recheck`); nothing of the ledger's own rules is used.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ledger.proof.errors import shown
-from ledger.proof.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
-from ledger.proof.recheck import StreamCheck
+from ledger.proof.log.errors import shown
+from ledger.proof.log.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
+from ledger.proof.survey.recheck import StreamCheck
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from ledger.errors import SealError
-from ledger.proof.merkle import EMPTY_ROOT
-from ledger.proof.tiles import HEIGHT, WIDTH, Tile
+from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.tiles import HEIGHT, WIDTH, Tile
 from ledger.seal.audit_rows import Finding
 from ledger.seal.folder import LogFolder
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.errors import BookChanged, NotSealed, UnknownMembership
-from ledger.events import can_be_membership
-from ledger.proof import strictjson
-from ledger.proof.bundle import Bundle, Entry, build_bundle, parse_bundle
-from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.errors import ProofError
-from ledger.proof.event import MEMBERSHIP_PREFIX, PROGRAMME, parse_event
-from ledger.proof.merkle import consistency_proof, leaf_hash, verify_consistency, verify_inclusion
-from ledger.proof.note import parse_note
-from ledger.proof.policy import Policy, open_checkpoint
-from ledger.proof.tiles import hash_reader
-from ledger.proof.tlogproof import HEADER, parse_tlog_proof
+from ledger.event import can_be_membership
+from ledger.proof.log import strictjson
+from ledger.proof.log.bundle import Bundle, Entry, build_bundle, parse_bundle
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.event import MEMBERSHIP_PREFIX, PROGRAMME, parse_event
+from ledger.proof.log.merkle import consistency_proof, leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.log.note import parse_note
+from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.log.tiles import hash_reader
+from ledger.proof.log.tlogproof import HEADER, parse_tlog_proof
 from ledger.seal.folder import LogFolder
 from ledger.seal.rows import plain_stream
 from ledger.seal.state import LogState, load_state

@@ -2,7 +2,7 @@
 
     checkpoint          the published checkpoint: what it says is complete in the files below
     checkpoints.jsonl   every checkpoint that was published, oldest first: {"checkpoint":"…"} a line
-    tile/…              tiles and entry bundles (see `ledger.proof.tiles`)
+    tile/…              tiles and entry bundles (see `ledger.proof.log.tiles`)
     .sealer/pending     a checkpoint that is signed but not published yet: a promise already, since a witness may have
                         seen it, so the log never goes another way than through it
     .sealer/state       the cache of `state`
@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Final
 
 from ledger.errors import LogDamaged, SealerBusy
-from ledger.proof.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
+from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
 
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints.jsonl"

@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.errors import LogDamaged
-from ledger.proof.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
-from ledger.proof.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries, encode_entries
+from ledger.proof.log.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
+from ledger.proof.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries, encode_entries
 
 File = tuple[Tile, bytes]
 _NODE: Final = b"\x01"

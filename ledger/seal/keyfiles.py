@@ -1,6 +1,6 @@
-"""Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.note`).
+"""Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.log.note`).
 
-Beside a log's key a policy that trusts it is written, to start from (see `ledger.proof.policy`).
+Beside a log's key a policy that trusts it is written, to start from (see `ledger.proof.log.policy`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ledger.errors import WrongKey
-from ledger.proof.errors import ProofError
-from ledger.proof.keys import new_key
-from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, parse_signer_key, parse_verifier_key
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.keys import new_key
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, parse_signer_key, parse_verifier_key
 from ledger.seal.folder import fsync_folder
 
 KEY_MAX_BYTES: Final = 4_096

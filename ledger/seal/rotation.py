@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 
 from ledger.errors import WrongKey
-from ledger.proof.errors import ProofError
-from ledger.proof.event import PROGRAMME, parse_event
-from ledger.proof.keys import EVENT_TYPE, check_rotation, rotation_data
-from ledger.proof.note import SignerKey, VerifierKey
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.event import PROGRAMME, parse_event
+from ledger.proof.log.keys import EVENT_TYPE, check_rotation, rotation_data
+from ledger.proof.log.note import SignerKey, VerifierKey
 from ledger.store.base import Reader
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 
 def record_rotations(book: Reader, writer: Writer, signers: Sequence[SignerKey]) -> list[int]:

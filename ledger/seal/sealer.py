@@ -20,12 +20,12 @@ from typing import Final, NamedTuple, Protocol
 import orjson
 
 from ledger.errors import BookChanged, LogDamaged, SealerBusy, WrongKey
-from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.errors import ProofError, UnknownKeyError
-from ledger.proof.heads import Head, HeadsTree
-from ledger.proof.merkle import HASH_SIZE, HashReader, leaf_hash
-from ledger.proof.note import SignerKey, format_note, open_note, parse_note
-from ledger.proof.tiles import WIDTH, Tile, hash_reader
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.log.errors import ProofError, UnknownKeyError
+from ledger.proof.log.heads import Head, HeadsTree
+from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
+from ledger.proof.log.note import SignerKey, format_note, open_note, parse_note
+from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.rows import plain

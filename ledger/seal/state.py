@@ -15,9 +15,9 @@ from typing import Final
 import orjson
 
 from ledger.errors import LogDamaged
-from ledger.proof.errors import ProofError
-from ledger.proof.heads import HeadsEntry, HeadsTree, heads_of, is_heads_entry, parse_heads_entry
-from ledger.proof.merkle import leaf_hash
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.heads import HeadsEntry, HeadsTree, heads_of, is_heads_entry, parse_heads_entry
+from ledger.proof.log.merkle import leaf_hash
 from ledger.seal.folder import LogFolder
 
 _DIGEST_CHARS: Final = 64

@@ -24,8 +24,8 @@ from rfc3161_client import (
 )
 
 from ledger.errors import BadInput
-from ledger.proof.errors import MalformedError, TamperedError, Words
-from ledger.proof.note import parse_note
+from ledger.proof.log.errors import MalformedError, TamperedError, Words
+from ledger.proof.log.note import parse_note
 
 TIMEOUT_S: Final = 10
 ANSWER_MAX_BYTES: Final = 1_000_000

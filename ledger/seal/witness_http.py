@@ -16,12 +16,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ledger.errors import BadInput, LogForked, QuorumMissing
-from ledger.proof.checkpoint import Checkpoint
-from ledger.proof.errors import ProofError
-from ledger.proof.merkle import HashReader, consistency_proof
-from ledger.proof.note import Signature, format_note, open_note, parse_note
-from ledger.proof.policy import Policy
-from ledger.proof.strictjson import decimal
+from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.merkle import HashReader, consistency_proof
+from ledger.proof.log.note import Signature, format_note, open_note, parse_note
+from ledger.proof.log.policy import Policy
+from ledger.proof.log.strictjson import decimal
 from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, Witness
 
 PATH: Final = "/add-checkpoint"

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ledger.errors import DifferentBook
-from ledger.events import leaf_hash
+from ledger.event import leaf_hash
 from ledger.store.base import Reader, Row
 
 EVERY_S: Final = 1.0

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from ledger.errors import BrokenHistory, DifferentBook, StoreUnreachable
-from ledger.events import FIRST_PREV, leaf_hash
+from ledger.event import FIRST_PREV, leaf_hash
 from ledger.store.base import Aside, NewRow, Reader, Store
 
 BATCH: Final = 5_000

@@ -4,7 +4,7 @@
                 digest on the first event of a fact. The database itself refuses UPDATE, DELETE, REPLACE, and gaps.
     snapshots   cached folds of long streams; may be dropped
     due         for each membership an instant before which no review is needed
-    set_aside   streams that a writer could not read, and waits to take up again (see `ledger.setting_aside`)
+    set_aside   streams that a writer could not read, and waits to take up again (see `ledger.writing.setting_aside`)
     ledger_meta up to which instants memberships were reviewed
     tracking    the library's own, empty
 

@@ -26,16 +26,16 @@ import orjson
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
 
-from console.sample import scale
+from console.demo.survey import bulk as scale
 from console.throughput import collect_garbage_seldom
-from ledger.facts import Fact, fact_from_object, parse_fact
-from ledger.group_commit import GroupCommit
 from ledger.instants import DAY_US, format_instant, parse_instant
+from ledger.programmes.survey.facts import Fact, fact_from_object, parse_fact
 from ledger.store.sqlite import SQLiteStore
 from ledger.store.sqlite_tables import INSERT_EVENTS
-from ledger.writer import Writer
-from projections.answers import all_projections, view
+from ledger.writing.group_commit import GroupCommit
+from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
+from projections.questions.answers import all_projections, view
 from projections.runner import Runner
 
 NOW_US = parse_instant("2026-01-01T00:00:00Z")
@@ -210,7 +210,7 @@ def rebuild_memory(folder: Path) -> int:
         "import re,sys\n"
         "from pathlib import Path\n"
         "from ledger.store.sqlite import SQLiteStore\n"
-        "from projections.answers import all_projections\n"
+        "from projections.questions.answers import all_projections\n"
         "from projections.database import SQLiteDatabase\n"
         "from projections.runner import Runner\n"
         "runner=Runner(SQLiteStore(sys.argv[1]),SQLiteDatabase(sys.argv[1]+'.projections'),all_projections())\n"
@@ -227,7 +227,16 @@ def process_start(folder: Path) -> Row:
     with view(database) as seen:
         membership = next(seen.eligibility().memberships())[0][0]
     database.close()
-    command = [sys.executable, "-m", "console.main", "--store", str(folder / "book.db"), "status", membership, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "console.cli.main",
+        "--store",
+        str(folder / "book.db"),
+        "status",
+        membership,
+        "--json",
+    ]
 
     def median(arguments: list[str]) -> float:
         times = [timed(lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)) for _ in range(9)]

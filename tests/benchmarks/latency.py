@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from consumers.kafka import Broker, partitions_of
+from consumers.broker.kafka import Broker, partitions_of
 from consumers.subscriber import EligibilitySubscriber, Start
-from ledger.facts import Fact
+from ledger.programmes.survey.facts import Fact
 from ledger.store.base import Store
 from tests.consumers.support import Announcing, broker_with_topics
 from tests.servers.kafka import KafkaBroker

@@ -27,13 +27,13 @@ from typing import Any
 
 import orjson
 
-from console.sample import scale
+from console.demo.survey import bulk as scale
 from console.throughput import collect_garbage_seldom
-from ledger.facts import Fact, fact_from_object
-from ledger.group_commit import GroupCommit
+from ledger.programmes.survey.facts import Fact, fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.group_commit import GroupCommit
+from ledger.writing.writer import Writer
 from tests.benchmarks.bench import CLIENTS, NOW_US, _one_client, in_threads, timed
 from tests.servers.umadb import UmaServer, UmaUnavailable, import_umadb
 

@@ -17,15 +17,15 @@ import orjson
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
 
-from console.sample import scale
+from console.demo.survey import bulk as scale
 from console.throughput import collect_garbage_seldom
-from ledger.facts import Fact, parse_fact
-from ledger.group_commit import GroupCommit
+from ledger.programmes.survey.facts import Fact, parse_fact
 from ledger.store.postgres import PostgresStore
 from ledger.store.postgres_recorders import copy_events, copy_statement
-from ledger.writer import Writer
-from projections.answers import all_projections
+from ledger.writing.group_commit import GroupCommit
+from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
+from projections.questions.answers import all_projections
 from projections.runner import Runner
 from tests.benchmarks.bench import BATCH, CLIENTS, NOW_US, Row, _one_client, batches, in_threads, row, timed
 from tests.servers.postgres import PostgresServer

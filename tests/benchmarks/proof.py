@@ -19,19 +19,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from console.sample import scale
+from console.demo.survey import bulk as scale
 from console.throughput import collect_garbage_seldom
-from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
-from ledger.proof.note import ED25519, SignerKey
-from ledger.proof.policy import parse_policy
+from ledger.programmes.survey.facts import fact_from_object
+from ledger.proof.log.note import ED25519, SignerKey
+from ledger.proof.log.policy import parse_policy
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 KEY = SignerKey("bench.example/renewals", ED25519, bytes(32))
 POLICY = json.dumps(
@@ -121,7 +121,7 @@ def verifying(folder: Path) -> dict[str, Any]:
         store.close()
     (folder / "bundle.json").write_bytes(bundle.encoded())
     (folder / "policy.json").write_bytes(POLICY)
-    command = [sys.executable, "-m", "ledger.proof.verify", str(folder / "bundle.json")]
+    command = [sys.executable, "-m", "ledger.proof.log.verify", str(folder / "bundle.json")]
     command += ["--policy", str(folder / "policy.json"), "--json"]
     return {
         "bundle_events": len(bundle.stream.events),

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from consumers.kafka import Broker
-from consumers.relay import Relay
-from ledger.facts import fact_from_object
+from consumers.broker.kafka import Broker
+from consumers.roles.relay import Relay
+from ledger.programmes.survey.facts import fact_from_object
 from ledger.store.postgres import PostgresStore
-from ledger.writer import Writer
-from projections.answers import all_projections
+from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
+from projections.questions.answers import all_projections
 from projections.runner import Runner
 from tests.consumers.support import broker_with_topics, wall_us
 from tests.servers.kafka import KafkaBroker

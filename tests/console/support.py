@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from console.main import main
+from console.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 NOW = "2012-01-01T00:00:00Z"

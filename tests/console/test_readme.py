@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from console.main import COMMANDS
-from console.topics import EXTRAS
-from ledger.facts import FACT_MODELS
+from console.cli.help_topics import EXTRAS
+from console.cli.main import COMMANDS
+from ledger.programmes.survey.facts import FACT_MODELS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

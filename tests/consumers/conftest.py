@@ -11,7 +11,7 @@ import pytest
 from tests.consumers.support import Announcing, announcing, broker_with_topics
 
 if TYPE_CHECKING:
-    from consumers.kafka import Broker
+    from consumers.broker.kafka import Broker
     from tests.servers.kafka import KafkaBroker
 
 

@@ -10,8 +10,8 @@ import os
 import sqlite3
 import sys
 
+from consumers.broker.kafka import Broker
 from consumers.effects import Effects
-from consumers.kafka import Broker
 from consumers.subscriber import EligibilitySubscriber
 
 

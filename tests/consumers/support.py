@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from consumers.kafka import Broker, ensure_topics
-from consumers.messages import EligibilityChanged
-from consumers.relay import Relay
-from consumers.relay_state import RelayState
-from ledger.events import decode_event
-from ledger.facts import Fact, fact_from_object
+from consumers.broker.kafka import Broker, ensure_topics
+from consumers.messages.cloudevents import EligibilityChanged
+from consumers.roles.relay import Relay
+from consumers.roles.relay_state import RelayState
+from ledger.event import decode_event
+from ledger.programmes.survey.facts import Fact, fact_from_object
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 FIRST_DAY = datetime(2014, 1, 1, 9, tzinfo=UTC)
 RESPONSES_NEEDED = 10
@@ -141,8 +141,8 @@ def announce(book: Announcing, broker: Broker, *memberships: str, flips: int = 3
 
 def committed(broker: Broker, topic: str) -> list[Any]:
     """All records of a topic that a reader of committed messages sees now, partition by partition."""
-    from consumers.kafka import partitions_of
-    from consumers.reading import read_to
+    from consumers.broker.kafka import partitions_of
+    from consumers.broker.topic_end import read_to
 
     consumer = broker.consumer("test")
     try:

@@ -23,8 +23,8 @@ try:
 except ImportError as missing:
     without_server(missing)
 
+from consumers.broker.kafka import Broker
 from consumers.effects import Effects
-from consumers.kafka import Broker
 from consumers.subscriber import EligibilitySubscriber, Start
 from ledger.errors import BadInput
 from tests.consumers.support import (

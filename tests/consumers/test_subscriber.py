@@ -17,11 +17,11 @@ try:
 except ImportError as missing:
     without_server(missing)
 
+from consumers.broker.kafka import Broker, await_sent
+from consumers.broker.topic_bookmark import Place
 from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
-from consumers.kafka import Broker, await_sent
-from consumers.messages import EligibilityChanged, EligibilityStatus
-from consumers.places import Place
-from consumers.relay import Relay
+from consumers.messages.cloudevents import EligibilityChanged, EligibilityStatus
+from consumers.roles.relay import Relay
 from consumers.subscriber import Delivery, EligibilitySubscriber, Heartbeat, Start
 from tests.consumers.support import (
     Announcing,

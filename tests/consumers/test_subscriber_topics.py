@@ -20,11 +20,11 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from console.main import main
+from console.cli.main import main
+from consumers.broker.kafka import Broker, remake_topics
+from consumers.broker.topic_bookmark import Place, Resume
 from consumers.effects import Effects
 from consumers.errors import HistoryChanged, MessagesLost, TopicsUnfit
-from consumers.kafka import Broker, remake_topics
-from consumers.places import Place, Resume
 from consumers.subscriber import Delivery, EligibilitySubscriber, Start
 from ledger.errors import BadInput
 from tests.consumers.support import (
@@ -152,7 +152,7 @@ def test_group_starts_again_in_a_topic_that_was_made_anew(book: Announcing, brok
 def commit(broker: Broker, group: str, topic: str, places: dict[int, Place]) -> None:
     from kafka import OffsetAndMetadata
 
-    from consumers.places import kept_text
+    from consumers.broker.topic_bookmark import kept_text
 
     consumer = broker.consumer("test", group_id=group)
     name = broker.topics.eligibility_changed

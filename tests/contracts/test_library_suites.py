@@ -26,7 +26,7 @@ from eventsourcing.utils import Environment, get_topic
 
 from ledger.store.sqlite import Factory
 from ledger.store.sqlite_recorders import LedgerApplicationRecorder, LedgerDatastore, LedgerProcessRecorder
-from tests.real_book import MEMORY
+from tests.support.real_book import MEMORY
 
 PERSISTENCE_MODULE = "ledger.store.sqlite"
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from console.sample import generate
+from console.demo.survey import generate
 from ledger.errors import Refused, StoreOutdated, StoreUnreachable
-from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
+from ledger.programmes.survey.facts import fact_from_object
 from ledger.store.base import Aside, KnownFact, NewRow, Row, Snapshot, Store
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS, Backend
 
 END_US = parse_instant("2016-01-01T00:00:00Z")

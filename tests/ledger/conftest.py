@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ledger.story import Story
-from tests.real_book import RealBook, real_book
+from tests.ledger.programmes.survey.story import Story
+from tests.support.real_book import RealBook, real_book
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from ledger.book import position_at
 from ledger.clock import RELEASED_US, LastRecorded, check_clock, recording_us
 from ledger.errors import BadInput, ClockWrong
-from ledger.events import decode_event
-from ledger.facts import fact_from_object
+from ledger.event import decode_event
 from ledger.instants import DAY_US, END_US, SECOND_US, format_instant, parse_instant
+from ledger.programmes.survey.facts import fact_from_object
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Outcome, Writer
+from ledger.writing.writer import Outcome, Writer
 
 NOW_US = parse_instant("2026-11-26T09:00:00Z")
 FAR_US = parse_instant("2099-01-01T00:00:00Z")

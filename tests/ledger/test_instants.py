@@ -24,8 +24,8 @@ from ledger.instants import (
     parse_instant,
     parse_renewal_date,
 )
-from tests import oracle_time
-from tests.soak import scaled
+from tests.oracle.survey.status.survey import time as oracle_time
+from tests.support.soak import scaled
 
 moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
 offsets = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from ledger.events import FIRST_PREV, encode_event
+from ledger.event import FIRST_PREV, encode_event
 from ledger.store.base import NewRow, Row
 from ledger.store.sqlite import SQLiteStore
-from projections.base import Handler, Projection, RawEvent
 from projections.database import Connection, Database, SQLiteDatabase, Table
+from projections.projection import Handler, Projection, RawEvent
 from projections.runner import Runner
 
 INSTANT = "2010-06-15T10:22:33.123456Z"

@@ -8,14 +8,14 @@ from shutil import copyfile
 
 import pytest
 
-from consumers.keeping import Keeper
+from consumers.roles.partition_progress import Keeper
 from ledger.errors import DifferentBook, StoreUnreachable
 from ledger.store.base import Row
 from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
 from projections.database import SQLiteDatabase
-from projections.partitions import Source
+from projections.worker_progress import Source
 from tests.console.support import NOW, Program, met, response
 from tests.projections.support import Bench, Book, Tally, once
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from console.sample import generate
-from ledger.contracts import event_schema, fact_schema, files, main
+from console.demo.survey import generate
 from ledger.errors import Refused
-from ledger.events import EVENT_DATA, VERSIONS, decode_event, encode_event
-from ledger.facts import FACT_MODELS, parse_fact
+from ledger.event import EVENT_DATA, VERSIONS, decode_event, encode_event
 from ledger.instants import parse_instant
+from ledger.programmes.schemas import event_schema, fact_schema, files, main
+from ledger.programmes.survey.facts import FACT_MODELS, parse_fact
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RELEASED_EVENTS = sorted((SCHEMAS / "samples/events").glob("*.json"))

@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from tests.histories import History, histories
-from tests.oracle_form import is_reserved, is_well_formed
-from tests.real_book import real_book
-from tests.soak import scaled
+from tests.oracle.survey.form import is_reserved, is_well_formed
+from tests.support.histories import History, histories
+from tests.support.real_book import real_book
+from tests.support.soak import scaled
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 

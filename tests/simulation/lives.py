@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.facts import Fact
+from ledger.programmes.survey.facts import Fact
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
-from projections.answers import all_projections
+from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
+from projections.questions.answers import all_projections
 from projections.runner import Runner
 
 Life = Callable[[int], None]

@@ -19,9 +19,10 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PR_SET_PDEATHSIG = 1
 IMPORTED = (
-    "console.main", "console.commands.inbox", "console.commands.worker", "console.commands.clock", "console.environment",
-    "console.commands.relay", "consumers.inbox", "consumers.worker", "consumers.clock", "consumers.relay",
-    "ledger.writer", "ledger.store.postgres", "projections.postgres", "projections.answers", "kafka", "psycopg",
+    "console.cli.main", "console.cli.commands.inbox", "console.cli.commands.worker", "console.cli.commands.clock",
+    "console.environment", "console.cli.commands.relay", "consumers.roles.inbox", "consumers.roles.worker",
+    "consumers.roles.clock", "consumers.roles.relay", "ledger.writing.writer", "ledger.store.postgres",
+    "projections.postgres", "projections.questions.answers", "kafka", "psycopg",
     "kafka.coordinator.assignors.cooperative_sticky",
 )  # fmt: skip
 
@@ -65,7 +66,7 @@ def _serve() -> None:
 
     for module in IMPORTED:
         importlib.import_module(module)
-    from console.main import main
+    from console.cli.main import main
 
     for line in sys.stdin:
         asked = json.loads(line)

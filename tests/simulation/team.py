@@ -18,18 +18,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from consumers.broker.kafka import Broker
+from consumers.broker.partitioner import partition_of
 from consumers.errors import BrokerUnreachable
-from consumers.kafka import Broker
-from consumers.messages import EligibilityChanged, RefusedFact
-from consumers.partitioning import partition_of
+from consumers.messages.cloudevents import EligibilityChanged, RefusedFact
 from ledger.book import replay
 from ledger.errors import StoreUnreachable
-from ledger.events import decode_event
+from ledger.event import decode_event
 from ledger.instants import format_instant
 from ledger.store.postgres import PostgresStore
-from projections.answers import all_projections
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
+from projections.questions.answers import all_projections
 from projections.runner import Runner
 from tests.consumers.support import committed
 from tests.servers.guard import Guard

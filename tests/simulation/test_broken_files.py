@@ -11,10 +11,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from console.main import main
+from console.cli.main import main
 from ledger.book import replay
 from ledger.store.sqlite import SQLiteStore
-from tests.broken_lines import broken_files
+from tests.support.broken_lines import broken_files
 
 
 @pytest.fixture(autouse=True)

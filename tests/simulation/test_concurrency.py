@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 from ledger.book import fold, replay
-from ledger.facts import Fact, fact_from_object
 from ledger.instants import parse_instant
+from ledger.programmes.survey.facts import Fact, fact_from_object
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 WRITERS = 8
 FACTS_EACH = 400

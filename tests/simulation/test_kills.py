@@ -6,16 +6,16 @@ import os
 import random
 from pathlib import Path
 
-from console.sample import generate
+from console.demo.survey import generate
 from ledger.book import fold, read_rulebook, replay
 from ledger.errors import Refused
-from ledger.facts import Fact, fact_from_object
 from ledger.instants import parse_instant
-from ledger.status import status_from_evidence
+from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
-from projections.answers import all_projections, view
+from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
+from projections.questions.answers import all_projections, view
 from projections.runner import Runner
 from tests.simulation.lives import a_moment, live_until_killed, projecting, recording, reviewing
 

@@ -30,7 +30,7 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.kafka import Broker
+from consumers.broker.kafka import Broker
 from consumers.subscriber import EligibilitySubscriber
 from ledger.store.base import Store
 from tests.consumers.support import (
@@ -43,7 +43,7 @@ from tests.consumers.support import (
 )
 from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
-from tests.soak import scaled
+from tests.support.soak import scaled
 
 ROOT = Path(__file__).parents[2]
 MEMBERSHIPS = [f"m-{number}" for number in range(12)]

@@ -14,8 +14,8 @@ import pytest
 
 from ledger.instants import format_instant
 from tests.benchmarks.scaling import DIMENSIONS, HOUR_US, LONG_AGO, NOW_US, Dimension, measure, record, responses
-from tests.real_book import RealBook
-from tests.soak import SOAK
+from tests.support.real_book import RealBook
+from tests.support.soak import SOAK
 
 DAY: Final = "2012-01-01"
 TRIES: int = 3

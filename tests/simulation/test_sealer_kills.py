@@ -6,20 +6,20 @@ import os
 import random
 from pathlib import Path
 
-from ledger.facts import fact_from_object
-from ledger.proof.checkpoint import parse_checkpoint
-from ledger.proof.note import parse_note
-from ledger.proof.policy import open_checkpoint
+from ledger.programmes.survey.facts import fact_from_object
+from ledger.proof.log.checkpoint import parse_checkpoint
+from ledger.proof.log.note import parse_note
+from ledger.proof.log.policy import open_checkpoint
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.sealer import open_sealer
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 from tests.console.support import fact
 from tests.ledger.seal.support import LOG_KEY, NOW_US, Beside, Ledger, a_witness, policy, sample_facts, witnessed
 from tests.ledger.seal.test_sealer import require_sound
 from tests.simulation.lives import Life, a_moment, live_until_killed
-from tests.soak import SOAK
+from tests.support.soak import SOAK
 
 KILLS = 1_000 if SOAK else 60
 SEED = int(os.environ.get("CSAT_LEDGER_TEST_SEED", "20110301"))

@@ -29,7 +29,7 @@ except ImportError as missing:
 from tests.consumers.support import broker_with_topics
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
-from tests.soak import SOAK
+from tests.support.soak import SOAK
 
 FAULTS = {
     "kill relay": 10,

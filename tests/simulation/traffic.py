@@ -9,9 +9,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consumers.clients import abandon
-from consumers.kafka import Broker, await_sent, partitions_of
-from consumers.messages import EligibilityChanged
+from consumers.broker.clients import abandon
+from consumers.broker.kafka import Broker, await_sent, partitions_of
+from consumers.messages.cloudevents import EligibilityChanged
 from ledger.instants import add_months, format_instant
 
 FACTS_A_TURN = 12

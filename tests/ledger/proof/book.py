@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ledger.proof import merkle
-from ledger.proof.bundle import Bundle, Entry, build_bundle
-from ledger.proof.checkpoint import Checkpoint
-from ledger.proof.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_date, parse_event, parse_instant
-from ledger.proof.heads import Head, HeadsEntry, HeadsTree
-from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
-from ledger.proof.replay import Membership, Rulebook
-from ledger.proof.rules import decision
+from ledger.proof.log import merkle
+from ledger.proof.log.bundle import Bundle, Entry, build_bundle
+from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_date, parse_event, parse_instant
+from ledger.proof.log.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
+from ledger.proof.survey.replay import Membership, Rulebook
+from ledger.proof.survey.rules import decision
 
 LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
 NEW_LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
-from ledger.proof.bundle import Bundle
-from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey
-from ledger.proof.policy import Policy, parse_policy
-from ledger.proof.verify import Report, verify
+from ledger.programmes.survey.facts import fact_from_object
+from ledger.proof.log.bundle import Bundle
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey
+from ledger.proof.log.policy import Policy, parse_policy
+from ledger.proof.log.verify import Report, verify
 from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -21,7 +21,7 @@ from ledger.seal.sealer import Cosigner, Sealed, open_sealer
 from ledger.seal.witness import Witness
 from ledger.seal.witness_http import Witnesses
 from ledger.store.base import Store
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 from tests.console.support import Fact, fact, met, response
 from tests.contracts.backends import Backend
 

@@ -9,22 +9,22 @@ from typing import Any
 import orjson
 import pytest
 
-from console.sample import generate
+from console.demo.survey import generate
 from ledger.errors import BookChanged, Refused
-from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
-from ledger.proof.checkpoint import Checkpoint
-from ledger.proof.event import FIRST_PREV
-from ledger.proof.merkle import leaf_hash, root_of_leaves
-from ledger.proof.note import sign_note
-from ledger.proof.strictjson import canonical
+from ledger.programmes.survey.facts import fact_from_object
+from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.event import FIRST_PREV
+from ledger.proof.log.merkle import leaf_hash, root_of_leaves
+from ledger.proof.log.note import sign_note
+from ledger.proof.log.strictjson import canonical
 from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool, sealer
 from ledger.seal.audit import audit
 from ledger.seal.folder import HISTORY, LogFolder
 from ledger.store.base import Columns, NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 from tests.console.support import fact
 from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, policy, sqlite_ledger
 from tests.ledger.seal.test_sealer import many

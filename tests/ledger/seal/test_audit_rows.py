@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.proof.errors import ProofError
-from ledger.proof.event import FIRST_PREV, Event, parse_event
-from ledger.proof.merkle import leaf_hash
-from ledger.proof.recheck import COUNT_FOR_NOTHING
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.event import FIRST_PREV, Event, parse_event
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.survey.recheck import COUNT_FOR_NOTHING
 from ledger.seal import audit_rows, audit_streams
 from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Leafed

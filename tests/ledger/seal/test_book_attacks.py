@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from ledger.errors import BookChanged, LogForked, SealError
-from ledger.proof.errors import ProofError
-from ledger.proof.event import FIRST_PREV
-from ledger.proof.merkle import leaf_hash
-from ledger.proof.strictjson import canonical
-from ledger.proof.verify import verify
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.event import FIRST_PREV
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.strictjson import canonical
+from ledger.proof.log.verify import verify
 from ledger.seal.evidence import prove_consistency
 from ledger.store.base import NewRow, Row
 from tests.console.support import response
@@ -291,7 +291,7 @@ def test_a_rewritten_and_resealed_book_is_caught_by_the_witness_and_by_a_saved_c
     witness = a_witness(tmp_path / "witness")
     ledger.seal(cosigner=Beside(witness))
     saved = ledger.folder.checkpoint()
-    saved_evidence = ledger.evidence().encoded()
+    saved_evidence = ledger.programmes.survey.tally().encoded()
     assert saved
     attacked.rewrite(without_void(attacked.history()))
     forged = Ledger(ledger.store, tmp_path / "forged")
@@ -315,7 +315,7 @@ def test_an_old_checkpoint_replayed(attacked: Attacked, tmp_path: Path) -> None:
     old = ledger.folder.checkpoint()
     ledger.record([response(60, "Late", "2011-01-05T00:00:00Z"), decision("m-1", 2)])
     ledger.seal(cosigner=Beside(witness))
-    saved, after = ledger.folder.checkpoint(), ledger.evidence().encoded()
+    saved, after = ledger.folder.checkpoint(), ledger.programmes.survey.tally().encoded()
     assert old
     assert saved
     (ledger.folder.root / "checkpoint").write_bytes(old)

@@ -11,9 +11,9 @@ import pytest
 
 from ledger.book import read_rulebook, replay
 from ledger.instants import parse_instant
-from ledger.proof.event import FIRST_PREV
-from ledger.proof.merkle import leaf_hash
-from ledger.proof.strictjson import canonical
+from ledger.proof.log.event import FIRST_PREV
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.strictjson import canonical
 from ledger.store.base import NewRow
 from tests.console.support import enrolment, fact, met, response
 from tests.contracts.backends import BACKENDS

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ledger.errors import WrongKey
-from ledger.proof.errors import MalformedError, ProofError, TamperedError
-from ledger.proof.keys import check_rotation, new_key, rotation_data
-from ledger.proof.note import COSIGNATURE_V1, ED25519, SignerKey, parse_note
-from ledger.proof.policy import open_checkpoint
+from ledger.proof.log.errors import MalformedError, ProofError, TamperedError
+from ledger.proof.log.keys import check_rotation, new_key, rotation_data
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, parse_note
+from ledger.proof.log.policy import open_checkpoint
 from ledger.seal.keyfiles import load_signer, load_verifier, make_key_files
 from ledger.seal.rotation import record_rotations, rotations
 from tests.console.support import response
@@ -93,7 +93,7 @@ def test_a_rotation_is_signed_by_both(tmp_path: Path) -> None:
 def test_a_key_hands_over_with_an_overlap(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal(LOG_KEY)
-        saved = ledger.evidence().encoded()
+        saved = ledger.programmes.survey.tally().encoded()
         (position,) = record_rotations(ledger.store, ledger.writer, [LOG_KEY, NEW_KEY])
         assert position == ledger.store.max_position()
         assert record_rotations(ledger.store, ledger.writer, [LOG_KEY, NEW_KEY]) == []
@@ -108,7 +108,7 @@ def test_a_key_hands_over_with_an_overlap(tmp_path: Path) -> None:
         assert ledger.verdict(**trusted).verdict == "confirmed"
         assert ledger.verdict().verdict == "unverifiable"
         assert ledger.audit(**trusted).verdict == "confirmed", ledger.audit(**trusted).findings
-        from ledger.proof.verify import verify
+        from ledger.proof.log.verify import verify
 
         assert verify(saved, policy_bytes(**trusted)).verdict == "confirmed"
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BookChanged, LogDamaged, NotSealed, SealerBusy, WrongKey
-from ledger.proof import merkle
-from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.heads import is_heads_entry, parse_heads_entry
-from ledger.proof.note import ED25519, SignerKey, format_note, parse_note
-from ledger.proof.policy import open_checkpoint
-from ledger.proof.tiles import parse_path, tile_data, tiles_between
+from ledger.proof.log import merkle
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
+from ledger.proof.log.note import ED25519, SignerKey, format_note, parse_note
+from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.tiles import parse_path, tile_data, tiles_between
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.sealer import open_sealer
 from ledger.store.sqlite import SQLiteStore
 from tests.console.support import Fact, enrolment, fact, response
-from tests.ledger.proof.test_merkle import stored_log
+from tests.ledger.proof.log.test_merkle import stored_log
 from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, decision, policy, sqlite_ledger
 
 
@@ -293,7 +293,7 @@ def test_a_decision_after_sealing_waits_for_the_next_round(tmp_path: Path) -> No
         ledger.seal()
         ledger.record([response(40, "Late", "2011-01-05T00:00:00Z"), decision("m-1", 2)])
         with pytest.raises(NotSealed, match="seal first"):
-            ledger.evidence()
+            ledger.programmes.survey.tally()
         ledger.seal()
         report = ledger.verdict()
         assert (report.verdict, report.decision and report.decision["revision"]) == ("confirmed", 2)

@@ -6,11 +6,11 @@ import random
 from pathlib import Path
 
 from ledger.errors import LedgerError
-from ledger.proof.errors import ProofError
-from ledger.proof.verify import verify
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.verify import verify
 from tests.ledger.seal.support import policy_bytes, sqlite_ledger
 from tests.ledger.seal.test_sealer import many
-from tests.soak import scaled
+from tests.support.soak import scaled
 
 FLIPS = scaled(300)
 
@@ -20,7 +20,7 @@ def test_a_flipped_byte_in_the_log_makes_no_evidence_that_is_confirmed_and_diffe
     with sqlite_ledger(tmp_path) as ledger:
         ledger.record([one | {"membership": "m-2"} for one in many(400)])
         ledger.seal()
-        honest = ledger.evidence().encoded()
+        honest = ledger.programmes.survey.tally().encoded()
         folder = ledger.folder.root
         files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".sealer"]
         assert len(files) >= 6
@@ -33,7 +33,7 @@ def test_a_flipped_byte_in_the_log_makes_no_evidence_that_is_confirmed_and_diffe
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << drawn.randrange(8)]) + good[place + 1 :])
             assert ledger.audit().verdict != "confirmed", (path, place)
             try:
-                evidence = ledger.evidence().encoded()
+                evidence = ledger.programmes.survey.tally().encoded()
             except (LedgerError, ProofError):
                 refused += 1
             else:

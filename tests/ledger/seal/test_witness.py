@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
-from ledger.proof import merkle
-from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.errors import MalformedError
-from ledger.proof.note import ED25519, SignerKey, open_note, parse_note, sign_note
-from ledger.proof.policy import open_checkpoint
+from ledger.proof.log import merkle
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.proof.log.errors import MalformedError
+from ledger.proof.log.note import ED25519, SignerKey, open_note, parse_note, sign_note
+from ledger.proof.log.policy import open_checkpoint
 from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
 from ledger.seal.witness_http import Witnesses, WitnessServer
 from tests.console.support import response
-from tests.ledger.proof.test_merkle import stored_log
+from tests.ledger.proof.log.test_merkle import stored_log
 from tests.ledger.seal.support import (
     LOG_KEY,
     WITNESS_KEY,

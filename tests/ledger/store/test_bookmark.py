@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from ledger.errors import DifferentBook
-from ledger.events import leaf_hash
+from ledger.event import leaf_hash
 from ledger.store.base import NewRow
 from ledger.store.bookmark import START, Bookmark, BookmarkWatch, bookmark_at, bookmark_of, require_same
 from ledger.store.sqlite import SQLiteStore

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from console.sample import generate
+from console.demo.survey import generate
 from ledger.errors import BrokenHistory, DifferentBook, Refused, StoreUnreachable
-from ledger.facts import fact_from_object
 from ledger.instants import parse_instant
+from ledger.programmes.survey.facts import fact_from_object
 from ledger.store import copying
 from ledger.store.base import Aside, NewRow, Store
 from ledger.store.copying import copy_book
 from ledger.store.sqlite import SQLiteStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS
 
 NOW_US = parse_instant("2016-01-01T00:00:00Z")

@@ -121,11 +121,11 @@ def test_the_name_of_a_store_has_no_password(postgres_url: str) -> None:
 def test_nothing_of_postgresql_is_imported_before_a_url_of_it_is_used(tmp_path: Path) -> None:
     code = f"""
 import sys
-from console.main import COMMANDS, main
+from console.cli.main import COMMANDS, main
 import importlib
 for command in COMMANDS.values():
-    importlib.import_module(f"console.commands.{{command.module}}")
-import console.wiring, ledger.store.sqlite, ledger.store.copying, projections.runner, projections.answers
+    importlib.import_module(f"console.cli.commands.{{command.module}}")
+import console.wiring, ledger.store.sqlite, ledger.store.copying, projections.runner, projections.questions.answers
 facts = {str(tmp_path / "facts.jsonl")!r}
 open(facts, "w").write('{{"type":"enrol-membership","id":"e","membership":"m","occurred_at":"2010-01-01T00:00:00Z",'
                        '"name":"P","level":"gold"}}\\n')

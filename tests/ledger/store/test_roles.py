@@ -11,29 +11,29 @@ import pytest
 
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store.postgres import PostgresStore
-from ledger.writer import Writer
-from projections.answers import all_projections, view
+from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
+from projections.questions.answers import all_projections, view
 from projections.runner import Runner
 from tests.ledger.store.writing_process import NOW_US, facts
 
 ROLES = ("csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector")
 AGAINST_EVENTS = (
-    "UPDATE ledger.events SET topic = 'Nothing'",
-    "UPDATE ledger.events SET topic = topic WHERE false",
-    "DELETE FROM ledger.events",
-    "TRUNCATE ledger.events",
-    "ALTER TABLE ledger.events DISABLE TRIGGER ALL",
-    "ALTER TABLE ledger.events DISABLE TRIGGER events_are_immutable",
-    "DROP TRIGGER events_are_immutable ON ledger.events",
+    "UPDATE ledger.event SET topic = 'Nothing'",
+    "UPDATE ledger.event SET topic = topic WHERE false",
+    "DELETE FROM ledger.event",
+    "TRUNCATE ledger.event",
+    "ALTER TABLE ledger.event DISABLE TRIGGER ALL",
+    "ALTER TABLE ledger.event DISABLE TRIGGER events_are_immutable",
+    "DROP TRIGGER events_are_immutable ON ledger.event",
     "CREATE OR REPLACE FUNCTION ledger.events_refuse() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
-    "ALTER TABLE ledger.events ADD more text",
-    "DROP TABLE ledger.events",
+    "ALTER TABLE ledger.event ADD more text",
+    "DROP TABLE ledger.event",
     "CREATE TABLE ledger.more (text text)",
-    "CREATE RULE gone AS ON INSERT TO ledger.events DO INSTEAD NOTHING",
+    "CREATE RULE gone AS ON INSERT TO ledger.event DO INSTEAD NOTHING",
     "SET session_replication_role = replica",
     "SET ROLE csat_ledger_migrator",
-    "BEGIN; LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE",
+    "BEGIN; LOCK TABLE ledger.event IN ACCESS EXCLUSIVE MODE",
     "UPDATE ledger.ledger_meta SET value = '99'",
 )
 Url = Callable[[str], str]
@@ -103,10 +103,10 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     with pytest.raises(StoreUnreachable, match="permission denied"):
         Writer(store, lambda: NOW_US).record(list(facts("c", 5)))
     for statement in (
-        "INSERT INTO ledger.events VALUES (1000, 's', 1, 'T', '{}')",
+        "INSERT INTO ledger.event VALUES (1000, 's', 1, 'T', '{}')",
         "DELETE FROM ledger.due",
         "UPDATE ledger.reviews SET value = '[]'",
-        "SELECT * FROM ledger.snapshots",
+        "SELECT * FROM ledger.programmes.survey.snapshot",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             attempt(book("csat_ledger_reader"), statement)

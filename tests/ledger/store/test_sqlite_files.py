@@ -15,7 +15,7 @@ from ledger.errors import StoreUnreachable
 from ledger.store import sqlite_files
 from ledger.store.base import NewRow
 from ledger.store.sqlite import SQLiteStore
-from tests.unprivileged import as_nobody, not_to_be_written, readable_folder
+from tests.support.unprivileged import as_nobody, not_to_be_written, readable_folder
 
 
 def append(store: SQLiteStore, number: int) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
-from ledger.facts import Fact, fact_from_object
 from ledger.instants import DAY_US, format_instant, parse_instant
+from ledger.programmes.survey.facts import Fact, fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.postgres import PostgresStore
-from ledger.writer import Writer
+from ledger.writing.writer import Writer
 
 BEGIN_US = parse_instant("2010-01-01T00:00:00Z")
 NOW_US = parse_instant("2026-01-01T00:00:00Z")

@@ -1,0 +1,77 @@
+"""Audits everything: derives the whole log again from the rows of the database, and every announcement and decision
+from the raw facts, and lists each difference.
+
+Checked are each row against its entry in the log, each stream's chain, each heads entry, each tile, the root of each
+checkpoint ever published, signatures and cosignatures by the policy, and by the verifier's own implementation of the
+rules what was announced and decided. Last, whether the database still guards the events: triggers, keys, rights."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import TYPE_CHECKING, Final
+
+from console.cli.exits import DONE, NOT_SO, USAGE
+from console.cli.output import Output, plural
+from console.cli.proof_files import add_policy, add_tiles, proving, read_policy
+from console.cli.session import Session
+from console.throughput import collect_garbage_seldom
+
+if TYPE_CHECKING:
+    from ledger.seal.audit import AuditReport
+
+WORKERS_MAX: Final = 256
+
+EPILOG: Final = """\
+examples:
+  csat-ledger audit --tiles log --policy policy.json
+  csat-ledger audit --tiles log --policy policy.json --json
+
+exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed"""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    add_tiles(parser)
+    add_policy(parser)
+    parser.add_argument("--workers", type=_workers, metavar="N", help="processes; default: one for each core")
+
+
+def run(session: Session) -> int:
+    """Audits and prints."""
+    options, output = session.options, session.output
+    collect_garbage_seldom()
+    with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
+        from ledger.seal.audit import audit
+        from ledger.seal.audit_rows import Finding
+        from ledger.seal.folder import LogFolder
+
+        policy = read_policy(options.policy)
+        report = audit(ledger.store, LogFolder(options.tiles), policy, workers=options.workers, on_progress=advance)
+        report.findings += [Finding("incomplete", *one) for one in ledger.store.unguarded()]
+    if output.as_json:
+        output.json(report.answer())
+    else:
+        print_report(output, report)
+    return DONE if report.verdict == "confirmed" else USAGE if report.verdict == "unverifiable" else NOT_SO
+
+
+def print_report(output: Output, report: AuditReport) -> None:
+    """The report for people."""
+    output.text(f"verdict: {report.verdict}")
+    output.text(
+        f"{plural(report.events, 'event')} of {plural(report.streams, 'stream')}, "
+        f"{plural(report.announcements, 'announcement')}, {plural(report.decisions, 'decision')}, "
+        f"{plural(report.checkpoints, 'checkpoint')}"
+    )
+    if report.unsealed:
+        output.text(f"{plural(report.unsealed, 'event')} not sealed yet")
+    for finding in report.findings:
+        output.text(f"{finding.what} ({finding.verdict})")
+        output.text(f"  found:    {finding.found}")
+        output.text(f"  expected: {finding.expected}")
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= WORKERS_MAX):
+        raise ArgumentTypeError(f"found {text!r}, expected a number of processes from 1 to {WORKERS_MAX}")
+    return int(text)

@@ -1,0 +1,63 @@
+"""Copies a ledger from one store to another, from SQLite to PostgreSQL or back, byte for byte.
+
+Every chain is checked on the way. The target must be empty or the beginning of the same book, event by event: so a copy
+that was stopped goes on where it was, and a copy made again compares the two."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from contextlib import ExitStack, closing
+from typing import Final
+
+from console.cli.exits import DONE, NOT_SO, Failure
+from console.cli.output import plural
+from console.cli.session import Session
+
+EPILOG: Final = """\
+examples:
+  csat-ledger copy --from csat-ledger.db --to postgresql://csat_ledger_writer@db.example.org/ledger
+  csat-ledger copy --from postgresql://db.example.org/ledger --to rescued.db --json
+
+Exit code 1 says that a chain is broken, that the target holds another book, or that the two differ at the end."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("--from", required=True, dest="source", metavar="STORE", help="a file or a postgresql:// URL")
+    parser.add_argument(
+        "--to", required=True, dest="target", metavar="STORE", help="the same; made where it is not there"
+    )
+
+
+def run(session: Session) -> int:
+    """Copies, then compares what the two say of themselves."""
+    from console.wiring import driver_errors, open_store
+    from ledger.store.copying import copy_book
+    from ledger.store.urls import without_password
+
+    output, options = session.output, session.options
+    if options.store is not None:
+        raise Failure("usage", "found --store, expected none: --from and --to name the two stores")
+    with ExitStack() as stack:
+        stack.enter_context(driver_errors(f"copying {without_password(options.source)}"))
+        source = stack.enter_context(closing(open_store(options.source, create=False)))
+        target = stack.enter_context(closing(open_store(options.target, create=True)))
+        if source.name == target.name:
+            raise Failure("usage", f"found {source.name} as source and target, expected two stores")
+        with output.progress("copying") as advance:
+            copied = copy_book(source, target, advance)
+        sides = [(store.name, store.count_events(), store.max_position()) for store in (source, target)]
+    same = all(events == position == copied.position for _, events, position in sides)
+    if output.as_json:
+        ends = [{"store": name, "events": events, "position": position} for name, events, position in sides]
+        output.json(
+            {"from": ends[0], "to": ends[1], "compared": copied.compared, "copied": copied.copied, "same": same}
+        )
+    else:
+        for name, events, position in sides:
+            output.text(f"{name}: {plural(events, 'event')}, the last at position {position:,}")
+        output.text(
+            f"{plural(copied.copied, 'event')} copied, {copied.compared:,} compared, all chains whole; "
+            + ("the two are the same" if same else "the two are NOT the same: the source has moved on, copy again")
+        )
+    return DONE if same else NOT_SO

@@ -1,0 +1,47 @@
+"""A whole programme from nothing to a checked decision, in a folder of its own.
+
+Some years of a seeded, made-up programme are recorded month by month with a clock of their own; then the board, one
+renewal that is met and one that is not, and both decisions replayed. The same seed prints the same."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Final
+
+from console.cli.exits import DONE, Failure
+from console.cli.session import Session
+
+EPILOG: Final = """\
+examples:
+  csat-ledger demo                                  200 memberships over five years, in ./demo
+  csat-ledger demo --seed 7 --folder /tmp/demo
+  csat-ledger demo --memberships 20                 smaller and faster
+
+A folder that is a demo already is made anew. Where somebody added to it, and in any other folder that exists, --force is
+needed; only files of the demo's own names are touched."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where; default: ./demo")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, another programme; default: 1")
+    parser.add_argument("--memberships", type=_memberships, metavar="N", help="how many; default: 200")
+    parser.add_argument("--force", action="store_true", help="use a folder that is no demo, or has more in it")
+
+
+def run(session: Session) -> int:
+    """Runs the demo."""
+    from console.demo.demonstration import Demonstration
+
+    options = session.options
+    if options.store is not None:
+        raise Failure("usage", "found --store, expected none: the demo makes a ledger of its own; --folder says where")
+    Demonstration(session, options.folder, options.seed, options.memberships).run(force=options.force)
+    return DONE
+
+
+def _memberships(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 2 <= int(text[:9]) <= 10_000):
+        raise ArgumentTypeError(f"found {text!r}, expected a number of memberships from 2 to 10,000")
+    return int(text)

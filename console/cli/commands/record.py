@@ -1,0 +1,277 @@
+"""Records facts from files, one fact a line (JSON lines) or an element of a JSON array; `-` is stdin.
+
+Files may be in UTF-8, UTF-16 or UTF-32, and compressed by gzip. Each fact is recorded once, whatever is repeated: the
+same fact again is counted as a duplicate. What is refused is kept as it was, with file, line, code and reason, in a file
+of its own, and the rest goes on; --retry takes that file again."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import IO, Final
+
+from console.cli.exits import DONE, SOME_REFUSED, Failure
+from console.cli.fact_files.lines import Torn
+from console.cli.fact_files.opening import Facts, open_facts
+from console.cli.out_of_order import Waiting, waiting
+from console.cli.output import Output, plural
+from console.cli.recording import Intake
+from console.cli.refusals_file import Refusals, RefusalsFile, take_again
+from console.cli.session import Session
+from console.cli.signals import Interrupted
+from console.cli.spelling_report import KnownSpelling
+from console.cli.standard_streams import standard_input
+from console.throughput import collect_garbage_seldom
+from console.wiring import Ledger, files_of
+from ledger.errors import LedgerError
+
+STDIN: Final = "-"
+_PIPES: Final = ("/dev/", "/proc/")
+"""Where a shell's `<(…)` stands: nothing can be put beside it."""
+
+EPILOG: Final = """\
+a fact:
+  {"type":"record-response","id":"f-7","membership":"m-1","occurred_at":"2010-06-15T10:22:33Z",
+   "response":"r-7","customer_org":"Brontegard Shipping"}
+
+examples:
+  csat-ledger record facts.jsonl
+  csat-ledger record facts-*.jsonl.gz --any-order   facts may come before what they need
+  zcat facts-*.gz | csat-ledger record - --refused refused.jsonl
+  csat-ledger record crm.jsonl --known-spelling     "BRONTEGARD" is taken as "Brontegard", if that is known
+  csat-ledger record --retry facts.jsonl.refused    what is accepted now leaves the file, the rest stays
+  csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
+
+Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
+With the code stream-set-aside no rule refuses a fact: an event of its membership cannot be read now, and --retry takes
+the fact once that is mended. Stopped half-way, what was recorded stays; give the same files again."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("files", nargs="*", metavar="FILE", help="JSON lines or JSON arrays; - is stdin")
+    parser.add_argument(
+        "--refused",
+        metavar="FILE",
+        help="refused facts are added to it; default: the first file's name with .refused after it",
+    )
+    parser.add_argument(
+        "--retry", metavar="FILE", help="take the refused facts in this file again; accepted ones leave it"
+    )
+    parser.add_argument(
+        "--any-order",
+        action="store_true",
+        help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+    )
+    parser.add_argument(
+        "--known-spelling",
+        action="store_true",
+        help="take a customer's name that is spelt otherwise than it is known as it is known, and say so for each",
+    )
+
+
+def run(session: Session) -> int:
+    """Records all files in their order, or a file of refusals again."""
+    options = session.options
+    if bool(options.files) == (options.retry is not None):
+        raise Failure("usage", "expected FILEs to record, or --retry with a file of refusals")
+    collect_garbage_seldom()
+    if options.retry is not None:
+        if options.refused is not None:
+            raise Failure("usage", "found --refused beside --retry, which leaves what is refused where it was")
+        return _record_again(session, Path(options.retry))
+    return _record_files(session, options.files)
+
+
+def _record_files(session: Session, names: list[str]) -> int:
+    refusals_path = _refusals_path(names, session.options.refused, session.where)
+    output = session.output
+    with ExitStack() as stack:
+        streams = [(name, _open(name, stack)) for name in names]  # all before anything is recorded
+        size = _total_size([stream for _, stream in streams])
+        sources = [_look_at(name, stream, output) for name, stream in streams]
+        ledger = stack.enter_context(session.ledger(create=True))
+        if ledger.store.found_version == 0:
+            output.words(f"made a new ledger at {ledger.store.name}")
+        spelling = _spelling(session, ledger)
+        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack)
+        with _saying_what_stays(output, intake), output.progress("recording") as advance:
+            taken = 0
+            for source in sources:
+                try:
+                    for line in source.lines:
+                        taken += line.cut_from or len(line.content)
+                        if intake.take(line):
+                            advance(*((intake.lines, None) if size is None else (min(taken, size), size)))
+                except Torn:
+                    intake.flush()  # what came before is whole
+                    raise
+            intake.flush()
+            if waits is not None:
+                waits.settle(intake)
+        position = ledger.store.max_position()
+    return _report(output, intake, spelling, position, refusals_path)
+
+
+def _record_again(session: Session, path: Path) -> int:
+    output = session.output
+    with ExitStack() as stack:
+        try:
+            again = stack.enter_context(take_again(path))
+        except OSError as error:
+            raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
+        ledger = stack.enter_context(session.ledger())
+        spelling = _spelling(session, ledger)
+        intake, waits = _intake(session, spelling, again, stack)
+        with _saying_what_stays(output, intake):
+            for line in again.lines():
+                intake.take(line)
+            if again.strange and not intake.lines:
+                raise Failure(
+                    "unreadable",
+                    f"{path}: found no refusals in it, expected a file that `record` wrote; it stays as it is",
+                )
+            intake.flush()
+            if waits is not None:
+                waits.settle(intake)
+            again.finish()
+        position = ledger.store.max_position()
+    if again.strange:
+        output.words(f"left {plural(again.strange, 'line')} in {path} as found: expected refusals that `record` wrote")
+    return _report(output, intake, spelling, position, path) or (SOME_REFUSED if again.strange else DONE)
+
+
+def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
+    return KnownSpelling(ledger.writer, session.options.known_spelling, session.output.words)
+
+
+def _intake(
+    session: Session, spelling: KnownSpelling, refusals: Refusals, stack: ExitStack
+) -> tuple[Intake, Waiting | None]:
+    """What records the lines; with --any-order also what waits."""
+    record, batch_max, put_off = spelling.record, session.settings.record_batch, session.signals.put_off
+    if not session.options.any_order:
+        return Intake(record, refusals, batch_max, put_off), None
+    waits = stack.enter_context(waiting())
+    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold), waits
+
+
+def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
+    """Finds out what a file is, and says so where it is not JSON lines."""
+    try:
+        facts = open_facts(_called(name), stream)
+    except OSError as error:
+        raise Failure("unreadable", f"{_called(name)}: {error.strerror or error}; nothing was recorded") from None
+    except Failure as error:
+        raise Failure(error.code, f"{error.message}; nothing was recorded") from None
+    if facts.found:
+        output.words(f"{_called(name)}: found {facts.found}")
+    return facts
+
+
+def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: int, refusals: Path) -> int:
+    """Says what became of the lines; the exit code."""
+    spelling.end()
+    answer = {
+        "accepted": intake.accepted,
+        "duplicates": intake.duplicates,
+        "refused": intake.refused,
+        "position": position,
+        **spelling.as_json(),
+    }
+    if output.as_json:
+        output.json(answer | ({"codes": intake.codes.as_json()} if intake.refused else {}))
+    else:
+        output.text(
+            f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "
+            f"{intake.refused:,} refused; the ledger is at position {position:,}"
+        )
+    output.flush()
+    if not intake.refused:
+        return DONE
+    for line in intake.codes.lines():
+        output.words(line)
+    again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
+    output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
+    return SOME_REFUSED
+
+
+@contextmanager
+def _saying_what_stays(output: Output, intake: Intake) -> Iterator[None]:
+    """However recording ends, one is told what was recorded."""
+    try:
+        yield
+    except (Interrupted, LedgerError, OSError) as error:
+        if intake.lines:
+            output.words(
+                f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
+                "what is there already is counted as a duplicate"
+            )
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise Failure("unreadable", f"{error}") from error
+        raise
+
+
+def _called(name: str) -> str:
+    return "<stdin>" if name == STDIN else name
+
+
+def _as_argument(path: Path) -> str:
+    """A file as a shell and the program take it, also where it begins like an option."""
+    return quote(f"./{path}" if str(path).startswith("-") else str(path))
+
+
+def _open(name: str, stack: ExitStack) -> IO[bytes]:
+    if name == STDIN:
+        return standard_input("facts")
+    try:
+        return stack.enter_context(Path(name).open("rb", buffering=1 << 20))
+    except OSError as error:
+        raise Failure("unreadable", f"{name}: {error.strerror}; nothing was recorded") from None
+
+
+def _refusals_path(names: list[str], given: str | None, store: str) -> Path:
+    """Where refusals will go, found out before anything is recorded whether that is possible."""
+    if names.count(STDIN) > 1:
+        raise Failure("usage", "found - more than once, expected stdin at most once")
+    has_no_folder = names[0] == STDIN or names[0].startswith(_PIPES)
+    path = Path(given or ("csat-ledger" if has_no_folder else names[0]) + ("" if given else ".refused"))
+    if any(_is_same(path, name) for name in names):
+        raise Failure("usage", f"found {path} as a file of facts and of refusals, expected two files")
+    if any(_is_same(path, own) for own in files_of(store)):
+        raise Failure("usage", f"found {path} as a file of refusals and of the ledger itself, expected two files")
+    place = path if path.exists() else Path(os.path.realpath(path)).parent
+    if path.is_dir() or not os.access(place, os.W_OK):
+        if given is None and any(not Path(name).exists() for name in names if name != STDIN):
+            return path  # the missing file of facts is the thing to complain of
+        raise Failure("unreadable", f"refusals cannot be written to {path}; --refused names another file")
+    return path
+
+
+def _is_same(path: Path, other: str | Path) -> bool:
+    """Whether both are one file, under whatever names; of files that do not exist, whether they would be."""
+    try:
+        found = os.fstat(standard_input("facts").fileno()) if other == STDIN else Path(other).stat()
+        return os.path.samestat(path.stat(), found)
+    except (OSError, ValueError):
+        if other == STDIN:
+            return False
+        return os.path.realpath(path) == os.path.realpath(other)  # `resolve` fails over a link to itself
+
+
+def _total_size(streams: list[IO[bytes]]) -> int | None:
+    """Bytes to read, where all are plain files."""
+    size = 0
+    for stream in streams:
+        try:
+            found = os.fstat(stream.fileno())
+        except (OSError, ValueError):
+            return None
+        if not found.st_size:
+            return None
+        size += found.st_size
+    return size

@@ -1,0 +1,57 @@
+"""Announces what time alone has changed: moves every due membership's horizon up to now, or to --until.
+
+Every change in between is announced with the exact instant at which it takes effect, however late this runs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Final
+
+from console.cli.exits import DONE, SOME_REFUSED, Failure
+from console.cli.options import instant
+from console.cli.output import plural
+from console.cli.session import Session
+from console.throughput import collect_garbage_seldom
+from ledger.instants import format_instant
+
+EPILOG: Final = """\
+examples:
+  csat-ledger review                                everything up to now
+  csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…,"set_aside":…}
+
+Exit code 3 says that some memberships cannot be read and wait; `csat-ledger project --status` shows them."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("--until", type=instant, metavar="T", help="an instant not after now; default: now")
+
+
+def run(session: Session) -> int:
+    """Reviews, in transactions of a few hundred memberships each."""
+    output, until_us = session.output, session.options.until
+    now_us = session.clock()
+    if until_us is not None and until_us > now_us:
+        raise Failure(
+            "usage", f"found --until {format_instant(until_us)}, expected no later than now, {format_instant(now_us)}"
+        )
+    collect_garbage_seldom()
+    with session.ledger() as ledger, output.progress("reviewing") as advance:
+        done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
+    if output.as_json:
+        output.json(
+            {
+                "reviewed": done.reviewed,
+                "announced": done.announced,
+                "position": done.position,
+                "set_aside": done.set_aside,
+            }
+        )
+    else:
+        output.text(
+            f"reviewed {plural(done.reviewed, 'membership')}, made {plural(done.announced, 'announcement')}; "
+            f"the ledger is at position {done.position:,}"
+        )
+    if done.set_aside:
+        output.words(f"{plural(done.set_aside, 'membership')} set aside: `csat-ledger project --status` says why")
+    return SOME_REFUSED if done.set_aside else DONE

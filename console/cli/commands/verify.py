@@ -1,0 +1,58 @@
+"""Verifies evidence offline: no database, no network, and nothing trusted but the policy.
+
+Verdicts: confirmed (exit code 0); refuted, tampered, incomplete (1); unverifiable (2). The first thing that differs is
+named with both sides. The same verifier runs without this program: python -m ledger.proof.log.verify, or csat-verify.pyz
+(`make verifier`)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Final
+
+from console.cli.exits import Failure
+from console.cli.proof_files import add_policy, proving
+from console.cli.session import Session
+from ledger.errors import ExtraMissing
+
+EPILOG: Final = """\
+examples:
+  csat-ledger verify m-1.json --policy policy.json
+  csat-ledger verify m-1.json --policy policy.json --json     {"verdict","decision","recomputed","difference"}"""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the evidence")
+    add_policy(parser)
+    parser.add_argument("--timestamp", type=Path, metavar="FILE", help="decision.tsr, an RFC 3161 timestamp")
+    parser.add_argument("--roots", type=Path, metavar="FILE", help="whose timestamps to trust, certificates in PEM")
+
+
+def run(session: Session) -> int:
+    """Prints the verdict."""
+    with proving():
+        from ledger.proof.log.verify import verify
+
+        options = session.options
+        evidence = options.file.read_bytes()
+        report = verify(evidence, options.policy.read_bytes())
+        stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
+    session.output.text(report.encoded() if session.output.as_json else report.words())
+    if stamped:
+        session.output.words(f"the checkpoint was timestamped at {stamped}")
+    return report.exit_code
+
+
+def _timestamp(path: Path, roots: Path | None, evidence: bytes) -> str:
+    """When the checkpoint in the evidence was timestamped. Raises ProofError."""
+    if roots is None:
+        raise Failure("usage", "found --timestamp without --roots, expected the certificates to trust")
+    from ledger.proof.log.bundle import parse_bundle
+
+    try:
+        from ledger.seal.timestamp import check_timestamp, checkpoint_body
+    except ImportError as error:
+        raise ExtraMissing(error.name, "timestamps") from None
+    body = checkpoint_body(parse_bundle(evidence).checkpoint)
+    return check_timestamp(path.read_bytes(), body, roots.read_bytes()).isoformat()

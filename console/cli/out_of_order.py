@@ -1,0 +1,101 @@
+"""Facts in any order: what is refused waits, outside of memory, and is tried again after what else the files hold.
+
+A fact that comes before what it needs (an answer before its invitation, anything before the enrolment) is refused at
+first. It is tried again after all the others, as often as that lets any in, ROUNDS_MAX times at most: an enrolment, a
+consent, an invitation, an answer and its voiding in the wrong order take five. What is refused to the end is refused
+with its code of that time. A decision needs everything: it waits until all else is settled.
+
+What was accepted too early stays: of two names that fold alike the first one is known, and the other is refused to the
+end, where only a telling-apart of the other from it (and not the reverse) stands in the files.
+
+What waits lies in a temporary file that nobody else can open, as large as the facts in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO, Final
+
+from console.cli.fact_files.lines import Line
+from console.cli.recording import Intake
+from console.cli.refusals_file import RefusedLine, decode_refusal
+from ledger.programmes.survey.facts import DecideRenewal, Fact
+
+ROUNDS_MAX: Final = 16
+CHUNK: Final = 1_000
+
+FINAL_CODES: Final = frozenset({"malformed", "reserved-id", "id-reused", "in-the-future", "renewal-not-due"})
+"""Refused for what the fact is, or for what time it is: nothing in the files can change that."""
+
+
+class Waiting:
+    """The facts that wait. `sift` and `hold` are for the `Intake` that they are tried again with."""
+
+    def __init__(self, first: IO[bytes], second: IO[bytes], decisions: IO[bytes]) -> None:
+        """See `waiting`."""
+        self._now = first
+        self._before = second
+        self._decisions = decisions
+        self._is_open = True
+
+    def sift(self, refused: list[RefusedLine]) -> list[RefusedLine]:
+        """Keeps what may be accepted later; returns what never will be."""
+        if not self._is_open:
+            return refused
+        final = []
+        for entry in refused:
+            if entry.code in FINAL_CODES:
+                final.append(entry)
+            else:
+                self._now.write(entry.encoded())
+        return final
+
+    def hold(self, line: Line, fact: Fact) -> bool:
+        """Whether a fact waits for all others."""
+        if not self._is_open or not isinstance(fact, DecideRenewal):
+            return False
+        self._decisions.write(RefusedLine(line, "", "").encoded())
+        return True
+
+    def settle(self, intake: Intake) -> None:
+        """Tries everything again, until nothing more is accepted."""
+        for _ in range(ROUNDS_MAX):
+            if not self._now.tell():
+                break
+            known = intake.accepted
+            self._now, self._before = self._before, self._now
+            self._now.seek(0)
+            self._now.truncate()
+            for refused in _read(self._before):
+                intake.take(refused.line)
+            intake.flush()
+            if intake.accepted == known:
+                break
+        self._is_open = False
+        chunk = []
+        for refused in _read(self._now):
+            chunk.append(refused)
+            if len(chunk) == CHUNK:
+                intake.refuse(chunk)
+                chunk = []
+        intake.refuse(chunk)
+        for refused in _read(self._decisions):
+            intake.take(refused.line)
+        intake.flush()
+
+
+@contextmanager
+def waiting() -> Iterator[Waiting]:
+    """A place to wait, for as long as files are recorded."""
+    with TemporaryFile() as first, TemporaryFile() as second, TemporaryFile() as decisions:
+        yield Waiting(first, second, decisions)
+
+
+def _read(file: IO[bytes]) -> Iterator[RefusedLine]:
+    file.seek(0)
+    for encoded in file:
+        refused = decode_refusal(encoded)
+        if refused is not None:  # always: it was written here
+            yield refused

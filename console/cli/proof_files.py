@@ -1,0 +1,121 @@
+"""What the commands around the log have in common: keys, policies and files by their paths, and errors in one form."""
+
+from __future__ import annotations
+
+import errno
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure
+from console.cli.session import Session
+from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, SealError, WrongKey
+
+if TYPE_CHECKING:
+    from ledger.proof.log.note import SignerKey
+    from ledger.proof.log.policy import Policy
+    from ledger.seal.sealer import Cosigner
+
+
+@contextmanager
+def proving() -> Iterator[None]:
+    """Errors of proofs, of the log and of its files as this program's own."""
+    try:
+        import ledger.proof.log.note  # noqa: F401 - the first that signs or verifies
+        from ledger.proof.log.errors import ProofError
+    except ImportError as error:
+        raise ExtraMissing(error.name, "proof") from None
+    try:
+        yield
+    except WrongKey as error:
+        raise Failure(error.code, str(error), USAGE) from error
+    except (QuorumMissing, SealerBusy) as error:  # nothing is wrong with the book or its log: try again
+        raise Failure(error.code, str(error), UNREACHABLE) from error
+    except SealError as error:
+        raise Failure(error.code, str(error), NOT_SO) from error
+    except ProofError as error:
+        exit_code = USAGE if error.verdict == "unverifiable" else NOT_SO
+        raise Failure(error.verdict, str(error), exit_code) from error
+    except OSError as error:
+        where = f"{error.filename or 'a file'}: {error.strerror or error}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Failure(
+                "disk-full", f"{where}; make room and do the same again: what was finished stays", UNREACHABLE
+            ) from error
+        raise Failure("unreadable", where) from error
+
+
+def add_tiles(parser: ArgumentParser) -> None:
+    """Names the folder of the log."""
+    parser.add_argument("--tiles", required=True, type=Path, metavar="DIR", help="the folder in which the log lies")
+
+
+def add_policy(parser: ArgumentParser, *, required: bool = True) -> None:
+    """Names the file with the roots of trust."""
+    parser.add_argument("--policy", required=required, type=Path, metavar="FILE", help="whom to trust, as JSON")
+
+
+def add_sealing(parser: ArgumentParser, *, required: bool) -> None:
+    """Names what a sealer needs: keys, and witnesses with the policy that knows theirs."""
+    parser.add_argument(
+        "--key",
+        required=required,
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="the log's secret key; while one key hands over to another: the old one, then the new one",
+    )
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="URL", help="a witness to ask; may be given several times"
+    )
+    add_policy(parser, required=False)
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file."""
+    from ledger.proof.log.policy import parse_policy
+
+    return parse_policy(path.read_bytes())
+
+
+def signers_of(session: Session) -> list[SignerKey]:
+    """The log's keys that `--key` names."""
+    from ledger.proof.log.note import ED25519
+    from ledger.seal.keyfiles import load_signer
+
+    return [load_signer(path, ED25519) for path in session.options.key]
+
+
+def cosigner_of(session: Session) -> Cosigner | None:
+    """The witnesses that `--witness` names."""
+    if not session.options.witness:
+        return None
+    if session.options.policy is None:
+        raise Failure("usage", "found --witness without --policy, expected the policy that has the witnesses' keys")
+    from ledger.seal.witness_http import Witnesses
+
+    return Witnesses(session.options.witness, read_policy(session.options.policy))
+
+
+def write_answer(path: Path, data: bytes) -> None:
+    """Writes a file whole, or leaves what was there."""
+    from ledger.seal.folder import naming
+
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with naming(path):
+            temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT, for argparse."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ArgumentTypeError(f"found {text!r}, expected HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,122 @@
+"""From lines of files to facts in the ledger: recorded in batches, with an account of what became of each line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from console.cli.fact_files.lines import Line
+from console.cli.refusals_file import Refusals, RefusedLine
+from ledger.errors import Refused
+from ledger.programmes.survey.facts import LINE_BYTES_MAX, Fact, parse_fact, too_long
+
+if TYPE_CHECKING:
+    from ledger.writing.writer import Outcome
+
+
+class Codes:
+    """How often each code was given, and to which line first."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, RefusedLine]] = {}
+
+    def count(self, refused: RefusedLine) -> None:
+        """Counts a refusal."""
+        number, first = self._found.get(refused.code, (0, refused))
+        self._found[refused.code] = number + 1, first
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts: the codes, the most frequent first."""
+        return {
+            code: {
+                "count": number,
+                "first": {"file": first.line.file, "line_number": first.line.number, "sentence": first.sentence},
+            }
+            for code, (number, first) in self._ordered()
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            f"{code}: {number:,}, the first is {first.line.place}: {first.sentence}"
+            for code, (number, first) in self._ordered()
+        ]
+
+    def _ordered(self) -> list[tuple[str, tuple[int, RefusedLine]]]:
+        return sorted(self._found.items(), key=lambda found: -found[1][0])
+
+
+class Intake:
+    """Records lines in batches, each in one transaction, and keeps account of what became of them.
+
+    `sift` is given the refusals of a batch and returns those that are final; `hold` is asked of each fact whether it
+    waits. Both are for who knows more of the order of the lines (see `console.cli.out_of_order`).
+    """
+
+    def __init__(
+        self,
+        record: Callable[[Sequence[Fact]], list[Outcome]],
+        refusals: Refusals,
+        batch_max: int,
+        put_off_signals: Callable[[], AbstractContextManager[None]],
+        sift: Callable[[list[RefusedLine]], list[RefusedLine]] = lambda refused: refused,
+        hold: Callable[[Line, Fact], bool] = lambda _line, _fact: False,
+    ) -> None:
+        self._record = record
+        self._refusals = refusals
+        self._batch_max = batch_max
+        self._put_off_signals = put_off_signals
+        self._sift = sift
+        self._hold = hold
+        self._taken: list[tuple[Line, Fact | RefusedLine]] = []
+        self.codes = Codes()
+        self.lines = 0
+        self.accepted = 0
+        self.duplicates = 0
+        self.refused = 0
+
+    def take(self, line: Line) -> bool:
+        """Takes a line in; returns whether a batch was recorded with it."""
+        self.lines += 1
+        try:
+            content = line.content.rstrip()
+            if line.cut_from and len(content) > LINE_BYTES_MAX:  # one from a file of refusals may have been mended
+                raise too_long(line.cut_from)
+            fact = parse_fact(content)
+            if self._hold(line, fact):
+                return False
+            self._taken.append((line, fact))
+        except Refused as refusal:
+            self._taken.append((line, RefusedLine(line, refusal.code, refusal.sentence)))
+        if len(self._taken) < self._batch_max:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Records what was taken in since the last time. A signal waits until the refusals are written too."""
+        with self._put_off_signals():
+            facts = [taken for _, taken in self._taken if not isinstance(taken, RefusedLine)]
+            outcomes = iter(self._record(facts) if facts else [])
+            refused = []
+            for line, taken in self._taken:
+                if isinstance(taken, RefusedLine):
+                    refused.append(taken)
+                    continue
+                outcome = next(outcomes)
+                if outcome.status == "accepted":
+                    self.accepted += 1
+                elif outcome.status == "duplicate":
+                    self.duplicates += 1
+                else:
+                    refused.append(RefusedLine(line, outcome.code or "", outcome.sentence or ""))
+            self.refuse(self._sift(refused))
+            self._taken = []
+
+    def refuse(self, refused: Sequence[RefusedLine]) -> None:
+        """Counts and writes refusals, in the order of their lines."""
+        self._refusals.write(refused)
+        self.refused += len(refused)
+        for entry in refused:
+            self.codes.count(entry)

@@ -1,0 +1,48 @@
+"""What a command is given: its options, and the doors to the ledger and to the reader of its answer."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from console.cli.exits import Failure
+from console.cli.options import KnownAt
+from console.cli.output import Output
+from console.cli.signals import Signals
+from console.settings import Settings
+from console.wiring import Clock, Ledger, open_ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the program."""
+
+    options: Namespace
+    settings: Settings
+    clock: Clock
+    output: Output
+    signals: Signals
+
+    @property
+    def where(self) -> str:
+        """The store that is meant: by the option, else by the settings. Raises Failure for an option that is empty."""
+        store: str | None = self.options.store
+        if store == "":  # a variable of a script that is not set must not mean some other ledger
+            raise Failure("usage", "found --store empty, expected a file or a postgresql:// URL")
+        return self.settings.store if store is None else store
+
+    def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
+        """The ledger, open for as long as it is used."""
+        state_bytes = self.settings.state_mib << 20
+        return open_ledger(self.where, self.clock, create=create, remark=self.output.words, state_bytes_max=state_bytes)
+
+    def known_at(self, ledger: Ledger) -> int | None:
+        """The position that `--known-at` means; None where all is known that the ledger has."""
+        known: KnownAt | None = self.options.known_at
+        return None if known is None else known.resolve(ledger.store)
+
+    def at_us(self) -> int:
+        """What `--at` says, or now."""
+        at: int | None = self.options.at
+        return self.clock() if at is None else at

@@ -1,0 +1,108 @@
+"""A file of questions about statuses: each line is answered by itself, in order, whatever is wrong with the others.
+
+A question is `{"membership", "at"?, "known_at"?}`. What cannot be answered gets `{"error": code, "line", "sentence"}`.
+"""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import orjson
+
+from console.cli.exits import DONE, SOME_REFUSED, Failure, failure_of
+from console.cli.options import KnownAt, read_instant, read_known_at
+from console.cli.standard_streams import standard_input
+from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
+
+if TYPE_CHECKING:
+    from console.cli.session import Session
+    from console.wiring import Ledger
+    from projections.survey.eligibility_reader import EligibilityReader
+
+KEYS: Final = {"membership", "at", "known_at"}
+QUESTION_BYTES_MAX: Final = 4_096
+"""A line is refused unread beyond this; a line without end is never held whole."""
+SHOWN_MAX: Final = 200
+
+Answer = dict[str, Any]
+
+
+def answers(session: Session, name: str) -> Iterator[Answer]:
+    """The answer to each line of a file (`-`: stdin) that is not blank, or its error."""
+    with _opened(name) as stream, session.ledger() as ledger, ledger.view() as view:
+        reader, now_us = view.eligibility(), session.clock()
+        for number, line in _lines(stream):
+            yield _answer(number, line, ledger, reader, now_us)
+
+
+def exit_code(errors: int) -> int:
+    """How a batch ends in which so many lines could not be answered."""
+    return SOME_REFUSED if errors else DONE
+
+
+def _answer(number: int, line: bytes, ledger: Ledger, reader: EligibilityReader, now_us: int) -> Answer:
+    """One line that asks nonsense, or of something damaged, must not cost the others their answers."""
+    try:
+        membership, at_us, known = _question(line)
+        position = None if known is None else known.resolve(ledger.store)
+        return reader.status(membership, now_us if at_us is None else at_us, position)
+    except (StoreUnreachable, StoreOutdated):
+        raise
+    except BadInput as error:
+        return {"error": "malformed", "line": number, "sentence": str(error)}
+    except LedgerError as error:
+        found = failure_of(error)
+        return {"error": found.code, "line": number, "sentence": found.message}
+
+
+def _question(line: bytes) -> tuple[str, int | None, KnownAt | None]:
+    if len(line) > QUESTION_BYTES_MAX:
+        raise BadInput(f"found a line of more than {QUESTION_BYTES_MAX:,} bytes, expected a question")
+    try:
+        question = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"found no JSON: {error}") from None
+    if not isinstance(question, dict) or not isinstance(question.get("membership"), str) or set(question) - KEYS:
+        raise BadInput(
+            f"found {repr(question)[:SHOWN_MAX]}, expected an object with membership, and perhaps at and known_at"
+        )
+    at, known = question.get("at"), question.get("known_at")
+    if at is not None and not isinstance(at, str):
+        raise BadInput(f"found at {repr(at)[:SHOWN_MAX]}, expected an instant")
+    if known is not None and (isinstance(known, bool) or not isinstance(known, int | str)):
+        raise BadInput(f"found known_at {repr(known)[:SHOWN_MAX]}, expected a position or an instant")
+    return (
+        question["membership"],
+        None if at is None else read_instant(at),
+        None if known is None else read_known_at(str(known)),
+    )
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while line := stream.readline(QUESTION_BYTES_MAX + 2):
+        number += 1
+        if len(line) > QUESTION_BYTES_MAX and not line.endswith(b"\n"):
+            while (rest := stream.readline(QUESTION_BYTES_MAX)) and not rest.endswith(b"\n"):
+                pass
+        if number == 1:
+            line = line.removeprefix(BOM_UTF8)
+        if line.strip():
+            yield number, line
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield standard_input("questions")
+        return
+    try:
+        stream: BinaryIO = Path(name).open("rb")  # noqa: SIM115 - closed below, whoever has asked
+    except OSError as error:
+        raise Failure("unreadable", f"{name}: {error.strerror}") from None
+    with stream:
+        yield stream

@@ -1,0 +1,1 @@
+"""Kafka itself: connections, topics, groups, and where a reader has left off."""

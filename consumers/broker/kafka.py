@@ -1,0 +1,341 @@
+"""What all that talks to Kafka shares: where the broker is, the topics, and clients with defaults that lose nothing.
+
+    topic                           key          partitions  kept            what
+    csat.facts.v1                   membership   4           30 days         facts, in
+    csat.facts-refused.v1           membership   1           30 days         facts that were refused, and why
+    csat.ledger-events.v1           membership   4           for ever        every event of the book
+    csat.eligibility-changed.v1     membership   4           for ever        the announcements
+    csat.eligibility-status.v1      membership   4           latest per key  where each membership stands
+    csat.relay-positions.v1         "relay"      1           latest per key  up to where the book has been relayed
+
+A prefix (CSAT_LEDGER_TOPIC_PREFIX) goes before every name, and before the transactional ids, so that several ledgers
+may share a broker. The number of partitions must not be changed while a topic is in use: a membership's messages would
+be spread over two partitions, and lose their order.
+
+`kafka` is imported inside the functions, so that this module costs nothing to import.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from consumers.broker.client_log import connection_failures
+from consumers.broker.clients import abandon, give_up, opened
+from consumers.errors import BrokerUnreachable, TopicsUnfit
+from ledger.errors import BadInput, ExtraMissing
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+
+PARTITIONS: Final = 4
+BOOTSTRAP_TIMEOUT_MS: Final = 5_000
+REQUEST_TIMEOUT_MS: Final = 5_000
+DELIVERY_TIMEOUT_MS: Final = 10_000
+DELIVERY_TIMEOUT_S: Final = 12.0
+"""How long a future is waited for: a little longer than the client itself tries."""
+TRANSACTION_TIMEOUT_MS: Final = 30_000
+ANSWER_TIMEOUT_MS: Final = 5_000
+REMAKE_S: Final = 30.0
+
+FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+THIRTY_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(30 * 86_400_000)}
+LATEST_PER_KEY: Final = {"cleanup.policy": "compact"}
+# A message's timestamp is the instant at which its event was recorded; a rehearsal may have a clock of its own.
+ANY_TIMESTAMP: Final = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
+
+
+class TopicSpec(NamedTuple):
+    """What a topic must be like."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The names of the topics, and what each must be like."""
+
+    prefix: str = ""
+
+    @property
+    def facts(self) -> str:
+        """Facts, in."""
+        return f"{self.prefix}csat.facts.v1"
+
+    @property
+    def facts_refused(self) -> str:
+        """Facts that were refused."""
+        return f"{self.prefix}csat.facts-refused.v1"
+
+    @property
+    def ledger_events(self) -> str:
+        """Every event of the book, as it is stored."""
+        return f"{self.prefix}csat.ledger-events.v1"
+
+    @property
+    def eligibility_changed(self) -> str:
+        """The announcements."""
+        return f"{self.prefix}csat.eligibility-changed.v1"
+
+    @property
+    def eligibility_status(self) -> str:
+        """The latest announcement of each membership."""
+        return f"{self.prefix}csat.eligibility-status.v1"
+
+    @property
+    def relay_positions(self) -> str:
+        """Up to where the book has been relayed."""
+        return f"{self.prefix}csat.relay-positions.v1"
+
+    def relayed(self) -> list[str]:
+        """Those that the relay fills, and where it keeps how far it has come."""
+        return [self.ledger_events, self.eligibility_changed, self.eligibility_status, self.relay_positions]
+
+    def specs(self, partitions: int = PARTITIONS) -> dict[str, TopicSpec]:
+        """All topics by name."""
+        return {
+            self.facts: TopicSpec(partitions, THIRTY_DAYS | ANY_TIMESTAMP),
+            self.facts_refused: TopicSpec(1, THIRTY_DAYS | ANY_TIMESTAMP),
+            self.ledger_events: TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP),
+            self.eligibility_changed: TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP),
+            self.eligibility_status: TopicSpec(partitions, LATEST_PER_KEY | ANY_TIMESTAMP),
+            self.relay_positions: TopicSpec(1, LATEST_PER_KEY | ANY_TIMESTAMP),
+        }
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is (HOST:PORT, several with commas), and the prefix of our names on it.
+
+    `client_options` go to every client as they are: `security_protocol`, `sasl_mechanism`, `ssl_cafile` and the like.
+    """
+
+    bootstrap: str
+    prefix: str = ""
+    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a password may be among them
+
+    @cached_property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+        return Topics(self.prefix)
+
+    def _options(self, role: str) -> dict[str, Any]:
+        need_client()
+        return {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "client_id": f"csat-ledger-{role}",
+            "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+            "reconnect_backoff_max_ms": 500,
+            **self.client_options,
+        }
+
+    def consumer(self, role: str = "consumer", **overrides: Any) -> KafkaConsumer:
+        """A consumer that sees committed messages only, starts nowhere by itself, and commits only what it is told to.
+
+        Give `group_id` to have offsets kept, then `subscribe` or `assign`. Without a committed offset, `poll` raises
+        NoOffsetForPartitionError: pass `auto_offset_reset="earliest"` where starting from the beginning is meant.
+        """
+        options = self._options(role) | {
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "isolation_level": "read_committed",
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+        }
+        from kafka import KafkaConsumer
+
+        with broker_errors(f"{self.bootstrap}: no consumer"):
+            return opened(KafkaConsumer, options | overrides)
+
+    def producer(self, role: str = "producer", **overrides: Any) -> KafkaProducer:
+        """A producer that is not transactional: idempotent, acknowledged by all replicas, nothing held back.
+
+        Wait for every future that `send` returns (`await_sent`): nothing else tells of a message not delivered.
+        """
+        options = self._options(role) | _PRODUCER_OPTIONS | {"enable_idempotence": True, "acks": "all"}
+        from kafka import KafkaProducer
+
+        with broker_errors(f"{self.bootstrap}: no producer"):
+            return opened(KafkaProducer, options | overrides)
+
+    def transactional_producer(self, role: str, **overrides: Any) -> KafkaProducer:
+        """A producer whose transactional id is that of the role; every older one of the id is fenced when this returns,
+
+        and what that one had left open is committed or aborted for good: read positions after this call, not before.
+        After any error `abandon` the producer and make a new one: most errors leave it unable to commit or abort.
+        """
+        options = self._options(role) | _PRODUCER_OPTIONS
+        options |= {"transactional_id": f"{self.prefix}csat-{role}", "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS}
+        from kafka import KafkaProducer
+
+        with broker_errors(f"{self.bootstrap}: no transactional producer"):
+            producer = opened(KafkaProducer, options | overrides)
+            try:
+                producer.init_transactions()
+            except BaseException:
+                abandon(producer)
+                raise
+        return producer
+
+    @contextmanager
+    def admin(self, role: str = "admin") -> Iterator[KafkaAdminClient]:
+        """An admin client for as long as it is used."""
+        client = self.administrator(role)
+        try:
+            with broker_errors(f"{self.bootstrap}: not administered"):
+                yield client
+        finally:
+            give_up(client)
+
+    def administrator(self, role: str = "admin") -> KafkaAdminClient:
+        """An admin client, to be given up."""
+        options = self._options(role) | {"request_timeout_ms": REQUEST_TIMEOUT_MS}
+        from kafka import KafkaAdminClient
+
+        with broker_errors(f"{self.bootstrap}: not administered"):
+            return opened(KafkaAdminClient, options)
+
+
+_PRODUCER_OPTIONS: Final = {
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+    "max_block_ms": 10_000,  # the limit of init_transactions() and of the wait for metadata
+    "retry_backoff_ms": 5,  # slept on every CONCURRENT_TRANSACTIONS; the default, 100, is the p99 of a transaction then
+    "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    "delivery_timeout_ms": DELIVERY_TIMEOUT_MS,
+    "batch_size": 262_144,
+    "linger_ms": 0,
+}
+
+
+@contextmanager
+def broker_errors(what: str) -> Iterator[None]:
+    """Whatever the client raises, the caller hears BrokerUnreachable (BadInput for options) and what was being done.
+
+    With why connections failed in the meantime, if some did.
+    """
+    from kafka.errors import KafkaConfigurationError, KafkaError
+
+    failures = connection_failures()
+    before = failures.count
+    try:
+        yield
+    except KafkaConfigurationError as error:
+        raise BadInput(f"{what}: {error}") from error
+    except KafkaError as error:
+        why = [str(error) or type(error).__name__, *failures.since(before)]
+        raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
+
+
+def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Any]:
+    """Waits until every message is acknowledged; returns where each is: topic, partition and offset.
+
+    To be called before a commit, too: a batch that expired does not fail its transaction.
+    """
+    with broker_errors("a message was not delivered"):
+        return [future.get(timeout=timeout_s) for future in futures]
+
+
+def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic, in order. Raises TopicsUnfit where there is no such topic."""
+    from kafka import TopicPartition
+
+    with broker_errors(f"{topic}: partitions not known"):
+        found = consumer.partitions_for_topic(topic)
+    if not found:
+        raise TopicsUnfit(f"found no topic {topic!r} at the broker; `csat-ledger topics` creates it")
+    return [TopicPartition(topic, number) for number in sorted(found)]
+
+
+def ensure_topics(
+    broker: Broker,
+    names: Sequence[str] | None = None,
+    *,
+    partitions: int = PARTITIONS,
+    replication: int = -1,
+) -> list[str]:
+    """Creates those of the topics that are missing (all of ours, unless named); returns their names.
+
+    `replication` -1 is the broker's own default. Two processes may call this at the same time.
+    """
+    from kafka.errors import TopicAlreadyExistsError
+
+    specs = {name: spec for name, spec in broker.topics.specs(partitions).items() if names is None or name in names}
+    with broker.admin() as admin:
+        present = set(admin.list_topics())
+        missing = [name for name in specs if name not in present]
+        for name in missing:
+            spec = specs[name]
+            wanted = {
+                "num_partitions": spec.partitions,
+                "replication_factor": replication,
+                "configs": dict(spec.config),
+            }
+            with suppress(TopicAlreadyExistsError):
+                admin.create_topics({name: wanted}, wait_for_metadata=True)
+    return missing
+
+
+def remake_topics(broker: Broker, names: Sequence[str], *, partitions: int = PARTITIONS, replication: int = -1) -> None:
+    """Deletes topics with all that is in them, and creates them anew."""
+    from kafka.errors import UnknownTopicOrPartitionError
+
+    with broker.admin() as admin:
+        before = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["topic_id"] is not None}
+        for name in names:
+            with suppress(UnknownTopicOrPartitionError):
+                admin.delete_topics([name])
+        deadline = time.monotonic() + REMAKE_S
+        while True:  # a topic may be listed for a while after it was deleted
+            ensure_topics(broker, names, partitions=partitions, replication=replication)
+            now = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["partitions"]}
+            if len(now) == len(names) and not now & before:
+                return
+            if time.monotonic() > deadline:
+                raise BrokerUnreachable(f"found topics that are not made anew within {REMAKE_S:g} s; run it again")
+            time.sleep(0.2)
+
+
+def check_topics(broker: Broker, names: Sequence[str] | None = None) -> dict[str, int]:
+    """The number of partitions of each topic that is there as it must be.
+
+    Raises TopicsUnfit where one is missing, or would lose messages: a topic that the broker has created by itself
+    forgets what is older than a week, and with it the position up to which the book was relayed.
+    """
+    specs = {name: spec for name, spec in broker.topics.specs().items() if names is None or name in names}
+    with broker.admin() as admin:
+        present = set(admin.list_topics())
+        if absent := [name for name in specs if name not in present]:
+            raise TopicsUnfit(f"found no topic {', '.join(absent)}; `csat-ledger topics` creates what is missing")
+        counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(specs))}
+        found = _configs(admin, list(specs))
+    for name, spec in specs.items():
+        for key in ("cleanup.policy", "retention.ms", "retention.bytes"):
+            wanted = spec.config.get(key)
+            if wanted is not None and found[name].get(key) != wanted and (wanted == "-1" or key == "cleanup.policy"):
+                raise TopicsUnfit(
+                    f"found {key}={found[name].get(key)} at topic {name}, expected {wanted}: it would lose messages"
+                )
+        if spec.partitions == 1 and counts[name] != 1:
+            raise TopicsUnfit(f"found {counts[name]} partitions of topic {name}, expected 1")
+    return counts
+
+
+def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    (described,) = admin.describe_configs(resources, config_filter="all").values()
+    return {name: {key: entry["value"] for key, entry in entries.items()} for name, entries in described.items()}
+
+
+def need_client() -> None:
+    """Raises ExtraMissing where the client library is not installed."""
+    if find_spec("kafka") is None:
+        raise ExtraMissing("kafka", "kafka")

@@ -1,0 +1,1 @@
+"""The roles, each a long-running process: relay, inbox, worker, clock."""

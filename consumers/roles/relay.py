@@ -1,0 +1,362 @@
+"""The relay: the book, event by event, onto Kafka, each exactly once for a reader of committed messages.
+
+How it keeps that promise:
+
+* One Kafka transaction carries a batch of events, what is announced in them, and the position of the last one
+  (csat.relay-positions.v1). They become visible together or not at all.
+* After any error the producer is given up and a new one is made. Making it fences every older producer of the same
+  transactional id and settles what that one had left open; only then is the position read, and so it is final.
+* Every message is acknowledged before the commit (a batch that expired would not fail its transaction), and the commit
+  has a time limit of ours (the client's call may never return when the broker is lost under it).
+* The position says which event it belongs to (its leaf hash): a relay that is given another book, or an older copy, at the
+  start or under way, stops. So it does where the positions of the book have a hole. It never skips.
+* The position says which topics it belongs to (their ids, and where they ended): a relay whose topics were made anew, cut
+  or given more partitions stops. The ids are asked for between the last acknowledgement and the commit, so nothing is
+  ever committed to a topic that is not the one that was proven (`consumers.roles.relay_positions`).
+
+An event is relayed as the bytes that it is, whatever they are. An announcement that cannot be read (of a newer version,
+or damaged) sets the announcements of its stream aside: the others go on, and they follow once they can be read.
+
+One relay is active, the one that holds the store's lock `relay`; the others stand by and take over when it is free. Two
+that are active all the same (a lock lost without notice) fence each other and do no harm: that is Kafka's doing, not
+the lock's. A relay that fails is closed and gives the lock back, in case another has a better way to the broker.
+
+`Relay` is a role of `consumers.roles.service`, which turns its `step` and opens it anew after a failure.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from consumers.broker.clients import abandon, commit
+from consumers.broker.incarnations import RELAY_ANEW, TopicWatch
+from consumers.broker.kafka import Broker, await_sent, broker_errors, check_topics
+from consumers.broker.partitioner import partition_of_key
+from consumers.errors import RelayStopped
+from consumers.messages.cloudevents import ANNOUNCEMENT, Outgoing, announcement_messages, event_message
+from consumers.roles.relay_positions import POSITION_KEY, Relayed, read_relayed, require_ends, require_whole
+from consumers.roles.relay_state import Phase, RelayState
+from ledger.errors import BrokenHistory, DifferentBook
+from ledger.event import recorded_us_of
+from ledger.store.base import Row, Store
+from ledger.store.bookmark import START, Bookmark, bookmark_of, require_same
+
+if TYPE_CHECKING:
+    from kafka import KafkaProducer
+
+    from ledger.store.base import RoleLock
+
+ROLE: Final = "relay"
+BATCH_EVENTS_MAX: Final = 1_000
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+WAIT_S: Final = 0.05
+"""The store is waited on in slices: short enough that one that polls with growing pauses still answers quickly."""
+STANDBY_POLL_S: Final = 0.5
+LOCK_CHECK_S: Final = 1.0
+
+WATCH_S: Final = 5.0
+"""So often the ends of the topics are compared with what is known of them."""
+ASIDE_TRY_S: Final = 30.0
+"""So often announcements that were set aside are tried again."""
+ASIDE_MAX: Final = 1_000
+
+FATAL: Final = (RelayStopped, BrokenHistory, DifferentBook)
+"""What trying again does not mend: the process ends with it, and somebody has to look."""
+
+WAY_OUT: Final = f"give the relay the book that was relayed; where this one takes its place for good, {RELAY_ANEW}"
+
+OnBatch = Callable[[int, int, float], None]
+"""Called with the numbers of events and of announcements that were committed, and how many seconds that took."""
+
+logger = logging.getLogger("csat_ledger.relay")
+
+
+class Relay:
+    """Relays one book to one broker, from when `step` is first called until `close`. For one thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        state: RelayState | None = None,
+        *,
+        batch_events_max: int = BATCH_EVENTS_MAX,
+        wait_s: float = WAIT_S,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._batch_events_max = batch_events_max
+        self._wait_s = wait_s
+        self._on_batch = on_batch
+        self._lock: RoleLock | None = None
+        self._producer: KafkaProducer | None = None
+        self._watch: TopicWatch | None = None
+        self._next_lock_check = self._next_watch = self._next_aside_try = 0.0
+        self._mark = START
+        self._ends: dict[str, list[int]] = {}
+        """Offsets before which no partition ends."""
+        self._aside: dict[str, int] = {}
+        """stream -> position of its first announcement that waits, since it cannot be read."""
+        self.state = state or RelayState()
+        self.state.phase = "starting"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def step(self) -> float:
+        """Sends what is there, or waits a little for more; a standby looks for the lock. Returns the pause after it.
+
+        Raises one of FATAL where the relay must not go on. After any other error (the broker or the store is lost, a
+        topic is missing) the next step may do better: it takes over anew.
+        """
+        if not self._holds_lock():
+            self._enter("standby")
+            return STANDBY_POLL_S
+        try:
+            if self._producer is None:
+                self._producer = self._take_over()
+            self._relay_next(self._producer)
+        except BaseException:
+            self.close()  # what this producer has done is known only to the next one
+            with suppress(Exception):  # the store may be what failed
+                self._look_at_what_waits()
+            raise
+        return 0.0
+
+    def close(self) -> None:
+        """Ends being active, in whatever state the relay is; what is not committed is undone by the next to take over."""
+        producer, self._producer = self._producer, None
+        watch, self._watch = self._watch, None
+        lock, self._lock = self._lock, None
+        try:
+            if producer is not None:
+                abandon(producer)
+            if watch is not None:
+                watch.close()
+        finally:
+            if lock is not None:
+                with suppress(Exception):  # with its connection the lock is gone as well
+                    lock.release()
+        self._enter("closed")
+
+    def _holds_lock(self) -> bool:
+        """Whether this is the active relay, or becomes it now."""
+        if self._lock is None:
+            self._lock = self._store.try_lock(ROLE)
+            self._next_lock_check = time.monotonic() + LOCK_CHECK_S
+        elif time.monotonic() >= self._next_lock_check:
+            self._next_lock_check = time.monotonic() + LOCK_CHECK_S
+            if not self._lock.held():
+                logger.warning("lock lost", extra={"fields": {"position": self.state.position}})
+                self.close()
+        return self._lock is not None
+
+    def _take_over(self) -> KafkaProducer:
+        """Becomes the active relay: fences the one before, and finds out how far it has come, and whether Kafka has that."""
+        check_topics(self._broker, self._broker.topics.relayed())
+        self._watch = TopicWatch(self._broker, self._broker.topics.relayed())
+        producer = self._broker.transactional_producer(ROLE)
+        try:
+            relayed = read_relayed(self._broker)
+            if relayed is None:
+                self._mark, self._aside = START, {}
+                self._ends = {name: [end for _, end in bounds] for name, bounds in self._watch.bounds().items()}
+            else:
+                self._ends = require_whole(self._broker, relayed, self._watch)
+                self._mark, self._aside = relayed.mark, dict(relayed.aside)
+            require_same(self._store, self._mark, "the relay", WAY_OUT)
+            self._warm_up(producer)
+        except BaseException:
+            abandon(producer)
+            raise
+        self.state.position = self._mark.position
+        self.state.takeovers += 1
+        self._enter("active")
+        return producer
+
+    def _relay_next(self, producer: KafkaProducer) -> None:
+        """Sends what is there, at once; waits a little where nothing is."""
+        state = self.state
+        self._look_around(producer)
+        rows = self._read_batch()
+        if not rows:
+            state.book_position = state.position
+            state.oldest_waiting_us = None
+            self._store.wait(state.position, self._wait_s)
+            return
+        started = time.monotonic()
+        announced = [row for row in rows if row.type == ANNOUNCEMENT]
+        full = len(rows) >= self._batch_events_max
+        state.book_position = self._store.max_position() if full else rows[-1].position
+        if announced and state.oldest_waiting_us is None:
+            state.oldest_waiting_us = _recorded_us(announced[0])
+        aside = dict(self._aside)
+        messages = [message for row in rows for message in (event_message(row), *_announced(row, aside))]
+        self._send(producer, messages, bookmark_of(rows[-1]), aside)
+        state.position = rows[-1].position
+        state.events += len(rows)
+        state.announcements += len(announced)
+        state.oldest_waiting_us = None
+        if self._on_batch is not None:
+            self._on_batch(len(rows), len(announced), time.monotonic() - started)
+
+    def _look_around(self, producer: KafkaProducer) -> None:
+        """Now and then: whether the topics still hold what they held, and what was set aside can be read."""
+        now = time.monotonic()
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_S
+            if self._watch is not None:
+                self._watch.check()
+                require_ends(self._ends, self._watch.bounds())
+        if self._aside and now >= self._next_aside_try:
+            self._next_aside_try = now + ASIDE_TRY_S
+            self._take_up(producer)
+
+    def _take_up(self, producer: KafkaProducer) -> None:
+        """Sends the announcements that were set aside and can be read by now."""
+        aside: dict[str, int] = {}
+        messages: list[Outgoing] = []
+        for stream, position in self._aside.items():
+            for row in self._store.read_stream(stream, through=self._mark.position):
+                if row.type == ANNOUNCEMENT and row.position >= position:
+                    messages += _announced(row, aside)
+        if aside != self._aside:
+            self._send(producer, messages, self._mark, aside)
+
+    def _read_batch(self) -> list[Row]:
+        """The next events, without a hole between them. Raises RelayStopped where there is one.
+
+        The event before them is read as well: DifferentBook where it is not the one that was relayed last.
+        """
+        after, known = self._mark.position, int(self._mark.position > 0)
+        rows = self._store.read_feed(after - known, self._batch_events_max + known)
+        if known and (not rows or bookmark_of(rows[0]) != self._mark):
+            require_same(self._store, self._mark, "the relay", WAY_OUT)
+            return []  # the book came back meanwhile: it is read again
+        rows = rows[known:]
+        size = 0
+        for place, row in enumerate(rows):
+            expected = after + place + 1
+            if row.position != expected:
+                if place:
+                    return rows[:place]
+                raise RelayStopped(
+                    f"found position {row.position} in the book where {expected} was expected: relaying on would skip"
+                )
+            size += len(row.stored)
+            if size > BATCH_BYTES_MAX and place:
+                return rows[:place]
+        return rows
+
+    def _send(
+        self, producer: KafkaProducer, messages: Sequence[Outgoing], mark: Bookmark, aside: Mapping[str, int]
+    ) -> None:
+        """One transaction: the messages, and the position that goes with them."""
+        topics, watch = self._broker.topics, self._watch
+        if watch is None:
+            raise RelayStopped("found no watch over the topics, expected to have taken over")
+        if len(aside) > ASIDE_MAX:
+            raise BrokenHistory(
+                f"found {len(aside)} streams with unreadable announcements, expected {ASIDE_MAX} at most"
+            )
+        announced = sum(message.topic == "eligibility_changed" for message in messages)
+        ids = {name: known.id for name, known in watch.known.items()}
+        relayed = Relayed(mark, ids, self._mark.position, self._ends, announced, aside)
+        with broker_errors(f"not relayed up to position {mark.position}"):
+            producer.begin_transaction()
+            sent = []
+            for message in _without_superseded(messages):
+                topic = getattr(topics, message.topic)
+                sent.append(
+                    producer.send(
+                        topic,
+                        message.value,
+                        key=message.key,
+                        headers=message.headers,
+                        partition=partition_of_key(message.key, watch.known[topic].partitions),
+                        timestamp_ms=message.timestamp_ms,
+                    )
+                )
+            sent.append(producer.send(topics.relay_positions, relayed.to_value(), key=POSITION_KEY, partition=0))
+            acknowledged = await_sent(sent)
+            watch.check()  # what was acknowledged is in these topics, and not in others of their names
+            commit(producer)
+        self.state.transactions += 1
+        self._mark, self._ends = mark, _ends_after(self._ends, acknowledged)
+        self._note_aside(aside)
+
+    def _note_aside(self, aside: Mapping[str, int]) -> None:
+        for stream in aside.keys() - self._aside.keys():
+            fields = {"stream": stream, "position": aside[stream]}
+            logger.error("announcements set aside", extra={"fields": fields})
+        for stream in self._aside.keys() - aside.keys():
+            logger.info("announcements taken up", extra={"fields": {"stream": stream}})
+        self._aside = dict(aside)
+        self.state.aside = dict(aside)
+
+    def _warm_up(self, producer: KafkaProducer) -> None:
+        """Writes the position again: the first transaction of a producer is slow, and nobody shall wait for it."""
+        with broker_errors("topics not known"):
+            for topic in self._broker.topics.relayed():
+                producer.partitions_for(topic)
+        self._send(producer, [], self._mark, self._aside)
+        self._next_watch = time.monotonic() + WATCH_S
+        self._next_aside_try = 0.0
+
+    def _look_at_what_waits(self) -> None:
+        state = self.state
+        state.book_position = self._store.max_position()
+        if state.position and state.oldest_waiting_us is None:
+            waiting = self._store.read_type(ANNOUNCEMENT, state.position, 1)
+            state.oldest_waiting_us = _recorded_us(waiting[0]) if waiting else None
+
+    def _enter(self, phase: Phase) -> None:
+        if self.state.phase != phase:
+            self.state.phase = phase
+            logger.info(phase, extra={"fields": {"position": self.state.position}})
+
+
+def _announced(row: Row, aside: dict[str, int]) -> list[Outgoing]:
+    """What is said of an event; sets the announcements of its stream aside where that cannot be told."""
+    if row.type != ANNOUNCEMENT or row.stream in aside:
+        return []
+    try:
+        return announcement_messages(row)
+    except BrokenHistory:
+        aside[row.stream] = row.position
+        return []
+
+
+def _ends_after(ends: Mapping[str, Sequence[int]], acknowledged: Sequence[Any]) -> dict[str, list[int]]:
+    """Offsets before which no partition ends, once these messages are in them."""
+    moved = {topic: list(by_partition) for topic, by_partition in ends.items()}
+    for place in acknowledged:
+        moved[place.topic][place.partition] = max(moved[place.topic][place.partition], place.offset + 1)
+    return moved
+
+
+def _recorded_us(row: Row) -> int | None:
+    with suppress(BrokenHistory):
+        return recorded_us_of(row.stored, row.position)
+    return None
+
+
+def _without_superseded(messages: Sequence[Outgoing]) -> list[Outgoing]:
+    """Without the statuses that another in the same batch takes the place of: that topic keeps the latest alone."""
+    latest = {message.key: place for place, message in enumerate(messages) if message.topic == "eligibility_status"}
+    return [
+        message
+        for place, message in enumerate(messages)
+        if message.topic != "eligibility_status" or latest[message.key] == place
+    ]

@@ -1,0 +1,199 @@
+"""What the relay keeps in csat.relay-positions.v1: up to where the book is relayed, and what proves that Kafka has it.
+
+    {"announced":2,"aside":{},"before":{"ends":{"csat.ledger-events.v1":[17,4,0,9],…},"position":4709},"head":"9f…","position":4711,
+     "topics":{"csat.ledger-events.v1":"5ba2a1e1-…",…}}
+
+    position, head    the last event relayed, and its leaf hash: the book must still have it
+    topics            the ids of the topics that hold what was relayed
+    aside             streams whose announcements could not be read, and from which position on they wait
+    before            where the transaction began that wrote this: the position, and ends of partitions below which nothing
+                      of it is. So all that it wrote lies behind them, and can be counted: events of the positions from
+                      there on, and so many announcements
+
+It is written in the transaction that it speaks of. A topic that was made anew has another id, one with more partitions
+has more ends, one that was cut has its end before what is kept, or lacks messages of the last transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import orjson
+
+from consumers.broker.clients import give_up
+from consumers.broker.incarnations import RELAY_ANEW, TopicWatch
+from consumers.broker.kafka import Broker, partitions_of
+from consumers.broker.topic_end import last_record, read_to
+from consumers.errors import RelayStopped, TopicsUnfit
+from consumers.messages.cloudevents import POSITION_HEADER
+from ledger.store.bookmark import Bookmark
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer
+
+POSITION_KEY: Final = b"relay"
+Ends = Mapping[str, Sequence[int]]
+"""topic -> by partition an offset that its end is not before."""
+Bounds = Mapping[str, Sequence[tuple[int, int]]]
+"""topic -> by partition its beginning and its end."""
+
+
+class Relayed(NamedTuple):
+    """Up to where the book has been relayed, and into what."""
+
+    mark: Bookmark
+    topics: Mapping[str, str]
+    before: int
+    ends: Ends
+    announced: int
+    aside: Mapping[str, int]
+    """stream -> position of its first announcement that waits, since it could not be read."""
+
+    def to_value(self) -> bytes:
+        """As the value of a message."""
+        return orjson.dumps(
+            {
+                "announced": self.announced,
+                "aside": self.aside,
+                "before": {"ends": self.ends, "position": self.before},
+                "head": self.mark.head,
+                "position": self.mark.position,
+                "topics": self.topics,
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    @classmethod
+    def from_value(cls, value: bytes) -> Self:
+        """Raises RelayStopped where it is none."""
+        try:
+            found = orjson.loads(value)
+            mark = Bookmark(found["position"], found["head"])
+            return cls(mark, found["topics"], found["before"]["position"], found["before"]["ends"], found["announced"],
+                       found["aside"])  # fmt: skip
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise RelayStopped(f"found no position of a relay in {value[:80]!r} ({error!r}); {RELAY_ANEW}") from error
+
+
+def read_relayed(broker: Broker) -> Relayed | None:
+    """What the last relay has kept; None where nothing was relayed. Only final after its producer was fenced.
+
+    Raises RelayStopped where messages were relayed and their position is not known.
+    """
+    topics = broker.topics
+    consumer = broker.consumer("relay-positions")
+    try:
+        (partition,) = partitions_of(consumer, topics.relay_positions)
+        record = last_record(consumer, partition)
+        if record is not None:
+            return Relayed.from_value(record.value or b"")
+        for topic in (topics.ledger_events, topics.eligibility_changed, topics.eligibility_status):
+            if any(last_record(consumer, own) is not None for own in partitions_of(consumer, topic)):
+                raise RelayStopped(
+                    f"found messages in {topic} but no position in {topics.relay_positions}, expected both or none: "
+                    f"relaying from the start would repeat them; {RELAY_ANEW}"
+                )
+        return None
+    finally:
+        give_up(consumer)
+
+
+def require_filled(broker: Broker, watch: TopicWatch) -> None:
+    """Proves that topics are those that the relay fills, for a reader that may read what the relay keeps.
+
+    Raises TopicsUnfit: a topic that somebody has made anew by itself is empty, and says nothing about the ledger.
+    """
+    try:
+        relayed = read_relayed(broker)
+    except RelayStopped as error:
+        raise TopicsUnfit(str(error)) from error
+    except TopicsUnfit:  # not there for this reader
+        return
+    for name, found in watch.known.items():
+        if relayed is not None and name in relayed.topics and relayed.topics[name] != found.id:
+            raise TopicsUnfit(
+                f"found topic {name} with id {found.id}, expected {relayed.topics[name]}, which the relay has filled; "
+                f"{RELAY_ANEW}"
+            )
+
+
+def require_whole(broker: Broker, relayed: Relayed, watch: TopicWatch) -> dict[str, list[int]]:
+    """Proves that the topics hold what was relayed, up to the last transaction; returns the ends of their partitions.
+
+    Raises RelayStopped, with both sides.
+    """
+    for name, known in relayed.topics.items():
+        found = watch.known[name]
+        if found.id != known:
+            raise RelayStopped(
+                f"found topic {name} with id {found.id}, expected {known}, into which the book was relayed up to "
+                f"position {relayed.mark.position}: it was made anew, and lacks what the other had; {RELAY_ANEW}"
+            )
+        if found.partitions != len(relayed.ends[name]):
+            raise RelayStopped(
+                f"found {found.partitions} partitions of topic {name}, expected {len(relayed.ends[name])}: messages of "
+                f"a membership would lie in two of them, and lose their order; {RELAY_ANEW}"
+            )
+    bounds = watch.bounds()
+    require_ends(relayed.ends, bounds)
+    consumer = broker.consumer("relay-ends")
+    try:
+        _require_last_transaction(broker, consumer, relayed, bounds)
+    finally:
+        give_up(consumer)
+    return {topic: [end for _, end in by_partition] for topic, by_partition in bounds.items()}
+
+
+def require_ends(known: Ends, now: Bounds) -> None:
+    """Raises RelayStopped where a partition ends before what is known to have been in it."""
+    for topic, by_partition in known.items():
+        for partition, (before, (_, end)) in enumerate(zip(by_partition, now[topic], strict=True)):
+            if end < before:
+                raise RelayStopped(
+                    f"found the end of partition {partition} of {topic} at offset {end}, expected at least {before}: it "
+                    f"has lost messages; {RELAY_ANEW}"
+                )
+
+
+def _require_last_transaction(broker: Broker, consumer: KafkaConsumer, relayed: Relayed, bounds: Bounds) -> None:
+    topics, end = broker.topics, relayed.mark.position
+    events = _positions(consumer, topics.ledger_events, relayed.ends, bounds)
+    if events is not None:
+        missing = sorted(set(range(relayed.before + 1, end + 1)) - set(events))
+        surplus = sorted(position for position in events if position > end)
+        if missing or surplus:
+            what = f"lacks positions {_some(missing)}" if missing else f"also has positions {_some(surplus)}"
+            raise RelayStopped(
+                f"found {len(events)} events at the end of {topics.ledger_events}, expected the {end - relayed.before} up "
+                f"to position {end}: it {what}; {RELAY_ANEW}"
+            )
+    announced = _positions(consumer, topics.eligibility_changed, relayed.ends, bounds)
+    if announced is not None and (len(announced) < relayed.announced or max(announced, default=0) > end):
+        raise RelayStopped(
+            f"found {len(announced)} announcements at the end of {topics.eligibility_changed}, expected "
+            f"{relayed.announced} up to position {end}; {RELAY_ANEW}"
+        )
+
+
+def _positions(consumer: KafkaConsumer, topic: str, before: Ends, bounds: Bounds) -> list[int] | None:
+    """The positions in the messages of ours from some offsets on; None where some messages were deleted since."""
+    partitions = partitions_of(consumer, topic)
+    wanted = {}
+    for partition in partitions:
+        first, (begin, end) = before[topic][partition.partition], bounds[topic][partition.partition]
+        if begin > first:
+            return None
+        if first < end:
+            wanted[partition] = end
+    if not wanted:
+        return []
+    consumer.assign(list(wanted))
+    for partition in wanted:
+        consumer.seek(partition, before[topic][partition.partition])
+    found = (dict(record.headers).get(POSITION_HEADER, b"") for record in read_to(consumer, wanted))
+    return [int(position) for position in found if position.isdigit()]
+
+
+def _some(positions: Sequence[int]) -> str:
+    return ", ".join(map(str, positions[:3])) + (", …" if len(positions) > 3 else "")

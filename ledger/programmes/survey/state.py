@@ -1,0 +1,310 @@
+"""A membership's state: what its stream says so far, as far as deciding needs it.
+
+`evolve(state, event) -> state` never refuses. It changes the state that it is given and returns it, so that a stream of
+100,000 responses folds in linear time; who needs the old state keeps a snapshot (see `ledger.programmes.survey.snapshot`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort_right
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from ledger.event import FIRST_PREV, Cause, Event, Via
+from ledger.instants import BEGINNING_US, parse_instant
+from ledger.programmes.survey import regrouping
+from ledger.programmes.survey.organisations import Organisations
+from ledger.programmes.survey.responses import OrganisationReceipts
+from ledger.programmes.survey.tally import LEARNING, Evidence
+
+Word = tuple[int, int, bool]
+"""What a subject said of invitations: (occurred_us, seq, whether permission was given)."""
+
+
+class Announcement(NamedTuple):
+    """What was announced for an instant: an EligibilityChanged, as it stands in the folded history."""
+
+    effective_us: int
+    satisfied: bool
+    via: Via | None
+    location: str | None
+    counted: int
+    organisations: int
+    edition: str | None
+    cause: Cause
+    position: int = 0
+
+    @property
+    def flip(self) -> tuple[int, bool, Via | None, str | None, str | None]:
+        """What makes it this flip and no other; counts and cause may be overtaken without another announcement."""
+        return self.effective_us, self.satisfied, self.via, self.location, self.edition
+
+
+@dataclass(slots=True)
+class Invitation:
+    """An invitation and what came of it."""
+
+    subject: str
+    customer_org: str
+    by_operator: bool
+    reminded: bool = False
+    answers: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Response:
+    """A response; `seq` is that of its event in the stream."""
+
+    location: str
+    customer_org: str
+    received_us: int
+    seq: int
+    anonymous: bool
+    void: bool = False
+
+
+@dataclass(slots=True)
+class Renewal:
+    """A renewal date, and the last decision on it: what it said but for its revision, None while undecided."""
+
+    revision: int = 0
+    decided: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Membership:
+    """The state of one membership's stream after `seq` events; `head` is the leaf hash of the last one."""
+
+    seq: int = 0
+    head: str = FIRST_PREV
+    enrolled: bool = False
+    enrolled_position: int = 0
+    horizon_us: int = BEGINNING_US
+    quiet_until_us: int | None = None
+    """Before this instant nothing known can change `satisfied`; None where it must be computed anew."""
+    evidence: Evidence = field(default_factory=Evidence)
+    renewals: dict[str, Renewal] = field(default_factory=dict)
+    consents: dict[str, dict[str, list[Word]]] = field(default_factory=dict)
+    """By subject and by the customer's name under which it was said, the earliest first."""
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    responses: MutableMapping[str, Response] = field(default_factory=dict)
+    voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
+    evaluations: set[str] = field(default_factory=set)
+    announced: list[Announcement] = field(default_factory=list)
+    regrouped: regrouping.Span | None = None
+    """Where the last join or separation can have changed something."""
+
+    @property
+    def organisations(self) -> Organisations:
+        """The names of the customers, and which of them are one organisation."""
+        return self.evidence.organisations
+
+    @property
+    def size_bytes(self) -> int:
+        """About how many bytes of memory the state takes: what a bound on memory counts."""
+        listed = sum(
+            len(one.decided["applied"]) + len(one.decided["left_out"])
+            for one in self.renewals.values()
+            if one.decided is not None
+        )
+        return (
+            6_000
+            + 500 * len(self.consents)
+            + 400 * len(self.invitations)
+            + 700 * len(self.responses)
+            + 800 * len(self.organisations)
+            + 200 * (len(self.evaluations) + len(self.announced))
+            + 500 * (len(self.renewals) + listed)
+        )
+
+    def satisfied_before(self, at_us: int) -> bool:
+        """What was announced for the instant just before `at_us`; a membership starts out not satisfied."""
+        place = bisect_left(self.announced, at_us, key=lambda entry: entry.effective_us)
+        return self.announced[place - 1].satisfied if place else False
+
+    def consent_in_effect(self, subject: str, customer_org: str, at_us: int) -> bool:
+        """Whether permission was given, and not withdrawn, by an instant (I1): the last word under any of its names."""
+        words = self.words(subject, customer_org)
+        places = [bisect_right(said, at_us, key=lambda word: word[0]) for said in words]
+        last = [said[place - 1] for said, place in zip(words, places, strict=True) if place]
+        return bool(last) and max(last)[2]
+
+    def words(self, subject: str, customer_org: str) -> list[list[Word]]:
+        """What a subject said under each name of an organisation under which it said anything."""
+        said = self.consents.get(subject, {})
+        group = self.organisations.groups.get(customer_org)
+        if group is None:
+            return [said[customer_org]] if customer_org in said else []
+        if len(said) < len(group.names):
+            return [words for name, words in said.items() if name in group.names]
+        return [said[name] for name in group.names if name in said]
+
+
+def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
+    """The state after one more event; `stored_hash` is the leaf hash of its stored bytes."""
+    _EVOLVE[event.type](state, event)
+    state.seq = event.seq
+    state.head = stored_hash
+    state.horizon_us = max(state.horizon_us, event.occurred_us)
+    return state
+
+
+def fold_announcement(announced: list[Announcement], entry: Announcement) -> None:
+    """An announcement at e replaces everything announced from e on (DESIGN 6)."""
+    while announced and announced[-1].effective_us >= entry.effective_us:
+        announced.pop()
+    announced.append(entry)
+
+
+def holds_learning(competencies: list[str]) -> bool:
+    """Whether the Learning competency is among them (R9)."""
+    return any(competency.casefold() == LEARNING for competency in competencies)
+
+
+def _enrolled(state: Membership, event: Event) -> None:
+    data = event.data
+    state.enrolled = True
+    state.enrolled_position = event.position
+    for location in data["locations"]:
+        state.evidence.add_location(location)
+    state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
+    state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
+
+
+def _updated(state: Membership, event: Event) -> None:
+    data = event.data
+    if "level" in data:
+        state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
+    if "competencies" in data:
+        state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
+        state.quiet_until_us = None
+
+
+def _location_added(state: Membership, event: Event) -> None:
+    state.evidence.add_location(event.data["location"])
+
+
+def _renewal_date_set(state: Membership, event: Event) -> None:
+    state.renewals.setdefault(event.data["renewal_date"], Renewal())
+
+
+def _consent_given(state: Membership, event: Event) -> None:
+    _said(state, event, event.data["customer_org"], True)
+
+
+def _consent_withdrawn(state: Membership, event: Event) -> None:
+    for name in (event.data["customer_org"], *event.data.get("also", ())):
+        _said(state, event, name, False)
+
+
+def _said(state: Membership, event: Event, name: str, given: bool) -> None:
+    state.organisations.know(name)
+    words = state.consents.setdefault(event.data["subject"], {}).setdefault(name, [])
+    insort_right(words, (event.occurred_us, event.seq, given))
+
+
+def _invitation_sent(state: Membership, event: Event) -> None:
+    data = event.data
+    state.invitations[data["invitation"]] = Invitation(
+        data["subject"], data["customer_org"], data["channel"] == "operator"
+    )
+    state.organisations.know(data["customer_org"])
+
+
+def _reminder_sent(state: Membership, event: Event) -> None:
+    state.invitations[event.data["invitation"]].reminded = True
+
+
+def _response_received(state: Membership, event: Event) -> None:
+    data = event.data
+    reference, location, organisation = data["response"], data["location"], data["customer_org"]
+    received_us = event.occurred_us
+    state.responses[reference] = Response(location, organisation, received_us, event.seq, data["anonymous"])
+    if data["invitation"] is not None:
+        state.invitations[data["invitation"]].answers.append(reference)
+    state.organisations.know(organisation)
+    state.evidence.add_response(location, organisation, received_us, event.seq, reference)
+
+
+def _anonymity_chosen(state: Membership, event: Event) -> None:
+    state.responses[event.data["response"]].anonymous = True
+
+
+def _response_voided(state: Membership, event: Event) -> None:
+    reference = event.data["response"]
+    response = state.responses[reference]
+    response.void = True
+    state.voided.add_response(response.received_us, response.seq, reference)
+    state.evidence.remove_response(response.location, response.customer_org, response.received_us, response.seq)
+    state.quiet_until_us = None
+
+
+def _evaluation_received(state: Membership, event: Event) -> None:
+    state.evaluations.add(event.data["evaluation"])
+    state.evidence.evaluations.add(event.occurred_us)
+
+
+def _organisations_joined(state: Membership, event: Event) -> None:
+    one, other = event.data["organisation"], event.data["same_as"]
+    state.organisations.know(one)
+    state.organisations.know(other)
+    state.regrouped = regrouping.join(state.evidence, one, other)
+    state.quiet_until_us = None
+
+
+def _organisations_separated(state: Membership, event: Event) -> None:
+    state.regrouped = regrouping.separate(state.evidence, event.data["organisation"], event.data["same_as"])
+    state.quiet_until_us = None
+
+
+def _organisation_distinguished(state: Membership, event: Event) -> None:
+    state.organisations.know(event.data["from"])
+    state.organisations.know(event.data["organisation"])
+
+
+def _eligibility_changed(state: Membership, event: Event) -> None:
+    fold_announcement(state.announced, announcement_of(event))
+    state.quiet_until_us = None
+
+
+def announcement_of(event: Event) -> Announcement:
+    """The entry of the folded history that an EligibilityChanged event makes."""
+    data = event.data
+    return Announcement(
+        parse_instant(data["effective_at"]),
+        data["satisfied"],
+        data["via"],
+        data["location"],
+        data["counted"],
+        data["organisations"],
+        data["edition"],
+        data["cause"],
+        event.position,
+    )
+
+
+def _renewal_decided(state: Membership, event: Event) -> None:
+    decided = {key: value for key, value in event.data.items() if key != "revision"}
+    state.renewals[event.data["renewal_date"]] = Renewal(event.data["revision"], decided)
+
+
+_EVOLVE: Final[dict[str, Callable[[Membership, Event], None]]] = {
+    "MembershipEnrolled": _enrolled,
+    "MembershipUpdated": _updated,
+    "LocationAdded": _location_added,
+    "RenewalDateSet": _renewal_date_set,
+    "ConsentGiven": _consent_given,
+    "ConsentWithdrawn": _consent_withdrawn,
+    "InvitationSent": _invitation_sent,
+    "ReminderSent": _reminder_sent,
+    "ResponseReceived": _response_received,
+    "AnonymityChosen": _anonymity_chosen,
+    "ResponseVoided": _response_voided,
+    "EvaluationReceived": _evaluation_received,
+    "OrganisationsJoined": _organisations_joined,
+    "OrganisationsSeparated": _organisations_separated,
+    "OrganisationDistinguished": _organisation_distinguished,
+    "EligibilityChanged": _eligibility_changed,
+    "RenewalDecided": _renewal_decided,
+}

@@ -1,0 +1,1 @@
+"""The log's formats and arithmetic, of no programme: trees, notes, policies, bundles, and the verdict."""

@@ -1,0 +1,239 @@
+"""The one writer: the only code that appends to the book.
+
+A write transaction takes the store's lock, catches up with what other processes have appended, and then for each fact:
+form was checked by the parser, then the id, then the rules (`decide`), then the event and the announcements that it
+causes are appended to its stream. All of it is committed at once, or none of it. Since the lock is held while deciding,
+no other process can have decided on the same state: there is no race to lose, only a lock to wait for, and the wait is
+bounded (StoreUnreachable). The clock is looked at first: under one that cannot be believed nothing is recorded (ClockWrong).
+
+States of memberships are kept at hand up to a bound; they are caches of the streams and thrown away on any failure, and
+where the store holds another book than it did, or an older copy. A membership whose stream cannot be read is set aside
+(`ledger.writing.setting_aside`); the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any, Final
+
+from ledger.book import recorded_us_by
+from ledger.clock import LastRecorded, check_clock, recording_us
+from ledger.errors import BadInput
+from ledger.event import CLOCK_ACCEPTED, PROGRAMME_STREAM
+from ledger.instants import format_instant
+from ledger.programmes.survey.facts import Fact
+from ledger.store.base import Store, WriteTransaction
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.writing.loading import Unreadable
+from ledger.writing.setting_aside import FoundUnreadable, Tries
+from ledger.writing.state_cache import Programme, StateCache
+from ledger.writing.transaction import Batch, Outcome
+
+__all__ = ["Outcome", "Reviewed", "Writer"]
+
+CACHE_BYTES_MAX: Final = 64 << 20
+"""How much memory the states at hand may take, about."""
+CATCH_UP_MAX: Final = 20_000
+REVIEW_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a review did: memberships whose horizon was moved, announcements made, the book's last position.
+
+    `set_aside` counts the memberships that cannot be read, which wait (`ledger.writing.setting_aside`).
+    """
+
+    reviewed: int
+    announced: int
+    position: int
+    set_aside: int = 0
+
+
+class Writer:
+    """Records facts and reviews memberships in one store. Its methods may be called from several threads.
+
+    `clock` gives microseconds since 1970; it is checked at each transaction, unless it is that of a `rehearsal`, which
+    may run through years in seconds. `compare_server` holds it against the database server's clock as well.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        *,
+        rehearsal: bool = False,
+        compare_server: bool = False,
+        cache_bytes_max: int = CACHE_BYTES_MAX,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._rehearsal = rehearsal
+        self._compare_server = compare_server
+        self._lock = RLock()
+        self._cache = StateCache(cache_bytes_max)
+        self._programme = Programme()
+        self._mark = START
+        self._tries = Tries()
+        self._recorded_us = 0
+        """When the last event of the book was recorded, as far as this writer has seen."""
+
+    def record(self, facts: Sequence[Fact], *, known_spelling: bool = False) -> list[Outcome]:
+        """Records facts in their order, in one transaction; the outcomes come in the same order.
+
+        With `known_spelling` a customer's name that is spelt otherwise than it is known is taken as it is known.
+        Facts of a membership that cannot be read now are `put-off`; all others are decided on. When it returns, what was
+        accepted is on disk. Raises StoreUnreachable or ClockWrong where nothing could be recorded, BrokenHistory
+        where the editions cannot be read.
+        """
+        with self._lock:
+            while True:
+                try:
+                    with self._store.writing() as transaction:
+                        batch = self._begin(transaction)
+                        outcomes = batch.record(facts, known_spelling)
+                        self._end(batch)
+                except FoundUnreadable as found:
+                    self._forget()
+                    self._set_aside(found.unreadable)
+                except BaseException:
+                    self._forget()
+                    raise
+                else:
+                    self._cache.shrink()
+                    return outcomes
+
+    def review(self, until_us: int | None = None, on_progress: Callable[[int], None] | None = None) -> Reviewed:
+        """Moves the horizon of every due membership to an instant (now, unless one is given) and announces (DESIGN 6)."""
+        reviewed = announced = set_aside = 0
+        with self._lock:
+            until = self._clock() if until_us is None else until_us
+            try:
+                while True:
+                    with self._store.writing() as transaction:
+                        batch = self._begin(transaction)
+                        if not reviewed:
+                            batch.try_set_aside()
+                        streams = transaction.due_streams(until, REVIEW_BATCH)
+                        announced += batch.review(streams, until)
+                        if not streams:
+                            batch.save_review(until)
+                        self._end(batch)
+                        set_aside = batch.number_set_aside
+                    reviewed += len(streams)
+                    self._cache.shrink()
+                    if on_progress is not None:
+                        on_progress(reviewed)
+                    if not streams:
+                        return Reviewed(reviewed, announced, self._mark.position, set_aside)
+            except BaseException:
+                self._forget()
+                raise
+
+    def note(self, event_type: str, data: Any, fact: str) -> int:
+        """Appends an event to the programme's stream on which no rule decides, once for each `fact`; its position."""
+        with self._lock:
+            try:
+                with self._store.writing() as transaction:
+                    batch = self._begin(transaction)
+                    position = batch.note(event_type, data, fact)
+                    self._end(batch)
+            except BaseException:
+                self._forget()
+                raise
+            return position
+
+    def accept_clock(self, last_recorded_us: int) -> int:
+        """Accepts that the book was last recorded at an instant which the clock does not agree with (see `ledger.clock`).
+
+        Returns the position of the ClockAccepted event, also where it was recorded before. Raises BadInput where the
+        book's last event was recorded at another instant.
+        """
+        instant = format_instant(last_recorded_us)
+        with self._lock:
+            try:
+                with self._store.writing() as transaction:
+                    self._catch_up(transaction)
+                    fact = f"csat-ledger:clock-accepted:{instant}"
+                    known = transaction.known_facts([fact]).get(fact)
+                    if known is not None:
+                        return known.position
+                    if self._last() is None or self._recorded_us != last_recorded_us:
+                        found = format_instant(self._recorded_us) if self._last() else "never"
+                        raise BadInput(
+                            f"found {instant}, expected the instant at which the book was last recorded, {found}"
+                        )
+                    batch = self._batch(transaction, self._clock())
+                    position = batch.note(CLOCK_ACCEPTED, {"last_recorded_at": instant}, fact)
+                    self._end(batch)
+            except BaseException:
+                self._forget()
+                raise
+            return position
+
+    def close(self) -> None:
+        """Keeps snapshots of the streams that grew long, so that the next process need not fold them."""
+        with self._lock:
+            try:
+                if self._cache.grown():
+                    with self._store.writing() as transaction:
+                        self._catch_up(transaction)
+                        transaction.save_snapshots(self._cache.grown())
+            finally:
+                self._forget()
+
+    def _begin(self, transaction: WriteTransaction) -> Batch:
+        self._catch_up(transaction)
+        now_us = self._clock()
+        if not self._rehearsal:
+            server_us = transaction.server_clock_us() if self._compare_server else None
+            check_clock(now_us, self._last(), self._programme.clock_accepted, server_us)
+        batch = self._batch(transaction, now_us)
+        if self._programme.seq == 0:
+            batch.publish_shipped_editions()
+        return batch
+
+    def _batch(self, transaction: WriteTransaction, now_us: int) -> Batch:
+        recorded_us = recording_us(now_us, self._last())
+        return Batch(transaction, self._cache, self._programme, self._mark.position, now_us, recorded_us, self._tries)
+
+    def _last(self) -> LastRecorded | None:
+        return LastRecorded(self._mark.position, self._recorded_us) if self._mark.position else None
+
+    def _end(self, batch: Batch) -> None:
+        batch.finish()
+        if batch.head is not None:
+            self._recorded_us = batch.recorded_us
+            self._mark = Bookmark(batch.position, batch.head)
+
+    def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
+        with self._store.writing() as transaction:
+            batch = self._begin(transaction)
+            batch.set_aside(unreadable)
+            self._end(batch)
+
+    def _catch_up(self, transaction: WriteTransaction) -> None:
+        """Drops the states of streams to which other processes have appended since; all where this is another book."""
+        last = transaction.last_event()
+        now = bookmark_of(last) if last else START
+        if now == self._mark:
+            return
+        if now.position <= self._mark.position or bookmark_at(transaction, self._mark.position) != self._mark:
+            self._forget()  # an older copy was restored, or another book put in this one's place
+        changed = transaction.streams_since(self._mark.position, CATCH_UP_MAX)
+        if changed is None:
+            self._cache.clear()
+        else:
+            self._cache.drop(changed)
+        if changed is None or PROGRAMME_STREAM in changed:
+            self._programme.load(transaction)
+            self._cache.doubt_quiet()
+        self._recorded_us = recorded_us_by(transaction, now.position)
+        self._mark = now
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        self._programme = Programme()
+        self._mark = START

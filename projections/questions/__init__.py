@@ -1,0 +1,1 @@
+"""Each question of a user: one function with a typed answer."""

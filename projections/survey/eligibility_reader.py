@@ -1,0 +1,222 @@
+"""Answers from the eligibility projection: the status at any instant as it was known at any position, and the history.
+
+A question reads the rows of its memberships that can count around the instant asked for: one window before it, and as
+far after it as the next change lies, looked for in growing steps. So the answer costs the same in a book of 10^4 and of
+10^7 events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ledger.errors import UnknownMembership
+from ledger.event import can_be_membership
+from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
+from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.flips import next_flip, standing
+from ledger.programmes.survey.status import status_answer
+from ledger.programmes.survey.tally import Evidence
+from projections.database import Connection
+from projections.survey.organisations import load_organisations
+
+_FIRST_LOOK_AHEAD_US: Final = 400 * DAY_US
+CHUNK: Final = 200
+
+
+class EligibilityReader:
+    """Reads one build of the eligibility projection; `prefix` is what the names of its tables start with."""
+
+    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
+        self._query = connection.query
+        self._prefix = prefix
+        self.position = position
+
+    def known_at(self, known_at: int | None) -> int:
+        """The position up to which something is known: the end of the projection where none, or a later one, is given."""
+        return self.position if known_at is None else max(0, min(known_at, self.position))
+
+    def rulebook(self, known_at: int) -> Rulebook:
+        """The editions published by a position."""
+        rows = self._query(
+            "SELECT edition, effective_us, min_responses, per_org_cap, min_organisations, window_months, "
+            f"min_evaluations, pool_locations FROM {self._prefix}editions WHERE position <= ? ORDER BY position",
+            (known_at,),
+        )
+        return Rulebook(
+            Edition(name, effective_us, responses, cap, organisations, months, evaluations, bool(pools))
+            for name, effective_us, responses, cap, organisations, months, evaluations, pools in rows
+        )
+
+    def status(self, membership: str, at_us: int, known_at: int | None = None) -> dict[str, Any]:
+        """What `csat-ledger status` prints. Raises UnknownMembership where it was not enrolled by then."""
+        known = self.known_at(known_at)
+        rulebook = self.rulebook(known)
+        one = [membership]
+        loaded = self._enrolled(one, known)
+        evidence = loaded[membership]
+        from_us = earliest_counting_us(at_us, rulebook.longest_window or 1)
+        look_ahead_us = _FIRST_LOOK_AHEAD_US
+        through_us = min(at_us + look_ahead_us, END_US)
+        self._add_receipts(loaded, known, from_us, through_us)
+        satisfied = standing(evidence, rulebook, at_us).satisfied
+        change_us = next_flip(evidence, rulebook, at_us, satisfied, through_us)
+        while change_us is None and through_us < END_US:
+            look_ahead_us *= 4
+            searched_us, through_us = through_us, min(through_us + look_ahead_us, END_US)
+            if self._has_receipts_after(membership, known, searched_us):
+                self._add_receipts(loaded, known, searched_us + 1, through_us)
+            else:
+                through_us = END_US
+            change_us = next_flip(evidence, rulebook, searched_us, satisfied, through_us)
+        return status_answer(
+            membership, evidence, rulebook, at_us, known, change_us, self._next_renewal(membership, at_us, known)
+        )
+
+    def evidence_from(
+        self, memberships: Sequence[str], from_us: int, known_at: int | None = None
+    ) -> dict[str, Evidence]:
+        """All that is known by a position to count at `from_us` or later, of several memberships at once."""
+        known = self.known_at(known_at)
+        widest = self.rulebook(known).longest_window or 1
+        loaded = self._enrolled(memberships, known)
+        self._add_receipts(loaded, known, earliest_counting_us(from_us, widest), END_US)
+        return loaded
+
+    def answered_invitations(self, known_at: int | None, memberships: Sequence[str] | None = None) -> dict[str, int]:
+        """How many invitations were answered by a response that is not void, as known by a position.
+
+        Of these memberships, or of all; one that is not named has none. An answer after a voided one answers the same
+        invitation again: invitations are counted, not responses.
+        """
+        known = self.known_at(known_at)
+        among = "" if memberships is None else f"membership {_among(memberships)} AND "
+        rows = self._query(
+            f"SELECT membership, count(DISTINCT invitation) FROM {self._prefix}responses WHERE {among}"
+            "invitation IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
+            "GROUP BY membership",
+            [*(memberships or ()), known, known],
+        )
+        return {membership: int(answered) for membership, answered in rows}
+
+    def history(self, membership: str) -> list[dict[str, Any]]:
+        """The announced history as it stands now: later announcements have replaced what they revise (DESIGN 6).
+
+        An announcement that says what held before it is left out: it only replaced a flip that is none any more.
+        """
+        self._enrolled([membership], self.position)
+        rows = self._query(
+            "SELECT effective_us, satisfied, via, counted, organisations, cause, position "
+            f"FROM {self._prefix}announcements WHERE membership = ? ORDER BY position",
+            (membership,),
+        )
+        folded: list[tuple[Any, ...]] = []
+        for row in rows:
+            while folded and folded[-1][0] >= row[0]:
+                folded.pop()
+            folded.append(row)
+        changes, held = [], False
+        for row in folded:
+            if bool(row[1]) != held:
+                changes.append(row)
+                held = not held
+        return [
+            {
+                "effective_at": format_instant(effective_us),
+                "satisfied": bool(satisfied),
+                "via": via,
+                "counted": counted,
+                "organisations": organisations,
+                "cause": cause,
+                "position": position,
+            }
+            for effective_us, satisfied, via, counted, organisations, cause, position in changes
+        ]
+
+    def require(self, membership: str, known_at: int | None = None) -> None:
+        """Raises UnknownMembership where it was not enrolled by a position."""
+        self._enrolled([membership], self.known_at(known_at))
+
+    def memberships(self, known_at: int | None = None) -> Iterator[list[tuple[str, str]]]:
+        """All (membership, name) that were enrolled by a position, in order, a chunk at a time."""
+        known = self.known_at(known_at)
+        after = ""
+        while True:
+            rows = self._query(
+                f"SELECT membership, name FROM {self._prefix}memberships WHERE membership > ? AND position <= ? "
+                "ORDER BY membership LIMIT ?",
+                (after, known, CHUNK),
+            )
+            if not rows:
+                return
+            yield [(membership, name) for membership, name in rows]
+            after = rows[-1][0]
+
+    def _enrolled(self, memberships: Sequence[str], known: int) -> dict[str, Evidence]:
+        """Evidence without receipts: locations, levels, Learning. Raises UnknownMembership for the first not enrolled."""
+        for membership in memberships:
+            if not can_be_membership(membership):
+                raise UnknownMembership(membership)
+        among, parameters = _among(memberships), [*memberships, known]
+        found = self._query(
+            f"SELECT membership FROM {self._prefix}memberships WHERE membership {among} AND position <= ?", parameters
+        )
+        loaded = {membership: Evidence() for (membership,) in found}
+        for membership in memberships:
+            if membership not in loaded:
+                raise UnknownMembership(membership)
+        for membership, location in self._query(
+            f"SELECT membership, location FROM {self._prefix}locations WHERE membership {among} AND position <= ?",
+            parameters,
+        ):
+            loaded[membership].add_location(location)
+        for membership, since_us, position, level, learning in self._query(
+            f"SELECT membership, since_us, position, level, learning FROM {self._prefix}attributes "
+            f"WHERE membership {among} AND position <= ?",
+            parameters,
+        ):
+            if level is not None:
+                loaded[membership].levels.set(since_us, position, level)
+            if learning is not None:
+                loaded[membership].learning.set(since_us, position, bool(learning))
+        organisations = {membership: evidence.organisations for membership, evidence in loaded.items()}
+        load_organisations(self._query, self._prefix, organisations, among, memberships, known)
+        return loaded
+
+    def _next_renewal(self, membership: str, at_us: int, known: int) -> str | None:
+        ((day,),) = self._query(
+            f"SELECT min(renewal_date) FROM {self._prefix}renewal_dates "
+            "WHERE membership = ? AND renewal_date >= ? AND position <= ?",
+            (membership, format_instant(at_us)[:10], known),
+        )
+        return day if day is None else str(day)
+
+    def _has_receipts_after(self, membership: str, known: int, after_us: int) -> bool:
+        return any(
+            self._query(
+                f"SELECT 1 FROM {self._prefix}{table} WHERE membership = ? AND received_us > ? AND position <= ? LIMIT 1",
+                (membership, after_us, known),
+            )
+            for table in ("responses", "evaluations")
+        )
+
+    def _add_receipts(self, loaded: dict[str, Evidence], known: int, from_us: int, through_us: int) -> None:
+        """Adds what was received in [from_us, through_us], which follows all that was added before."""
+        among = _among(loaded)
+        for membership, received_us, position, location, organisation, response in self._query(
+            f"SELECT membership, received_us, position, location, customer_org, response FROM {self._prefix}responses "
+            f"WHERE membership {among} AND received_us BETWEEN ? AND ? AND position <= ? "
+            "AND (void_position IS NULL OR void_position > ?) ORDER BY membership, received_us, position",
+            [*loaded, from_us, through_us, known, known],
+        ):
+            loaded[membership].add_response(location, organisation, received_us, position, response)
+        for membership, received_us in self._query(
+            f"SELECT membership, received_us FROM {self._prefix}evaluations "
+            f"WHERE membership {among} AND received_us BETWEEN ? AND ? AND position <= ? ORDER BY membership, received_us",
+            [*loaded, from_us, through_us, known],
+        ):
+            loaded[membership].evaluations.add(received_us)
+
+
+def _among(memberships: Sequence[str] | dict[str, Evidence]) -> str:
+    return f"IN ({','.join('?' * len(memberships))})"

@@ -1,0 +1,158 @@
+"""The participation projection: how the survey is taken up, by membership and month of occurrence.
+
+Quarters and whole lives are sums of months. The response rate (I5) is that of a whole life: invitations answered by a
+response that is not void, of invitations sent; so it is never above 1. By month and quarter there are counts of each and
+no rate: an answer often comes in another month than its invitation. Responses through the partner's open link answer no
+invitation (I3).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from projections.database import Connection, Table
+from projections.projection import Handler, Projection, RawEvent, membership_of
+
+COUNTERS: Final = (
+    "consents",
+    "consents_withdrawn",
+    "invitations",
+    "invitations_by_operator",
+    "reminders",
+    "responses",
+    "responses_to_invitations",
+    "responses_voided",
+    "responses_anonymous",
+    "evaluations",
+)
+_PLACE: Final = {name: place for place, name in enumerate(COUNTERS)}
+
+MonthCounts = defaultdict[tuple[str, str], list[int]]
+
+
+@dataclass(slots=True)
+class ParticipationRows:
+    """What a batch gathers."""
+
+    months: MonthCounts = field(default_factory=lambda: defaultdict(lambda: [0] * len(COUNTERS)))
+    """(stream, YYYY-MM) -> a count for each of COUNTERS."""
+    sent: list[tuple[str, int]] = field(default_factory=list)
+
+
+class Participation(Projection[ParticipationRows]):
+    """Answers `participation` and, for `renewals`, how many invitations were sent."""
+
+    name = "participation"
+    version = 2
+    tables = (
+        Table(
+            "months",
+            {"membership": "TEXT", "month": "TEXT", **dict.fromkeys(COUNTERS, "BIGINT")},
+            ("membership", "month"),
+        ),
+        Table("sent", {"membership": "TEXT", "position": "BIGINT"}, ("membership", "position")),  # each invitation
+    )
+
+    def handlers(self) -> Mapping[str, Handler[ParticipationRows]]:
+        return {
+            "ConsentGiven": _counter("consents"),
+            "ConsentWithdrawn": _counter("consents_withdrawn"),
+            "InvitationSent": _invitation_sent,
+            "ReminderSent": _counter("reminders"),
+            "ResponseReceived": _response_received,
+            "ResponseVoided": _counter("responses_voided"),
+            "AnonymityChosen": _counter("responses_anonymous"),
+            "EvaluationReceived": _counter("evaluations"),
+        }
+
+    def pending(self) -> ParticipationRows:
+        return ParticipationRows()
+
+    def flush(self, pending: ParticipationRows, connection: Connection, prefix: str) -> None:
+        if pending.sent:
+            connection.insert(f"{prefix}sent", 2, pending.sent)
+        if not pending.months:
+            return
+        table = f"{prefix}months"
+        added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COUNTERS)
+        connection.upsert(
+            table,
+            self.tables[0],
+            [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.months.items()],
+            f"ON CONFLICT (membership, month) DO UPDATE SET {added}",
+        )
+
+
+def _counter(name: str) -> Handler[ParticipationRows]:
+    place = _PLACE[name]
+
+    def count(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
+        pending.months[event["stream"], event["occurred_at"][:7]][place] += 1
+
+    return count
+
+
+_INVITATIONS, _BY_OPERATOR = _PLACE["invitations"], _PLACE["invitations_by_operator"]
+_RESPONSES, _ANSWERS, _ANONYMOUS = (
+    _PLACE[name] for name in ("responses", "responses_to_invitations", "responses_anonymous")
+)
+
+
+def _invitation_sent(pending: ParticipationRows, event: RawEvent, position: int) -> None:
+    pending.sent.append((membership_of(event), position))
+    counts = pending.months[event["stream"], event["occurred_at"][:7]]
+    counts[_INVITATIONS] += 1
+    if event["data"]["channel"] == "operator":
+        counts[_BY_OPERATOR] += 1
+
+
+def _response_received(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
+    counts, data = pending.months[event["stream"], event["occurred_at"][:7]], event["data"]
+    counts[_RESPONSES] += 1
+    if data["invitation"] is not None:
+        counts[_ANSWERS] += 1
+    if data["anonymous"]:
+        counts[_ANONYMOUS] += 1
+
+
+def sent_invitations(connection: Connection, prefix: str, memberships: Sequence[str], known: int) -> dict[str, int]:
+    """How many invitations were sent, as known by a position, of those memberships that sent any."""
+    marks = ",".join("?" * len(memberships))
+    rows = connection.query(
+        f"SELECT membership, count(*) FROM {prefix}sent WHERE membership IN ({marks}) AND position <= ? "
+        "GROUP BY membership",
+        [*memberships, known],
+    )
+    return {membership: int(sent) for membership, sent in rows}
+
+
+def with_rate(counts: Mapping[str, Any], answered: int) -> dict[str, Any]:
+    """The counts of a whole life with the invitations answered, and their share of those sent; None where none was."""
+    sent = counts["invitations"]
+    answered = min(answered, sent)  # what is kept by several workers may be a moment apart
+    return {**counts, "invitations_answered": answered, "response_rate": answered / sent if sent else None}
+
+
+def participation(connection: Connection, prefix: str, membership: str | None, by: str) -> list[dict[str, Any]]:
+    """Counts by membership, quarter (YYYY-Qn) or month (YYYY-MM), of one membership or of all together.
+
+    `by` is "membership", "quarter" or "month".
+    """
+    sums = ", ".join(f"sum({name})" for name in COUNTERS)
+    group = "membership" if by == "membership" else "month"
+    where, parameters = ("WHERE membership = ?", [membership]) if membership is not None else ("", [])
+    rows = connection.query(
+        f"SELECT {group}, {sums} FROM {prefix}months {where} GROUP BY {group} ORDER BY {group}", parameters
+    )
+    groups: dict[str, list[int]] = {}
+    for key, *counts in rows:
+        name = f"{key[:4]}-Q{(int(key[5:7]) + 2) // 3}" if by == "quarter" else key
+        groups[name] = [old + int(new) for old, new in zip(groups.get(name, [0] * len(COUNTERS)), counts, strict=True)]
+    answers = []
+    for name, values in groups.items():
+        counts_by_name = dict(zip(COUNTERS, values, strict=True))
+        answers.append({by: name, **counts_by_name})
+    return answers

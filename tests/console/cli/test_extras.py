@@ -1,0 +1,114 @@
+"""A command whose extra is not installed says which one, and how to install it from the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.console.support import NOW, ROOT, met
+
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+
+found = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *more: None if name.split(".")[0] in {modules!r} else found(name, *more)
+from console.cli.main import main
+sys.exit(main({arguments!r}))
+"""
+
+KAFKA = ("--kafka", "127.0.0.1:1")
+LOG = ("--tiles", "log")
+POLICY = ("--policy", "keys/policy.json")
+NEEDS = {
+    "postgres": [
+        ("psycopg", ("status", "m-1", "--store", "postgresql://127.0.0.1:1/x")),
+        ("psycopg", ("copy", "--from", "ledger.db", "--to", "postgresql://127.0.0.1:1/x")),
+        ("psycopg", ("migrate", "--store", "postgresql://127.0.0.1:1/x")),
+    ],
+    "kafka": [
+        ("kafka", ("topics", *KAFKA)),
+        ("kafka", ("relay", *KAFKA)),
+        ("kafka", ("inbox", *KAFKA)),
+        ("kafka", ("worker", *KAFKA)),
+        ("kafka", ("subscribe", *KAFKA)),
+    ],
+    "service": [
+        ("prometheus_client", ("relay", *KAFKA)),
+        ("prometheus_client", ("inbox", *KAFKA)),
+        ("prometheus_client", ("worker", *KAFKA)),
+        ("prometheus_client", ("clock",)),
+    ],
+    "proof": [
+        ("cryptography", ("keygen", "--name", "ledger.example/renewals", "--out", "others")),
+        ("cryptography", ("seal", "--key", "keys/log.key", *LOG)),
+        ("cryptography", ("evidence", "m-1", "--renewal", "2011-03-01", *LOG, "--out", "m-1.json")),
+        ("cryptography", ("verify", "m-1.json", *POLICY)),
+        ("cryptography", ("audit", *LOG, *POLICY)),
+        ("cryptography", ("consistency", "log/checkpoint", "log/checkpoint", *LOG, *POLICY)),
+        ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
+    ],
+    "timestamps": [
+        ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),
+        ("rfc3161_client", ("verify", "m-1.json", *POLICY, "--timestamp", "x", "--roots", "y")),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with a decision, keys, a sealed log and evidence."""
+    made = tmp_path_factory.mktemp("extras")
+    (made / "facts.jsonl").write_bytes(b"".join(orjson.dumps(fact) + b"\n" for fact in met()))
+    for arguments in (
+        ["record", "facts.jsonl"],
+        ["decide", "m-1", "--renewal", "2011-03-01"],
+        ["keygen", "--name", "ledger.example/renewals", "--out", "keys"],
+        ["evidence", "m-1", "--renewal", "2011-03-01", *LOG, "--key", "keys/log.key", "--out", "m-1.json"],
+    ):
+        assert run(made, set(), arguments).returncode == 0, arguments
+    return made
+
+
+def run(folder: Path, without: set[str], arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(modules=without, arguments=[*arguments, "--json"])],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CSAT_LEDGER_STORE": "ledger.db", "CSAT_LEDGER_NOW": NOW},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "module", "arguments"),
+    [(extra, module, arguments) for extra, cases in NEEDS.items() for module, arguments in cases],
+)
+def test_a_command_without_its_extra_says_which_one(
+    folder: Path, extra: str, module: str, arguments: tuple[str, ...]
+) -> None:
+    before = {path: path.stat().st_size for path in folder.rglob("*")}
+    done = run(folder, {module}, arguments)
+    assert done.returncode == 2, done.stderr.decode()
+    answer = orjson.loads(done.stdout)
+    assert answer["error"] == "missing"
+    assert module in answer["message"]
+    assert f"pip install '.[{extra}]'" in answer["message"]
+    assert len(done.stderr.splitlines()) == 1
+    assert {path: path.stat().st_size for path in folder.rglob("*")} == before
+
+
+def test_every_extra_that_is_named_can_be_installed_and_stands_in_the_readme() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert NEEDS.keys() == extras.keys() - {"dev"}
+    readme = Path(ROOT / "README.md").read_text()
+    for extra in NEEDS:
+        assert f"| `{extra}` |" in readme

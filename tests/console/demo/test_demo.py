@@ -1,0 +1,93 @@
+"""`demo`, small: it runs through, prints the same for the same seed, and touches nothing that is not its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.console.support import Program, enrolment
+
+SMALL = ("--memberships", "6")
+
+
+def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program: Program) -> None:
+    first = program.run_bare("demo", *SMALL)
+    assert first.code == 0
+    assert "A renewal that is met: Alderbrook Consulting" in first.out
+    assert "counted 10 responses of 2 organisations, location main" in first.out
+    assert "A renewal that is not-met: Quillfield Systems" in first.out
+    assert "counted 9 responses of 2 organisations, location Lyon" in first.out
+    assert first.out.count("the same again") == 2
+    assert "done in" in first.err
+    commands = [line.split("#")[0].split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
+    assert len(commands) > 5
+    for command in commands:
+        assert program.run_bare(*command).code in {0, 3}, command
+    again = program.run_bare("--json", "record", "demo/facts.jsonl", "--store", "demo/ledger.db")
+    assert again.json["accepted"] == 0
+    assert program.run_bare("demo", *SMALL).out == first.out  # that its clock was accepted was the demo's own advice
+    assert program.run_bare("demo", *SMALL, "--seed", "2").out != first.out
+
+
+def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
+    assert program.run_bare("demo", *SMALL).code == 0
+    program.now("2015-01-02T00:00:00Z")  # the demo's own time
+    added = program.write("mine.jsonl", enrolment("m-mine"))
+    accepted = program.run_bare("clock-accept", "2015-01-01T00:00:00.000001Z", "--store", "demo/ledger.db")
+    assert accepted.code == 0
+    assert program.run_bare("record", added, "--store", "demo/ledger.db").code == 0
+    kept = Path("demo/proof/notes.txt")
+    kept.write_text("what I saw")
+    ran = program.run_bare("demo", *SMALL, "--json")
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    assert "2 events in ledger.db, proof/notes.txt" in ran.json["message"]
+    assert program.run_bare("status", "m-mine", "--store", "demo/ledger.db").code == 0
+    assert program.run_bare("demo", *SMALL, "--force").code == 0
+    assert not kept.exists()
+    assert program.run_bare("status", "m-mine", "--store", "demo/ledger.db").code == 2
+
+
+def test_the_demo_takes_no_store(program: Program) -> None:
+    program.record(*enrolment())
+    before = program.store.read_bytes()
+    for arguments in (["demo", "--store", program.store], ["--store", program.store, "demo"]):
+        ran = program.run_bare(*arguments, "--json")
+        assert (ran.code, ran.json["error"]) == (2, "usage")
+        assert "--folder" in ran.json["message"]
+    assert program.store.read_bytes() == before
+    assert not Path("demo").exists()
+
+
+def test_the_demo_speaks_json(program: Program) -> None:
+    lines = program.run_bare("demo", *SMALL, "--json").lines
+    assert lines[0]["refused"] > 0
+    decisions = [line for line in lines if "applied" in line]
+    assert [(line["outcome"], line["counted"]) for line in decisions] == [("met", 10), ("not-met", 9)]
+    assert [line["same"] for line in lines if "checked" in line] == [True, True]
+    refused = Path("demo/refused.jsonl").read_bytes().splitlines()
+    assert len(refused) == lines[0]["refused"]
+    assert orjson.loads(refused[0])["file"] == "facts.jsonl"
+
+
+def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._record", lambda *_: None)
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._decide", lambda *_: None)
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._prove", lambda *_: None)
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._what_next", lambda *_: None)
+    mine = program.folder / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("to a friend")
+    refused = program.run_bare("demo", "--folder", mine, "--json")
+    assert (refused.code, refused.json["error"]) == (2, "usage")
+    assert [path.name for path in mine.iterdir()] == ["letter.txt"]
+    assert program.run_bare("demo", "--folder", mine, "--force").code == 0
+    assert program.run_bare("demo", "--folder", mine).code == 0
+    assert (mine / "letter.txt").read_text() == "to a friend"
+    assert program.run_bare("demo", "--folder", mine / "letter.txt", "--force").code == 2
+
+
+@pytest.mark.parametrize("number", ["1", "0", "x", "99999999999"])
+def test_a_number_of_memberships_that_makes_no_programme_is_refused(program: Program, number: str) -> None:
+    assert program.run_bare("demo", "--memberships", number).code == 2

@@ -1,0 +1,134 @@
+"""Policies, and checkpoints judged by them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.proof.log.errors import IncompleteError, InvalidSignatureError, MalformedError, UnknownKeyError
+from ledger.proof.log.note import ED25519, SignerKey
+from ledger.proof.log.policy import open_checkpoint, parse_policy
+from tests.ledger.proof.book import LOG_KEY, NEW_LOG_KEY, WITNESSES, Book, policy
+
+VKEY = str(LOG_KEY.verifier)
+WITNESS_VKEY = str(WITNESSES[0].verifier)
+BOOK = Book()
+BOOK.log_heads()
+SIZE = len(BOOK.entries)
+
+
+def log(first: int = 0, end: int | None = None, vkey: str = VKEY) -> dict[str, Any]:
+    return {"vkey": vkey, "from": first, "to": end}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"origin": ""}, {"origin": None}, {"logs": []}, {"logs": {}}, {"logs": [VKEY]}, {"logs": [log() | {"x": 1}]},
+        {"logs": [log(vkey=WITNESS_VKEY)]}, {"logs": [log(vkey=VKEY[:-1])]}, {"logs": [log(-1)]}, {"logs": [log(5, 5)]},
+        {"logs": [log(True)]}, {"logs": [log(), log()]}, {"logs": [{"vkey": VKEY, "from": 0}]}, {"quorum": 4},
+        {"logs": [log()] * 101}, {"witnesses": [VKEY]}, {"witnesses": [WITNESS_VKEY] * 2}, {"witnesses": None},
+        {"witnesses": [], "quorum": 1}, {"quorum": -1}, {"quorum": "2"}, {"quorum": True}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_policies_in_another_form_are_refused(changed: dict[str, Any]) -> None:
+    parse_policy(policy())
+    with pytest.raises(MalformedError, match="policy"):
+        parse_policy(policy(**changed))
+
+
+def test_a_policy_with_a_missing_or_repeated_key_is_refused() -> None:
+    for key in ("origin", "logs", "witnesses", "quorum"):
+        value = json.loads(policy())
+        del value[key]
+        with pytest.raises(MalformedError):
+            parse_policy(json.dumps(value).encode())
+    with pytest.raises(MalformedError, match="twice"):
+        parse_policy(policy()[:-1] + b',"quorum":0}')
+
+
+def test_one_cosigner_under_two_names_counts_as_one() -> None:
+    alias = SignerKey("alias.example", WITNESSES[0].signature_type, WITNESSES[0].seed)
+    with pytest.raises(MalformedError, match="a key twice"):
+        parse_policy(policy(witnesses=[WITNESS_VKEY, str(alias.verifier)]))
+
+
+def test_the_log_cannot_be_its_own_witness() -> None:
+    own = SignerKey("own.example", WITNESSES[0].signature_type, LOG_KEY.seed)
+    with pytest.raises(MalformedError, match="a key of the log"):
+        parse_policy(policy(witnesses=[str(own.verifier)], quorum=1))
+
+
+@given(st.one_of(st.binary(max_size=100), st.text('{}[]":,originlgs01', max_size=80).map(str.encode)))
+def test_reading_a_policy_never_crashes(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        parse_policy(data)
+
+
+def test_a_checkpoint_by_log_and_quorum_is_trusted() -> None:
+    trusted = open_checkpoint(BOOK.signed(), parse_policy(policy()))
+    assert trusted.checkpoint.size == SIZE
+    assert trusted.signed_by == (VKEY,)
+    assert [name for name, _ in trusted.cosigned] == ["witness.example/w0", "witness.example/w1"]
+
+
+@pytest.mark.parametrize(("first", "end", "holds"), [
+    (0, None, True), (SIZE, None, True), (SIZE, SIZE + 1, True), (SIZE + 1, None, False), (0, SIZE, False),
+])  # fmt: skip
+def test_a_log_key_holds_from_its_first_size_and_before_its_end(first: int, end: int | None, holds: bool) -> None:
+    trust = parse_policy(policy(logs=[log(first, end)]))
+    if holds:
+        open_checkpoint(BOOK.signed(), trust)
+        return
+    with pytest.raises(UnknownKeyError, match="holds at this size"):
+        open_checkpoint(BOOK.signed(), trust)
+
+
+def test_in_a_rotation_either_key_is_enough_while_both_hold() -> None:
+    old, new = str(LOG_KEY.verifier), str(NEW_LOG_KEY.verifier)
+    trust = parse_policy(policy(logs=[log(0, SIZE + 1, old), log(SIZE, None, new)], quorum=0))
+    for signers, signed_by in (((LOG_KEY,), [old]), ((NEW_LOG_KEY,), [new]), ((LOG_KEY, NEW_LOG_KEY), [old, new])):
+        assert list(open_checkpoint(BOOK.signed(*signers), trust).signed_by) == signed_by
+    retired = parse_policy(policy(logs=[log(0, SIZE, old), log(SIZE, None, new)], quorum=0))
+    open_checkpoint(BOOK.signed(LOG_KEY, NEW_LOG_KEY), retired)
+    with pytest.raises(UnknownKeyError):
+        open_checkpoint(BOOK.signed(LOG_KEY), retired)
+
+
+def test_too_few_cosignatures_are_incomplete_and_unknown_ones_do_not_count() -> None:
+    stranger = SignerKey("stranger.example", WITNESSES[0].signature_type, b"x" * 32)
+    trust = parse_policy(policy())
+    for cosigners in ((), WITNESSES[:1], (WITNESSES[0], stranger), (WITNESSES[0], WITNESSES[0])):
+        with pytest.raises(IncompleteError, match="cosignatures"):
+            open_checkpoint(BOOK.signed(LOG_KEY, *cosigners), trust)
+
+
+def test_witnesses_alone_are_not_the_log() -> None:
+    with pytest.raises(UnknownKeyError):
+        open_checkpoint(BOOK.signed(*WITNESSES), parse_policy(policy()))
+
+
+def test_another_origin_is_unknown_even_when_signed_with_the_right_key() -> None:
+    with pytest.raises(UnknownKeyError, match="origin"):
+        open_checkpoint(BOOK.signed(origin="other.example"), parse_policy(policy()))
+
+
+def test_a_false_cosignature_by_a_trusted_witness_refuses_the_checkpoint() -> None:
+    signed = BOOK.signed(LOG_KEY, *WITNESSES)
+    line = next(line for line in signed.decode().splitlines() if "w2" in line)
+    other = Book()
+    other.enrol("m-1")
+    other.log_heads()
+    false = next(line for line in other.signed(*WITNESSES).decode().splitlines() if "w2" in line)
+    with pytest.raises(InvalidSignatureError, match="w2"):
+        open_checkpoint(signed.decode().replace(line, false).encode(), parse_policy(policy()))
+
+
+def test_a_log_key_of_another_name_than_the_origin_may_be_trusted() -> None:
+    named = SignerKey("sequencer.example", ED25519, b"n" * 32)
+    trust = parse_policy(policy(logs=[log(vkey=str(named.verifier))], quorum=0))
+    assert open_checkpoint(BOOK.signed(named), trust).checkpoint.origin == LOG_KEY.name

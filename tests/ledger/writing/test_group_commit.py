@@ -1,0 +1,140 @@
+"""Group commit: single facts from many threads share transactions."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import LedgerError, StoreUnreachable
+from ledger.instants import parse_instant
+from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.store.sqlite import SQLiteStore
+from ledger.writing.group_commit import GroupCommit
+from ledger.writing.writer import Outcome, Writer
+
+NOW_US = parse_instant("2020-01-01T00:00:00Z")
+
+
+def enrolment(number: int) -> Fact:
+    return fact_from_object(
+        {
+            "type": "enrol-membership",
+            "id": f"e-{number}",
+            "membership": f"m-{number}",
+            "occurred_at": "2010-01-01T00:00:00Z",
+            "name": "Partner",
+            "level": "gold",
+        }
+    )
+
+
+class CountingWriter(Writer):
+    """A writer that remembers how large the groups were."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        super().__init__(store, lambda: NOW_US)
+        self.groups: list[int] = []
+
+    def record(self, facts: object) -> list[Outcome]:  # type: ignore[override]
+        self.groups.append(len(facts))  # type: ignore[arg-type]
+        return super().record(facts)  # type: ignore[arg-type]
+
+
+def test_each_of_many_waiting_callers_gets_the_outcome_of_its_own_fact(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    writer = CountingWriter(store)
+    group = GroupCommit(writer)
+    outcomes: dict[int, list[Outcome]] = {}
+
+    def client(number: int) -> None:
+        outcomes[number] = [group.record(enrolment(number)), group.record(enrolment(number))]
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    group.close()
+    assert len(outcomes) == 64
+    for number, (first, second) in outcomes.items():
+        assert (first.status, second.status) == ("accepted", "duplicate")
+        assert first.stream == f"membership-m-{number}"
+        assert second.position == first.position
+    assert sum(writer.groups) == 128
+    assert max(writer.groups) > 1, "no two facts ever shared a transaction"
+    store.close()
+
+
+def test_every_caller_of_a_group_learns_that_the_store_failed_and_the_next_group_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    writer = Writer(store, lambda: NOW_US)
+    group = GroupCommit(writer)
+
+    def unreachable() -> None:
+        raise StoreUnreachable("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "writing", unreachable)
+        with pytest.raises(StoreUnreachable, match="gone"):
+            group.record(enrolment(1))
+    assert group.record(enrolment(1)).status == "accepted"
+    group.close()
+    store.close()
+
+
+def test_after_the_end_no_fact_is_taken(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    group = GroupCommit(Writer(store, lambda: NOW_US))
+    group.close()
+    with pytest.raises(LedgerError, match="closed"):
+        group.record(enrolment(1))
+    store.close()
+
+
+def test_a_fact_that_meets_the_end_is_recorded_or_refused_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    writer = Writer(store, lambda: NOW_US)
+    recorded = 0
+    for again in range(20):
+        group = GroupCommit(writer)
+        ends: list[str] = []
+
+        def client(number: int, group: GroupCommit = group, ends: list[str] = ends) -> None:
+            try:
+                ends.append(group.record(enrolment(number)).status)
+            except LedgerError as error:
+                ends.append("closed" if "closed" in str(error) else repr(error))
+
+        threads = [threading.Thread(target=client, args=(100 * again + number,), daemon=True) for number in range(16)]
+        for thread in threads:
+            thread.start()
+            if thread is threads[again % len(threads)]:
+                group.close()
+        for thread in threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in threads)
+        assert len(ends) == len(threads)
+        assert set(ends) <= {"accepted", "closed"}
+        recorded += ends.count("accepted")
+    assert sum(row.type == "MembershipEnrolled" for row in store.read_feed(0, 10_000)) == recorded
+    store.close()
+
+
+def test_facts_that_come_while_nobody_waits_are_taken_at_once(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    group = GroupCommit(Writer(store, lambda: NOW_US))
+    done = threading.Event()
+
+    def one_after_the_other() -> None:
+        for number in range(200):
+            group.record(enrolment(number))
+        done.set()
+
+    threading.Thread(target=one_after_the_other, daemon=True).start()
+    assert done.wait(60), "a caller waits for a thread that sleeps"
+    group.close()
+    store.close()
