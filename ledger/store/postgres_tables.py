@@ -1,10 +1,10 @@
 """The tables of a book in PostgreSQL, what guards them, and the steps that bring them to the present version.
 
-    ledger.event              position (explicit), stream, seq, type, stored bytes; fact id and digest, as in SQLite.
+    ledger.events              position (explicit), stream, seq, type, stored bytes; fact id and digest, as in SQLite.
                                Triggers refuse UPDATE, DELETE, TRUNCATE and gaps, also for a superuser and in
                                replication mode (ENABLE ALWAYS)
     ledger.events_append_lock  holds nothing; who appends holds its EXCLUSIVE lock
-    ledger.programmes.survey.snapshot           cached folds of long streams; may be dropped
+    ledger.snapshots           cached folds of long streams; may be dropped
     ledger.due                 for each membership an instant before which no review is needed
     ledger.set_aside           streams that a writer could not read, and waits to take up again
     ledger.reviews             up to which instants memberships were reviewed; one row

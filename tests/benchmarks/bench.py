@@ -26,7 +26,7 @@ import orjson
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
 
-from console.demo.survey import bulk as scale
+from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.instants import DAY_US, format_instant, parse_instant
 from ledger.programmes.survey.facts import Fact, fact_from_object, parse_fact

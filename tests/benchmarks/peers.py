@@ -27,7 +27,7 @@ from typing import Any
 
 import orjson
 
-from console.demo.survey import bulk as scale
+from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.programmes.survey.facts import Fact, fact_from_object
 from ledger.store.base import NewRow

@@ -17,7 +17,7 @@ import orjson
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
 
-from console.demo.survey import bulk as scale
+from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.programmes.survey.facts import Fact, parse_fact
 from ledger.store.postgres import PostgresStore

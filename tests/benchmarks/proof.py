@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from console.demo.survey import bulk as scale
+from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.instants import parse_instant
 from ledger.programmes.survey.facts import fact_from_object

@@ -112,13 +112,13 @@ def backends() -> list[Backend]:
     found.append(
         Backend(
             name="postgres",
-            events="ledger.event",
+            events="ledger.events",
             place=_postgres_place,
             opened=_postgres_opened,
             raw=_postgres_raw,
             refusals=(psycopg.Error, PersistenceError),
             newer=["UPDATE ledger.ledger_meta SET value = '99' WHERE name = 'tables'"],
-            foreign=["CREATE SCHEMA ledger", "CREATE TABLE ledger.event (text text)"],
+            foreign=["CREATE SCHEMA ledger", "CREATE TABLE ledger.events (text text)"],
             steps="ledger.store.postgres_tables.STEPS",
         )
     )

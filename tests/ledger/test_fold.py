@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledger.fold import first_refused, fold, fold_tables, ranges, refused_class
 from ledger.fold_tables import DIGITS, PUNCTUATION, REFUSED, WHITE_SPACE
-from tests.oracle.survey.status.survey import fold as oracle_fold
+from tests.oracle.survey import fold as oracle_fold
 
 PUBLISHED = Path(__file__).parents[2] / "schemas/fold.json"
 DEFAULT_IGNORABLE = (

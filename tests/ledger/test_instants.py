@@ -24,7 +24,7 @@ from ledger.instants import (
     parse_instant,
     parse_renewal_date,
 )
-from tests.oracle.survey.status.survey import time as oracle_time
+from tests.oracle.survey import time as oracle_time
 from tests.support.soak import scaled
 
 moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))

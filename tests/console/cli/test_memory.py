@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from console.demo.survey import bulk as scale
+from console.demo.survey import scale
 from tests.console.support import ROOT
 from tests.support.soak import SOAK
 

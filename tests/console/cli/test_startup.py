@@ -47,7 +47,7 @@ def imported_by(*arguments: str) -> set[str]:
         ),
         (["history", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "ledger.programmes.survey.facts"}),
         (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections"}),
-        (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections"}),
+        (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["review"], {"rich", "projections"}),
         (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
         (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),

@@ -15,8 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from console.demo.survey import DEMO_MEMBERSHIPS, DEMO_PICKS, END, Fact, generate, picks
-from console.demo.survey import bulk as scale
+from console.demo.survey import DEMO_MEMBERSHIPS, DEMO_PICKS, END, Fact, generate, picks, scale
 from console.demo.survey.refused import KINDS
 from ledger.errors import Refused
 from ledger.instants import DAY_US, midnight_us, parse_instant

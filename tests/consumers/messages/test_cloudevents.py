@@ -16,6 +16,7 @@ import pytest
 
 from consumers.broker.kafka import Topics
 from consumers.errors import BadMessage
+from consumers.messages import schemas as contracts
 from consumers.messages.cloudevents import (
     ANNOUNCEMENT,
     EligibilityChanged,
@@ -28,7 +29,6 @@ from consumers.messages.cloudevents import (
     event_message,
     refused_message,
 )
-from consumers.messages.cloudevents import schemas as contracts
 from consumers.messages.compatibility import breaks
 from ledger.errors import BrokenHistory
 from ledger.event import leaf_hash

@@ -449,9 +449,9 @@ def test_worker_of_a_restored_older_book_stops_and_the_way_out_is_one(team: Team
     team.write(2)
     older = team.book
     with psycopg.connect(team.url, autocommit=True) as connection:
-        connection.execute("ALTER TABLE ledger.event DISABLE TRIGGER ALL")
-        connection.execute("DELETE FROM ledger.event WHERE position > 20")
-        connection.execute("ALTER TABLE ledger.event ENABLE TRIGGER ALL")
+        connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM ledger.events WHERE position > 20")
+        connection.execute("ALTER TABLE ledger.events ENABLE TRIGGER ALL")
     with team.worker() as worker:
         eventually(lambda: worker.events("lost"), "it does not go on")
         assert "expected at least" in worker.events("lost")[-1]["error"]

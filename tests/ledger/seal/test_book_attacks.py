@@ -291,7 +291,7 @@ def test_a_rewritten_and_resealed_book_is_caught_by_the_witness_and_by_a_saved_c
     witness = a_witness(tmp_path / "witness")
     ledger.seal(cosigner=Beside(witness))
     saved = ledger.folder.checkpoint()
-    saved_evidence = ledger.programmes.survey.tally().encoded()
+    saved_evidence = ledger.evidence().encoded()
     assert saved
     attacked.rewrite(without_void(attacked.history()))
     forged = Ledger(ledger.store, tmp_path / "forged")
@@ -315,7 +315,7 @@ def test_an_old_checkpoint_replayed(attacked: Attacked, tmp_path: Path) -> None:
     old = ledger.folder.checkpoint()
     ledger.record([response(60, "Late", "2011-01-05T00:00:00Z"), decision("m-1", 2)])
     ledger.seal(cosigner=Beside(witness))
-    saved, after = ledger.folder.checkpoint(), ledger.programmes.survey.tally().encoded()
+    saved, after = ledger.folder.checkpoint(), ledger.evidence().encoded()
     assert old
     assert saved
     (ledger.folder.root / "checkpoint").write_bytes(old)

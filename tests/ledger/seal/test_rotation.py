@@ -93,7 +93,7 @@ def test_a_rotation_is_signed_by_both(tmp_path: Path) -> None:
 def test_a_key_hands_over_with_an_overlap(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal(LOG_KEY)
-        saved = ledger.programmes.survey.tally().encoded()
+        saved = ledger.evidence().encoded()
         (position,) = record_rotations(ledger.store, ledger.writer, [LOG_KEY, NEW_KEY])
         assert position == ledger.store.max_position()
         assert record_rotations(ledger.store, ledger.writer, [LOG_KEY, NEW_KEY]) == []

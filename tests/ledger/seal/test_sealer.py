@@ -293,7 +293,7 @@ def test_a_decision_after_sealing_waits_for_the_next_round(tmp_path: Path) -> No
         ledger.seal()
         ledger.record([response(40, "Late", "2011-01-05T00:00:00Z"), decision("m-1", 2)])
         with pytest.raises(NotSealed, match="seal first"):
-            ledger.programmes.survey.tally()
+            ledger.evidence()
         ledger.seal()
         report = ledger.verdict()
         assert (report.verdict, report.decision and report.decision["revision"]) == ("confirmed", 2)

@@ -20,7 +20,7 @@ def test_a_flipped_byte_in_the_log_makes_no_evidence_that_is_confirmed_and_diffe
     with sqlite_ledger(tmp_path) as ledger:
         ledger.record([one | {"membership": "m-2"} for one in many(400)])
         ledger.seal()
-        honest = ledger.programmes.survey.tally().encoded()
+        honest = ledger.evidence().encoded()
         folder = ledger.folder.root
         files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".sealer"]
         assert len(files) >= 6
@@ -33,7 +33,7 @@ def test_a_flipped_byte_in_the_log_makes_no_evidence_that_is_confirmed_and_diffe
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << drawn.randrange(8)]) + good[place + 1 :])
             assert ledger.audit().verdict != "confirmed", (path, place)
             try:
-                evidence = ledger.programmes.survey.tally().encoded()
+                evidence = ledger.evidence().encoded()
             except (LedgerError, ProofError):
                 refused += 1
             else:

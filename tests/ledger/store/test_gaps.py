@@ -143,7 +143,7 @@ def append_a_last_one(store: PostgresStore, end: int) -> None:
 def test_an_event_added_without_the_lock_must_wait_for_the_one_before_it(
     postgres_url: str, store: PostgresStore
 ) -> None:
-    insert = "INSERT INTO ledger.event VALUES (%s, 's', %s, 'T', '{}')"
+    insert = "INSERT INTO ledger.events VALUES (%s, 's', %s, 'T', '{}')"
     with psycopg.connect(postgres_url) as first, psycopg.connect(postgres_url, autocommit=True) as second:
         first.execute(insert, (1, 1))
         with pytest.raises(psycopg.IntegrityError, match="must follow the last one"):
@@ -151,5 +151,5 @@ def test_an_event_added_without_the_lock_must_wait_for_the_one_before_it(
         first.commit()
         second.execute(insert, (2, 2))
         with pytest.raises(psycopg.IntegrityError, match="must follow the last one"):
-            second.execute("INSERT INTO ledger.event SELECT n, 's', n, 'T', '{}' FROM unnest(ARRAY[3, 4, 6]) AS n")
+            second.execute("INSERT INTO ledger.events SELECT n, 's', n, 'T', '{}' FROM unnest(ARRAY[3, 4, 6]) AS n")
     assert [row.position for row in store.read_feed(0, 10)] == [1, 2]

@@ -54,16 +54,16 @@ def test_a_guard_that_is_gone_or_other_is_found_in_a_file_and_mended(tmp_path: P
 # PostgreSQL
 
 IN_POSTGRES = {
-    "ALTER TABLE ledger.event DISABLE TRIGGER events_are_immutable": ("trigger events_are_immutable", "mode D", True),
-    "ALTER TABLE ledger.event ENABLE TRIGGER events_have_no_gaps": ("trigger events_have_no_gaps", "mode O", True),
-    "ALTER TABLE ledger.event ENABLE REPLICA TRIGGER events_have_no_gaps": (
+    "ALTER TABLE ledger.events DISABLE TRIGGER events_are_immutable": ("trigger events_are_immutable", "mode D", True),
+    "ALTER TABLE ledger.events ENABLE TRIGGER events_have_no_gaps": ("trigger events_have_no_gaps", "mode O", True),
+    "ALTER TABLE ledger.events ENABLE REPLICA TRIGGER events_have_no_gaps": (
         "trigger events_have_no_gaps",
         "mode R",
         True,
     ),
-    "DROP TRIGGER events_have_no_gaps ON ledger.event": ("trigger events_have_no_gaps", "none", True),
-    "CREATE OR REPLACE TRIGGER events_are_immutable BEFORE DELETE ON ledger.event FOR EACH STATEMENT "
-    "EXECUTE FUNCTION ledger.events_refuse(); ALTER TABLE ledger.event ENABLE ALWAYS TRIGGER events_are_immutable": (
+    "DROP TRIGGER events_have_no_gaps ON ledger.events": ("trigger events_have_no_gaps", "none", True),
+    "CREATE OR REPLACE TRIGGER events_are_immutable BEFORE DELETE ON ledger.events FOR EACH STATEMENT "
+    "EXECUTE FUNCTION ledger.events_refuse(); ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER events_are_immutable": (
         "trigger events_are_immutable",
         "type 10",
         True,
@@ -75,24 +75,24 @@ IN_POSTGRES = {
         True,
     ),
     "CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
-    "CREATE TRIGGER sneaky BEFORE INSERT ON ledger.event FOR EACH ROW EXECUTE FUNCTION public.nothing()": (
+    "CREATE TRIGGER sneaky BEFORE INSERT ON ledger.events FOR EACH ROW EXECUTE FUNCTION public.nothing()": (
         "trigger sneaky",
         "nothing",
         False,
     ),
-    "CREATE RULE gone AS ON INSERT TO ledger.event DO INSTEAD NOTHING": ("rule gone", "one", False),
-    "ALTER TABLE ledger.event ENABLE ROW LEVEL SECURITY": ("row security", "one", False),
+    "CREATE RULE gone AS ON INSERT TO ledger.events DO INSTEAD NOTHING": ("rule gone", "one", False),
+    "ALTER TABLE ledger.events ENABLE ROW LEVEL SECURITY": ("row security", "one", False),
     "DROP INDEX ledger.events_fact": ("unique key (fact)", "none that is valid", True),
     "DROP TABLE ledger.events_append_lock": ("append lock ledger.events_append_lock", "none", True),
-    "GRANT UPDATE ON ledger.event TO csat_ledger_writer": (
-        "UPDATE on ledger.event",
+    "GRANT UPDATE ON ledger.events TO csat_ledger_writer": (
+        "UPDATE on ledger.events",
         "granted to csat_ledger_writer",
         True,
     ),
-    "GRANT SELECT ON ledger.event TO PUBLIC": ("SELECT on ledger.event", "granted to everybody", True),
-    "ALTER TABLE ledger.event OWNER TO csat_ledger_writer; REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES "
-    "ON ledger.event FROM csat_ledger_writer": (
-        "owner of ledger.event",
+    "GRANT SELECT ON ledger.events TO PUBLIC": ("SELECT on ledger.events", "granted to everybody", True),
+    "ALTER TABLE ledger.events OWNER TO csat_ledger_writer; REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES "
+    "ON ledger.events FROM csat_ledger_writer": (
+        "owner of ledger.events",
         "csat_ledger_writer, whom csat_ledger_writer may be",
         True,
     ),

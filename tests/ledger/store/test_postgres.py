@@ -126,7 +126,7 @@ def test_a_wait_finds_what_nobody_announced(postgres_url: str, store: PostgresSt
     def append_in_silence() -> None:
         time.sleep(0.1)
         with psycopg.connect(postgres_url) as connection:
-            connection.execute("INSERT INTO ledger.event VALUES (1, 's', 1, 'T', '{}')")
+            connection.execute("INSERT INTO ledger.events VALUES (1, 's', 1, 'T', '{}')")
 
     thread = threading.Thread(target=append_in_silence)
     thread.start()
@@ -187,7 +187,7 @@ def test_vacuum_and_new_statistics_do_not_wait_for_a_writer_nor_it_for_them(
     with store.writing() as transaction, psycopg.connect(postgres_url, autocommit=True) as connection:
         transaction.append(rows(101, 5))
         connection.execute("SET lock_timeout = '2s'")
-        connection.execute("VACUUM (ANALYZE) ledger.event")
+        connection.execute("VACUUM (ANALYZE) ledger.events")
     assert store.max_position() == 105
 
 

@@ -19,21 +19,21 @@ from tests.ledger.store.writing_process import NOW_US, facts
 
 ROLES = ("csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector")
 AGAINST_EVENTS = (
-    "UPDATE ledger.event SET topic = 'Nothing'",
-    "UPDATE ledger.event SET topic = topic WHERE false",
-    "DELETE FROM ledger.event",
-    "TRUNCATE ledger.event",
-    "ALTER TABLE ledger.event DISABLE TRIGGER ALL",
-    "ALTER TABLE ledger.event DISABLE TRIGGER events_are_immutable",
-    "DROP TRIGGER events_are_immutable ON ledger.event",
+    "UPDATE ledger.events SET topic = 'Nothing'",
+    "UPDATE ledger.events SET topic = topic WHERE false",
+    "DELETE FROM ledger.events",
+    "TRUNCATE ledger.events",
+    "ALTER TABLE ledger.events DISABLE TRIGGER ALL",
+    "ALTER TABLE ledger.events DISABLE TRIGGER events_are_immutable",
+    "DROP TRIGGER events_are_immutable ON ledger.events",
     "CREATE OR REPLACE FUNCTION ledger.events_refuse() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
-    "ALTER TABLE ledger.event ADD more text",
-    "DROP TABLE ledger.event",
+    "ALTER TABLE ledger.events ADD more text",
+    "DROP TABLE ledger.events",
     "CREATE TABLE ledger.more (text text)",
-    "CREATE RULE gone AS ON INSERT TO ledger.event DO INSTEAD NOTHING",
+    "CREATE RULE gone AS ON INSERT TO ledger.events DO INSTEAD NOTHING",
     "SET session_replication_role = replica",
     "SET ROLE csat_ledger_migrator",
-    "BEGIN; LOCK TABLE ledger.event IN ACCESS EXCLUSIVE MODE",
+    "BEGIN; LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE",
     "UPDATE ledger.ledger_meta SET value = '99'",
 )
 Url = Callable[[str], str]
@@ -103,10 +103,10 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     with pytest.raises(StoreUnreachable, match="permission denied"):
         Writer(store, lambda: NOW_US).record(list(facts("c", 5)))
     for statement in (
-        "INSERT INTO ledger.event VALUES (1000, 's', 1, 'T', '{}')",
+        "INSERT INTO ledger.events VALUES (1000, 's', 1, 'T', '{}')",
         "DELETE FROM ledger.due",
         "UPDATE ledger.reviews SET value = '[]'",
-        "SELECT * FROM ledger.programmes.survey.snapshot",
+        "SELECT * FROM ledger.snapshots",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             attempt(book("csat_ledger_reader"), statement)

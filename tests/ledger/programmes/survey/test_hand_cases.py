@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.oracle.survey import test_announcements as test_oracle_announcements
+from tests.oracle.survey import test_decisions as test_oracle_decisions
+from tests.oracle.survey import test_organisations as test_oracle_organisations
+from tests.oracle.survey import test_refusals as test_refusals_of_the_oracle
+from tests.oracle.survey import test_status as test_oracle
 from tests.oracle.survey.announcements import announcements
 from tests.oracle.survey.book import Book
 from tests.oracle.survey.decisions import LISTED_MAX, decided
 from tests.oracle.survey.status import Oracle
-from tests.oracle.survey.status.survey import test_announcements as test_oracle_announcements
-from tests.oracle.survey.status.survey import test_decisions as test_oracle_decisions
-from tests.oracle.survey.status.survey import test_organisations as test_oracle_organisations
-from tests.oracle.survey.status.survey import test_refusals as test_refusals_of_the_oracle
-from tests.oracle.survey.status.survey import test_status as test_oracle
 from tests.oracle.survey.time import MICROSECOND
 from tests.support.histories import edges
 from tests.support.real_book import RealBook, real_book

@@ -68,7 +68,7 @@ def test_go_reads_the_sealed_log(go: Ask, tmp_path: Path) -> None:
 def test_go_judges_evidence_and_consistency(go: Ask, tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         checkpoints = sealed_often(ledger, tmp_path)
-        bundle = parse_bundle(ledger.programmes.survey.tally().encoded())
+        bundle = parse_bundle(ledger.evidence().encoded())
         last = checkpoints[-1]
         history = ledger.folder.history()
         requests = [
