@@ -41,7 +41,13 @@ def read_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iter
         if polled or len(left) < before:
             deadline = time.monotonic() + SILENCE_MAX_S
         elif time.monotonic() > deadline:
-            raise BrokerUnreachable(f"nothing came for {SILENCE_MAX_S:g} s of {', '.join(map(str, left))}")
+            stuck = ", ".join(
+                f"{partition} at {_position(consumer, partition)} of {ends[partition]}" for partition in left
+            )
+            raise BrokerUnreachable(
+                f"nothing came for {SILENCE_MAX_S:g} s of {stuck}: the broker is slow, or a transaction there was never "
+                "ended (kafka-transactions.sh find-hanging tells, and abort ends it)"
+            )
 
 
 def last_record(consumer: KafkaConsumer, partition: TopicPartition) -> Any | None:

@@ -154,6 +154,31 @@ def committed(broker: Broker, topic: str) -> list[Any]:
         consumer.close()
 
 
+def await_ended_transactions(broker: Broker, *topics: str) -> None:
+    """Waits until every transaction that has written to the topics is ended in them, and not only at its coordinator.
+
+    A commit returns before its marks stand in all partitions. A single broker that is killed in between can lose them:
+    at its start the coordinator looks for the partitions before it knows of them, takes them for deleted, and leaves the
+    transaction open for ever. No client can mend that, so a test that is about something else waits it out.
+    """
+    from consumers.broker.kafka import partitions_of
+
+    ends = []
+    for level in ("read_committed", "read_uncommitted"):
+        consumer = broker.consumer("test", isolation_level=level)
+        ends.append((consumer, [place for topic in topics for place in partitions_of(consumer, topic)]))
+    try:
+        eventually(
+            lambda: (
+                len({tuple(consumer.end_offsets(places)[place] for place in places) for consumer, places in ends}) == 1
+            ),
+            "every transaction is ended",
+        )
+    finally:
+        for consumer, _ in ends:
+            consumer.close()
+
+
 def changes(broker: Broker) -> list[EligibilityChanged]:
     return [
         EligibilityChanged.from_value(record.value) for record in committed(broker, broker.topics.eligibility_changed)

@@ -27,6 +27,7 @@ from tests.consumers.support import (
     Announcing,
     announce,
     announcing,
+    await_ended_transactions,
     broker_with_topics,
     by_membership,
     eventually,
@@ -235,6 +236,7 @@ def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answe
     thread.start()
     try:
         eventually(lambda: len(heard) == 2, "heard before")
+        await_ended_transactions(broker, *broker.topics.relayed())
         own_kafka.kill()
         own_kafka.start()
         announce(book, broker, "m-1", flips=2)

@@ -27,6 +27,7 @@ from tests.consumers.support import (
     Announcing,
     announcing,
     assert_relayed_exactly_once,
+    await_ended_transactions,
     broker_with_topics,
     by_membership,
     changes,
@@ -234,6 +235,7 @@ def test_partition_that_lost_its_end_stops_the_relay_and_a_subscriber_and_the_wa
     relay_all(book.store, broker)
     (*_, last) = EligibilitySubscriber(broker).deliveries(until_end=True)
     assert last.resume is not None
+    await_ended_transactions(broker, *broker.topics.relayed())
     own_kafka.kill()
     for topic in (broker.topics.ledger_events, broker.topics.eligibility_changed):
         (log,) = own_kafka.folder.glob(f"data/{topic}-0/*.log")
