@@ -67,12 +67,14 @@ class Ledger:
     @cached_property
     def writer(self) -> Writer:
         """The one writer."""
+        from ledger.programmes.registry import PROGRAMMES
         from ledger.writing.writer import CACHE_BYTES_MAX, Writer
 
         # A clock that is fixed for a rehearsal says nothing about the server's.
         return Writer(
             self.store,
             self.clock,
+            PROGRAMMES,
             compare_server=self.clock is wall_clock,
             cache_bytes_max=self._state_bytes_max or CACHE_BYTES_MAX,
         )

@@ -1,34 +1,24 @@
-"""Reading the book itself: one membership's stream folded up to a position, and which position an instant stands for."""
+"""Reading the book itself: one subject's stream folded up to a position, and which position an instant stands for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ledger.errors import BrokenHistory, UnknownMembership
-from ledger.event import (
-    FIRST_PREV,
-    PROGRAMME_STREAM,
-    Event,
-    can_be_membership,
-    decode_event,
-    leaf_hash,
-    membership_stream,
-    recorded_us_of,
-)
+from ledger.errors import BrokenHistory
+from ledger.event import Event, leaf_hash, recorded_us_of
 from ledger.instants import BEGINNING_US
-from ledger.programmes.survey.editions import Edition, Rulebook
-from ledger.programmes.survey.state import Membership, evolve
-from ledger.store.base import Reader
+from ledger.programmes.programme import Programme, Programmes, State, follow
+from ledger.store.base import Reader, Row
 
 
 class Step(NamedTuple):
-    """An event of a stream, the leaf hash of its bytes, and the membership's state after it (the same object each time)."""
+    """An event of a stream, the leaf hash of its bytes, and the subject's state after it (the same object each time)."""
 
     event: Event
     leaf_hash: str
-    state: Membership
+    state: Any
 
 
 LOOK_BACK: Final = 500
@@ -66,38 +56,40 @@ def position_at(book: Reader, instant_us: int) -> int:
     return low
 
 
-def read_rulebook(book: Reader, through: int | None = None) -> Rulebook:
-    """The editions published up to and including a position."""
-    events = (decode_event(row.stored, row.position) for row in book.read_stream(PROGRAMME_STREAM, through=through))
-    return Rulebook(Edition.from_data(event.data) for event in events if event.type == "RulebookPublished")
+def follow_row(programmes: Programmes, programme: Programme, state: State, row: Row) -> Event:
+    """Evolves a state by the next event of its stream; returns the event.
 
-
-def replay(book: Reader, membership: str, through: int | None = None) -> Iterator[Step]:
-    """A membership's stream, event by event, up to and including a position; the chain is checked on the way.
-
-    Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before.
+    Raises BrokenHistory where it does not follow the one before, or whatever damaged content makes of it.
     """
-    if not can_be_membership(membership):
-        raise UnknownMembership(membership)
-    state = Membership()
-    prev = FIRST_PREV
-    for row in book.read_stream(membership_stream(membership), through=through):
-        event = decode_event(row.stored, row.position)
-        if event.prev != prev or event.seq != state.seq + 1 or event.stream != row.stream or event.seq != row.seq:
-            raise BrokenHistory(
-                f"position {row.position}: found seq {event.seq} of {event.stream} after {event.prev}, "
-                f"expected seq {state.seq + 1} of {row.stream} after {prev}"
-            )
-        prev = leaf_hash(row.stored)
-        evolve(state, event, prev)
-        yield Step(event, prev, state)
-    if state.seq == 0:
-        raise UnknownMembership(membership)
+    event = programmes.decode(row.stored, row.position)
+    if event.prev != state.head or event.seq != state.seq + 1 or row.seq != event.seq or row.stream != event.stream:
+        raise BrokenHistory(
+            f"position {row.position}: found seq {event.seq} of {event.stream} after {event.prev}, "
+            f"expected seq {state.seq + 1} of {row.stream} after {state.head}"
+        )
+    follow(programme, state, event, leaf_hash(row.stored))
+    return event
 
 
-def fold(book: Reader, membership: str, through: int | None = None) -> Membership:
-    """The state of a membership after all its events up to and including a position; errors as `replay`."""
-    state = Membership()
-    for step in replay(book, membership, through):
-        state = step.state
-    return state
+def read_rules(
+    book: Reader, programmes: Programmes, programme: Programme, stream: str, through: int | None = None
+) -> Any:
+    """The editions of a stream published up to and including a position, as the programme's `Rules`."""
+    rules = programme.new_rules()
+    for row in book.read_stream(stream, through=through):
+        programme.add_edition(rules, programmes.decode(row.stored, row.position))
+    return rules
+
+
+def replay(book: Reader, programmes: Programmes, stream: str, through: int | None = None) -> Iterator[Step]:
+    """A subject's stream, event by event, up to and including a position; the chain is checked on the way.
+
+    Yields nothing where there is no such stream. Raises BrokenHistory where an event does not follow the one before.
+    """
+    programme = programmes.of(stream)
+    if programme is None:
+        return
+    state = programme.new_state()
+    for row in book.read_stream(stream, through=through):
+        event = follow_row(programmes, programme, state, row)
+        yield Step(event, state.head, state)

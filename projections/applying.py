@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.errors import LedgerError, StoreUnreachable
-from ledger.event import UPCASTS, VERSIONS, leaf_hash
+from ledger.event import EventTypes, leaf_hash
 from ledger.store.base import Row
 from ledger.store.bookmark import Bookmark
 from projections.builds import WAITING, Build
@@ -99,7 +99,7 @@ def _concerns(build: Build, event_type: str) -> bool:
 
     What a newer program has recorded may change any answer about its stream.
     """
-    return event_type in build.handlers or event_type not in VERSIONS
+    return event_type in build.handlers or event_type not in build.projection.types.versions
 
 
 class _Unreadable(Exception):  # never leaves this module
@@ -114,10 +114,13 @@ def gather(builds: Sequence[Build], rows: Sequence[Row]) -> list[Any]:
     """
     wanted = {event_type for build in builds for event_type in build.handlers}
     gathered: list[Any] = [build.projection.pending() for build in builds]
-    if not {row.type for row in rows} <= VERSIONS.keys():
+    if not builds:
+        return gathered
+    types = builds[0].projection.types
+    if not {row.type for row in rows} <= types.versions.keys():
         return [None] * len(gathered)
     for start in range(0, len(rows), READ_AT_ONCE):
-        events = read_events([row for row in rows[start : start + READ_AT_ONCE] if row.type in wanted])
+        events = read_events([row for row in rows[start : start + READ_AT_ONCE] if row.type in wanted], types)
         for place, build in enumerate(builds):
             if gathered[place] is None:
                 continue
@@ -132,9 +135,9 @@ def gather(builds: Sequence[Build], rows: Sequence[Row]) -> list[Any]:
     return gathered
 
 
-def read_events(rows: Sequence[Row]) -> dict[str, list[tuple[Any, int]]]:
+def read_events(rows: Sequence[Row], types: EventTypes) -> dict[str, list[tuple[Any, int]]]:
     """By type, in order within each: the stored objects (or why one cannot be read) with their positions."""
-    loads, newest = orjson.loads, VERSIONS
+    loads, newest = orjson.loads, types.versions
     by_type: defaultdict[str, list[tuple[Any, int]]] = defaultdict(list)
     try:
         for position, _, _, event_type, stored in rows:
@@ -145,23 +148,17 @@ def read_events(rows: Sequence[Row]) -> dict[str, list[tuple[Any, int]]]:
     except Exception:  # an older version or poison; each is looked at by itself
         by_type.clear()
         for row in rows:
-            by_type[row.type].append((read_event(row), row.position))
+            by_type[row.type].append((read_event(row, types), row.position))
     return by_type
 
 
-def read_event(row: Row) -> RawEvent | Poison:
+def read_event(row: Row, types: EventTypes) -> RawEvent | Poison:
     """The stored object with its data at the newest version, or why it cannot be read."""
     try:
         event: RawEvent = orjson.loads(row.stored)
-        if row.type not in VERSIONS:
-            raise LedgerError(f"found event type {row.type!r}, this program knows no such type")
-        version, newest = event["v"], VERSIONS[row.type]
-        if version != newest:
-            if version > newest:
-                raise LedgerError(f"found version {version} of {row.type}, this program knows {newest}")
-            while version < newest:
-                event["data"] = UPCASTS[row.type, version](event["data"])
-                version += 1
+        if unknown := types.unknown(row.type, event["v"]):
+            raise LedgerError(unknown)
+        event["data"] = types.upcast(row.type, event["v"], event["data"])
     except Exception as error:  # whatever is wrong with it, the other streams must go on
         return Poison(row.stream, row.position, repr(error)[:ERROR_TEXT_MAX])
     return event
@@ -176,7 +173,7 @@ def _apply_one_by_one(connection: Connection, build: Build, rows: Sequence[Row])
             _let_wait(connection, build, [row])
             continue
         connection.execute("SAVEPOINT event")
-        event = read_event(row)
+        event = read_event(row, projection.types)
         try:
             if isinstance(event, Poison):
                 raise LedgerError(event.error)

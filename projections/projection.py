@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+from ledger.event import EventTypes
 from projections.database import Connection, Table
 
 PendingT = TypeVar("PendingT")
@@ -26,6 +27,8 @@ class Projection(ABC, Generic[PendingT]):
     name: ClassVar[str]
     version: ClassVar[int]
     tables: ClassVar[tuple[Table, ...]]
+    types: ClassVar[EventTypes]
+    """All types of events that this program knows, of whatever programme: what it does not know parks its stream."""
 
     @abstractmethod
     def handlers(self) -> Mapping[str, Handler[PendingT]]:

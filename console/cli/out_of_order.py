@@ -21,7 +21,8 @@ from typing import IO, Final
 from console.cli.fact_files.lines import Line
 from console.cli.recording import Intake
 from console.cli.refusals_file import RefusedLine, decode_refusal
-from ledger.programmes.survey.facts import DecideRenewal, Fact
+from ledger.fact import Fact
+from ledger.programmes.survey.facts import DecideRenewal
 
 ROUNDS_MAX: Final = 16
 CHUNK: Final = 1_000

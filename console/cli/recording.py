@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from console.cli.fact_files.lines import Line
 from console.cli.refusals_file import Refusals, RefusedLine
 from ledger.errors import Refused
-from ledger.programmes.survey.facts import LINE_BYTES_MAX, Fact, parse_fact, too_long
+from ledger.fact import LINE_BYTES_MAX, Fact, too_long
+from ledger.programmes.registry import parse_fact
 
 if TYPE_CHECKING:
     from ledger.writing.writer import Outcome

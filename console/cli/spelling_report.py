@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.output import plural
 
 if TYPE_CHECKING:
-    from ledger.programmes.survey.facts import Fact
+    from ledger.fact import Fact
     from ledger.writing.writer import Outcome, Writer
 
 SHOWN_MAX: Final = 20
@@ -28,7 +28,7 @@ class KnownSpelling:
 
     def record(self, facts: Sequence[Fact]) -> list[Outcome]:
         """As `Writer.record`."""
-        outcomes = self._writer.record(facts, known_spelling=self._wanted)
+        outcomes = self._writer.record(facts, lenient=self._wanted)
         for fact, outcome in zip(facts, outcomes, strict=True):
             if outcome.spelt is not None:
                 self._report(fact, outcome.spelt)

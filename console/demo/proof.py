@@ -17,7 +17,7 @@ from console.cli.exits import Failure
 from console.cli.output import Output, plural
 from console.cli.proof_files import proving, write_answer
 from console.demo.folder import PROOF
-from ledger.event import membership_stream
+from ledger.programmes.survey.events import membership_stream
 
 if TYPE_CHECKING:
     from console.wiring import Ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ledger.event import MEMBERSHIP_PREFIX
+from ledger.programmes.survey.events import MEMBERSHIP_PREFIX
 
 
 @lru_cache(maxsize=65_536)

@@ -40,8 +40,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from consumers.errors import BadMessage
 from ledger.errors import BrokenHistory
-from ledger.event import MEMBERSHIP_PREFIX, Cause, Via, decode_event, leaf_hash
+from ledger.event import leaf_hash
 from ledger.instants import format_instant, parse_instant
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import MEMBERSHIP_PREFIX, Cause, Via
 from ledger.store.base import Row
 
 SPEC_VERSION: Final = b"1.0"
@@ -213,7 +215,7 @@ def event_message(row: Row) -> Outgoing:
 
 def announcement_messages(row: Row) -> list[Outgoing]:
     """What is said of an announcement. Raises BrokenHistory where the row is none that this program can read."""
-    raw, data = _content(row), decode_event(row.stored, row.position).data
+    raw, data = _content(row), PROGRAMMES.decode(row.stored, row.position).data
     subject = subject_of(row.stream)
     changed: dict[str, Any] = {
         **data,

@@ -34,8 +34,10 @@ from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
 from consumers.subscriber_start import bounds_of
 from ledger.errors import DifferentBook, LedgerError, Refused
-from ledger.event import PROGRAMME_STREAM, membership_stream
-from ledger.programmes.survey.facts import Fact, MembershipFact, parse_fact
+from ledger.fact import Fact
+from ledger.programmes.registry import parse_fact
+from ledger.programmes.survey.events import RULEBOOK_STREAM, membership_stream
+from ledger.programmes.survey.facts import MembershipFact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
 from ledger.writing.writer import Outcome, Writer
@@ -216,7 +218,7 @@ class Inbox:
         """Which memberships cannot be read by the ledger now, as far as facts for them have come."""
         waiting = self._figures.waiting
         for fact, outcome in zip(facts, outcomes, strict=True):
-            stream = membership_stream(fact.membership) if isinstance(fact, MembershipFact) else PROGRAMME_STREAM
+            stream = membership_stream(fact.membership) if isinstance(fact, MembershipFact) else RULEBOOK_STREAM
             if outcome.status == "put-off":
                 waiting.add(stream)
             elif outcome.status == "accepted":

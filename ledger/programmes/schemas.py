@@ -29,26 +29,19 @@ import orjson
 import typing_extensions
 from pydantic import TypeAdapter
 
-from ledger.event import EVENT_DATA, VERSIONS, encode_event, membership_stream
+from ledger.event import encode_event
+from ledger.fact import OWN_IDS, CompanyName, FactId, Label, MembershipId, Reference
 from ledger.fold import fold_tables
-from ledger.programmes.survey.facts import (
-    FACT_MODELS,
-    OWN_IDS,
-    CompanyName,
-    FactId,
-    Label,
-    LocationName,
-    MembershipId,
-    PublishRulebook,
-    Reference,
-    UpdateMembership,
-)
+from ledger.log_events import LOG_EVENTS, LOG_STREAM
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import RULEBOOK_STREAM, membership_stream
+from ledger.programmes.survey.facts import LocationName, PublishRulebook, UpdateMembership
 from ledger.programmes.survey.samples import EVENT_SAMPLES, FACT_SAMPLES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
-PROGRAMME_TYPES: Final = ("RulebookPublished", "KeyRotated", "ClockAccepted")
-"""The types of events on the programme's stream; all others are on a membership's."""
+STREAMS: Final = dict.fromkeys(LOG_EVENTS.versions, LOG_STREAM) | {"RulebookPublished": RULEBOOK_STREAM}
+"""The types of events that have one stream; all others are on a membership's."""
 
 Schema = dict[str, Any]
 
@@ -71,14 +64,14 @@ _FIGURES: Final = ("min_responses", "per_org_cap", "min_organisations", "window_
 def files() -> Iterator[tuple[str, bytes]]:
     """(name relative to the folder, content) of every file, always the same."""
     yield "fold.json", _ranges(fold_tables())
-    for model in FACT_MODELS:
+    for model in PROGRAMMES.facts.models:
         schema = fact_schema(model)
         kind = schema["properties"]["type"]["const"]
         yield f"facts/{kind}.v{FACT_VERSION}.json", _pretty(schema)
         yield f"samples/facts/{kind}.v{FACT_VERSION}.json", _pretty(FACT_SAMPLES[kind])
-    for event_type, version in EVENT_DATA:
+    for event_type, version in PROGRAMMES.events.data:
         yield f"events/{event_type}.v{version}.json", _pretty(event_schema(event_type, version))
-        if version == VERSIONS[event_type]:
+        if version == PROGRAMMES.events.versions[event_type]:
             yield f"samples/events/{event_type}.v{version}.json", event_sample(event_type)
 
 
@@ -110,14 +103,13 @@ def fact_schema(model: Any) -> Schema:
 
 def event_schema(event_type: str, version: int) -> Schema:
     """The schema of the stored object of one type of event in one version."""
-    data = _tidy(TypeAdapter(_for_pydantic(EVENT_DATA[event_type, version])).json_schema())
+    data = _tidy(TypeAdapter(_for_pydantic(PROGRAMMES.events.data[event_type, version])).json_schema())
     description, definitions = data.pop("description"), data.pop("$defs", {})
     data.pop("title")
     for one in (data, *definitions.values()):
         _constrain(one)
     if event_type == "MembershipUpdated":
         data["minProperties"] = 1
-    on_programme = event_type in PROGRAMME_TYPES
     membership = _form(MembershipId)["pattern"]
     properties: Schema = {
         "actor": {"description": "Who did it, where the source says so.", "anyOf": [_form(Label), {"type": "null"}]},
@@ -134,8 +126,8 @@ def event_schema(event_type: str, version: int) -> Schema:
         },
         "recorded_at": {"description": "When the ledger learned it.", **_INSTANT},
         "seq": {"description": "Its place in the stream.", "type": "integer", "minimum": 1},
-        "stream": {"const": "programme"}
-        if on_programme
+        "stream": {"const": STREAMS[event_type]}
+        if event_type in STREAMS
         else {"type": "string", "pattern": "^" + membership_stream(membership.removeprefix("^"))},
         "type": {"const": event_type},
         "v": {"const": version},
@@ -156,7 +148,7 @@ def event_schema(event_type: str, version: int) -> Schema:
 def event_sample(event_type: str) -> bytes:
     """The stored bytes of a sample of the newest version of a type."""
     sample = EVENT_SAMPLES[event_type]
-    stream = "programme" if event_type in PROGRAMME_TYPES else membership_stream("m-1")
+    stream = STREAMS.get(event_type, membership_stream("m-1"))
     before = sha256(f"the event before {stream}/{sample.seq}".encode()).hexdigest()
     return encode_event(
         stream=stream,
@@ -168,6 +160,7 @@ def event_sample(event_type: str) -> bytes:
         actor=sample.actor,
         prev="0" * 64 if sample.seq == 1 else before,
         data=sample.data,
+        version=PROGRAMMES.events.versions[event_type],
     )
 
 

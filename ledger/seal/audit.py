@@ -34,7 +34,7 @@ from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.audit_spool import Spool
-from ledger.seal.audit_streams import Known, Part, audit_part, check_programme
+from ledger.seal.audit_streams import Known, Part, audit_part, check_known
 from ledger.seal.folder import LogFolder
 from ledger.store.base import Reader
 
@@ -91,10 +91,10 @@ def audit(
             first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
-        known, findings = check_programme(spool.programme)
+        known, findings = check_known(spool.programme, spool.log)
         report.findings += findings
         report.findings += check_keys(known, policy)
-        done = report.events + len(known.events)
+        done = report.events + len(known.events) + len(known.log)
         for part in _recheck(paths, known, workers):
             report.announcements += part.announcements
             report.decisions += part.decisions
@@ -110,7 +110,7 @@ def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
     """Every rotation in the book is signed by both keys, the older of which the policy knows; no other key came in."""
     trusted = {log.key for log in policy.logs}
     introduced = set()
-    for _, event in known.events:
+    for event in known.log:
         if event.type == EVENT_TYPE:
             try:
                 old, new = check_rotation(event.data, event.where)

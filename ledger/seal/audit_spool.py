@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ledger.proof.log.event import PROGRAMME
+from ledger.proof.log.event import LOG, PROGRAMME
 
 Leafed = tuple[str, int, str, int, bytes, bytes]
 """A row of the book, and the leaf hash of its bytes: stream, seq, type, position, stored, leaf."""
@@ -17,13 +17,14 @@ MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, whic
 
 
 class Spool:
-    """Takes the rows in feed order. Those of the programme's stream stay here, since every other stream needs them."""
+    """Takes the rows in feed order. Those of the programme's stream and of the log's own stay here: others need them."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.programme: list[Leafed] = []
         self._rows: list[list[Leafed]] = [[] for _ in paths]
         self._places = _Places(self._rows)
-        self._places[PROGRAMME] = self.programme
+        self.log: list[Leafed] = []
+        self._places[PROGRAMME], self._places[LOG] = self.programme, self.log
         self._files = [path.open("wb", SPOOL_BYTES) for path in paths]
 
     def put(self, streams: Iterable[str], rows: Iterable[Leafed]) -> None:

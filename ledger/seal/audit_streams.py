@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ledger.proof.log.errors import shown
-from ledger.proof.log.event import FIRST_PREV, MEMBERSHIP_PREFIX, PROGRAMME, Event
+from ledger.proof.log.event import FIRST_PREV, LOG, MEMBERSHIP_PREFIX, PROGRAMME, Event
 from ledger.proof.survey.recheck import StreamCheck
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
@@ -29,9 +29,10 @@ _leaf = itemgetter(5)
 
 
 class Known(NamedTuple):
-    """The programme's stream, which every membership's check needs: (position, event)."""
+    """The programme's stream, which every membership's check needs: (position, event); and the log's own."""
 
     events: list[tuple[int, Event]]
+    log: list[Event]
 
 
 @dataclass
@@ -53,12 +54,16 @@ class Stream(NamedTuple):
     names: Sequence[str | None]
 
 
-def check_programme(rows: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
-    """The programme's events, and what is wrong with them."""
+def check_known(programme: Sequence[Leafed], log: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
+    """The programme's events and the log's own, and what is wrong with them."""
     findings: list[Finding] = []
-    known = Known([])
+    known = Known([], [])
     check = StreamCheck()
-    for stream in read_streams({PROGRAMME: rows}, findings):
+    for stream in read_streams({LOG: log}, findings):
+        for event in stream.events:
+            if isinstance(event, Event):
+                known.log.append(event)
+    for stream in read_streams({PROGRAMME: programme}, findings):
         for row, event in zip(stream.rows, stream.events, strict=True):
             if isinstance(event, Event):
                 known.events.append((_position(row), event))

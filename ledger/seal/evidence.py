@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.errors import BookChanged, NotSealed, UnknownMembership
-from ledger.event import can_be_membership
+from ledger.membership import can_be_membership
 from ledger.proof.log import strictjson
 from ledger.proof.log.bundle import Bundle, Entry, build_bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint

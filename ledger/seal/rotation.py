@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.event import PROGRAMME, parse_event
+from ledger.proof.log.event import LOG, parse_event
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation, rotation_data
 from ledger.proof.log.note import SignerKey, VerifierKey
 from ledger.store.base import Reader
@@ -35,7 +35,7 @@ def record_rotations(book: Reader, writer: Writer, signers: Sequence[SignerKey])
 def rotations(book: Reader) -> list[tuple[VerifierKey, VerifierKey]]:
     """The hand-overs that the book knows, in their order; those that are not signed by both keys are none."""
     found = []
-    for row in book.read_stream(PROGRAMME):
+    for row in book.read_stream(LOG):
         if row.type == EVENT_TYPE:
             event = parse_event(bytes(row.stored))
             try:

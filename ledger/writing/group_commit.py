@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from threading import Condition, Lock, Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ledger.errors import LedgerError
-from ledger.programmes.survey.facts import Fact
 from ledger.writing.writer import Outcome, Writer
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact
 
 GROUP_MAX: Final = 1_000
 COME_BACK_TRIES: Final = 3

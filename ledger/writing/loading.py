@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from ledger.book import follow_row
 from ledger.errors import BrokenHistory
-from ledger.event import decode_event, leaf_hash
-from ledger.programmes.survey.snapshot import load_state
-from ledger.programmes.survey.state import Membership, evolve
+from ledger.event import leaf_hash
+from ledger.programmes.programme import Programmes
 from ledger.store.base import Row, Snapshot, WriteTransaction
 from ledger.writing.state_cache import StateCache
 
@@ -30,7 +30,9 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-def load_states(transaction: WriteTransaction, cache: StateCache, streams: Sequence[str]) -> list[Unreadable]:
+def load_states(
+    transaction: WriteTransaction, programmes: Programmes, cache: StateCache, streams: Sequence[str]
+) -> list[Unreadable]:
     """Puts the states of streams that are not at hand into the cache; returns those that cannot be read.
 
     Of an unreadable stream nothing is at hand afterwards. A stream without events leaves nothing either.
@@ -40,28 +42,31 @@ def load_states(transaction: WriteTransaction, cache: StateCache, streams: Seque
     for start in range(0, len(missing), LOAD_CHUNK):
         chunk = missing[start : start + LOAD_CHUNK]
         for snapshot in transaction.snapshots(chunk):
-            unreadable += _load_from_snapshot(transaction, cache, snapshot)
+            unreadable += _load_from_snapshot(transaction, programmes, cache, snapshot)
         failed = {one.stream for one in unreadable}
         rest = [stream for stream in chunk if cache.get(stream) is None and stream not in failed]
-        unreadable += _load_from_events(cache, transaction.read_streams(rest))
+        unreadable += _load_from_events(programmes, cache, transaction.read_streams(rest))
         for stream in rest:
             if cache.get(stream) is not None:
                 cache.weigh(stream)
     return unreadable
 
 
-def _load_from_events(cache: StateCache, rows: Iterable[Row]) -> list[Unreadable]:
+def _load_from_events(programmes: Programmes, cache: StateCache, rows: Iterable[Row]) -> list[Unreadable]:
     unreadable: list[Unreadable] = []
     broken = None
     for row in rows:
         if row.stream == broken:
             continue
+        programme = programmes.of(row.stream)
+        if programme is None:
+            continue
         state = cache.get(row.stream)
         if state is None:
-            state = Membership()
+            state = programme.new_state()
             cache.put(row.stream, state)
         try:
-            follow(state, row)
+            follow_row(programmes, programme, state, row)
         except Exception as error:  # whatever is wrong with it, the other streams must go on
             broken = row.stream
             cache.drop([broken])
@@ -69,9 +74,14 @@ def _load_from_events(cache: StateCache, rows: Iterable[Row]) -> list[Unreadable
     return unreadable
 
 
-def _load_from_snapshot(transaction: WriteTransaction, cache: StateCache, snapshot: Snapshot) -> list[Unreadable]:
+def _load_from_snapshot(
+    transaction: WriteTransaction, programmes: Programmes, cache: StateCache, snapshot: Snapshot
+) -> list[Unreadable]:
+    programme = programmes.of(snapshot.stream)
+    if programme is None:
+        return []
     try:
-        state = load_state(snapshot.state)
+        state = programme.load(snapshot.state)
     except Exception:  # a cache that is damaged is none
         return []
     if state is None:
@@ -82,24 +92,13 @@ def _load_from_snapshot(transaction: WriteTransaction, cache: StateCache, snapsh
         return []  # not a fold of this stream
     for row in rows:
         try:
-            follow(state, row)
+            follow_row(programmes, programme, state, row)
         except Exception as error:
             return [_unreadable(row, error)]
     cache.put(snapshot.stream, state)
     cache.weigh(snapshot.stream)
     cache.snapshot_seq[snapshot.stream] = snapshot.seq
     return []
-
-
-def follow(state: Membership, row: Row) -> None:
-    """Evolves a state by the next event of its stream. Raises BrokenHistory, or whatever damaged content makes of it."""
-    event = decode_event(row.stored, row.position)
-    if event.prev != state.head or event.seq != state.seq + 1 or row.seq != event.seq or row.stream != event.stream:
-        raise BrokenHistory(
-            f"position {row.position}: found seq {event.seq} of {event.stream} after {event.prev}, "
-            f"expected seq {state.seq + 1} of {row.stream} after {state.head}"
-        )
-    evolve(state, event, leaf_hash(row.stored))
 
 
 def _unreadable(row: Row, error: Exception) -> Unreadable:

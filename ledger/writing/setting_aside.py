@@ -13,7 +13,7 @@ bytes were damaged. Its membership cannot be decided on then, but all others can
   are, with every announcement in between, and the line is removed. A writer tries when it first meets the stream, when
   the bytes of the event have changed, and now and then besides.
 
-The stream `programme` is not set aside: without the editions nothing can be decided (BrokenHistory).
+Streams of editions and that of the log are not set aside: without them nothing can be decided (BrokenHistory).
 """
 
 from __future__ import annotations

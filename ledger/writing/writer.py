@@ -16,20 +16,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ledger.book import recorded_us_by
 from ledger.clock import LastRecorded, check_clock, recording_us
 from ledger.errors import BadInput
-from ledger.event import CLOCK_ACCEPTED, PROGRAMME_STREAM
 from ledger.instants import format_instant
-from ledger.programmes.survey.facts import Fact
+from ledger.log_events import CLOCK_ACCEPTED
+from ledger.programmes.programme import Programmes
 from ledger.store.base import Store, WriteTransaction
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.writing.editions import EditionCache
 from ledger.writing.loading import Unreadable
 from ledger.writing.setting_aside import FoundUnreadable, Tries
-from ledger.writing.state_cache import Programme, StateCache
-from ledger.writing.transaction import Batch, Outcome
+from ledger.writing.state_cache import StateCache
+from ledger.writing.transaction import Outcome, Transaction
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact
 
 __all__ = ["Outcome", "Reviewed", "Writer"]
 
@@ -63,6 +67,7 @@ class Writer:
         self,
         store: Store,
         clock: Callable[[], int],
+        programmes: Programmes,
         *,
         rehearsal: bool = False,
         compare_server: bool = False,
@@ -73,18 +78,19 @@ class Writer:
         self._rehearsal = rehearsal
         self._compare_server = compare_server
         self._lock = RLock()
-        self._cache = StateCache(cache_bytes_max)
-        self._programme = Programme()
+        self._programmes = programmes
+        self._cache = StateCache(programmes, cache_bytes_max)
+        self._editions = EditionCache(programmes)
         self._mark = START
         self._tries = Tries()
         self._recorded_us = 0
         """When the last event of the book was recorded, as far as this writer has seen."""
 
-    def record(self, facts: Sequence[Fact], *, known_spelling: bool = False) -> list[Outcome]:
+    def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
         """Records facts in their order, in one transaction; the outcomes come in the same order.
 
-        With `known_spelling` a customer's name that is spelt otherwise than it is known is taken as it is known.
-        Facts of a membership that cannot be read now are `put-off`; all others are decided on. When it returns, what was
+        With `lenient` a fact is taken that would be refused for its spelling alone (see `Programme.decide`).
+        Facts of a subject that cannot be read now are `put-off`; all others are decided on. When it returns, what was
         accepted is on disk. Raises StoreUnreachable or ClockWrong where nothing could be recorded, BrokenHistory
         where the editions cannot be read.
         """
@@ -93,7 +99,7 @@ class Writer:
                 try:
                     with self._store.writing() as transaction:
                         batch = self._begin(transaction)
-                        outcomes = batch.record(facts, known_spelling)
+                        outcomes = batch.record(facts, lenient=lenient)
                         self._end(batch)
                 except FoundUnreadable as found:
                     self._forget()
@@ -133,7 +139,7 @@ class Writer:
                 raise
 
     def note(self, event_type: str, data: Any, fact: str) -> int:
-        """Appends an event to the programme's stream on which no rule decides, once for each `fact`; its position."""
+        """Appends an event to the log's own stream on which no rule decides, once for each `fact`; its position."""
         with self._lock:
             try:
                 with self._store.writing() as transaction:
@@ -184,29 +190,38 @@ class Writer:
             finally:
                 self._forget()
 
-    def _begin(self, transaction: WriteTransaction) -> Batch:
+    def _begin(self, transaction: WriteTransaction) -> Transaction:
         self._catch_up(transaction)
         now_us = self._clock()
         if not self._rehearsal:
             server_us = transaction.server_clock_us() if self._compare_server else None
-            check_clock(now_us, self._last(), self._programme.clock_accepted, server_us)
+            check_clock(now_us, self._last(), self._editions.log(transaction).clock_accepted, server_us)
         batch = self._batch(transaction, now_us)
-        if self._programme.seq == 0:
-            batch.publish_shipped_editions()
+        if not self._mark.position:
+            batch.publish_opening_editions()
         return batch
 
-    def _batch(self, transaction: WriteTransaction, now_us: int) -> Batch:
+    def _batch(self, transaction: WriteTransaction, now_us: int) -> Transaction:
         recorded_us = recording_us(now_us, self._last())
-        return Batch(transaction, self._cache, self._programme, self._mark.position, now_us, recorded_us, self._tries)
+        return Transaction(
+            transaction,
+            self._programmes,
+            self._cache,
+            self._editions,
+            self._tries,
+            self._mark.position,
+            now_us,
+            recorded_us,
+        )
 
     def _last(self) -> LastRecorded | None:
         return LastRecorded(self._mark.position, self._recorded_us) if self._mark.position else None
 
-    def _end(self, batch: Batch) -> None:
+    def _end(self, batch: Transaction) -> None:
         batch.finish()
-        if batch.head is not None:
+        if batch.end is not None:
             self._recorded_us = batch.recorded_us
-            self._mark = Bookmark(batch.position, batch.head)
+            self._mark = Bookmark(*batch.end)
 
     def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
         with self._store.writing() as transaction:
@@ -227,13 +242,12 @@ class Writer:
             self._cache.clear()
         else:
             self._cache.drop(changed)
-        if changed is None or PROGRAMME_STREAM in changed:
-            self._programme.load(transaction)
+        if self._editions.drop(changed):
             self._cache.doubt_quiet()
         self._recorded_us = recorded_us_by(transaction, now.position)
         self._mark = now
 
     def _forget(self) -> None:
         self._cache.clear()
-        self._programme = Programme()
+        self._editions.drop()
         self._mark = START

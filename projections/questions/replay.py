@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.book import replay
-from ledger.event import PROGRAMME_STREAM, Event, decode_event
+from ledger.event import Event
 from ledger.instants import format_instant
+from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.events import RULEBOOK_STREAM
 from ledger.programmes.survey.flips import Standing, standing
 from ledger.programmes.survey.outcome import decide_renewal
 from ledger.store.base import Reader
+from projections.survey.reading import replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class _Rulebooks:
     """The rulebook as it was known at each position, for positions that only grow."""
 
     def __init__(self, book: Reader) -> None:
-        rows = book.read_stream(PROGRAMME_STREAM)
-        self._to_come = [decode_event(row.stored, row.position) for row in rows if row.type == "RulebookPublished"]
+        rows = book.read_stream(RULEBOOK_STREAM)
+        self._to_come = [PROGRAMMES.decode(row.stored, row.position) for row in rows if row.type == "RulebookPublished"]
         self._to_come.reverse()
         self._rulebook = Rulebook(())
 

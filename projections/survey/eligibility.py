@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.instants import parse_instant
+from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.state import holds_learning
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent, membership_of
@@ -39,6 +40,7 @@ class Eligibility(Projection[EligibilityRows]):
 
     name = "eligibility"
     version = 2
+    types = PROGRAMMES.events
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
         Table(

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ledger.errors import UnknownMembership
-from ledger.event import can_be_membership
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
+from ledger.membership import can_be_membership
 from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.flips import next_flip, standing
 from ledger.programmes.survey.status import status_answer

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent, membership_of
 
@@ -47,6 +48,7 @@ class Participation(Projection[ParticipationRows]):
 
     name = "participation"
     version = 2
+    types = PROGRAMMES.events
     tables = (
         Table(
             "months",

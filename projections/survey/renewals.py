@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ledger.instants import format_instant, parse_instant
+from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent, membership_of
 
@@ -48,6 +49,7 @@ class Renewals(Projection[RenewalRows]):
 
     name = "renewals"
     version = 2
+    types = PROGRAMMES.events
     tables = (
         Table(
             "dates",

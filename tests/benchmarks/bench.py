@@ -28,8 +28,9 @@ from eventsourcing.domain import Aggregate
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
+from ledger.fact import Fact
 from ledger.instants import DAY_US, format_instant, parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object, parse_fact
+from ledger.programmes.registry import PROGRAMMES, fact_from_object, parse_fact
 from ledger.store.sqlite import SQLiteStore
 from ledger.store.sqlite_tables import INSERT_EVENTS
 from ledger.writing.group_commit import GroupCommit
@@ -72,7 +73,7 @@ def bulk_record(folder: Path, facts: int) -> Row:
     """Validated, deduplicated, decided, chained, durable; against executemany of the same rows into the same table."""
     path = folder / "book.db"
     store = SQLiteStore(path)
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     spent = 0.0
     for batch in batches(orjson.dumps(fact) for fact in scale(1, facts)):
         start = time.perf_counter()
@@ -103,7 +104,7 @@ def clients(folder: Path, each: int) -> Row:
     """64 clients, each with one fact at a time and waiting for it to be on disk; against the library's stock save."""
     facts = [list(_one_client(number, each)) for number in range(CLIENTS)]
     store = SQLiteStore(folder / "clients.db")
-    group = GroupCommit(Writer(store, lambda: NOW_US))
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
 
     def record(own: list[Fact]) -> None:
         for fact in own:
@@ -252,7 +253,7 @@ def decision(folder: Path) -> Row:
     times = {}
     for responses in (100, 100_000):
         store = SQLiteStore(folder / f"decide-{responses}.db")
-        writer = Writer(store, lambda: NOW_US)
+        writer = Writer(store, lambda: NOW_US, PROGRAMMES)
         step_us = 365 * DAY_US // responses
         begin_us = parse_instant("2010-03-01T00:00:00Z")
 

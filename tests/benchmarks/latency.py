@@ -30,7 +30,7 @@ import orjson
 
 from consumers.broker.kafka import Broker, partitions_of
 from consumers.subscriber import EligibilitySubscriber, Start
-from ledger.programmes.survey.facts import Fact
+from ledger.fact import Fact
 from ledger.store.base import Store
 from tests.consumers.support import Announcing, broker_with_topics
 from tests.servers.kafka import KafkaBroker

@@ -29,7 +29,8 @@ import orjson
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.fact import Fact
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.group_commit import GroupCommit
@@ -58,7 +59,7 @@ class Ours:
     def one_by_one(self, name: str, facts: Sequence[Sequence[Fact]]) -> tuple[float, list[NewRow]]:
         """Seconds for all clients together, each with its facts; and the events that were written."""
         store = SQLiteStore(self._folder / f"{name}.db")
-        group = GroupCommit(Writer(store, lambda: NOW_US))
+        group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
 
         def record(own: Sequence[Fact]) -> None:
             for fact in own:
@@ -71,7 +72,7 @@ class Ours:
     def in_batches(self, facts: Sequence[Sequence[Fact]]) -> tuple[float, list[NewRow]]:
         """Seconds for all batches; and the events that were written."""
         store = SQLiteStore(self._folder / "batches.db")
-        writer = Writer(store, lambda: NOW_US)
+        writer = Writer(store, lambda: NOW_US, PROGRAMMES)
 
         def record() -> None:
             for batch in facts:

@@ -19,7 +19,8 @@ from eventsourcing.domain import Aggregate
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
-from ledger.programmes.survey.facts import Fact, parse_fact
+from ledger.fact import Fact
+from ledger.programmes.registry import PROGRAMMES, parse_fact
 from ledger.store.postgres import PostgresStore
 from ledger.store.postgres_recorders import copy_events, copy_statement
 from ledger.writing.group_commit import GroupCommit
@@ -40,7 +41,7 @@ class Something(Aggregate):
 def bulk_record(url: str, raw_url: str, facts: int) -> Row:
     """Validated, deduplicated, decided, chained, durable; against a bare COPY of the same rows into the same table."""
     store = PostgresStore(url)
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     spent = 0.0
     for batch in batches(orjson.dumps(fact) for fact in scale(1, facts)):
         start = time.perf_counter()
@@ -90,7 +91,7 @@ def clients(url: str, stock_url: str, each: int) -> Row:
     """64 clients, each with one fact at a time and waiting for it to be on disk; against the library's stock save."""
     facts = [list(_one_client(number, each)) for number in range(CLIENTS)]
     store = PostgresStore(url)
-    group = GroupCommit(Writer(store, lambda: NOW_US))
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
 
     def record(own: list[Fact]) -> None:
         for fact in own:

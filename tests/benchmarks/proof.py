@@ -22,7 +22,7 @@ from typing import Any
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
 from ledger.seal.audit import audit
@@ -64,7 +64,7 @@ def measure(folder: Path, facts: int) -> dict[str, Any]:
 
 def make_book(store: Store, facts: int) -> None:
     """Records a made-up programme."""
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     batch = []
     for content in scale(1, facts):
         batch.append(fact_from_object(content))
@@ -109,7 +109,7 @@ def auditing(store: Store, log: Path) -> dict[str, Any]:
 def verifying(folder: Path) -> dict[str, Any]:
     """A bundle of about a hundred events: its bytes, and what its verification takes as a whole process."""
     store = SQLiteStore(folder / "small.db")
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     log = LogFolder(folder / "small-log")
     record = writer.record
     try:

@@ -19,13 +19,13 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from ledger.book import fold, read_rulebook
 from ledger.instants import format_instant, parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 from ledger.programmes.survey.status import status_from_evidence
 from ledger.proof.log.event import parse_event
 from ledger.proof.survey.recheck import check_stream
 from projections.questions.replay import Audit
+from projections.survey.reading import fold, read_rulebook
 from tests.support.real_book import RealBook, projected, real_book
 
 BEGIN_US: Final = parse_instant("2010-01-01T00:00:00Z")

@@ -19,7 +19,7 @@ import psycopg
 
 from consumers.broker.kafka import Broker
 from consumers.roles.relay import Relay
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
@@ -39,7 +39,7 @@ TIMEOUT_S = 120.0
 
 def fill(store: PostgresStore, events: int) -> None:
     """A book of so many events and a few more."""
-    writer = Writer(store, wall_us)
+    writer = Writer(store, wall_us, PROGRAMMES)
     facts = [
         {"type": "enrol-membership", "membership": f"m-{number}", "name": "A partner", "level": "gold"}
         for number in range(MEMBERSHIPS)

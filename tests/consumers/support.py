@@ -16,8 +16,9 @@ from consumers.broker.kafka import Broker, ensure_topics
 from consumers.messages.cloudevents import EligibilityChanged
 from consumers.roles.relay import Relay
 from consumers.roles.relay_state import RelayState
-from ledger.event import decode_event
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.fact import Fact
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.programmes.survey.events import membership_of
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
@@ -43,7 +44,7 @@ class Announcing:
 
     def __init__(self, store: Store, name: str = "") -> None:
         self.store = store
-        self.writer = Writer(store, wall_us)
+        self.writer = Writer(store, wall_us, PROGRAMMES)
         self._name = name
         self._day = 0
         self._responses: dict[str, list[str]] = defaultdict(list)
@@ -86,11 +87,11 @@ class Announcing:
         """All that stands in the book, as it is to arrive."""
         found = []
         for row in self.store.read_type("EligibilityChanged", 0, 1_000_000):
-            event = decode_event(row.stored, row.position)
+            event = PROGRAMMES.decode(row.stored, row.position)
             found.append(
                 EligibilityChanged(
                     **event.data,
-                    membership=event.membership,
+                    membership=membership_of(event.stream),
                     position=row.position,
                     seq=row.seq,
                     recorded_at=_recorded_at(row.stored),

@@ -15,7 +15,7 @@ import pytest
 from console.demo.survey import generate
 from ledger.errors import Refused, StoreOutdated, StoreUnreachable
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import Aside, KnownFact, NewRow, Row, Snapshot, Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
@@ -562,7 +562,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
     reference = SQLiteStore(tmp_path / "reference.db")
     books = (reference, store, open_store())
     for number, book in enumerate(books):
-        writer = Writer(book, lambda: END_US)
+        writer = Writer(book, lambda: END_US, PROGRAMMES)
         outcomes = [
             outcome.status for start in range(0, len(facts), 50) for outcome in writer.record(facts[start:][:50])
         ]

@@ -11,9 +11,8 @@ import pytest
 from ledger.book import position_at
 from ledger.clock import RELEASED_US, LastRecorded, check_clock, recording_us
 from ledger.errors import BadInput, ClockWrong
-from ledger.event import decode_event
 from ledger.instants import DAY_US, END_US, SECOND_US, format_instant, parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Outcome, Writer
 
@@ -28,7 +27,7 @@ class Book:
     def __init__(self, path: Path) -> None:
         self.store = SQLiteStore(path)
         self.now_us = NOW_US
-        self.writer = Writer(self.store, lambda: self.now_us)
+        self.writer = Writer(self.store, lambda: self.now_us, PROGRAMMES)
         self.told = 0
 
     def enrol(self, now_us: int | None = None, occurred_us: int | None = None, writer: Writer | None = None) -> Outcome:
@@ -43,7 +42,7 @@ class Book:
 
     def recorded(self) -> list[int]:
         """When each event was recorded, in order of position."""
-        return [decode_event(row.stored).recorded_us for row in self.store.read_feed(0, 1_000)]
+        return [PROGRAMMES.decode(row.stored).recorded_us for row in self.store.read_feed(0, 1_000)]
 
 
 @pytest.fixture
@@ -137,10 +136,10 @@ def test_an_empty_book_goes_by_the_release_of_the_program(book: Book) -> None:
 
 def test_a_book_that_was_spoilt_goes_on_after_its_last_instant_was_accepted(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    Writer(store, lambda: FAR_US, rehearsal=True).record([])
+    Writer(store, lambda: FAR_US, PROGRAMMES, rehearsal=True).record([])
     store.close()
     book = Book(tmp_path / "book.db")
-    running = Writer(book.store, lambda: book.now_us)
+    running = Writer(book.store, lambda: book.now_us, PROGRAMMES)
     with pytest.raises(ClockWrong, match=r"csat-ledger clock-accept 2099-01-01T00:00:00\.000000Z"):
         book.enrol(writer=running)
     position = book.writer.accept_clock(FAR_US)
@@ -161,7 +160,7 @@ def test_a_book_that_was_spoilt_goes_on_after_its_last_instant_was_accepted(tmp_
 
 def test_an_acceptance_does_not_excuse_a_clock_that_went_wrong_again(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    Writer(store, lambda: FAR_US, rehearsal=True).record([])
+    Writer(store, lambda: FAR_US, PROGRAMMES, rehearsal=True).record([])
     store.close()
     book = Book(tmp_path / "book.db")
     book.writer.accept_clock(FAR_US)
@@ -195,7 +194,7 @@ def test_only_the_last_instant_of_the_book_can_be_accepted(book: Book) -> None:
 
 def test_at_the_end_of_the_calendar_nothing_more_is_recorded_and_nothing_breaks(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    writer = Writer(store, lambda: END_US, rehearsal=True)
+    writer = Writer(store, lambda: END_US, PROGRAMMES, rehearsal=True)
     writer.record([])
     told = {"type": "enrol-membership", "id": "f", "membership": "m", "level": "gold", "name": "Alderbrook"}
     with pytest.raises(ClockWrong, match="last instant"):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ledger.event import FIRST_PREV, encode_event
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import NewRow, Row
 from ledger.store.sqlite import SQLiteStore
 from projections.database import Connection, Database, SQLiteDatabase, Table
@@ -39,6 +40,7 @@ class Tally(Projection[Seen]):
 
     name: ClassVar[str] = "tally"
     version: ClassVar[int] = 1
+    types = PROGRAMMES.events
     tables: ClassVar[tuple[Table, ...]] = (
         Table("seen", {"position": "BIGINT", "stream": "TEXT", "times": "BIGINT"}, ("position",)),
     )

@@ -15,10 +15,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from console.demo.survey import generate
 from ledger.errors import Refused
-from ledger.event import EVENT_DATA, VERSIONS, decode_event, encode_event
+from ledger.event import encode_event
 from ledger.instants import parse_instant
+from ledger.programmes.registry import PROGRAMMES, parse_fact
 from ledger.programmes.schemas import event_schema, fact_schema, files, main
-from ledger.programmes.survey.facts import FACT_MODELS, parse_fact
+from ledger.programmes.survey.facts import FACT_MODELS
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 
@@ -86,7 +87,7 @@ def test_there_is_a_schema_and_a_sample_of_every_fact_and_every_event() -> None:
     assert len(kinds) == len(FACT_MODELS)
     for kind in kinds:
         assert {f"facts/{kind}.v1.json", f"samples/facts/{kind}.v1.json"} <= made
-    for event_type, version in EVENT_DATA:
+    for event_type, version in PROGRAMMES.events.data:
         assert f"events/{event_type}.v{version}.json" in made
         assert (SCHEMAS / f"samples/events/{event_type}.v{version}.json").exists()
 
@@ -97,7 +98,7 @@ def test_no_schema_or_sample_lies_there_that_nothing_makes_but_samples_of_older_
         assert str(path.relative_to(SCHEMAS)) in made
     for path in RELEASED_EVENTS:
         event_type, version = path.stem.split(".v")
-        assert int(version) <= VERSIONS[event_type]
+        assert int(version) <= PROGRAMMES.events.versions[event_type]
 
 
 @pytest.mark.parametrize("path", sorted([*SCHEMAS.glob("facts/*"), *SCHEMAS.glob("events/*")]), ids=lambda p: p.stem)
@@ -116,7 +117,7 @@ def test_a_schema_names_itself_and_allows_nothing_that_it_does_not_name(path: Pa
 
 def test_no_two_schemas_have_one_name() -> None:
     names = [json.loads(content)["$id"] for name, content in files() if name.startswith(("facts/", "events/"))]
-    assert len(set(names)) == len(names) == len(FACT_MODELS) + len(EVENT_DATA)
+    assert len(set(names)) == len(names) == len(FACT_MODELS) + len(PROGRAMMES.events.data)
 
 
 @pytest.mark.parametrize("path", RELEASED_FACTS, ids=lambda path: path.stem)
@@ -133,8 +134,8 @@ def test_a_released_sample_of_an_event_stays_readable(path: Path) -> None:
     raw = json.loads(stored)
     assert (raw["type"], raw["v"]) == (event_type, int(version))
     validator("events", path.name).validate(raw)
-    event = decode_event(stored)
-    assert (event.type, event.v) == (event_type, VERSIONS[event_type])
+    event = PROGRAMMES.decode(stored)
+    assert (event.type, event.v) == (event_type, PROGRAMMES.events.versions[event_type])
     newest = {**raw, "v": event.v, "data": event.data}
     validator("events", f"{event_type}.v{event.v}.json").validate(newest)
     if int(version) == event.v:
@@ -184,7 +185,7 @@ def test_the_schema_of_an_event_covers_its_envelope() -> None:
 
 def test_every_fact_and_every_event_of_a_generated_book_keeps_to_its_schema(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    writer = Writer(store, lambda: END_US)
+    writer = Writer(store, lambda: END_US, PROGRAMMES)
     facts = []
     for _, content in islice(generate(7, memberships=8), 1_500):
         try:

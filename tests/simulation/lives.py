@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.programmes.survey.facts import Fact
+from ledger.fact import Fact
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
@@ -54,7 +55,7 @@ def recording(path: Path, facts: list[Fact], start: int, batch: int, now_us: int
 
     def life(acknowledge: int) -> None:
         store = SQLiteStore(path)
-        writer = Writer(store, lambda: now_us, rehearsal=True)
+        writer = Writer(store, lambda: now_us, PROGRAMMES, rehearsal=True)
         for place in range(start, len(facts), batch):
             part = facts[place : place + batch]
             outcomes = writer.record(part)
@@ -71,7 +72,7 @@ def reviewing(path: Path, until_us: int) -> Life:
 
     def life(_acknowledge: int) -> None:
         store = SQLiteStore(path)
-        writer = Writer(store, lambda: until_us, rehearsal=True)
+        writer = Writer(store, lambda: until_us, PROGRAMMES, rehearsal=True)
         for _ in range(20):
             writer.review(until_us)
         store.close()

@@ -22,15 +22,16 @@ from consumers.broker.kafka import Broker
 from consumers.broker.partitioner import partition_of
 from consumers.errors import BrokerUnreachable
 from consumers.messages.cloudevents import EligibilityChanged, RefusedFact
-from ledger.book import replay
 from ledger.errors import StoreUnreachable
-from ledger.event import decode_event
 from ledger.instants import format_instant
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import membership_of
 from ledger.store.postgres import PostgresStore
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
 from projections.questions.answers import all_projections
 from projections.runner import Runner
+from projections.survey.reading import replay
 from tests.consumers.support import committed
 from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
@@ -234,7 +235,7 @@ class Team:
 
 def facts_of(store: PostgresStore) -> Counter[str]:
     """The facts in the book, with how many events each has beside announcements."""
-    events = (decode_event(row.stored) for row in store.read_feed(0, 1_000_000))
+    events = (PROGRAMMES.decode(row.stored) for row in store.read_feed(0, 1_000_000))
     return Counter(str(event.fact) for event in events if event.type not in ("EligibilityChanged", "RulebookPublished"))
 
 
@@ -242,11 +243,11 @@ def announcements(store: PostgresStore) -> list[EligibilityChanged]:
     """As they must have been told."""
     found = []
     for row in store.read_type("EligibilityChanged", 0, 1_000_000):
-        event = decode_event(row.stored, row.position)
+        event = PROGRAMMES.decode(row.stored, row.position)
         found.append(
             EligibilityChanged(
                 **event.data,
-                membership=event.membership,
+                membership=membership_of(event.stream),
                 position=row.position,
                 seq=row.seq,
                 fact=event.fact,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from console.cli.main import main
-from ledger.book import replay
 from ledger.store.sqlite import SQLiteStore
+from projections.survey.reading import replay
 from tests.support.broken_lines import broken_files
 
 

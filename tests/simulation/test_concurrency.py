@@ -6,11 +6,12 @@ import os
 import random
 from pathlib import Path
 
-from ledger.book import fold, replay
+from ledger.fact import Fact
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
+from projections.survey.reading import fold, replay
 
 WRITERS = 8
 FACTS_EACH = 400
@@ -56,7 +57,7 @@ def responses(writer: int) -> list[Fact]:
 def write(path: Path, writer_number: int) -> None:
     seeded = random.Random(writer_number)
     store = SQLiteStore(path)
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     facts = [*enrolments(), *responses(writer_number)]
     start = 0
     while start < len(facts):

@@ -7,16 +7,17 @@ import random
 from pathlib import Path
 
 from console.demo.survey import generate
-from ledger.book import fold, read_rulebook, replay
 from ledger.errors import Refused
+from ledger.fact import Fact
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
 from projections.questions.answers import all_projections, view
 from projections.runner import Runner
+from projections.survey.reading import fold, read_rulebook, replay
 from tests.simulation.lives import a_moment, live_until_killed, projecting, recording, reviewing
 
 KILLS = 2_000 if os.environ.get("CSAT_LEDGER_TEST_SOAK") else 110
@@ -77,11 +78,11 @@ def test_whatever_is_killed_every_fact_is_in_exactly_once_and_projections_equal_
     assert not lost, f"acknowledged but not in the book: {sorted(lost)[:5]}"
 
     # Whatever is missing still is sent again, and then all is as if nobody had been killed.
-    writer = Writer(store, lambda: NOW_US, rehearsal=True)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
     outcomes = writer.record(facts)
     writer.review(NOW_US)
     calm = SQLiteStore(tmp_path / "calm.db")
-    calm_writer = Writer(calm, lambda: NOW_US, rehearsal=True)
+    calm_writer = Writer(calm, lambda: NOW_US, PROGRAMMES, rehearsal=True)
     expected = calm_writer.record(facts)
     calm_writer.review(NOW_US)
     assert {f.id for f, o in zip(facts, outcomes, strict=True) if o.status == "refused"} == {

@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import parse_checkpoint
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import open_checkpoint
@@ -30,7 +30,7 @@ def sealing(folder: Path, first: int, facts: int, limit: int) -> Life:
 
     def life(acknowledge: int) -> None:
         store = SQLiteStore(folder / "book.db")
-        writer = Writer(store, lambda: NOW_US)
+        writer = Writer(store, lambda: NOW_US, PROGRAMMES)
         witness = a_witness(folder / "witness")
         number = first
         while True:

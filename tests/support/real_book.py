@@ -9,11 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ledger.book import fold, position_at, read_rulebook
+from ledger.book import position_at
 from ledger.errors import Refused
-from ledger.event import Event, decode_event, membership_stream
+from ledger.event import Event
+from ledger.fact import Fact
 from ledger.instants import EPOCH, MICROSECOND
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.programmes.survey.events import membership_stream
 from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from ledger.store.sqlite import SQLiteStore
@@ -21,6 +23,7 @@ from ledger.writing.writer import Outcome, Writer
 from projections.database import SQLiteDatabase
 from projections.questions.answers import View, all_projections, view
 from projections.runner import Runner
+from projections.survey.reading import fold, read_rulebook
 
 SHIPPED = 2
 """Events that every book starts with: the editions that come with the ledger."""
@@ -51,7 +54,7 @@ class RealBook:
 
     def open(self) -> None:
         self.store = SQLiteStore(self.path)
-        self.writer = Writer(self.store, lambda: self.now_us, **self._options)
+        self.writer = Writer(self.store, lambda: self.now_us, PROGRAMMES, **self._options)
 
     def close(self) -> None:
         self.writer.close()
@@ -75,7 +78,7 @@ class RealBook:
         return outcome.status, outcome.code
 
     def record(self, facts: Sequence[Fact], known_spelling: bool = False) -> list[Outcome]:
-        outcomes = self.writer.record(facts, known_spelling=known_spelling)
+        outcomes = self.writer.record(facts, lenient=known_spelling)
         self.positions += [outcome.position for outcome in outcomes if outcome.status == "accepted"]
         return outcomes
 
@@ -89,7 +92,9 @@ class RealBook:
         return self.store.read_feed(0, 1_000_000)
 
     def events(self, membership: str) -> list[Event]:
-        return [decode_event(row.stored, row.position) for row in self.store.read_stream(membership_stream(membership))]
+        return [
+            PROGRAMMES.decode(row.stored, row.position) for row in self.store.read_stream(membership_stream(membership))
+        ]
 
     def announced(self, membership: str) -> list[dict[str, Any]]:
         """The data of the announcements in the order of the ledger."""

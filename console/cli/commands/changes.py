@@ -16,7 +16,8 @@ from console.cli.output import Output, short
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from ledger.errors import BrokenHistory, PositionUnknown
-from ledger.event import decode_event
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import membership_of
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _print_from(store: Store, after: int, session: Session) -> int:
 
 
 def _print(output: Output, row: Row) -> None:
-    event = decode_event(row.stored, row.position)
+    event = PROGRAMMES.decode(row.stored, row.position)
     if event.type != row.type:
         raise BrokenHistory(
             f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
@@ -106,7 +107,7 @@ def _print(output: Output, row: Row) -> None:
         output.json(
             {
                 "position": event.position,
-                "membership": event.membership,
+                "membership": membership_of(event.stream),
                 **data,
                 "fact": event.fact,
                 "seq": event.seq,
@@ -114,7 +115,7 @@ def _print(output: Output, row: Row) -> None:
         )
         return
     output.flowing(
-        f"{event.position:>9}  {short(data['effective_at'])}  {event.membership}  "
+        f"{event.position:>9}  {short(data['effective_at'])}  {membership_of(event.stream)}  "
         f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
         f"({data['counted']} of {data['organisations']} organisations, {data['cause']}"
         f"{', revises' if data['revises'] else ''})"

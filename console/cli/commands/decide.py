@@ -15,8 +15,10 @@ from console.cli.output import Output, plural, short
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
 from ledger.errors import Refused, UnknownMembership
-from ledger.event import can_be_membership, decode_event, membership_stream
 from ledger.instants import format_instant
+from ledger.membership import can_be_membership
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import membership_stream
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -54,7 +56,7 @@ def run(session: Session) -> int:
 
 def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]:
     """Records a decision. Raises Refused or UnknownMembership."""
-    from ledger.programmes.survey.facts import own_fact
+    from ledger.programmes.registry import own_fact
 
     if not can_be_membership(membership):
         raise UnknownMembership(membership)
@@ -84,7 +86,7 @@ def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]
 def _recorded(ledger: Ledger, membership: str, position: int) -> dict[str, Any]:
     """The decision as it stands in the book."""
     (row,) = ledger.store.read_feed(position - 1, 1)
-    data = decode_event(row.stored, row.position).data
+    data = PROGRAMMES.decode(row.stored, row.position).data
     keys = (
         "renewal_date",
         "evaluated_at",

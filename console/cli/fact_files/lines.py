@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
 from console.cli.exits import Failure
-from ledger.programmes.survey.facts import LINE_BYTES_MAX
+from ledger.fact import LINE_BYTES_MAX
 
 KEPT_BYTES: Final = LINE_BYTES_MAX + 2  # a fact with its end of line
 

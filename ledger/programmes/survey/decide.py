@@ -7,12 +7,13 @@ are worked out afterwards, from the evolved state (see `ledger.programmes.survey
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ledger.errors import refuse
-from ledger.instants import SECOND_US, format_instant, midnight_us, parse_date
-from ledger.programmes.survey import facts
-from ledger.programmes.survey.editions import Rulebook
+from ledger.event import NewEvent
+from ledger.instants import format_instant, midnight_us, parse_date
+from ledger.programmes.programme import check_not_in_the_future
+from ledger.programmes.survey.editions import FIGURES, Rulebook
 from ledger.programmes.survey.naming import (
     check_distinction,
     check_join,
@@ -24,24 +25,8 @@ from ledger.programmes.survey.naming import (
 from ledger.programmes.survey.outcome import decide_renewal
 from ledger.programmes.survey.state import Invitation, Membership, Response
 
-FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
-
-
-class NewEvent(NamedTuple):
-    """An event that was decided on but is not yet in the book."""
-
-    type: str
-    occurred_at: str
-    data: Any
-
-
-def check_not_in_the_future(fact: facts.Fact, occurred_us: int, now_us: int) -> None:
-    """Refuses what lies more than five minutes ahead of the ledger's clock."""
-    if occurred_us > now_us + FUTURE_TOLERANCE_US:
-        refuse(
-            "in-the-future",
-            f"found occurred_at {fact.occurred_at}, expected at most five minutes after {format_instant(now_us)}",
-        )
+if TYPE_CHECKING:  # facts are pydantic's, and who only reads the book need not import it
+    from ledger.programmes.survey import facts
 
 
 def decide(
@@ -51,36 +36,28 @@ def decide(
     now_us: int,
     occurred_us: int,
     *,
-    known_spelling: bool = False,
+    lenient: bool = False,
 ) -> NewEvent:
     """The event that a fact about a membership becomes. Raises Refused where a rule turns it away.
 
-    `occurred_us` is the fact's own instant, parsed once by the caller. With `known_spelling` a customer's name is taken
+    `occurred_us` is the fact's own instant, parsed once by the caller. With `lenient` a customer's name is taken
     as it is known, where the fact spells it otherwise and only one known name folds like it; a withdrawal always is.
     """
     check_not_in_the_future(fact, occurred_us, now_us)
     if not state.enrolled and fact.type != "enrol-membership":
         refuse("unknown-membership", f"membership {fact.membership!r} was never enrolled")
-    taken, spelling = take_as_known(state.organisations, fact, known_spelling)
+    taken, spelling = take_as_known(state.organisations, fact, lenient)
     event_type, data = _DECIDE[fact.type](state, taken, rulebook, now_us, occurred_us)
     return NewEvent(event_type, fact.occurred_at, {**data, **spelling} if spelling else data)
 
 
-def decide_rulebook(fact: facts.PublishRulebook, rulebook: Rulebook, now_us: int, occurred_us: int) -> NewEvent:
+def publish(fact: facts.PublishRulebook, rulebook: Rulebook, now_us: int, occurred_us: int) -> NewEvent:
     """The event that a new edition becomes (R6); an edition's name is used once."""
     check_not_in_the_future(fact, occurred_us, now_us)
     if fact.edition in rulebook.names:
         refuse("edition-exists", f"edition {fact.edition!r} was published already")
-    data = {
-        "edition": fact.edition,
-        "effective_from": fact.effective_from,
-        "min_evaluations": fact.min_evaluations,
-        "min_organisations": fact.min_organisations,
-        "min_responses": fact.min_responses,
-        "per_org_cap": fact.per_org_cap,
-        "pool_locations": fact.pool_locations,
-        "window_months": fact.window_months,
-    }
+    figures = {name: getattr(fact, name) for name in FIGURES}
+    data = {"edition": fact.edition, "effective_from": fact.effective_from, **figures}
     return NewEvent("RulebookPublished", fact.occurred_at, data)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple, TypeVar
 
-from ledger.event import RulebookPublishedData
 from ledger.instants import format_instant, parse_instant
 
 Key = TypeVar("Key")
@@ -58,32 +57,19 @@ class Edition:
         )
 
     @classmethod
-    def from_data(cls, data: RulebookPublishedData) -> Edition:
+    def from_data(cls, data: Mapping[str, Any]) -> Edition:
         """The edition that a RulebookPublished event holds."""
-        return cls(
-            edition=data["edition"],
-            effective_us=parse_instant(data["effective_from"]),
-            min_responses=data["min_responses"],
-            per_org_cap=data["per_org_cap"],
-            min_organisations=data["min_organisations"],
-            window_months=data["window_months"],
-            min_evaluations=data["min_evaluations"],
-            pool_locations=data["pool_locations"],
-        )
+        figures = {name: data[name] for name in FIGURES}
+        return cls(edition=data["edition"], effective_us=parse_instant(data["effective_from"]), **figures)
 
-    def to_data(self) -> RulebookPublishedData:
+    def to_data(self) -> dict[str, Any]:
         """The data of the RulebookPublished event that publishes this edition."""
-        return {
-            "edition": self.edition,
-            "effective_from": format_instant(self.effective_us),
-            "min_evaluations": self.min_evaluations,
-            "min_organisations": self.min_organisations,
-            "min_responses": self.min_responses,
-            "per_org_cap": self.per_org_cap,
-            "pool_locations": self.pool_locations,
-            "window_months": self.window_months,
-        }
+        figures = {name: getattr(self, name) for name in FIGURES}
+        return {"edition": self.edition, "effective_from": format_instant(self.effective_us), **figures}
 
+
+FIGURES: Final = tuple(field.name for field in fields(Edition) if field.name not in ("edition", "effective_us"))
+"""The names of an edition's figures, as facts, events and editions have them."""
 
 SHIPPED_EDITIONS: Final = (
     Edition("2009-11", parse_instant("2009-11-01T00:00:00Z"), 10, 8, 2, 12, 10, False),

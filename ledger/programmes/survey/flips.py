@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.event import Via
 from ledger.instants import format_instant
 from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.events import Via
 from ledger.programmes.survey.overview import Best
 from ledger.programmes.survey.responses import Receipts
 from ledger.programmes.survey.tally import Evidence

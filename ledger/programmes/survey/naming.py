@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import islice, zip_longest
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
 
 from ledger.errors import refuse
 from ledger.fold import fold
-from ledger.programmes.survey.facts import (
-    MembershipFact,
-    RecordConsent,
-    RecordInvitation,
-    RecordResponse,
-    WithdrawConsent,
-)
 from ledger.programmes.survey.organisations import Organisations
+
+if TYPE_CHECKING:  # facts are pydantic's, and who only reads the book need not import it
+    from ledger.programmes.survey.facts import MembershipFact
+
+NAMING: Final = frozenset(("record-response", "record-invitation", "record-consent", "withdraw-consent"))
+"""The facts that name a customer."""
 
 NAMED_MAX: Final = 5
 """Names, joins or locations that a sentence lists at most."""
@@ -28,18 +27,16 @@ ALIKE_MAX: Final = 200
 """Names that fold alike at most: a withdrawal that could mean each of them lists them all, and has to fit in an event."""
 
 
-def take_as_known(
-    known: Organisations, fact: MembershipFact, known_spelling: bool
-) -> tuple[MembershipFact, dict[str, Any]]:
+def take_as_known(known: Organisations, fact: MembershipFact, lenient: bool) -> tuple[Any, dict[str, Any]]:
     """The fact under the known spelling of its customer's name, and what its event says of that.
 
     A withdrawal is never refused: it stands for every known name that folds like the one it has. Other facts are taken
-    so only with `known_spelling`, and only where one name alone can be meant.
+    so only with `lenient`, and only where one name alone can be meant.
     """
-    if not isinstance(fact, (RecordResponse, RecordInvitation, RecordConsent, WithdrawConsent)):
+    if fact.type not in NAMING:
         return fact, {}
-    alike = known.alike(fact.customer_org)
-    if not alike or not (fact.type == "withdraw-consent" or (known_spelling and len(alike) == 1)):
+    alike = known.alike(getattr(fact, "customer_org"))  # noqa: B009 - only these facts have it
+    if not alike or not (fact.type == "withdraw-consent" or (lenient and len(alike) == 1)):
         return fact, {}
     also = {"also": list(alike[1:])} if len(alike) > 1 else {}
     return fact.model_copy(update={"customer_org": alike[0]}), {"spelt": True, **also}

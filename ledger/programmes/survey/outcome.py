@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.event import LeftOutReason
 from ledger.instants import evaluation_us, format_instant, parse_date
 from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.events import LeftOutReason
 from ledger.programmes.survey.flips import standing
 from ledger.programmes.survey.responses import Pool
 from ledger.programmes.survey.state import Membership

@@ -16,7 +16,7 @@ import orjson
 from ledger.programmes.survey.state import Announcement, Invitation, Membership, Renewal, Response
 from ledger.programmes.survey.tally import Timeline
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Part of every snapshot; one of another format is ignored, and the stream folded."""
 
 
@@ -35,7 +35,7 @@ def dump_state(state: Membership) -> bytes:
             "seq": state.seq,
             "head": state.head,
             "enrolled": state.enrolled,
-            "enrolled_position": state.enrolled_position,
+            "first_position": state.first_position,
             "horizon_us": state.horizon_us,
             "organisations": [list(column) for column in zip(*state.organisations.folds(), strict=True)],
             "joins": state.organisations.joins(),
@@ -76,7 +76,7 @@ def load_state(stored: bytes) -> Membership | None:
         seq=raw["seq"],
         head=raw["head"],
         enrolled=raw["enrolled"],
-        enrolled_position=raw["enrolled_position"],
+        first_position=raw["first_position"],
         horizon_us=raw["horizon_us"],
     )
     evidence = state.evidence

@@ -11,9 +11,11 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from ledger.event import FIRST_PREV, Cause, Event, Via
-from ledger.instants import BEGINNING_US, parse_instant
+from ledger.event import Event
+from ledger.instants import parse_instant
+from ledger.programmes.programme import State, fold_announcement
 from ledger.programmes.survey import regrouping
+from ledger.programmes.survey.events import Cause, Via
 from ledger.programmes.survey.organisations import Organisations
 from ledger.programmes.survey.responses import OrganisationReceipts
 from ledger.programmes.survey.tally import LEARNING, Evidence
@@ -34,6 +36,11 @@ class Announcement(NamedTuple):
     edition: str | None
     cause: Cause
     position: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether it says that the requirement is satisfied."""
+        return self.satisfied
 
     @property
     def flip(self) -> tuple[int, bool, Via | None, str | None, str | None]:
@@ -73,16 +80,10 @@ class Renewal:
 
 
 @dataclass(slots=True)
-class Membership:
-    """The state of one membership's stream after `seq` events; `head` is the leaf hash of the last one."""
+class Membership(State):
+    """The state of one membership's stream."""
 
-    seq: int = 0
-    head: str = FIRST_PREV
     enrolled: bool = False
-    enrolled_position: int = 0
-    horizon_us: int = BEGINNING_US
-    quiet_until_us: int | None = None
-    """Before this instant nothing known can change `satisfied`; None where it must be computed anew."""
     evidence: Evidence = field(default_factory=Evidence)
     renewals: dict[str, Renewal] = field(default_factory=dict)
     consents: dict[str, dict[str, list[Word]]] = field(default_factory=dict)
@@ -91,7 +92,6 @@ class Membership:
     responses: MutableMapping[str, Response] = field(default_factory=dict)
     voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
     evaluations: set[str] = field(default_factory=set)
-    announced: list[Announcement] = field(default_factory=list)
     regrouped: regrouping.Span | None = None
     """Where the last join or separation can have changed something."""
 
@@ -141,20 +141,9 @@ class Membership:
         return [said[name] for name in group.names if name in said]
 
 
-def evolve(state: Membership, event: Event, stored_hash: str) -> Membership:
-    """The state after one more event; `stored_hash` is the leaf hash of its stored bytes."""
+def evolve(state: Membership, event: Event) -> None:
+    """One more event of the membership."""
     _EVOLVE[event.type](state, event)
-    state.seq = event.seq
-    state.head = stored_hash
-    state.horizon_us = max(state.horizon_us, event.occurred_us)
-    return state
-
-
-def fold_announcement(announced: list[Announcement], entry: Announcement) -> None:
-    """An announcement at e replaces everything announced from e on (DESIGN 6)."""
-    while announced and announced[-1].effective_us >= entry.effective_us:
-        announced.pop()
-    announced.append(entry)
 
 
 def holds_learning(competencies: list[str]) -> bool:
@@ -165,7 +154,6 @@ def holds_learning(competencies: list[str]) -> bool:
 def _enrolled(state: Membership, event: Event) -> None:
     data = event.data
     state.enrolled = True
-    state.enrolled_position = event.position
     for location in data["locations"]:
         state.evidence.add_location(location)
     state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
@@ -178,7 +166,6 @@ def _updated(state: Membership, event: Event) -> None:
         state.evidence.levels.set(event.occurred_us, event.seq, data["level"])
     if "competencies" in data:
         state.evidence.learning.set(event.occurred_us, event.seq, holds_learning(data["competencies"]))
-        state.quiet_until_us = None
 
 
 def _location_added(state: Membership, event: Event) -> None:
@@ -237,7 +224,6 @@ def _response_voided(state: Membership, event: Event) -> None:
     response.void = True
     state.voided.add_response(response.received_us, response.seq, reference)
     state.evidence.remove_response(response.location, response.customer_org, response.received_us, response.seq)
-    state.quiet_until_us = None
 
 
 def _evaluation_received(state: Membership, event: Event) -> None:
@@ -250,12 +236,10 @@ def _organisations_joined(state: Membership, event: Event) -> None:
     state.organisations.know(one)
     state.organisations.know(other)
     state.regrouped = regrouping.join(state.evidence, one, other)
-    state.quiet_until_us = None
 
 
 def _organisations_separated(state: Membership, event: Event) -> None:
     state.regrouped = regrouping.separate(state.evidence, event.data["organisation"], event.data["same_as"])
-    state.quiet_until_us = None
 
 
 def _organisation_distinguished(state: Membership, event: Event) -> None:
@@ -265,7 +249,6 @@ def _organisation_distinguished(state: Membership, event: Event) -> None:
 
 def _eligibility_changed(state: Membership, event: Event) -> None:
     fold_announcement(state.announced, announcement_of(event))
-    state.quiet_until_us = None
 
 
 def announcement_of(event: Event) -> Announcement:

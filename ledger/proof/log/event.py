@@ -9,7 +9,7 @@ One canonical JSON object: sorted keys, no spaces, UTF-8, no floats, exactly the
     prev         leaf hash of the stream's event before it, hex; 64 zeros for the first
     recorded_at  when the ledger learned it
     seq          1, 2, 3, … within the stream
-    stream       "programme" or "membership-<id>"
+    stream       "log", "programme" or "membership-<id>"
     type, v      name and version of the data's form
 
 Example (one line in the log, broken here):
@@ -37,6 +37,8 @@ from ledger.proof.log.tiles import ENTRY_MAX_BYTES
 KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v"))
 FIRST_PREV = "0" * 64
 PROGRAMME = "programme"
+LOG = "log"
+"""The stream of the log's own events, which belong to no programme."""
 MEMBERSHIP_PREFIX = "membership-"
 DAY_US = 86_400_000_000
 FIRST_DATE = "0001-01-01"

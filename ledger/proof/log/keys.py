@@ -1,7 +1,7 @@
 """New keys, and the statement by which one key of the log hands over to another.
 
 A rotation has an overlap, in which every checkpoint is signed by the old key and by the new one, and an event
-`KeyRotated` on the stream `programme`, so that the log itself tells its keys. The event's data, exactly these keys:
+`KeyRotated` on the stream `log`, so that the log itself tells its keys. The event's data, exactly these keys:
 
     old, new    verifier keys
     statement   a signed note, by both keys, over the text

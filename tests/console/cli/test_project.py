@@ -123,7 +123,7 @@ def test_an_event_of_a_type_that_only_a_newer_program_knows_is_not_passed_over(p
     for line in status.lines:
         (parked,) = line["parked"]
         assert (parked["stream"], parked["position"]) == (stream, position)
-        assert "found event type 'SomethingNewHappened', this program knows no such type" in parked["error"]
+        assert "found event type 'SomethingNewHappened' version 99, this program knows no such type" in parked["error"]
 
 
 def test_a_membership_with_an_event_that_nobody_can_read_is_shown_and_holds_up_nobody_else(program: Program) -> None:

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from console.cli.fact_files.lines import Line, read_lines
-from ledger.programmes.survey.facts import LINE_BYTES_MAX
+from ledger.fact import LINE_BYTES_MAX
 from tests.console.support import ROOT, Program, enrolment, fact, met, response
 
 

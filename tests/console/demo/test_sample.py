@@ -19,7 +19,7 @@ from console.demo.survey import DEMO_MEMBERSHIPS, DEMO_PICKS, END, Fact, generat
 from console.demo.survey.refused import KINDS
 from ledger.errors import Refused
 from ledger.instants import DAY_US, midnight_us, parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 
 GIVEN, WITHDRAWN = "record-consent", "withdraw-consent"
 

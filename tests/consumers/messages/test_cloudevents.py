@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,9 +216,19 @@ def test_schemas_are_those_of_the_models() -> None:
 
 
 def test_present_messages_keep_what_the_releases_promise() -> None:
-    for kind in contracts.WRITTEN_BY:
-        assert list((SCHEMAS / "released").glob(f"*/{kind}/*.json"))
     assert contracts.broken_promises(SCHEMAS) == []
+
+
+@pytest.mark.parametrize("kind", ["messages", "events", "facts"])
+def test_a_schema_that_is_gone_breaks_the_promise_of_a_release(tmp_path: Path, kind: str) -> None:
+    for name in contracts.WRITTEN_BY:
+        shutil.copytree(SCHEMAS / name, tmp_path / name)
+    contracts.release(tmp_path, "1.0")
+    assert contracts.broken_promises(tmp_path) == []
+    gone = min((tmp_path / kind).glob("*.json"))
+    gone.unlink()
+    (found,) = contracts.broken_promises(tmp_path)
+    assert f"found no {kind}/{gone.name} any more" in found
 
 
 def test_contracts_are_written_checked_and_released(tmp_path: Path) -> None:

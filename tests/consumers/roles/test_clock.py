@@ -14,9 +14,9 @@ pytest.importorskip("prometheus_client")
 
 from consumers.roles.clock import Clock, open_clock
 from consumers.roles.service import Service
-from ledger.event import decode_event
 from ledger.instants import DAY_US, SECOND_US, add_months, format_instant, parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.programmes.survey.events import membership_of
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
@@ -47,7 +47,7 @@ class Town:
             {"type": "record-response", "response": f"r-{number}", "customer_org": f"org-{number % 2}"}
             for number in range(10)
         ]
-        writer = Writer(self.store, self.now, rehearsal=True)
+        writer = Writer(self.store, self.now, PROGRAMMES, rehearsal=True)
         outcomes = writer.record(
             [
                 fact_from_object(
@@ -65,12 +65,16 @@ class Town:
 
     @contextmanager
     def connect(self, service: Service) -> Iterator[Clock]:
-        with open_clock(service, self.store, Writer(self.store, self.now, rehearsal=True), self.now) as clock:
+        with open_clock(
+            service, self.store, Writer(self.store, self.now, PROGRAMMES, rehearsal=True), self.now
+        ) as clock:
             yield clock
 
     def announced(self) -> list[tuple[str, bool, str]]:
-        events = [decode_event(row.stored) for row in self.store.read_type("EligibilityChanged", 0, 1_000)]
-        return [(str(event.membership), event.data["satisfied"], event.data["effective_at"]) for event in events]
+        events = [PROGRAMMES.decode(row.stored) for row in self.store.read_type("EligibilityChanged", 0, 1_000)]
+        return [
+            (str(membership_of(event.stream)), event.data["satisfied"], event.data["effective_at"]) for event in events
+        ]
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from consumers.broker.topic_bookmark import Place, kept_text
 from consumers.messages.cloudevents import RefusedFact
 from consumers.roles.inbox import FAULT_CODE, KEY_MAX, ORIGINAL_MAX, Inbox, open_inbox
 from consumers.roles.service import Service
-from ledger.event import decode_event
-from ledger.programmes.survey.facts import Fact
+from ledger.fact import Fact
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Outcome, Writer
 from tests.consumers.role_processes import Running, running
@@ -67,7 +67,7 @@ class Book:
 
     def facts(self) -> list[str]:
         """The ids of the facts in the book, in its order, once for each event that is not an announcement."""
-        events = [decode_event(row.stored) for row in self.store.read_feed(0, 100_000)]
+        events = [PROGRAMMES.decode(row.stored) for row in self.store.read_feed(0, 100_000)]
         return [str(event.fact) for event in events if event.type not in ("RulebookPublished", "EligibilityChanged")]
 
     def refused(self) -> list[RefusedFact]:

@@ -32,6 +32,7 @@ from consumers.roles.service import LIVE_FOR_S, Service, has_means
 from consumers.roles.worker import open_worker
 from consumers.subscriber import EligibilitySubscriber
 from ledger.errors import StoreUnreachable
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
@@ -98,7 +99,7 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
         broker = Broker(bootstrap, client_options=QUICK)
 
         def inbox() -> None:
-            with open_inbox(service, store, Writer(store, wall_us), broker, wall_us):
+            with open_inbox(service, store, Writer(store, wall_us, PROGRAMMES), broker, wall_us):
                 pass
 
         def worker() -> None:

@@ -26,7 +26,6 @@ from consumers.errors import RelayStopped
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
 from consumers.roles.worker import Worker, open_worker
-from ledger.book import fold, read_rulebook
 from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
@@ -34,6 +33,7 @@ from projections.projection import Projection
 from projections.questions.answers import all_projections, view
 from projections.runner import Runner
 from projections.survey.eligibility import Eligibility
+from projections.survey.reading import fold, read_rulebook
 from projections.worker_progress import Source
 from tests.consumers.role_processes import Running, running
 from tests.consumers.support import Announcing, broker_with_topics, committed, eventually, relay_all, wall_us

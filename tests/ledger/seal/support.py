@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey
 from ledger.proof.log.policy import Policy, parse_policy
@@ -101,7 +101,7 @@ class Ledger:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.folder = LogFolder(folder)
-        self.writer = Writer(store, lambda: NOW_US, rehearsal=True)
+        self.writer = Writer(store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
 
     def record(self, facts: Sequence[Fact]) -> None:
         """Records facts, all of which have to be accepted."""
@@ -129,7 +129,7 @@ class Ledger:
         """Nothing is remembered of the book."""
         self.store.close()
         self.store = backend.opened(place)
-        self.writer = Writer(self.store, lambda: NOW_US, rehearsal=True)
+        self.writer = Writer(self.store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from console.demo.survey import generate
 from ledger.errors import BookChanged, Refused
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash, root_of_leaves
@@ -36,7 +36,7 @@ def programme(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     place = tmp_path_factory.mktemp("programme")
     now = [0]
     ledger = Ledger(SQLiteStore(place / "book.db"), place / "log")
-    ledger.writer = Writer(ledger.store, lambda: now[0], rehearsal=True)
+    ledger.writer = Writer(ledger.store, lambda: now[0], PROGRAMMES, rehearsal=True)
     batch = []
     for arrival_us, content in generate(3, memberships=30):
         try:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ledger.book import read_rulebook, replay
 from ledger.instants import parse_instant
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
 from ledger.store.base import NewRow
+from projections.survey.reading import read_rulebook, replay
 from tests.console.support import enrolment, fact, met, response
 from tests.contracts.backends import BACKENDS
 from tests.ledger.seal.support import Ledger, decision, sqlite_ledger

@@ -14,7 +14,7 @@ import pytest
 from console.demo.survey import generate
 from ledger.errors import BrokenHistory, DifferentBook, Refused, StoreUnreachable
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store import copying
 from ledger.store.base import Aside, NewRow, Store
 from ledger.store.copying import copy_book
@@ -54,7 +54,7 @@ def two(tmp_path: Path) -> Iterator[tuple[SQLiteStore, SQLiteStore]]:
 
 
 def fill(store: Store, first: int = 0, count: int = FACTS) -> None:
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     told = []
     for _, fact in islice(generate(7, memberships=5), first, first + count):
         try:
@@ -77,7 +77,7 @@ def everything(store: Store) -> dict[str, Any]:
 def test_a_copy_is_the_same_book_byte_for_byte_and_can_go_on(stores: tuple[Store, Store]) -> None:
     source, target = stores
     fill(source)
-    Writer(source, lambda: NOW_US).review()
+    Writer(source, lambda: NOW_US, PROGRAMMES).review()
     copied = copy_book(source, target)
     assert (copied.compared, copied.copied, copied.position) == (0, source.max_position(), source.max_position())
     assert everything(target) == everything(source)
@@ -206,7 +206,7 @@ def test_a_review_while_the_copy_runs_is_not_lost(two: tuple[SQLiteStore, SQLite
 
     def review(done: int, total: int) -> None:
         if done == total and not reviewed:
-            reviewed.append(Writer(source, lambda: NOW_US).review().position)
+            reviewed.append(Writer(source, lambda: NOW_US, PROGRAMMES).review().position)
 
     copy_book(source, target, review)
     assert reviewed

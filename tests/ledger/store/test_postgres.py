@@ -15,7 +15,7 @@ import pytest
 from eventsourcing.persistence import Notification
 
 from ledger.errors import ClockWrong, StoreUnreachable
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
@@ -75,7 +75,7 @@ def test_a_connection_lost_in_a_transaction_records_nothing(own: PostgresStore, 
 def test_a_writer_goes_on_after_a_lost_server_and_records_each_fact_once(
     own: PostgresStore, own_postgres: PostgresServer
 ) -> None:
-    writer = Writer(own, lambda: NOW_US)
+    writer = Writer(own, lambda: NOW_US, PROGRAMMES)
     told = list(facts("a", 30))
     writer.record(told[:10])
     own_postgres.stop("immediate")
@@ -193,7 +193,7 @@ def test_vacuum_and_new_statistics_do_not_wait_for_a_writer_nor_it_for_them(
 
 def test_two_writers_see_what_the_other_recorded(postgres_url: str, store: PostgresStore) -> None:
     second = PostgresStore(postgres_url)
-    writers = [Writer(one, lambda: NOW_US) for one in (store, second)]
+    writers = [Writer(one, lambda: NOW_US, PROGRAMMES) for one in (store, second)]
     told = list(facts("a", 400))
     failures: list[BaseException] = []
 
@@ -226,8 +226,11 @@ def test_what_one_writer_enrolled_another_refuses_to_enrol_again(postgres_url: s
         "name": "P",
         "level": "gold",
     }
-    assert Writer(store, lambda: NOW_US).record([fact_from_object({**enrol, "id": "1"})])[0].status == "accepted"
-    other = Writer(second, lambda: NOW_US)
+    assert (
+        Writer(store, lambda: NOW_US, PROGRAMMES).record([fact_from_object({**enrol, "id": "1"})])[0].status
+        == "accepted"
+    )
+    other = Writer(second, lambda: NOW_US, PROGRAMMES)
     assert other.record([fact_from_object({**enrol, "id": "2"})])[0].code == "already-enrolled"
     second.close()
 
@@ -240,7 +243,7 @@ def test_a_clock_far_from_the_servers_records_nothing(store: PostgresStore, off_
     with store.writing() as transaction:
         server_us = transaction.server_clock_us()
     assert abs(server_us - time.time_ns() // 1_000) < 60_000_000  # the server of the tests runs on this machine
-    writer = Writer(store, lambda: server_us + off_us, compare_server=True)
+    writer = Writer(store, lambda: server_us + off_us, PROGRAMMES, compare_server=True)
     if code is None:
         assert {outcome.status for outcome in writer.record(list(facts("a", 5)))} == {"accepted"}
         return
@@ -254,17 +257,17 @@ def test_an_event_of_a_newer_program_sets_its_stream_aside_and_no_other(
     postgres_url: str, store: PostgresStore
 ) -> None:
     told = list(facts("a", 60))
-    Writer(store, lambda: NOW_US).record(told[:30])
+    Writer(store, lambda: NOW_US, PROGRAMMES).record(told[:30])
     streams = {row.stream for row in store.read_feed(0, 1_000)} - {"programme"}
     broken = sorted(streams)[0]
     last = list(store.read_stream(broken))[-1]
     with store.writing() as transaction:
         row = NewRow(transaction.max_position() + 1, broken, last.seq + 1, "SurveyHalted", b"{}", None, None)
         transaction.append([row])
-    outcomes = Writer(store, lambda: NOW_US).record(told[30:])
+    outcomes = Writer(store, lambda: NOW_US, PROGRAMMES).record(told[30:])
     assert {outcome.status for outcome in outcomes} == {"accepted", "put-off"}
     assert [(aside.stream, aside.position) for aside in store.set_aside()] == [(broken, row.position)]
-    assert Writer(store, lambda: NOW_US).review().set_aside == 1
+    assert Writer(store, lambda: NOW_US, PROGRAMMES).review().set_aside == 1
 
 
 def test_a_statement_that_failed_does_not_become_a_commit_of_nothing(store: PostgresStore) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
@@ -55,7 +56,7 @@ def book(as_role: Url) -> Url:
     """The same with tables and some facts."""
     PostgresStore(as_role("csat_ledger_migrator"), migrate=True).close()
     store = PostgresStore(as_role("csat_ledger_writer"))
-    outcomes = Writer(store, lambda: NOW_US).record(list(facts("a", 40)))
+    outcomes = Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("a", 40)))
     assert {outcome.status for outcome in outcomes} == {"accepted"}
     store.close()
     return as_role
@@ -81,7 +82,7 @@ def test_even_the_owner_of_the_tables_meets_the_triggers(book: Url, statement: s
 
 def test_the_writer_does_all_that_a_writer_does(book: Url) -> None:
     store = PostgresStore(book("csat_ledger_writer"))
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     assert {outcome.status for outcome in writer.record(list(facts("b", 1_200)))} == {"accepted"}
     assert writer.review().position == store.max_position()
     writer.close()  # keeps snapshots
@@ -101,7 +102,7 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     assert lock is not None
     lock.release()
     with pytest.raises(StoreUnreachable, match="permission denied"):
-        Writer(store, lambda: NOW_US).record(list(facts("c", 5)))
+        Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("c", 5)))
     for statement in (
         "INSERT INTO ledger.events VALUES (1000, 's', 1, 'T', '{}')",
         "DELETE FROM ledger.due",
@@ -121,7 +122,7 @@ def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Ur
     assert runner.catch_up() == store.max_position()
     assert set(runner.rebuild().values()) == {0}
     with pytest.raises(StoreUnreachable, match="permission denied"):
-        Writer(store, lambda: NOW_US).record(list(facts("c", 5)))
+        Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("c", 5)))
     for role in ("csat_ledger_reader", "csat_ledger_writer"):
         reading = PostgresDatabase(book(role))
         assert not reading.may_write()
@@ -146,5 +147,5 @@ def test_roles_made_after_the_tables_are_granted_by_the_next_migration(postgres_
     PostgresStore(postgres_url, migrate=True).close()
     place = postgres_url.rpartition("@")[2]
     store = PostgresStore(f"postgresql://csat_ledger_writer@{place}")
-    assert Writer(store, lambda: NOW_US).record(list(facts("a", 5)))[0].status == "accepted"
+    assert Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("a", 5)))[0].status == "accepted"
     store.close()

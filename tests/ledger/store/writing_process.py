@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
+from ledger.fact import Fact
 from ledger.instants import DAY_US, format_instant, parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import NewRow
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
@@ -68,7 +69,7 @@ def record(url: str, name: str, number: int) -> None:
     """Records, a group at a time; whoever records the same again finds duplicates."""
     random.seed(name)
     store = PostgresStore(url)
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     remaining = facts(name, number)
     while group := list(islice(remaining, GROUP)):
         outcomes = writer.record(group)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import LedgerError, StoreUnreachable
+from ledger.fact import Fact
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.group_commit import GroupCommit
 from ledger.writing.writer import Outcome, Writer
@@ -34,7 +35,7 @@ class CountingWriter(Writer):
     """A writer that remembers how large the groups were."""
 
     def __init__(self, store: SQLiteStore) -> None:
-        super().__init__(store, lambda: NOW_US)
+        super().__init__(store, lambda: NOW_US, PROGRAMMES)
         self.groups: list[int] = []
 
     def record(self, facts: object) -> list[Outcome]:  # type: ignore[override]
@@ -71,7 +72,7 @@ def test_every_caller_of_a_group_learns_that_the_store_failed_and_the_next_group
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     group = GroupCommit(writer)
 
     def unreachable() -> None:
@@ -88,7 +89,7 @@ def test_every_caller_of_a_group_learns_that_the_store_failed_and_the_next_group
 
 def test_after_the_end_no_fact_is_taken(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    group = GroupCommit(Writer(store, lambda: NOW_US))
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
     group.close()
     with pytest.raises(LedgerError, match="closed"):
         group.record(enrolment(1))
@@ -97,7 +98,7 @@ def test_after_the_end_no_fact_is_taken(tmp_path: Path) -> None:
 
 def test_a_fact_that_meets_the_end_is_recorded_or_refused_and_nobody_waits_for_ever(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    writer = Writer(store, lambda: NOW_US)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
     recorded = 0
     for again in range(20):
         group = GroupCommit(writer)
@@ -126,7 +127,7 @@ def test_a_fact_that_meets_the_end_is_recorded_or_refused_and_nobody_waits_for_e
 
 def test_facts_that_come_while_nobody_waits_are_taken_at_once(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "book.db")
-    group = GroupCommit(Writer(store, lambda: NOW_US))
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
     done = threading.Event()
 
     def one_after_the_other() -> None:

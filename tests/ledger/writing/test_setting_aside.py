@@ -11,10 +11,12 @@ import pytest
 
 from ledger.book import position_at, recorded_us_by
 from ledger.errors import BrokenHistory
-from ledger.event import VERSIONS, decode_event, leaf_hash
+from ledger.event import leaf_hash
+from ledger.fact import Fact
 from ledger.instants import BEGINNING_US, END_US, parse_instant
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.programmes.survey import state as membership
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.survey.events import membership_of
 from ledger.store.base import Aside, NewRow
 from ledger.store.sqlite_tables import EVENTS_TRIGGERS
 from ledger.writing.setting_aside import RETRY_S, SET_ASIDE_CODE, Tries
@@ -98,8 +100,10 @@ def outcomes(book: RealBook, *facts: Fact) -> list[tuple[str, str | None]]:
 
 
 def announced(book: RealBook, membership: str) -> list[tuple[str, bool]]:
-    events = [decode_event(row.stored) for row in book.store.read_type("EligibilityChanged", 0, 1_000)]
-    return [(one.data["effective_at"], one.data["satisfied"]) for one in events if one.membership == membership]
+    events = [PROGRAMMES.decode(row.stored) for row in book.store.read_type("EligibilityChanged", 0, 1_000)]
+    return [
+        (one.data["effective_at"], one.data["satisfied"]) for one in events if membership_of(one.stream) == membership
+    ]
 
 
 PUT_OFF = ("put-off", SET_ASIDE_CODE)
@@ -223,9 +227,9 @@ def test_what_was_reviewed_further_than_all_others_is_taken_up_all_the_same(book
 def test_a_newer_program_takes_up_what_an_older_one_set_aside(book: RealBook, monkeypatch: pytest.MonkeyPatch) -> None:
     append_by_a_newer_program(book, "a", "SurveyHalted")
     book.writer.review()
-    monkeypatch.setitem(VERSIONS, "SurveyHalted", 1)
+    monkeypatch.setitem(PROGRAMMES.events.versions, "SurveyHalted", 1)
     monkeypatch.setitem(membership._EVOLVE, "SurveyHalted", lambda _state, _event: None)
-    newer = Writer(book.store, lambda: book.now_us)
+    newer = Writer(book.store, lambda: book.now_us, PROGRAMMES)
     assert newer.review().set_aside == 0
     assert [outcome.status for outcome in newer.record([response("a", 20)])] == ["accepted"]
 
@@ -262,7 +266,9 @@ def test_duplicates_of_a_stream_that_cannot_be_read_are_known_all_the_same(book:
 
 def test_an_unreadable_edition_stops_every_decision_with_a_sentence_that_says_so(book: RealBook) -> None:
     overwrite(book, 2, b"nothing")
-    with pytest.raises(BrokenHistory, match=r"editions cannot be read from position 2 on, .* nothing can be decided"):
+    with pytest.raises(
+        BrokenHistory, match=r"stream programme cannot be read from position 2 on, .* nothing can be decided"
+    ):
         book.writer.record([response("b", 20)])
 
 
@@ -297,7 +303,7 @@ def test_a_writer_notices_that_an_older_copy_of_its_book_was_restored_and_has_gr
         raw.execute("DROP TRIGGER events_no_delete")
         raw.execute("DELETE FROM events WHERE position > ?", (restored,))
     raw.close()
-    other = Writer(book.store, lambda: book.now_us)
+    other = Writer(book.store, lambda: book.now_us, PROGRAMMES)
     assert [outcome.status for outcome in other.record([response("b", 21)])] == ["accepted"]
     assert book.store.max_position() == restored + 1  # the same position, another event
     found = book.writer.record([response("a", 20), response("b", 22)])

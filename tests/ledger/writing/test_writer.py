@@ -10,18 +10,18 @@ from typing import Any
 import orjson
 import pytest
 
-from ledger.book import fold
 from ledger.errors import StoreUnreachable
-from ledger.event import decode_event
+from ledger.fact import Fact
 from ledger.instants import DAY_US, format_instant, parse_instant
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.programmes.survey.programme import SURVEY
 from ledger.programmes.survey.snapshot import dump_state
 from ledger.store.base import NewRow, Snapshot
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing import appending, sweeping, writer
 from ledger.writing import state_cache as states
-from ledger.writing import transaction as batch
-from ledger.writing import writer
 from ledger.writing.writer import Writer
+from projections.survey.reading import fold
 from tests.ledger.programmes.survey.story import NOW, Story, ten_responses
 from tests.oracle.survey.book import FIGURES
 from tests.oracle.survey.time import instant
@@ -103,7 +103,7 @@ def spy(book: RealBook) -> Spy:
 @pytest.fixture
 def spied(spy: Spy) -> Writer:
     """A writer whose store is watched; its clock stands still."""
-    return Writer(spy, lambda: NOW_US)  # type: ignore[arg-type]
+    return Writer(spy, lambda: NOW_US, PROGRAMMES)  # type: ignore[arg-type]
 
 
 def streams_at_hand(one: Writer) -> list[str]:
@@ -116,7 +116,7 @@ def streams_at_hand(one: Writer) -> list[str]:
 def test_every_book_starts_with_the_two_editions_that_come_with_the_ledger(book: RealBook) -> None:
     book.now_us = NOW_US
     book.record([])
-    events = [decode_event(row.stored, row.position) for row in book.feed()]
+    events = [PROGRAMMES.decode(row.stored, row.position) for row in book.feed()]
     assert [(event.stream, event.seq, event.type, event.fact, event.actor) for event in events] == [
         ("programme", 1, "RulebookPublished", "csat-ledger:edition:2009-11", "csat-ledger"),
         ("programme", 2, "RulebookPublished", "csat-ledger:edition:2013-04", "csat-ledger"),
@@ -147,7 +147,7 @@ def test_facts_handed_over_together_share_one_transaction_and_one_instant(spy: S
     spied.record([enrolment(1), *(evaluation(number) for number in range(50))])
     assert spy.transactions == 1
     rows = spy.read_feed(2, 100)
-    assert len({decode_event(row.stored).recorded_us for row in rows}) == 1
+    assert len({PROGRAMMES.decode(row.stored).recorded_us for row in rows}) == 1
 
 
 def test_a_duplicate_gets_the_position_of_the_first_and_appends_nothing(spied: Writer, spy: Spy) -> None:
@@ -164,7 +164,7 @@ def test_the_clock_of_the_book_never_goes_back_whoever_writes(book: RealBook) ->
     book.record([enrolment(2)])
     book.reopen()
     book.record([enrolment(3)])
-    recorded = [decode_event(row.stored).recorded_us for row in book.feed()]
+    recorded = [PROGRAMMES.decode(row.stored).recorded_us for row in book.feed()]
     assert recorded == [NOW_US] * 3 + [NOW_US + 1, NOW_US + 2]
 
 
@@ -200,7 +200,7 @@ def test_a_store_that_stays_locked_is_unreachable_and_loses_nothing(book: RealBo
     book.now_us = NOW_US
     book.record([enrolment(1)])
     other = SQLiteStore(book.path, lock_timeout_s=1)
-    impatient = Writer(other, lambda: NOW_US)
+    impatient = Writer(other, lambda: NOW_US, PROGRAMMES)
     with book.store.writing(), pytest.raises(StoreUnreachable):
         impatient.record([enrolment(2)])
     assert [outcome.status for outcome in impatient.record([enrolment(2)])] == ["accepted"]
@@ -212,7 +212,7 @@ def test_a_store_that_stays_locked_is_unreachable_and_loses_nothing(book: RealBo
 
 def test_two_writers_on_one_store_see_what_the_other_appended(book: RealBook) -> None:
     stores = [SQLiteStore(book.path) for _ in range(2)]
-    one, other = (Writer(store, lambda: NOW_US) for store in stores)
+    one, other = (Writer(store, lambda: NOW_US, PROGRAMMES) for store in stores)
     one.record([enrolment(1), evaluation(1)])
     (outcome,) = other.record([evaluation(1)])
     assert outcome.status == "duplicate"
@@ -232,7 +232,7 @@ def test_two_writers_on_one_store_see_what_the_other_appended(book: RealBook) ->
 
 def test_an_edition_that_another_published_is_not_missed_by_states_at_hand(story: Story) -> None:
     ten_responses(story)
-    other = Writer(story.book.store, lambda: NOW_US)
+    other = Writer(story.book.store, lambda: NOW_US, PROGRAMMES)
     other.record([edition(1, "2010-09-01T00:00:00Z", min_responses=11)])
     story.tell("set-renewal-date", "2010-10-01T00:00:00Z", renewal_date="2011-03-01")
     assert story.announced()[1:] == [("2010-09-01T00:00:00.000000Z", False, "rulebook", False)]
@@ -250,7 +250,7 @@ def test_what_another_found_to_be_due_is_not_taken_for_what_this_one_found(story
         fact("record-response", 12, "2010-06-15T00:02:00Z", **told),
         fact("set-renewal-date", 12, "2010-06-15T00:02:30Z", **date),
     ):
-        Writer(story.book.store, lambda: NOW_US).record([other])  # the third expiry of twelve
+        Writer(story.book.store, lambda: NOW_US, PROGRAMMES).record([other])  # the third expiry of twelve
     story.void("twelfth", "2010-06-15T00:03:00Z")
     assert story.book.writer.review(parse_instant("2011-06-15T00:00:01Z")).announced == 1
     assert story.announced()[1:] == [("2011-06-15T00:00:01.000000Z", False, "expiry", False)]
@@ -258,7 +258,7 @@ def test_what_another_found_to_be_due_is_not_taken_for_what_this_one_found(story
 
 def test_only_the_streams_that_others_appended_to_are_read_again(book: RealBook, spy: Spy, spied: Writer) -> None:
     spied.record([enrolment(number) for number in range(10)])
-    other = Writer(book.store, lambda: NOW_US)
+    other = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     other.record([evaluation(1, "m-1")])
     assert len(streams_at_hand(spied)) == 10
     spy.events_read = 0
@@ -272,7 +272,7 @@ def test_a_writer_that_was_left_far_behind_reads_everything_again(
 ) -> None:
     monkeypatch.setattr(writer, "CATCH_UP_MAX", 3)
     spied.record([enrolment(1), enrolment(2)])
-    other = Writer(book.store, lambda: NOW_US)
+    other = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     other.record([evaluation(number) for number in range(4)])
     spied.record([evaluation(9, "m-2")])
     assert streams_at_hand(spied) == ["membership-m-2"]
@@ -281,7 +281,7 @@ def test_a_writer_that_was_left_far_behind_reads_everything_again(
 def test_of_a_transaction_that_announces_without_end_few_events_are_held_in_memory(
     spy: Spy, spied: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "ROWS_MAX", 40)
+    monkeypatch.setattr(appending, "ROWS_MAX", 40)
     spied.record([enrolment(1), edition(1, "2009-01-01T00:00:00Z", min_evaluations=1)])
     spied.record([evaluation(number, when=f"2011-01-{number + 1:02d}T00:00:00Z") for number in range(28)])
     handed: list[int] = []
@@ -303,7 +303,7 @@ def test_of_a_transaction_that_announces_without_end_few_events_are_held_in_memo
 
 
 def test_states_that_take_too_much_memory_are_packed_and_come_back_without_being_read(spy: Spy) -> None:
-    small = Writer(spy, lambda: NOW_US, cache_bytes_max=20_000)  # type: ignore[arg-type]
+    small = Writer(spy, lambda: NOW_US, PROGRAMMES, cache_bytes_max=20_000)  # type: ignore[arg-type]
     small.record([enrolment(number) for number in range(10)])
     assert len(streams_at_hand(small)) == 3
     assert len(small._cache._idle) == 7
@@ -316,11 +316,11 @@ def test_states_that_take_too_much_memory_are_packed_and_come_back_without_being
 
 
 def test_packed_states_are_given_up_when_they_take_too_much_memory(spy: Spy) -> None:
-    small = Writer(spy, lambda: NOW_US, cache_bytes_max=8_000)  # type: ignore[arg-type]
+    small = Writer(spy, lambda: NOW_US, PROGRAMMES, cache_bytes_max=8_000)  # type: ignore[arg-type]
     small.record([enrolment(number) for number in range(20)])
     packed = small._cache._idle
     assert 0 < len(packed) < 19
-    assert sum(len(idle.packed) for idle in packed.values()) == small._cache._idle_bytes <= 2_000
+    assert sum(len(idle) for idle in packed.values()) == small._cache._idle_bytes <= 2_000
     kept = {*packed, *streams_at_hand(small)}
     given_up = next(f"m-{number}" for number in range(20) if f"membership-m-{number}" not in kept)
     spy.events_read = 0
@@ -329,9 +329,9 @@ def test_packed_states_are_given_up_when_they_take_too_much_memory(spy: Spy) -> 
 
 
 def test_a_packed_state_is_forgotten_where_another_process_went_on_with_its_stream(book: RealBook) -> None:
-    small = Writer(book.store, lambda: NOW_US, cache_bytes_max=100)
+    small = Writer(book.store, lambda: NOW_US, PROGRAMMES, cache_bytes_max=100)
     small.record([enrolment(number) for number in range(3)])
-    other = Writer(book.store, lambda: NOW_US)
+    other = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     other.record([evaluation(1, "m-0")])
     assert small.record([evaluation(1, "m-0")])[0].status == "duplicate"
     again = fact("record-evaluation", 2, membership="m-0", evaluation="e-1")
@@ -342,7 +342,7 @@ def test_what_is_packed_when_an_edition_comes_is_worked_out_anew_by_it(tmp_path:
     books = []
     for number, bytes_max in enumerate((100, 1 << 30)):
         store = SQLiteStore(tmp_path / f"{number}.db")
-        writer = Writer(store, lambda: NOW_US, cache_bytes_max=bytes_max)
+        writer = Writer(store, lambda: NOW_US, PROGRAMMES, cache_bytes_max=bytes_max)
         writer.record([enrolment(member) for member in range(4)])
         for member in range(4):
             writer.record([response(10 * member + one, f"m-{member}") for one in range(3)])
@@ -366,7 +366,7 @@ def test_a_long_stream_is_snapshot_and_not_read_as_a_whole_again(
         (snapshot,) = transaction.snapshots(["membership-m-1"])
     assert snapshot.seq > 300
     spy.events_read = 0
-    fresh = Writer(spy, lambda: NOW_US)  # type: ignore[arg-type]
+    fresh = Writer(spy, lambda: NOW_US, PROGRAMMES)  # type: ignore[arg-type]
     fresh.record([evaluation(1_000)])
     assert spy.events_read <= 2 + 1 + 501 - snapshot.seq
     state = fresh._cache.get("membership-m-1")
@@ -382,7 +382,7 @@ def test_all_snapshots_of_a_stream_together_cost_linear_time(book: RealBook, mon
         written.append(state.seq)
         return dump_state(state)
 
-    monkeypatch.setattr(batch, "dump_state", counted)
+    monkeypatch.setattr(SURVEY, "dump", counted)
     book.now_us = NOW_US
     book.record([enrolment(1)])
     for number in range(1_000):
@@ -425,8 +425,8 @@ def test_closing_keeps_snapshots_of_what_grew_long(book: RealBook, monkeypatch: 
 def test_an_edition_in_the_past_revises_more_memberships_than_are_kept_at_hand(
     book: RealBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "LOAD_CHUNK", 2)
-    one = Writer(book.store, lambda: NOW_US)
+    monkeypatch.setattr(sweeping, "LOAD_CHUNK", 2)
+    one = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     for number in range(7):
         one.record([enrolment(number)])
         one.record(
@@ -442,14 +442,14 @@ def test_an_edition_in_the_past_revises_more_memberships_than_are_kept_at_hand(
                 for place in range(9)
             ]
         )
-    fresh = Writer(book.store, lambda: NOW_US)
+    fresh = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     before = book.store.max_position()
     (outcome,) = fresh.record([edition(1, "2010-01-01T00:00:00Z", min_responses=8)])
     assert outcome.position == before + 1
     rows = book.store.read_feed(before + 1, 100)
     assert sorted(row.stream for row in rows) == [f"membership-m-{number}" for number in range(7)]
     assert {row.type for row in rows} == {"EligibilityChanged"}
-    assert {decode_event(row.stored).fact for row in rows} == {"publish-rulebook-1"}
+    assert {PROGRAMMES.decode(row.stored).fact for row in rows} == {"publish-rulebook-1"}
     assert streams_at_hand(fresh) == []
 
 
@@ -534,5 +534,7 @@ def test_what_was_recorded_is_on_disk_when_the_writer_returns(story: Story) -> N
     other = SQLiteStore(story.book.path)
     assert other.max_position() == 4
     assert [row.type for row in other.read_stream("membership-m-1")] == ["MembershipEnrolled", "ResponseReceived"]
-    assert format_instant(decode_event(other.read_feed(3, 1)[0].stored).occurred_us) == "2010-06-15T00:00:00.000000Z"
+    assert (
+        format_instant(PROGRAMMES.decode(other.read_feed(3, 1)[0].stored).occurred_us) == "2010-06-15T00:00:00.000000Z"
+    )
     other.close()

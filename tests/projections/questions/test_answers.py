@@ -12,7 +12,7 @@ import pytest
 from console.demo.survey import generate
 from ledger.errors import LedgerError, Refused, UnknownMembership
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 from projections.database import SQLiteDatabase
 from projections.questions.answers import all_projections, view
 from projections.runner import Runner

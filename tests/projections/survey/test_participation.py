@@ -13,7 +13,7 @@ import pytest
 from console.demo.survey import generate
 from ledger.errors import Refused
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 from projections.survey.participation import COUNTERS
 from tests.support.real_book import Projected, projected, real_book
 

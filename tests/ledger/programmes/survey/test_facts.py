@@ -12,8 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refused
+from ledger.fact import LINE_BYTES_MAX, Fact
 from ledger.instants import parse_instant
-from ledger.programmes.survey.facts import FACT_MODELS, LINE_BYTES_MAX, Fact, fact_from_object, own_fact, parse_fact
+from ledger.programmes.registry import fact_from_object, own_fact, parse_fact
+from ledger.programmes.survey.facts import FACT_MODELS
 from tests.oracle.survey.form import NotStrictError, content_of, is_well_formed, read_line
 from tests.support.broken_lines import EXAMPLES, broken_lines, malformed_lines, mutated_lines, valid_lines
 from tests.support.soak import scaled

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ledger.book import fold
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 from ledger.programmes.survey.naming import ALIKE_MAX
 from ledger.proof.log.event import parse_event
 from ledger.proof.survey.recheck import check_stream
+from projections.survey.reading import fold
 from tests.ledger.programmes.survey.story import ACCEPTED, NOW, Story
 from tests.oracle.survey.time import instant
 

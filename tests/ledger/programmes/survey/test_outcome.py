@@ -11,9 +11,11 @@ import pytest
 
 from ledger.event import EVENT_BYTES_MAX, FIRST_PREV, Event, encode_event, leaf_hash
 from ledger.instants import SECOND_US, midnight_us, parse_date
+from ledger.programmes.programme import follow
 from ledger.programmes.survey.editions import SHIPPED_EDITIONS, Edition, Rulebook
 from ledger.programmes.survey.outcome import LISTED_BYTES_MAX, LISTED_MAX, decide_renewal
-from ledger.programmes.survey.state import Membership, evolve
+from ledger.programmes.survey.programme import SURVEY
+from ledger.programmes.survey.state import Membership
 from tests.ledger.programmes.survey.story import NOW, Story, ten_responses
 from tests.oracle.survey.time import stamp
 
@@ -33,7 +35,7 @@ class Stream:
     def add(self, event_type: str, data: Any, occurred_us: int = 0) -> None:
         seq = self.state.seq + 1
         event = Event("membership-m-1", seq, event_type, 1, occurred_us, DAY_US, f"f-{seq}", None, FIRST_PREV, data)
-        evolve(self.state, event, FIRST_PREV)
+        follow(SURVEY, self.state, event, FIRST_PREV)
 
     def respond(self, count: int, organisations: int, void: bool = False, location: str = "main") -> None:
         """Responses a second apart, of several organisations in turn."""

@@ -15,16 +15,17 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.book import fold as fold_stream
 from ledger.errors import Refused
-from ledger.event import FIRST_PREV, decode_event, leaf_hash
+from ledger.event import FIRST_PREV, leaf_hash
+from ledger.fact import Fact
 from ledger.instants import EPOCH
-from ledger.programmes.survey.facts import Fact, fact_from_object
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.programmes.survey.snapshot import dump_state, load_state
 from ledger.programmes.survey.state import Membership
 from ledger.store.base import Row
 from ledger.writing import state_cache as states
 from ledger.writing.writer import Writer
+from projections.survey.reading import fold as fold_stream
 from tests.oracle.survey.announcements import MAKES_A_FLIP, announcements, fold
 from tests.oracle.survey.organisations import ABOUT_A_CUSTOMER
 from tests.oracle.survey.status import Oracle
@@ -152,7 +153,7 @@ def test_an_instant_as_known_at_stands_for_what_was_recorded_by_then(data: st.Da
         oracle = retell(history, book)
         with projected(book) as projection:
             projection.catch_up()
-            rows = [(row.position, decode_event(row.stored).recorded_us) for row in book.feed()]
+            rows = [(row.position, PROGRAMMES.decode(row.stored).recorded_us) for row in book.feed()]
             recorded = sorted({moment_of(recorded_us) for _, recorded_us in rows} | {now for _, now in history})
             for membership in oracle.memberships():
                 nudge = data.draw(st.sampled_from((-MICROSECOND, timedelta(0), MICROSECOND)))
@@ -269,7 +270,7 @@ def test_two_writers_in_turn_write_what_one_writes(history: History, seed: int) 
         retell(history, plain)
         expected = bytes_of(plain)
     with real_book() as book:
-        writers = [book.writer, Writer(book.store, lambda: book.now_us, rehearsal=True)]
+        writers = [book.writer, Writer(book.store, lambda: book.now_us, PROGRAMMES, rehearsal=True)]
         for fact, now in history:
             book.writer = random.choice(writers)
             if fact is None:
@@ -319,7 +320,7 @@ def contents_of(state: Membership) -> dict[str, Any]:
     """All that a state holds, in plain values; organisations with nothing left are nothing."""
     evidence = state.evidence
     return {
-        **{name: getattr(state, name) for name in ("seq", "head", "enrolled", "enrolled_position", "horizon_us")},
+        **{name: getattr(state, name) for name in ("seq", "head", "enrolled", "first_position", "horizon_us")},
         **{name: getattr(state, name) for name in ("renewals", "consents", "invitations", "responses", "evaluations")},
         "announced": [tuple(entry) for entry in state.announced],
         "voided": (state.voided.instants, state.voided.responses),

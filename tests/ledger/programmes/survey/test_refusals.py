@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ledger.errors import REFUSAL_CODES, Refused
-from ledger.programmes.survey.facts import fact_from_object
+from ledger.programmes.registry import fact_from_object
 from tests.ledger.programmes.survey.story import NOW, Story
 from tests.oracle.survey.book import FIGURES
 from tests.oracle.survey.status import Oracle

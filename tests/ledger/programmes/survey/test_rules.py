@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.event import EVENT_DATA, MEMBERSHIP_PREFIX, decode_event
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import MEMBERSHIP_PREFIX, membership_of
 from ledger.programmes.survey.facts import FACT_MODELS
 from tests.ledger.programmes.survey.story import ACCEPTED, NOW, Story, ten_responses
 from tests.oracle.survey.time import instant, stamp
@@ -85,7 +86,7 @@ def test_r4_no_score_can_touch_eligibility_for_none_can_be_recorded(story: Story
     assert story.tell("record-response", "2010-06-15T00:00:00Z", **scored) == ("refused", "malformed")
     for model in FACT_MODELS:
         assert not {"score", "answer", "rating", "satisfaction"} & set(model.model_fields)
-    for data in EVENT_DATA.values():
+    for data in PROGRAMMES.events.data.values():
         assert not {"score", "answer", "rating", "satisfaction"} & set(data.__annotations__)
 
 
@@ -377,4 +378,4 @@ def test_p1_no_stored_event_holds_a_mail_address(story: Story) -> None:
     rows = [row for row in story.book.feed() if row.stream.startswith(MEMBERSHIP_PREFIX)]
     assert rows
     assert all(b"@" not in row.stored for row in rows)
-    assert [decode_event(row.stored).membership for row in rows] == ["m-1"] * len(rows)
+    assert [membership_of(PROGRAMMES.decode(row.stored).stream) for row in rows] == ["m-1"] * len(rows)

@@ -1,0 +1,226 @@
+"""Facts: the one way in (DESIGN 4). Each is a command, an immutable value; its form is checked here and nowhere else.
+
+This is what the facts of all programmes have in common: the base of their models, the kinds of text that they are made
+of, and the parser. `FactParser` turns a line of a file or a message into a fact or refuses it as `malformed`.
+Two facts with one id are the same fact when their contents are: `digest` is taken over the content with all defaults
+filled in and the instant in UTC, so that neither key order nor white space nor the offset makes a difference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+
+from ledger.errors import BadInput, Refused
+from ledger.fold import first_refused, refused_class
+from ledger.fold_tables import UNICODE
+from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant
+
+OWN_IDS: Final = "csat-ledger:"
+"""The ids that begin so are the program's own: no source can take the id of a decision or an edition away from it."""
+LINE_BYTES_MAX: Final = 65_536
+"""A fact is refused unread beyond this: no event of it could be stored."""
+
+QUOTED_MAX: Final = 64
+"""Characters of a key or a type that a sentence quotes at most."""
+
+
+def utc_instant(text: str) -> str:
+    try:
+        return canonical_instant(text)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+
+
+def visible(text: str) -> str:
+    """Without what cannot be seen, or makes a text look like another (DESIGN 4)."""
+    refused = first_refused(text)
+    if refused is not None:
+        raise ValueError(f"found {refused}, expected none that is invisible or that Unicode {UNICODE} does not assign")
+    return text
+
+
+def label_text(text: str) -> str:
+    if "@" in text:
+        raise ValueError(
+            f"found @ at character {text.index('@') + 1}, expected a name: mail addresses have no place here"
+        )
+    if text[0] == " " or text[-1] == " ":
+        raise ValueError(f"found a space at the {'beginning' if text[0] == ' ' else 'end'}, expected none there")
+    return visible(text)
+
+
+def distinct(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError(f"found a name twice among {len(names)}, expected each once")
+    return names
+
+
+FactId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+MembershipId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}$")]
+"""An opaque reference. It has no '@' and no spaces: names of people and mail addresses have no place in the book."""
+
+
+def label_schema(never: str) -> dict[str, Any]:
+    """The schema of a label that a pattern never matches."""
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": f"^[^{refused_class()}@]+$",
+        "not": {"pattern": never},
+    }
+
+
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=64),
+    AfterValidator(label_text),
+    WithJsonSchema(label_schema("^ | $")),
+]
+"""The name of an organisation or a category."""
+CompanyName = Annotated[
+    str,
+    Field(min_length=1, max_length=200),
+    AfterValidator(visible),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": f"^[^{refused_class()}]+$"}),
+]
+Instant = Annotated[
+    str,
+    AfterValidator(utc_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN}),
+]
+Labels = Annotated[list[Label], Field(max_length=50), AfterValidator(distinct)]
+Figure = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+
+
+class Fact(BaseModel):
+    """What all facts have. `occurred_at` is kept in the canonical text, `occurred_us` is the same instant."""
+
+    publishes: ClassVar[bool] = False
+    """Whether it publishes an edition of a programme's rules."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: FactId
+    occurred_at: Instant
+    actor: Label | None = None
+    if TYPE_CHECKING:
+        type: str  # each model says which, after its own fields
+
+    def occurred_us(self) -> int:
+        """The instant at which it was so."""
+        return parse_instant(self.occurred_at)
+
+    @property
+    def stream(self) -> str:
+        """The name of the stream in which its event stands."""
+        raise NotImplementedError
+
+    def digest(self) -> bytes:
+        """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256)."""
+        return sha256(orjson.dumps(self.__dict__, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+class FactParser:
+    """The parser of the facts of some programmes."""
+
+    def __init__(self, models: Iterable[type[Fact]]) -> None:
+        self.models = tuple(models)
+        union: Any = Union[self.models]  # noqa: UP007 - the models are known here only
+        self._adapter: TypeAdapter[Fact] = TypeAdapter(Annotated[union, Field(discriminator="type")])
+
+    def parse(self, line: bytes | str) -> Fact:
+        """The fact that one JSON object from outside states.
+
+        Raises Refused("malformed") saying what was found and expected, Refused("reserved-id") for an id of the program's
+        own.
+        """
+        fact = self._parse(line)
+        if fact.id.startswith(OWN_IDS):
+            raise Refused("reserved-id", f"found id {fact.id!r}, expected one that does not begin with {OWN_IDS!r}")
+        return fact
+
+    def own(self, content: dict[str, Any]) -> Fact:
+        """A fact of the program's own, whose id begins with OWN_IDS. Raises Refused("malformed")."""
+        return self._parse(orjson.dumps(content))
+
+    def from_object(self, content: Any) -> Fact:
+        """As `parse`, for an object that is parsed already."""
+        try:
+            encoded = orjson.dumps(content)
+        except TypeError as error:
+            raise Refused("malformed", f"found what is no JSON object: {error}") from None
+        return self.parse(encoded)
+
+    def _parse(self, line: bytes | str) -> Fact:
+        if len(line) > LINE_BYTES_MAX:
+            raise too_long(len(line))
+        try:
+            fact = self._adapter.validate_json(line)
+        except ValidationError as error:
+            raise Refused("malformed", _sentence(error)) from None
+        _check_keys_once(line if isinstance(line, bytes) else line.encode(), len(fact.model_fields_set))
+        return fact
+
+
+def too_long(length: int) -> Refused:
+    """What is raised of a line of more than LINE_BYTES_MAX bytes."""
+    return Refused("malformed", f"found a fact of {length:,} bytes, expected at most {LINE_BYTES_MAX:,}")
+
+
+def _check_keys_once(line: bytes, fields: int) -> None:
+    """Refuses a fact that has a key twice: a reader keeps the first, another the last.
+
+    A line that ends as many strings with `":` as its fact has fields, and has no space before a colon, has each key once;
+    only others are read a second time.
+    """
+    if line.count(b'":') == fields and not _has_spaced_colon(line):
+        return
+    json.loads(line, object_pairs_hook=_each_once)
+
+
+def _has_spaced_colon(line: bytes) -> bool:
+    """Whether JSON's white space stands before a colon. Most lines have none; one byte is found much faster than two."""
+    return (
+        (b" " in line and b" :" in line)
+        or (b"\t" in line and b"\t:" in line)
+        or (b"\n" in line and b"\n:" in line)
+        or (b"\r" in line and b"\r:" in line)
+    )
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    names = Counter(name for name, _ in pairs)
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        raise Refused("malformed", f"found {', '.join(map(repr, twice[:5]))} more than once, expected each key once")
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong, without quoting the input at length: it may hold what must not go into a log, or to a terminal."""
+    parts = []
+    for found in error.errors(include_url=False, include_input=False)[:5]:
+        where = ".".join(_quoted(str(step)) for step in found["loc"][1:]) or "the fact"
+        if found["type"] == "union_tag_invalid":
+            what = f"found {_quoted(found['ctx']['tag'])}, expected one of {found['ctx']['expected_tags']}"
+            parts.append(f"type: {what}")
+        elif found["type"] == "union_tag_not_found":
+            parts.append("type: found none, expected that of a fact, such as 'record-response'")
+        else:
+            parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
+    more = error.error_count() - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _quoted(text: str) -> str:
+    """What the input says, cut short, with nothing in it that a terminal could take for a command."""
+    shown = text[:QUOTED_MAX] + ("…" if len(text) > QUOTED_MAX else "")
+    return shown if shown.isprintable() else ascii(shown)[1:-1]

@@ -1,0 +1,16 @@
+"""The id of a membership: the partner's unit in every programme (R10, C14)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MEMBERSHIP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+def can_be_membership(text: str) -> bool:
+    """Whether a text has the form of a membership's id. What has another form is in no book, and no database is asked:
+
+    a text with a NUL, or half of a character, would be refused by the driver as if the database were at fault.
+    """
+    return MEMBERSHIP_ID.fullmatch(text) is not None

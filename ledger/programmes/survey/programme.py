@@ -1,0 +1,123 @@
+"""The survey programme as a value: what the house asks of it (`ledger.programmes.programme.Programme`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ledger.event import Event, NewEvent
+from ledger.instants import format_instant, parse_instant
+from ledger.programmes.programme import Span
+from ledger.programmes.survey import announce, snapshot, state
+from ledger.programmes.survey.decide import decide, publish
+from ledger.programmes.survey.editions import SHIPPED_EDITIONS, Edition, Rulebook
+from ledger.programmes.survey.events import EVENTS, MEMBERSHIP_PREFIX, RULEBOOK_STREAM
+from ledger.programmes.survey.flips import quiet_until
+from ledger.programmes.survey.state import Announcement, Membership
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact
+
+
+class Survey:
+    """Ten responses in the twelve months before a renewal, at most eight of one organisation (R1, R2)."""
+
+    name = "survey"
+    announcement = "EligibilityChanged"
+    edition_kind = "rulebook"
+    opening: Sequence[str] = (RULEBOOK_STREAM,)
+    events = EVENTS
+
+    def facts(self) -> Sequence[type[Fact]]:
+        """The models of its facts."""
+        from ledger.programmes.survey.facts import FACT_MODELS
+
+        return FACT_MODELS
+
+    def owns(self, stream: str) -> bool:
+        """Whether a stream is a membership's or that of the editions."""
+        return stream.startswith(MEMBERSHIP_PREFIX) or stream == RULEBOOK_STREAM
+
+    def rules_stream(self, _stream: str) -> str:
+        """All memberships go by the same editions."""
+        return RULEBOOK_STREAM
+
+    def shipped(self, rules_stream: str) -> Sequence[tuple[str, NewEvent]]:
+        """The editions that come with the ledger (R6)."""
+        if rules_stream != RULEBOOK_STREAM:
+            return ()
+        return [
+            (edition.edition, NewEvent("RulebookPublished", format_instant(edition.effective_us), edition.to_data()))
+            for edition in SHIPPED_EDITIONS
+        ]
+
+    def new_rules(self) -> Rulebook:
+        """No edition yet."""
+        return Rulebook(())
+
+    def add_edition(self, rules: Rulebook, event: Event) -> None:
+        """One more edition."""
+        rules.publish(Edition.from_data(event.data))
+
+    def effective_us(self, event: Event) -> int:
+        """From when on an edition is in force."""
+        return parse_instant(event.data["effective_from"])
+
+    def publish(self, fact: Any, rules: Rulebook, now_us: int, occurred_us: int) -> NewEvent:
+        """The event that a new edition becomes. Raises Refused."""
+        return publish(fact, rules, now_us, occurred_us)
+
+    def new_state(self) -> Membership:
+        """A membership of which nothing is known."""
+        return Membership()
+
+    def evolve(self, state_: Membership, event: Event) -> None:
+        """One more event of the membership."""
+        state.evolve(state_, event)
+
+    def dump(self, state_: Membership) -> bytes:
+        """The state as bytes."""
+        return snapshot.dump_state(state_)
+
+    def load(self, stored: bytes) -> Membership | None:
+        """The state that bytes hold; None where they are of another format."""
+        return snapshot.load_state(stored)
+
+    def decide(
+        self, state_: Membership, fact: Any, rules: Rulebook, now_us: int, occurred_us: int, *, lenient: bool = False
+    ) -> NewEvent:
+        """The event that a fact becomes. Raises Refused; with `lenient` a name may be spelt otherwise than it is known."""
+        return decide(state_, fact, rules, now_us, occurred_us, lenient=lenient)
+
+    def span(self, state_: Membership, rules: Rulebook, event: Event, horizon_us: int) -> Span | None:
+        """The instants whose status an event can have changed."""
+        return announce.span(state_, rules, event, horizon_us)
+
+    def disturbs(self, event: Event) -> bool:
+        """Whether an event can change when something happens next by itself."""
+        return announce.disturbs(event)
+
+    def flips_at_once(self, state_: Membership, rules: Rulebook, event: Event, holds: bool, quiet: bool) -> bool:
+        """Whether the status may flip at or before an event."""
+        return announce.flips_at_once(state_, rules, event, holds, quiet)
+
+    def flips(
+        self, state_: Membership, rules: Rulebook, after_us: int, until_us: int, holds: bool
+    ) -> tuple[list[Announcement], int]:
+        """The true flips in (after_us, until_us]."""
+        return announce.flips(state_.evidence, rules, after_us, until_us, holds)
+
+    def entry_at(self, state_: Membership, rules: Rulebook, at_us: int, kind: Any) -> Announcement:
+        """What is to be said of an instant."""
+        return announce.entry_at(state_.evidence, rules, at_us, kind)
+
+    def announcement_data(self, entry: Announcement, previous: bool, revises: bool, _kind: str) -> dict[str, Any]:
+        """The data of an EligibilityChanged event."""
+        return announce.announcement_data(entry, previous, revises)
+
+    def quiet_until(self, state_: Membership, rules: Rulebook, at_us: int, holds: bool) -> int:
+        """An instant before which nothing known can flip the status."""
+        return quiet_until(state_.evidence, rules, at_us, holds)
+
+
+SURVEY: Final = Survey()

@@ -1,0 +1,85 @@
+"""Sweeping an edition: it can change what was announced to every subject that goes by it."""
+
+from __future__ import annotations
+
+from ledger.event import Event
+from ledger.programmes.programme import FUTURE_TOLERANCE_US
+from ledger.store.base import WriteTransaction
+from ledger.writing.announcing import announce_edition
+from ledger.writing.appending import Appender
+from ledger.writing.editions import Editions
+from ledger.writing.horizons import Horizons
+from ledger.writing.loading import LOAD_CHUNK, Unreadable
+from ledger.writing.setting_aside import FoundUnreadable, PutOff
+from ledger.writing.state_cache import StateCache
+from ledger.writing.subjects import Subjects
+
+
+class EditionSweep:
+    """What an edition changes of what was announced, within one transaction."""
+
+    def __init__(
+        self,
+        transaction: WriteTransaction,
+        subjects: Subjects,
+        cache: StateCache,
+        appender: Appender,
+        horizons: Horizons,
+        now_us: int,
+    ) -> None:
+        self._transaction = transaction
+        self._subjects = subjects
+        self._cache = cache
+        self._appender = appender
+        self._horizons = horizons
+        self._now_us = now_us
+
+    def require_all_readable(self, effective_us: int) -> None:
+        """Raises PutOff where an edition would revise what was announced to a subject that cannot be read."""
+        asides = self._subjects.asides
+        if asides and self._revises_the_past(effective_us):
+            self._subjects.load(set(asides))
+            if asides:
+                raise PutOff(asides.values(), "an edition that takes effect in the past")
+
+    def run(self, editions: Editions, event: Event, effective_us: int) -> None:
+        """Announces anew to every subject that goes by these editions, if the edition takes effect before its horizon."""
+        cache, programme = self._cache, editions.programme
+        cache.doubt_quiet()
+        cache.due.clear()
+        self._transaction.bring_due_forward(effective_us)
+        self._appender.flush()
+        after = ""
+        while names := self._transaction.stream_names(after, LOAD_CHUNK):
+            after = names[-1]
+            streams = [
+                name
+                for name in names
+                if programme.owns(name) and name != editions.stream and programme.rules_stream(name) == editions.stream
+            ]
+            at_hand = {stream for stream in streams if cache.get(stream) is not None}
+            self._load(streams, effective_us)
+            for stream in streams:
+                state = cache.get(stream)
+                if state is None:
+                    continue
+                horizon_us = self._horizons.of(state)
+                if effective_us <= horizon_us:
+                    issue = announce_edition(programme, state, editions.rules, effective_us, horizon_us)
+                    self._subjects.announce(stream, state, issue, event.fact)
+            self._appender.flush()
+            # What was not at hand before is given up again: a large book must not be loaded whole.
+            cache.drop(stream for stream in streams if stream not in at_hand)
+            cache.shrink()
+
+    def _load(self, streams: list[str], effective_us: int) -> None:
+        """Brings states to hand. Raises FoundUnreadable where one cannot be read whose past would be revised."""
+        asides = self._subjects.asides
+        known = set(asides)
+        self._subjects.load(set(streams))
+        found = [Unreadable(*aside[:3]) for aside in asides.values() if aside.stream not in known]
+        if found and self._revises_the_past(effective_us):
+            raise FoundUnreadable(found)
+
+    def _revises_the_past(self, effective_us: int) -> bool:
+        return effective_us <= self._now_us + FUTURE_TOLERANCE_US
