@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ledger.programmes.survey.events import MEMBERSHIP_PREFIX
+from ledger.membership import membership_or_stream
 
 
 @lru_cache(maxsize=65_536)
 def partition_of(stream: str, partitions: int) -> int:
     """The partition of a stream's messages, among so many."""
-    return partition_of_key(stream.removeprefix(MEMBERSHIP_PREFIX).encode(), partitions)
+    return partition_of_key(membership_or_stream(stream).encode(), partitions)
 
 
 @lru_cache(maxsize=65_536)

@@ -42,8 +42,9 @@ from consumers.errors import BadMessage
 from ledger.errors import BrokenHistory
 from ledger.event import leaf_hash
 from ledger.instants import format_instant, parse_instant
+from ledger.membership import membership_or_stream
 from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import MEMBERSHIP_PREFIX, Cause, Via
+from ledger.programmes.survey.events import Cause, Via, membership_stream
 from ledger.store.base import Row
 
 SPEC_VERSION: Final = b"1.0"
@@ -108,7 +109,7 @@ class _Standing(_Message):
     @property
     def id(self) -> str:
         """The ce_id of the message: the same whenever and however often it is delivered."""
-        return f"{MEMBERSHIP_PREFIX}{self.membership}/{self.seq}"
+        return f"{membership_stream(self.membership)}/{self.seq}"
 
     @property
     def effective_us(self) -> int:
@@ -239,8 +240,8 @@ def announcement_messages(row: Row) -> list[Outgoing]:
 
 
 def subject_of(stream: str) -> str:
-    """The membership whose stream it is, or "programme"."""
-    return stream.removeprefix(MEMBERSHIP_PREFIX)
+    """The membership whose stream it is; of one that is no membership's, its own name."""
+    return membership_or_stream(stream)
 
 
 def cursor_of(row: Row) -> str:

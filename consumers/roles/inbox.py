@@ -35,9 +35,6 @@ from consumers.roles.service import Service
 from consumers.subscriber_start import bounds_of
 from ledger.errors import DifferentBook, LedgerError, Refused
 from ledger.fact import Fact
-from ledger.programmes.registry import parse_fact
-from ledger.programmes.survey.events import RULEBOOK_STREAM, membership_stream
-from ledger.programmes.survey.facts import MembershipFact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
 from ledger.writing.writer import Outcome, Writer
@@ -202,7 +199,7 @@ class Inbox:
         refusals: list[Refusal] = []
         for record in records:
             try:
-                facts.append(parse_fact(record.value or b""))
+                facts.append(self._writer.programmes.facts.parse(record.value or b""))
                 senders.append(record)
             except Refused as refusal:
                 refusals.append((record, refusal.code, refusal.sentence))
@@ -218,11 +215,10 @@ class Inbox:
         """Which memberships cannot be read by the ledger now, as far as facts for them have come."""
         waiting = self._figures.waiting
         for fact, outcome in zip(facts, outcomes, strict=True):
-            stream = membership_stream(fact.membership) if isinstance(fact, MembershipFact) else RULEBOOK_STREAM
             if outcome.status == "put-off":
-                waiting.add(stream)
+                waiting.add(fact.stream)
             elif outcome.status == "accepted":
-                waiting.discard(stream)
+                waiting.discard(fact.stream)
         self._figures.set_aside.set(len(waiting))
 
     def _record(self, facts: list[Fact]) -> list[Outcome]:

@@ -78,7 +78,7 @@ class Writer:
         self._rehearsal = rehearsal
         self._compare_server = compare_server
         self._lock = RLock()
-        self._programmes = programmes
+        self.programmes = programmes
         self._cache = StateCache(programmes, cache_bytes_max)
         self._editions = EditionCache(programmes)
         self._mark = START
@@ -205,7 +205,7 @@ class Writer:
         recorded_us = recording_us(now_us, self._last())
         return Transaction(
             transaction,
-            self._programmes,
+            self.programmes,
             self._cache,
             self._editions,
             self._tries,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path

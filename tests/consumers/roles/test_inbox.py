@@ -53,7 +53,7 @@ class Book:
             def record(self, facts: Sequence[Fact]) -> list[Outcome]:
                 return book.record(super(), facts)  # type: ignore[arg-type]
 
-        writer = Recording(self.store, wall_us)
+        writer = Recording(self.store, wall_us, PROGRAMMES)
         with open_inbox(service, self.store, writer, self.broker, wall_us, session_timeout_s=2) as inbox:
             yield inbox
 
