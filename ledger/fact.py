@@ -101,6 +101,11 @@ Labels = Annotated[list[Label], Field(max_length=50), AfterValidator(distinct)]
 Figure = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
 
+def content_digest(content: dict[str, Any]) -> bytes:
+    """SHA-256 of a fact's content, whatever the order of its keys."""
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+
+
 class Fact(BaseModel):
     """What all facts have. `occurred_at` is kept in the canonical text, `occurred_us` is the same instant."""
 
@@ -126,7 +131,7 @@ class Fact(BaseModel):
 
     def digest(self) -> bytes:
         """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256)."""
-        return sha256(orjson.dumps(self.__dict__, option=orjson.OPT_SORT_KEYS)).digest()
+        return content_digest(self.__dict__)
 
 
 class FactParser:

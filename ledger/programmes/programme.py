@@ -200,7 +200,7 @@ class Programme(Protocol):
         """Which instants up to the horizon an event can have changed, after the state evolved by it; None: none of them."""
         ...
 
-    def disturbs(self, event: Event) -> bool:
+    def disturbs(self, state: Any, event: Event) -> bool:
         """Whether after an event the instant until which nothing changes by itself has to be worked out anew."""
         ...
 
@@ -227,8 +227,11 @@ class Programme(Protocol):
         """
         ...
 
-    def announcement_data(self, entry: Any, previous: bool, revises: bool, kind: str) -> dict[str, Any]:
-        """The data of the event that announces an entry; `kind` is that of the fact behind it ("" for a review)."""
+    def announcement_data(self, stream: str, entry: Any, previous: bool, revises: bool, kind: str) -> dict[str, Any]:
+        """The data of the event that announces an entry in a subject's stream.
+
+        `kind` is that of the fact behind it, and empty for a review.
+        """
         ...
 
     def quiet_until(self, state: Any, rules: Any, at_us: int, holds: bool) -> int:

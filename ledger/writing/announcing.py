@@ -31,13 +31,13 @@ class Issue(NamedTuple):
     kind: str
     quiet_until_us: int | None
 
-    def data(self, programme: Programme) -> list[dict[str, Any]]:
-        """The data of the events that announce them."""
+    def data(self, programme: Programme, stream: str) -> list[dict[str, Any]]:
+        """The data of the events that announce them in a subject's stream."""
         previous = self.previous
         result = []
         for entry in self.entries:
             revises = entry.effective_us <= self.revises_through_us
-            result.append(programme.announcement_data(entry, previous, revises, self.kind))
+            result.append(programme.announcement_data(stream, entry, previous, revises, self.kind))
             previous = entry.holds
         return result
 
@@ -56,7 +56,7 @@ def announce_event(
     programme: Programme, state: State, rules: Any, event: Event, horizon_us: int, quiet_until_us: int | None
 ) -> Issue:
     """What an event brings to light. `state` has evolved by it; the horizon and the quiet are those before it."""
-    if programme.disturbs(event):
+    if programme.disturbs(state, event):
         quiet_until_us = None
     span = programme.span(state, rules, event, horizon_us)
     issue = nothing(quiet_until_us)

@@ -101,7 +101,7 @@ class Subjects:
         """Appends announcements, and takes note of how long it stays quiet after them."""
         if issue.entries:
             programme = self.editions(stream).programme
-            for entry, data in zip(issue.entries, issue.data(programme), strict=True):
+            for entry, data in zip(issue.entries, issue.data(programme, stream), strict=True):
                 new = NewEvent(programme.announcement, data["effective_at"], data)
                 self.append(stream, state, new, entry.effective_us, Cause(fact))
         self._cache.quiet[stream] = issue.quiet_until_us

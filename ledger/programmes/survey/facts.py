@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Annotated, ClassVar, Final, Literal
 
-import orjson
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ledger.errors import BadInput
@@ -18,6 +16,7 @@ from ledger.fact import (
     Labels,
     MembershipId,
     Reference,
+    content_digest,
     distinct,
     label_schema,
 )
@@ -221,7 +220,7 @@ class DistinctOrganisation(MembershipFact):
 
     def digest(self) -> bytes:
         content = {name.removesuffix("_"): value for name, value in self.__dict__.items()}
-        return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+        return content_digest(content)
 
 
 class PublishRulebook(Fact):

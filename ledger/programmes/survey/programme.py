@@ -93,7 +93,7 @@ class Survey:
         """The instants whose status an event can have changed."""
         return announce.span(state_, rules, event, horizon_us)
 
-    def disturbs(self, event: Event) -> bool:
+    def disturbs(self, _state: Membership, event: Event) -> bool:
         """Whether an event can change when something happens next by itself."""
         return announce.disturbs(event)
 
@@ -111,7 +111,9 @@ class Survey:
         """What is to be said of an instant."""
         return announce.entry_at(state_.evidence, rules, at_us, kind)
 
-    def announcement_data(self, entry: Announcement, previous: bool, revises: bool, _kind: str) -> dict[str, Any]:
+    def announcement_data(
+        self, _stream: str, entry: Announcement, previous: bool, revises: bool, _kind: str
+    ) -> dict[str, Any]:
         """The data of an EligibilityChanged event."""
         return announce.announcement_data(entry, previous, revises)
 

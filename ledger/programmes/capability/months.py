@@ -1,0 +1,170 @@
+"""What was reported of each month, and what it amounts to under an edition's figures (C6 to C9, C12, C13).
+
+A partner may have millions of reports, and a score needs a few sums of two months only. So each month keeps its latest
+reports compactly, and the sums under each edition that was asked for, which a report changes by what it changes itself.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ledger.programmes.capability.editions import Edition
+
+ASSOCIATIONS: Final = ("cpor", "csp-1", "csp-2", "dpor", "pal")
+WHATS: Final = ("revenue", "usage")
+_KINDS: Final = len(ASSOCIATIONS) * len(WHATS)
+_PLACE: Final = {(what, name): w * 5 + a for w, what in enumerate(WHATS) for a, name in enumerate(ASSOCIATIONS)}
+
+
+class Report(NamedTuple):
+    """The latest report of a month under its keys: units of usage, or cents of revenue."""
+
+    what: str
+    customer: str
+    workload: str
+    association: str
+    amount: int
+
+
+class Pairs:
+    """The (customer, workload) pairs of a designation, each with a number."""
+
+    def __init__(self, names: list[tuple[str, str]] | None = None) -> None:
+        self.names: list[tuple[str, str]] = names or []
+        self._numbers = {pair: number for number, pair in enumerate(self.names)}
+
+    def number(self, customer: str, workload: str) -> int:
+        """The number of a pair, a new one where it has none yet."""
+        pair = (customer, workload)
+        number = self._numbers.get(pair)
+        if number is None:
+            number = self._numbers[pair] = len(self.names)
+            self.names.append(pair)
+        return number
+
+
+class Sums:
+    """What a month amounts to under one edition.
+
+    mcv_milli      usage over all pairs, valued by the edition's rates, in thousandths (C6)
+    deployments    by track, pairs whose value reaches the threshold (C8)
+    customers      by track, pairs whose revenue reaches the threshold (C9)
+    workloads      workloads on which some customer's revenue exceeds the track's figure (C12)
+    """
+
+    __slots__ = ("_above", "_edition", "customers", "deployments", "mcv_milli")
+
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+        self.mcv_milli = 0
+        self.deployments = {"enterprise": 0, "smb": 0}
+        self.customers = {"enterprise": 0, "smb": 0}
+        self._above: Counter[str] = Counter()
+
+    @property
+    def workloads(self) -> int:
+        """How many workloads there are on which some customer's revenue exceeds the track's figure."""
+        return len(self._above)
+
+    def add(self, workload: str, usage: int, revenue: int, sign: int) -> None:
+        """A pair comes in (1) or goes out (-1) with what counts of it: units, and cents."""
+        figures = self._edition.figures
+        if usage:
+            value = usage * (self._edition.rate_milli(workload) or 0)
+            self.mcv_milli += sign * value
+            for track, threshold in figures["deployments"]["threshold_mcv"].items():
+                if value >= threshold * 1_000:
+                    self.deployments[track] += sign
+        if revenue:
+            for track, threshold in figures["net_adds"]["threshold_cents"].items():
+                if revenue >= threshold:
+                    self.customers[track] += sign
+            if revenue > figures["track"]["threshold_cents"]:
+                self._above[workload] += sign
+                if not self._above[workload]:
+                    del self._above[workload]
+
+
+class Month:
+    """The reports of one month; unpacked when they are first needed."""
+
+    __slots__ = ("_packed", "_reports", "_sums")
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self._packed: bytes | None = packed
+        self._reports: dict[int, int] = {}
+        self._sums: dict[str, tuple[Edition, Sums]] = {}
+
+    def __len__(self) -> int:
+        return len(self._reports) if self._packed is None else len(self._packed) // 12
+
+    def report(self, pairs: Pairs, what: str, customer: str, workload: str, association: str, amount: int) -> None:
+        """A report, in the place of an earlier one under the same keys."""
+        reports = self._unpacked()
+        number = pairs.number(customer, workload)
+        key = number * _KINDS + _PLACE[what, association]
+        if reports.get(key, 0) == amount:
+            return
+        before = [(sums, *_counting(reports, number, workload, edition)) for edition, sums in self._sums.values()]
+        if amount:
+            reports[key] = amount
+        else:
+            del reports[key]
+        for (edition, sums), (_, usage, revenue) in zip(self._sums.values(), before, strict=True):
+            now = _counting(reports, number, workload, edition)
+            if now != (usage, revenue):
+                sums.add(workload, usage, revenue, -1)
+                sums.add(workload, *now, 1)
+
+    def sums(self, pairs: Pairs, edition: Edition) -> Sums:
+        """What the month amounts to under an edition; worked out once, and kept up from then on."""
+        kept = self._sums.get(edition.edition)
+        if kept is not None:
+            return kept[1]
+        reports, sums = self._unpacked(), Sums(edition)
+        for number in {key // _KINDS for key in reports}:
+            workload = pairs.names[number][1]
+            sums.add(workload, *_counting(reports, number, workload, edition), 1)
+        self._sums[edition.edition] = (edition, sums)
+        return sums
+
+    def reports(self, pairs: Pairs) -> Iterator[Report]:
+        """The latest reports that are not 0, in no order."""
+        for key, amount in self._unpacked().items():
+            number, kind = divmod(key, _KINDS)
+            what, association = divmod(kind, 5)
+            yield Report(WHATS[what], *pairs.names[number], ASSOCIATIONS[association], amount)
+
+    def pack(self) -> bytes:
+        """The reports as bytes: all keys, four bytes each, then all amounts, eight each; sorted by key."""
+        if self._packed is not None:
+            return self._packed
+        keys = sorted(self._reports)
+        return array("I", keys).tobytes() + array("Q", [self._reports[key] for key in keys]).tobytes()
+
+    def _unpacked(self) -> dict[int, int]:
+        if self._packed is not None:
+            count = len(self._packed) // 12
+            keys, amounts = array("I"), array("Q")
+            keys.frombytes(self._packed[: 4 * count])
+            amounts.frombytes(self._packed[4 * count :])
+            self._reports = dict(zip(keys, amounts, strict=True))
+            self._packed = None
+        return self._reports
+
+
+def _counting(reports: dict[int, int], number: int, workload: str, edition: Edition) -> tuple[int, int]:
+    """What counts of a pair: units of usage and cents of revenue, the largest under the eligible associations (C13)."""
+    usage = revenue = 0
+    base = number * _KINDS
+    for place, association in enumerate(ASSOCIATIONS):
+        amount = reports.get(base + place, 0)
+        if amount > revenue and edition.counts_revenue(association):
+            revenue = amount
+        amount = reports.get(base + 5 + place, 0)
+        if amount > usage and edition.counts_usage(workload, association):
+            usage = amount
+    return usage, revenue

@@ -1,0 +1,243 @@
+"""A designation's state: what its stream says so far, as far as deciding needs it.
+
+`evolve` never refuses. It changes the state that it is given, so that a stream of a million reports folds in linear time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from ledger.event import Event
+from ledger.instants import parse_instant
+from ledger.programmes.capability.calendar import YEAR, month_number
+from ledger.programmes.capability.certificates import Certificate, People, day_us
+from ledger.programmes.capability.months import Month, Pairs
+from ledger.programmes.programme import State, fold_announcement
+
+METRICS: Final = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
+
+
+class Announcement(NamedTuple):
+    """What was announced for an instant: a DesignationChanged, as it stands in the folded history."""
+
+    effective_us: int
+    qualified: bool
+    centipoints: int
+    metrics: dict[str, int]
+    month: str | None
+    track: str
+    edition: str | None
+    cause: str
+    position: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether it says that the designation is qualified."""
+        return self.qualified
+
+    @property
+    def flip(self) -> tuple[int, bool]:
+        """What makes it this flip and no other: figures may be overtaken without another announcement."""
+        return self.effective_us, self.qualified
+
+
+@dataclass(slots=True)
+class Decision:
+    """The last decision on an anniversary: what it said but for its revision, None while undecided."""
+
+    revision: int = 0
+    content: dict[str, Any] | None = None
+
+
+class Closes:
+    """When each month was closed, and which month is the last one at an instant (C5, C11)."""
+
+    def __init__(self) -> None:
+        self.closed_us: dict[int, int] = {}
+        self._order: list[tuple[int, int]] = []
+        self._instants: list[int] = []
+        self._last: list[int] = []
+
+    def close(self, month: int, closed_us: int) -> None:
+        """A month is closed at an instant, in the place of the one said before."""
+        before = self.closed_us.get(month)
+        if before is not None:
+            self._order.remove((before, month))
+        self.closed_us[month] = closed_us
+        insort(self._order, (closed_us, month))
+        self._instants, self._last = [], []
+        for at_us, number in self._order:
+            if self._last and number <= self._last[-1]:
+                continue
+            if self._instants and self._instants[-1] == at_us:
+                self._last[-1] = number
+            else:
+                self._instants.append(at_us)
+                self._last.append(number)
+
+    @property
+    def instants(self) -> list[int]:
+        """The instants at which the last month becomes another."""
+        return self._instants
+
+    def last(self, at_us: int) -> int | None:
+        """The latest month with a close at or before an instant; None where there is none."""
+        place = bisect_right(self._instants, at_us)
+        return self._last[place - 1] if place else None
+
+    def span(self, month: int) -> tuple[int, int | None] | None:
+        """From when until before when a month is one of the two that are compared; None where it never is.
+
+        Between the two times in which it is, other months are: the span covers them as well.
+        """
+        places = [place for place in map(self._place, (month, month + YEAR)) if place is not None]
+        if not places:
+            return None
+        after = places[-1] + 1
+        return self._instants[places[0]], self._instants[after] if after < len(self._instants) else None
+
+    def _place(self, month: int) -> int | None:
+        """The place of a month among those that become the last one, which increase."""
+        place = bisect_left(self._last, month)
+        return place if place < len(self._last) and self._last[place] == month else None
+
+
+@dataclass(slots=True)
+class Designation(State):
+    """The state of the stream of a membership in an area."""
+
+    opened: bool = False
+    anniversaries: dict[str, Decision] = field(default_factory=dict)
+    pairs: Pairs = field(default_factory=Pairs)
+    months: dict[int, Month] = field(default_factory=dict)
+    closes: Closes = field(default_factory=Closes)
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    changed: tuple[int, int | None] | None = None
+    """Where the last event that moved a close or a certificate changed something: from, and until before (None: for ever)."""
+    _people: dict[str, People] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """About how many bytes of memory the state takes."""
+        reports = sum(map(len, self.months.values()))
+        return (
+            8_000
+            + 130 * reports
+            + 250 * len(self.pairs.names)
+            + 500 * (len(self.certificates) + len(self.months) + len(self.announced))
+            + 3_000 * len(self.anniversaries)
+        )
+
+    def people(self, tier: str) -> People:
+        """How many people hold a certificate of a tier, over all of time."""
+        found = self._people.get(tier)
+        if found is None:
+            found = self._people[tier] = People(one for one in self.certificates.values() if one.tier == tier)
+        return found
+
+    def forget_people(self) -> None:
+        """A certificate changed: who holds which is worked out anew."""
+        self._people.clear()
+
+
+def evolve(state: Designation, event: Event) -> None:
+    """One more event of the designation."""
+    _EVOLVE[event.type](state, event)
+
+
+def _opened(state: Designation, _event: Event) -> None:
+    state.opened = True
+
+
+def _anniversary_set(state: Designation, event: Event) -> None:
+    state.anniversaries.setdefault(event.data["anniversary"], Decision())
+
+
+def _usage_reported(state: Designation, event: Event) -> None:
+    _report(state, event.data, "usage", event.data["units"])
+
+
+def _revenue_reported(state: Designation, event: Event) -> None:
+    _report(state, event.data, "revenue", event.data["amount_cents"])
+
+
+def _report(state: Designation, data: Any, what: str, amount: int) -> None:
+    number = month_number(data["month"])
+    month = state.months.get(number)
+    if month is None:
+        month = state.months[number] = Month()
+    month.report(state.pairs, what, data["customer"], data["workload"], data["association"], amount)
+
+
+def _month_closed(state: Designation, event: Event) -> None:
+    _close(state, month_number(event.data["month"]), event.occurred_us)
+
+
+def _close_corrected(state: Designation, event: Event) -> None:
+    _close(state, month_number(event.data["month"]), parse_instant(event.data["closed_at"]))
+
+
+def _close(state: Designation, month: int, closed_us: int) -> None:
+    before = state.closes.closed_us.get(month)
+    state.closes.close(month, closed_us)
+    state.changed = (closed_us if before is None else min(before, closed_us), None)
+
+
+def _certificate_recorded(state: Designation, event: Event) -> None:
+    data = event.data
+    until_us = None if data["valid_until"] is None else day_us(data["valid_until"])
+    one = Certificate(data["person"], data["tier"], day_us(data["valid_from"]), until_us)
+    state.certificates[data["certificate"]] = one
+    state.forget_people()
+    state.changed = (one.first_us, one.end_us)
+
+
+def _certificate_ended(state: Designation, event: Event) -> None:
+    one = state.certificates[event.data["certificate"]]
+    before = one.end_us
+    one.ended_us = day_us(event.data["on"])
+    state.forget_people()
+    ends = [end for end in (before, one.end_us) if end is not None]
+    state.changed = (max(one.first_us, min(ends)), None if before is None else max(ends))
+
+
+def _changed(state: Designation, event: Event) -> None:
+    fold_announcement(state.announced, announcement_of(event))
+
+
+def announcement_of(event: Event) -> Announcement:
+    """The entry of the folded history that a DesignationChanged event makes."""
+    data = event.data
+    return Announcement(
+        parse_instant(data["effective_at"]),
+        data["qualified"],
+        data["centipoints"],
+        data["metrics"],
+        data["month"],
+        data["track"],
+        data["edition"],
+        data["cause"],
+        event.position,
+    )
+
+
+def _decided(state: Designation, event: Event) -> None:
+    content = {key: value for key, value in event.data.items() if key != "revision"}
+    state.anniversaries[event.data["anniversary"]] = Decision(event.data["revision"], content)
+
+
+_EVOLVE: Final[dict[str, Callable[[Designation, Event], None]]] = {
+    "DesignationOpened": _opened,
+    "AnniversarySet": _anniversary_set,
+    "UsageReported": _usage_reported,
+    "RevenueReported": _revenue_reported,
+    "MonthClosed": _month_closed,
+    "MonthCloseCorrected": _close_corrected,
+    "CertificateRecorded": _certificate_recorded,
+    "CertificateEnded": _certificate_ended,
+    "DesignationChanged": _changed,
+    "DesignationDecided": _decided,
+}
