@@ -21,6 +21,7 @@ from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from ledger.store.base import Store
+    from ledger.writing.salts import SaltOf
     from ledger.writing.writer import Writer
     from projections.builds import Build
     from projections.database import Database
@@ -52,13 +53,15 @@ class Ledger:
         where: str | None = None,
         remark: Callable[[str], None] = lambda _: None,
         state_bytes_max: int | None = None,
+        salts: SaltOf | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
-        writer keeps at hand.
+        writer keeps at hand. `salts` are the system's where none are given.
         """
         self._remark = remark
+        self._salts = salts
         self._state_bytes_max = state_bytes_max
         self.store = store
         self.clock = clock
@@ -77,6 +80,7 @@ class Ledger:
             PROGRAMMES,
             compare_server=self.clock is wall_clock,
             cache_bytes_max=self._state_bytes_max or CACHE_BYTES_MAX,
+            salts=self._salts,
         )
 
     @cached_property
@@ -205,10 +209,11 @@ def open_ledger(
     create: bool = False,
     remark: Callable[[str], None] = lambda _: None,
     state_bytes_max: int | None = None,
+    salts: SaltOf | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
-        ledger = Ledger(open_store(where, create=create), clock, where, remark, state_bytes_max)
+        ledger = Ledger(open_store(where, create=create), clock, where, remark, state_bytes_max, salts)
         try:
             yield ledger
         finally:

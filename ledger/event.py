@@ -4,11 +4,13 @@ The stored bytes of an event are one canonical JSON object: keys sorted, no whit
 
     {"actor":"operator","data":{"invitation":"i-7","response":"r-3",…},"fact":"f-12",
      "occurred_at":"2010-06-15T10:22:33.123456Z","prev":"<leaf hash of the stream's previous event, 64 hex digits>",
-     "recorded_at":"2010-06-15T10:22:34.000000Z","seq":17,"stream":"membership-m-1","type":"ResponseReceived","v":1}
+     "recorded_at":"2010-06-15T10:22:34.000000Z","salt":"<16 random bytes, base64>","seq":17,
+     "stream":"membership-m-1","type":"ResponseReceived","v":1}
 
 `seq` counts the stream's events from 1; `prev` is 64 zeros for the first. `fact` is the id of the fact that caused the
 event, null for an announcement made by a review. The leaf hash of an event is SHA-256 over one zero byte and its stored
-bytes (RFC 6962), so the chain of a stream and the proofs share one hash. Positions are no part of the bytes.
+bytes (RFC 6962), so the chain of a stream and the proofs share one hash. Positions are no part of the bytes. The salt is drawn
+for each event, so that nobody can guess an event from its hash, which is public.
 
 Types have names of their own, never Python paths. An old version is upcast on read, one step a version.
 """
@@ -119,6 +121,7 @@ def encode_event(
     fact: str | None,
     actor: str | None,
     prev: str,
+    salt: str,
     data: Any,
     version: int = 1,
 ) -> bytes:
@@ -131,6 +134,7 @@ def encode_event(
             "occurred_at": occurred_at,
             "prev": prev,
             "recorded_at": recorded_at,
+            "salt": salt,
             "seq": seq,
             "stream": stream,
             "type": event_type,

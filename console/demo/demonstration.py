@@ -31,6 +31,7 @@ from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
+from ledger.writing.salts import foreseeable_salts
 from projections.questions.replay import Audit, decision_answer
 
 NOW_US: Final = midnight_us(END) + DAY_US
@@ -57,7 +58,8 @@ class Demonstration:
         started_s = time.monotonic()
         collect_garbage_seldom()
         make_folder(self._folder, force=force)
-        with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True) as ledger:
+        salts = foreseeable_salts(f"demo {self._seed}")  # nobody is in it, and the same seed makes the same book
+        with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True, salts=salts) as ledger:
             self._title(
                 f"A programme of {plural(self._memberships, 'membership')}, {START} to {END} (seed {self._seed})"
             )

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import typing
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -125,6 +126,11 @@ def event_schema(event_type: str, version: int) -> Schema:
             "pattern": "^[0-9a-f]{64}$",
         },
         "recorded_at": {"description": "When the ledger learned it.", **_INSTANT},
+        "salt": {
+            "description": "16 random bytes of its own, base64: nobody can guess the event from its hash.",
+            "type": "string",
+            "pattern": "^[A-Za-z0-9+/]{21}[AQgw]==$",
+        },
         "seq": {"description": "Its place in the stream.", "type": "integer", "minimum": 1},
         "stream": {"const": STREAMS[event_type]}
         if event_type in STREAMS
@@ -159,6 +165,7 @@ def event_sample(event_type: str) -> bytes:
         fact=sample.fact,
         actor=sample.actor,
         prev="0" * 64 if sample.seq == 1 else before,
+        salt=b64encode(sha256(f"salt of {event_type}".encode()).digest()[:16]).decode("ascii"),
         data=sample.data,
         version=PROGRAMMES.events.versions[event_type],
     )

@@ -17,7 +17,7 @@ import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.log.errors import ProofError, shown
-from ledger.proof.log.event import KEYS, Event, format_instant, parse_event
+from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.tiles import ENTRY_MAX_BYTES
 from ledger.proof.survey.fold import refused_at
 from ledger.proof.survey.replay import KNOWN_VERSION
@@ -94,7 +94,7 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     names, seqs, types, _, stored, leaves = zip(*rows, strict=True)
     values = list(map(orjson.loads, stored))
     members = zip(*map(_members, values), strict=True)
-    actors, data, facts, occurred, prevs, recorded, own_seqs, own_names, own_types, versions = members
+    actors, data, facts, occurred, prevs, recorded, salts, own_seqs, own_names, own_types, versions = members
     sound = (
         set(map(len, values)) == {len(KEYS)}
         and own_names == names
@@ -103,6 +103,7 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
         and versions == (KNOWN_VERSION,) * len(versions)
         and set(map(type, own_seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
+        and all(map(SALT.fullmatch, salts))
         and OPTIONAL_TEXT.issuperset(map(type, actors + facts))
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
         and _plain(chain.from_iterable(map(dict.values, data)))

@@ -9,6 +9,7 @@ from ledger.errors import Refused
 from ledger.event import EVENT_BYTES_MAX, Event, EventTypes, NewEvent, encode_event, leaf_hash
 from ledger.instants import format_instant
 from ledger.store.base import NewRow, WriteTransaction, as_new_row
+from ledger.writing.salts import SaltOf
 
 ROWS_MAX: Final = 10_000
 """So many events of a transaction are held in memory: a few facts can announce a long history anew, each of them."""
@@ -30,8 +31,11 @@ class Appender:
     `head` is the leaf hash of the last event appended; None where none was.
     """
 
-    def __init__(self, transaction: WriteTransaction, types: EventTypes, position: int, recorded_us: int) -> None:
+    def __init__(
+        self, transaction: WriteTransaction, types: EventTypes, salts: SaltOf, position: int, recorded_us: int
+    ) -> None:
         self._transaction = transaction
+        self._salts = salts
         self._versions = types.versions
         self.position = position
         self.head: str | None = None
@@ -53,6 +57,7 @@ class Appender:
             fact=cause.fact,
             actor=cause.actor,
             prev=prev,
+            salt=self._salts(self.position + 1),
             data=new.data,
             version=version,
         )

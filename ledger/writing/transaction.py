@@ -16,6 +16,7 @@ from ledger.writing.appending import ACTOR, Appender, Cause
 from ledger.writing.editions import EditionCache
 from ledger.writing.horizons import Horizons
 from ledger.writing.loading import Unreadable
+from ledger.writing.salts import SaltOf
 from ledger.writing.setting_aside import PutOff, Tries
 from ledger.writing.state_cache import StateCache
 from ledger.writing.subjects import Subjects
@@ -56,6 +57,7 @@ class Transaction:
         cache: StateCache,
         editions: EditionCache,
         tries: Tries,
+        salts: SaltOf,
         position: int,
         now_us: int,
         recorded_us: int,
@@ -65,7 +67,7 @@ class Transaction:
         self._cache = cache
         self._editions = editions
         self._now_us = now_us
-        self._appender = Appender(transaction, programmes.events, position, recorded_us)
+        self._appender = Appender(transaction, programmes.events, salts, position, recorded_us)
         self._horizons = Horizons(transaction, position)
         self._subjects = Subjects(transaction, programmes, cache, editions, self._appender, self._horizons, tries)
         self._sweep = EditionSweep(transaction, self._subjects, cache, self._appender, self._horizons, now_us)

@@ -28,6 +28,7 @@ from ledger.store.base import Store, WriteTransaction
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 from ledger.writing.editions import EditionCache
 from ledger.writing.loading import Unreadable
+from ledger.writing.salts import SaltOf, SystemSalts
 from ledger.writing.setting_aside import FoundUnreadable, Tries
 from ledger.writing.state_cache import StateCache
 from ledger.writing.transaction import Outcome, Transaction
@@ -60,7 +61,8 @@ class Writer:
     """Records facts and reviews memberships in one store. Its methods may be called from several threads.
 
     `clock` gives microseconds since 1970; it is checked at each transaction, unless it is that of a `rehearsal`, which
-    may run through years in seconds. `compare_server` holds it against the database server's clock as well.
+    may run through years in seconds. `compare_server` holds it against the database server's clock as well. `salts` are
+    the system's, unless a made-up book has its own.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Writer:
         rehearsal: bool = False,
         compare_server: bool = False,
         cache_bytes_max: int = CACHE_BYTES_MAX,
+        salts: SaltOf | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -83,6 +86,7 @@ class Writer:
         self._editions = EditionCache(programmes)
         self._mark = START
         self._tries = Tries()
+        self._salts = SystemSalts() if salts is None else salts
         self._recorded_us = 0
         """When the last event of the book was recorded, as far as this writer has seen."""
 
@@ -209,6 +213,7 @@ class Writer:
             self._cache,
             self._editions,
             self._tries,
+            self._salts,
             self._mark.position,
             now_us,
             recorded_us,

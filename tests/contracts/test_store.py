@@ -18,6 +18,7 @@ from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import Aside, KnownFact, NewRow, Row, Snapshot, Store
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS, Backend
 
@@ -562,7 +563,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
     reference = SQLiteStore(tmp_path / "reference.db")
     books = (reference, store, open_store())
     for number, book in enumerate(books):
-        writer = Writer(book, lambda: END_US, PROGRAMMES)
+        writer = Writer(book, lambda: END_US, PROGRAMMES, salts=foreseeable_salts("test"))
         outcomes = [
             outcome.status for start in range(0, len(facts), 50) for outcome in writer.record(facts[start:][:50])
         ]

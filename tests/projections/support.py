@@ -31,6 +31,7 @@ def stored_event(stream: str, seq: int, location: str = "Lisbon") -> bytes:
         fact=f"{stream}/{seq}",
         actor=None,
         prev=FIRST_PREV,
+        salt="AAAAAAAAAAAAAAAAAAAAAA==",
         data={"location": location},
     )
 

@@ -19,6 +19,7 @@ from ledger.programmes.survey.events import membership_stream
 from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Outcome, Writer
 from projections.database import SQLiteDatabase
 from projections.questions.answers import View, all_projections, view
@@ -48,7 +49,7 @@ class RealBook:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.now_us = 0
-        self._options = {"rehearsal": True, **options}
+        self._options = {"rehearsal": True, "salts": foreseeable_salts("test"), **options}
         self.positions: list[int] = []
         self.open()
 

@@ -8,6 +8,7 @@ One canonical JSON object: sorted keys, no spaces, UTF-8, no floats, exactly the
     occurred_at  when it was so                        "YYYY-MM-DDTHH:MM:SS.ffffffZ"
     prev         leaf hash of the stream's event before it, hex; 64 zeros for the first
     recorded_at  when the ledger learned it
+    salt         16 random bytes of its own, in base64: the event cannot be guessed from its hash
     seq          1, 2, 3, … within the stream
     stream       "log", "programme" or "membership-<id>"
     type, v      name and version of the data's form
@@ -16,7 +17,8 @@ Example (one line in the log, broken here):
 
     {"actor":"op","data":{"location":"main"},"fact":"f-9","occurred_at":"2010-06-15T10:22:33.123456Z",
     "prev":"d829edd0713a1bb05e3cd0616924a4c5bde21e36e537149a20239edafa8825f1",
-    "recorded_at":"2010-06-15T10:22:40.000000Z","seq":2,"stream":"membership-m-1","type":"LocationAdded","v":1}
+    "recorded_at":"2010-06-15T10:22:40.000000Z","salt":"NHZpYH4d8UD3qA9CqLGCkA==","seq":2,
+    "stream":"membership-m-1","type":"LocationAdded","v":1}
 
 Instants are held as whole microseconds since 1970 (`…_us`).
 """
@@ -34,7 +36,7 @@ from ledger.proof.log.errors import MalformedError, Words
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.tiles import ENTRY_MAX_BYTES
 
-KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "seq", "stream", "type", "v"))
+KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "salt", "seq", "stream", "type", "v"))
 FIRST_PREV = "0" * 64
 PROGRAMME = "programme"
 LOG = "log"
@@ -51,6 +53,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX_HASH = re.compile("[0-9a-f]{64}")
+SALT = re.compile("[A-Za-z0-9+/]{21}[AQgw]==")
+"""16 bytes in canonical base64."""
 
 
 class Event(NamedTuple):
@@ -85,6 +89,8 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
         raise MalformedError(what, found=[stream, type_name, data], expected=Words("a stream, a type and an object"))
     if not isinstance(prev, str) or not _HEX_HASH.fullmatch(prev):
         raise MalformedError(f"{what}: prev", found=prev, expected=Words("64 hex digits"))
+    if not isinstance(value["salt"], str) or not SALT.fullmatch(value["salt"]):
+        raise MalformedError(f"{what}: salt", found=value["salt"], expected=Words("16 bytes in base64"))
     for key in ("actor", "fact"):
         if value[key] is not None and not isinstance(value[key], str):
             raise MalformedError(f"{what}: {key}", found=value[key], expected=Words("a string or null"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,14 +38,22 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
+def salt_of(stream: str, seq: int) -> str:
+    """A salt of its own for each event, the same each time."""
+    return base64.b64encode(hashlib.sha256(f"{stream}/{seq}".encode()).digest()[:16]).decode()
+
+
 def stored_event(
     stream: str, seq: int, prev: str, *, type_: str, occurred_at: str, data: dict[str, Any], fact: str | None = "f",
-    recorded_at: str | None = None, version: int = 1, actor: str | None = None,
+    recorded_at: str | None = None, version: int = 1, actor: str | None = None, salt: str | None = None,
 ) -> bytes:  # fmt: skip
     """The stored bytes of one event."""
     return canonical(
-        {"actor": actor, "data": data, "fact": fact, "occurred_at": occurred_at, "prev": prev,
-         "recorded_at": recorded_at or occurred_at, "seq": seq, "stream": stream, "type": type_, "v": version}
+        {
+            "actor": actor, "data": data, "fact": fact, "occurred_at": occurred_at, "prev": prev,
+            "recorded_at": recorded_at or occurred_at, "salt": salt or salt_of(stream, seq), "seq": seq, "stream": stream,
+            "type": type_, "v": version,
+        }
     )  # fmt: skip
 
 

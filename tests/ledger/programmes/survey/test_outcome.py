@@ -162,6 +162,7 @@ def test_the_largest_decision_fits_into_an_event(wide: str) -> None:
         fact="\U0001f600" * 200,
         actor=wide,
         prev=FIRST_PREV,
+        salt="A" * 22 + "==",
         data={**decision, "revision": 10**6},
     )
     assert len(stored) <= EVENT_BYTES_MAX

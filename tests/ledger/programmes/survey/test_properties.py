@@ -24,6 +24,7 @@ from ledger.programmes.survey.snapshot import dump_state, load_state
 from ledger.programmes.survey.state import Membership
 from ledger.store.base import Row
 from ledger.writing import state_cache as states
+from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from projections.survey.reading import fold as fold_stream
 from tests.oracle.survey.announcements import MAKES_A_FLIP, announcements, fold
@@ -270,7 +271,9 @@ def test_two_writers_in_turn_write_what_one_writes(history: History, seed: int) 
         retell(history, plain)
         expected = bytes_of(plain)
     with real_book() as book:
-        writers = [book.writer, Writer(book.store, lambda: book.now_us, PROGRAMMES, rehearsal=True)]
+        salts = foreseeable_salts("test")
+        second = Writer(book.store, lambda: book.now_us, PROGRAMMES, rehearsal=True, salts=salts)
+        writers = [book.writer, second]
         for fact, now in history:
             book.writer = random.choice(writers)
             if fact is None:
