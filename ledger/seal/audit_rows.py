@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
+from ledger.proof.fold import refused_at
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.tiles import ENTRY_MAX_BYTES
-from ledger.proof.survey.fold import refused_at
 from ledger.proof.survey.replay import KNOWN_VERSION
 from ledger.seal.audit_spool import Leafed
 

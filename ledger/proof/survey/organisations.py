@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ledger.proof.fold import fold, require_label
 from ledger.proof.log.errors import RefutedError, Words
-from ledger.proof.survey.fold import fold, require_label
 
 
 class Group:

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
+from ledger.proof.fold import refused_at, require_label
 from ledger.proof.log.errors import MalformedError, RefutedError, Words
 from ledger.proof.log.event import DAY_US, END_OF_TIME_US, Event, add_months, format_instant, parse_instant
 from ledger.proof.log.strictjson import array, natural, text, truth
-from ledger.proof.survey.fold import refused_at, require_label
 from ledger.proof.survey.organisations import Key, Organisations, Regrouping
 
 LEARNING = "learning"

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ledger import fold as ledgers_fold
 from ledger import fold_tables as ledgers
+from ledger.proof import fold_tables as ours
+from ledger.proof.fold import fold, ranges, refused_at, require_label
 from ledger.proof.log.errors import MalformedError, RefutedError
-from ledger.proof.survey import fold_tables as ours
-from ledger.proof.survey.fold import fold, ranges, refused_at, require_label
 
-PUBLISHED = Path(__file__).parents[4] / "schemas/fold.json"
+PUBLISHED = Path(__file__).parents[3] / "schemas/fold.json"
 TABLES = ("WHITE_SPACE", "PUNCTUATION", "DIGITS", "REFUSED")
 CLOSE = st.text(st.sampled_from("aAéE\u0301ǅßſıİ ..-'&#1²9٣/ﬁΣςϒŉ…！①"), min_size=1, max_size=8)
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

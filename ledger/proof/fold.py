@@ -20,9 +20,9 @@ from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
 
+from ledger.proof.fold_tables import DIGITS, PUNCTUATION, REFUSED, WHITE_SPACE
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.strictjson import text
-from ledger.proof.survey.fold_tables import DIGITS, PUNCTUATION, REFUSED, WHITE_SPACE
 
 
 def ranges(table: str) -> list[tuple[int, int]]:
