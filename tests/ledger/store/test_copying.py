@@ -19,6 +19,7 @@ from ledger.store import copying
 from ledger.store.base import Aside, NewRow, Store
 from ledger.store.copying import copy_book
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS
 
@@ -54,7 +55,7 @@ def two(tmp_path: Path) -> Iterator[tuple[SQLiteStore, SQLiteStore]]:
 
 
 def fill(store: Store, first: int = 0, count: int = FACTS) -> None:
-    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES, salts=foreseeable_salts("test"))
     told = []
     for _, fact in islice(generate(7, memberships=5), first, first + count):
         try:
