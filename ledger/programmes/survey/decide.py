@@ -118,7 +118,8 @@ def _check_consent(state: Membership, subject: str, customer_org: str, occurred_
         what = "was withdrawn" if state.words(subject, customer_org) else "was never given"
         refuse(
             "consent-missing",
-            f"permission of subject {subject!r} for {customer_org!r} {what} by {format_instant(occurred_us)} (I1)",
+            f"permission of subject {subject!r} for {customer_org!r} {what} by {format_instant(occurred_us)}, "
+            "and nobody is invited or reminded without it (I1)",
         )
 
 
