@@ -61,6 +61,7 @@ def _change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, poli
     """What audit and verify say after one byte of one event was changed in a copy of the database."""
     from ledger.proof.log.policy import parse_policy
     from ledger.proof.log.verify import verify
+    from ledger.proof.registry import PROOF_PROGRAMMES
     from ledger.seal.audit import audit
     from ledger.seal.folder import LogFolder
     from ledger.store.sqlite import SQLiteStore
@@ -73,7 +74,7 @@ def _change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, poli
     _say(output, f"position {position}, byte {at}: {chr(entry[at])!r} became {chr(changed[at])!r} in {copy}")
     store = SQLiteStore(copy)
     try:
-        report = audit(store, LogFolder(place / "log"), parse_policy(policy_data), workers=1)
+        report = audit(store, LogFolder(place / "log"), parse_policy(policy_data), PROOF_PROGRAMMES, workers=1)
     finally:
         store.close()
     if output.as_json:

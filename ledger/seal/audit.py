@@ -31,6 +31,7 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.audit_spool import Spool
@@ -75,7 +76,13 @@ class AuditReport:
 
 
 def audit(
-    book: Reader, folder: LogFolder, policy: Policy, *, workers: int | None = None, on_progress: Progress | None = None
+    book: Reader,
+    folder: LogFolder,
+    policy: Policy,
+    programmes: ProofProgrammes,
+    *,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
 ) -> AuditReport:
     """Audits a book and its log. `workers` is the number of processes for the second pass."""
     report = AuditReport()
@@ -86,15 +93,15 @@ def audit(
     parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
         paths = [Path(temporary, str(number)) for number in range(parts)]
-        with closing(Spool(paths)) as spool:
+        with closing(Spool(paths, programmes)) as spool:
             first = LogAudit(book, folder, roots, spool)
             first.run(lambda done: on_progress(done, total) if on_progress else None)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
-        known, findings = check_known(spool.programme, spool.log)
+        known, findings = check_known(programmes, spool.editions, spool.log)
         report.findings += findings
         report.findings += check_keys(known, policy)
-        done = report.events + len(known.events) + len(known.log)
+        done = report.events + known.events
         for part in _recheck(paths, known, workers):
             report.announcements += part.announcements
             report.decisions += part.decisions

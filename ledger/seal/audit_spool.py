@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ledger.proof.log.event import LOG, PROGRAMME
+from ledger.proof.log.event import LOG
+from ledger.proof.programme import ProofProgrammes, programme_of
 
 Leafed = tuple[str, int, str, int, bytes, bytes]
 """A row of the book, and the leaf hash of its bytes: stream, seq, type, position, stored, leaf."""
@@ -17,14 +18,15 @@ MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, whic
 
 
 class Spool:
-    """Takes the rows in feed order. Those of the programme's stream and of the log's own stay here: others need them."""
+    """Takes the rows in feed order. Those of streams of editions and of the log's own stay here: others need them."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.programme: list[Leafed] = []
-        self._rows: list[list[Leafed]] = [[] for _ in paths]
-        self._places = _Places(self._rows)
+    def __init__(self, paths: Sequence[Path], programmes: ProofProgrammes) -> None:
+        self.editions: dict[str, list[Leafed]] = {}
+        """By the name of their stream."""
         self.log: list[Leafed] = []
-        self._places[PROGRAMME], self._places[LOG] = self.programme, self.log
+        self._rows: list[list[Leafed]] = [[] for _ in paths]
+        self._places = _Places(self._rows, self.editions, programmes)
+        self._places[LOG] = self.log
         self._files = [path.open("wb", SPOOL_BYTES) for path in paths]
 
     def put(self, streams: Iterable[str], rows: Iterable[Leafed]) -> None:
@@ -48,11 +50,19 @@ class Spool:
 class _Places(dict[str, list[Leafed]]):
     """Stream -> where its rows gather; a new stream goes to the next place in turn."""
 
-    def __init__(self, places: Sequence[list[Leafed]]) -> None:
+    def __init__(
+        self, places: Sequence[list[Leafed]], editions: dict[str, list[Leafed]], programmes: ProofProgrammes
+    ) -> None:
         super().__init__()
         self._in_turn = places
+        self._editions = editions
+        self._programmes = programmes
 
     def __missing__(self, stream: str) -> list[Leafed]:
+        programme = programme_of(self._programmes, stream)
+        if programme is not None and programme.rules_stream(stream) == stream:
+            self[stream] = self._editions[stream] = []
+            return self[stream]
         return self.setdefault(stream, self._in_turn[len(self) % len(self._in_turn)])
 
 

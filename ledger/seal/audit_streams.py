@@ -1,6 +1,6 @@
 """The audit's second pass: a stream at a time, its chain, and every announcement and decision from the facts before it.
 
-The recomputation is the offline verifier's (`ledger.proof.survey.recheck`); nothing of the ledger's own rules is used.
+The recomputation is the offline verifier's (`ledger.proof.programme`); nothing of the ledger's own rules is used.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ledger.proof.log.errors import shown
-from ledger.proof.log.event import FIRST_PREV, LOG, MEMBERSHIP_PREFIX, PROGRAMME, Event
-from ledger.proof.survey.recheck import StreamCheck
+from ledger.proof.log.event import FIRST_PREV, LOG, Event, parse_event
+from ledger.proof.programme import Check, ProofProgrammes, programme_of
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 
@@ -29,10 +29,16 @@ _leaf = itemgetter(5)
 
 
 class Known(NamedTuple):
-    """The programme's stream, which every membership's check needs: (position, event); and the log's own."""
+    """What the checks of streams need of others: the editions by their stream, (position, event); and the log's own events."""
 
-    events: list[tuple[int, Event]]
+    programmes: ProofProgrammes
+    editions: dict[str, list[tuple[int, Event]]]
     log: list[Event]
+
+    @property
+    def events(self) -> int:
+        """How many events that are."""
+        return sum(map(len, self.editions.values())) + len(self.log)
 
 
 @dataclass
@@ -54,21 +60,26 @@ class Stream(NamedTuple):
     names: Sequence[str | None]
 
 
-def check_known(programme: Sequence[Leafed], log: Sequence[Leafed]) -> tuple[Known, list[Finding]]:
-    """The programme's events and the log's own, and what is wrong with them."""
+def check_known(
+    programmes: ProofProgrammes, editions: Mapping[str, Sequence[Leafed]], log: Sequence[Leafed]
+) -> tuple[Known, list[Finding]]:
+    """The editions and the log's own events, and what is wrong with them."""
     findings: list[Finding] = []
-    known = Known([], [])
-    check = StreamCheck()
+    known = Known(programmes, {}, [])
     for stream in read_streams({LOG: log}, findings):
-        for event in stream.events:
-            if isinstance(event, Event):
-                known.log.append(event)
-    for stream in read_streams({PROGRAMME: programme}, findings):
+        known.log.extend(event for event in stream.events if isinstance(event, Event))
+    for stream in read_streams(editions, findings):
+        events = known.editions[stream.name] = []
+        programme = programme_of(programmes, stream.name)
+        check = None if programme is None else programme.new_check("")
         for row, event in zip(stream.rows, stream.events, strict=True):
             if isinstance(event, Event):
-                known.events.append((_position(row), event))
-                check.take(event)
-    return known, [*findings, *_differences(PROGRAMME, check)]
+                events.append((_position(row), event))
+                if check is not None:
+                    check.take(event)
+        if check is not None:
+            findings += _differences(stream.name, check)
+    return known, findings
 
 
 def audit_part(path: Path, known: Known) -> Part:
@@ -140,22 +151,17 @@ def _check_recorded(rows: Sequence[Leafed], recorded: list[str | None], findings
 
 def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
     name, rows, events, names = stream
-    if not name.startswith(MEMBERSHIP_PREFIX):
-        part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a membership's stream"))
+    programme = programme_of(known.programmes, name)
+    if programme is None:
+        part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a stream of a programme"))
         return
-    check = StreamCheck()
-    known_names = check.membership.organisations.known
+    check = programme.new_check(name)
+    take = _take_quickly if hasattr(check, "take_horizon") else _take_each
     positions = list(map(_position, rows))
     start = 0
-    for position, edition in (*known.events, (AFTER_ALL, None)):
+    for position, edition in (*known.editions.get(programme.rules_stream(name), ()), (AFTER_ALL, None)):
         end = bisect_left(positions, position, lo=start)
-        for row, event, named in zip(rows[start:end], events[start:end], names[start:end], strict=True):
-            if isinstance(event, int):
-                check.take_horizon(event, row)
-                if named is not None and named not in known_names:
-                    check.take_name(named, row)
-            elif event is not None:
-                check.take(event)
+        take(check, rows[start:end], events[start:end], names[start:end])
         if edition is not None:
             check.take(edition)
         start = end
@@ -164,7 +170,29 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
     part.decisions += check.decisions
 
 
-def _differences(stream: str, check: StreamCheck) -> Iterator[Finding]:
+def _take_each(
+    check: Check, rows: Sequence[Leafed], events: Sequence[Event | int | None], _names: Sequence[str | None]
+) -> None:
+    for row, event in zip(rows, events, strict=True):
+        if event is not None:
+            check.take(parse_event(row[4]) if isinstance(event, int) else event)
+
+
+def _take_quickly(
+    check: Any, rows: Sequence[Leafed], events: Sequence[Event | int | None], names: Sequence[str | None]
+) -> None:
+    """Events of the survey that count for nothing but for when they were so, and whom they name, are not made at all."""
+    known_names = check.membership.organisations.known
+    for row, event, named in zip(rows, events, names, strict=True):
+        if isinstance(event, int):
+            check.take_horizon(event, row)
+            if named is not None and named not in known_names:
+                check.take_name(named, row)
+        elif event is not None:
+            check.take(event)
+
+
+def _differences(stream: str, check: Check) -> Iterator[Finding]:
     for difference in check.finish():
         what = difference.what if stream in difference.what else f"{stream}: {difference.what}"
         yield Finding("refuted", what, shown(difference.found), shown(difference.expected))

@@ -25,6 +25,7 @@ from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -98,7 +99,7 @@ def auditing(store: Store, log: Path) -> dict[str, Any]:
     reports = []
 
     def run(_: int) -> None:
-        reports.append(audit(store, LogFolder(log), parse_policy(POLICY), workers=1))
+        reports.append(audit(store, LogFolder(log), parse_policy(POLICY), PROOF_PROGRAMMES, workers=1))
 
     core_s = best(run, time.process_time)
     if reports[-1].verdict != "confirmed":

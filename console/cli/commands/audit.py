@@ -41,12 +41,14 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     collect_garbage_seldom()
     with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
+        from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.audit import audit
         from ledger.seal.audit_rows import Finding
         from ledger.seal.folder import LogFolder
 
         policy = read_policy(options.policy)
-        report = audit(ledger.store, LogFolder(options.tiles), policy, workers=options.workers, on_progress=advance)
+        folder, workers = LogFolder(options.tiles), options.workers
+        report = audit(ledger.store, folder, policy, PROOF_PROGRAMMES, workers=workers, on_progress=advance)
         report.findings += [Finding("incomplete", *one) for one in ledger.store.unguarded()]
     if output.as_json:
         output.json(report.answer())

@@ -14,6 +14,7 @@ from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey
 from ledger.proof.log.policy import Policy, parse_policy
 from ledger.proof.log.verify import Report, verify
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -115,7 +116,7 @@ class Ledger:
 
     def audit(self, **changed: Any) -> AuditReport:
         """The audit."""
-        return audit(self.store, self.folder, policy(**changed), workers=1)
+        return audit(self.store, self.folder, policy(**changed), PROOF_PROGRAMMES, workers=1)
 
     def evidence(self, membership: str = "m-1") -> Bundle:
         """The bundle of the decision."""

@@ -18,6 +18,7 @@ from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash, root_of_leaves
 from ledger.proof.log.note import sign_note
 from ledger.proof.log.strictjson import canonical
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool, sealer
 from ledger.seal.audit import audit
@@ -87,6 +88,7 @@ def test_several_processes_say_the_same(programme: Ledger, monkeypatch: pytest.M
         programme.store,
         programme.folder,
         policy(),
+        PROOF_PROGRAMMES,
         workers=2,
         on_progress=lambda done, total: seen.append((done, total)),
     )
@@ -115,7 +117,7 @@ def test_several_processes_find_the_same_in_the_same_order(programme: Ledger, mo
     monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
     monkeypatch.setattr(audit_module, "PART_EVENTS", 1_000)
     changed: Any = _Changed(programme.store)
-    reports = [audit(changed, programme.folder, policy(), workers=workers) for workers in (1, 2, 2)]
+    reports = [audit(changed, programme.folder, policy(), PROOF_PROGRAMMES, workers=workers) for workers in (1, 2, 2)]
     assert reports[0].verdict == "tampered"
     assert len(reports[0].findings) > 30
     assert reports[0].answer() == reports[1].answer() == reports[2].answer()
