@@ -6,15 +6,14 @@ from collections.abc import Iterable
 
 from ledger.event import Event, NewEvent
 from ledger.instants import END_US
-from ledger.programmes.programme import Programmes, State, follow
+from ledger.programmes.programme import State, follow
 from ledger.store.base import Aside, Snapshot, WriteTransaction
 from ledger.writing.announcing import Issue, advance, announce_event, held
 from ledger.writing.appending import Appender, Cause
-from ledger.writing.editions import EditionCache, Editions
+from ledger.writing.at_hand import AtHand
+from ledger.writing.editions import Editions
 from ledger.writing.horizons import Horizons
 from ledger.writing.loading import REASON_MAX, Unreadable, load_states
-from ledger.writing.setting_aside import Tries
-from ledger.writing.state_cache import StateCache
 
 
 class Subjects:
@@ -23,20 +22,17 @@ class Subjects:
     def __init__(
         self,
         transaction: WriteTransaction,
-        programmes: Programmes,
-        cache: StateCache,
-        editions: EditionCache,
+        at_hand: AtHand,
         appender: Appender,
         horizons: Horizons,
-        tries: Tries,
     ) -> None:
         self._transaction = transaction
-        self._programmes = programmes
-        self._cache = cache
-        self._editions = editions
+        self._programmes = at_hand.programmes
+        self._cache = at_hand.states
+        self._editions = at_hand.editions
+        self._tries = at_hand.tries
         self._appender = appender
         self._horizons = horizons
-        self._tries = tries
         self._going_by: dict[str, Editions] = {}
         self._touched: set[str] = set()
         self.asides = {aside.stream: aside for aside in transaction.set_aside()}

@@ -7,11 +7,11 @@ from ledger.programmes.programme import FUTURE_TOLERANCE_US
 from ledger.store.base import WriteTransaction
 from ledger.writing.announcing import announce_edition
 from ledger.writing.appending import Appender
+from ledger.writing.at_hand import AtHand
 from ledger.writing.editions import Editions
 from ledger.writing.horizons import Horizons
 from ledger.writing.loading import LOAD_CHUNK, Unreadable
 from ledger.writing.setting_aside import FoundUnreadable, PutOff
-from ledger.writing.state_cache import StateCache
 from ledger.writing.subjects import Subjects
 
 
@@ -21,15 +21,15 @@ class EditionSweep:
     def __init__(
         self,
         transaction: WriteTransaction,
+        at_hand: AtHand,
         subjects: Subjects,
-        cache: StateCache,
         appender: Appender,
         horizons: Horizons,
         now_us: int,
     ) -> None:
         self._transaction = transaction
         self._subjects = subjects
-        self._cache = cache
+        self._cache = at_hand.states
         self._appender = appender
         self._horizons = horizons
         self._now_us = now_us

@@ -10,15 +10,12 @@ from ledger.errors import Refused
 from ledger.event import Event, NewEvent
 from ledger.instants import format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
-from ledger.programmes.programme import Programmes
 from ledger.store.base import KnownFact, WriteTransaction
 from ledger.writing.appending import ACTOR, Appender, Cause
-from ledger.writing.editions import EditionCache
+from ledger.writing.at_hand import AtHand
 from ledger.writing.horizons import Horizons
 from ledger.writing.loading import Unreadable
-from ledger.writing.salts import SaltOf
-from ledger.writing.setting_aside import PutOff, Tries
-from ledger.writing.state_cache import StateCache
+from ledger.writing.setting_aside import PutOff
 from ledger.writing.subjects import Subjects
 from ledger.writing.sweeping import EditionSweep
 
@@ -53,24 +50,21 @@ class Transaction:
     def __init__(
         self,
         transaction: WriteTransaction,
-        programmes: Programmes,
-        cache: StateCache,
-        editions: EditionCache,
-        tries: Tries,
-        salts: SaltOf,
+        at_hand: AtHand,
         position: int,
         now_us: int,
         recorded_us: int,
     ) -> None:
+        """`position` is that of the book's last event."""
         self._transaction = transaction
-        self._programmes = programmes
-        self._cache = cache
-        self._editions = editions
+        self._programmes = at_hand.programmes
+        self._cache = at_hand.states
+        self._editions = at_hand.editions
         self._now_us = now_us
-        self._appender = Appender(transaction, programmes.events, salts, position, recorded_us)
+        self._appender = Appender(transaction, at_hand.programmes.events, at_hand.salts, position, recorded_us)
         self._horizons = Horizons(transaction, position)
-        self._subjects = Subjects(transaction, programmes, cache, editions, self._appender, self._horizons, tries)
-        self._sweep = EditionSweep(transaction, self._subjects, cache, self._appender, self._horizons, now_us)
+        self._subjects = Subjects(transaction, at_hand, self._appender, self._horizons)
+        self._sweep = EditionSweep(transaction, at_hand, self._subjects, self._appender, self._horizons, now_us)
         self._known: dict[str, KnownFact] = {}
 
     @property

@@ -26,6 +26,7 @@ from ledger.log_events import CLOCK_ACCEPTED
 from ledger.programmes.programme import Programmes
 from ledger.store.base import Store, WriteTransaction
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.writing.at_hand import AtHand
 from ledger.writing.editions import EditionCache
 from ledger.writing.loading import Unreadable
 from ledger.writing.salts import SaltOf, SystemSalts
@@ -85,8 +86,9 @@ class Writer:
         self._cache = StateCache(programmes, cache_bytes_max)
         self._editions = EditionCache(programmes)
         self._mark = START
-        self._tries = Tries()
-        self._salts = SystemSalts() if salts is None else salts
+        self._at_hand = AtHand(
+            programmes, self._cache, self._editions, Tries(), SystemSalts() if salts is None else salts
+        )
         self._recorded_us = 0
         """When the last event of the book was recorded, as far as this writer has seen."""
 
@@ -207,17 +209,7 @@ class Writer:
 
     def _batch(self, transaction: WriteTransaction, now_us: int) -> Transaction:
         recorded_us = recording_us(now_us, self._last())
-        return Transaction(
-            transaction,
-            self.programmes,
-            self._cache,
-            self._editions,
-            self._tries,
-            self._salts,
-            self._mark.position,
-            now_us,
-            recorded_us,
-        )
+        return Transaction(transaction, self._at_hand, self._mark.position, now_us, recorded_us)
 
     def _last(self) -> LastRecorded | None:
         return LastRecorded(self._mark.position, self._recorded_us) if self._mark.position else None
