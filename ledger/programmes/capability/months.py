@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ledger.programmes.capability.editions import Edition
 
@@ -64,6 +64,18 @@ class Sums:
         self.customers = {"enterprise": 0, "smb": 0}
         self._above: Counter[str] = Counter()
 
+    @classmethod
+    def restored(cls, edition: Edition, kept: list[Any]) -> Sums:
+        """What `kept` was made of."""
+        sums = cls(edition)
+        mcv_milli, sums.deployments, sums.customers, above = kept
+        sums.mcv_milli, sums._above = int(mcv_milli), Counter(above)
+        return sums
+
+    def kept(self) -> list[Any]:
+        """As a snapshot holds them; the value as digits, since it may pass 64 bits."""
+        return [str(self.mcv_milli), self.deployments, self.customers, self._above]
+
     @property
     def workloads(self) -> int:
         """How many workloads there are on which some customer's revenue exceeds the track's figure."""
@@ -91,10 +103,12 @@ class Sums:
 class Month:
     """The reports of one month; unpacked when they are first needed."""
 
-    __slots__ = ("_packed", "_reports", "_sums")
+    __slots__ = ("_kept", "_packed", "_reports", "_sums")
 
-    def __init__(self, packed: bytes = b"") -> None:
+    def __init__(self, packed: bytes = b"", kept: dict[str, list[Any]] | None = None) -> None:
+        """`packed` is of `pack`, `kept` of `kept_sums`."""
         self._packed: bytes | None = packed
+        self._kept = kept or {}
         self._reports: dict[int, int] = {}
         self._sums: dict[str, tuple[Edition, Sums]] = {}
 
@@ -108,6 +122,7 @@ class Month:
         key = number * _KINDS + _PLACE[what, association]
         if reports.get(key, 0) == amount:
             return
+        self._kept = {}  # of editions that nobody asked for since: worked out anew where somebody does
         before = [(sums, *_counting(reports, number, workload, edition)) for edition, sums in self._sums.values()]
         if amount:
             reports[key] = amount
@@ -124,6 +139,10 @@ class Month:
         kept = self._sums.get(edition.edition)
         if kept is not None:
             return kept[1]
+        if (restored := self._kept.pop(edition.edition, None)) is not None:
+            sums = Sums.restored(edition, restored)
+            self._sums[edition.edition] = (edition, sums)
+            return sums
         reports, sums = self._unpacked(), Sums(edition)
         for number in {key // _KINDS for key in reports}:
             workload = pairs.names[number][1]
@@ -137,6 +156,10 @@ class Month:
             number, kind = divmod(key, _KINDS)
             what, association = divmod(kind, 5)
             yield Report(WHATS[what], *pairs.names[number], ASSOCIATIONS[association], amount)
+
+    def kept_sums(self) -> dict[str, list[Any]]:
+        """The sums that were worked out so far, by the name of their edition."""
+        return {**self._kept, **{name: sums.kept() for name, (_, sums) in self._sums.items()}}
 
     def pack(self) -> bytes:
         """The reports as bytes: all keys, four bytes each, then all amounts, eight each; sorted by key."""

@@ -1,7 +1,7 @@
 """Snapshots: the state of a long stream as bytes: a length, a JSON object, and the packed reports of each month.
 
 Reports stay packed until their month is touched (`months`), so that a state of millions of reports loads at once. The
-JSON holds the sums of no edition: they are worked out when they are asked for. A snapshot of another format is ignored.
+JSON holds the sums of each month that were worked out. A snapshot of another format is ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def dump_state(state: Designation) -> bytes:
             "opened": state.opened,
             "anniversaries": [(day, one.revision, one.content) for day, one in state.anniversaries.items()],
             "pairs": state.pairs.names,
-            "months": [(number, len(content)) for number, content in packed.items()],
+            "months": [(number, len(content), state.months[number].kept_sums()) for number, content in packed.items()],
             "closes": list(state.closes.closed_us.items()),
             "certificates": [
                 (name, one.person, one.tier, one.first_us, one.until_us, one.ended_us)
@@ -59,8 +59,8 @@ def load_state(stored: bytes) -> Designation | None:
     )
     state.anniversaries = {day: Decision(revision, content) for day, revision, content in raw["anniversaries"]}
     start = LENGTH_BYTES + length
-    for number, size in raw["months"]:
-        state.months[number] = Month(stored[start : start + size])
+    for number, size, kept in raw["months"]:
+        state.months[number] = Month(stored[start : start + size], kept)
         start += size
     for month, closed_us in raw["closes"]:
         state.closes.close(month, closed_us)
