@@ -54,15 +54,21 @@ def held(state: State) -> bool:
 
 def announce_event(
     programme: Programme, state: State, rules: Any, event: Event, horizon_us: int, quiet_until_us: int | None
-) -> Issue:
-    """What an event brings to light. `state` has evolved by it; the horizon and the quiet are those before it."""
+) -> Issue | None:
+    """What an event brings to light; None where that is nothing, and it stays as quiet as it was: most often.
+
+    `state` has evolved by it; the horizon and the quiet are those before it.
+    """
+    span, occurred_us = programme.span(state, rules, event, horizon_us), event.occurred_us
     if programme.disturbs(state, event):
         quiet_until_us = None
-    span = programme.span(state, rules, event, horizon_us)
+    elif span is None:
+        quiet = quiet_until_us is not None and occurred_us < quiet_until_us
+        if occurred_us <= horizon_us or not programme.flips_at_once(state, rules, event, held(state), quiet):
+            return None
     issue = nothing(quiet_until_us)
     if span is not None:
         issue = _revise_unless(programme, state, rules, span, horizon_us, quiet_until_us)
-    occurred_us = event.occurred_us
     if occurred_us <= horizon_us:
         return issue
     if issue.entries:

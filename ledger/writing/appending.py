@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.errors import Refused
 from ledger.event import EVENT_BYTES_MAX, Event, EventTypes, NewEvent, encode_event, leaf_hash
@@ -16,8 +15,7 @@ ROWS_MAX: Final = 10_000
 ACTOR: Final = "csat-ledger"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Why an event is appended: the fact behind it, who says so, and the digest where the fact is new (else None)."""
 
     fact: str | None

@@ -74,7 +74,8 @@ class Subjects:
         self._cache.put(stream, state)
         quiet_us = self._cache.quiet.get(stream)
         issue = announce_event(editions.programme, state, editions.rules, event, horizon_us, quiet_us)
-        self.announce(stream, state, issue, cause.fact)
+        if issue is not None:
+            self.announce(stream, state, issue, cause.fact)
         self._touched.add(stream)
         return event
 

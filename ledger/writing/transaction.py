@@ -91,13 +91,14 @@ class Transaction:
 
     def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
         """Decides on each fact in turn; `lenient` as `Programme.decide`."""
-        self._publish_shipped(fact.stream for fact in facts)
+        streams = [fact.stream for fact in facts]
+        self._publish_shipped(set(streams))
         self._known = self._transaction.known_facts([fact.id for fact in facts])
-        self._subjects.load({fact.stream for fact in facts if not fact.publishes})
+        self._subjects.load({stream for fact, stream in zip(facts, streams, strict=True) if not fact.publishes})
         outcomes = []
-        for fact in facts:
+        for fact, stream in zip(facts, streams, strict=True):
             try:
-                outcomes.append(self._record_one(fact, lenient))
+                outcomes.append(self._record_one(fact, stream, lenient))
             except Refused as refusal:
                 outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))
             except PutOff as later:
@@ -164,7 +165,7 @@ class Transaction:
         if appender.position != before:
             appender.flush()  # so that their ids are found among those of the book
 
-    def _record_one(self, fact: Fact, lenient: bool) -> Outcome:
+    def _record_one(self, fact: Fact, stream: str, lenient: bool) -> Outcome:
         digest = fact.digest()
         known = self._known.get(fact.id)
         if known is not None:
@@ -172,13 +173,13 @@ class Transaction:
                 return Outcome("duplicate", known.position)
             raise Refused("id-reused", f"fact {fact.id!r} was recorded before with other content")
         cause = Cause(fact.id, fact.actor, digest)
-        event = self._publish(fact, cause) if fact.publishes else self._record_for_subject(fact, cause, lenient)
+        event = self._publish(fact, cause) if fact.publishes else self._record_for_subject(fact, stream, cause, lenient)
         self._known[fact.id] = KnownFact(digest, event.position)
         spelt = event.data["customer_org"] if "spelt" in event.data else None
         return Outcome("accepted", event.position, stream=event.stream, seq=event.seq, spelt=spelt)
 
-    def _record_for_subject(self, fact: Fact, cause: Cause, lenient: bool) -> Event:
-        subjects, stream = self._subjects, fact.stream
+    def _record_for_subject(self, fact: Fact, stream: str, cause: Cause, lenient: bool) -> Event:
+        subjects = self._subjects
         editions = subjects.editions(stream)
         programme = editions.programme
         state = self._cache.get(stream)

@@ -57,7 +57,7 @@ def span(state: Membership, rulebook: Rulebook, event: Event, horizon_us: int) -
     return None
 
 
-def disturbs(event: Event) -> bool:
+def disturbs(_state: Membership, event: Event) -> bool:
     """Whether an event can change when something happens next without another event."""
     return event.type in _DISTURBING or (event.type == "MembershipUpdated" and "competencies" in event.data)
 

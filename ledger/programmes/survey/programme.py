@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ledger.event import Event, NewEvent
 from ledger.instants import format_instant, parse_instant
-from ledger.programmes.programme import Span
-from ledger.programmes.survey import announce, snapshot, state
+from ledger.programmes.survey import announce
 from ledger.programmes.survey.decide import decide, publish
 from ledger.programmes.survey.editions import SHIPPED_EDITIONS, Edition, Rulebook
 from ledger.programmes.survey.events import EVENTS, MEMBERSHIP_PREFIX, RULEBOOK_STREAM
 from ledger.programmes.survey.flips import quiet_until
-from ledger.programmes.survey.state import Announcement, Membership
+from ledger.programmes.survey.snapshot import dump_state, load_state
+from ledger.programmes.survey.state import Announcement, Membership, evolve
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
@@ -27,6 +27,16 @@ class Survey:
     edition_kind = "rulebook"
     opening: Sequence[str] = (RULEBOOK_STREAM,)
     events = EVENTS
+
+    # What is asked of every fact is the function itself, without another call around it.
+    publish = staticmethod(publish)
+    decide = staticmethod(decide)
+    evolve = staticmethod(evolve)
+    dump = staticmethod(dump_state)
+    load = staticmethod(load_state)
+    span = staticmethod(announce.span)
+    disturbs = staticmethod(announce.disturbs)
+    flips_at_once = staticmethod(announce.flips_at_once)
 
     def facts(self) -> Sequence[type[Fact]]:
         """The models of its facts."""
@@ -63,43 +73,9 @@ class Survey:
         """From when on an edition is in force."""
         return parse_instant(event.data["effective_from"])
 
-    def publish(self, fact: Any, rules: Rulebook, now_us: int, occurred_us: int) -> NewEvent:
-        """The event that a new edition becomes. Raises Refused."""
-        return publish(fact, rules, now_us, occurred_us)
-
     def new_state(self) -> Membership:
         """A membership of which nothing is known."""
         return Membership()
-
-    def evolve(self, state_: Membership, event: Event) -> None:
-        """One more event of the membership."""
-        state.evolve(state_, event)
-
-    def dump(self, state_: Membership) -> bytes:
-        """The state as bytes."""
-        return snapshot.dump_state(state_)
-
-    def load(self, stored: bytes) -> Membership | None:
-        """The state that bytes hold; None where they are of another format."""
-        return snapshot.load_state(stored)
-
-    def decide(
-        self, state_: Membership, fact: Any, rules: Rulebook, now_us: int, occurred_us: int, *, lenient: bool = False
-    ) -> NewEvent:
-        """The event that a fact becomes. Raises Refused; with `lenient` a name may be spelt otherwise than it is known."""
-        return decide(state_, fact, rules, now_us, occurred_us, lenient=lenient)
-
-    def span(self, state_: Membership, rules: Rulebook, event: Event, horizon_us: int) -> Span | None:
-        """The instants whose status an event can have changed."""
-        return announce.span(state_, rules, event, horizon_us)
-
-    def disturbs(self, _state: Membership, event: Event) -> bool:
-        """Whether an event can change when something happens next by itself."""
-        return announce.disturbs(event)
-
-    def flips_at_once(self, state_: Membership, rules: Rulebook, event: Event, holds: bool, quiet: bool) -> bool:
-        """Whether the status may flip at or before an event."""
-        return announce.flips_at_once(state_, rules, event, holds, quiet)
 
     def flips(
         self, state_: Membership, rules: Rulebook, after_us: int, until_us: int, holds: bool
