@@ -11,8 +11,10 @@ from console.cli.main import COMMANDS
 from ledger.errors import REFUSAL_CODES
 from ledger.fact import Fact
 from ledger.programmes.capability import facts as capability
+from ledger.programmes.capability.editions import shipped
 from ledger.programmes.capability.events import EVENTS
 from ledger.programmes.survey import facts as survey
+from ledger.programmes.survey.editions import SHIPPED_EDITIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -147,3 +149,25 @@ def test_the_table_of_facts_says_what_the_models_say(page: str, columns: int, mo
 def test_the_table_of_facts_names_the_events_of_the_capability_programme() -> None:
     told = {others[1] for others in table("capability.md", 2).values()}
     assert told == {name for name, _ in EVENTS.data} - {"DesignationChanged"}
+
+
+def test_the_shipped_rates_are_those_that_the_page_names() -> None:
+    text = (DOCS / "capability.md").read_text()
+    ((_, edition),) = shipped()
+    sentence = text.split("and these rates: ")[1].split("\nRevenue takes")[0]
+    told = {}
+    for part in re.sub(r" \(.*?\)", "", sentence).rstrip(".").split(";"):
+        names, rate = part.rsplit(" ", 1)
+        told |= dict.fromkeys(re.findall(r"[a-z-]+", names), round(float(rate) * 1_000))
+    assert told == {workload: rate["rate_milli"] for workload, rate in edition.data["rates"].items()}
+    assert f"Shipped edition `{edition.data['edition']}`" in text
+
+
+def test_the_shipped_rulebooks_are_those_that_the_page_names() -> None:
+    text = (DOCS / "design.md").read_text()
+    first, second = SHIPPED_EDITIONS
+    figures = (
+        first.min_responses, first.per_org_cap, first.min_organisations, first.window_months, first.min_evaluations
+    )  # fmt: skip
+    said = ", ".join(map(str, figures)) + f", {str(first.pool_locations).lower()}"
+    assert f"`{first.edition}` ({said}) and `{second.edition}` (the same figures" in text
