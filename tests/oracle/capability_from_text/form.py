@@ -3,7 +3,8 @@
 Readings of the text:
 - An optional field that is null is as if it were left out, as in the first programme.
 - A list of associations names at least one, each once; `rates` has at least one workload.
-- An edition's name is a label, as a rulebook edition's. Figures have no upper limit but `rate_milli` (10^7).
+- An edition's name is a label, as a rulebook edition's. Figures go to 10^12 as the reported ones
+  do, `window_months` to 1200 as in the first programme, `rate_milli` to 10^7: the text has a limit for the last alone.
 - `area` and `workload` may begin with a digit or a hyphen.
 - A month is four digits, a hyphen, two digits, from 1900-01 to 9998-12.
 """
@@ -33,6 +34,7 @@ Check = Callable[[Any], bool]
 ASSOCIATIONS = ("cpor", "csp-1", "csp-2", "dpor", "pal")
 LARGEST = 10**12
 RATE_MAX = 10**7
+WINDOW_MAX = 1200
 AREA = re.compile(r"[a-z0-9-]{1,40}\Z", re.ASCII)
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])\Z", re.ASCII)
 INSTANTS = ("occurred_at", "effective_from", "closed_at")
@@ -51,7 +53,11 @@ def _is_quantity(value: Any) -> bool:
 
 
 def _is_figure(value: Any) -> bool:
-    return type(value) is int and value >= 1
+    return type(value) is int and 1 <= value <= LARGEST
+
+
+def _is_window(value: Any) -> bool:
+    return _is_figure(value) and value <= WINDOW_MAX
 
 
 def _is_rate(value: Any) -> bool:
@@ -107,7 +113,7 @@ NEEDED: dict[str, dict[str, Check]] = {
         "edition": _is_label,
         "effective_from": _is_instant,
         "min_centipoints": _is_figure,
-        "window_months": _is_figure,
+        "window_months": _is_window,
         "net_adds": _object(max=_is_figure, each=_is_figure, threshold_cents=_by_track, associations=_are_associations),
         "intermediate": _object(max=_is_figure, each=_by_track, people=_by_track),
         "advanced": _object(max=_is_figure, each=_by_track, people=_by_track),
