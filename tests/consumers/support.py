@@ -25,7 +25,7 @@ from ledger.writing.writer import Writer
 
 FIRST_DAY = datetime(2014, 1, 1, 9, tzinfo=UTC)
 RESPONSES_NEEDED = 10
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 def wall_us() -> int:

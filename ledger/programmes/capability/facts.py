@@ -32,8 +32,8 @@ def _date(text: str) -> str:
 
 Area = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 Workload = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$"), AfterValidator(_month)]
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_date)]
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), AfterValidator(_month)]
+Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_date)]
 Amount = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 AssociationName = Literal["cpor", "csp-1", "csp-2", "dpor", "pal"]
 Associations = Annotated[list[AssociationName], Field(min_length=1, max_length=5), AfterValidator(distinct)]
