@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ledger.programmes.capability.programme import CAPABILITY
 from ledger.programmes.programme import Programmes
 from ledger.programmes.survey.programme import SURVEY
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
 
-PROGRAMMES: Final = Programmes([SURVEY])
+PROGRAMMES: Final = Programmes([SURVEY, CAPABILITY])
 
 
 def parse_fact(line: bytes | str) -> Fact:
