@@ -1,18 +1,27 @@
 """The tlog-witness protocol over HTTP: a witness's server, and the sealer's side of it.
 
-The sealer asks every witness for each checkpoint. It remembers nothing of them: it begins with the size that it tried
-last, and a witness that is elsewhere says where (409). What a witness answers is believed only as far as its
-cosignature verifies by a key of the policy. One that cannot be reached, or is slow, lacks; one that has seen another
-history of the log stops the sealer, since then either the log or its key is in the wrong hands.
+The server takes several clients at once, each with a deadline for its whole request, so that a slow one keeps nobody else
+waiting; the witness itself answers one at a time.
+
+The sealer asks all witnesses at once for each checkpoint, and waits until all have answered, but not beyond a deadline, and
+once the quorum is met only `GRACE_S` longer. It remembers nothing of them: it begins with the size that it tried last,
+and a witness that is elsewhere says where (409). What a witness answers is believed only as far as its cosignature
+verifies by a key of the policy. One that cannot be reached, or is slow, lacks; one that has seen another history of the
+log stops the sealer, since then either the log or its key is in the wrong hands.
 """
 
 from __future__ import annotations
 
 import http.client
+import socket
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Final
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore, Lock, Thread, Timer
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ledger.errors import BadInput, LogForked, QuorumMissing
@@ -26,20 +35,53 @@ from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, 
 
 PATH: Final = "/add-checkpoint"
 TIMEOUT_S: Final = 10
+"""For a whole request, on either side."""
+GRACE_S: Final = 1
+"""So long the sealer waits for the other witnesses once the quorum is met."""
+CLIENTS_MAX: Final = 32
 ANSWER_MAX_BYTES: Final = 100_000
 ASKED_MAX: Final = 3
 
 
-class WitnessServer(HTTPServer):
-    """Serves one witness, a request at a time: so comparing and keeping cannot be overtaken."""
+class WitnessServer(ThreadingHTTPServer):
+    """Serves one witness to several clients, a request at a time: comparing and keeping cannot be overtaken.
 
-    def __init__(self, address: tuple[str, int], witness: Witness) -> None:
+    A client that is one too many is not heard, and may come again.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], witness: Witness, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(address, _Handler)
         self.witness = witness
+        self.one_at_a_time = Lock()
+        self._timeout_s = timeout_s
+        self._places = BoundedSemaphore(CLIENTS_MAX)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Hands a client to a thread of its own, where there is a place."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a client until its deadline."""
+        deadline = Timer(self._timeout_s, _hang_up, (request,))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            deadline.cancel()
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a client that went away, or was too slow."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = TIMEOUT_S
     server: WitnessServer
     server_version = "csat-witness"
     sys_version = ""
@@ -51,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif not (length.isascii() and length.isdigit()) or int(length) > REQUEST_MAX_BYTES:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"expected a Content-Length up to {REQUEST_MAX_BYTES}\n"))
         else:
-            self._answer(self.server.witness.add_checkpoint(self.rfile.read(int(length))))
+            body = self.rfile.read(int(length))
+            with self.server.one_at_a_time:
+                answer = self.server.witness.add_checkpoint(body)
+            self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
         body = answer.body.encode("utf-8")
@@ -84,22 +129,39 @@ class Witnesses:
         return len(self._cosignatures(signed)) >= len(self._urls)
 
     def cosign(self, signed: bytes, checkpoint: Checkpoint, read: HashReader) -> bytes:
-        """The checkpoint with all cosignatures that could be had. Raises QuorumMissing or LogForked."""
-        self.lacking = []
+        """The checkpoint with all cosignatures that could be had in time. Raises QuorumMissing or LogForked."""
         text, signatures = parse_note(signed)
-        found = {signature.key_id: signature for signature in self._cosignatures(signed)}
-        for url in self._urls:
+        found = {_identity(signature): signature for signature in self._cosignatures(signed)}
+        answers: SimpleQueue[tuple[str, list[Signature] | BaseException]] = SimpleQueue()
+        asked = {url: _Asked(self._timeout_s) for url in self._urls}
+        for url, one in asked.items():
+            Thread(target=self._ask_one, args=(url, one, signed, checkpoint, read, answers), daemon=True).start()
+        lacking = dict.fromkeys(self._urls, "no answer in time")
+        end_s = time.monotonic() + self._timeout_s
+        while lacking.keys() & asked.keys():
             try:
-                for signature in self._ask(url, signed, checkpoint, read):
-                    found[signature.key_id] = signature
-            except (OSError, http.client.HTTPException, ProofError) as error:
-                self.lacking.append(f"{url}: {error!r}")
+                url, answer = answers.get(timeout=max(0.0, end_s - time.monotonic()))
+            except Empty:
+                break
+            asked.pop(url)
+            if isinstance(answer, LogForked) or not isinstance(answer, list | Exception):
+                raise answer
+            if isinstance(answer, Exception):
+                lacking[url] = repr(answer)
+                continue
+            del lacking[url]
+            found |= {_identity(signature): signature for signature in answer}
+            if len(found) >= max(1, self._policy.quorum):
+                end_s = min(end_s, time.monotonic() + GRACE_S)
+        for one in asked.values():
+            one.hang_up()
+        self.lacking = [f"{url}: {why}" for url, why in lacking.items()]
         if len(found) < self._policy.quorum:
             raise QuorumMissing(
                 f"checkpoint of size {checkpoint.size}: found {len(found)} cosignatures, expected "
                 f"{self._policy.quorum}; it is published once there are enough ({'; '.join(self.lacking) or 'all asked'})"
             )
-        own = [signature for signature in signatures if signature.key_id not in found]
+        own = [signature for signature in signatures if _identity(signature) not in found]
         return format_note(text, [*own, *found.values()])
 
     def _cosignatures(self, signed: bytes) -> list[Signature]:
@@ -109,12 +171,27 @@ class Witnesses:
             return []
         return [signature for _, signature in note.verified]
 
-    def _ask(self, url: str, signed: bytes, checkpoint: Checkpoint, read: HashReader) -> list[Signature]:
+    def _ask_one(
+        self,
+        url: str,
+        asked: _Asked,
+        signed: bytes,
+        checkpoint: Checkpoint,
+        read: HashReader,
+        answers: SimpleQueue[tuple[str, list[Signature] | BaseException]],
+    ) -> None:
+        """Puts what a witness answers, or why it does not, with the others' answers."""
+        try:
+            answers.put((url, self._ask(url, asked, signed, checkpoint, read)))
+        except BaseException as error:  # a thread of its own: whoever asked is to hear of everything
+            answers.put((url, error))
+
+    def _ask(self, url: str, asked: _Asked, signed: bytes, checkpoint: Checkpoint, read: HashReader) -> list[Signature]:
         """The witness's cosignatures; each that is returned verifies."""
         for _ in range(ASKED_MAX):
             old = min(self._sizes[url], checkpoint.size)
             proof = tuple(consistency_proof(old, checkpoint.size, read)) if old < checkpoint.size else ()
-            status, content_type, body = self._post(url, AddCheckpoint(old, proof, signed).encoded())
+            status, content_type, body = self._post(url, AddCheckpoint(old, proof, signed).encoded(), asked)
             if status == HTTPStatus.OK:
                 cosigned = self._cosignatures(signed + body)
                 if not cosigned:
@@ -136,13 +213,46 @@ class Witnesses:
             raise http.client.HTTPException(f"answer {status}: {says}")
         raise http.client.HTTPException("found other sizes each time it was asked")
 
-    def _post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
+    def _post(self, url: str, body: bytes, asked: _Asked) -> tuple[int, str, bytes]:
+        return asked.post(url, body)
+
+
+class _Asked:
+    """The connections to one witness, which end at a deadline whatever the witness does."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._end_s = time.monotonic() + timeout_s
+        self._socket: socket.socket | None = None
+
+    def hang_up(self) -> None:
+        """Ends a request that is under way; whoever waits for its answer gets an error."""
+        self._end_s = 0.0
+        if self._socket is not None:
+            _hang_up(self._socket)
+
+    def post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
+        """Status, type and body of the answer. Raises OSError or HTTPException."""
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("no time left")
         place = urlsplit(url)
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-        connection = kind(place.netloc, timeout=self._timeout_s)
+        connection = kind(place.netloc, timeout=left_s)
         try:
+            connection.connect()
+            self._socket = connection.sock
             connection.request("POST", place.path + PATH, body, {"Content-Type": "text/plain"})
             response = connection.getresponse()
             return response.status, response.headers.get_content_type(), response.read(ANSWER_MAX_BYTES)
         finally:
             connection.close()
+
+
+def _identity(signature: Signature) -> tuple[str, bytes]:
+    """The key of a signature line: four bytes alone may be those of another name's key."""
+    return signature.name, signature.key_id
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -17,6 +17,9 @@ Two signature types are known here, both with 32-byte Ed25519 public keys:
     0x04 cosignature/v1  8-byte big-endian POSIX time || 64 bytes: the signature over
                          "cosignature/v1\\ntime <decimal time>\\n" || the text
 
+A public key is a point of the curve in its one canonical form, and none of the eight points of small order, under which
+anybody can make signatures that verify.
+
 Reading is as strict as Go's golang.org/x/mod/sumdb/note, and stricter where that lets one byte string be written in
 two ways (base64 has to be canonical). As there: at most 100 signature lines; a signature by an unknown key is kept but
 proves nothing, repeated identical lines of this kind count once; of a known key's lines the first counts and has to
@@ -58,6 +61,11 @@ SIGNATURES_MAX = 100
 NOTE_MAX_BYTES = 1_000_000
 NAME_MAX_CHARS = 1000
 
+_FIELD = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+SMALL_ORDER_Y = frozenset((0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8))
+"""The second coordinates of the points of small order: a key with one of these binds nobody (RFC 8032, 5.1)."""
+
 _SIGNATURE_PREFIX = "— "
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 # The white space of Unicode, plus; and control characters, with which no note could be written.
@@ -82,6 +90,12 @@ class VerifierKey:
         _require_type(self.signature_type)
         if len(self.public_key) != KEY_BYTES:
             raise MalformedError("public key", found=Words(f"{len(self.public_key)} bytes"), expected=KEY_BYTES)
+        y = int.from_bytes(self.public_key, "little") & 2**255 - 1
+        if y >= _FIELD or y in SMALL_ORDER_Y:
+            raise MalformedError(
+                "public key", found=Words(f"{self.public_key.hex()}, a point that binds nobody"),
+                expected=Words("a point of large order in its canonical form"),
+            )  # fmt: skip
 
     @cached_property
     def key_id(self) -> bytes:

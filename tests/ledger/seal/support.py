@@ -84,7 +84,7 @@ class Beside(Witnesses):
         self._witness = witness
         self.reachable = True
 
-    def _post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
+    def _post(self, url: str, body: bytes, _asked: Any) -> tuple[int, str, bytes]:
         if not self.reachable:
             raise ConnectionRefusedError(url)
         answer = self._witness.add_checkpoint(body)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +18,11 @@ from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
 from ledger.proof.log import merkle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
-from ledger.proof.log.note import ED25519, SignerKey, open_note, parse_note, sign_note
+from ledger.proof.log.note import ED25519, SignerKey, format_note, open_note, parse_note, sign_note
 from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.tiles import hash_reader
 from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
-from ledger.seal.witness_http import Witnesses, WitnessServer
+from ledger.seal.witness_http import CLIENTS_MAX, Witnesses, WitnessServer
 from tests.console.support import response
 from tests.ledger.proof.log.test_merkle import stored_log
 from tests.ledger.seal.support import (
@@ -200,8 +205,8 @@ def test_what_was_cosigned_and_not_published_is_what_the_log_goes_on_from(tmp_pa
     """The sealer dies after the witness has answered; the next one must not go another way."""
 
     class Dying(Beside):
-        def _post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
-            super()._post(url, body)
+        def _post(self, url: str, body: bytes, asked: Any) -> tuple[int, str, bytes]:
+            super()._post(url, body, asked)
             raise KeyboardInterrupt
 
     with sqlite_ledger(tmp_path) as ledger:
@@ -216,8 +221,8 @@ def test_what_was_cosigned_and_not_published_is_what_the_log_goes_on_from(tmp_pa
 
 
 @contextmanager
-def served(witness: Witness) -> Iterator[str]:
-    with WitnessServer(("127.0.0.1", 0), witness) as server:
+def served(witness: Witness, timeout_s: float = 10) -> Iterator[str]:
+    with WitnessServer(("127.0.0.1", 0), witness, timeout_s) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -262,3 +267,83 @@ def test_urls_are_checked_at_once() -> None:
     for url in ("witness", "ftp://x", "http://"):
         with pytest.raises(BadInput):
             Witnesses([url], policy(**witnessed()))
+
+
+@contextmanager
+def dripping(ready: bytes = b"HTTP/1.0 200 OK\r\nContent-Length: 90000\r\n\r\n") -> Iterator[str]:
+    """A witness that answers a byte at a time, for ever: no wait for the next byte is long."""
+    stopped = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.sendall(ready)
+            while not stopped.wait(0.02):
+                client.sendall(b"x")
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        stopped.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "ready", [b"", b"HTTP/1.0 200 OK\r\nX-Slow: ", b"HTTP/1.0 200 OK\r\nContent-Length: 90000\r\n\r\n"]
+)
+def test_a_witness_that_drips_for_ever_holds_nothing_up(tmp_path: Path, witness: Witness, ready: bytes) -> None:
+    with sqlite_ledger(tmp_path) as ledger, served(witness) as url, dripping(ready) as slow:
+        asked = Witnesses([slow, url], policy(**witnessed()), timeout_s=30)
+        begun_s = time.monotonic()
+        ledger.seal(cosigner=asked)
+        assert time.monotonic() - begun_s < 15
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+        assert asked.lacking == [f"{slow}: no answer in time"]
+
+
+def test_a_quorum_that_lacks_is_waited_for_until_the_deadline_and_no_longer(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger, dripping() as slow:
+        asked = Witnesses([slow], policy(**witnessed()), timeout_s=0.5)
+        begun_s = time.monotonic()
+        with pytest.raises(QuorumMissing, match="no answer in time"):
+            ledger.seal(cosigner=asked)
+        assert 0.4 < time.monotonic() - begun_s < 15
+
+
+def test_a_client_that_says_nothing_keeps_no_other_waiting_and_is_sent_away(tmp_path: Path, witness: Witness) -> None:
+    with sqlite_ledger(tmp_path) as ledger, served(witness, timeout_s=1) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_connection((host, int(port)), 10)) for _ in range(5)]
+            half = stack.enter_context(socket.create_connection((host, int(port)), 10))
+            half.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 500\r\n\r\nold")
+            ledger.seal(cosigner=Witnesses([url], policy(**witnessed())))
+            assert cosigners(ledger) == [WITNESS_KEY.name]
+            assert [client.recv(1) for client in (*silent, half)] == [b""] * 6
+
+
+def test_more_clients_than_there_are_places_are_sent_away_at_once(witness: Witness) -> None:
+    with served(witness, timeout_s=60) as url, ExitStack() as stack:
+        host, port = url.removeprefix("http://").split(":")
+        address = host, int(port)
+        clients = [stack.enter_context(socket.create_connection(address, 10)) for _ in range(CLIENTS_MAX + 1)]
+        assert clients[-1].recv(1) == b""
+        for client in clients[:-1]:
+            client.close()
+
+
+def test_keys_with_the_same_four_bytes_of_id_do_not_take_one_anothers_place(tmp_path: Path, witness: Witness) -> None:
+    """The id of the log's key is that of a witness's as well, under another name: both lines stay."""
+    with sqlite_ledger(tmp_path) as ledger, served(witness) as url:
+        ledger.seal()
+        signed = ledger.folder.checkpoint() or b""
+        text, (line,) = parse_note(signed)
+        twin = replace(line, name="another.example", key_id=WITNESS_KEY.verifier.key_id)
+        checkpoint = parse_checkpoint(text)
+        read = hash_reader(checkpoint.size, ledger.folder.read_tile)
+        cosigned = Witnesses([url], policy(**witnessed())).cosign(format_note(text, [line, twin]), checkpoint, read)
+        assert {one.name for one in parse_note(cosigned)[1]} == {LOG_KEY.name, "another.example", WITNESS_KEY.name}

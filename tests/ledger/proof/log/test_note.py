@@ -14,6 +14,7 @@ from ledger.proof.log.errors import InvalidSignatureError, MalformedError, Unkno
 from ledger.proof.log.note import (
     COSIGNATURE_V1,
     ED25519,
+    SMALL_ORDER_Y,
     Signature,
     SignerKey,
     VerifierKey,
@@ -246,3 +247,47 @@ def test_openssl_verifies_the_raw_signatures(openssl: str, tmp_path: Path) -> No
         assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
         (tmp_path / "text").write_bytes(signed + b"x")
         assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
+
+
+SMALL_ORDER = (
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+)
+"""One encoding for each second coordinate of the eight points of small order, as libsodium lists them."""
+NOT_CANONICAL = tuple((2**255 - 19 + n).to_bytes(32, "little").hex() for n in range(19))
+
+
+@pytest.mark.parametrize("encoded", [*SMALL_ORDER, *NOT_CANONICAL])
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize("signature_type", [ED25519, COSIGNATURE_V1])
+def test_a_point_that_binds_nobody_is_no_key(encoded: str, sign: int, signature_type: int) -> None:
+    public_key = bytearray.fromhex(encoded)
+    public_key[31] |= sign
+    with pytest.raises(MalformedError, match="binds nobody"):
+        VerifierKey("ledger.example/renewals", signature_type, bytes(public_key))
+
+
+def test_the_listed_points_are_of_small_order() -> None:
+    """Added to themselves three times they are the neutral point; arithmetic of RFC 8032, 5.1.4, in plain numbers."""
+    field = 2**255 - 19
+    d = -121665 * pow(121666, -1, field) % field
+
+    def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+        (x1, y1), (x2, y2) = one, other
+        product = d * x1 * x2 * y1 * y2 % field
+        x = (x1 * y2 + x2 * y1) * pow(1 + product, -1, field) % field
+        return x, (y1 * y2 + x1 * x2) * pow(1 - product, -1, field) % field
+
+    for y in SMALL_ORDER_Y:
+        square = (y * y - 1) * pow(d * y * y + 1, -1, field) % field
+        x = pow(square, (field + 3) // 8, field)
+        if x * x % field != square:
+            x = x * pow(2, (field - 1) // 4, field) % field
+        assert x * x % field == square
+        point = (x, y)
+        for _ in range(3):
+            point = added(point, point)
+        assert point == (0, 1)
