@@ -26,10 +26,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ledger.errors import SealError
-from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
-from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_log import LogAudit
@@ -69,7 +67,7 @@ class AuditReport:
 
     def answer(self) -> dict[str, Any]:
         """As the command prints it."""
-        keys = ("verdict", "events", "streams", "announcements", "decisions")
+        keys = ("verdict", "events", "unsealed", "streams", "announcements", "decisions")
         return {key: getattr(self, key) for key in keys} | {
             "differences": [finding.answer() for finding in self.findings]
         }
@@ -134,21 +132,23 @@ def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
 
 
 def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict[int, bytes]:
-    """size -> root of every checkpoint; what is wrong with their signatures goes into the report."""
+    """size -> root of every checkpoint that the log signed; what is wrong with them goes into the report."""
     roots: dict[int, bytes] = {}
-    published = folder.checkpoint()
-    if published is None:
-        report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
+    published, history = _signed_in(folder, report)
+    if history[-1:] != [published] and published is not None:
+        report.findings.append(
+            Finding(
+                "incomplete", "history of checkpoints",
+                "none" if not history else "another one at its end", "the published checkpoint at its end",
+            )
+        )  # fmt: skip
     # Older checkpoints were published with the cosignatures that were to be had then.
     lenient = Policy(policy.origin, policy.logs, policy.witnesses, 0)
-    older: list[tuple[bytes, Policy]] = []
-    try:
-        older += [(signed, lenient) for signed in folder.history() if signed != published]
-    except SealError as error:
-        report.findings.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
-    for signed, judge in [*older, *([(published, policy)] if published else [])]:
+    older = [signed for signed in history if signed != published]
+    for signed in [*older, *([] if published is None else [published])]:
+        report.checkpoints += 1
         try:
-            checkpoint = _parsed(signed)
+            checkpoint = open_checkpoint(signed, lenient).checkpoint
             if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
                 report.findings.append(
                     Finding(
@@ -156,34 +156,37 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
                         roots[checkpoint.size].hex(),
                     )
                 )  # fmt: skip
-            report.checkpoints += 1
-            open_checkpoint(signed, judge)
+            if signed == published:
+                _drop_later(roots, checkpoint.size, report)
+                open_checkpoint(signed, policy)
         except ProofError as error:
             report.findings.append(finding_of(error))
-    if published is not None:
-        sizes = [size for size in roots if size > _size(published)]
-        for size in sizes:
-            report.findings.append(
-                Finding(
-                    "tampered",
-                    "published checkpoint",
-                    f"size {_size(published)}",
-                    f"{size}, which was published before",
-                )
-            )
-            del roots[size]
     return roots
 
 
-def _parsed(signed: bytes) -> Checkpoint:
-    return parse_checkpoint(parse_note(signed)[0])
-
-
-def _size(signed: bytes) -> int:
+def _signed_in(folder: LogFolder, report: AuditReport) -> tuple[bytes | None, list[bytes]]:
+    """The published checkpoint, and the history, as far as they can be read."""
+    published, history = None, []
     try:
-        return _parsed(signed).size
-    except ProofError:
-        return 0
+        published = folder.checkpoint()
+        if published is None:
+            report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
+    except SealError as error:
+        report.findings.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
+    try:
+        history = folder.history()
+    except SealError as error:
+        report.findings.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
+    return published, history
+
+
+def _drop_later(roots: dict[int, bytes], published: int, report: AuditReport) -> None:
+    """Nothing larger than the published checkpoint was published before it."""
+    for size in [size for size in roots if size > published]:
+        report.findings.append(
+            Finding("tampered", "published checkpoint", f"size {published}", f"{size}, which was published before")
+        )
+        del roots[size]
 
 
 def _recheck(paths: Sequence[Path], known: Known, workers: int) -> Iterator[Part]:

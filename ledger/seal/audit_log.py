@@ -22,7 +22,8 @@ from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, as_columns
 
 PAGE: Final = 2 * WIDTH  # small enough to stay in the processor's cache
-BEFORE_ALL: Final = -(2**62)
+MISSING_MAX: Final = 100_000
+"""So many events that the book lacks are listed one by one."""
 
 
 class LogAudit:
@@ -42,6 +43,8 @@ class LogAudit:
         """Stream -> seq of its last event, and that event's leaf hash."""
         self._moved: set[str] = set()
         self._heads_tree = HeadsTree()
+        self._covered: set[int] = set()
+        """Sizes of the log that end in a heads entry: a checkpoint was signed for each."""
         self._position = 0
         self._pages: Iterator[Columns] = iter(())
         self._page = as_columns([])
@@ -54,21 +57,33 @@ class LogAudit:
 
     def run(self, on_progress: Callable[[int], None]) -> None:
         """Both to their ends."""
+        self._drop_endless(self._book.count_events())
         self._pages = self._read_pages(on_progress)
         if 0 in self._roots:
             self._checkpoint(0, [])
         for tile, data in self._bundles(max(self._roots, default=0)):
             self._tree.extend(self._leaves(tile, data))
         self._tree.finish()
+        if missing := sorted(self._covered - self._roots.keys()):
+            self._add("history of checkpoints", f"none of size {missing[0]}, and {len(missing)} lack in all", "every one",
+                      "incomplete")  # fmt: skip
         while (rows := self._next_rows(WIDTH)).positions:
             self._take(rows)
             self.unsealed += len(rows.positions)
         on_progress(self.events)
 
+    def _drop_endless(self, events: int) -> None:
+        """A checkpoint far beyond what the events can make is not walked up to: between heads entries stand events."""
+        bound = 2 * (events + MISSING_MAX)
+        for size in [size for size in self._sizes if size > bound]:
+            self._add(f"checkpoint of size {size}", f"{events} events in the book", "half as many as its size, or more")
+            del self._roots[size]
+        self._sizes = sorted(self._roots)
+
     # The book
 
     def _read_pages(self, on_progress: Callable[[int], None]) -> Iterator[Columns]:
-        after = BEFORE_ALL
+        after: int | None = None
         while positions := (page := self._book.read_columns(after, PAGE)).positions:
             yield page
             after = positions[-1]
@@ -129,6 +144,8 @@ class LogAudit:
             else:
                 leaves += self._event_leaves(entries[start:end], first + start)
             if first + end in self._roots:
+                if entry is None or not is_heads_entry(entry):
+                    self._add(f"log entry {first + end - 1}", "no heads entry", "one, under a checkpoint")
                 self._checkpoint(first + end, leaves)
         return leaves
 
@@ -192,6 +209,7 @@ class LogAudit:
         heads = ((stream, *self._heads[stream]) for stream in self._moved)
         self._heads_tree.update(Head.of(stream, max(seq, 0), leaf) for stream, seq, leaf in heads)
         self._moved.clear()
+        self._covered.add(index + 1)
         derived = self._heads_tree.entry(self._position).encoded
         if entry != derived:
             self._add(f"heads entry at log index {index}", _shown(entry), _shown(derived))
@@ -202,8 +220,8 @@ class LogAudit:
         if root != self._roots[size]:
             self._add(f"root at size {size}, from the book", root.hex(), f"{self._roots[size].hex()}, as signed")
 
-    def _add(self, what: str, found: Any, expected: Any) -> None:
-        self.findings.append(Finding("tampered", what, str(found), str(expected)))
+    def _add(self, what: str, found: Any, expected: Any, verdict: str = "tampered") -> None:
+        self.findings.append(Finding(verdict, what, str(found), str(expected)))
 
 
 def _shown(entry: bytes) -> str:

@@ -1,7 +1,8 @@
 """The folder in which a log lies. An object store may show the same paths to the world, but for `.sealer`.
 
     checkpoint          the published checkpoint: what it says is complete in the files below
-    checkpoints.jsonl   every checkpoint that was published, oldest first: {"checkpoint":"…"} a line
+    checkpoints.jsonl   every checkpoint that was signed, oldest first, once it is published or another follows it:
+                        {"checkpoint":"…"} a line
     tile/…              tiles and entry bundles (see `ledger.proof.log.tiles`)
     .sealer/pending     a checkpoint that is signed but not published yet: a promise already, since a witness may have
                         seen it, so the log never goes another way than through it
@@ -22,20 +23,28 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
 from ledger.errors import LogDamaged, SealerBusy
-from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
+from ledger.proof.log.errors import MalformedError
+from ledger.proof.log.files import read_file
+from ledger.proof.log.merkle import HASH_SIZE
+from ledger.proof.log.note import NOTE_MAX_BYTES
+from ledger.proof.log.tiles import ENTRIES, ENTRY_MAX_BYTES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
 
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints.jsonl"
 PRIVATE: Final = ".sealer"
 WRITERS: Final = 4
 WAITING_MAX: Final = 256
+STATE_MAX_BYTES: Final = 1 << 31
+"""A state of 10^7 streams takes about 1.3 GB."""
+HISTORY_MAX_BYTES: Final = 1 << 31
+BUNDLE_MAX_BYTES: Final = WIDTH * (2 + ENTRY_MAX_BYTES)
 
 
 class LogFolder:
@@ -64,30 +73,42 @@ class LogFolder:
 
     def checkpoint(self) -> bytes | None:
         """The published checkpoint; None before the first."""
-        return _read(self.root / CHECKPOINT)
+        return _read(self.root / CHECKPOINT, NOTE_MAX_BYTES)
 
     def pending(self) -> bytes | None:
         """The checkpoint that is signed and not published."""
-        return _read(self._private / "pending")
+        return _read(self._private / "pending", NOTE_MAX_BYTES)
 
     def state(self) -> bytes | None:
         """The cache."""
-        return _read(self._private / "state")
+        return _read(self._private / "state", STATE_MAX_BYTES)
 
     def history(self) -> list[bytes]:
-        """Every checkpoint that was published, oldest first. A last line that was cut off by a crash is none."""
-        lines = (_read(self.root / HISTORY) or b"").split(b"\n")[:-1]
+        """Every checkpoint that was published, or signed and followed by another, oldest first.
+
+        A last line that was cut off by a crash is none.
+        """
+        lines = (_read(self.root / HISTORY, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
         try:
             return [json.loads(line)["checkpoint"].encode("utf-8") for line in lines]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LogDamaged(f"{self.root / HISTORY}: found {error!r}, expected a checkpoint on each line") from None
 
     def read_tile(self, tile: Tile) -> bytes:
-        """A tile's bytes; where a full tile has taken a partial one's place, the part of it that is meant."""
+        """A tile's bytes, or those of the full tile that has taken a partial one's place. Raises LogDamaged.
+
+        The file of a hash tile has exactly the hashes that its name says.
+        """
         for candidate in (tile, tile.full):
-            data = _read(self.root / candidate.path)
-            if data is not None:
-                return data
+            bound = BUNDLE_MAX_BYTES if tile.level == ENTRIES else WIDTH * HASH_SIZE
+            data = _read(self.root / candidate.path, bound)
+            if data is None:
+                continue
+            if tile.level != ENTRIES and len(data) != candidate.width * HASH_SIZE:
+                raise LogDamaged(
+                    f"{self.root / candidate.path}: found {len(data)} bytes, expected {candidate.width * HASH_SIZE}"
+                )
+            return data
         raise LogDamaged(f"{self.root / tile.path}: found no such file, expected one of {tile.width} entries")
 
     def read_entries(self, first: int, end: int) -> Iterator[bytes]:
@@ -226,7 +247,10 @@ def fsync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path) -> bytes | None:
-    with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
-        return file.readall()
-    return None
+def _read(path: Path, max_bytes: int) -> bytes | None:
+    try:
+        return read_file(path, max_bytes)
+    except FileNotFoundError:
+        return None
+    except MalformedError as error:
+        raise LogDamaged(str(error)) from None

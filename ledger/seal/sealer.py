@@ -118,6 +118,8 @@ class Sealer:
         sealed = self._grow(limit, on_progress)
         self._broken = False
         signed = self._latest
+        if sealed and signed is not None and not self._published:
+            self._folder.remember(signed)  # a promise all the same: who has it can ask for what it covers
         if sealed or signed is None:
             checkpoint = Checkpoint(self._origin, self._growth.size, self._growth.root())
             text = checkpoint.text

@@ -92,8 +92,8 @@ class Reader(Protocol):
         """The event at `max_position`; None for an empty book."""
         ...
 
-    def read_columns(self, after: int, limit: int) -> Columns:
-        """As `read_feed`, a column at a time."""
+    def read_columns(self, after: int | None, limit: int) -> Columns:
+        """As `read_feed`, a column at a time; None for all rows, whatever positions somebody has given them."""
         ...
 
     def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:

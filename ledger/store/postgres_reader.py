@@ -55,7 +55,9 @@ class PostgresReader:
         rows = self._query(SELECT_ROWS + "ORDER BY position DESC LIMIT 1", ())
         return as_row(rows[0]) if rows else None
 
-    def read_columns(self, after: int, limit: int) -> Columns:
+    def read_columns(self, after: int | None, limit: int) -> Columns:
+        if after is None:
+            return as_columns(self._query(SELECT_ROWS + "ORDER BY position LIMIT %s", (limit,)))
         return as_columns(self._feed(after, limit))
 
     def _feed(self, after: int, limit: int) -> list[tuple[Any, ...]]:

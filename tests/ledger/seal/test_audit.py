@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +106,9 @@ class _Changed:
 
     def __init__(self, store: Reader) -> None:
         self._store = store
-        self.max_position = store.max_position
+        self.max_position, self.count_events = store.max_position, store.count_events
 
-    def read_columns(self, after: int, limit: int) -> Columns:
+    def read_columns(self, after: int | None, limit: int) -> Columns:
         columns = self._store.read_columns(after, limit)
         return columns._replace(
             stored=tuple(stored.replace(b'"level":"gold"', b'"level":"lead"') for stored in columns.stored)
@@ -131,9 +133,12 @@ def test_a_checkpoint_anywhere_in_the_log_is_compared(tmp_path: Path, size: int)
         ledger.seal()
         leaves = [leaf_hash(row.stored) for row in ledger.store.read_feed(0, size)]
         published = (ledger.folder.root / HISTORY).read_bytes()
-        for shown, found in ((leaves, []), ([*leaves[:-1], bytes(32)], [f"root at size {size}, from the book"])):
+        no_heads = f"log entry {size - 1}"  # no checkpoint of the sealer's ends in an event
+        other_root = f"root at size {size}, from the book"
+        for shown, found in ((leaves, [no_heads]), ([*leaves[:-1], bytes(32)], [no_heads, other_root])):
             (ledger.folder.root / HISTORY).write_bytes(published)
             ledger.folder.remember(sign_note(Checkpoint(LOG_KEY.name, size, root_of_leaves(shown)).text, LOG_KEY))
+            ledger.folder.remember(ledger.folder.checkpoint() or b"")
             assert [finding.what for finding in ledger.audit().findings] == found
 
 
@@ -228,3 +233,75 @@ def test_a_decision_that_could_not_have_been_made(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal(LOG_KEY)
         assert ledger.audit().decisions == 1
+
+
+def test_a_row_before_all_others_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        for position in (0, -1, -(2**62), -(2**62) - 1, -(2**63)):
+            with closing(sqlite3.connect(ledger.store.name)) as connection:
+                for trigger in ("events_no_delete", "events_append_only"):
+                    connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+                connection.execute(
+                    "INSERT INTO events (position, originator_id, originator_version, topic, state) "
+                    f"VALUES ({position}, 'membership-m-1', 900, 'ConsentGiven', x'7b7d')"
+                )
+                connection.commit()
+                report = ledger.audit()
+                assert report.verdict == "tampered", position
+                assert any(f"position {position}" in finding.what for finding in report.findings)
+                connection.execute(f"DELETE FROM events WHERE position = {position}")
+                connection.commit()
+
+
+def test_a_checkpoint_of_a_size_that_no_log_has_is_not_walked_to(tmp_path: Path) -> None:
+    """Unsigned it is only said to be; signed by the log's own key it is shown that the book cannot have so many."""
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        published = ledger.folder.checkpoint() or b""
+        for key, what in ((NEW_KEY, "signatures of the note"), (LOG_KEY, f"checkpoint of size {2**63 - 1}")):
+            endless = sign_note(Checkpoint(LOG_KEY.name, 2**63 - 1, bytes(32)).text, key)
+            (ledger.folder.root / "checkpoint").write_bytes(endless)
+            report = ledger.audit()
+            assert report.verdict != "confirmed"
+            assert any(finding.what == what for finding in report.findings)
+            (ledger.folder.root / "checkpoint").write_bytes(published)
+            ledger.folder.remember(endless)
+            ledger.folder.remember(published)
+            assert ledger.audit().verdict != "confirmed"
+
+
+def test_events_that_are_not_sealed_are_counted_in_the_answer(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        ledger.record(many(3))
+        assert ledger.audit().answer()["unsealed"] == 3
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "checkpoints.jsonl", "tile/0/000.p/*", "tile/entries/000.p/*"])
+@pytest.mark.parametrize("thing", ["pipe", "device", "folder", "long"])
+def test_what_is_no_file_in_the_folder_is_a_finding_and_never_a_wait(tmp_path: Path, path: str, thing: str) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        (file,) = ledger.folder.root.glob(path)
+        file.unlink()
+        if thing == "pipe":
+            os.mkfifo(file)
+        elif thing == "device":
+            file.symlink_to("/dev/zero")
+        elif thing == "folder":
+            file.mkdir()
+        else:
+            with file.open("wb") as endless:
+                endless.truncate(1 << 40)  # takes no room on disk
+        report = ledger.audit()
+        assert report.verdict in ("tampered", "incomplete")
+        assert any(file.name in finding.what + finding.found for finding in report.findings)
+
+
+def test_a_tile_with_a_hash_too_many_is_found(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        (tile,) = ledger.folder.root.glob("tile/0/000.p/*")
+        tile.write_bytes(tile.read_bytes() + bytes(32))
+        assert any(tile.name in finding.what for finding in ledger.audit().findings)

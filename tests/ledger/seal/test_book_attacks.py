@@ -320,8 +320,13 @@ def test_an_old_checkpoint_replayed(attacked: Attacked, tmp_path: Path) -> None:
     assert saved
     (ledger.folder.root / "checkpoint").write_bytes(old)
     assert any(finding.what == "published checkpoint" for finding in ledger.audit().findings)
-    # With the history and what came later gone too, only who saved something can tell.
-    (ledger.folder.root / "checkpoints.jsonl").unlink()
+    history = ledger.folder.root / "checkpoints.jsonl"
+    remembered = history.read_bytes().splitlines(keepends=True)
+    for shortened in (b"", b"".join(remembered[1:])):
+        history.write_bytes(shortened)
+        assert any(finding.what == "history of checkpoints" for finding in ledger.audit().findings)
+    # With the end of the history and what came later gone too, only who saved something can tell.
+    history.write_bytes(b"".join(remembered[:-1]))
     last = ledger.store.max_position()
     attacked.run(f"DELETE FROM EVENTS WHERE position > {last - 2}")
     assert ledger.audit().verdict == "confirmed"
