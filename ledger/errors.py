@@ -167,7 +167,7 @@ class LogDamaged(SealError):
 
 
 class LogForked(SealError):
-    """A witness has seen another history of this log."""
+    """A witness, or the memory of the key itself, has seen another history of this log."""
 
     code = "log-forked"
 

@@ -43,9 +43,11 @@ from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
+from ledger.seal.signing import KeySigner
 from ledger.store.base import Row
 from tests.support.demo_book import MEMBER, record_all
 from tests.support.real_book import RealBook
+from tests.support.signing import Remembered
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 GOLDEN = Path(__file__).with_name("golden")
@@ -196,7 +198,7 @@ def proofs(book: RealBook, folder: Path) -> Iterator[tuple[str, Items]]:
         "origin": origin, "logs": [{"vkey": str(key.verifier), "from": 0, "to": None}], "witnesses": [], "quorum": 0,
     }  # fmt: skip
     trusted, log = json.dumps(policy).encode(), LogFolder(folder / "log")
-    with open_sealer(book.store, log, [key]) as sealer:
+    with open_sealer(book.store, log, [KeySigner(key, Remembered())]) as sealer:
         sealer.seal()
     found = {"checkpoint": log.checkpoint() or b""}
     for pick in DEMO_PICKS:

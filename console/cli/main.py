@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "clock": Command("clock", "announce what time alone changes, when it is due"),
     "clock-accept": Command("clock_accept", "accept the book's last instant where the clock says another"),
     "keygen": Command("keygen", "make a key for the log, or for a witness"),
+    "recover-signer": Command("recover_signer", "show what a log's key signed last, and take a folder's word"),
     "seal": Command("seal", "take the book into its transparency log, and sign it"),
     "evidence": Command("evidence", "write the evidence that proves a decision"),
     "verify": Command("verify", "verify evidence offline"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,9 @@ from console.cli.session import Session
 from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, SealError, WrongKey
 
 if TYPE_CHECKING:
-    from ledger.proof.log.note import SignerKey
     from ledger.proof.log.policy import Policy
     from ledger.seal.sealer import Cosigner
+    from ledger.seal.signing import CheckpointSigner
 
 
 @contextmanager
@@ -81,12 +81,20 @@ def read_policy(path: Path) -> Policy:
     return parse_policy(path.read_bytes())
 
 
-def signers_of(session: Session) -> list[SignerKey]:
-    """The log's keys that `--key` names."""
+@contextmanager
+def signing(session: Session) -> Iterator[list[CheckpointSigner]]:
+    """The log's keys that `--key` names, each with its memory, which no other process has meanwhile."""
     from ledger.proof.log.note import ED25519
-    from ledger.seal.keyfiles import load_signer
+    from ledger.seal.keyfiles import load_signer, memory_of
+    from ledger.seal.signing import FileMemory, KeySigner
 
-    return [load_signer(path, ED25519) for path in session.options.key]
+    with ExitStack() as stack:
+        signers: list[CheckpointSigner] = []
+        for path in session.options.key:
+            key, memory = load_signer(path, ED25519), FileMemory(memory_of(path))
+            stack.enter_context(memory.held())
+            signers.append(KeySigner(key, memory))
+        yield signers
 
 
 def cosigner_of(session: Session) -> Cosigner | None:

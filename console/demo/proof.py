@@ -43,7 +43,7 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
         log = LogFolder(place / "log")
         policy_data = _keys_and_policy(place)
         _title(output, "A proof for who does not trust the ledger's host")
-        _seal(output, ledger, log)
+        _seal(output, ledger, log, place)
         bundle = collect_evidence(ledger.store, log, membership, renewal_date)
         evidence = place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
@@ -94,11 +94,14 @@ def _change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, poli
     )
 
 
-def _seal(output: Output, ledger: Ledger, log: Any) -> None:
+def _seal(output: Output, ledger: Ledger, log: Any, place: Path) -> None:
     from ledger.proof.log.strictjson import base64_text
+    from ledger.seal.keyfiles import memory_of
     from ledger.seal.sealer import open_sealer
+    from ledger.seal.signing import FileMemory, KeySigner
 
-    with open_sealer(ledger.store, log, [_key()]) as sealer:
+    signer = KeySigner(_key(), FileMemory(memory_of(place / "log.key")))
+    with open_sealer(ledger.store, log, [signer]) as sealer:
         sealed = sealer.seal()
     if output.as_json:
         output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
@@ -185,6 +188,7 @@ def _keys_and_policy(place: Path) -> bytes:
     (place / "log.vkey").write_text(f"{key.verifier}\n")
     (place / "log.key").touch(mode=0o600)
     (place / "log.key").write_text(f"{key.encoded()}\n")
+    (place / "log.signed").touch(mode=0o600)
     return data
 
 

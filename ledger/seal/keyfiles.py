@@ -1,6 +1,7 @@
 """Key files: `NAME.key` is secret (mode 0600), `NAME.vkey` is for everybody. One line each (see `ledger.proof.log.note`).
 
-Beside a log's key a policy that trusts it is written, to start from (see `ledger.proof.log.policy`).
+A log's key has a memory of what it signed last beside it, `NAME.signed` (see `ledger.seal.signing`), and a policy that
+trusts it, to start from (see `ledger.proof.log.policy`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Final, NamedTuple
 
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
+from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import new_key
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, parse_signer_key, parse_verifier_key
 from ledger.seal.folder import fsync_folder
+from ledger.seal.signing import ENDING
 
 KEY_MAX_BYTES: Final = 4_096
 POLICY: Final = "policy.json"
@@ -47,9 +50,12 @@ def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
     folder.mkdir(parents=True, exist_ok=True)
     stem = STEMS[signature_type]
     key, vkey = folder / f"{stem}.key", folder / f"{stem}.vkey"
-    for path in (key, vkey):
+    memory = [memory_of(key)] if signature_type == ED25519 else []
+    for path in (key, vkey, *memory):
         if path.exists():
             raise WrongKey(f"found {path}, expected none: a key is never written over")
+    for path in memory:
+        _write(path, "", 0o600)
     _write(key, signer.encoded(), 0o600)
     _write(vkey, str(signer.verifier), 0o644)
     fsync_folder(folder)
@@ -67,6 +73,11 @@ def make_policy_file(folder: Path, verifier: VerifierKey) -> PolicyFile:
         return PolicyFile(path, text, written=False)
     fsync_folder(folder)
     return PolicyFile(path, text, written=True)
+
+
+def memory_of(key: Path) -> Path:
+    """The file in which a log's key has what it signed last."""
+    return key.with_suffix(ENDING)
 
 
 def load_signer(path: Path, signature_type: int) -> SignerKey:
@@ -92,7 +103,7 @@ def load_verifier(path: Path) -> VerifierKey:
 
 def _line(path: Path) -> str:
     try:
-        data = path.read_bytes()[:KEY_MAX_BYTES]
+        data = read_file(path, KEY_MAX_BYTES, pipes=True)
         return data.decode("utf-8").strip("\n")
     except OSError as error:
         raise WrongKey(f"{path}: found {error.strerror}, expected a key file") from None
@@ -104,6 +115,6 @@ def _write(path: Path, line: str, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), mode)
-        file.write(line + "\n")
+        file.write(line and line + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import LOG, parse_event
-from ledger.proof.log.keys import EVENT_TYPE, check_rotation, rotation_data
-from ledger.proof.log.note import SignerKey, VerifierKey
+from ledger.proof.log.keys import EVENT_TYPE, Signs, check_rotation, rotation_data
+from ledger.proof.log.note import VerifierKey
 from ledger.store.base import Reader
 from ledger.writing.writer import Writer
 
 
-def record_rotations(book: Reader, writer: Writer, signers: Sequence[SignerKey]) -> list[int]:
+def record_rotations(book: Reader, writer: Writer, signers: Sequence[Signs]) -> list[int]:
     """Records that each key hands over to the next, unless the book says so already; the positions of new events.
 
     Raises WrongKey where the keys are not those of one log.

@@ -19,16 +19,17 @@ from typing import Final, NamedTuple, Protocol
 
 import orjson
 
-from ledger.errors import BookChanged, LogDamaged, SealerBusy, WrongKey
+from ledger.errors import BookChanged, LogDamaged, LogForked, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
 from ledger.proof.log.heads import Head, HeadsTree
 from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
-from ledger.proof.log.note import SignerKey, format_note, open_note, parse_note
+from ledger.proof.log.note import format_note, open_note, parse_note
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.rows import plain
+from ledger.seal.signing import RECOVER, CheckpointSigner, require_extension
 from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader, RoleLock, Row, Store
 
@@ -81,7 +82,7 @@ class Sealer:
         self,
         book: Reader,
         folder: LogFolder,
-        signers: Sequence[SignerKey],
+        signers: Sequence[CheckpointSigner],
         cosigner: Cosigner | None,
         lock: RoleLock,
     ) -> None:
@@ -90,7 +91,7 @@ class Sealer:
         self._signers = signers
         self._cosigner = cosigner
         self._lock = lock
-        self._origin = signers[0].name
+        self._origin = signers[0].verifier.name
         self._broken = False
         self._growth: Growth
         self._state: LogState
@@ -122,8 +123,7 @@ class Sealer:
             self._folder.remember(signed)  # a promise all the same: who has it can ask for what it covers
         if sealed or signed is None:
             checkpoint = Checkpoint(self._origin, self._growth.size, self._growth.root())
-            text = checkpoint.text
-            signed = format_note(text, [signer.sign(text.encode("utf-8")) for signer in self._signers])
+            signed = self._sign(checkpoint)
             self._folder.promise(signed)
             self._latest, self._published = signed, False
         if not self._published or (self._cosigner is not None and not self._cosigner.complete(signed)):
@@ -158,6 +158,8 @@ class Sealer:
         self._latest, self._published = published, True
         if pending and promised and (checkpoint is None or promised.size > checkpoint.size):
             self._latest, self._published, checkpoint = pending, False, promised
+        if (last := self._signed_beyond(checkpoint)) is not None:
+            self._latest, self._published, checkpoint = self._sign(last), False, last
         if published and self._folder.history()[-1:] != [published]:
             self._folder.remember(published)
         self._pruned_size = size = checkpoint.size if checkpoint else 0
@@ -168,6 +170,42 @@ class Sealer:
                 f"expected {checkpoint.root.hex()}, as the checkpoint says"
             )
         self._state, self._tree = load_state(self._folder, size, cached)
+
+    def _signed_beyond(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """What the keys signed last, where that goes beyond the folder and its tiles are all there; else None.
+
+        So a signature that was made right before a crash, or whose checkpoint was lost, is published after all. Raises
+        LogForked where the folder is not what the keys signed.
+        """
+        size, beyond = (checkpoint.size if checkpoint else 0), None
+        for signer in self._signers:
+            note = signer.last()
+            last = None if note is None else self._opened(note)
+            if last is not None and last.size > size:
+                beyond = last if beyond is None or last.size > beyond.size else beyond
+            elif last is not None and checkpoint is not None:
+                require_extension(last, checkpoint, hash_reader(size, self._folder.read_tile))
+            elif last is None and self._latest is not None and _has_signed(signer, self._latest):
+                raise LogForked(
+                    f"found that {signer.verifier} signed size {size}, expected nothing, as its memory says; {RECOVER}"
+                )
+        if beyond is not None:
+            try:
+                root = Growth.restore(beyond.size, self._folder.read_tile).root()
+            except LogDamaged as error:
+                raise LogForked(
+                    f"found tiles up to size {size}, expected {beyond.size}, which the key signed ({error}); {RECOVER}"
+                ) from error
+            if root != beyond.root:
+                raise LogForked(
+                    f"root of the tiles at size {beyond.size}: found {root.hex()}, expected {beyond.root.hex()}, which the "
+                    f"key signed; {RECOVER}"
+                )
+        return beyond
+
+    def _sign(self, checkpoint: Checkpoint) -> bytes:
+        read = hash_reader(checkpoint.size, self._folder.read_tile)
+        return format_note(checkpoint.text, [signer.sign_checkpoint(checkpoint, read) for signer in self._signers])
 
     def _opened(self, signed: bytes) -> Checkpoint:
         try:
@@ -291,9 +329,16 @@ class Sealer:
                     )
 
 
+def _has_signed(signer: CheckpointSigner, signed: bytes) -> bool:
+    try:
+        return bool(open_note(signed, [signer.verifier]).verified)
+    except ProofError:
+        return False
+
+
 @contextmanager
 def open_sealer(
-    store: Store, folder: LogFolder, signers: Sequence[SignerKey], cosigner: Cosigner | None = None
+    store: Store, folder: LogFolder, signers: Sequence[CheckpointSigner], cosigner: Cosigner | None = None
 ) -> Iterator[Sealer]:
     """The one sealer of a book and of a folder. Raises SealerBusy where there is another, and as `Sealer` does."""
     with ExitStack() as stack:

@@ -30,9 +30,11 @@ from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
+from ledger.seal.signing import KeySigner
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
+from tests.support.signing import Remembered
 
 KEY = SignerKey("bench.example/renewals", ED25519, bytes(32))
 POLICY = json.dumps(
@@ -82,7 +84,7 @@ def sealing(store: Store, folder: Path) -> dict[str, Any]:
     events = store.max_position()
 
     def seal(run: int) -> None:
-        with open_sealer(store, LogFolder(folder / f"log-{run}"), [KEY]) as sealer:
+        with open_sealer(store, LogFolder(folder / f"log-{run}"), [KeySigner(KEY, Remembered())]) as sealer:
             sealer.seal()
 
     def hash_once(_: int) -> None:
@@ -115,7 +117,7 @@ def verifying(folder: Path) -> dict[str, Any]:
     record = writer.record
     try:
         record([fact_from_object(fact) for fact in _membership(BUNDLE_EVENTS)])
-        with open_sealer(store, log, [KEY]) as sealer:
+        with open_sealer(store, log, [KeySigner(KEY, Remembered())]) as sealer:
             sealer.seal()
         bundle = collect_evidence(store, log, "m-1", "2011-03-01")
     finally:

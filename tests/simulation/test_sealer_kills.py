@@ -13,6 +13,7 @@ from ledger.proof.log.policy import open_checkpoint
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
 from ledger.seal.sealer import open_sealer
+from ledger.seal.signing import FileMemory, KeySigner
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from tests.console.support import fact
@@ -39,7 +40,8 @@ def sealing(folder: Path, first: int, facts: int, limit: int) -> Life:
                    for n in range(facts)]  # fmt: skip
             number += facts
             writer.record([fact_from_object(one) for one in new])
-            with open_sealer(store, LogFolder(folder / "log"), [LOG_KEY], Beside(witness)) as sealer:
+            signer = KeySigner(LOG_KEY, FileMemory(folder / "log.signed"))
+            with open_sealer(store, LogFolder(folder / "log"), [signer], Beside(witness)) as sealer:
                 for _ in range(3):
                     sealed = sealer.seal(limit)
                     os.write(acknowledge, f"{sealed.size} {sealed.root.hex()};\n".encode())
@@ -53,6 +55,7 @@ def test_whatever_is_killed_a_published_checkpoint_has_its_tiles_and_the_log_nev
     ledger = Ledger(SQLiteStore(tmp_path / "book.db"), tmp_path / "log")
     ledger.record(sample_facts())
     ledger.store.close()
+    (tmp_path / "log.signed").touch()
     roots: dict[int, str] = {}
     kills = lives = published = 0
     while kills < KILLS:

@@ -12,7 +12,7 @@ from typing import Final
 
 from console.cli.exits import DONE
 from console.cli.options import renewal_date
-from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
+from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signing, write_answer
 from console.cli.session import Session
 
 TLOG_PROOF: Final = "decision.tlog-proof"
@@ -43,9 +43,10 @@ def run(session: Session) -> int:
         from ledger.seal.sealer import open_sealer
 
         folder = LogFolder(options.tiles)
-        if signers := signers_of(session):
-            with open_sealer(ledger.store, folder, signers, cosigner_of(session)) as sealer:
-                sealer.seal()
+        with signing(session) as signers:
+            if signers:
+                with open_sealer(ledger.store, folder, signers, cosigner_of(session)) as sealer:
+                    sealer.seal()
         bundle = collect_evidence(ledger.store, folder, options.membership, options.renewal)
         data, proof = bundle.encoded(), options.out.parent / TLOG_PROOF
         write_answer(options.out, data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from console.cli.exits import DONE
 from console.cli.following import follow
 from console.cli.output import plural
-from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
+from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signing, write_answer
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from console.throughput import collect_garbage_seldom
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from console.wiring import Ledger
-    from ledger.proof.log.note import SignerKey
     from ledger.seal.sealer import Sealed, Sealer
+    from ledger.seal.signing import CheckpointSigner
 
 CHECKPOINT: Final = "checkpoint"
 TIMESTAMP: Final = "checkpoint.tsr"
@@ -93,13 +93,13 @@ def _sealer(session: Session, ledger: Ledger) -> Iterator[Sealer]:
     from ledger.seal.folder import LogFolder
     from ledger.seal.sealer import open_sealer
 
-    signers = signers_of(session)
-    _announce_keys(session, ledger, signers)
-    with open_sealer(ledger.store, LogFolder(session.options.tiles), signers, cosigner_of(session)) as sealer:
-        yield sealer
+    with signing(session) as signers:
+        _announce_keys(session, ledger, signers)
+        with open_sealer(ledger.store, LogFolder(session.options.tiles), signers, cosigner_of(session)) as sealer:
+            yield sealer
 
 
-def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[SignerKey]) -> None:
+def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[CheckpointSigner]) -> None:
     """A key that takes over is made known in the book first."""
     if len(signers) > 1:
         from ledger.seal.rotation import record_rotations

@@ -17,11 +17,20 @@ is said by the auditor's policy alone; the event is what an auditor goes by when
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, TamperedError, Words
-from ledger.proof.log.note import ED25519, KEY_BYTES, SignerKey, VerifierKey, open_note, parse_verifier_key, sign_note
+from ledger.proof.log.note import (
+    ED25519,
+    KEY_BYTES,
+    Signature,
+    SignerKey,
+    VerifierKey,
+    format_note,
+    open_note,
+    parse_verifier_key,
+)
 
 EVENT_TYPE = "KeyRotated"
 FIRST_LINE = "csat-ledger/key-rotated/v1"
@@ -32,12 +41,26 @@ def new_key(name: str, signature_type: int = ED25519) -> SignerKey:
     return SignerKey(name, signature_type, os.urandom(KEY_BYTES))
 
 
-def rotation_data(old: SignerKey, new: SignerKey) -> dict[str, str]:
+class Signs(Protocol):
+    """A key that signs, wherever its secret is."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half."""
+        ...
+
+    def sign(self, text: bytes) -> Signature:
+        """A signature over a text."""
+        ...
+
+
+def rotation_data(old: Signs, new: Signs) -> dict[str, str]:
     """The data of the event by which `old` hands over to `new`."""
-    if old.name != new.name or old.verifier == new.verifier:
+    if old.verifier.name != new.verifier.name or old.verifier == new.verifier:
         raise MalformedError("keys of a rotation", found=[str(old.verifier), str(new.verifier)],
                              expected=Words("two keys of one name"))  # fmt: skip
-    statement = sign_note(_text(old.verifier, new.verifier), old, new)
+    text = _text(old.verifier, new.verifier)
+    statement = format_note(text, [key.sign(text.encode("utf-8")) for key in (old, new)])
     return {"old": str(old.verifier), "new": str(new.verifier), "statement": statement.decode("utf-8")}
 
 

@@ -62,9 +62,9 @@ def test_bash_completes_commands_options_and_choices(bash: Path) -> None:
     assert completed(bash, "sta") == {"status"}
     assert set(COMMANDS) <= completed(bash, "")
     assert completed(bash, "--store", "x.db", "--js") == {"--json"}
-    assert completed(bash, "--store", "x.db", "rec") == {"record"}
+    assert completed(bash, "--store", "x.db", "reco") == {"record", "recover-signer"}
     for store in (["postgresql", ":", "//host/ledger"], ["=", "x.db"]):  # as bash takes words apart
-        assert completed(bash, "--store", *store, "rec") == {"record"}
+        assert completed(bash, "--store", *store, "recor") == {"record"}
         assert completed(bash, "--store", *store, "record", "--ret") == {"--retry"}
     assert completed(bash, "record", "--ret") == {"--retry"}
     assert completed(bash, "record", "facts.jsonl", "--any") == {"--any-order"}

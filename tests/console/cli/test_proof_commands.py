@@ -153,7 +153,9 @@ def test_the_audit_looks_whether_the_database_still_guards_the_events(sealed: Pr
 def test_the_audit_confirms_and_after_one_changed_byte_lists_what_differs(sealed: Program) -> None:
     ran = sealed.json("audit", "--tiles", "log", "--policy", "policy.json")
     assert ran.code == 0
-    assert ran.json.keys() == {"verdict", "events", "streams", "announcements", "decisions", "differences"}
+    assert ran.json.keys() == {
+        "verdict", "events", "unsealed", "streams", "announcements", "decisions", "differences",
+    }  # fmt: skip
     assert (ran.json["verdict"], ran.json["decisions"], ran.json["differences"]) == ("confirmed", 1, [])
     with sqlite3.connect(sealed.store) as connection:
         for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -256,7 +258,10 @@ def test_a_witness_cosigns_what_the_sealer_follows(sealed: Program) -> None:
         assert stopped(witness) == 0
     evidence(sealed)
     assert sealed.run_bare("verify", "m-1.json", "--policy", "policy.json").code == 0
-    lonely = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log2", "--witness", "http://127.0.0.1:9",
+    second = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log2")
+    assert (second.code, second.json["error"]) == (1, "log-forked")
+    sealed.record(response(61, "Later", "2011-01-06T00:00:00Z"))
+    lonely = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log", "--witness", "http://127.0.0.1:9",
                          "--policy", "policy.json")  # fmt: skip
     assert (lonely.code, lonely.json["error"]) == (4, "quorum-missing")
 
@@ -330,3 +335,23 @@ def test_a_full_disk_under_the_evidence_is_named_and_leaves_no_half_file(
     assert (ran.code, ran.json["error"]) == (4, "disk-full")
     assert ran.json["message"].startswith("m-1.json: ")
     assert not [path for path in sealed.folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_a_key_that_lost_its_memory_signs_again_once_its_operator_says_so(sealed: Program) -> None:
+    memory = sealed.folder / "keys" / "log.signed"
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    remembered = memory.read_bytes()
+    memory.unlink()
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    refused = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log")
+    assert (refused.code, refused.json["error"]) == (2, "wrong-key")
+    shown = sealed.run_bare("recover-signer", "--key", "keys/log.key", "--tiles", "log", "--json")
+    assert (shown.code, shown.json["remembered"], shown.json["written"]) == (0, None, False)
+    assert not memory.exists()
+    words = sealed.run_bare("recover-signer", "--key", "keys/log.key", "--tiles", "log")
+    assert "nothing was written" in words.out
+    accepted = sealed.run_bare("recover-signer", "--key", "keys/log.key", "--tiles", "log", "--accept")
+    assert (accepted.code, memory.read_bytes()) == (0, remembered)
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    nothing = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "elsewhere")
+    assert (nothing.code, nothing.json["error"]) == (1, "log-damaged")

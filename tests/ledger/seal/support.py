@@ -25,6 +25,7 @@ from ledger.store.base import Store
 from ledger.writing.writer import Writer
 from tests.console.support import Fact, fact, met, response
 from tests.contracts.backends import Backend
+from tests.support.signing import Unbound
 
 LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
 NEW_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))
@@ -111,7 +112,7 @@ class Ledger:
 
     def seal(self, *signers: SignerKey, cosigner: Cosigner | None = None, limit: int | None = None) -> Sealed:
         """One round of a sealer of its own."""
-        with open_sealer(self.store, self.folder, signers or [LOG_KEY], cosigner) as sealer:
+        with open_sealer(self.store, self.folder, [Unbound(key) for key in signers or [LOG_KEY]], cosigner) as sealer:
             return sealer.seal(limit)
 
     def audit(self, **changed: Any) -> AuditReport:

@@ -21,6 +21,7 @@ from ledger.store.sqlite import SQLiteStore
 from tests.console.support import Fact, enrolment, fact, response
 from tests.ledger.proof.log.test_merkle import stored_log
 from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, decision, policy, sqlite_ledger
+from tests.support.signing import Unbound
 
 
 def checkpoint_of(ledger: Ledger) -> Checkpoint:
@@ -86,7 +87,7 @@ def test_an_empty_book_has_an_empty_log(tmp_path: Path) -> None:
 def test_checkpoints_after_any_number_of_events_lead_to_sound_logs(tmp_path: Path, limit: int) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         ledger.record(many(600 if limit > 100 else 30))
-        with open_sealer(ledger.store, ledger.folder, [LOG_KEY]) as sealer:
+        with open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)]) as sealer:
             while sealer.seal(limit).sealed == limit:
                 pass
         require_sound(ledger)
@@ -154,7 +155,7 @@ def test_files_beyond_the_checkpoint_are_written_anew(tmp_path: Path) -> None:
         ledger.seal()
         shutil.copytree(tmp_path / "log", tmp_path / "before")
         ledger.record(many(700))
-        with open_sealer(ledger.store, ledger.folder, [LOG_KEY]) as sealer:
+        with open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)]) as sealer:
             while sealer.seal(100).sealed:
                 pass
         for name in ("checkpoint", "checkpoints.jsonl", ".sealer/state"):
@@ -178,7 +179,7 @@ def test_a_line_of_the_history_that_a_crash_cut_off_is_replaced(tmp_path: Path) 
 
 
 def test_there_is_one_sealer(tmp_path: Path) -> None:
-    with sqlite_ledger(tmp_path) as ledger, open_sealer(ledger.store, ledger.folder, [LOG_KEY]):
+    with sqlite_ledger(tmp_path) as ledger, open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)]):
         with pytest.raises(SealerBusy, match="sealer"):
             ledger.seal()
         other = Ledger(ledger.store, tmp_path / "elsewhere")
@@ -187,16 +188,16 @@ def test_there_is_one_sealer(tmp_path: Path) -> None:
 
 
 def test_other_names_of_the_folder_and_of_the_book_give_no_second_sealer(tmp_path: Path) -> None:
-    with sqlite_ledger(tmp_path) as ledger, open_sealer(ledger.store, ledger.folder, [LOG_KEY]):
+    with sqlite_ledger(tmp_path) as ledger, open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)]):
         (tmp_path / "same").symlink_to(ledger.folder.root)
         (tmp_path / "same.db").symlink_to(Path(ledger.store.name))
         for name in (tmp_path / "same", ledger.folder.root / ".." / ledger.folder.root.name):
-            with pytest.raises(SealerBusy), open_sealer(ledger.store, LogFolder(name), [LOG_KEY]):
+            with pytest.raises(SealerBusy), open_sealer(ledger.store, LogFolder(name), [Unbound(LOG_KEY)]):
                 pass
         again = SQLiteStore(tmp_path / "same.db")
         with (
             pytest.raises(SealerBusy, match="of this book"),
-            open_sealer(again, LogFolder(tmp_path / "other"), [LOG_KEY]),
+            open_sealer(again, LogFolder(tmp_path / "other"), [Unbound(LOG_KEY)]),
         ):
             pass
         again.close()
@@ -267,7 +268,7 @@ def test_growth_gives_the_files_that_the_format_asks_for() -> None:
 
 def test_partial_tiles_go_once_the_full_one_is_published(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
-        with open_sealer(ledger.store, ledger.folder, [LOG_KEY]) as sealer:
+        with open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)]) as sealer:
             for number in range(40):
                 ledger.record(many(20, 20 * number))
                 sealer.seal()

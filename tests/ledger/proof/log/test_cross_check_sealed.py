@@ -25,12 +25,13 @@ from tests.ledger.seal.support import (
     witnessed,
 )
 from tests.ledger.seal.test_sealer import many
+from tests.support.signing import Unbound
 
 
 def sealed_often(ledger: Ledger, folder: Path) -> list[Checkpoint]:
     """A log of some thousand entries, with a checkpoint after every 97 events, each cosigned."""
     ledger.record(many(1500))
-    with open_sealer(ledger.store, ledger.folder, [LOG_KEY], Beside(a_witness(folder / "witness"))) as sealer:
+    with open_sealer(ledger.store, ledger.folder, [Unbound(LOG_KEY)], Beside(a_witness(folder / "witness"))) as sealer:
         while sealer.seal(97).sealed:
             pass
     return [parse_checkpoint(parse_note(signed)[0]) for signed in ledger.folder.history()]
