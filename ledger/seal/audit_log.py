@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from ledger.errors import SealError
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.heads import Head, HeadsTree, is_heads_entry
+from ledger.proof.log.event import salt_of
+from ledger.proof.log.heads import HeadsEntry, is_heads_entry
+from ledger.proof.log.map import SEQ_MAX, Head, blinded
+from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
 from ledger.seal.audit_rows import Finding
@@ -41,8 +44,9 @@ class LogAudit:
         self._spool = spool
         self._heads: dict[str, tuple[int, bytes]] = {}
         """Stream -> seq of its last event, and that event's leaf hash."""
-        self._moved: set[str] = set()
-        self._heads_tree = HeadsTree()
+        self._moved: dict[str, bytes] = {}
+        """Stream -> stored bytes of its last event, of those that moved since the last heads entry."""
+        self._map = MapTree()
         self._covered: set[int] = set()
         """Sizes of the log that end in a heads entry: a checkpoint was signed for each."""
         self._position = 0
@@ -111,7 +115,7 @@ class LogAudit:
         positions, names, seqs, types, stored = plain_columns(rows)
         leaves = [sha256(b"\0" + entry).digest() for entry in stored]
         self._heads.update(zip(names, zip(seqs, leaves, strict=True), strict=True))
-        self._moved.update(names)
+        self._moved.update(zip(names, stored, strict=True))
         self._spool.put(names, zip(names, seqs, types, positions, stored, leaves, strict=True))
         return leaves
 
@@ -205,15 +209,26 @@ class LogAudit:
 
     def _heads_leaf(self, entry: bytes, index: int) -> bytes:
         """The leaf of a heads entry, from the streams as the book has them."""
-        # A seq below 1 has no form in a heads tree; that it stands in the book is found beside its chain.
-        heads = ((stream, *self._heads[stream]) for stream in self._moved)
-        self._heads_tree.update(Head.of(stream, max(seq, 0), leaf) for stream, seq, leaf in heads)
+        if not self._moved:
+            self._add(
+                f"heads entry at log index {index}", "no event before it", "one or more since the last heads entry"
+            )
+        self._map.update((stream, self._head(stream, stored)) for stream, stored in self._moved.items())
         self._moved.clear()
         self._covered.add(index + 1)
-        derived = self._heads_tree.entry(self._position).encoded
+        derived = HeadsEntry(self._map.root, len(self._map), self._position).encoded
         if entry != derived:
             self._add(f"heads entry at log index {index}", _shown(entry), _shown(derived))
         return leaf_hash(derived)
+
+    def _head(self, stream: str, stored: bytes) -> Head:
+        """Where a stream ends, by its last row; what has no salt, or a seq that no event has, is found beside its chain."""
+        seq, leaf = self._heads[stream]
+        try:
+            salt = salt_of(stored)
+        except ProofError:
+            salt = b""
+        return Head(blinded(salt), min(max(seq, 0), SEQ_MAX), leaf)
 
     def _checkpoint(self, size: int, leaves: list[bytes]) -> None:
         root = self._tree.root(leaves)

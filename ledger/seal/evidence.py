@@ -59,7 +59,7 @@ def collect_evidence(book: Reader, folder: LogFolder, programme: ProofProgramme,
     decided = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
     (heads,) = folder.read_entries(checkpoint.size - 1, checkpoint.size)
     bundle = build_bundle(
-        programme, stream, decided, entries=entries, heads=Entry(checkpoint.size - 1, heads), heads_tree=tree,
+        programme, stream, decided, entries=entries, heads=Entry(checkpoint.size - 1, heads), place_of=tree.find,
         read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
     )  # fmt: skip
     for event in (*bundle.events, *bundle.editions):

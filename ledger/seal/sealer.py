@@ -22,7 +22,8 @@ import orjson
 from ledger.errors import BookChanged, LogDamaged, LogForked, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
-from ledger.proof.log.heads import Head, HeadsTree
+from ledger.proof.log.event import SALT
+from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
 from ledger.proof.log.note import format_note, open_note, parse_note
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
@@ -43,7 +44,7 @@ SAVE_AFTER: Final = 50_000
 EVENT_BEGIN: Final = b'{"actor":'
 """So begins every event, and no heads entry."""
 FIRST_PREV: Final = b"\0" * HASH_SIZE
-NO_HEAD: Final = (0, FIRST_PREV)
+NO_HEAD: Final = (0, FIRST_PREV, "")
 
 Progress = Callable[[int, int | None], None]
 
@@ -95,7 +96,7 @@ class Sealer:
         self._broken = False
         self._growth: Growth
         self._state: LogState
-        self._tree: HeadsTree
+        self._tree: MapTree
         self._latest: bytes | None
         """The latest checkpoint that was signed, and whether it is published."""
         self._published: bool
@@ -247,17 +248,18 @@ class Sealer:
 
     def _take(self, rows: Sequence[Row], moved: set[str]) -> tuple[list[bytes], list[bytes]]:
         """Checks that each event follows, and moves its stream's head."""
-        heads, loads = self._state.heads, orjson.loads
+        heads, loads, salted = self._state.heads, orjson.loads, SALT.fullmatch
         entries: list[bytes] = []
         leaves: list[bytes] = []
         expected = self._state.events
         for row in rows:
             position, stream, seq, _, stored = row
             expected += 1
-            head_seq, head_leaf = heads.get(stream, NO_HEAD)
+            head_seq, head_leaf, _ = heads.get(stream, NO_HEAD)
             try:
                 event = loads(stored)
                 said = (event["stream"], event["seq"], event["prev"])
+                salt = event["salt"]
             except (ValueError, TypeError, KeyError) as error:
                 raise BookChanged(f"position {position}: found no event ({error!r}), expected {stream}/{seq}") from None
             if (
@@ -265,13 +267,14 @@ class Sealer:
                 or position != expected
                 or not stored.startswith(EVENT_BEGIN)
                 or said != (stream, seq, head_leaf.hex())
+                or not salted(salt)
             ):
                 raise BookChanged(
                     f"position {position}: found {said[0]}/{said[1]} after {said[2]} in the row of {stream}/{seq}, "
                     f"expected position {expected} and {stream}/{head_seq + 1} after {head_leaf.hex()}, as sealed"
                 )
             leaf = sha256(b"\0" + stored).digest()
-            heads[stream] = (seq, leaf)
+            heads[stream] = (seq, leaf, salt)
             entries.append(stored)
             leaves.append(leaf)
         moved.update(row.stream for row in rows)
@@ -279,9 +282,8 @@ class Sealer:
         return entries, leaves
 
     def _log_heads(self, moved: set[str]) -> bytes:
-        heads = self._state.heads
-        self._tree.update(Head.of(stream, *heads[stream]) for stream in moved)
-        entry = self._tree.entry(self._state.events).encoded
+        self._tree.update((stream, self._state.head(stream)) for stream in moved)
+        entry = self._state.entry(self._tree).encoded
         self._state.take([entry])
         return entry
 

@@ -7,6 +7,7 @@ logged after it was written is read from the entries. Without it everything is r
 
 from __future__ import annotations
 
+from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterable
 from hashlib import sha256
@@ -16,7 +17,10 @@ import orjson
 
 from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.heads import HeadsEntry, HeadsTree, heads_of, is_heads_entry, parse_heads_entry
+from ledger.proof.log.event import salt_bytes
+from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
+from ledger.proof.log.map import Head, blinded
+from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import leaf_hash
 from ledger.seal.folder import LogFolder
 
@@ -28,8 +32,8 @@ class LogState:
 
     def __init__(self) -> None:
         self.size = 0
-        self.heads: dict[str, tuple[int, bytes]] = {}
-        """Stream -> seq and leaf hash of its last event."""
+        self.heads: dict[str, tuple[int, bytes, str]] = {}
+        """Stream -> seq, leaf hash and salt (in base64) of its last event."""
         self.throughs: list[int] = []
         """How many events stand before each heads entry: the k-th stands at log index throughs[k] + k."""
 
@@ -42,12 +46,22 @@ class LogState:
         """The log index of the event at a position of the book."""
         return position - 1 + bisect_left(self.throughs, position)
 
-    def heads_tree(self) -> HeadsTree:
-        """The tree over the heads."""
-        return HeadsTree(heads_of(self.heads))
+    def head(self, stream: str) -> Head:
+        """Where a stream ends, as the map has it."""
+        seq, leaf, salt = self.heads[stream]
+        return Head(blinded(b64decode(salt)), seq, leaf)
 
-    def take(self, entries: Iterable[bytes]) -> None:
-        """Follows the log on."""
+    def map_tree(self) -> MapTree:
+        """The map of all heads."""
+        return MapTree({stream: self.head(stream) for stream in self.heads})
+
+    def entry(self, tree: MapTree) -> HeadsEntry:
+        """The heads entry to log after these events, whose map it is."""
+        return HeadsEntry(tree.root, len(self.heads), self.events)
+
+    def take(self, entries: Iterable[bytes]) -> set[str]:
+        """Follows the log on; the streams that moved. Raises LogDamaged, or ProofError for what is no event."""
+        moved = set()
         for entry in entries:
             if is_heads_entry(entry):
                 through = parse_heads_entry(entry).through
@@ -56,12 +70,15 @@ class LogState:
                 self.throughs.append(through)
             else:
                 event = orjson.loads(entry)
-                self.heads[event["stream"]] = (event["seq"], leaf_hash(entry))
+                salt_bytes(event["salt"])
+                self.heads[event["stream"]] = (event["seq"], leaf_hash(entry), event["salt"])
+                moved.add(event["stream"])
             self.size += 1
+        return moved
 
     def encoded(self) -> bytes:
         """The bytes of the cache: the digest of the rest guards against a file cut short."""
-        heads = [(stream, seq, leaf.hex()) for stream, (seq, leaf) in self.heads.items()]
+        heads = [(stream, seq, leaf.hex(), salt) for stream, (seq, leaf, salt) in self.heads.items()]
         body = orjson.dumps({"size": self.size, "throughs": self.throughs, "heads": heads})
         return sha256(body).hexdigest().encode("ascii") + body
 
@@ -74,21 +91,25 @@ class LogState:
         value = orjson.loads(body)
         state = cls()
         state.size, state.throughs = value["size"], value["throughs"]
-        state.heads = {stream: (seq, bytes.fromhex(leaf)) for stream, seq, leaf in value["heads"]}
+        state.heads = {stream: (seq, bytes.fromhex(leaf), salt) for stream, seq, leaf, salt in value["heads"]}
         return state
 
 
-def load_state(folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogState, HeadsTree]:
-    """The state after `size` entries, of which the last is a heads entry; and its heads tree, which that entry names.
+def load_state(folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogState, MapTree]:
+    """The state after `size` entries, of which the last is a heads entry; and its map of heads, which that entry names.
 
     `cached` has to be read before the checkpoint of this size, else it may be ahead of it. Raises LogDamaged.
     """
     try:
-        state = (_cached_state(folder, size, cached) if cached else None) or LogState()
-        state.take(folder.read_entries(state.size, size))
-        tree = state.heads_tree()
+        state, tree = (_cached_state(folder, size, cached) if cached else None) or (LogState(), MapTree())
+        begun = state.size
+        moved = state.take(folder.read_entries(begun, size))
+        if begun:
+            tree.update((stream, state.head(stream)) for stream in moved)
+        else:
+            tree = state.map_tree()
         if size:
-            _require_heads(folder, size, tree, state.events)
+            _require_heads(folder, size, state, tree)
     except (ProofError, ValueError, KeyError, TypeError) as error:
         raise LogDamaged(
             f"{folder.root}: found entries that cannot be read ({error}), expected events and heads"
@@ -96,24 +117,23 @@ def load_state(folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogS
     return state, tree
 
 
-def _cached_state(folder: LogFolder, size: int, cached: bytes) -> LogState | None:
-    state = LogState.decoded(cached)
-    if state is None or not 0 < state.size <= size:
-        return None
+def _cached_state(folder: LogFolder, size: int, cached: bytes) -> tuple[LogState, MapTree] | None:
     try:
-        _require_heads(folder, state.size, state.heads_tree(), state.events)
-    except (LogDamaged, ProofError):
+        state = LogState.decoded(cached)
+        if state is None or not 0 < state.size <= size:
+            return None
+        tree = state.map_tree()
+        _require_heads(folder, state.size, state, tree)
+    except (LogDamaged, ProofError, ValueError, KeyError, TypeError):  # another program's, or another log's
         return None
-    return state
+    return state, tree
 
 
-def _require_heads(folder: LogFolder, size: int, tree: HeadsTree, events: int) -> HeadsEntry:
-    """The last of so many entries, if it is a heads entry and names this tree."""
+def _require_heads(folder: LogFolder, size: int, state: LogState, tree: MapTree) -> None:
+    """The last of so many entries is a heads entry, and names this map."""
     (entry,) = folder.read_entries(size - 1, size)
     if not is_heads_entry(entry):
         raise LogDamaged(f"log entry {size - 1}: found {entry[:40]!r}…, expected a heads entry under the checkpoint")
-    heads = parse_heads_entry(entry)
-    expected = tree.entry(heads.through)
-    if heads != expected or heads.through != events:
-        raise LogDamaged(f"log entry {size - 1}: found {heads}, expected {expected} after {events} events")
-    return heads
+    heads, expected = parse_heads_entry(entry), state.entry(tree)
+    if heads != expected:
+        raise LogDamaged(f"log entry {size - 1}: found {heads}, expected {expected}")

@@ -10,7 +10,7 @@ A JSON object with exactly these keys. Hashes are base64, log entries are string
     on           what was decided on: the date of the renewal, or of the anniversary, YYYY-MM-DD
     checkpoint   the signed checkpoint, byte for byte: proves what the log said, and when witnesses saw it
     heads        {"entry","index","proof"}: the heads entry (see `heads`), the last entry under the checkpoint
-    streams      the two streams by name, each {"events","head"}
+    streams      the two streams by name, each {"events","siblings"}, or {"absent","events","siblings"} without events
 
 An event is {"entry","index","proof"}:
 
@@ -19,9 +19,11 @@ An event is {"entry","index","proof"}:
                  edition is known to a decision if its index is lower
     proof        the inclusion proof under the checkpoint: proves that the log holds exactly these bytes at this index
 
-The events are all of their stream, from seq 1 to the head, in order: also those after the decision, for without them
-it could not be seen that nothing else was recorded. A head is {"index","leaf","proof","seq"}: seq and leaf hash of the
-stream's last event, and the inclusion of the 72-byte head in the heads tree. It proves that the stream ends there.
+The events are all of their stream, from seq 1 to the end, in order: also those after the decision, for without them it
+could not be seen that nothing else was recorded. The siblings, from the deepest up, prove by the map of heads (see `map`)
+that the stream ends with the last of them; seq, leaf hash and salt of that event are not repeated. A stream of editions may
+have no events: then `events` is empty, and the siblings prove that there is no such stream, with what stands in its place:
+`absent` is null, or {"inner","key"} of another stream's leaf.
 
 What is proved, in the order in which it is verified: the checkpoint is signed by a key that the policy trusts for its
 size, and cosigned by enough witnesses; both streams are the programme's, and the one goes by the other; every entry is
@@ -32,24 +34,24 @@ file is ever trusted, and nothing in it stands for itself: a field that is chang
 Example, shortened:
 
     {"checkpoint":"ledger.example/renewals\\n72\\n…","decision":14,"format":"csat-ledger-evidence/v2",
-     "heads":{"entry":"{\\"heads\\":\\"…\\",\\"size\\":2,\\"through\\":71,\\"type\\":\\"heads\\",\\"v\\":1}","index":71,"proof":["…"]},
+     "heads":{"entry":"{\\"map\\":\\"…\\",\\"streams\\":2,\\"through\\":71,\\"type\\":\\"heads\\",\\"v\\":2}","index":71,"proof":["…"]},
      "on":"2011-03-01","programme":"survey","rules":"programme",
-     "streams":{"membership-m-1":{"events":[…],"head":{"index":0,"leaf":"…","proof":["…"],"seq":14}},
+     "streams":{"membership-m-1":{"events":[…],"siblings":["…"]},
                 "programme":{"events":[{"entry":"{\\"actor\\":\\"csat-ledger\\",…}","index":0,"proof":["…"]},…],
-                             "head":{"index":1,"leaf":"…","proof":["…"],"seq":2}}},
+                             "siblings":["…"]}},
      "subject":"membership-m-1"}
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import IncompleteError, MalformedError, Words
 from ledger.proof.log.event import parse_event
-from ledger.proof.log.heads import Head, HeadProof, HeadsTree, stream_key
+from ledger.proof.log.map import KEY_BITS, Other, Place
 from ledger.proof.log.merkle import HashReader, inclusion_proof
 from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.tlogproof import PROOF_MAX_HASHES, TlogProof
@@ -78,10 +80,11 @@ class ProvedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ProvedStream:
-    """All events of a stream, and where the heads say that it ends."""
+    """All events of a stream, and its place in the map of heads: the siblings, and what stands there if it is not there."""
 
     events: tuple[ProvedEntry, ...]
-    head: HeadProof
+    siblings: tuple[bytes, ...]
+    absent: Other | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +141,15 @@ def build_bundle(
     *,
     entries: Mapping[str, Iterable[Entry]],
     heads: Entry,
-    heads_tree: HeadsTree,
+    place_of: Callable[[str], Place],
     read: HashReader,
     signed_checkpoint: bytes,
 ) -> Bundle:
     """The bundle of the decision with this seq in the stream `subject`.
 
     `entries` are, by name, all events of that stream and of the one of its editions that the heads entry covers, in
-    order. The heads entry is the last entry under the checkpoint, `heads_tree` the tree that it names, and `read` reads
-    the log's hashes. Raises IncompleteError where there is no such event, MalformedError where it is no decision.
+    order. The heads entry is the last entry under the checkpoint, `place_of` finds a stream in the map that it names, and
+    `read` reads the log's hashes. Raises IncompleteError where there is no such event, MalformedError where it is no decision.
     """
     size = heads.index + 1
     rules = programme.rules_stream(subject)
@@ -161,6 +164,10 @@ def build_bundle(
     def proved(entry: Entry) -> ProvedEntry:
         return ProvedEntry(entry.index, entry.entry, tuple(inclusion_proof(entry.index, size, read)))
 
+    def stream(name: str, of_stream: Iterable[Entry]) -> ProvedStream:
+        events, place = tuple(map(proved, of_stream)), place_of(name)
+        return ProvedStream(events, place.siblings, None if events else place.there)
+
     return Bundle(
         programme=programme.name,
         subject=subject,
@@ -169,10 +176,7 @@ def build_bundle(
         on=strictjson.text(programme.decided_on(decided), f"{decided.where}: what it is on"),
         checkpoint=signed_checkpoint,
         heads=proved(heads),
-        streams={
-            subject: ProvedStream(tuple(map(proved, events)), heads_tree.prove(subject)),
-            rules: ProvedStream(tuple(map(proved, entries[rules])), heads_tree.prove(rules)),
-        },
+        streams={subject: stream(subject, events), rules: stream(rules, entries[rules])},
     )
 
 
@@ -197,7 +201,7 @@ def parse_bundle(data: bytes) -> Bundle:
         on=on,
         checkpoint=strictjson.text(value["checkpoint"], f"{what}: checkpoint").encode("utf-8"),
         heads=_parse_entry(value["heads"], f"{what}: heads"),
-        streams={name: _parse_stream(streams[name], f"{what}: stream {name!a}", name) for name in (subject, rules)},
+        streams={name: _parse_stream(streams[name], f"{what}: stream {name!a}") for name in (subject, rules)},
     )
 
 
@@ -206,16 +210,14 @@ def _entry_json(entry: ProvedEntry) -> dict[str, Any]:
 
 
 def _stream_json(stream: ProvedStream) -> dict[str, Any]:
-    head = stream.head
-    return {
+    value: dict[str, Any] = {
         "events": [_entry_json(event) for event in stream.events],
-        "head": {
-            "index": head.index,
-            "leaf": base64_text(head.head.leaf),
-            "proof": [*map(base64_text, head.proof)],
-            "seq": head.head.seq,
-        },
+        "siblings": [*map(base64_text, stream.siblings)],
     }
+    if not stream.events:
+        absent = stream.absent
+        value["absent"] = absent and {"inner": base64_text(absent.inner), "key": base64_text(absent.key)}
+    return value
 
 
 def _parse_proof(value: Any, what: str) -> tuple[bytes, ...]:
@@ -232,18 +234,17 @@ def _parse_entry(value: Any, what: str) -> ProvedEntry:
     )
 
 
-def _parse_stream(value: Any, what: str, name: str) -> ProvedStream:
-    stream = strictjson.members(value, what, ("events", "head"))
-    head = strictjson.members(stream["head"], f"{what}: head", ("index", "leaf", "proof", "seq"))
+def _parse_stream(value: Any, what: str) -> ProvedStream:
+    empty = isinstance(value, dict) and value.get("events") == []
+    stream = strictjson.members(value, what, ("events", "siblings", "absent") if empty else ("events", "siblings"))
+    siblings = strictjson.array(stream["siblings"], f"{what}: siblings", max_items=KEY_BITS)
     return ProvedStream(
         tuple(_parse_entry(v, f"{what}: events") for v in strictjson.array(stream["events"], f"{what}: events")),
-        HeadProof(
-            Head(
-                stream_key(name),
-                strictjson.natural(head["seq"], f"{what}: head: seq"),
-                strictjson.hash_bytes(head["leaf"], f"{what}: head: leaf"),
-            ),
-            strictjson.natural(head["index"], f"{what}: head: index"),
-            _parse_proof(head["proof"], f"{what}: head"),
-        ),
+        tuple(strictjson.hash_bytes(v, f"{what}: siblings") for v in siblings),
+        _parse_other(stream["absent"], f"{what}: absent") if empty and stream["absent"] is not None else None,
     )
+
+
+def _parse_other(value: Any, what: str) -> Other:
+    leaf = strictjson.members(value, what, ("inner", "key"))
+    return Other(*(strictjson.hash_bytes(leaf[key], f"{what}: {key}") for key in ("key", "inner")))

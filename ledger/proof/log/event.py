@@ -26,6 +26,7 @@ Instants are held as whole microseconds since 1970 (`…_us`).
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -53,6 +54,19 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX_HASH = re.compile("[0-9a-f]{64}")
 SALT = re.compile("[A-Za-z0-9+/]{21}[AQgw]==")
 """16 bytes in canonical base64."""
+
+
+def salt_of(entry: bytes, what: str = "event") -> bytes:
+    """The 16 bytes of an event's salt, out of its stored bytes. Raises MalformedError."""
+    value = strictjson.loads(entry, what, max_bytes=ENTRY_MAX_BYTES)
+    return salt_bytes(value.get("salt") if isinstance(value, dict) else None, what)
+
+
+def salt_bytes(text: Any, what: str = "event") -> bytes:
+    """The 16 bytes that a salt stands for. Raises MalformedError."""
+    if not isinstance(text, str) or not SALT.fullmatch(text):
+        raise MalformedError(f"{what}: salt", found=text, expected=Words("16 bytes in base64"))
+    return b64decode(text)
 
 
 class Event(NamedTuple):
@@ -87,8 +101,7 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
         raise MalformedError(what, found=[stream, type_name, data], expected=Words("a stream, a type and an object"))
     if not isinstance(prev, str) or not _HEX_HASH.fullmatch(prev):
         raise MalformedError(f"{what}: prev", found=prev, expected=Words("64 hex digits"))
-    if not isinstance(value["salt"], str) or not SALT.fullmatch(value["salt"]):
-        raise MalformedError(f"{what}: salt", found=value["salt"], expected=Words("16 bytes in base64"))
+    salt_bytes(value["salt"], what)
     for key in ("actor", "fact"):
         if value[key] is not None and not isinstance(value[key], str):
             raise MalformedError(f"{what}: {key}", found=value[key], expected=Words("a string or null"))

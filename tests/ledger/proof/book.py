@@ -13,7 +13,10 @@ from ledger.proof.log import merkle
 from ledger.proof.log.bundle import Bundle, Entry, build_bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_date, parse_event, parse_instant
-from ledger.proof.log.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.log.event import salt_of as salt_bytes_of
+from ledger.proof.log.heads import HeadsEntry
+from ledger.proof.log.map import Head, blinded
+from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
 from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge
@@ -156,14 +159,18 @@ class Book:
                 rulebook.publish(event)
         return rulebook
 
-    def heads_tree(self) -> HeadsTree:
+    def map_tree(self) -> MapTree:
         """Where all streams end."""
-        last = {name: parse_event(events[-1].entry) for name, events in self.streams.items()}
-        return HeadsTree(Head.of(name, event.seq, event.leaf) for name, event in last.items())
+        last = {name: events[-1].entry for name, events in self.streams.items()}
+        heads = {}
+        for name, entry in last.items():
+            event = parse_event(entry)
+            heads[name] = Head(blinded(salt_bytes_of(entry)), event.seq, event.leaf)
+        return MapTree(heads)
 
     def log_heads(self, **forged: Any) -> HeadsEntry:
         """Adds a heads entry."""
-        entry = self.heads_tree().entry(len(self.entries) - self.heads_entries)
+        entry = HeadsEntry(self.map_tree().root, len(self.streams), len(self.entries) - self.heads_entries)
         entry = replace(entry, **forged)
         self.heads_entries += 1
         self.entries.append(entry.encoded)
@@ -203,7 +210,7 @@ class Book:
             decision_seq,
             entries={name: self.streams[name] for name in (subject, RULEBOOK)},
             heads=Entry(len(self.entries) - 1, self.entries[-1]),
-            heads_tree=self.heads_tree(),
+            place_of=self.map_tree().find,
             read=lambda indexes: [stored[i] for i in indexes],
             signed_checkpoint=signed or self.signed(),
         )
