@@ -21,11 +21,15 @@ MARKER: Final = "this-is-a-demo"
 LEDGER: Final = "ledger.db"
 FACTS: Final = "facts.jsonl"
 REFUSED: Final = "refused.jsonl"
+CAPABILITY_FACTS: Final = "capability.jsonl"
+CAPABILITY_REFUSED: Final = "capability-refused.jsonl"
 PROOF: Final = "proof"
 MADE: Final = (
     *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
     FACTS,
     REFUSED,
+    CAPABILITY_FACTS,
+    CAPABILITY_REFUSED,
     MARKER,
 )
 SHOWN: Final = 3
@@ -97,7 +101,8 @@ def _events_beyond(store: Store, position: int) -> int:
 
 def _files(folder: Path) -> dict[str, int]:
     """The files that a demo would remove, but for databases, by their names, with their sizes in bytes."""
-    paths = [folder / FACTS, folder / REFUSED, *(folder / PROOF).rglob("*")]
+    lines = (FACTS, REFUSED, CAPABILITY_FACTS, CAPABILITY_REFUSED)
+    paths = [*(folder / name for name in lines), *(folder / PROOF).rglob("*")]
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in paths

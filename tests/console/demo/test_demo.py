@@ -9,7 +9,7 @@ import pytest
 
 from tests.console.support import Program, enrolment
 
-SMALL = ("--memberships", "6")
+SMALL = ("--memberships", "6", "--partners", "3")
 
 
 def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program: Program) -> None:
@@ -25,17 +25,19 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert len(commands) > 5
     for command in commands:
         assert program.run_bare(*command).code in {0, 3}, command
-    again = program.run_bare("--json", "record", "demo/facts.jsonl", "--store", "demo/ledger.db")
-    assert again.json["accepted"] == 0
+    for facts in ("demo/facts.jsonl", "demo/capability.jsonl"):
+        again = program.run_bare("--json", "record", facts, "--store", "demo/ledger.db")
+        assert again.json["accepted"] == 0
+        assert again.json["duplicates"] > 0
     assert program.run_bare("demo", *SMALL).out == first.out  # that its clock was accepted was the demo's own advice
     assert program.run_bare("demo", *SMALL, "--seed", "2").out != first.out
 
 
 def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
     assert program.run_bare("demo", *SMALL).code == 0
-    program.now("2015-01-02T00:00:00Z")  # the demo's own time
+    program.now("2025-01-02T00:00:00Z")  # the demo's own time
     added = program.write("mine.jsonl", enrolment("m-mine"))
-    accepted = program.run_bare("clock-accept", "2015-01-01T00:00:00.000001Z", "--store", "demo/ledger.db")
+    accepted = program.run_bare("clock-accept", "2025-01-01T00:00:00.000000Z", "--store", "demo/ledger.db")
     assert accepted.code == 0
     assert program.run_bare("record", added, "--store", "demo/ledger.db").code == 0
     kept = Path("demo/proof/notes.txt")
@@ -72,10 +74,7 @@ def test_the_demo_speaks_json(program: Program) -> None:
 
 
 def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._record", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._decide", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._prove", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._what_next", lambda *_: None)
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._tell", lambda *_: None)
     mine = program.folder / "mine"
     mine.mkdir()
     (mine / "letter.txt").write_text("to a friend")
@@ -89,5 +88,6 @@ def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: p
 
 
 @pytest.mark.parametrize("number", ["1", "0", "x", "99999999999"])
-def test_a_number_of_memberships_that_makes_no_programme_is_refused(program: Program, number: str) -> None:
-    assert program.run_bare("demo", "--memberships", number).code == 2
+@pytest.mark.parametrize("option", ["--memberships", "--partners"])
+def test_a_number_that_makes_no_programme_is_refused(program: Program, option: str, number: str) -> None:
+    assert program.run_bare("demo", option, number).code == 2
