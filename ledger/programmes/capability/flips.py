@@ -68,15 +68,15 @@ def score_at(state: Designation, scorebook: Scorebook, at_us: int) -> Score:
     points: dict[str, int] = {}
     people = {tier: state.people(tier).at(at_us) for tier in ("intermediate", "advanced")}
     for tier, number in people.items():
-        points[tier] = _certification_points(edition.figures[tier], track, number)
+        points[tier] = certification_points(edition.figures[tier], track, number)
     if now is None or before is None:
         return Score(edition, track, None, NO_POINTS | points, None, None, None, people)
     customers = now.customers[track], before.customers[track]
     deployments = now.deployments[track], before.deployments[track]
     growth = _growth(now.mcv_milli, before.mcv_milli, edition.figures["usage_growth"]["base_mcv"][track])
-    points["net-adds"] = _more_points(edition.figures["net_adds"], customers)
-    points["deployments"] = _more_points(edition.figures["deployments"], deployments)
-    points["usage-growth"] = _growth_points(edition.figures["usage_growth"], growth)
+    points["net-adds"] = more_points(edition.figures["net_adds"], customers)
+    points["deployments"] = more_points(edition.figures["deployments"], deployments)
+    points["usage-growth"] = growth_points(edition.figures["usage_growth"], growth)
     return Score(edition, track, month, points, customers, growth, deployments, people)
 
 
@@ -94,7 +94,7 @@ def _track(now: Sums | None, before: Sums | None, edition: Edition) -> str:
     return "enterprise" if now.workloads >= enough and before.workloads >= enough else "smb"
 
 
-def _certification_points(figures: Any, track: str, people: int) -> int:
+def certification_points(figures: Any, track: str, people: int) -> int:
     """Each person once; with the full number of people the maximum is given (C10)."""
     maximum, each = int(figures["max"]), int(figures["each"][track])
     if people >= figures["people"][track]:
@@ -102,7 +102,7 @@ def _certification_points(figures: Any, track: str, people: int) -> int:
     return min(maximum, people * each)
 
 
-def _more_points(figures: Any, numbers: tuple[int, int]) -> int:
+def more_points(figures: Any, numbers: tuple[int, int]) -> int:
     """Pairs that are there now, less those of a year before; never below 0 (C8, C9)."""
     now, before = numbers
     return min(int(figures["max"]), max(0, now - before) * int(figures["each"]))
@@ -116,7 +116,7 @@ def _growth(now: int, before: int, base_mcv: int) -> Growth:
     return Growth(now, before, percent, before >= base_mcv * 1_000)
 
 
-def _growth_points(figures: Any, growth: Growth) -> int:
+def growth_points(figures: Any, growth: Growth) -> int:
     """A point for each full percent, none unless the base is met; negative growth is none (C7)."""
     if not growth.base_met or growth.percent is None:
         return 0
