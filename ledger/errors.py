@@ -108,7 +108,9 @@ class UnknownDesignation(LedgerError):
     code: Final = "unknown-designation"
 
     def __init__(self, membership: str, area: str) -> None:
-        super().__init__(f"membership {membership!r} has opened no designation in {area!r} in what the ledger knew then")
+        super().__init__(
+            f"membership {membership!r} has opened no designation in {area!r} in what the ledger knew then"
+        )
         self.membership = membership
         self.area = area
 

@@ -24,9 +24,7 @@ def step_parts(step: DesignationStep) -> tuple[str, str]:
 def print_check(output: Output, check: DesignationCheck) -> None:
     """The check of a decision for people: both sides where they differ."""
     verdict = "the same again" if check.same else "NOT the same again"
-    output.flowing(
-        f"checked: anniversary {check.anniversary}, revision {check.revision}, {check.outcome}: {verdict}"
-    )
+    output.flowing(f"checked: anniversary {check.anniversary}, revision {check.revision}, {check.outcome}: {verdict}")
     if isinstance(check.different, Mapping):
         for name, sides in check.different.items():
             output.flowing(f"  {name}: recorded {sides.recorded}, recomputed {sides.recomputed}")

@@ -71,7 +71,11 @@ class Waiting:
         if isinstance(fact, DecideRenewal | DecideDesignation):
             self._decisions.write(RefusedLine(line, "", "").encoded())
             return True
-        if self._gathers and isinstance(fact, DesignationFact) and not isinstance(fact, OpenDesignation | SetAnniversary):
+        if (
+            self._gathers
+            and isinstance(fact, DesignationFact)
+            and not isinstance(fact, OpenDesignation | SetAnniversary)
+        ):
             self._by_instant.add(parse_instant(fact.occurred_at), RefusedLine(line, "", "").encoded())
             return True
         return False

@@ -15,6 +15,9 @@ NAMES: Final = {
     "deployments": "deployments",
 }
 
+WIDTH: Final = 6
+"""In a column points stand to the right in so many characters: `100.00`."""
+
 
 def points(centipoints: int) -> str:
     """Hundredths of points: 1284 is `12.84`."""
@@ -38,11 +41,14 @@ def people(number: int) -> str:
     return f"{number:,} {'person' if number == 1 else 'people'}"
 
 
-def print_metrics(output: Output, metrics: Mapping[str, Mapping[str, Any]], indent: str = "  ") -> None:
+def print_metrics(output: Output, metrics: Mapping[str, Any], indent: str = "  ") -> None:
     """A line for each metric: its points, and what they are made of."""
     output.table(
         (f"{indent}metric", "points", "made of"),
-        [(indent + NAMES[name], points(metric["centipoints"]), _made_of(name, metric)) for name, metric in in_order(metrics)],
+        [
+            (indent + NAMES[name], points(metric["centipoints"]).rjust(WIDTH), _made_of(name, metric))
+            for name, metric in in_order(metrics)
+        ],
         wrap=("made of",),
     )
 

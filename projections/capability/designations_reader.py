@@ -107,9 +107,7 @@ class DesignationsReader:
                 found[one.membership, one.area].append(one)
         return found
 
-    def all_decisions(
-        self, membership: str | None, area: str | None, at_us: int, known: int
-    ) -> list[Decided]:
+    def all_decisions(self, membership: str | None, area: str | None, at_us: int, known: int) -> list[Decided]:
         """Decisions that had occurred by an instant, as known by a position, in the order of the ledger.
 
         Of all designations, or of those of a membership, of an area, or of both.
@@ -173,5 +171,5 @@ class DesignationsReader:
 
 
 def _decided(row: tuple[Any, ...]) -> Decided:
-    *told, said = row
-    return Decided(*told, orjson.loads(said))
+    membership, area, anniversary, position, decided_us, outcome, said = row
+    return Decided(membership, area, anniversary, position, decided_us, outcome, orjson.loads(said))

@@ -22,6 +22,7 @@ from ledger.programmes.capability import next_steps as rules
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.flips import Score
 from ledger.programmes.capability.outcome import window
+from ledger.programmes.capability.state import METRICS
 from projections.capability.designations_reader import Decided, Key
 from projections.questions.answer import LEFT_OUT, Optional_
 
@@ -88,7 +89,7 @@ def _line(
         state=_state(score, scorebook, ahead, decided, at_us),
         centipoints=score.centipoints,
         missing_centipoints=rules.missing_centipoints(score),
-        zero=tuple(metric for metric, points in score.points.items() if not points),
+        zero=tuple(metric for metric in METRICS if not score.points[metric]),
         next_steps={metric: _step(step) for metric, step in rules.next_steps(score).items()},
         anniversary=ahead,
     )

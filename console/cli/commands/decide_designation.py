@@ -77,7 +77,9 @@ def print_designation_decision(output: Output, decision: DesignationDecision) ->
     output.flowing(f"  window from {short(decision.window_from)} to {short(decision.window_to)}, {edition}")
     if decision.first_qualified_at is not None and decision.at_first is not None:
         first = decision.at_first
-        output.flowing(f"  qualified at {short(decision.first_qualified_at)} with {points(first['centipoints'])} points")
+        output.flowing(
+            f"  qualified at {short(decision.first_qualified_at)} with {points(first['centipoints'])} points"
+        )
         print_metrics(output, first["metrics"])
     if decision.best is not None:
         best = decision.best

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.exits import DONE
 from console.cli.options import add_area, instant, known_at
 from console.cli.output import Output, plural, short
-from console.cli.points import points
+from console.cli.points import WIDTH, points
 from console.cli.session import Session
 from ledger.errors import UnknownMembership
 from ledger.instants import END_US
@@ -57,7 +57,7 @@ def run(session: Session) -> int:
         for _, line in sorted(lines, key=lambda line: line[0]):
             output.json(line)
         return DONE
-    superseded = sum(row.superseded for row in (*renewals, *designations))
+    superseded = sum(row.superseded for row in renewals) + sum(row.superseded for row in designations)
     number = plural(len(renewals) + len(designations), "decision")
     output.text(f"{number}{f', {superseded:,} of them superseded' if superseded else ''}")
     if renewals:
@@ -131,4 +131,4 @@ def _print_designations(output: Output, rows: list[DesignationDecisionTaken]) ->
 def _points(row: DesignationDecisionTaken) -> str | None:
     """The points that decided it: when it was qualified, else the best there were."""
     deciding = row.at_first or row.best
-    return None if deciding is None else points(deciding["centipoints"])
+    return None if deciding is None else points(deciding["centipoints"]).rjust(WIDTH)

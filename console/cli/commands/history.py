@@ -73,7 +73,13 @@ def print_qualification_changes(output: Output, changes: list[QualificationChang
         output.text("nothing was announced: never qualified so far")
         return
     rows = [
-        (short(change.effective_at), change.qualified, points(change.centipoints).rjust(WIDTH), change.cause, change.position)
+        (
+            short(change.effective_at),
+            change.qualified,
+            points(change.centipoints).rjust(WIDTH),
+            change.cause,
+            change.position,
+        )
         for change in changes
     ]
     output.table(("effective at", "qualified", "points", "cause", "position"), rows, spare=("position",))

@@ -42,7 +42,7 @@ class SortedLines:
 
     def _put_down(self) -> None:
         self._run.sort(key=_key)
-        file = self._files.enter_context(TemporaryFile())
+        file = self._files.enter_context(TemporaryFile())  # noqa: SIM115 - `files` closes it
         file.writelines(b"%d %b" % keyed for keyed in self._run)
         self._runs.append(file)
         self._run, self._size = [], 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from ledger.errors import REFUSAL_CODES, Refused
+from ledger.programmes.capability import decide as capability
 from ledger.programmes.registry import fact_from_object
 from tests.ledger.programmes.survey.story import NOW, Story
 from tests.oracle.survey.book import FIGURES
