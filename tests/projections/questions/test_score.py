@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,7 +17,7 @@ from projections.questions.score import score
 from tests.ledger.programmes.capability.book import micros
 from tests.oracle.capability_from_text.histories import histories
 from tests.oracle.capability_from_text.score import score as score_from_text
-from tests.projections.capability.support import STEPS, ScoreBook, score_book, some_instant
+from tests.projections.capability.support import STEPS, ScoreBook, dense_history, score_book, some_instant
 from tests.support.real_book import some_folder
 from tests.support.soak import scaled
 
@@ -62,4 +63,14 @@ def test_every_answer_is_that_of_the_text_and_of_the_stream(facts: list[Any], st
         if told.oracle.designations():
             check_against_the_text(told, random, 12)
             check_against_the_stream(told, random, 12)
+        assert told.rebuilt_differences() == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_months_of_many_reports_restated_under_many_editions(seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    with score_book(tmp_path, random.choice(STEPS)) as told:
+        told.tell(dense_history(random), random)
+        check_against_the_text(told, random, 40)
+        check_against_the_stream(told, random, 20)
         assert told.rebuilt_differences() == 0
