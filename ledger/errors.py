@@ -3,7 +3,7 @@
 LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
-├── UnknownDesignation a question about a membership in an area in which it has opened no designation
+├── UnknownDesignation a question about a membership in an area in which it does not strive for the designation
 ├── PositionUnknown    a position that the book has not reached: to go on from, or to know up to
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── ExtraMissing       a part of the program that is not installed
@@ -109,7 +109,7 @@ class UnknownDesignation(LedgerError):
 
     def __init__(self, membership: str, area: str) -> None:
         super().__init__(
-            f"membership {membership!r} has opened no designation in {area!r} in what the ledger knew then"
+            f"no designation of {membership!r} in the area {area!r} was opened in what the ledger knew then"
         )
         self.membership = membership
         self.area = area

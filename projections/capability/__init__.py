@@ -1,1 +1,1 @@
-"""What is read from the book for the capability programme."""
+"""What is read from the book of the capability programme."""

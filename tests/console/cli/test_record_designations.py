@@ -26,7 +26,9 @@ def decision(fact_id: str = "decide") -> dict[str, Any]:
 
 
 def test_facts_of_both_programmes_stand_in_one_file(later: Program) -> None:
-    mixed = [fact for pair in zip(qualified(), [*met(), *met("m-9")[:2], *met("m-8")[:3]], strict=False) for fact in pair]
+    mixed = [
+        fact for pair in zip(qualified(), [*met(), *met("m-9")[:2], *met("m-8")[:3]], strict=False) for fact in pair
+    ]
     ran = later.json("record", later.write("both.jsonl", mixed))
     assert (ran.code, ran.json["accepted"], ran.json["refused"]) == (0, len(mixed), 0)
     assert later.json("record", later.write("both.jsonl", mixed)).json["duplicates"] == len(mixed)
@@ -80,12 +82,16 @@ def test_in_any_order_at_one_instant_the_files_say_which_report_is_the_last(late
     assert [step["data"]["units"] for step in steps if step["type"] == "UsageReported"] == [30, 10, 20]
 
 
-def test_in_any_order_a_correction_waits_for_what_it_corrects_and_what_is_never_right_is_refused(later: Program) -> None:
+def test_in_any_order_a_correction_waits_for_what_it_corrects_and_what_is_never_right_is_refused(
+    later: Program,
+) -> None:
     corrected = told(
         "correct-close", "correct", "2024-06-20T07:00:00Z", month="2024-05", closed_at="2024-06-19T00:00:00Z"
     )
     too_early = told("close-month", "early", "2024-06-20T00:00:00Z", month="2024-06")
     unknown = told("end-certificate", "end", "2024-06-20T00:00:00Z", certificate="none", on="2024-07-01")
-    ran = later.json("record", later.write("x.jsonl", [corrected, close(), too_early, unknown, *opened()]), "--any-order")
+    ran = later.json(
+        "record", later.write("x.jsonl", [corrected, close(), too_early, unknown, *opened()]), "--any-order"
+    )
     assert (ran.code, ran.json["accepted"]) == (3, 4)
     assert ran.json["codes"].keys() == {"month-not-over", "unknown-certificate"}
