@@ -3,6 +3,7 @@
 LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
+├── UnknownDesignation a question about a membership in an area in which it does not strive for the designation
 ├── PositionUnknown    a position that the book has not reached: to go on from, or to know up to
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── ExtraMissing       a part of the program that is not installed
@@ -56,6 +57,19 @@ REFUSAL_CODES: Final = (
     "renewal-date-not-set",
     "renewal-not-due",
     "renewal-already-decided",
+    "unknown-area",
+    "unknown-designation",
+    "already-open",
+    "month-not-over",
+    "unknown-workload",
+    "month-already-closed",
+    "month-not-closed",
+    "certificate-exists",
+    "unknown-certificate",
+    "scorebook-exists",
+    "anniversary-not-set",
+    "anniversary-not-due",
+    "designation-already-decided",
 )
 """Every code with which a fact can be refused, in the order in which the checks are made."""
 
@@ -86,6 +100,19 @@ class UnknownMembership(LedgerError):
     def __init__(self, membership: str) -> None:
         super().__init__(f"no membership {membership!r} is enrolled in what the ledger knew then")
         self.membership = membership
+
+
+class UnknownDesignation(LedgerError):
+    """A question about a designation that is not in the ledger (as it was known then)."""
+
+    code: Final = "unknown-designation"
+
+    def __init__(self, membership: str, area: str) -> None:
+        super().__init__(
+            f"no designation of {membership!r} in the area {area!r} was opened in what the ledger knew then"
+        )
+        self.membership = membership
+        self.area = area
 
 
 class PositionUnknown(LedgerError):

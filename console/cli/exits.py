@@ -2,7 +2,7 @@
 
 0   done
 1   what was asked is not so: a decision that does not hold, a history that is damaged
-2   usage, unreadable input, or a membership that the ledger does not know
+2   usage, unreadable input, or a membership or designation that the ledger does not know
 3   done, but something was refused
 4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, or the clock cannot be believed
 70  a fault of this program; a traceback stands on stderr
@@ -26,6 +26,7 @@ from ledger.errors import (
     Refused,
     StoreOutdated,
     StoreUnreachable,
+    UnknownDesignation,
     UnknownMembership,
 )
 
@@ -55,8 +56,8 @@ def failure_of(error: LedgerError) -> Failure:
     if isinstance(error, Failure):
         return error
     if isinstance(error, Refused):
-        # A membership that does not exist is the caller's mistake, wherever it is found out.
-        exit_code = USAGE if error.code == UnknownMembership.code else SOME_REFUSED
+        # What does not exist is the caller's mistake, wherever it is found out.
+        exit_code = USAGE if error.code in (UnknownMembership.code, UnknownDesignation.code) else SOME_REFUSED
         return Failure(error.code, error.sentence, exit_code)
     if isinstance(error, ClockWrong):
         return Failure(error.code, str(error), UNREACHABLE)
@@ -68,6 +69,7 @@ def failure_of(error: LedgerError) -> Failure:
 
 _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
+    (UnknownDesignation, UnknownDesignation.code, USAGE),
     (PositionUnknown, PositionUnknown.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (ExtraMissing, "missing", USAGE),

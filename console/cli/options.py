@@ -120,6 +120,16 @@ def renewal_date(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def anniversary(text: str) -> str:
+    """The anniversary of a designation, YYYY-MM-DD, for argparse."""
+    return renewal_date(text)  # the calendar's first day is none either: the same fact form
+
+
+def add_area(parser: argparse.ArgumentParser, *, required: bool, text: str = "the area of the designation") -> None:
+    """The option that names the area of a designation, as `business-applications`."""
+    parser.add_argument("--area", required=required, metavar="A", help=text)
+
+
 def position(text: str) -> int:
     """A position of the ledger, for argparse."""
     if not (text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX):

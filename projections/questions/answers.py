@@ -14,6 +14,10 @@ from ledger.programmes.survey.flips import next_flip, standing
 from ledger.programmes.survey.outcome import is_required
 from ledger.programmes.survey.tally import Evidence
 from projections.builds import load_build
+from projections.capability.designations import Designations
+from projections.capability.designations_reader import DesignationsReader
+from projections.capability.score_reader import ScoreReader
+from projections.capability.scores import Scores
 from projections.database import Connection, Database
 from projections.projection import Projection
 from projections.survey.eligibility import Eligibility
@@ -29,7 +33,7 @@ ASSUMED_RESPONSE_RATE: Final[Answered] = (1, 4)
 
 def all_projections() -> list[Projection[Any]]:
     """Every projection that the ledger keeps."""
-    return [Eligibility(), Renewals(), Participation()]
+    return [Eligibility(), Renewals(), Participation(), Scores(), Designations()]
 
 
 class View:
@@ -47,6 +51,15 @@ class View:
         """The reader of the eligibility projection."""
         prefix, position = self._live(Eligibility())
         return EligibilityReader(self._connection, prefix, position)
+
+    def designations(self) -> DesignationsReader:
+        """The reader of the designations projection."""
+        return DesignationsReader(self._connection, *self._live(Designations()))
+
+    def scores(self) -> ScoreReader:
+        """The reader of the scores of the capability programme."""
+        prefix, position = self._live(Scores())
+        return ScoreReader(self._connection, prefix, position)
 
     def participation(self, membership: str | None, by: str) -> list[dict[str, Any]]:
         """See `projections.survey.participation.participation`. By membership each has its response rate too."""

@@ -1,7 +1,8 @@
-"""The feed of eligibility changes, from a position on: each once, in the order of the ledger.
+"""The feed of changes of eligibility and of qualification, from a position on: each once, in the order of the ledger.
 
 Who keeps the last position that it has dealt with, and starts with --after that one, misses nothing and sees nothing
-twice. A change at an instant replaces everything announced from that instant on."""
+twice. A change at an instant replaces everything announced of the same membership, or of the same designation (it names
+its area), from that instant on."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ from console.cli.exits import DONE
 from console.cli.following import follow
 from console.cli.options import position
 from console.cli.output import Output, short
+from console.cli.points import points, qualified
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from ledger.errors import BrokenHistory, PositionUnknown
+from ledger.membership import membership_or_stream
 from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import membership_of
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
 
 if TYPE_CHECKING:
@@ -86,14 +88,26 @@ def _print_from(store: Store, after: int, session: Session) -> int:
         end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
         if after > end:
             raise PositionUnknown.to_go_on_from(after, end)
-        rows = store.read_type("EligibilityChanged", after, PAGE)
+        rows, through = _page(store, after)
         with session.signals.put_off():  # a line is printed whole or not at all
             for row in rows:
                 _print(session.output, row)
             session.output.flush()
-        if len(rows) < PAGE:
+        if through is None:
             return max([after, end, *(row.position for row in rows[-1:])])
-        after = rows[-1].position
+        after = through
+
+
+def _page(store: Store, after: int) -> tuple[list[Row], int | None]:
+    """Announcements of all programmes after a position, in order, and the position up to which there are no others.
+
+    None where there are none beyond them.
+    """
+    pages = [store.read_type(announcement, after, PAGE) for announcement in sorted(PROGRAMMES.announcements)]
+    full = [page[-1].position for page in pages if len(page) == PAGE]
+    through = min(full) if full else None
+    rows = [row for page in pages for row in page if through is None or row.position <= through]
+    return sorted(rows, key=lambda row: row.position), through
 
 
 def _print(output: Output, row: Row) -> None:
@@ -103,20 +117,35 @@ def _print(output: Output, row: Row) -> None:
             f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
         )
     data: dict[str, Any] = event.data
+    membership = membership_or_stream(event.stream)
     if output.as_json:
         output.json(
             {
                 "position": event.position,
-                "membership": membership_of(event.stream),
+                "membership": membership,
                 **data,
                 "fact": event.fact,
                 "seq": event.seq,
             }
         )
         return
-    output.flowing(
-        f"{event.position:>9}  {short(data['effective_at'])}  {membership_of(event.stream)}  "
+    tell = _designation if event.type == "DesignationChanged" else _eligibility
+    output.flowing(f"{event.position:>9}  {short(data['effective_at'])}  {membership}  {tell(data)}")
+
+
+def _eligibility(data: dict[str, Any]) -> str:
+    return (
         f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
-        f"({data['counted']} of {data['organisations']} organisations, {data['cause']}"
-        f"{', revises' if data['revises'] else ''})"
+        f"({data['counted']} of {data['organisations']} organisations, {data['cause']}{_revises(data)})"
     )
+
+
+def _designation(data: dict[str, Any]) -> str:
+    return (
+        f"{data['area']}  {qualified(data['qualified'])}  "
+        f"({points(data['centipoints'])} points, {data['cause']}{_revises(data)})"
+    )
+
+
+def _revises(data: dict[str, Any]) -> str:
+    return ", revises" if data["revises"] else ""

@@ -65,7 +65,8 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--any-order",
         action="store_true",
-        help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+        help="facts may stand before what they need: they are tried again after the others, those of designations in the "
+        "order of occurred_at, decisions last of all",
     )
     parser.add_argument(
         "--known-spelling",

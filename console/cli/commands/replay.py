@@ -1,7 +1,8 @@
 """A membership's events one by one, with the count after each, and its recorded decisions checked.
 
-Everything comes from the stream itself, whose chain of hashes is checked on the way. Each decision is taken again from
-the events before it: exit code 1 says that one of them does not hold."""
+With --area it is a designation's events, with the score after each. Everything comes from the stream itself, whose chain
+of hashes is checked on the way. Each decision is taken again from the events before it: exit code 1 says that one of them
+does not hold."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from argparse import ArgumentParser
 from typing import Any, Final
 
 from console.cli.exits import DONE, NOT_SO
-from console.cli.options import known_at
+from console.cli.options import add_area, known_at
 from console.cli.output import Output, short
 from console.cli.session import Session
 from ledger.event import Event
@@ -22,9 +23,10 @@ examples:
   csat-ledger replay m-1
   csat-ledger replay m-1 --known-at 2011-03-01      only what was recorded by then
   csat-ledger replay m-1 --json                     a line for each event, then one for each decision checked
+  csat-ledger replay m-1 --area business-applications              the designation's events, with its points
 
-The count after an event is the one at the event's own instant (occurred_at), as known after the event. Announcements
-(=>) are the ledger's own: they say at which instant the eligibility changes."""
+The count or the score after an event is the one at the event's own instant (occurred_at), as known after the event.
+Announcements (=>) are the ledger's own: they say at which instant the eligibility, or the qualification, changes."""
 
 SUBJECTS: Final = {
     "MembershipEnrolled": "name",
@@ -43,6 +45,7 @@ SUBJECTS: Final = {
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
+    add_area(parser, required=False, text="its designation in this area; default: its part in the survey")
     parser.add_argument(
         "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
     )
@@ -51,6 +54,8 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints the stream and the checks."""
     options, output = session.options, session.output
+    if options.area is not None:
+        return _designation(session)
     with session.ledger() as ledger:
         through = None if options.known_at is None else options.known_at.resolve(ledger.store)
         audit = Audit(ledger.store, options.membership, through)
@@ -66,8 +71,33 @@ def run(session: Session) -> int:
         else:
             print_check(output, decision)
     if not output.as_json:
-        output.flowing(f"{number:,} events, the chain is whole, {_decisions(audit.decisions)}")
+        output.flowing(f"{number:,} events, the chain is whole, {_decisions([it.same for it in audit.decisions])}")
     return DONE if all(decision.same for decision in audit.decisions) else NOT_SO
+
+
+def _designation(session: Session) -> int:
+    from console.cli.designation_steps import print_check, step_parts
+    from projections.questions.answer import plain
+    from projections.questions.designation_replay import DesignationAudit
+
+    options, output = session.options, session.output
+    with session.ledger() as ledger:
+        through = None if options.known_at is None else options.known_at.resolve(ledger.store)
+        audit = DesignationAudit(ledger.store, options.membership, options.area, through)
+        number = 0
+        for number, step in enumerate(audit.steps(), 1):  # noqa: B007 - counts, also after the loop
+            if output.as_json:
+                output.json(plain(step))
+            else:
+                output.flowing(*step_parts(step))
+    for check in audit.checks:
+        if output.as_json:
+            output.json(plain(check))
+        else:
+            print_check(output, check)
+    if not output.as_json:
+        output.flowing(f"{number:,} events, the chain is whole, {_decisions([it.same for it in audit.checks])}")
+    return DONE if all(check.same for check in audit.checks) else NOT_SO
 
 
 def step_line(event: Event, found: Standing) -> str:
@@ -114,8 +144,7 @@ def _about(event: Event) -> str:
     return str(data.get(SUBJECTS.get(event.type, ""), ""))
 
 
-def _decisions(decisions: list[Decision]) -> str:
-    if not decisions:
+def _decisions(same: list[bool]) -> str:
+    if not same:
         return "no decision to check"
-    same = sum(decision.same for decision in decisions)
-    return f"{same} of {len(decisions)} decision{'s' if len(decisions) > 1 else ''} the same again"
+    return f"{sum(same)} of {len(same)} decision{'s' if len(same) > 1 else ''} the same again"
