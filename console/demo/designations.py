@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from console.cli.commands.decide_designation import decide_designation, print_designation_decision
+from console.cli.commands.history import print_qualification_changes
+from console.cli.designation_steps import print_check, step_parts
 from console.cli.output import plural, short
-from console.demo.capability import END, START, generate
+from console.demo.capability import AREA, END, PICKS, RESTATEMENT, START, Pick, generate
 from console.demo.folder import CAPABILITY_FACTS, CAPABILITY_REFUSED
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
+from projections.questions.answer import plain
+from projections.questions.designation_history import designation_history
+from projections.questions.designation_replay import DesignationAudit, DesignationStep
 
 if TYPE_CHECKING:
     from console.demo.stage import Stage
@@ -43,11 +49,56 @@ class Designations:
         stage.now_us = NOW_US
 
     def tell(self) -> None:
-        pass
+        """A score that a restatement takes and a correction gives back; an anniversary that is qualified, one that is not."""
+        self._announced()
+        for pick in PICKS:
+            self._decide(pick)
+
+    def _announced(self) -> None:
+        """What was announced of the restated partner, each announcement after the event that it follows from."""
+        name = PICKS[0].name
+        self._stage.title(f"A score that a restatement takes, and a correction gives back: {name}")
+        self._stage.say("What was announced, in the order of the book, each beneath what it follows from:\n")
+        before: DesignationStep | None = None
+        for step in DesignationAudit(self._ledger.store, RESTATEMENT.membership, AREA).steps():
+            if step.announcement:
+                for one in (before, step):
+                    if one is not None and not self._output.as_json:
+                        self._output.flowing(*step_parts(one))
+            before = None if step.announcement else step
+        with self._ledger.view() as view:
+            history = designation_history(view, RESTATEMENT.membership, AREA)
+        self._stage.say("\nAnd as it stands now:")
+        self._stage.command(f"history {RESTATEMENT.membership} --area {AREA}")
+        if self._output.as_json:
+            for change in history:
+                self._output.json(plain(change))
+        else:
+            print_qualification_changes(self._output, history)
+
+    def _decide(self, pick: Pick) -> None:
+        decision = decide_designation(self._ledger, pick.membership, AREA, pick.anniversary)
+        audit = DesignationAudit(self._ledger.store, pick.membership, AREA)
+        number = sum(1 for _ in audit.steps())
+        if self._output.as_json:
+            self._output.json(plain(decision))
+            for check in audit.checks:
+                self._output.json(plain(check))
+            return
+        self._stage.title(f"An anniversary that is {pick.outcome}: {pick.name}")
+        self._stage.say(f"{pick.why}.\n")
+        print_designation_decision(self._output, decision)
+        self._stage.say(f"\nTaken again from its {number:,} events alone:")
+        for check in audit.checks:
+            print_check(self._output, check)
 
     def prove(self) -> None:
         pass
 
     def what_next(self) -> tuple[str, ...]:
         """Commands to try on the book."""
-        return ()
+        qualified, not_qualified = PICKS
+        return (
+            f"replay {qualified.membership} --area {AREA} --known-at {RESTATEMENT.corrected}",
+            f"decisions {not_qualified.membership} --area {AREA}",
+        )

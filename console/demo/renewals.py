@@ -39,9 +39,7 @@ class Renewals:
         stage.title(f"A programme of {plural(memberships, 'membership')}, {START} to {END} (seed {seed})")
         years = range(START.year, END.year + 1)
         announced = stage.record(ledger, generate(seed, memberships), years, FACTS, REFUSED)
-        stage.say(
-            f"{ledger.store.max_position():,} events, {announced:,} changes of eligibility announced by reviews"
-        )
+        stage.say(f"{ledger.store.max_position():,} events, {announced:,} changes of eligibility announced by reviews")
         stage.now_us = NOW_US
 
     def tell(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -19,7 +20,9 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert "counted 10 responses of 2 organisations, location main" in first.out
     assert "A renewal that is not-met: Quillfield Systems" in first.out
     assert "counted 9 responses of 2 organisations, location Lyon" in first.out
-    assert first.out.count("the same again") == 2
+    assert "An anniversary that is qualified: Thornbury Business Apps" in first.out
+    assert "An anniversary that is not-qualified: Farrowdale Consulting" in first.out
+    assert first.out.count("the same again") == 4
     assert "done in" in first.err
     commands = [line.split("#")[0].split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
     assert len(commands) > 5
@@ -34,10 +37,12 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
 
 
 def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
-    assert program.run_bare("demo", *SMALL).code == 0
+    made = program.run_bare("demo", *SMALL)
+    assert made.code == 0
     program.now("2025-01-02T00:00:00Z")  # the demo's own time
     added = program.write("mine.jsonl", enrolment("m-mine"))
-    accepted = program.run_bare("clock-accept", "2025-01-01T00:00:00.000000Z", "--store", "demo/ledger.db")
+    (last,) = re.findall(r"clock-accept (\d\S+)", made.out)
+    accepted = program.run_bare("clock-accept", last, "--store", "demo/ledger.db")
     assert accepted.code == 0
     assert program.run_bare("record", added, "--store", "demo/ledger.db").code == 0
     kept = Path("demo/proof/notes.txt")
@@ -67,10 +72,19 @@ def test_the_demo_speaks_json(program: Program) -> None:
     assert lines[0]["refused"] > 0
     decisions = [line for line in lines if "applied" in line]
     assert [(line["outcome"], line["counted"]) for line in decisions] == [("met", 10), ("not-met", 9)]
-    assert [line["same"] for line in lines if "checked" in line] == [True, True]
-    refused = Path("demo/refused.jsonl").read_bytes().splitlines()
-    assert len(refused) == lines[0]["refused"]
-    assert orjson.loads(refused[0])["file"] == "facts.jsonl"
+    designations = [line for line in lines if "first_qualified_at" in line]
+    assert [(line["outcome"], line["best"]["centipoints"]) for line in designations] == [
+        ("qualified", 7400),
+        ("not-qualified", 8500),
+    ]
+    assert [line["same"] for line in lines if "checked" in line] == [True] * 4
+    recorded = [line for line in lines if "refused" in line]
+    for counted, facts, refusals in zip(
+        recorded, ("facts.jsonl", "capability.jsonl"), ("refused.jsonl", "capability-refused.jsonl"), strict=True
+    ):
+        refused = Path("demo", refusals).read_bytes().splitlines()
+        assert len(refused) == counted["refused"] > 0
+        assert orjson.loads(refused[0])["file"] == facts
 
 
 def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
