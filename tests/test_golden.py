@@ -39,6 +39,7 @@ from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -200,9 +201,11 @@ def proofs(book: RealBook, folder: Path) -> Iterator[tuple[str, Items]]:
         sealer.seal()
     found = {"checkpoint": log.checkpoint() or b""}
     for pick in DEMO_PICKS:
-        bundle = collect_evidence(book.store, log, pick.membership, pick.renewal_date.isoformat()).encoded()
+        bundle = collect_evidence(
+            book.store, log, Survey(), f"membership-{pick.membership}", pick.renewal_date.isoformat()
+        ).encoded()
         found[f"bundle {pick.membership}"] = bundle
-        report = verify(bundle, trusted)
+        report = verify(bundle, trusted, PROOF_PROGRAMMES)
         assert report.verdict == "confirmed"
         found[f"verdict {pick.membership}"] = report.encoded().encode()
     report = audit(book.store, log, parse_policy(trusted), PROOF_PROGRAMMES, workers=1)

@@ -36,6 +36,8 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
     """
     with proving():
         from ledger.proof.log.verify import verify
+        from ledger.proof.registry import PROOF_PROGRAMMES
+        from ledger.proof.survey.programme import Survey
         from ledger.seal.evidence import collect_evidence
         from ledger.seal.folder import LogFolder
 
@@ -44,16 +46,16 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
         policy_data = _keys_and_policy(place)
         _title(output, "A proof for who does not trust the ledger's host")
         _seal(output, ledger, log)
-        bundle = collect_evidence(ledger.store, log, membership, renewal_date)
+        bundle = collect_evidence(ledger.store, log, Survey(), membership_stream(membership), renewal_date)
         evidence = place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
         write_answer(place / "decision.tlog-proof", bundle.tlog_proof.encoded())
         _say(
             output,
-            f"evidence: {evidence} has {len(bundle.stream.events)} events of {membership} and "
+            f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "
             f"{evidence.stat().st_size:,} bytes, and no word about a person",
         )
-        _print_verdict(output, "verify", verify(evidence.read_bytes(), policy_data))
+        _print_verdict(output, "verify", verify(evidence.read_bytes(), policy_data, PROOF_PROGRAMMES))
         _change_a_byte(output, Path(ledger.store.name), place, bundle, policy_data)
 
 
@@ -68,7 +70,7 @@ def _change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, poli
 
     number, entry, changed = _forgery(bundle)
     copy = place / "changed.db"
-    position = _write_copy(book, copy, membership_stream(bundle.membership), number, changed)
+    position = _write_copy(book, copy, bundle.subject, number, changed)
     at = next(i for i, (one, other) in enumerate(zip(entry, changed, strict=True)) if one != other)
     _title(output, "One byte changed in a copy of the database, past everything that guards it")
     _say(output, f"position {position}, byte {at}: {chr(entry[at])!r} became {chr(changed[at])!r} in {copy}")
@@ -87,11 +89,10 @@ def _change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, poli
         if more > 0:
             output.text(f"… and {plural(more, 'difference')} more that follow from it")
     value = json.loads(bundle.encoded())
-    value["stream"]["events"][number - 1]["entry"] = changed.decode("utf-8")
+    value["streams"][bundle.subject]["events"][number - 1]["entry"] = changed.decode("utf-8")
     _say(output, "")
-    _print_verdict(
-        output, "verify, of evidence with the changed event", verify(json.dumps(value).encode(), policy_data)
-    )
+    report_of_evidence = verify(json.dumps(value).encode(), policy_data, PROOF_PROGRAMMES)
+    _print_verdict(output, "verify, of evidence with the changed event", report_of_evidence)
 
 
 def _seal(output: Output, ledger: Ledger, log: Any) -> None:
@@ -113,11 +114,11 @@ def _forgery(bundle: Bundle) -> tuple[int, bytes, bytes]:
     """The last response before the decision, and the same with its customer renamed by one letter: (seq, old, new)."""
     begin = b'"customer_org":"'
     for number in range(bundle.decision - 1, 0, -1):
-        entry = bundle.stream.events[number - 1].entry
+        entry = bundle.events[number - 1].entry
         if b'"type":"ResponseReceived"' in entry:
             at = entry.index(begin) + len(begin)
             return number, entry, entry[:at] + bytes([entry[at] ^ 1]) + entry[at + 1 :]
-    raise Failure("failed", f"found no response of {bundle.membership}, expected a decision that rests on some")
+    raise Failure("failed", f"found no response in {bundle.subject}, expected a decision that rests on some")
 
 
 def _write_copy(book: Path, copy: Path, stream: str, seq: int, changed: bytes) -> int:

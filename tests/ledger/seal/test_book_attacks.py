@@ -18,11 +18,11 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
-from ledger.proof.log.verify import verify
 from ledger.seal.evidence import prove_consistency
 from ledger.store.base import NewRow, Row
 from tests.console.support import response
 from tests.contracts.backends import BACKENDS, Backend, Execute
+from tests.ledger.proof.book import verify
 from tests.ledger.seal.support import (
     WITNESS_KEY,
     Beside,

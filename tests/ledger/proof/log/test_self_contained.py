@@ -30,7 +30,7 @@ class Gone(MetaPathFinder):
 sys.meta_path.insert(0, Gone())
 sys.argv = ["verify", *sys.argv[1:]]
 import runpy
-runpy.run_module("ledger.proof.log.verify", run_name="__main__", alter_sys=True)
+runpy.run_module("ledger.proof.verify", run_name="__main__", alter_sys=True)
 """
 
 
