@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from console.cli.commands.decide_designation import decide_designation, print_designation_decision
@@ -9,7 +10,7 @@ from console.cli.commands.history import print_qualification_changes
 from console.cli.designation_steps import print_check, step_parts
 from console.cli.output import plural, short
 from console.demo.capability import AREA, END, PICKS, RESTATEMENT, START, Pick, generate
-from console.demo.folder import CAPABILITY_FACTS, CAPABILITY_REFUSED
+from console.demo.folder import CAPABILITY_FACTS, CAPABILITY_REFUSED, PROOF
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
 from projections.questions.answer import plain
@@ -93,7 +94,20 @@ class Designations:
             print_check(self._output, check)
 
     def prove(self) -> None:
-        pass
+        """Seals what came since the first story, and lets both decisions leave as evidence, which is verified."""
+        from console.demo.proof import LOG, OLD_CHECKPOINT, POLICY, prove_designations
+
+        stage, decided = self._stage, [(pick.membership, pick.anniversary) for pick in PICKS]
+        prove_designations(self._output, self._ledger, stage.folder, AREA, decided)
+        place = stage.folder / PROOF
+        log, policy = quote(str(place / LOG)), f"--policy {quote(str(place / POLICY))}"
+        stage.say("\nThe same by hand:")
+        membership, anniversary = decided[-1]
+        out = quote(str(place / f"{membership}.json"))
+        stage.command(f"evidence {membership} --area {AREA} --anniversary {anniversary} --tiles {log} --out {out}")
+        stage.command(f"verify {out} {policy}")
+        old, new = (quote(str(path)) for path in (place / OLD_CHECKPOINT, place / LOG / "checkpoint"))
+        stage.command(f"consistency {old} {new} --tiles {log} {policy}")
 
     def what_next(self) -> tuple[str, ...]:
         """Commands to try on the book."""
