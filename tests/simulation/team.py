@@ -29,7 +29,7 @@ from ledger.programmes.survey.events import membership_of
 from ledger.store.postgres import PostgresStore
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import replay
 from tests.consumers.support import committed

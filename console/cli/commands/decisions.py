@@ -5,7 +5,6 @@ A renewal that was decided again has several, one a revision; all but the last a
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Final
 
 from console.cli.exits import DONE
@@ -34,12 +33,17 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the decisions."""
+    from projections.questions.decisions import decisions
+
     output, at_us = session.output, session.options.at
-    with session.ledger() as ledger, ledger.view() as view:
-        rows = view.decisions(session.options.membership, END_US if at_us is None else at_us, session.known_at(ledger))
+    until_us = END_US if at_us is None else at_us
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            rows = decisions(view, session.options.membership, until_us, session.known_at(ledger))
     if output.as_json:
         for row in rows:
-            output.json(asdict(row))
+            output.json(row)
         return DONE
     superseded = sum(row.superseded for row in rows)
     output.text(f"{plural(len(rows), 'decision')}{f', {superseded:,} of them superseded' if superseded else ''}")

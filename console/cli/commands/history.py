@@ -27,16 +27,23 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the folded announcements."""
+    from projections.questions.history import history
+
     output = session.output
-    with session.ledger() as ledger, ledger.view() as view:
-        history = view.eligibility().history(session.options.membership)
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            changes = history(view, session.options.membership)
     if output.as_json:
-        for entry in history:
-            output.json(entry)
-    elif not history:
+        for change in changes:
+            output.json(change)
+    elif not changes:
         output.text("nothing was announced: never satisfied so far")
     else:
         columns = ("effective at", "satisfied", "via", "counted", "organisations", "cause", "position")
-        rows = [(short(entry["effective_at"]), *list(entry.values())[1:]) for entry in history]
+        rows = [
+            (short(one.effective_at), one.satisfied, one.via, one.counted, one.organisations, one.cause, one.position)
+            for one in changes
+        ]
         output.table(columns, rows, spare=("position", "organisations", "via"))
     return DONE

@@ -26,11 +26,12 @@ from consumers.errors import RelayStopped
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
 from consumers.roles.worker import Worker, open_worker
-from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
 from projections.projection import Projection
-from projections.questions.answers import all_projections, view
+from projections.questions.status import status, status_from_evidence
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.eligibility import Eligibility
 from projections.survey.reading import fold, read_rulebook
@@ -135,7 +136,7 @@ def test_worker_keeps_projections_that_equal_those_from_the_feed(team: Team) -> 
         state, at_us = fold(team.book.store, "m-3"), wall_us()
         rulebook = read_rulebook(team.book.store)
         expected = status_from_evidence("m-3", state.evidence, rulebook, at_us, reader.position, state.renewals)
-        assert reader.status("m-3", at_us) == expected
+        assert status(opened, "m-3", at_us) == expected
 
 
 def test_position_of_the_view_does_not_wait_for_partitions_without_traffic(team: Team) -> None:
