@@ -29,6 +29,7 @@ from consumers.roles.worker import Worker, open_worker
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
 from projections.projection import Projection
+from projections.questions.projection_state import ProjectionState, projection_states
 from projections.questions.status import status, status_from_evidence
 from projections.questions.view import view
 from projections.registry import all_projections
@@ -83,16 +84,16 @@ class Team:
     def relay(self) -> None:
         relay_all(self.book.store, self.broker)
 
-    def status(self) -> list[dict[str, Any]]:
-        return self.runner().status()
+    def states(self) -> list[ProjectionState]:
+        return projection_states(self.runner())
 
     def is_up_to_date(self) -> bool:
-        return all(row["lag"] == 0 for row in self.status())
+        return all(row.lag == 0 for row in self.states())
 
     def assert_whole(self) -> None:
         """Nothing is missing, twice, or parked, and a build from the feed has the same rows."""
-        for row in self.status():
-            assert (row["lag"], row["gaps"], row["parked"], row["waiting"]) == (0, 0, [], 0), row
+        for row in self.states():
+            assert (row.lag, row.gaps, row.parked, row.waiting) == (0, 0, (), 0), row
         assert differences(self) == {}
 
 
@@ -252,10 +253,10 @@ def test_parked_stream_waits_and_a_rebuild_beside_the_workers_takes_it_up_again(
     team.relay()
     with team.worker() as worker:
         eventually(team.is_up_to_date, "the other streams go on")
-        (row,) = team.status()
-        assert [parked["stream"] for parked in row["parked"]] == ["membership-m-3"]
-        assert row["waiting"] > 0
-        assert row["gaps"] == 0
+        (row,) = team.states()
+        assert [parked.stream for parked in row.parked] == ["membership-m-3"]
+        assert row.waiting > 0
+        assert row.gaps == 0
         eventually(lambda: worker.figure("csat_ledger_parked_streams", projection="eligibility") == 1, "it is told")
         assert worker.ready
         assert worker.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-3"]}
@@ -283,7 +284,7 @@ def test_rebuild_beside_busy_workers_compares_equal_and_fires_no_message(team: T
         team.write()
         team.relay()
         eventually(team.is_up_to_date, "both go on with the new generation")
-        assert {row["generation"] for row in team.status()} == {2}
+        assert {row.generation for row in team.states()} == {2}
     team.assert_whole()
 
 
@@ -302,7 +303,7 @@ def test_newer_version_is_built_beside_and_older_workers_stand_back(team: Team) 
             team.relay()
             eventually(lambda: "older" in str(old.service.health("/readyz")) or old.ready, "the old one notices")
             eventually(team.is_up_to_date, "the new one goes on")
-            assert team.status()[0]["version"] == Newer.version
+            assert team.states()[0].version == Newer.version
     team.assert_whole()
 
 
