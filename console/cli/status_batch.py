@@ -8,8 +8,9 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import orjson
 
@@ -21,22 +22,35 @@ from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
 if TYPE_CHECKING:
     from console.cli.session import Session
     from console.wiring import Ledger
-    from projections.survey.eligibility_reader import EligibilityReader
+    from projections.questions.status import Status
+    from projections.questions.view import View
 
 KEYS: Final = {"membership", "at", "known_at"}
 QUESTION_BYTES_MAX: Final = 4_096
 """A line is refused unread beyond this; a line without end is never held whole."""
 SHOWN_MAX: Final = 200
 
-Answer = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A line that could not be answered."""
+
+    error: str
+    """The code of what is wrong."""
+    line: int
+    """The number of the line, counted from 1 on."""
+    sentence: str
+    """What was found, and what was expected."""
 
 
-def answers(session: Session, name: str) -> Iterator[Answer]:
-    """The answer to each line of a file (`-`: stdin) that is not blank, or its error."""
-    with _opened(name) as stream, session.ledger() as ledger, ledger.view() as view:
-        reader, now_us = view.eligibility(), session.clock()
-        for number, line in _lines(stream):
-            yield _answer(number, line, ledger, reader, now_us)
+def answers(session: Session, name: str) -> Iterator[Status | Unanswered]:
+    """The answer to each line of a file (`-`: stdin) that is not blank, or what is wrong with it."""
+    with _opened(name) as stream, session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            now_us = session.clock()
+            for number, line in _lines(stream):
+                yield _answer(number, line, ledger, view, now_us)
 
 
 def exit_code(errors: int) -> int:
@@ -44,19 +58,21 @@ def exit_code(errors: int) -> int:
     return SOME_REFUSED if errors else DONE
 
 
-def _answer(number: int, line: bytes, ledger: Ledger, reader: EligibilityReader, now_us: int) -> Answer:
+def _answer(number: int, line: bytes, ledger: Ledger, view: View, now_us: int) -> Status | Unanswered:
     """One line that asks nonsense, or of something damaged, must not cost the others their answers."""
+    from projections.questions.status import status
+
     try:
         membership, at_us, known = _question(line)
         position = None if known is None else known.resolve(ledger.store)
-        return reader.status(membership, now_us if at_us is None else at_us, position)
+        return status(view, membership, now_us if at_us is None else at_us, position)
     except (StoreUnreachable, StoreOutdated):
         raise
     except BadInput as error:
-        return {"error": "malformed", "line": number, "sentence": str(error)}
+        return Unanswered("malformed", number, str(error))
     except LedgerError as error:
         found = failure_of(error)
-        return {"error": found.code, "line": number, "sentence": found.message}
+        return Unanswered(found.code, number, found.message)
 
 
 def _question(line: bytes) -> tuple[str, int | None, KnownAt | None]:

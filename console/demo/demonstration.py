@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from console.cli.commands.board import LOSING, board, print_rows, print_summary
+from console.cli.commands.board import print_rows, print_summary
 from console.cli.commands.decide import decide, print_decision
 from console.cli.commands.replay import print_check, step_line
 from console.cli.fact_files.lines import Line
@@ -32,7 +32,8 @@ from console.wiring import Ledger, open_ledger
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
 from ledger.writing.salts import foreseeable_salts
-from projections.questions.replay import Audit, decision_answer
+from projections.questions.board import LOSING, board
+from projections.questions.replay import DecisionCheck, ReplayStep, replay
 
 NOW_US: Final = midnight_us(END) + DAY_US
 WITHIN_DAYS: Final = 60
@@ -126,7 +127,7 @@ class Demonstration:
     def _board(self, ledger: Ledger) -> None:
         with ledger.view() as view:
             rows = board(view, NOW_US, WITHIN_DAYS)
-        losing = [row for row in rows if row["state"] == LOSING]
+        losing = [row for row in rows if row.state == LOSING]
         if self._output.as_json:
             for row in losing[:SHOWN]:
                 self._output.json(row)
@@ -138,21 +139,22 @@ class Demonstration:
 
     def _decide(self, ledger: Ledger, pick: Pick) -> None:
         decision = decide(ledger, pick.membership, pick.renewal_date.isoformat())
-        audit = Audit(ledger.store, pick.membership)
-        steps = list(audit.steps())
+        replayed = list(replay(ledger.store, pick.membership))
+        steps = [one for one in replayed if isinstance(one, ReplayStep)]
+        checks = [one for one in replayed if isinstance(one, DecisionCheck)]
         if self._output.as_json:
             self._output.json(decision)
-            for check in audit.decisions:
-                self._output.json(decision_answer(check))
+            for check in checks:
+                self._output.json(check)
             return
         self._title(f"A renewal that is {pick.outcome}: {pick.name}")
         self._say(f"{pick.why}.\n")
         print_decision(self._output, decision, SHOWN)
-        told = [(event, found) for event, found in steps if event.type in SHORT_TYPES]
+        told = [step for step in steps if step.type in SHORT_TYPES]
         self._say(f"\nReplayed from its {len(steps)} events, the last {min(SHORT_STEPS, len(told))} that matter:")
-        for event, found in told[-SHORT_STEPS:]:
-            self._say(step_line(event, found))
-        for check in audit.decisions:
+        for step in told[-SHORT_STEPS:]:
+            self._say(step_line(step))
+        for check in checks:
             print_check(self._output, check)
 
     def _prove(self, ledger: Ledger, pick: Pick) -> None:
