@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from console.cli.exits import DONE, Failure
 from console.cli.options import instant, known_at
 from console.cli.output import Output, plural, short, yes_no
+from console.cli.question_batch import Unanswered, answers, exit_code
 from console.cli.session import Session
-from console.cli.status_batch import Unanswered, answers, exit_code
 
 if TYPE_CHECKING:
     from projections.questions.answer import MayBeLeftOut
@@ -66,8 +66,15 @@ def run(session: Session) -> int:
 
 
 def _batch(session: Session, name: str) -> int:
+    from projections.questions.status import status
+
     output, errors = session.output, 0
-    for answer in answers(session, name):
+    for answer in answers(
+        session,
+        name,
+        ("membership",),
+        lambda view, named, at_us, known: status(view, named["membership"], at_us, known),
+    ):
         errors += isinstance(answer, Unanswered)
         if output.as_json:
             output.json(answer)
