@@ -12,7 +12,7 @@ from projections.questions.designation_replay import DesignationCheck, Designati
 Data = Mapping[str, Any]
 
 
-def step_parts(step: DesignationStep) -> tuple[str, str]:
+def designation_step_parts(step: DesignationStep) -> tuple[str, str]:
     """A step for people: what it did to the score, and what it is about."""
     return (
         f"{step.seq:>6}  {short(step.occurred_at):<27}  {step.type:<19}  {points(step.centipoints):>6}  "
@@ -21,7 +21,7 @@ def step_parts(step: DesignationStep) -> tuple[str, str]:
     )
 
 
-def print_check(output: Output, check: DesignationCheck) -> None:
+def print_designation_check(output: Output, check: DesignationCheck) -> None:
     """The check of a decision for people: both sides where they differ."""
     verdict = "the same again" if check.same else "NOT the same again"
     output.flowing(f"checked: anniversary {check.anniversary}, revision {check.revision}, {check.outcome}: {verdict}")

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from console.cli.commands.decide_designation import decide_designation, print_designation_decision
 from console.cli.commands.history import print_qualification_changes
-from console.cli.designation_steps import print_check, step_parts
+from console.cli.designation_steps import designation_step_parts, print_designation_check
 from console.cli.output import plural, short
 from console.demo.capability import AREA, END, PICKS, RESTATEMENT, START, Pick, generate
 from console.demo.folder import CAPABILITY_FACTS, CAPABILITY_REFUSED, PROOF
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
-from projections.questions.answer import plain
 from projections.questions.designation_history import designation_history
-from projections.questions.designation_replay import DesignationAudit, DesignationStep
+from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
 
 if TYPE_CHECKING:
     from console.demo.stage import Stage
@@ -61,11 +60,13 @@ class Designations:
         self._stage.title(f"A score that a restatement takes, and a correction gives back: {name}")
         self._stage.say("What was announced, in the order of the book, each beneath what it follows from:\n")
         before: DesignationStep | None = None
-        for step in DesignationAudit(self._ledger.store, RESTATEMENT.membership, AREA).steps():
+        for step in designation_replay(self._ledger.store, RESTATEMENT.membership, AREA):
+            if not isinstance(step, DesignationStep):
+                continue
             if step.announcement:
                 for one in (before, step):
                     if one is not None and not self._output.as_json:
-                        self._output.flowing(*step_parts(one))
+                        self._output.flowing(*designation_step_parts(one))
             before = None if step.announcement else step
         with self._ledger.view() as view:
             history = designation_history(view, RESTATEMENT.membership, AREA)
@@ -73,25 +74,25 @@ class Designations:
         self._stage.command(f"history {RESTATEMENT.membership} --area {AREA}")
         if self._output.as_json:
             for change in history:
-                self._output.json(plain(change))
+                self._output.json(change)
         else:
             print_qualification_changes(self._output, history)
 
     def _decide(self, pick: Pick) -> None:
         decision = decide_designation(self._ledger, pick.membership, AREA, pick.anniversary)
-        audit = DesignationAudit(self._ledger.store, pick.membership, AREA)
-        number = sum(1 for _ in audit.steps())
+        replayed = list(designation_replay(self._ledger.store, pick.membership, AREA))
+        checks = [one for one in replayed if isinstance(one, DesignationCheck)]
         if self._output.as_json:
-            self._output.json(plain(decision))
-            for check in audit.checks:
-                self._output.json(plain(check))
+            self._output.json(decision)
+            for check in checks:
+                self._output.json(check)
             return
         self._stage.title(f"An anniversary that is {pick.outcome}: {pick.name}")
         self._stage.say(f"{pick.why}.\n")
         print_designation_decision(self._output, decision)
-        self._stage.say(f"\nTaken again from its {number:,} events alone:")
-        for check in audit.checks:
-            print_check(self._output, check)
+        self._stage.say(f"\nTaken again from its {len(replayed) - len(checks):,} events alone:")
+        for check in checks:
+            print_designation_check(self._output, check)
 
     def prove(self) -> None:
         """Seals what came since the first story, and lets both decisions leave as evidence, which is verified."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from console.cli.commands.board import LOSING, board, print_rows, print_summary
+from console.cli.commands.board import print_rows, print_summary
 from console.cli.commands.decide import decide, print_decision
 from console.cli.commands.replay import print_check, step_line
 from console.cli.output import plural, short
 from console.demo.folder import FACTS, REFUSED
 from console.demo.survey import DEMO_PICKS, END, START, Pick, generate
 from ledger.instants import DAY_US, format_instant, midnight_us
-from projections.questions.replay import Audit, decision_answer
+from projections.questions.board import LOSING, board
+from projections.questions.replay import DecisionCheck, ReplayStep, replay
 
 if TYPE_CHECKING:
     from console.demo.stage import Stage
@@ -51,7 +52,7 @@ class Renewals:
     def _board(self) -> None:
         with self._ledger.view() as view:
             rows = board(view, NOW_US, WITHIN_DAYS)
-        losing = [row for row in rows if row["state"] == LOSING]
+        losing = [row for row in rows if row.state == LOSING]
         if self._output.as_json:
             for row in losing[:SHOWN]:
                 self._output.json(row)
@@ -63,21 +64,22 @@ class Renewals:
 
     def _decide(self, pick: Pick) -> None:
         decision = decide(self._ledger, pick.membership, pick.renewal_date.isoformat())
-        audit = Audit(self._ledger.store, pick.membership)
-        steps = list(audit.steps())
+        replayed = list(replay(self._ledger.store, pick.membership))
+        steps = [one for one in replayed if isinstance(one, ReplayStep)]
+        checks = [one for one in replayed if isinstance(one, DecisionCheck)]
         if self._output.as_json:
             self._output.json(decision)
-            for check in audit.decisions:
-                self._output.json(decision_answer(check))
+            for check in checks:
+                self._output.json(check)
             return
         self._stage.title(f"A renewal that is {pick.outcome}: {pick.name}")
         self._stage.say(f"{pick.why}.\n")
         print_decision(self._output, decision, SHOWN)
-        told = [(event, found) for event, found in steps if event.type in SHORT_TYPES]
+        told = [step for step in steps if step.type in SHORT_TYPES]
         self._stage.say(f"\nReplayed from its {len(steps)} events, the last {min(SHORT_STEPS, len(told))} that matter:")
-        for event, found in told[-SHORT_STEPS:]:
-            self._stage.say(step_line(event, found))
-        for check in audit.decisions:
+        for step in told[-SHORT_STEPS:]:
+            self._stage.say(step_line(step))
+        for check in checks:
             print_check(self._output, check)
 
     def prove(self) -> None:

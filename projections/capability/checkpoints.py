@@ -171,7 +171,7 @@ def _amounts(
             connection.query,
             "SELECT r.designation, r.month, r.position, r.customer, r.workload, r.place, r.amount FROM {wanted} "
             f"CROSS JOIN {prefix}reports AS r WHERE r.designation = wanted.column1 AND r.month = wanted.column2 "
-            "AND r.customer = wanted.column4 AND r.workload = wanted.column5 AND r.position <= wanted.column3",
+            "AND r.customer = wanted.column4 AND r.workload = wanted.column5 AND +r.position <= wanted.column3",
             [(*key, at[key].checked, *pair) for key, some in pairs.items() for pair in some],
         )
     )

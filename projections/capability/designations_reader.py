@@ -14,6 +14,7 @@ import orjson
 
 from ledger.errors import UnknownDesignation
 from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import Cause, Outcome
 from projections.database import Connection
 
 CHUNK: Final = 200
@@ -31,17 +32,17 @@ class Decided:
     anniversary: str
     position: int
     decided_us: int
-    outcome: str
+    outcome: Outcome
     said: dict[str, Any]
 
 
-class Flip(NamedTuple):
-    """An announcement that stands and changes something."""
+class Announced(NamedTuple):
+    """An announcement; it replaces everything announced from `effective_us` on."""
 
     effective_us: int
     qualified: bool
     centipoints: int
-    cause: str
+    cause: Cause
     position: int
 
 
@@ -136,28 +137,15 @@ class DesignationsReader:
         )
         return [(day, membership, area) for day, membership, area in rows]
 
-    def history(self, membership: str, area: str) -> list[Flip]:
-        """The announced history as it stands now: later announcements have replaced what they revise (DESIGN 6).
-
-        An announcement that says what held before it is left out: it only replaced a flip that is none any more. Raises
-        UnknownDesignation.
-        """
+    def announcements(self, membership: str, area: str) -> list[Announced]:
+        """All announcements, in the order of the ledger. Raises UnknownDesignation."""
         self.require(membership, area, self.position)
         rows = self._query(
             f"SELECT effective_us, qualified, centipoints, cause, position FROM {self._prefix}announcements "
             "WHERE membership = ? AND area = ? ORDER BY position",
             (membership, area),
         )
-        folded: list[Flip] = []
-        for effective_us, qualified, centipoints, cause, position in rows:
-            while folded and folded[-1].effective_us >= effective_us:
-                folded.pop()
-            folded.append(Flip(effective_us, bool(qualified), centipoints, cause, position))
-        changes: list[Flip] = []
-        for flip in folded:
-            if flip.qualified != (bool(changes) and changes[-1].qualified):
-                changes.append(flip)
-        return changes
+        return [Announced(effective_us, bool(qualified), *said) for effective_us, qualified, *said in rows]
 
     def _of_chunk(self, columns: str, table: str, keys: Sequence[Key], known: int, order: str) -> list[tuple[Any, ...]]:
         """Rows of all designations from the first to the last of some keys that stand in order."""

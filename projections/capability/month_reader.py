@@ -141,7 +141,7 @@ class MonthReader:
             look_up(
                 self._query,
                 f"SELECT {columns} FROM {{wanted}} {reports}AND r.customer = wanted.column4 "
-                "AND r.workload = wanted.column5 AND r.position <= wanted.column3",
+                "AND r.workload = wanted.column5 AND +r.position <= wanted.column3",
                 pairs,
             )
         )

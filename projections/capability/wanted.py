@@ -20,6 +20,9 @@ def look_up(query: Query, statement: str, keys: Sequence[Sequence[Any]], more: S
         look_up(query, "SELECT r.amount FROM {wanted} CROSS JOIN reports AS r WHERE r.month = wanted.column1 AND "
                 "r.position <= ?", [(24_292,), (24_293,)], (17,))
 
+    SQLite takes the keys first, since it is told CROSS JOIN, but knows nothing of how many rows an index finds: a plus sign
+    before a column keeps it from looking for that one where the others find far fewer.
+
     The text of a statement depends on the number of keys; so they come in powers of two, and few texts are ever prepared.
     """
     found: list[Any] = []

@@ -27,14 +27,15 @@ class LeftOut(Enum):
 
 
 LEFT_OUT: Final = LeftOut.LEFT_OUT
-Optional_ = Literal[LeftOut.LEFT_OUT]
-"""For the type of a field that may be left out: `tuple[str, ...] | Optional_ = LEFT_OUT`."""
+MayBeLeftOut = Literal[LeftOut.LEFT_OUT]
+"""For the type of a field that may be left out: `tuple[str, ...] | MayBeLeftOut = LEFT_OUT`."""
 
 
 def plain(answer: Any) -> Any:
     """An answer, or a part of one, as JSON has it: objects, lists, texts, numbers, true, false and null."""
     if is_dataclass(answer):
-        values = ((shown, getattr(answer, name)) for name, shown in _names(type(answer)))
+        kind: type = type(answer)
+        values = ((shown, getattr(answer, name)) for name, shown in _names(kind))
         return {shown: plain(value) for shown, value in values if value is not LEFT_OUT}
     if isinstance(answer, Mapping):
         return {key: plain(value) for key, value in answer.items()}

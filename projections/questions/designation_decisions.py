@@ -4,41 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ledger.instants import END_US, format_instant
 from ledger.programmes.capability.events import Best, Outcome, Qualification, Track
-
-if TYPE_CHECKING:
-    from projections.questions.answers import View
+from projections.questions.view import View
 
 
 @dataclass(frozen=True, slots=True)
 class DesignationDecision:
-    """A decision on a designation at an anniversary (C3), as `decide-designation` prints it."""
+    """A decision on a designation at an anniversary: whether it was qualified on any one day of the window (C3)."""
 
     membership: str
+    """The membership."""
     area: str
+    """The solution area of the designation."""
     anniversary: str
+    """YYYY-MM-DD."""
     window_from: str
+    """The first instant of the window."""
     window_to: str
+    """The last instant of the window."""
     outcome: Outcome
+    """What was decided."""
     first_qualified_at: str | None
+    """The earliest instant of the window at which it was qualified; null where it was at none."""
     at_first: Qualification | None
+    """The score at that instant."""
     best: Best | None
+    """The highest score of the window, at its earliest instant; null where no edition was in force."""
     edition: str | None
+    """The scorebook edition at the first qualified instant, else at the best; null before the first edition."""
     track: Track
+    """Whose thresholds applied then."""
     month: str | None
+    """The last month closed by then, YYYY-MM; null where none was."""
     revision: int
+    """1 for the first decision on this anniversary."""
     position: int
+    """Where the decision stands in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesignationDecisionTaken(DesignationDecision):
-    """A decision as it stands in the list of decisions; `superseded` by a later one on the same anniversary."""
+    """A decision as it stands in the list of decisions."""
 
     superseded: bool
+    """Whether a later one on the same anniversary is among the decisions asked for."""
     decided_at: str
+    """When it was decided."""
 
 
 def decision_of(membership: str, area: str, position: int, said: Mapping[str, Any]) -> DesignationDecision:

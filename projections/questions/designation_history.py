@@ -1,30 +1,45 @@
-"""The announced history of a designation as it stands now: the heart of `history M --area A`."""
+"""When a designation was qualified, as it was announced and as that stands now (DESIGN 6): `history M --area A`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ledger.instants import format_instant
-
-if TYPE_CHECKING:
-    from projections.questions.answers import View
+from ledger.programmes.capability.events import Cause
+from projections.capability.designations_reader import Announced
+from projections.questions.view import View
 
 
 @dataclass(frozen=True, slots=True)
 class QualificationChange:
-    """From `effective_at` on it is, or is no longer, qualified; `centipoints` are hundredths of points at that instant."""
+    """A designation becomes qualified, or is no more."""
 
     effective_at: str
+    """The exact instant from which on it holds."""
     qualified: bool
+    """Whether it is qualified from then on."""
     centipoints: int
-    cause: str
+    """The score at that instant, in hundredths of points."""
+    cause: Cause
+    """What changed it."""
     position: int
+    """Where the announcement stands in the ledger."""
 
 
 def designation_history(view: View, membership: str, area: str) -> list[QualificationChange]:
-    """The changes that stand announced, the earliest first (DESIGN 6). Raises UnknownDesignation."""
-    return [
-        QualificationChange(format_instant(flip.effective_us), *flip[1:])
-        for flip in view.designations().history(membership, area)
-    ]
+    """The changes that stand announced, the earliest first. Raises UnknownDesignation.
+
+    Later announcements have replaced what they revise, and one that says what held before it is left out: it only replaced
+    a flip that is none any more.
+    """
+    folded: list[Announced] = []
+    for announced in view.designations().announcements(membership, area):
+        while folded and folded[-1].effective_us >= announced.effective_us:
+            folded.pop()
+        folded.append(announced)
+    changes, held = [], False
+    for announced in folded:
+        if announced.qualified != held:
+            changes.append(QualificationChange(format_instant(announced.effective_us), *announced[1:]))
+            held = not held
+    return changes

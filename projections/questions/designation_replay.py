@@ -1,4 +1,4 @@
-"""A designation's stream read anew, and its recorded decisions taken once more: the heart of `replay M --area A`.
+"""A designation's stream read anew, and its recorded decisions taken once more: what `replay M --area A` answers.
 
 It reads the events alone, no projection and no snapshot. Each event comes with the score at its own instant, as known
 right after it; each decision with what the rules say of all that stood in the stream before it.
@@ -8,88 +8,101 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from ledger.event import Event
 from ledger.instants import format_instant
 from ledger.programmes.capability.calendar import month_text
+from ledger.programmes.capability.events import Outcome, Points, Track
 from ledger.programmes.capability.flips import Score, score_at
 from ledger.programmes.capability.outcome import decide_designation
 from ledger.programmes.capability.programme import CAPABILITY
 from ledger.store.base import Reader
 from projections.capability.reading import GrowingScorebook, replay
-from projections.questions.answer import LEFT_OUT, Optional_
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.replay import Difference
 
 
 @dataclass(frozen=True, slots=True)
 class DesignationStep:
-    """An event, and the score at its own instant (`occurred_at`) as known after it; `metrics` are hundredths of points."""
+    """An event, and the score at its occurred_at, as known right after it."""
 
     seq: int
+    """Its place in the stream, from 1 on."""
     position: int
+    """Where it stands in the ledger."""
     type: str
+    """The event's type."""
     occurred_at: str
+    """When it was so."""
     recorded_at: str
+    """When the ledger learned it."""
     fact: str | None
+    """The id of the fact that caused it; null where none did."""
     actor: str | None
+    """Who sent the fact, where that is said."""
     data: Mapping[str, Any]
+    """The event's content, as its type has it (schemas/events)."""
     announcement: bool
+    """Whether it is the ledger's own announcement of a change."""
     qualified: bool
+    """Whether it is qualified then."""
     centipoints: int
-    metrics: Mapping[str, int]
+    """The score, in hundredths of points."""
+    metrics: Points
+    """The points of each metric, in hundredths."""
     edition: str | None
-    track: str
+    """The scorebook edition in force then; null before the first."""
+    track: Track
+    """Whose thresholds apply."""
     month: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BothSides:
-    """What a decision says as it was recorded, and as it comes out anew."""
-
-    recorded: Any
-    recomputed: Any
+    """The last month closed by then, YYYY-MM; null where none was."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesignationCheck:
-    """The check of a decision; both sides are told where they differ. `checked` is the type of its event."""
+    """A recorded decision, taken again from what stood in the stream before it."""
 
-    checked: str
+    checked: Literal["DesignationDecided"]
+    """What was checked."""
     position: int
+    """Where the decision stands in the ledger."""
     anniversary: str
+    """YYYY-MM-DD."""
     revision: int
-    outcome: str
+    """1 for the first decision on this anniversary."""
+    outcome: Outcome
+    """What was decided."""
     same: bool
-    different: Mapping[str, BothSides] | Optional_ = LEFT_OUT
+    """Whether the decision comes out as it was recorded."""
+    different: Mapping[str, Difference] | MayBeLeftOut = LEFT_OUT
+    """Both sides of each thing that differs, by its name; only where something does."""
 
 
-@dataclass(slots=True)
-class DesignationAudit:
-    """Walks through a designation's stream; `checks` fills up on the way."""
+def designation_replay(
+    book: Reader, membership: str, area: str, through: int | None = None
+) -> Iterator[DesignationStep | DesignationCheck]:
+    """Each event up to and including a position, in order; then a check of each decision among them.
 
-    book: Reader
-    membership: str
-    area: str
-    through: int | None = None
-    checks: list[DesignationCheck] = field(default_factory=list)
-
-    def steps(self) -> Iterator[DesignationStep]:
-        """Each event with its score. Errors as `projections.capability.reading.replay`."""
-        scorebooks = GrowingScorebook(self.book, self.area)
-        revisions: Counter[str] = Counter()
-        for step in replay(self.book, self.membership, self.area, self.through):
-            event = step.event
-            scorebook = scorebooks.at(event.position)
-            if event.type == "DesignationDecided":
-                # A decision brings no points: what it was taken from is the same before it and after it.
-                anniversary = event.data["anniversary"]
-                revisions[anniversary] += 1
-                # The clock that the writer went by is not in the book; it was never later than the recording.
-                reached_us = min(event.occurred_us, event.recorded_us)
-                anew = decide_designation(step.state, scorebook, anniversary, reached_us)
-                self.checks.append(_check(event, {**anew, "revision": revisions[anniversary]}))
-            yield _step(event, score_at(step.state, scorebook, event.occurred_us))
+    Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one before.
+    """
+    scorebooks = GrowingScorebook(book, area)
+    revisions: Counter[str] = Counter()
+    checks = []
+    for step in replay(book, membership, area, through):
+        event = step.event
+        scorebook = scorebooks.at(event.position)
+        if event.type == "DesignationDecided":
+            # A decision brings no points: what it was taken from is the same before it and after it.
+            anniversary = event.data["anniversary"]
+            revisions[anniversary] += 1
+            # The clock that the writer went by is not in the book; it was never later than the recording.
+            reached_us = min(event.occurred_us, event.recorded_us)
+            anew = decide_designation(step.state, scorebook, anniversary, reached_us)
+            checks.append(_check(event, {**anew, "revision": revisions[anniversary]}))
+        yield _step(event, score_at(step.state, scorebook, event.occurred_us))
+    yield from checks
 
 
 def _step(event: Event, score: Score) -> DesignationStep:
@@ -105,22 +118,27 @@ def _step(event: Event, score: Score) -> DesignationStep:
         announcement=event.type == CAPABILITY.announcement,
         qualified=score.qualified,
         centipoints=score.centipoints,
-        metrics=score.points,
+        metrics=cast(Points, score.points),
         edition=None if score.edition is None else score.edition.edition,
-        track=score.track,
+        track=cast(Track, score.track),
         month=None if score.month is None else month_text(score.month),
     )
 
 
 def _check(event: Event, anew: Mapping[str, Any]) -> DesignationCheck:
-    recorded = event.data
-    names = [name for name in sorted(recorded.keys() | anew.keys()) if recorded.get(name) != anew.get(name)]
+    recorded: Mapping[str, Any] = event.data
+    different = {
+        name: Difference(recorded.get(name), anew.get(name))
+        for name in sorted(recorded.keys() | anew.keys())
+        if recorded.get(name) != anew.get(name)
+    }
+    same = recorded == anew
     return DesignationCheck(
-        checked=event.type,
+        checked="DesignationDecided",
         position=event.position,
         anniversary=recorded["anniversary"],
         revision=recorded["revision"],
         outcome=recorded["outcome"],
-        same=not names,
-        different={name: BothSides(recorded.get(name), anew.get(name)) for name in names} if names else LEFT_OUT,
+        same=same,
+        different=LEFT_OUT if same else different,
     )

@@ -15,20 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ledger.instants import add_months, midnight_us, parse_date
 from ledger.programmes.capability import next_steps as rules
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.flips import Score
 from ledger.programmes.capability.outcome import window
-from ledger.programmes.capability.state import METRICS
 from projections.capability.designations_reader import Decided, Key
-from projections.questions.answer import LEFT_OUT, Optional_
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.changes import Metric
+from projections.questions.view import View
 
-if TYPE_CHECKING:
-    from projections.questions.answers import View
-
+METRICS: tuple[Metric, ...] = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
 State = Literal["enrolled", "renewal-due", "qualified", "in-progress"]
 STAYS_MONTHS = 12
 """So long after an anniversary that was decided qualified a designation stays."""
@@ -36,31 +35,36 @@ STAYS_MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """So many more of a metric's unit (percents, pairs, people) bring so many hundredths of points.
-
-    `mcv_milli` is how much more value makes the percents, in thousandths, as digits.
-    """
+    """The least of a metric's unit that brings points: percents, pairs of customer and workload, or people."""
 
     needed: int
+    """So many more are needed."""
     centipoints: int
-    mcv_milli: str | Optional_ = LEFT_OUT
+    """So many hundredths of points they bring."""
+    mcv_milli: str | MayBeLeftOut = LEFT_OUT
+    """For usage growth: how much more value makes the percents, in thousandths, as digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesignationLine:
-    """A line of the board; points in hundredths. `zero` names the metrics without points (C2).
-
-    `missing_centipoints` is None without an edition; a metric's next step is None where nothing of its unit brings points.
-    """
+    """A designation on the board."""
 
     membership: str
+    """The membership."""
     area: str
+    """The solution area of the designation."""
     state: State
+    """What state it is in."""
     centipoints: int
+    """The score, in hundredths of points."""
     missing_centipoints: int | None
-    zero: tuple[str, ...]
-    next_steps: Mapping[str, NextStep | None]
+    """What lacks to the edition's minimum, 0 where it is reached; null before the first edition."""
+    zero: tuple[Metric, ...]
+    """The metrics without points; with one of them nobody is qualified."""
+    next_steps: Mapping[Metric, NextStep | None]
+    """For each metric what brings the next points; null where nothing of its unit does."""
     anniversary: str | None
+    """The first anniversary ahead, YYYY-MM-DD; null where none is known."""
 
 
 def designations(
@@ -84,13 +88,14 @@ def _line(
     key: Key, score: Score, scorebook: Scorebook, days: Sequence[str], decided: Sequence[Decided], at_us: int
 ) -> DesignationLine:
     ahead = next((day for day in days if midnight_us(parse_date(day)) > at_us), None)
+    steps = rules.next_steps(score)
     return DesignationLine(
         *key,
         state=_state(score, scorebook, ahead, decided, at_us),
         centipoints=score.centipoints,
         missing_centipoints=rules.missing_centipoints(score),
         zero=tuple(metric for metric in METRICS if not score.points[metric]),
-        next_steps={metric: _step(step) for metric, step in rules.next_steps(score).items()},
+        next_steps={metric: _step(steps[metric]) for metric in METRICS},
         anniversary=ahead,
     )
 

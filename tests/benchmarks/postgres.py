@@ -26,7 +26,7 @@ from ledger.store.postgres_recorders import copy_events, copy_statement
 from ledger.writing.group_commit import GroupCommit
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.benchmarks.bench import BATCH, CLIENTS, NOW_US, Row, _one_client, batches, in_threads, row, timed
 from tests.servers.postgres import PostgresServer

@@ -23,7 +23,7 @@ from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.consumers.support import broker_with_topics, wall_us
 from tests.servers.kafka import KafkaBroker

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
 from console.cli.following import follow
@@ -17,18 +17,15 @@ from console.cli.output import Output, short
 from console.cli.points import points, qualified
 from console.cli.session import Session
 from console.cli.signals import Interrupted
-from ledger.errors import BrokenHistory, PositionUnknown
-from ledger.membership import membership_or_stream
-from ledger.programmes.registry import PROGRAMMES
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
+from projections.questions.changes import Announced, DesignationChange, EligibilityChange, changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from console.wiring import Ledger
-    from ledger.store.base import Row, Store
+    from ledger.store.base import Store
 
-PAGE: Final = 1_000
 WAIT_S: Final = 1.0
 WAY_OUT: Final = "follow the other book from a position of its own, --after 0 for all of it"
 
@@ -85,67 +82,37 @@ class _Follower:
 def _print_from(store: Store, after: int, session: Session) -> int:
     """Prints all announcements after a position; returns the position up to which there are no others."""
     while True:
-        end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
-        if after > end:
-            raise PositionUnknown.to_go_on_from(after, end)
-        rows, through = _page(store, after)
+        page = changes(store, after)
         with session.signals.put_off():  # a line is printed whole or not at all
-            for row in rows:
-                _print(session.output, row)
+            for change in page.announced():
+                _print(session.output, change)
             session.output.flush()
-        if through is None:
-            return max([after, end, *(row.position for row in rows[-1:])])
-        after = through
+        after = page.through
+        if not page.more:
+            return after
 
 
-def _page(store: Store, after: int) -> tuple[list[Row], int | None]:
-    """Announcements of all programmes after a position, in order, and the position up to which there are no others.
-
-    None where there are none beyond them.
-    """
-    pages = [store.read_type(announcement, after, PAGE) for announcement in sorted(PROGRAMMES.announcements)]
-    full = [page[-1].position for page in pages if len(page) == PAGE]
-    through = min(full) if full else None
-    rows = [row for page in pages for row in page if through is None or row.position <= through]
-    return sorted(rows, key=lambda row: row.position), through
-
-
-def _print(output: Output, row: Row) -> None:
-    event = PROGRAMMES.decode(row.stored, row.position)
-    if event.type != row.type:
-        raise BrokenHistory(
-            f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
-        )
-    data: dict[str, Any] = event.data
-    membership = membership_or_stream(event.stream)
+def _print(output: Output, change: Announced) -> None:
     if output.as_json:
-        output.json(
-            {
-                "position": event.position,
-                "membership": membership,
-                **data,
-                "fact": event.fact,
-                "seq": event.seq,
-            }
-        )
+        output.json(change)
         return
-    tell = _designation if event.type == "DesignationChanged" else _eligibility
-    output.flowing(f"{event.position:>9}  {short(data['effective_at'])}  {membership}  {tell(data)}")
+    tell = _eligibility(change) if isinstance(change, EligibilityChange) else _designation(change)
+    output.flowing(f"{change.position:>9}  {short(change.effective_at)}  {change.membership}  {tell}")
 
 
-def _eligibility(data: dict[str, Any]) -> str:
+def _eligibility(change: EligibilityChange) -> str:
     return (
-        f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
-        f"({data['counted']} of {data['organisations']} organisations, {data['cause']}{_revises(data)})"
+        f"{'satisfied' if change.satisfied else 'not satisfied'}  "
+        f"({change.counted} of {change.organisations} organisations, {change.cause}{_revises(change)})"
     )
 
 
-def _designation(data: dict[str, Any]) -> str:
+def _designation(change: DesignationChange) -> str:
     return (
-        f"{data['area']}  {qualified(data['qualified'])}  "
-        f"({points(data['centipoints'])} points, {data['cause']}{_revises(data)})"
+        f"{change.area}  {qualified(change.qualified)}  "
+        f"({points(change.centipoints)} points, {change.cause}{_revises(change)})"
     )
 
 
-def _revises(data: dict[str, Any]) -> str:
-    return ", revises" if data["revises"] else ""
+def _revises(change: Announced) -> str:
+    return ", revises" if change.revises else ""

@@ -19,7 +19,6 @@ from console.throughput import collect_garbage_seldom
 from ledger.errors import UnknownDesignation
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area, designation_stream
-from projections.questions.answer import plain
 from projections.questions.designation_decisions import DesignationDecision, decision_of
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger:
         decision = decide_designation(ledger, options.membership, options.area, options.anniversary)
     if session.output.as_json:
-        session.output.json(plain(decision))
+        session.output.json(decision)
     else:
         print_designation_decision(session.output, decision)
     return DONE

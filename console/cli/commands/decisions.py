@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
@@ -17,12 +16,11 @@ from console.cli.points import WIDTH, points
 from console.cli.session import Session
 from ledger.errors import UnknownMembership
 from ledger.instants import END_US
-from projections.questions.answer import plain
-from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 
 if TYPE_CHECKING:
-    from projections.questions.answers import View
-    from projections.survey.renewals import DecisionTaken
+    from projections.questions.decisions import DecisionTaken
+    from projections.questions.designation_decisions import DesignationDecisionTaken
+    from projections.questions.view import View
 
 EPILOG: Final = """\
 examples:
@@ -46,15 +44,19 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the decisions."""
+    from projections.questions.designation_decisions import designation_decisions
+
     output, options = session.output, session.options
     at_us = END_US if options.at is None else options.at
-    with session.ledger() as ledger, ledger.view() as view:
+    with session.ledger() as ledger:
+        ledger.catch_up()
         known = session.known_at(ledger)
-        designations = designation_decisions(view, options.membership, options.area, at_us, known)
-        renewals = [] if options.area is not None else _on_renewals(view, options.membership, at_us, known)
+        with ledger.view() as view:
+            designations = designation_decisions(view, options.membership, options.area, at_us, known)
+            renewals = [] if options.area is not None else _on_renewals(view, options.membership, at_us, known)
     if output.as_json:
-        lines = [(row.position, asdict(row)) for row in renewals] + [(row.position, plain(row)) for row in designations]
-        for _, line in sorted(lines, key=lambda line: line[0]):
+        lines: list[DecisionTaken | DesignationDecisionTaken] = [*renewals, *designations]
+        for line in sorted(lines, key=lambda line: line.position):
             output.json(line)
         return DONE
     superseded = sum(row.superseded for row in renewals) + sum(row.superseded for row in designations)
@@ -71,13 +73,15 @@ def run(session: Session) -> int:
 
 def _on_renewals(view: View, membership: str | None, at_us: int, known: int | None) -> list[DecisionTaken]:
     """Those of a membership of whatever programme. Raises UnknownMembership where it is in none."""
+    from projections.questions.decisions import decisions
+
     if membership is not None:
         designations = view.designations()
         if designations.areas_of(membership, designations.known_at(known)):
             with suppress(UnknownMembership):
-                return view.decisions(membership, at_us, known)
+                return decisions(view, membership, at_us, known)
             return []
-    return view.decisions(membership, at_us, known)
+    return decisions(view, membership, at_us, known)
 
 
 def _print_renewals(output: Output, rows: list[DecisionTaken]) -> None:

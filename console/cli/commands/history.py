@@ -35,33 +35,41 @@ def run(session: Session) -> int:
     """Prints the folded announcements."""
     if session.options.area is not None:
         return _of_designation(session)
+    from projections.questions.history import history
+
     output = session.output
-    with session.ledger() as ledger, ledger.view() as view:
-        history = view.eligibility().history(session.options.membership)
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            changes = history(view, session.options.membership)
     if output.as_json:
-        for entry in history:
-            output.json(entry)
-    elif not history:
+        for change in changes:
+            output.json(change)
+    elif not changes:
         output.text("nothing was announced: never satisfied so far")
     else:
         columns = ("effective at", "satisfied", "via", "counted", "organisations", "cause", "position")
-        rows = [(short(entry["effective_at"]), *list(entry.values())[1:]) for entry in history]
+        rows = [
+            (short(one.effective_at), one.satisfied, one.via, one.counted, one.organisations, one.cause, one.position)
+            for one in changes
+        ]
         output.table(columns, rows, spare=("position", "organisations", "via"))
     return DONE
 
 
 def _of_designation(session: Session) -> int:
-    from projections.questions.answer import plain
     from projections.questions.designation_history import designation_history
 
     options, output = session.options, session.output
-    with session.ledger() as ledger, ledger.view() as view:
-        changes = designation_history(view, options.membership, options.area)
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            changes = designation_history(view, options.membership, options.area)
     if not output.as_json:
         print_qualification_changes(output, changes)
         return DONE
     for change in changes:
-        output.json(plain(change))
+        output.json(change)
     return DONE
 
 
@@ -73,13 +81,7 @@ def print_qualification_changes(output: Output, changes: list[QualificationChang
         output.text("nothing was announced: never qualified so far")
         return
     rows = [
-        (
-            short(change.effective_at),
-            change.qualified,
-            points(change.centipoints).rjust(WIDTH),
-            change.cause,
-            change.position,
-        )
-        for change in changes
+        (short(one.effective_at), one.qualified, points(one.centipoints).rjust(WIDTH), one.cause, one.position)
+        for one in changes
     ]
     output.table(("effective at", "qualified", "points", "cause", "position"), rows, spare=("position",))

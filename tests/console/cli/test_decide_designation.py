@@ -264,7 +264,7 @@ def test_pages_of_the_feed_lose_nothing_where_the_programmes_take_turns(
     for name in (*names[:2], *names):
         later.json("record", later.write("some", met(name)))
     later.record(*(restated(name) for name in names))
-    monkeypatch.setattr("console.cli.commands.changes.PAGE", page)
+    monkeypatch.setattr("projections.questions.changes.PAGE", page)
     positions = [line["position"] for line in later.json("changes").lines]
     assert len(positions) == 15
     assert positions == sorted(set(positions))

@@ -46,7 +46,7 @@ def imported_by(*arguments: str) -> set[str]:
             },
         ),
         (["history", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "ledger.programmes.survey.facts"}),
-        (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections"}),
+        (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["review"], {"rich", "projections"}),
         (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),

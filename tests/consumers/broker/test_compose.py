@@ -36,7 +36,8 @@ except ImportError as missing:
 from consumers.broker.kafka import Broker, await_sent
 from consumers.messages.cloudevents import EligibilityChanged
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import view
+from projections.questions.history import history
+from projections.questions.view import view
 from tests.consumers.support import committed, eventually
 from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
@@ -281,6 +282,6 @@ def shown(database: PostgresDatabase, membership: str) -> list[bool]:
 
     with view(database) as opened:
         try:
-            return [entry["satisfied"] for entry in opened.eligibility().history(membership)]
+            return [change.satisfied for change in history(opened, membership)]
         except UnknownMembership:
             return []

@@ -13,7 +13,7 @@ import pytest
 from ledger.store.postgres import PostgresStore
 from ledger.store.sqlite import SQLiteStore
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from projections.runner import Runner
 
 # SQLite

@@ -14,7 +14,9 @@ from ledger.programmes.registry import PROGRAMMES
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections, view
+from projections.questions.board import board
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.store.writing_process import NOW_US, facts
 
@@ -127,7 +129,7 @@ def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Ur
         reading = PostgresDatabase(book(role))
         assert not reading.may_write()
         with view(reading) as seen:
-            assert len(list(seen.board(NOW_US))) == 5
+            assert len(board(seen, NOW_US, 90)) == 5
         with pytest.raises(StoreUnreachable, match="permission denied"), reading.writing() as connection:
             connection.execute("DELETE FROM projection_state")
         reading.close()

@@ -11,7 +11,7 @@ from typing import Any
 from ledger.errors import Refused
 from projections.capability.designations import Designations
 from projections.capability.scores import Scores
-from projections.questions.answers import View, view
+from projections.questions.view import View, view
 from projections.runner import Runner
 from tests.ledger.programmes.capability.book import Book
 from tests.oracle.capability_from_text.oracle import Oracle

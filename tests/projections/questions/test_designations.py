@@ -16,7 +16,7 @@ from ledger.instants import END_US
 from projections.questions.answer import plain
 from projections.questions.designation_decisions import designation_decisions
 from projections.questions.designation_history import designation_history
-from projections.questions.designation_replay import DesignationAudit
+from projections.questions.designation_replay import DesignationCheck, designation_replay
 from projections.questions.designations import designations
 from tests.ledger.programmes.capability.book import micros
 from tests.oracle.capability.histories import history
@@ -26,8 +26,9 @@ from tests.oracle.capability_from_text.book import Book as OracleBook
 from tests.oracle.capability_from_text.calendar import a_year_on
 from tests.oracle.capability_from_text.decisions import window_of
 from tests.oracle.capability_from_text.histories import histories
-from tests.oracle.capability_from_text.score import instants, state
+from tests.oracle.capability_from_text.score import flips, instants, state
 from tests.oracle.survey.time import instant, stamp, start_of
+from tests.projections.capability.support import NOW
 from tests.projections.capability.view_book import ViewBook, view_book
 from tests.support.real_book import some_folder
 from tests.support.soak import scaled
@@ -35,22 +36,42 @@ from tests.support.soak import scaled
 EVERY_STATE = {"enrolled", "renewal-due", "qualified", "in-progress"}
 
 
-def telling_instants(oracle: OracleBook, known: int) -> list[datetime]:
-    """Every instant at which a line of the board can become another."""
-    found: set[datetime] = set()
+def telling_instants(oracle: OracleBook, known: int) -> tuple[list[datetime], list[datetime]]:
+    """Every instant at which a line of the board can become another: by its score, and by its decisions."""
+    by_score: set[datetime] = set()
+    by_decision: set[datetime] = set()
     for membership, area in oracle.designations(known):
-        found.update(instants(oracle, membership, area, known))
+        by_score.update(instants(oracle, membership, area, known))
         for day in oracle.anniversaries(membership, area, known):
-            found |= {start_of(day), a_year_on(day), *window_of(oracle, area, day, known)}
-            found |= {one.occurred_at for one in oracle.decisions(membership, area, day, known)}
-    return sorted(found)
+            by_decision |= {start_of(day), a_year_on(day), *window_of(oracle, area, day, known)}
+            by_decision |= {one.occurred_at for one in oracle.decisions(membership, area, day, known)}
+    return sorted(by_score), sorted(by_decision)
+
+
+def decided_later(random: Random, oracle: OracleBook) -> list[dict[str, Any]]:
+    """Facts that set anniversaries around the times at which designations are qualified, and decide some of them."""
+    facts: list[dict[str, Any]] = []
+    for membership, area in oracle.designations():
+        qualified = [moment for moment, holds in flips(oracle, membership, area) if holds]
+        if not qualified:
+            continue
+        moment = random.choice(qualified)
+        about = {"membership": membership, "area": area}
+        for number in range(3):
+            day = (moment + timedelta(days=random.randint(0, 150) + random.choice([0, 0, 200, 400]))).date().isoformat()
+            facts.append({"type": "set-anniversary", "occurred_at": stamp(moment), "anniversary": day, **about})
+            for _ in range(random.choice([0, 1, 2])):
+                at = min(NOW, moment + timedelta(days=random.choice([0, 1, 30, 200, 400]) * (number + 1)))
+                facts.append({"type": "decide-designation", "occurred_at": stamp(at), "anniversary": day, **about})
+    return [{**fact, "id": f"later-{number}"} for number, fact in enumerate(facts)]
 
 
 def some_questions(random: Random, oracle: OracleBook, number: int) -> list[tuple[datetime, int]]:
     questions = []
+    end = len(oracle.accepted)
     for _ in range(number):
-        known = random.randint(0, len(oracle.accepted))
-        moments = telling_instants(oracle, known) or [instant("2024-01-01T00:00:00Z")]
+        known = random.choice([end, end, random.randint(0, end)])
+        moments = random.choice(telling_instants(oracle, known)) or [instant("2024-01-01T00:00:00Z")]
         beside = timedelta(microseconds=random.choice([-1, 0, 0, 1, 10**9]))
         questions.append((random.choice(moments) + beside, known))
     return questions
@@ -122,21 +143,23 @@ def expected_decision(book: ViewBook, one: Any, made: list[Any]) -> dict[str, An
 def check_replay(book: ViewBook) -> None:
     """Each step has the score of its own instant, as known after it; every decision comes out the same."""
     for membership, area in book.oracle.designations():
-        audit = DesignationAudit(book.book.store, membership, area)
-        for step in audit.steps():
+        steps = list(designation_replay(book.book.store, membership, area))
+        checks = [one for one in steps if isinstance(one, DesignationCheck)]
+        for step in steps:
+            if isinstance(step, DesignationCheck):
+                continue
             known = max(number for number, position in enumerate(book.positions) if position <= step.position)
             score = state(book.oracle, membership, area, instant(step.occurred_at), known)
             assert {
                 "centipoints": step.centipoints, "qualified": step.qualified, "edition": step.edition,
-                "track": step.track, "month": step.month,
-                "metrics": {name: {"centipoints": points} for name, points in step.metrics.items()},
+                "track": step.track, "month": step.month, "metrics": step.metrics,
             } == {
                 **{name: score[name] for name in ("centipoints", "qualified", "edition", "track", "month")},
-                "metrics": {name: {"centipoints": metric["centipoints"]} for name, metric in score["metrics"].items()},
+                "metrics": {name: metric["centipoints"] for name, metric in score["metrics"].items()},
             }  # fmt: skip
-        assert all(check.same for check in audit.checks)
+        assert all(check.same for check in checks)
         events = book.book.events(membership, area, "DesignationDecided")
-        assert [check.position for check in audit.checks] == [event.position for event in events]
+        assert [check.position for check in checks] == [event.position for event in events]
 
 
 @settings(max_examples=scaled(30), deadline=None, suppress_health_check=[*HealthCheck])
@@ -144,6 +167,7 @@ def check_replay(book: ViewBook) -> None:
 def test_histories_that_the_text_suggests(facts: list[dict[str, Any]], random: Random) -> None:
     with some_folder() as folder, view_book(folder) as book:
         book.tell(facts, random)
+        book.tell(decided_later(random, book.oracle), random)
         check_board(book, random)
         check_history(book)
         check_decisions(book, random)
@@ -159,6 +183,7 @@ def test_the_books_that_are_asked_show_every_state(tmp_path: Path) -> None:
         folder.mkdir()
         with view_book(folder) as book:
             book.tell(list(history(random, 40)))
+            book.tell(decided_later(random, book.oracle))
             seen |= check_board(book, random)
         if seen == EVERY_STATE:
             return
@@ -170,6 +195,7 @@ def test_histories_that_nearly_qualify(seed: int, tmp_path: Path) -> None:
     random = Random(seed)
     with view_book(tmp_path) as book:
         book.tell(list(history(random, 40)), random)
+        book.tell(decided_later(random, book.oracle), random)
         check_board(book, random)
         check_history(book)
         check_decisions(book, random)
