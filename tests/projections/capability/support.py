@@ -12,6 +12,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.instants import EPOCH
 from projections.builds import load_build
+from projections.capability.month_tables import STEP
 from projections.capability.score_reader import ScoreReader
 from projections.capability.scores import Scores
 from projections.database import Database, SQLiteDatabase
@@ -22,7 +23,7 @@ from tests.oracle.capability_from_text.oracle import Oracle
 from tests.oracle.capability_from_text.score import instants
 
 NOW = LAST + timedelta(days=1)
-STEPS = (1, 2, 3, 16)
+STEPS = (1, 2, 3, STEP)
 """So many reports between two checkpoints: one, so that every report is one; few; and as the program has it."""
 
 
@@ -143,5 +144,7 @@ def dense_history(random: Random, reports: int = 120) -> list[dict[str, Any]]:
             {**common, "type": "record-certificate", "id": tier, "certificate": tier, "person": "p", "code": "mb-310",
              "tier": tier, "valid_from": "2024-01-01"}
         )  # fmt: skip
-    facts.append({**common, "type": "close-month", "id": "c", "month": "2024-06", "occurred_at": "2024-07-20T00:00:00Z"})
+    facts.append(
+        {**common, "type": "close-month", "id": "c", "month": "2024-06", "occurred_at": "2024-07-20T00:00:00Z"}
+    )
     return [*facts[:2], *random.sample(facts[2:], len(facts) - 2)]
