@@ -22,6 +22,7 @@ from ledger.programmes.capability.editions import Edition, Scorebook
 from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_at
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
+from projections.capability.cause_reader import CauseReader, Causes
 from projections.capability.month_fold import EditionAtHand
 from projections.capability.month_reader import LeftOut, MonthKnown, MonthReader, Want
 from projections.capability.scores import edition_of
@@ -169,6 +170,10 @@ class ScoreReader:
         months = [one.month(want.month, want.edition.edition) for want in one.compared(at_us)]
         found = [entry for month in months for entry in self._months.left_out(month, limit)]
         return sum(month.counted.left_out for month in months), sorted(found)[:limit]
+
+    def causes(self, number: int, months: Sequence[int], known_at: int) -> Causes:
+        """What a designation's score is made of, event by event, with the reports of some months."""
+        return CauseReader(self._query, self._prefix).read(number, months, known_at)
 
     def designations(
         self, keys: Sequence[Key], from_us: int, known_at: int | None = None
