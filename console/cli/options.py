@@ -112,6 +112,12 @@ def known_at(text: str) -> KnownAt:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def side(text: str) -> tuple[int, KnownAt | None]:
+    """An instant, perhaps with what was known: `T` or `T@K`, for argparse."""
+    at, separator, known = text.partition("@")
+    return instant(at), known_at(known) if separator else None
+
+
 def renewal_date(text: str) -> str:
     """The date of a renewal, YYYY-MM-DD, for argparse."""
     try:

@@ -46,6 +46,14 @@ class Announced(NamedTuple):
     position: int
 
 
+class Undecided(NamedTuple):
+    """An anniversary that was set and not decided."""
+
+    anniversary: str
+    membership: str
+    area: str
+
+
 class DesignationsReader:
     """`prefix` is what the names of the build's tables start with, `position` that of the last event in them."""
 
@@ -122,8 +130,8 @@ class DesignationsReader:
         )
         return [_decided(row) for row in rows]
 
-    def undecided(self, through: str, known: int) -> list[tuple[str, str, str]]:
-        """(anniversary, membership, area) of those up to and including a day that were known and not decided by a position.
+    def undecided(self, through: str, known: int) -> list[Undecided]:
+        """Anniversaries up to and including a day that were known and not decided by a position.
 
         The earliest first, so that what is overdue comes before what is ahead.
         """
@@ -135,7 +143,7 @@ class DesignationsReader:
             "ORDER BY anniversary, membership, area",
             (through, known, known),
         )
-        return [(day, membership, area) for day, membership, area in rows]
+        return [Undecided(*row) for row in rows]
 
     def announcements(self, membership: str, area: str) -> list[Announced]:
         """All announcements, in the order of the ledger. Raises UnknownDesignation."""

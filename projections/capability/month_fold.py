@@ -92,6 +92,11 @@ class Counted:
         if not amounts:
             return 0, 0, ()
         eligible = self.at_hand.eligible
+        if len(amounts) == 1:  # as nearly always
+            ((place, amount),) = amounts.items()
+            if place in eligible.revenue:
+                return 0, amount, ()
+            return (amount, 0, ()) if place in eligible.usage(workload) else (0, 0, (place,))
         usage, usage_place = largest(amounts, eligible.usage(workload))
         revenue, revenue_place = largest(amounts, eligible.revenue)
         counting = (usage > 0) + (revenue > 0)

@@ -23,7 +23,7 @@ from typing import Final
 
 from projections.database import Table
 
-STEP: Final = 16
+STEP: Final = 8
 """So many reports of a month lie between two checkpoints."""
 
 REPORTS: Final = Table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from ledger.programmes.capability.editions import Edition, Scorebook
 from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_at
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
+from projections.capability.cause_reader import CauseReader, Causes
 from projections.capability.month_fold import EditionAtHand
 from projections.capability.month_reader import LeftOut, MonthKnown, MonthReader, Want
 from projections.capability.scores import edition_of
@@ -69,7 +70,8 @@ class KnownDesignation:
         self.rules = rules
         self.closes = closes
         self.known = known
-        self.certificates: list[Certificate] = []
+        self.certificates: dict[str, Certificate] = {}
+        """By name."""
         self.read: dict[tuple[int, int], MonthKnown] = {}
         """By month and position of the edition."""
         self._months = months
@@ -81,7 +83,7 @@ class KnownDesignation:
         """How many people hold a certificate of a tier, from the instant on."""
         found = self._people.get(tier)
         if found is None:
-            found = self._people[tier] = People(one for one in self.certificates if one.tier == tier)
+            found = self._people[tier] = People(one for one in self.certificates.values() if one.tier == tier)
         return found
 
     def sums(self, month: int, edition: Edition) -> Sums:
@@ -169,6 +171,10 @@ class ScoreReader:
         found = [entry for month in months for entry in self._months.left_out(month, limit)]
         return sum(month.counted.left_out for month in months), sorted(found)[:limit]
 
+    def causes(self, number: int, months: Sequence[int], known_at: int) -> Causes:
+        """What a designation's score is made of, event by event, with the reports of some months."""
+        return CauseReader(self._query, self._prefix).read(number, months, known_at)
+
     def designations(
         self, keys: Sequence[Key], from_us: int, known_at: int | None = None
     ) -> dict[Key, KnownDesignation]:
@@ -186,9 +192,15 @@ class ScoreReader:
         by_number = {one.number: one for one in found.values()}
         self._add_certificates(by_number, wanted, from_us, known)
         wants = [want for one in found.values() for want in one.compared(from_us)]
-        for (number, month, position), month_known in self._months.read(wants, known).items():
-            by_number[number].read[month, position] = month_known
+        self.read_ahead(list(found.values()), wants, known)
         return found
+
+    def read_ahead(self, ones: Sequence[KnownDesignation], wants: Iterable[Want], known_at: int) -> None:
+        """Reads months of many designations that will be asked for, a few statements for all of them."""
+        by_number = {one.number: one for one in ones}
+        unread = [want for want in wants if (want.month, want.edition.position) not in by_number[want.designation].read]
+        for (number, month, position), found in self._months.read(unread, known_at).items():
+            by_number[number].read[month, position] = found
 
     def designation(self, membership: str, area: str, from_us: int, known_at: int | None = None) -> KnownDesignation:
         """One designation. Raises UnknownDesignation where it was not opened by then."""
@@ -261,5 +273,5 @@ class ScoreReader:
         for number, name, _, ended_us in sorted(ends):
             if (one := certificates.get((number, name))) is not None:
                 one.ended_us = ended_us
-        for (number, _), one in certificates.items():
-            designations[number].certificates.append(one)
+        for (number, name), one in certificates.items():
+            designations[number].certificates[name] = one

@@ -94,10 +94,15 @@ def _line(
         state=_state(score, scorebook, ahead, decided, at_us),
         centipoints=score.centipoints,
         missing_centipoints=rules.missing_centipoints(score),
-        zero=tuple(metric for metric in METRICS if not score.points[metric]),
+        zero=zero_metrics(score),
         next_steps={metric: _step(steps[metric]) for metric in METRICS},
         anniversary=ahead,
     )
+
+
+def zero_metrics(score: Score) -> tuple[Metric, ...]:
+    """The metrics without points, in the order of the rules."""
+    return tuple(metric for metric in METRICS if not score.points[metric])
 
 
 def _state(score: Score, scorebook: Scorebook, ahead: str | None, decided: Sequence[Decided], at_us: int) -> State:

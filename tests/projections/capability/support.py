@@ -12,6 +12,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.instants import EPOCH
 from projections.builds import load_build
+from projections.capability.month_tables import STEP
 from projections.capability.score_reader import ScoreReader
 from projections.capability.scores import Scores
 from projections.database import Database, SQLiteDatabase
@@ -22,7 +23,7 @@ from tests.oracle.capability_from_text.oracle import Oracle
 from tests.oracle.capability_from_text.score import instants
 
 NOW = LAST + timedelta(days=1)
-STEPS = (1, 2, 3, 16)
+STEPS = (1, 2, 3, STEP)
 """So many reports between two checkpoints: one, so that every report is one; few; and as the program has it."""
 
 
