@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from console.cli.output import Output
+
+Value = TypeVar("Value")
 
 NAMES: Final = {
     "net-adds": "net customer adds",
@@ -15,6 +17,13 @@ NAMES: Final = {
     "deployments": "deployments",
 }
 
+SHORT: Final = {
+    "net-adds": "net adds",
+    "intermediate": "intermediate",
+    "advanced": "advanced",
+    "usage-growth": "growth",
+    "deployments": "deployments",
+}
 WIDTH: Final = 6
 """In a column points stand to the right in so many characters: `100.00`."""
 
@@ -53,7 +62,7 @@ def print_metrics(output: Output, metrics: Mapping[str, Any], indent: str = "  "
     )
 
 
-def in_order(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def in_order(metrics: Mapping[Any, Value]) -> Iterator[tuple[str, Value]]:
     """The metrics in the order of the rules, whatever order they are stored in."""
     return ((name, metrics[name]) for name in NAMES if name in metrics)
 

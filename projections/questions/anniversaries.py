@@ -8,14 +8,14 @@ change any more by selling, that decides what there is to be grown over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from ledger.instants import DAY_US, format_instant, midnight_us, parse_date, parse_instant
 from ledger.programmes.capability.answers import metrics_of
-from ledger.programmes.capability.calendar import YEAR, month_number, month_text
+from ledger.programmes.capability.calendar import FIRST_MONTH, LAST_MONTH, YEAR, month_number, month_text
 from ledger.programmes.capability.certificates import Certificate, People
 from ledger.programmes.capability.editions import Edition
 from ledger.programmes.capability.events import Metrics, Tier
@@ -101,7 +101,7 @@ class AnniversaryLine:
     expiring: tuple[ExpiringCertificate, ...]
     """Certificates that count now and no longer when the window ends, the earliest first."""
     next_close: NextClose | None
-    """What the next close would bring; null where no edition is in force."""
+    """What the next close would bring; null where no edition is in force, or no month can follow."""
     known_at: int
     """The position up to which something is known."""
 
@@ -172,7 +172,8 @@ def _expiring(certificates: dict[str, Certificate], at_us: int, to_us: int) -> t
         if one.end_us is not None and one.first_us <= at_us < one.end_us <= to_us
     )
     return tuple(
-        ExpiringCertificate(name, one.person, one.tier, format_instant(end_us)) for end_us, name, one in ending
+        ExpiringCertificate(name, one.person, cast(Tier, one.tier), format_instant(end_us))
+        for end_us, name, one in ending
     )
 
 
@@ -193,10 +194,9 @@ class _IfClosed:
 
 
 def _next_close(one: KnownDesignation, at_us: int) -> NextClose | None:
-    scorebook = one.rules.scorebook
-    if scorebook.in_force(at_us) is None:
+    scorebook, month = one.rules.scorebook, _next_month(one, at_us)
+    if scorebook.in_force(at_us) is None or month is None:
         return None
-    month = _next_month(one, at_us)
     score = score_at(_IfClosed(one, month, at_us), scorebook, at_us)
     return NextClose(
         month=month_text(month),
@@ -207,10 +207,14 @@ def _next_close(one: KnownDesignation, at_us: int) -> NextClose | None:
     )
 
 
-def _next_month(one: KnownDesignation, at_us: int) -> int:
-    """The month after the last closed one; where none was closed, the last one that is over."""
+def _next_month(one: KnownDesignation, at_us: int) -> int | None:
+    """The month after the last closed one; where none was closed, the last one that is over.
+
+    None where nothing can be reported of it, or of the month a year before.
+    """
     last = one.closes.last(at_us)
-    return month_number(format_instant(at_us)[:7]) - 1 if last is None else last + 1
+    month = month_number(format_instant(at_us)[:7]) - 1 if last is None else last + 1
+    return month if FIRST_MONTH + YEAR <= month <= LAST_MONTH else None
 
 
 def _wanted(one: KnownDesignation, at_us: int, from_us: int, to_us: int) -> Iterator[Want]:
@@ -228,9 +232,9 @@ def _wanted(one: KnownDesignation, at_us: int, from_us: int, to_us: int) -> Iter
             if (want.month, want.edition.position) not in seen:
                 seen.add((want.month, want.edition.position))
                 yield want
-    edition = scorebook.in_force(at_us)
-    if edition is not None:
-        month, at_hand = _next_month(one, at_us), one.rules.at_hand(edition)
+    edition, month = scorebook.in_force(at_us), _next_month(one, at_us)
+    if edition is not None and month is not None:
+        at_hand = one.rules.at_hand(edition)
         for number in (month, month - YEAR):
             if (number, at_hand.position) not in seen:
                 yield Want(one.number, number, at_hand)

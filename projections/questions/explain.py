@@ -34,7 +34,7 @@ from ledger.programmes.capability.months import ASSOCIATIONS, largest
 from projections.capability.cause_reader import Causes, KnownCertificate, Reported
 from projections.capability.month_fold import EditionAtHand
 from projections.capability.score_reader import ScoreReader
-from projections.questions.answer import LEFT_OUT, Optional_
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut
 
 Kind = Literal["scorebook", "close", "report", "certificate", "expiry"]
 Figure = int | str | None
@@ -57,11 +57,11 @@ class Cause:
     figure_from: Figure
     figure_to: Figure
     position: int
-    customer: str | Optional_ = LEFT_OUT
-    workload: str | Optional_ = LEFT_OUT
-    month: str | Optional_ = LEFT_OUT
-    association: str | Optional_ = LEFT_OUT
-    certificate: str | Optional_ = LEFT_OUT
+    customer: str | MayBeLeftOut = LEFT_OUT
+    workload: str | MayBeLeftOut = LEFT_OUT
+    month: str | MayBeLeftOut = LEFT_OUT
+    association: str | MayBeLeftOut = LEFT_OUT
+    certificate: str | MayBeLeftOut = LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
