@@ -35,6 +35,7 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
     The ledger has to be in SQLite, and the renewal decided.
     """
     with proving():
+        from ledger.proof.log.building import decision_proof
         from ledger.proof.log.verify import verify
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.proof.survey.programme import Survey
@@ -49,7 +50,7 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
         bundle = collect_evidence(ledger.store, log, Survey(), membership_stream(membership), renewal_date)
         evidence = place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
-        write_answer(place / "decision.tlog-proof", bundle.tlog_proof.encoded())
+        write_answer(place / "decision.tlog-proof", decision_proof(bundle).encoded())
         _say(
             output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "

@@ -11,7 +11,8 @@ from typing import Any
 
 from ledger.errors import BookChanged, NotSealed
 from ledger.proof.log import strictjson
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle, parse_bundle
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import parse_event

@@ -35,6 +35,10 @@ from ledger.proof.log.errors import MalformedError, TamperedError, Words
 HASH_SIZE = 32
 SIZE_MAX = 2**63 - 1
 EMPTY_ROOT = sha256(b"").digest()
+PROOF_MAX_HASHES = 63
+"""In a tree of at most SIZE_MAX leaves."""
+ENTRY_MAX_BYTES = 65_535
+"""Of a log entry (tlog-tiles), since an entry bundle gives its length in two bytes."""
 
 HashReader = Callable[[Sequence[int]], Sequence[bytes]]
 """From stored-hash indexes to the hashes stored there, in the same order."""

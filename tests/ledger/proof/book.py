@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from ledger.proof.log import merkle
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_date, parse_event, parse_instant
-from ledger.proof.log.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.log.heads import Head, HeadsEntry
+from ledger.proof.log.heads_tree import HeadsTree
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
 from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge

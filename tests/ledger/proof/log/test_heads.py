@@ -13,14 +13,12 @@ from ledger.proof.log.errors import MalformedError, TamperedError
 from ledger.proof.log.heads import (
     Head,
     HeadsEntry,
-    HeadsTree,
-    heads_of,
     is_heads_entry,
     parse_heads_entry,
     stream_key,
-    verify_absence,
     verify_head,
 )
+from ledger.proof.log.heads_tree import HeadsTree, heads_of, verify_absence
 
 LEAF = b"\x11" * 32
 
