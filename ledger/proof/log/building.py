@@ -10,7 +10,7 @@ from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
 from ledger.proof.log.errors import IncompleteError, MalformedError, Words
 from ledger.proof.log.event import parse_event
 from ledger.proof.log.heads_tree import HeadsTree
-from ledger.proof.log.merkle import HashReader, inclusion_proof
+from ledger.proof.log.merkle_tree import HashReader, inclusion_proof
 from ledger.proof.log.tlogproof import TlogProof
 from ledger.proof.programme import ProofProgramme
 

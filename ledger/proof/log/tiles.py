@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE, HashReader, node_hash, split_stored_index, stored_index
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE, node_hash
+from ledger.proof.log.merkle_tree import HashReader, split_stored_index, stored_index
 
 WIDTH = 256
 HEIGHT = 8

@@ -14,7 +14,8 @@ from ledger.proof.log.building import Entry, decision_proof
 from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, MalformedError
-from ledger.proof.log.merkle import EMPTY_ROOT, inclusion_proof
+from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.merkle_tree import inclusion_proof
 from ledger.proof.log.note import ED25519, SignerKey, sign_note
 from ledger.proof.log.verify import Report
 from ledger.proof.survey.programme import RULEBOOK
