@@ -115,6 +115,7 @@ class _Proof:
 
     def verify(self, programme: ProofProgramme, stream: str, membership: str, on: str) -> Bundle:
         """Writes the evidence for the last decision in a stream on what `on` says, and verifies the file."""
+        from ledger.proof.log.building import decision_proof
         from ledger.proof.log.verify import verify
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.evidence import collect_evidence
@@ -122,7 +123,7 @@ class _Proof:
         bundle = collect_evidence(self._ledger.store, self._log, programme, stream, on)
         evidence = self._place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
-        write_answer(self._place / "decision.tlog-proof", bundle.tlog_proof.encoded())
+        write_answer(self._place / "decision.tlog-proof", decision_proof(bundle).encoded())
         _say(
             self._output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "

@@ -19,7 +19,7 @@ from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.fold import refused_at
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
-from ledger.proof.log.tiles import ENTRY_MAX_BYTES
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES
 from ledger.proof.programme import Light
 from ledger.seal.audit_spool import Leafed
 

@@ -11,11 +11,13 @@ from typing import Any
 
 from ledger.errors import BookChanged, NotSealed
 from ledger.proof.log import strictjson
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle, parse_bundle
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import parse_event
-from ledger.proof.log.merkle import consistency_proof, leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.log.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.tiles import hash_reader

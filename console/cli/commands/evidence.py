@@ -125,9 +125,11 @@ def _write(bundle: Bundle, options: Namespace) -> int:
 
     Gives the number of bytes of the evidence.
     """
+    from ledger.proof.log.building import decision_proof
+
     data = bundle.encoded()
     write_answer(options.out, data)
-    write_answer(options.out.parent / TLOG_PROOF, bundle.tlog_proof.encoded())
+    write_answer(options.out.parent / TLOG_PROOF, decision_proof(bundle).encoded())
     if (timestamp := options.tiles / "checkpoint.tsr").exists():
         write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
     return len(data)

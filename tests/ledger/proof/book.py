@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ledger.proof.log import merkle
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle
+from ledger.proof.log import merkle, merkle_tree
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_date, parse_event, parse_instant
-from ledger.proof.log.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.log.heads import Head, HeadsEntry
+from ledger.proof.log.heads_tree import HeadsTree
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
 from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge
@@ -171,7 +173,7 @@ class Book:
 
     def checkpoint(self, origin: str = LOG_KEY.name) -> Checkpoint:
         """The log's size and root."""
-        return Checkpoint(origin, len(self.entries), merkle.root_of_leaves(map(merkle.leaf_hash, self.entries)))
+        return Checkpoint(origin, len(self.entries), merkle_tree.root_of_leaves(map(merkle.leaf_hash, self.entries)))
 
     def signed(self, *signers: SignerKey, origin: str = LOG_KEY.name) -> bytes:
         """The signed checkpoint."""
@@ -190,7 +192,7 @@ class Book:
             return [stored[i] for i in indexes]
 
         for n, entry in enumerate(self.entries):
-            stored.extend(merkle.stored_hashes(n, merkle.leaf_hash(entry), read))
+            stored.extend(merkle_tree.stored_hashes(n, merkle.leaf_hash(entry), read))
         return stored
 
     def bundle(self, membership: str, decision_seq: int, signed: bytes | None = None) -> Bundle:

@@ -402,7 +402,12 @@ def test_a_stream_that_is_no_memberships_is_refuted(attacked: Attacked, tmp_path
 def test_the_bundle_of_another_membership_and_keys_in_a_bundle(attacked: Attacked) -> None:
     value = json.loads(attacked.ledger.evidence().encoded())
     assert verify(canonical(value), policy_bytes()).verdict == "confirmed"
-    assert verify(canonical(value | {"membership": "m-2"}), policy_bytes()).verdict == "tampered"
+    other = value | {"subject": "membership-m-2"}
+    other["streams"] = {
+        "programme": value["streams"]["programme"],
+        "membership-m-2": value["streams"]["membership-m-1"],
+    }
+    assert verify(canonical(other), policy_bytes()).verdict == "tampered"
     assert verify(canonical(value | {"logs": [str(WITNESS_KEY.verifier)]}), policy_bytes()).verdict == "unverifiable"
 
 
