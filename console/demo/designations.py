@@ -6,15 +6,22 @@ from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from console.cli.commands.decide_designation import decide_designation, print_designation_decision
+from console.cli.commands.designations import print_designations, print_designations_summary
 from console.cli.commands.history import print_qualification_changes
+from console.cli.commands.score import print_score
 from console.cli.designation_steps import designation_step_parts, print_designation_check
+from console.cli.explanation import print_explanation
 from console.cli.output import plural, short
 from console.demo.capability import AREA, END, PICKS, RESTATEMENT, START, Pick, generate
 from console.demo.folder import CAPABILITY_FACTS, CAPABILITY_REFUSED, PROOF
+from ledger.book import position_at
 from ledger.event import recorded_us_of
-from ledger.instants import DAY_US, format_instant, midnight_us
+from ledger.instants import DAY_US, format_instant, midnight_us, parse_instant
 from projections.questions.designation_history import designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
+from projections.questions.designations import designations
+from projections.questions.explain import Side, explain
+from projections.questions.score import score
 
 if TYPE_CHECKING:
     from console.demo.stage import Stage
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
 START_US: Final = midnight_us(START)
 NOW_US: Final = midnight_us(END) + DAY_US
+SHOWN: Final = 8
 
 
 class Designations:
@@ -49,16 +57,78 @@ class Designations:
         stage.now_us = NOW_US
 
     def tell(self) -> None:
-        """A score that a restatement takes and a correction gives back; an anniversary that is qualified, one that is not."""
+        """The board; a score that a restatement takes and a correction gives back; two anniversaries decided."""
+        self._board()
+        self._restated()
         self._announced()
         for pick in PICKS:
             self._decide(pick)
 
+    def _board(self) -> None:
+        """Where the designations stand, and those in progress that lack the fewest points."""
+        with self._ledger.view() as view:
+            lines = list(designations(view, NOW_US, area=AREA))
+        near = [line for line in lines if line.state == "in-progress" and line.missing_centipoints is not None]
+        near.sort(key=lambda line: (line.missing_centipoints, line.membership))
+        if self._output.as_json:
+            for line in near[:SHOWN]:
+                self._output.json(line)
+            return
+        now = short(format_instant(NOW_US))
+        self._stage.title(f"Where the designations stand at {now}")
+        print_designations_summary(self._output, lines)
+        self._stage.say(
+            f"\nIn progress, the {min(SHOWN, len(near))} that lack the fewest points, and what brings the next:"
+        )
+        self._stage.command(f"designations --area {AREA} --at {now} --state in-progress")
+        print_designations(self._output, near[:SHOWN])
+
+    def _restated(self) -> None:
+        """The same close, as it was known before a restatement, after it, and after that was corrected."""
+        stage, one = self._stage, RESTATEMENT
+        stage.title(f"A score that a restatement takes, and a correction gives back: {PICKS[0].name}")
+        stage.say(
+            f"At {one.closed_at} the month {one.month} was closed. Its score, as it was known on {one.before[:10]}:"
+        )
+        self._score(one.membership, one.closed_at, one.before)
+        stage.say(f"\nBy {one.restated[:10]} somebody restated the month a year before, by five units of one workload:")
+        self._explain(one.before, one.restated)
+        stage.say(
+            "\nOne unit of value lacks to the base without which growth brings nothing. By "
+            f"{one.corrected[:10]} the restatement was corrected:"
+        )
+        self._explain(one.restated, one.corrected)
+
+    def _score(self, membership: str, at: str, known_at: str | None = None) -> None:
+        """The score at an instant, as known at another; with the command that asks for it."""
+        known = None if known_at is None else position_at(self._ledger.store, parse_instant(known_at))
+        with self._ledger.view() as view:
+            answer = score(view.scores(), membership, AREA, parse_instant(at), known)
+        self._stage.command(
+            f"score {membership} --area {AREA} --at {at}" + ("" if known_at is None else f" --known-at {known_at}")
+        )
+        if self._output.as_json:
+            self._output.json(answer)
+        else:
+            print_score(self._output, answer)
+
+    def _explain(self, *known_at: str) -> None:
+        """Why the score at the close differs between two states of knowledge; with the command that asks for it."""
+        membership, at = RESTATEMENT.membership, RESTATEMENT.closed_at
+        sides = [Side(parse_instant(at), position_at(self._ledger.store, parse_instant(text))) for text in known_at]
+        with self._ledger.view() as view:
+            answer = explain(view.scores(), membership, AREA, *sides)
+        self._stage.command(
+            f"score {membership} --area {AREA} --explain {' '.join(f'{at}@{text}' for text in known_at)}"
+        )
+        if self._output.as_json:
+            self._output.json(answer)
+        else:
+            print_explanation(self._output, answer)
+
     def _announced(self) -> None:
         """What was announced of the restated partner, each announcement after the event that it follows from."""
-        name = PICKS[0].name
-        self._stage.title(f"A score that a restatement takes, and a correction gives back: {name}")
-        self._stage.say("What was announced, in the order of the book, each beneath what it follows from:\n")
+        self._stage.say("\nWhat was announced, in the order of the book, each beneath what it follows from:")
         before: DesignationStep | None = None
         for step in designation_replay(self._ledger.store, RESTATEMENT.membership, AREA):
             if not isinstance(step, DesignationStep):
@@ -88,11 +158,15 @@ class Designations:
                 self._output.json(check)
             return
         self._stage.title(f"An anniversary that is {pick.outcome}: {pick.name}")
-        self._stage.say(f"{pick.why}.\n")
+        asked = f"decide-designation {pick.membership} --area {AREA} --anniversary {pick.anniversary}"
+        self._stage.say(f"{pick.why}. What `csat-ledger {asked}` recorded:\n")
         print_designation_decision(self._output, decision)
         self._stage.say(f"\nTaken again from its {len(replayed) - len(checks):,} events alone:")
         for check in checks:
             print_designation_check(self._output, check)
+        if pick.outcome != "qualified":
+            self._stage.say("\nWhat was reported and does not count:")
+            self._score(pick.membership, f"{pick.anniversary}T00:00:00Z")
 
     def prove(self) -> None:
         """Seals what came since the first story, and lets both decisions leave as evidence, which is verified."""
@@ -116,4 +190,5 @@ class Designations:
         return (
             f"replay {qualified.membership} --area {AREA} --known-at {RESTATEMENT.corrected}",
             f"decisions {not_qualified.membership} --area {AREA}",
+            f"anniversaries --at {END} --within 90",
         )

@@ -158,11 +158,13 @@ def _restatement() -> Iterator[Told]:
 
 
 def _opening(pick: Pick, opened: str, intermediate: list[str], advanced: list[str]) -> Iterator[Told]:
-    """The designation is opened, its anniversary set, and its people's certificates come, good for two years."""
+    """A designation is opened, its anniversaries are set, the first is decided; certificates come, good for two years."""
     yield _us(opened) + 9 * HOUR_US, "open-designation", {"name": pick.name}
-    year_before = f"{int(pick.anniversary[:4]) - 1}{pick.anniversary[4:]}"
-    for said, anniversary in ((opened, year_before), (year_before, pick.anniversary)):
+    before, after = (f"{int(pick.anniversary[:4]) + years}{pick.anniversary[4:]}" for years in (-1, 1))
+    for said, anniversary in ((opened, before), (before, pick.anniversary), (pick.anniversary, after)):
         yield _us(said) + 10 * HOUR_US, "set-anniversary", {"anniversary": anniversary}
+    decided_us = month_start_us(month_number(before[:7]) + 1) + 2 * DAY_US + 9 * HOUR_US
+    yield decided_us, "decide-designation", {"anniversary": before}
     for tier, code, days in (("intermediate", "mb-220", intermediate), ("advanced", "mb-330", advanced)):
         for place, day in enumerate(days, 1):
             certificate = {"certificate": f"{pick.membership[2:]}-{tier}-{place}", "person": f"{tier}-{place}"}

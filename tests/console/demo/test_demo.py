@@ -22,10 +22,15 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert "counted 9 responses of 2 organisations, location Lyon" in first.out
     assert "An anniversary that is qualified: Thornbury Business Apps" in first.out
     assert "An anniversary that is not-qualified: Farrowdale Consulting" in first.out
-    assert first.out.count("the same again") == 4
+    assert first.out.count("the same again") == 6
+    assert "to   2024-06-20T06:00:00Z as known at position" in first.out  # explained
+    assert "usage growth: 30.00 -> 0.00" in first.out
+    assert "usage growth: 0.00 -> 30.00" in first.out
+    assert first.out.count("verify: confirmed") == 3
     assert "done in" in first.err
     commands = [line.split("#")[0].split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
-    assert len(commands) > 5
+    named = {command[2] for command in commands}  # after --store WHERE
+    assert {"status", "history", "score", "designations", "evidence", "verify", "consistency", "record"} <= named
     for command in commands:
         assert program.run_bare(*command).code in {0, 3}, command
     for facts in ("demo/facts.jsonl", "demo/capability.jsonl"):
@@ -77,7 +82,7 @@ def test_the_demo_speaks_json(program: Program) -> None:
         ("qualified", 7400),
         ("not-qualified", 8500),
     ]
-    assert [line["same"] for line in lines if "checked" in line] == [True] * 4
+    assert [line["same"] for line in lines if "checked" in line] == [True] * 6
     recorded = [line for line in lines if "refused" in line]
     for counted, facts, refusals in zip(
         recorded, ("facts.jsonl", "capability.jsonl"), ("refused.jsonl", "capability-refused.jsonl"), strict=True
