@@ -22,7 +22,7 @@ from console.cli.commands.decide import decide, print_decision
 from console.cli.commands.replay import print_check, step_line
 from console.cli.fact_files.lines import Line
 from console.cli.output import Advance, plural, short
-from console.cli.recording import Intake
+from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import RefusalsFile
 from console.cli.session import Session
 from console.demo.folder import FACTS, LEDGER, REFUSED, make_folder, note_what_was_made
@@ -93,20 +93,14 @@ class Demonstration:
             f"{intake.lines:,} lines: {plural(intake.accepted, 'fact')} recorded, "
             f"{plural(intake.duplicates, 'duplicate')} recognised, {intake.refused:,} refused"
         )
-        refused = ", ".join(f"{code} {found['count']}" for code, found in sorted(intake.codes.as_json().items()))
+        refused = ", ".join(f"{code} {found.count}" for code, found in sorted(intake.codes.answer().items()))
         self._say(f"refused for: {refused}")
         self._say(
             f"{ledger.store.max_position():,} events, {self._announced:,} changes of eligibility announced by reviews"
         )
         if self._output.as_json:
-            self._output.json(
-                {
-                    "accepted": intake.accepted,
-                    "duplicates": intake.duplicates,
-                    "refused": intake.refused,
-                    "position": ledger.store.max_position(),
-                }
-            )
+            position = ledger.store.max_position()
+            self._output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position))
 
     def _record_month(
         self, ledger: Ledger, intake: Intake, month: str, arrivals: Iterable[tuple[int, Line]], advance: Advance

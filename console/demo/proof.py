@@ -101,7 +101,7 @@ def _seal(output: Output, ledger: Ledger, log: Any) -> None:
     with open_sealer(ledger.store, log, [_key()]) as sealer:
         sealed = sealer.seal()
     if output.as_json:
-        output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
+        output.json(sealed.answer())
     _say(
         output,
         f"seal: {plural(sealed.sealed, 'event')} in {log.root}, a log of {sealed.size:,} entries\n"

@@ -7,6 +7,7 @@ With --key what is not sealed yet is sealed first."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from console.cli.exits import DONE
 from console.cli.options import renewal_date
 from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.cli.session import Session
+from projections.questions.answer import Day
 
 TLOG_PROOF: Final = "decision.tlog-proof"
 
@@ -23,6 +25,26 @@ examples:
   csat-ledger evidence m-1 --renewal 2011-03-01 --tiles log --key keys/log.key --out m-1.json
 
 Exit code 1: the decision is not sealed, or the book no longer holds what was sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceWritten:
+    """The files that prove a decision."""
+
+    membership: str
+    """The membership."""
+    renewal_date: Day
+    """YYYY-MM-DD."""
+    decision: int
+    """The place of the decision in the membership's stream."""
+    size: int
+    """Entries in the log under whose checkpoint it is proved."""
+    bundle: str
+    """The file with the evidence."""
+    bytes_: int
+    """The size of that file."""
+    proof: str
+    """The file with the decision alone, in the open format."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -52,20 +74,20 @@ def run(session: Session) -> int:
         write_answer(proof, bundle.tlog_proof.encoded())
         if (timestamp := options.tiles / "checkpoint.tsr").exists():
             write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
-    answer = {
-        "membership": bundle.membership,
-        "renewal_date": bundle.renewal_date,
-        "decision": bundle.decision,
-        "size": bundle.heads.index + 1,
-        "bundle": str(options.out),
-        "bytes": len(data),
-        "proof": str(proof),
-    }
+    answer = EvidenceWritten(
+        membership=bundle.membership,
+        renewal_date=bundle.renewal_date,
+        decision=bundle.decision,
+        size=bundle.heads.index + 1,
+        bundle=str(options.out),
+        bytes_=len(data),
+        proof=str(proof),
+    )
     if output.as_json:
         output.json(answer)
     else:
         output.text(
             f"{options.out}: {len(bundle.stream.events)} events of {bundle.membership} and {len(data):,} bytes prove its "
-            f"decision {bundle.decision} under the checkpoint of size {answer['size']}\n{proof}: the decision alone"
+            f"decision {bundle.decision} under the checkpoint of size {answer.size}\n{proof}: the decision alone"
         )
     return DONE
