@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
+from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, FailureAnswer, failure_of
 from console.cli.options import Parser, add_common
 from console.cli.output import Output, Unwritten
 from console.cli.session import Session
@@ -213,7 +213,7 @@ def _fail(failure: Failure, output: Output) -> int:
     output.words(" ".join(failure.message.split()))
     with suppress(Unwritten):
         if output.as_json:
-            output.json({"error": failure.code, "message": failure.message})
+            output.json(FailureAnswer(failure.code, failure.message))
         output.flush()
     return failure.exit_code
 

@@ -19,6 +19,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.cli.options import KnownAt, read_instant, read_known_at
 from console.cli.standard_streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
+from projections.questions.answer import Number
 
 if TYPE_CHECKING:
     from console.cli.session import Session
@@ -42,7 +43,7 @@ class Unanswered:
 
     error: str
     """The code of what is wrong."""
-    line: int
+    line: Number
     """The number of the line, counted from 1 on."""
     sentence: str
     """What was found, and what was expected."""

@@ -88,7 +88,7 @@ class _Proof:
         with open_sealer(self._ledger.store, self._log, [_key()]) as sealer:
             sealed = sealer.seal()
         if self._output.as_json:
-            self._output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
+            self._output.json(sealed.answer())
         _say(
             self._output,
             f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries\n"

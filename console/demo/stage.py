@@ -13,7 +13,7 @@ import orjson
 
 from console.cli.fact_files.lines import Line
 from console.cli.output import Advance, plural
-from console.cli.recording import Intake
+from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import RefusalsFile
 from console.demo.arrivals import Fact
 from console.demo.folder import LEDGER
@@ -88,17 +88,11 @@ class Stage:
             f"{intake.lines:,} lines: {plural(intake.accepted, 'fact')} recorded, "
             f"{plural(intake.duplicates, 'duplicate')} recognised, {intake.refused:,} refused"
         )
-        refused = ", ".join(f"{code} {found['count']}" for code, found in sorted(intake.codes.as_json().items()))
+        refused = ", ".join(f"{code} {found.count}" for code, found in sorted(intake.codes.answer().items()))
         self.say(f"refused for: {refused}")
         if self.output.as_json:
-            self.output.json(
-                {
-                    "accepted": intake.accepted,
-                    "duplicates": intake.duplicates,
-                    "refused": intake.refused,
-                    "position": ledger.store.max_position(),
-                }
-            )
+            position = ledger.store.max_position()
+            self.output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position))
 
 
 def _written(arrivals: Iterable[Arrival], file: IO[bytes], name: str) -> Iterator[tuple[int, Line]]:

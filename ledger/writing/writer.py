@@ -47,15 +47,16 @@ REVIEW_BATCH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a review did: memberships whose horizon was moved, announcements made, the book's last position.
-
-    `set_aside` counts the memberships that cannot be read, which wait (`ledger.writing.setting_aside`).
-    """
+    """What a review did."""
 
     reviewed: int
+    """Memberships and designations whose horizon was moved."""
     announced: int
+    """Announcements made."""
     position: int
+    """The ledger's last position now."""
     set_aside: int = 0
+    """Those that cannot be read, which wait (`ledger.writing.setting_aside`)."""
 
 
 class Writer:

@@ -27,6 +27,7 @@ from ledger.programmes.capability.state import Closes
 from projections.capability.designations_reader import CHUNK, Undecided
 from projections.capability.month_reader import Want
 from projections.capability.score_reader import KnownDesignation
+from projections.questions.answer import Day, Instant, Position
 from projections.questions.changes import Metric
 from projections.questions.designations import zero_metrics
 from projections.questions.view import View
@@ -44,7 +45,7 @@ class ExpiringCertificate:
     """Who holds it; another certificate of the same tier may go on counting."""
     tier: Tier
     """Of which tier it is."""
-    until: str
+    until: Instant
     """The first instant at which it no longer counts."""
 
 
@@ -72,19 +73,19 @@ class AnniversaryLine:
     """The membership."""
     area: str
     """The solution area of the designation."""
-    anniversary: str
+    anniversary: Day
     """YYYY-MM-DD."""
     days: int
     """Days until it begins; negative once it has."""
     overdue: bool
     """Whether its window is over."""
-    window_from: str
+    window_from: Instant
     """The first instant of the window."""
-    window_to: str
+    window_to: Instant
     """The last instant of the window."""
     outlook: Outlook
     """qualified: on some day of the window it was; expected: it will be if nothing more arrives; missing: neither."""
-    qualified_at: str | None
+    qualified_at: Instant | None
     """The earliest instant of the window at which it was, or will be, qualified; null where there is none."""
     centipoints: int
     """The score now, in hundredths of points."""
@@ -102,7 +103,7 @@ class AnniversaryLine:
     """Certificates that count now and no longer when the window ends, the earliest first."""
     next_close: NextClose | None
     """What the next close would bring; null where no edition is in force, or no month can follow."""
-    known_at: int
+    known_at: Position
     """The position up to which something is known."""
 
 

@@ -10,6 +10,7 @@ from ledger.programmes.survey.editions import Rulebook
 from ledger.programmes.survey.events import Via
 from ledger.programmes.survey.flips import standing
 from ledger.programmes.survey.tally import Evidence
+from projections.questions.answer import Count, Instant, Position
 from projections.questions.status import NextChange, location_statuses, next_change
 from projections.questions.view import View
 from projections.survey.outlook import outlook
@@ -31,9 +32,9 @@ class BoardRow:
     """The partner's name."""
     state: State
     """`losing`: eligible, and no more within the time asked for; `eligible`; `not-eligible`."""
-    at: str
+    at: Instant
     """The instant from which the board is seen."""
-    known_at: int
+    known_at: Position
     """The position of the ledger up to which something is known."""
     required: bool
     """Whether the requirement binds: an edition is in force and the level is gold."""
@@ -41,9 +42,9 @@ class BoardRow:
     """Whether the requirement is met."""
     via: Via | None
     """By what it is met; null where it is not."""
-    counted: int
+    counted: Count
     """Responses applied at the location with the highest count."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counts there."""
     next_change: NextChange | None
     """The next instant at which `satisfied` flips if nothing more arrives; null if there is none."""

@@ -16,6 +16,7 @@ from ledger.programmes.capability.events import Track
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.events import Cause, Via
 from ledger.store.base import Reader, Row
+from projections.questions.answer import Count, Instant, Number, Position
 
 PAGE: Final = 1_000
 
@@ -26,21 +27,21 @@ Metric = Literal["net-adds", "intermediate", "advanced", "usage-growth", "deploy
 class EligibilityChange:
     """A change of a membership's eligibility; it replaces all that was announced of it from `effective_at` on."""
 
-    position: int
+    position: Position
     """Where the announcement stands in the ledger."""
     membership: str
     """The membership."""
     cause: Cause
     """What changed it."""
-    counted: int
+    counted: Count
     """Responses applied then, at `location`."""
     edition: str | None
     """The edition of the rules in force then; null before the first."""
-    effective_at: str
+    effective_at: Instant
     """The exact instant from which on it holds."""
     location: str | None
     """The satisfied location with the highest count, else the one with the highest count."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counted there."""
     previous: bool
     """What held before."""
@@ -52,7 +53,7 @@ class EligibilityChange:
     """By what it is met; null where it is not."""
     fact: str | None
     """The id of the fact that caused it; null where time alone did."""
-    seq: int
+    seq: Number
     """The announcement's place in its stream."""
 
 
@@ -60,7 +61,7 @@ class EligibilityChange:
 class DesignationChange:
     """A designation becomes qualified, or is no more; it replaces all that was announced of it from `effective_at` on."""
 
-    position: int
+    position: Position
     """Where the announcement stands in the ledger."""
     membership: str
     """The membership."""
@@ -68,11 +69,11 @@ class DesignationChange:
     """The solution area of the designation."""
     cause: DesignationCause
     """What changed it."""
-    centipoints: int
+    centipoints: Count
     """The score from then on, in hundredths of points."""
     edition: str | None
     """The scorebook edition in force then; null before the first."""
-    effective_at: str
+    effective_at: Instant
     """The exact instant from which on it holds."""
     metrics: Mapping[Metric, int]
     """The points of each metric, in hundredths."""
@@ -88,7 +89,7 @@ class DesignationChange:
     """Whose thresholds apply."""
     fact: str | None
     """The id of the fact that caused it; null where time alone did."""
-    seq: int
+    seq: Number
     """The announcement's place in its stream."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ledger.instants import format_instant
 from ledger.programmes.survey.events import Outcome, Via
+from projections.questions.answer import Count, Day, Instant, Number, Position
 from projections.questions.view import View
 
 
@@ -15,9 +16,9 @@ class DecisionTaken:
 
     membership: str
     """The membership."""
-    renewal_date: str
+    renewal_date: Day
     """YYYY-MM-DD."""
-    revision: int
+    revision: Number
     """1 for the first decision on this renewal."""
     outcome: Outcome
     """What was decided."""
@@ -27,15 +28,15 @@ class DecisionTaken:
     """By what the requirement was met; null where it was not."""
     location: str | None
     """The location that was counted."""
-    counted: int
+    counted: Count
     """Responses applied."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counted."""
     edition: str | None
     """The edition of the rules in force on the date; null before the first."""
-    decided_at: str
+    decided_at: Instant
     """When it was decided."""
-    position: int
+    position: Position
     """Where the decision stands in the ledger."""
 
 

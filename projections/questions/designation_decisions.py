@@ -8,6 +8,7 @@ from typing import Any
 
 from ledger.instants import END_US, format_instant
 from ledger.programmes.capability.events import Best, Outcome, Qualification, Track
+from projections.questions.answer import Day, Instant, Number, Position
 from projections.questions.view import View
 
 
@@ -19,15 +20,15 @@ class DesignationDecision:
     """The membership."""
     area: str
     """The solution area of the designation."""
-    anniversary: str
+    anniversary: Day
     """YYYY-MM-DD."""
-    window_from: str
+    window_from: Instant
     """The first instant of the window."""
-    window_to: str
+    window_to: Instant
     """The last instant of the window."""
     outcome: Outcome
     """What was decided."""
-    first_qualified_at: str | None
+    first_qualified_at: Instant | None
     """The earliest instant of the window at which it was qualified; null where it was at none."""
     at_first: Qualification | None
     """The score at that instant."""
@@ -39,9 +40,9 @@ class DesignationDecision:
     """Whose thresholds applied then."""
     month: str | None
     """The last month closed by then, YYYY-MM; null where none was."""
-    revision: int
+    revision: Number
     """1 for the first decision on this anniversary."""
-    position: int
+    position: Position
     """Where the decision stands in the ledger."""
 
 
@@ -51,7 +52,7 @@ class DesignationDecisionTaken(DesignationDecision):
 
     superseded: bool
     """Whether a later one on the same anniversary is among the decisions asked for."""
-    decided_at: str
+    decided_at: Instant
     """When it was decided."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ledger.instants import format_instant
 from ledger.programmes.capability.events import Cause
 from projections.capability.designations_reader import Announced
+from projections.questions.answer import Instant, Position
 from projections.questions.view import View
 
 
@@ -14,7 +15,7 @@ from projections.questions.view import View
 class QualificationChange:
     """A designation becomes qualified, or is no more."""
 
-    effective_at: str
+    effective_at: Instant
     """The exact instant from which on it holds."""
     qualified: bool
     """Whether it is qualified from then on."""
@@ -22,7 +23,7 @@ class QualificationChange:
     """The score at that instant, in hundredths of points."""
     cause: Cause
     """What changed it."""
-    position: int
+    position: Position
     """Where the announcement stands in the ledger."""
 
 

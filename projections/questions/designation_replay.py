@@ -20,7 +20,7 @@ from ledger.programmes.capability.outcome import decide_designation
 from ledger.programmes.capability.programme import CAPABILITY
 from ledger.store.base import Reader
 from projections.capability.reading import GrowingScorebook, replay
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Day, Instant, MayBeLeftOut, Number, Position
 from projections.questions.replay import Difference
 
 
@@ -28,15 +28,15 @@ from projections.questions.replay import Difference
 class DesignationStep:
     """An event, and the score at its occurred_at, as known right after it."""
 
-    seq: int
+    seq: Number
     """Its place in the stream, from 1 on."""
-    position: int
+    position: Position
     """Where it stands in the ledger."""
     type: str
     """The event's type."""
-    occurred_at: str
+    occurred_at: Instant
     """When it was so."""
-    recorded_at: str
+    recorded_at: Instant
     """When the ledger learned it."""
     fact: str | None
     """The id of the fact that caused it; null where none did."""
@@ -66,11 +66,11 @@ class DesignationCheck:
 
     checked: Literal["DesignationDecided"]
     """What was checked."""
-    position: int
+    position: Position
     """Where the decision stands in the ledger."""
-    anniversary: str
+    anniversary: Day
     """YYYY-MM-DD."""
-    revision: int
+    revision: Number
     """1 for the first decision on this anniversary."""
     outcome: Outcome
     """What was decided."""

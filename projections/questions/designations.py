@@ -23,7 +23,7 @@ from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.flips import Score
 from ledger.programmes.capability.outcome import window
 from projections.capability.designations_reader import Decided, Key
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Count, Day, MayBeLeftOut
 from projections.questions.changes import Metric
 from projections.questions.view import View
 
@@ -37,7 +37,7 @@ STAYS_MONTHS = 12
 class NextStep:
     """The least of a metric's unit that brings points: percents, pairs of customer and workload, or people."""
 
-    needed: int
+    needed: Count
     """So many more are needed."""
     centipoints: int
     """So many hundredths of points they bring."""
@@ -63,7 +63,7 @@ class DesignationLine:
     """The metrics without points; with one of them nobody is qualified."""
     next_steps: Mapping[Metric, NextStep | None]
     """For each metric what brings the next points; null where nothing of its unit does."""
-    anniversary: str | None
+    anniversary: Day | None
     """The first anniversary ahead, YYYY-MM-DD; null where none is known."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ledger.instants import format_instant
 from ledger.programmes.survey.events import Cause, Via
+from projections.questions.answer import Count, Instant, Position
 from projections.questions.view import View
 from projections.survey.eligibility_reader import Announced
 
@@ -14,19 +15,19 @@ from projections.survey.eligibility_reader import Announced
 class Change:
     """A change of eligibility."""
 
-    effective_at: str
+    effective_at: Instant
     """The exact instant from which on it holds."""
     satisfied: bool
     """Whether the requirement is met from then on."""
     via: Via | None
     """By what it is met; null where it is not."""
-    counted: int
+    counted: Count
     """Responses applied then, at the location shown."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counted then."""
     cause: Cause
     """What changed it."""
-    position: int
+    position: Position
     """Where the announcement stands in the ledger."""
 
 

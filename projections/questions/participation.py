@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from projections.questions.answer import Count
 from projections.questions.view import View
 from projections.survey.participation_reader import By
 
@@ -37,25 +38,25 @@ class _OfMonth:
 class Counts:
     """How often each was recorded, by when it was so (occurred_at)."""
 
-    consents: int
+    consents: Count
     """Consents given."""
-    consents_withdrawn: int
+    consents_withdrawn: Count
     """Consents withdrawn."""
-    invitations: int
+    invitations: Count
     """Invitations sent."""
-    invitations_by_operator: int
+    invitations_by_operator: Count
     """Invitations that the operator sent."""
-    reminders: int
+    reminders: Count
     """Reminders sent."""
-    responses: int
+    responses: Count
     """Responses received."""
-    responses_to_invitations: int
+    responses_to_invitations: Count
     """Responses that answer an invitation, not the open link."""
-    responses_voided: int
+    responses_voided: Count
     """Responses voided, by when they were."""
-    responses_anonymous: int
+    responses_anonymous: Count
     """Responses that are anonymous, or became so."""
-    evaluations: int
+    evaluations: Count
     """Evaluations received."""
 
 
@@ -63,7 +64,7 @@ class Counts:
 class MembershipParticipation(Counts, _OfMembership):
     """The counts of a membership's whole life."""
 
-    invitations_answered: int
+    invitations_answered: Count
     """Invitations answered by a response that is not void."""
     response_rate: float | None
     """The share of the invitations sent that was answered; null where none was sent."""

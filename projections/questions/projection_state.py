@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ledger.store.base import Reader
 from projections.builds import PARKED, WAITING, Build, load_build
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Position
 from projections.runner import Runner
 
 
@@ -17,7 +17,7 @@ class ParkedStream:
 
     stream: str
     """The stream's name."""
-    position: int
+    position: Position
     """Where the event stands in the ledger."""
     error: str
     """Why it could not be applied."""
@@ -29,19 +29,19 @@ class ProjectionState:
 
     projection: str
     """Its name."""
-    version: int
+    version: Count
     """The version of its tables; 0 where it was never built."""
-    generation: int
+    generation: Count
     """How often it was built."""
-    position: int
+    position: Position
     """The position up to which nothing is missing in it."""
-    lag: int
+    lag: Count
     """Positions from there to the end of the book."""
-    gaps: int
+    gaps: Count
     """Positions that the feed passed over."""
     parked: tuple[ParkedStream, ...]
     """Streams that wait behind an event that could not be applied."""
-    waiting: int
+    waiting: Count
     """Events that wait behind those."""
     differences: int | MayBeLeftOut = LEFT_OUT
     """Rows in which it differs from the one before it; only after a rebuild."""
@@ -53,7 +53,7 @@ class SetAsideStream:
 
     set_aside: str
     """The stream's name."""
-    position: int
+    position: Position
     """Where the event stands in the ledger."""
     reason: str
     """Why it cannot be read."""

@@ -12,6 +12,7 @@ from ledger.programmes.survey.editions import Rulebook
 from ledger.programmes.survey.flips import is_satisfied, standing
 from ledger.programmes.survey.outcome import is_required
 from ledger.programmes.survey.tally import Evidence
+from projections.questions.answer import Count, Day, Position
 from projections.questions.view import View
 from projections.survey.eligibility_reader import CHUNK
 
@@ -27,7 +28,7 @@ class Renewal:
 
     membership: str
     """The membership."""
-    renewal_date: str
+    renewal_date: Day
     """YYYY-MM-DD."""
     days: int
     """From the instant asked for to 00:00 UTC of the date, rounded up; negative where it is past."""
@@ -39,19 +40,19 @@ class Renewal:
     """Whether it is met at the instant asked for."""
     satisfied_on_date: bool
     """Whether it is met when the renewal is evaluated, if nothing more arrives."""
-    counted_on_date: int
+    counted_on_date: Count
     """Responses applied then."""
-    organisations_on_date: int
+    organisations_on_date: Count
     """Organisations with a response that counts then."""
-    missing: int
+    missing: Count
     """Responses that the location closest to it lacks; 0 where it is satisfied or not required."""
     rate_own: float | None
     """The partner's own response rate; null where no invitation was sent."""
     rate_used: float
     """The rate that was planned with."""
-    invitations: int
+    invitations: Count
     """Invitations to send for the missing responses; 0 where the date is past."""
-    known_at: int
+    known_at: Position
     """The position of the ledger up to which something is known."""
 
 

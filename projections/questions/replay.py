@@ -18,7 +18,7 @@ from ledger.programmes.survey.events import RULEBOOK_STREAM, Outcome, Via
 from ledger.programmes.survey.flips import Standing, standing
 from ledger.programmes.survey.outcome import decide_renewal
 from ledger.store.base import Reader
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Count, Day, Instant, MayBeLeftOut, Number, Position
 from projections.survey import reading
 
 
@@ -26,15 +26,15 @@ from projections.survey import reading
 class ReplayStep:
     """An event, and where the membership stands at its occurred_at, as known right after it."""
 
-    seq: int
+    seq: Number
     """Its place in the stream, from 1 on."""
-    position: int
+    position: Position
     """Where it stands in the ledger."""
     type: str
     """The event's type."""
-    occurred_at: str
+    occurred_at: Instant
     """When it was so."""
-    recorded_at: str
+    recorded_at: Instant
     """When the ledger learned it."""
     fact: str | None
     """The id of the fact that caused it; null where none did."""
@@ -50,9 +50,9 @@ class ReplayStep:
     """By what it is met; null where it is not."""
     location: str | None
     """The location that the figures are of."""
-    counted: int
+    counted: Count
     """Responses applied there."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counts there."""
     edition: str | None
     """The edition of the rules in force then; null before the first."""
@@ -74,15 +74,15 @@ class DecisionCheck:
 
     checked: Literal["RenewalDecided"]
     """What was checked."""
-    position: int
+    position: Position
     """Where the decision stands in the ledger."""
-    renewal_date: str
+    renewal_date: Day
     """YYYY-MM-DD."""
-    revision: int
+    revision: Number
     """1 for the first decision on this renewal."""
     outcome: Outcome
     """What was decided."""
-    counted: int
+    counted: Count
     """Responses applied, as recorded."""
     same: bool
     """Whether the decision comes out as it was recorded."""

@@ -13,7 +13,7 @@ from ledger.instants import format_instant
 from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.events import Via
 from ledger.programmes.survey.tally import Evidence
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Count, Day, Instant, MayBeLeftOut, Position
 from projections.questions.view import View
 from projections.survey.outlook import Outlook, outlook
 
@@ -22,7 +22,7 @@ from projections.survey.outlook import Outlook, outlook
 class NextChange:
     """When `satisfied` flips next if nothing more arrives."""
 
-    at: str
+    at: Instant
     """The instant from which on it is otherwise."""
     satisfied: bool
     """What it is from then on."""
@@ -32,9 +32,9 @@ class NextChange:
 class OrganisationCount:
     """The responses of one customer organisation that count at the instant (R2)."""
 
-    received: int
+    received: Count
     """How many count, before the cap."""
-    applied: int
+    applied: Count
     """How many are applied: no more than the edition's cap."""
     names: tuple[str, ...] | MayBeLeftOut = LEFT_OUT
     """The names of the organisation, the first known first; only where it has several."""
@@ -46,9 +46,9 @@ class LocationStatus:
 
     satisfied: bool
     """Whether its responses suffice by themselves."""
-    counted: int
+    counted: Count
     """Responses applied."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counts."""
     by_org: Mapping[str, OrganisationCount]
     """The organisations with a response that counts, by name."""
@@ -60,9 +60,9 @@ class Status:
 
     membership: str
     """The membership."""
-    at: str
+    at: Instant
     """The instant asked for."""
-    known_at: int
+    known_at: Position
     """The position of the ledger up to which something is known."""
     required: bool
     """Whether the requirement binds: an edition is in force and the level is gold."""
@@ -72,19 +72,19 @@ class Status:
     """By what it is met; null where it is not."""
     location: str | None
     """The satisfied location with the highest count, else the one with the highest count, ties by name."""
-    counted: int
+    counted: Count
     """Responses applied at that location."""
-    organisations: int
+    organisations: Count
     """Organisations with a response that counts at that location."""
     edition: str | None
     """The edition of the rules that is in force; null before the first."""
     locations: Mapping[str, LocationStatus]
     """Every location by name."""
-    evaluations: int
+    evaluations: Count
     """Evaluations that count."""
     next_change: NextChange | None
     """The next instant at which `satisfied` flips if nothing more arrives; null if there is none."""
-    next_renewal: str | None
+    next_renewal: Day | None
     """The renewal date that comes next; null if none is known."""
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE, NOT_SO, Failure
 from console.cli.output import plural
 from console.cli.session import Session
+from projections.questions.answer import Count, Position
 
 EPILOG: Final = """\
 examples:
@@ -19,6 +21,34 @@ examples:
   csat-ledger copy --from postgresql://db.example.org/ledger --to rescued.db --json
 
 Exit code 1 says that a chain is broken, that the target holds another book, or that the two differ at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAt:
+    """A store after a copy."""
+
+    store: str
+    """Its name: the file, or the URL without a password."""
+    events: Count
+    """Events in it."""
+    position: Position
+    """The last event's position."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAnswer:
+    """What was copied, and whether the two are the same now."""
+
+    from_: StoreAt
+    """The source."""
+    to: StoreAt
+    """The target."""
+    compared: Count
+    """Events that were there already, and are the same in both."""
+    copied: Count
+    """Events copied."""
+    same: bool
+    """Whether both have the same events; false where the source has moved on meanwhile."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -49,10 +79,8 @@ def run(session: Session) -> int:
         sides = [(store.name, store.count_events(), store.max_position()) for store in (source, target)]
     same = all(events == position == copied.position for _, events, position in sides)
     if output.as_json:
-        ends = [{"store": name, "events": events, "position": position} for name, events, position in sides]
-        output.json(
-            {"from": ends[0], "to": ends[1], "compared": copied.compared, "copied": copied.copied, "same": same}
-        )
+        before, after = (StoreAt(*side) for side in sides)
+        output.json(CopyAnswer(before, after, copied.compared, copied.copied, same))
     else:
         for name, events, position in sides:
             output.text(f"{name}: {plural(events, 'event')}, the last at position {position:,}")

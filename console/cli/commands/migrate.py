@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE, NOT_SO
@@ -21,6 +22,34 @@ examples:
 
 Exit code 1 says that something does not guard the events as it should, and could not be mended.
 Stop what runs on the ledger first: an older program does not go on with newer tables, and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardFound:
+    """Something that guards the events, and was not as it should be."""
+
+    what: str
+    """What it is."""
+    found: str
+    """How it was found."""
+    expected: str
+    """How it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateAnswer:
+    """The tables of a ledger, before and now."""
+
+    store: str
+    """The store's name: the file, or the URL without a password."""
+    from_: int
+    """The version found; 0 where there were no tables."""
+    to: int
+    """The version now."""
+    mended: tuple[GuardFound, ...]
+    """What was made as it should be."""
+    unguarded: tuple[GuardFound, ...]
+    """What could not be mended."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -40,13 +69,13 @@ def run(session: Session) -> int:
         mended = [one for one in store.mended if one not in unguarded]
     if session.output.as_json:
         session.output.json(
-            {
-                "store": store.name,
-                "from": found,
-                "to": newest,
-                "mended": [one._asdict() for one in mended],
-                "unguarded": [one._asdict() for one in unguarded],
-            }
+            MigrateAnswer(
+                store=store.name,
+                from_=found,
+                to=newest,
+                mended=tuple(GuardFound(*one) for one in mended),
+                unguarded=tuple(GuardFound(*one) for one in unguarded),
+            )
         )
     elif found == newest:
         session.output.text(f"{store.name}: the tables are of version {newest}, as they should be")

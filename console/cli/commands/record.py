@@ -19,7 +19,7 @@ from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
 from console.cli.output import Output, plural
-from console.cli.recording import Intake
+from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import Refusals, RefusalsFile, take_again
 from console.cli.session import Session
 from console.cli.signals import Interrupted
@@ -28,6 +28,7 @@ from console.cli.standard_streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
 from ledger.errors import LedgerError
+from projections.questions.answer import LEFT_OUT
 
 STDIN: Final = "-"
 _PIPES: Final = ("/dev/", "/proc/")
@@ -177,15 +178,9 @@ def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
 def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: int, refusals: Path) -> int:
     """Says what became of the lines; the exit code."""
     spelling.end()
-    answer = {
-        "accepted": intake.accepted,
-        "duplicates": intake.duplicates,
-        "refused": intake.refused,
-        "position": position,
-        **spelling.as_json(),
-    }
+    codes = intake.codes.answer() if intake.refused else LEFT_OUT
     if output.as_json:
-        output.json(answer | ({"codes": intake.codes.as_json()} if intake.refused else {}))
+        output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position, spelling.answer(), codes))
     else:
         output.text(
             f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "

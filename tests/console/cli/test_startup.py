@@ -50,7 +50,7 @@ def imported_by(*arguments: str) -> set[str]:
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["review"], {"rich", "projections"}),
         (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
-        (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
+        (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(program: Program, command: list[str], needless: set[str]) -> None:
