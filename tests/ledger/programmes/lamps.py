@@ -181,7 +181,15 @@ class Lamps:
         return Lamp(*kept, entries, [(lit, out) for lit, out in bulbs]) if version == 1 else None
 
     def decide(
-        self, state: Lamp, fact: Any, _rules: Rules, now_us: int, occurred_us: int, *, lenient: bool = False
+        self,
+        state: Lamp,
+        fact: Any,
+        _rules: Rules,
+        now_us: int,
+        occurred_us: int,
+        *,
+        recorded_us: int,
+        lenient: bool = False,
     ) -> NewEvent:
         check_not_in_the_future(fact, occurred_us, now_us)
         if len(state.bulbs) >= 500 and not lenient:
