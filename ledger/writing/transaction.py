@@ -188,7 +188,9 @@ class Transaction:
                 raise PutOff([subjects.asides[stream]])
             state = programme.new_state()
         occurred_us = fact.occurred_us()
-        new = programme.decide(state, fact, editions.rules, self._now_us, occurred_us, lenient=lenient)
+        new = programme.decide(
+            state, fact, editions.rules, self._now_us, occurred_us, recorded_us=self.recorded_us, lenient=lenient
+        )
         return subjects.record(stream, state, new, occurred_us, cause)
 
     def _publish(self, fact: Fact, cause: Cause) -> Event:

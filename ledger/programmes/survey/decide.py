@@ -36,13 +36,16 @@ def decide(
     now_us: int,
     occurred_us: int,
     *,
+    recorded_us: int = 0,
     lenient: bool = False,
 ) -> NewEvent:
     """The event that a fact about a membership becomes. Raises Refused where a rule turns it away.
 
-    `occurred_us` is the fact's own instant, parsed once by the caller. With `lenient` a customer's name is taken
+    `occurred_us` is the fact's own instant, parsed once by the caller; nothing that an event says rests on `recorded_us`,
+    nor on the clock, by which a renewal is only due or not. With `lenient` a customer's name is taken
     as it is known, where the fact spells it otherwise and only one known name folds like it; a withdrawal always is.
     """
+    del recorded_us
     check_not_in_the_future(fact, occurred_us, now_us)
     if not state.enrolled and fact.type != "enrol-membership":
         refuse("unknown-membership", f"membership {fact.membership!r} was never enrolled")
