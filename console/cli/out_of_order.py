@@ -21,14 +21,17 @@ from typing import IO, Final
 from console.cli.fact_files.lines import Line
 from console.cli.recording import Intake
 from console.cli.refusals_file import RefusedLine, decode_refusal
+from ledger.errors import LinkKeyMissing
 from ledger.fact import Fact
 from ledger.programmes.survey.facts import DecideRenewal
 
 ROUNDS_MAX: Final = 16
 CHUNK: Final = 1_000
 
-FINAL_CODES: Final = frozenset({"malformed", "reserved-id", "id-reused", "in-the-future", "renewal-not-due"})
-"""Refused for what the fact is, or for what time it is: nothing in the files can change that."""
+FINAL_CODES: Final = frozenset(
+    {"malformed", "reserved-id", "id-reused", "in-the-future", "renewal-not-due", LinkKeyMissing.code}
+)
+"""Refused for what the fact is, for what time it is, or for a key that is not there: nothing in the files changes that."""
 
 
 class Waiting:

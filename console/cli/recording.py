@@ -27,6 +27,10 @@ class Codes:
         number, first = self._found.get(refused.code, (0, refused))
         self._found[refused.code] = number + 1, first
 
+    def __contains__(self, code: object) -> bool:
+        """Whether a code was given."""
+        return code in self._found
+
     def as_json(self) -> dict[str, Any]:
         """For scripts: the codes, the most frequent first."""
         return {

@@ -35,7 +35,14 @@ class Session:
     def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
         """The ledger, open for as long as it is used."""
         state_bytes = self.settings.state_mib << 20
-        return open_ledger(self.where, self.clock, create=create, remark=self.output.words, state_bytes_max=state_bytes)
+        return open_ledger(
+            self.where,
+            self.clock,
+            create=create,
+            remark=self.output.words,
+            state_bytes_max=state_bytes,
+            link_key_file=self.settings.link_key_file,
+        )
 
     def known_at(self, ledger: Ledger) -> int | None:
         """The position that `--known-at` means; None where all is known that the ledger has."""

@@ -93,12 +93,15 @@ class ReminderSentData(TypedDict):
 
 
 class ResponseReceivedData(TypedDict):
-    """A completed survey; it counts from the event's occurred_at (R5). No answers, no scores (R4)."""
+    """A completed survey; it counts from the event's occurred_at (R5). No answers, no scores (R4).
+
+    `answer_token` stands for the invitation that it answers: equal tokens are answers to one (DESIGN 13).
+    """
 
     response: str
     customer_org: str
     location: str
-    invitation: str | None
+    answer_token: str | None
     anonymous: bool
     spelt: NotRequired[Literal[True]]
 
