@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union, get_args
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
@@ -154,6 +154,8 @@ class FactParser:
 
     def __init__(self, models: Iterable[type[Fact]]) -> None:
         self.models = tuple(models)
+        self.by_type = {get_args(model.model_fields["type"].annotation)[0]: model for model in self.models}
+        """The model of each type of fact."""
         union: Any = Union[self.models]  # noqa: UP007 - the models are known here only
         self._adapter: TypeAdapter[Fact] = TypeAdapter(Annotated[union, Field(discriminator="type")])
 

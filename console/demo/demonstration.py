@@ -25,12 +25,14 @@ from console.cli.output import Advance, plural, short
 from console.cli.recording import Intake
 from console.cli.refusals_file import RefusalsFile
 from console.cli.session import Session
-from console.demo.folder import FACTS, LEDGER, REFUSED, make_folder, note_what_was_made
+from console.demo.folder import FACTS, LEDGER, LINK_KEY, REFUSED, make_folder, note_what_was_made
 from console.demo.survey import DEMO_MEMBERSHIPS, DEMO_PICKS, END, START, Fact, Pick, generate
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
 from ledger.event import recorded_us_of
 from ledger.instants import DAY_US, format_instant, midnight_us
+from ledger.link_key import foreseeable_key
+from ledger.store.link_key_file import LinkKeyFile
 from ledger.writing.salts import foreseeable_salts
 from projections.questions.replay import Audit, decision_answer
 
@@ -58,7 +60,9 @@ class Demonstration:
         started_s = time.monotonic()
         collect_garbage_seldom()
         make_folder(self._folder, force=force)
-        salts = foreseeable_salts(f"demo {self._seed}")  # nobody is in it, and the same seed makes the same book
+        # Nobody is in it, and the same seed makes the same book.
+        salts = foreseeable_salts(f"demo {self._seed}")
+        LinkKeyFile(self._folder / LINK_KEY, makes=False).keep(foreseeable_key(f"demo {self._seed}"))
         with open_ledger(str(self._folder / LEDGER), lambda: self._now_us, create=True, salts=salts) as ledger:
             self._title(
                 f"A programme of {plural(self._memberships, 'membership')}, {START} to {END} (seed {self._seed})"

@@ -1,10 +1,7 @@
-"""The file of a link key: one line, of mode 0600, made whole or not at all.
+"""The file of a link key: its 32 bytes in 64 hex digits, one line, of mode 0600, made whole or not at all.
 
-    csat-ledger-link-key+<id>+<the 32 bytes in hex>
-
-The id (`ledger.link_key`) shows that the line is whole. As with ssh, a file of one's own that others may read or change is
-no key: it is refused until its mode is mended. One of somebody else (a secret that a container platform mounts) is theirs
-to guard.
+As with ssh, a file of one's own that others may read or change is no key: it is refused until its mode is mended. One of
+somebody else (a secret that a container platform mounts) is theirs to guard.
 """
 
 from __future__ import annotations
@@ -20,9 +17,9 @@ from ledger.link_key import KEY_BYTES, LinkKey
 
 ENDING: Final = ".link-key"
 """Of the file beside a book in SQLite, after the book's own name."""
-MARK: Final = "csat-ledger-link-key"
-LINE_BYTES_MAX: Final = 512
-"""Far more than a line has: nothing of a larger file is read."""
+LINE_BYTES_MAX: Final = 2 * KEY_BYTES + 2
+"""One more than a line has, so that a longer one is found out; no more is read."""
+_DIGITS: Final = frozenset(b"0123456789abcdefABCDEF")
 _OTHERS: Final = 0o077
 
 
@@ -45,7 +42,7 @@ class LinkKeyFile:
                 if found.st_uid == os.getuid() and found.st_mode & _OTHERS:
                     mode = stat.S_IMODE(found.st_mode)
                     raise LinkKeyUnusable(f"{self.path}: found mode {mode:04o}, expected 0600: others may use this key")
-                line = file.read(LINE_BYTES_MAX + 1)
+                line = file.read(LINE_BYTES_MAX)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -53,10 +50,14 @@ class LinkKeyFile:
         return self._parsed(line)
 
     def make(self) -> LinkKey | None:
-        """Makes a key in a file of its own, then gives it the name, which only one can get."""
-        if not self._makes:
-            return None
-        key = LinkKey(os.urandom(KEY_BYTES))
+        """Makes a key where there is none; None where none is made here. Raises LinkKeyUnusable."""
+        return self.keep(LinkKey(os.urandom(KEY_BYTES))) if self._makes else None
+
+    def keep(self, key: LinkKey) -> LinkKey | None:
+        """Keeps a key where there is none, and returns the one that is there then. Raises LinkKeyUnusable.
+
+        It is written into a file of another name, and given this one when it is on disk: only one process can do that.
+        """
         part = self.path.with_name(f".{self.path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -76,18 +77,15 @@ class LinkKeyFile:
         return self.find()
 
     def _parsed(self, line: bytes) -> LinkKey:
-        mark, _, rest = line.removesuffix(b"\n").partition(b"+")
-        key_id, _, digits = rest.partition(b"+")
-        with suppress(ValueError, UnicodeDecodeError):
-            key = LinkKey(bytes.fromhex(digits.decode("ascii")))
-            if mark == MARK.encode() and key_id == key.id.encode():
-                return key
-        raise LinkKeyUnusable(f"{self.path}: found no link key, expected one line that begins with {MARK}+")
+        digits = line.removesuffix(b"\n")
+        if len(digits) != 2 * KEY_BYTES or not _DIGITS.issuperset(digits):
+            raise LinkKeyUnusable(f"{self.path}: found no link key, expected one line of {2 * KEY_BYTES} hex digits")
+        return LinkKey(bytes.fromhex(digits.decode("ascii")))
 
 
 def encoded(key: LinkKey) -> bytes:
     """The line that stands for a key."""
-    return f"{MARK}+{key.id}+{key.secret.hex()}\n".encode()
+    return f"{key.secret.hex()}\n".encode()
 
 
 def _fsync(folder: Path) -> None:
