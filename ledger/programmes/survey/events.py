@@ -93,15 +93,13 @@ class ReminderSentData(TypedDict):
 
 
 class ResponseReceivedData(TypedDict):
-    """A completed survey; it counts from the event's occurred_at (R5). No answers, no scores (R4).
-
-    `answer_token` stands for the invitation that it answers: equal tokens are answers to one (DESIGN 13).
-    """
+    """A completed survey; it counts from the event's occurred_at (R5). No answers, no scores (R4)."""
 
     response: str
     customer_org: str
     location: str
     answer_token: str | None
+    """Stands for the invitation that it answers, where it answers one: equal tokens are answers to one (DESIGN 13)."""
     anonymous: bool
     spelt: NotRequired[Literal[True]]
 
