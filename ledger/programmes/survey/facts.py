@@ -205,8 +205,8 @@ class RecordResponse(InvitationFact):
     def digest(self) -> bytes:
         if self.invitation is None:
             return content_digest(self.__dict__)
-        content = {name: value for name, value in self.__dict__.items() if name[0] != "_"}
-        content["invitation"] = self.answer_token()
+        content = {**self.__dict__, "invitation": self.answer_token()}
+        del content["_link"], content["_token"]
         return content_digest(content)
 
 
