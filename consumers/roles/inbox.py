@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -237,7 +238,9 @@ class Inbox:
             if _is_of_the_store(error):
                 raise
             if len(facts) == 1:
-                self._service.log.error("fault", fact=facts[0].id, error=repr(error))
+                place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
+                where = f"{place.filename}:{place.lineno}"
+                self._service.log.error("fault", fact=facts[0].id, error=type(error).__name__, where=where)
                 return [Outcome("refused", 0, FAULT_CODE, FAULT_SENTENCE)]
         outcomes = []
         for fact in facts:
