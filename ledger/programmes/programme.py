@@ -139,7 +139,8 @@ class Programme(Protocol):
     """The data of its events by type and version, and how older versions become newer ones."""
 
     def facts(self) -> Sequence[type[Fact]]:
-        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition."""
+        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition; one that must
+        not be tied to what it names says what is `hidden`, and goes by a token of it (`Fact.tie`, `ledger.link_key`)."""
         ...
 
     def owns(self, stream: str) -> bool:

@@ -54,6 +54,7 @@ _INSTANT: Final[Schema] = {
 _DATE: Final[Schema] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _INSTANTS: Final = ("occurred_at", "recorded_at", "effective_at", "effective_from", "evaluated_at", "received_at")
 _REFERENCES: Final = ("subject", "invitation", "response", "evaluation")
+_TOKEN: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _LABELS: Final = (
     "customer_org", "organisation", "same_as", "from", "group", "location", "edition", "business_model", "actor",
 )  # fmt: skip
@@ -199,6 +200,7 @@ def _constrain(schema: Schema) -> None:
         **dict.fromkeys(_REFERENCES, _form(Reference)),
         **dict.fromkeys(_LABELS, _form(Label)),
         **{name: {"minimum": 0} for name in _COUNTS},
+        "answer_token": _TOKEN,
         "renewal_date": _DATE,
         "name": _form(CompanyName),
         "seq": {"minimum": 1},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ledger.errors import Refused
+from ledger.errors import LinkKeyMissing, Refused
 from ledger.event import Event, NewEvent
 from ledger.instants import format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
@@ -28,8 +28,8 @@ class Outcome(NamedTuple):
 
     `spelt` is the known name of the customer under which it was taken, where the fact spelt it otherwise.
 
-    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can
-    (`ledger.writing.setting_aside`).
+    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can. Its stream is set aside
+    (`ledger.writing.setting_aside`), or the link key that it needs is not there (`ledger.link_key`).
     """
 
     status: Literal["accepted", "duplicate", "refused", "put-off"]
@@ -66,6 +66,7 @@ class Transaction:
         self._subjects = Subjects(transaction, at_hand, self._appender, self._horizons)
         self._sweep = EditionSweep(transaction, at_hand, self._subjects, self._appender, self._horizons, now_us)
         self._known: dict[str, KnownFact] = {}
+        self._link = at_hand.linking.link(transaction)
 
     @property
     def end(self) -> tuple[int, str] | None:
@@ -103,6 +104,8 @@ class Transaction:
                 outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))
             except PutOff as later:
                 outcomes.append(Outcome("put-off", 0, later.code, later.sentence))
+            except LinkKeyMissing as missing:
+                outcomes.append(Outcome("put-off", 0, missing.code, str(missing)))
         return outcomes
 
     def review(self, streams: Sequence[str], until_us: int) -> int:
@@ -166,6 +169,7 @@ class Transaction:
             appender.flush()  # so that their ids are found among those of the book
 
     def _record_one(self, fact: Fact, stream: str, lenient: bool) -> Outcome:
+        fact.tie(self._link)
         digest = fact.digest()
         known = self._known.get(fact.id)
         if known is not None:
