@@ -380,4 +380,4 @@ def test_a_sentence_gives_a_terminal_no_commands_and_quotes_little(line: bytes, 
         parse_fact(line)
     assert said in caught.value.sentence
     assert caught.value.sentence.isprintable()
-    assert len(caught.value.sentence) < 700  # the types of all facts are named
+    assert len(caught.value.sentence) < 600
