@@ -127,6 +127,8 @@ SMALL_ONES: Final[Sequence[Told]] = (
      certificate("z-5", "p-4", "intermediate", "2024-12-01", "2025-06-01")]),
 )  # fmt: skip
 """An area of its own, in whose scorebook a report makes or breaks it: all causes, both tracks, months out of order."""
+FEW: Final = SMALL_ONES[:12]
+"""So much of it has announcements, revised ones, and decisions, for a test that does something to each event."""
 REFUSED: Final[Sequence[Told]] = (
     ("2024-10-01T00:00:00Z", PARTNER, [OPEN, {"type": "close-month", "month": "2024-13"}, close("2024-10"),
      close("2024-05")]),
@@ -148,7 +150,8 @@ REFUSED: Final[Sequence[Told]] = (
 class Story:
     """The book, and what became of each fact."""
 
-    book: RealBook
+    book: Any
+    """A `RealBook`, or what else has a clock `now_us`, a `writer` and `record`."""
     outcomes: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     told: list[tuple[Fact | None, str]] = field(default_factory=list)
