@@ -189,8 +189,8 @@ class WriteTransaction(Reader, Protocol):
         """Streams that can be read again are set aside no longer."""
         ...
 
-    def bring_due_forward(self, at_us: int) -> None:
-        """No stream is due later than `at_us`."""
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        """None of these streams is due later than `at_us`; of those that are not due at all nothing is said."""
         ...
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:

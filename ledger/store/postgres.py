@@ -159,8 +159,10 @@ class PostgresWriteTransaction(PostgresReader):
     def take_up(self, streams: Sequence[str]) -> None:
         self._connection.execute(f"DELETE FROM {SCHEMA}.set_aside WHERE stream = ANY(%s)", (list(streams),))
 
-    def bring_due_forward(self, at_us: int) -> None:
-        self._connection.execute(f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s", (at_us, at_us))
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        self._connection.execute(
+            f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s AND stream = ANY(%s)", (at_us, at_us, list(streams))
+        )
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:
         rows = self._query(

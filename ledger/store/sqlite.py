@@ -112,8 +112,11 @@ class SQLiteWriteTransaction(SQLiteReader):
     def take_up(self, streams: Sequence[str]) -> None:
         self._cursor.executemany("DELETE FROM set_aside WHERE stream = ?", [(stream,) for stream in streams])
 
-    def bring_due_forward(self, at_us: int) -> None:
-        self._execute("UPDATE due SET at_us = ? WHERE at_us > ?", (at_us, at_us))
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        self._execute(
+            "UPDATE due SET at_us = ? WHERE at_us > ? AND stream IN (SELECT value FROM json_each(?))",
+            (at_us, at_us, orjson.dumps(list(streams)).decode()),
+        )
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:
         rows = self._execute("SELECT stream FROM due WHERE at_us <= ? ORDER BY at_us LIMIT ?", (until_us, limit))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ledger.errors import LinkKeyMissing, Refused
 from ledger.event import Event, NewEvent
-from ledger.instants import format_instant, parse_instant
+from ledger.instants import END_US, format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
 from ledger.store.base import KnownFact, WriteTransaction
 from ledger.writing.appending import ACTOR, Appender, Cause
@@ -95,7 +95,9 @@ class Transaction:
         streams = [fact.stream for fact in facts]
         self._publish_shipped(set(streams))
         self._known = self._transaction.known_facts([fact.id for fact in facts])
-        self._subjects.load({stream for fact, stream in zip(facts, streams, strict=True) if not fact.publishes})
+        about = {stream for fact, stream in zip(facts, streams, strict=True) if not fact.publishes}
+        self._subjects.in_use |= about
+        self._subjects.load(about)
         outcomes = []
         for fact, stream in zip(facts, streams, strict=True):
             try:
@@ -123,7 +125,9 @@ class Transaction:
                     announced += subjects.review(stream, state, until_us)
                 except Exception as error:  # damaged content that could be read all the same
                     subjects.damaged(stream, error)
-            elif stream not in subjects.asides:
+            elif stream in subjects.asides:
+                self._transaction.save_due([(stream, END_US)])  # it waits for the mend, and not for an instant
+            else:
                 self._transaction.drop_due([stream])
         return announced
 
@@ -203,7 +207,7 @@ class Transaction:
         occurred_us = fact.occurred_us()
         new = editions.programme.publish(fact, editions.rules, self._now_us, occurred_us)
         effective_us = parse_instant(new.data["effective_from"])
-        self._sweep.require_all_readable(effective_us)
+        self._sweep.require_all_readable(editions, effective_us)
         event, stored_hash = self._appender.append(
             fact.stream, editions.seq + 1, editions.head, new, occurred_us, cause
         )

@@ -299,8 +299,16 @@ def test_who_is_due_is_told_the_earliest_first(store: Store) -> None:
 def test_bringing_due_forward_never_puts_anybody_off(store: Store) -> None:
     with store.writing() as transaction:
         transaction.save_due([("membership-a", 30), ("membership-b", 10), ("membership-c", END_US)])
-        transaction.bring_due_forward(20)
+        transaction.bring_due_forward(20, ["membership-a", "membership-b", "membership-c", "membership-unknown"])
     assert store.read_due() == [("membership-a", 20), ("membership-b", 10), ("membership-c", 20)]
+
+
+def test_bringing_due_forward_leaves_the_others_as_they_are(store: Store) -> None:
+    with store.writing() as transaction:
+        transaction.save_due([("membership-a", 30), ("designation-a/x", 30), ("designation-a/y", 30)])
+        transaction.bring_due_forward(20, ["designation-a/x"])
+        transaction.bring_due_forward(10, [])
+    assert store.read_due() == [("designation-a/x", 20), ("designation-a/y", 30), ("membership-a", 30)]
 
 
 def test_reviews_are_kept_in_their_order_and_the_last_ones_saved_stand(store: Store) -> None:

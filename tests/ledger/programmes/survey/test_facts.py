@@ -17,8 +17,9 @@ from ledger.instants import parse_instant
 from ledger.link_key import LinkKey
 from ledger.programmes.registry import fact_from_object, own_fact, parse_fact
 from ledger.programmes.survey.facts import FACT_MODELS
-from tests.oracle.survey.form import NotStrictError, content_of, is_well_formed, read_line
+from tests.oracle.survey.form import NotStrictError, content_of, read_line
 from tests.support.broken_lines import EXAMPLES, broken_lines, malformed_lines, mutated_lines, valid_lines
+from tests.support.capability_examples import is_well_formed
 from tests.support.link_key import KEY, token_of
 from tests.support.soak import scaled
 
