@@ -25,7 +25,8 @@ from consumers.broker.kafka import Broker, remake_topics
 from consumers.broker.topic_bookmark import Place, Resume
 from consumers.effects import Effects
 from consumers.errors import HistoryChanged, MessagesLost, TopicsUnfit
-from consumers.subscriber import Delivery, EligibilitySubscriber, Start
+from consumers.messages.survey import EligibilityChanged
+from consumers.subscriber import Delivery, Start, Subscriber
 from ledger.errors import BadInput
 from tests.consumers.support import (
     Announcing,
@@ -46,12 +47,12 @@ def crm(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def now(broker: Broker, start: Start | None = None, group: str | None = None) -> list[Delivery]:
-    return list(EligibilitySubscriber(broker, start=start, group=group).deliveries(until_end=True))
+    return list(Subscriber(broker, start=start, group=group).deliveries(until_end=True))
 
 
 def follow(crm: sqlite3.Connection, broker: Broker, otherwise: Start | None = None) -> None:
     effects = Effects(crm, "crm")
-    for delivery in EligibilitySubscriber(broker, start=effects.start(otherwise)).deliveries(until_end=True):
+    for delivery in Subscriber(broker, start=effects.start(otherwise)).deliveries(until_end=True):
         with effects.once(delivery) as fresh:
             if fresh:
                 crm.execute("INSERT INTO effect VALUES (?, ?)", (delivery.message.membership, delivery.message.seq))
@@ -89,7 +90,7 @@ def test_running_service_notices_that_its_topic_was_made_anew(
 ) -> None:
     announce(book, broker, "m-1", "m-2", flips=4)
     effects = Effects(crm, "crm")
-    subscriber = EligibilitySubscriber(broker, start=effects.start(), heartbeat_s=0.3)
+    subscriber = Subscriber(broker, start=effects.start(), heartbeat_s=0.3)
 
     def run() -> None:
         for delivery in subscriber.deliveries():
@@ -130,7 +131,7 @@ def test_subscriber_without_effects_is_told_that_its_topic_is_another_and_the_wa
 
 def test_running_subscriber_stops_when_its_topic_is_made_anew(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", flips=4)
-    deliveries = EligibilitySubscriber(broker, heartbeat_s=0.3).deliveries()
+    deliveries = Subscriber(broker, heartbeat_s=0.3).deliveries()
     assert len(list(islice(deliveries, 4))) == 4
     book.record(book.flips("m-1", 20))
     relayed_anew(book, broker)
@@ -155,7 +156,7 @@ def commit(broker: Broker, group: str, topic: str, places: dict[int, Place]) -> 
     from consumers.broker.topic_bookmark import kept_text
 
     consumer = broker.consumer("test", group_id=group)
-    name = broker.topics.eligibility_changed
+    name = broker.topics.named(EligibilityChanged.type)
     consumer.assign([TopicPartition(name, number) for number in places])
     consumer.commit(
         {
@@ -193,7 +194,7 @@ def test_beginning_that_was_deleted_is_told_wherever_a_subscriber_starts(
     kept = now(broker)[0].resume
     announce(book, broker, "m-1", flips=3)
     with broker.admin() as admin:
-        topic = broker.topics.eligibility_changed
+        topic = broker.topics.named(EligibilityChanged.type)
         admin.delete_records({TopicPartition(topic, partition): -1 for partition in range(4)})
     assert kept is not None
     for start in (Start.beginning(), Start.at(0), Start.offsets(kept)):
@@ -209,12 +210,12 @@ def test_beginning_that_was_deleted_is_told_wherever_a_subscriber_starts(
     assert effects_of(crm) == expected(book)
 
 
-@pytest.mark.parametrize("topic", ["eligibility_changed", "eligibility_status"])
+@pytest.mark.parametrize("topic", ["eligibility-changed", "eligibility-status"])
 def test_empty_topic_that_somebody_made_is_not_read_as_if_nothing_had_happened(
     topic: str, book: Announcing, broker: Broker
 ) -> None:
     announce(book, broker, "m-1")
-    remake_topics(broker, [getattr(broker.topics, topic)])
+    remake_topics(broker, [broker.topics.named(f"csat.{topic}.v1")])
     for start in (Start.beginning(), Start.status()):
         with pytest.raises(TopicsUnfit, match="which the relay has filled"):
             now(broker, start)
@@ -225,7 +226,7 @@ def test_partitions_that_were_added_stop_a_subscriber(book: Announcing, broker: 
     kept = now(broker)[-1].resume
     assert kept is not None
     with broker.admin() as admin:
-        admin.create_partitions({broker.topics.eligibility_changed: 6})
+        admin.create_partitions({broker.topics.named(EligibilityChanged.type): 6})
     with pytest.raises(TopicsUnfit, match="found 6 partitions"):
         now(broker, Start.offsets(kept))
 
