@@ -33,18 +33,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from consumers.broker.clients import abandon, commit
-from consumers.broker.incarnations import RELAY_ANEW, TopicWatch
+from consumers.broker.incarnations import TopicWatch
 from consumers.broker.kafka import Broker, await_sent, broker_errors, check_topics
 from consumers.broker.partitioner import partition_of_key
 from consumers.errors import RelayStopped
 from consumers.messages.announcements import MessageKinds
 from consumers.messages.cloudevents import Outgoing, event_message
+from consumers.roles.relay_batch import WAY_OUT, ends_after, read_batch, recorded_us, without_superseded
 from consumers.roles.relay_positions import (
     POSITION_KEY,
     Relayed,
@@ -55,7 +56,6 @@ from consumers.roles.relay_positions import (
 )
 from consumers.roles.relay_state import Phase, RelayState
 from ledger.errors import BrokenHistory, DifferentBook
-from ledger.event import recorded_us_of
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_of, require_same
 
@@ -66,7 +66,6 @@ if TYPE_CHECKING:
 
 ROLE: Final = "relay"
 BATCH_EVENTS_MAX: Final = 1_000
-BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 WAIT_S: Final = 0.05
 """The store is waited on in slices: short enough that one that polls with growing pauses still answers quickly."""
 STANDBY_POLL_S: Final = 0.5
@@ -80,8 +79,6 @@ ASIDE_MAX: Final = 1_000
 
 FATAL: Final = (RelayStopped, BrokenHistory, DifferentBook)
 """What trying again does not mend: the process ends with it, and somebody has to look."""
-
-WAY_OUT: Final = f"give the relay the book that was relayed; where this one takes its place for good, {RELAY_ANEW}"
 
 OnBatch = Callable[[int, Mapping[str, int], float], None]
 """Called with the number of events and that of announcements by type that were committed, and how many seconds it took."""
@@ -214,7 +211,7 @@ class Relay:
         if self._behind:
             self._fill_next(producer)
             return
-        rows = self._read_batch()
+        rows = read_batch(self._store, self._mark, self._batch_events_max)
         if not rows:
             state.book_position = state.position
             state.oldest_waiting_us = None
@@ -225,7 +222,7 @@ class Relay:
         full = len(rows) >= self._batch_events_max
         state.book_position = self._store.max_position() if full else rows[-1].position
         if announced and state.oldest_waiting_us is None:
-            state.oldest_waiting_us = _recorded_us(announced[0])
+            state.oldest_waiting_us = recorded_us(announced[0])
         aside = dict(self._aside)
         messages = [message for row in rows for message in (event_message(row), *self._announced(row, aside))]
         self._send(producer, messages, bookmark_of(rows[-1]), aside)
@@ -279,31 +276,6 @@ class Relay:
         if aside != self._aside:
             self._send(producer, messages, self._mark, aside)
 
-    def _read_batch(self) -> list[Row]:
-        """The next events, without a hole between them. Raises RelayStopped where there is one.
-
-        The event before them is read as well: DifferentBook where it is not the one that was relayed last.
-        """
-        after, known = self._mark.position, int(self._mark.position > 0)
-        rows = self._store.read_feed(after - known, self._batch_events_max + known)
-        if known and (not rows or bookmark_of(rows[0]) != self._mark):
-            require_same(self._store, self._mark, "the relay", WAY_OUT)
-            return []  # the book came back meanwhile: it is read again
-        rows = rows[known:]
-        size = 0
-        for place, row in enumerate(rows):
-            expected = after + place + 1
-            if row.position != expected:
-                if place:
-                    return rows[:place]
-                raise RelayStopped(
-                    f"found position {row.position} in the book where {expected} was expected: relaying on would skip"
-                )
-            size += len(row.stored)
-            if size > BATCH_BYTES_MAX and place:
-                return rows[:place]
-        return rows
-
     def _send(
         self,
         producer: KafkaProducer,
@@ -328,7 +300,7 @@ class Relay:
         with broker_errors(f"not relayed up to position {mark.position}"):
             producer.begin_transaction()
             sent = []
-            for message in _without_superseded(messages, {pair.status for pair in self._messages.topics}):
+            for message in without_superseded(messages, {pair.status for pair in self._messages.topics}):
                 topic = topics.named(message.topic)
                 sent.append(
                     producer.send(
@@ -345,7 +317,7 @@ class Relay:
             watch.check()  # what was acknowledged is in these topics, and not in others of their names
             commit(producer)
         self.state.transactions += 1
-        self._mark, self._ends, self._behind = mark, _ends_after(self._ends, acknowledged), dict(behind)
+        self._mark, self._ends, self._behind = mark, ends_after(self._ends, acknowledged), dict(behind)
         self._note_aside(aside)
 
     def _note_aside(self, aside: Mapping[str, int]) -> None:
@@ -372,7 +344,7 @@ class Relay:
         if state.position and state.oldest_waiting_us is None:
             found = [self._store.read_type(kind.event_type, state.position, 1) for kind in self._messages.all]
             waiting = min((rows[0] for rows in found if rows), key=lambda row: row.position, default=None)
-            state.oldest_waiting_us = _recorded_us(waiting) if waiting else None
+            state.oldest_waiting_us = recorded_us(waiting) if waiting else None
 
     def _announced(self, row: Row, aside: dict[str, int]) -> list[Outgoing]:
         """What is said of an event; sets the announcements of its stream aside where that cannot be told."""
@@ -388,29 +360,3 @@ class Relay:
         if self.state.phase != phase:
             self.state.phase = phase
             logger.info(phase, extra={"fields": {"position": self.state.position}})
-
-
-def _ends_after(ends: Mapping[str, Sequence[int]], acknowledged: Sequence[Any]) -> dict[str, list[int]]:
-    """Offsets before which no partition ends, once these messages are in them."""
-    moved = {topic: list(by_partition) for topic, by_partition in ends.items()}
-    for place in acknowledged:
-        moved[place.topic][place.partition] = max(moved[place.topic][place.partition], place.offset + 1)
-    return moved
-
-
-def _recorded_us(row: Row) -> int | None:
-    with suppress(BrokenHistory):
-        return recorded_us_of(row.stored, row.position)
-    return None
-
-
-def _without_superseded(messages: Sequence[Outgoing], statuses: Set[str]) -> list[Outgoing]:
-    """Without the statuses that another in the same batch takes the place of: those topics keep the latest alone."""
-    latest = {
-        (message.topic, message.key): place for place, message in enumerate(messages) if message.topic in statuses
-    }
-    return [
-        message
-        for place, message in enumerate(messages)
-        if message.topic not in statuses or latest[message.topic, message.key] == place
-    ]

@@ -115,10 +115,9 @@ def topics_to_fill(broker: Broker, relayed: Relayed, kinds: Sequence[tuple[str, 
     """The types of announcements whose topics hold less than the position says, each with how far they are filled.
 
     A programme that is new to the relay has topics of which the position says nothing; what was announced before they
-    were there is still to go into them. Raises RelayStopped where they are not empty: a relay that did not know them
-    has relayed since, and what it left out would be missing in silence.
+    were there is still to go into them. Raises RelayStopped where they are not empty: nobody knows what is missing then.
     """
-    behind = dict(relayed.behind)
+    behind = {event_type: relayed.behind[event_type] for event_type, _ in kinds if event_type in relayed.behind}
     consumer = broker.consumer("relay-positions")
     try:
         for event_type, names in kinds:
@@ -130,8 +129,7 @@ def topics_to_fill(broker: Broker, relayed: Relayed, kinds: Sequence[tuple[str, 
                 )
             if new:
                 require_empty(
-                    consumer, new, "of which the relay's position says nothing, expected none: something else has written "
-                    "there, or an older relay has gone on without them",
+                    consumer, new, "of which the relay's position says nothing, expected none",
                 )  # fmt: skip
                 behind[event_type] = 0
     finally:
@@ -163,6 +161,11 @@ def require_whole(broker: Broker, relayed: Relayed, watch: TopicWatch) -> dict[s
 
     Raises RelayStopped, with both sides.
     """
+    if unknown := sorted(relayed.topics.keys() - watch.known.keys()):
+        raise RelayStopped(
+            f"found that {', '.join(unknown)} was filled as well, expected only topics that this program knows: a newer relay "
+            "was here, and this one would leave out what it announces; start that one"
+        )
     for name, known in relayed.topics.items():
         found = watch.known[name]
         if found.id != known:

@@ -18,8 +18,9 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker, await_sent
-from consumers.broker.topic_bookmark import Place
+from consumers.broker.topic_bookmark import Place, Resume
 from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
+from consumers.messages.capability import DesignationChanged
 from consumers.messages.registry import MESSAGES
 from consumers.messages.survey import EligibilityChanged, EligibilityStatus
 from consumers.roles.relay import Relay
@@ -181,7 +182,10 @@ def test_two_members_of_a_group_share_the_partitions(book: Announcing, broker: B
     for thread in threads:
         thread.start()
     try:
-        eventually(lambda: sorted(len(beat.partitions) for beat in beats.values()) == [2, 2], "two partitions each")
+        eventually(
+            lambda: [[*map(len, beat.partitions.values())] for beat in beats.values()] == [[2, 2], [2, 2]],
+            "two of each topic",
+        )
         announce(book, broker, *(f"m-{number}" for number in range(12)), flips=2)
         eventually(lambda: sum(map(len, heard.values())) >= 24, "all is heard")
     finally:
@@ -202,7 +206,8 @@ def test_heartbeat_tells_the_lag_and_comes_without_messages(book: Announcing, br
     eventually(lambda: len(beats) >= 3, "three heartbeats")
     subscriber.stop()
     thread.join(10)
-    assert beats[-1] == Heartbeat(0, (0, 1, 2, 3))
+    heard = [broker.topics.named(change.type) for change in (DesignationChanged, EligibilityChanged)]
+    assert beats[-1] == Heartbeat(0, dict.fromkeys(heard, (0, 1, 2, 3)))
 
 
 def test_missing_topic_and_deleted_messages_are_said_aloud(book: Announcing, broker: Broker) -> None:
@@ -211,7 +216,8 @@ def test_missing_topic_and_deleted_messages_are_said_aloud(book: Announcing, bro
     announce(book, broker, "m-1")
     (first, *_) = Subscriber(broker).deliveries(until_end=True)
     assert first.resume is not None
-    beyond = first.resume._replace(places=dict.fromkeys(range(4), Place(10_000)))
+    (name, kept), *_ = first.resume.topics.items()
+    beyond = Resume({**first.resume.topics, name: kept._replace(places=dict.fromkeys(range(4), Place(10_000)))})
     with pytest.raises(MessagesLost, match="start anew from the status topic"):
         list(islice(Subscriber(broker, start=Start.offsets(beyond)), 1))
 
