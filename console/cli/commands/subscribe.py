@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from console.cli.exits import DONE, Failure
@@ -21,6 +22,7 @@ from ledger.errors import BadInput
 
 if TYPE_CHECKING:
     from consumers.broker.topic_bookmark import Resume
+    from consumers.messages.announcements import MessageKind
     from consumers.messages.registry import OurMessage
     from consumers.subscriber import Delivery
     from consumers.subscriber_start import Start
@@ -62,7 +64,6 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints until it is told to stop."""
     from consumers.messages.capability import DESIGNATION
-    from consumers.messages.registry import MESSAGES
     from consumers.messages.survey import ELIGIBILITY
     from consumers.subscriber import Subscriber
 
@@ -71,8 +72,12 @@ def run(session: Session) -> int:
         raise Failure("usage", "found --group with --from status or --resume, expected one of them alone")
     handler = _Words(output)
     logging.getLogger("csat_ledger").addHandler(handler)
-    kinds = {"all": MESSAGES.all, "eligibility": [ELIGIBILITY], "designations": [DESIGNATION]}[options.hear]
-    subscriber = Subscriber(broker_of(session), hear=kinds, start=_start(options), group=options.group)
+    kinds: dict[str, Sequence[MessageKind[OurMessage]]] = {
+        "all": (ELIGIBILITY, DESIGNATION),
+        "eligibility": (ELIGIBILITY,),
+        "designations": (DESIGNATION,),
+    }
+    subscriber = Subscriber(broker_of(session), hear=kinds[options.hear], start=_start(options), group=options.group)
     left: int | None = options.limit
     try:
         for delivery in subscriber.deliveries(until_end=options.until_end):
@@ -102,8 +107,8 @@ class _Words(logging.Handler):
         self._output.words(f"{record.getMessage()}: {fields.get('error', '')}")
 
 
-def _print(output: Output, delivery: Delivery[Any]) -> None:
-    message: OurMessage = delivery.message
+def _print(output: Output, delivery: Delivery[OurMessage]) -> None:
+    message = delivery.message
     kind = "status" if message.is_status else "changed"
     if output.as_json:
         resume = None if delivery.resume is None else str(delivery.resume)
