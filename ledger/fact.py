@@ -33,6 +33,9 @@ LINE_BYTES_MAX: Final = 65_536
 QUOTED_MAX: Final = 64
 """Characters of a key or a type that a sentence quotes at most."""
 
+NEAR_TYPES: Final = 3
+"""So many types are named where a fact has one that is none."""
+
 
 def utc_instant(text: str) -> str:
     try:
@@ -232,14 +235,22 @@ def _sentence(error: ValidationError) -> str:
     for found in error.errors(include_url=False, include_input=False)[:5]:
         where = ".".join(_quoted(str(step)) for step in found["loc"][1:]) or "the fact"
         if found["type"] == "union_tag_invalid":
-            what = f"found {_quoted(found['ctx']['tag'])}, expected one of {found['ctx']['expected_tags']}"
-            parts.append(f"type: {what}")
+            parts.append(_unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"]))
         elif found["type"] == "union_tag_not_found":
             parts.append("type: found none, expected that of a fact, such as 'record-response'")
         else:
             parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _unknown_type(tag: str, expected: str) -> str:
+    """What is said of a type that no fact has: the few that are written most like it, since all of them are too many."""
+    from difflib import get_close_matches
+
+    types = expected.replace("'", "").split(", ")
+    near = get_close_matches(tag[:QUOTED_MAX], types, n=NEAR_TYPES, cutoff=0.0)
+    return f"type: found {_quoted(tag)}, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"
 
 
 def _quoted(text: str) -> str:

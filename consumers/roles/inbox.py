@@ -18,6 +18,7 @@ the ledger's refusal codes, and the message can be sent again once the fault is 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -299,9 +300,13 @@ class Inbox:
         for _, _, code, _ in refusals:
             done.labels("refused").inc()
             self._figures.refusals.labels(code).inc()
-        positions = [outcome.position for outcome in outcomes if outcome.status == "accepted"]
-        if positions:
-            self._figures.position.set(max(positions))
+        accepted = [outcome for outcome in outcomes if outcome.status == "accepted"]
+        owners = Counter(self._writer.programmes.of(outcome.stream or "") for outcome in accepted)
+        for programme, number in owners.items():
+            if programme is not None:
+                self._figures.facts.labels(programme.name).inc(number)
+        if accepted:
+            self._figures.position.set(max(outcome.position for outcome in accepted))
 
     def _look_around(self) -> None:
         """How far behind each partition is; and whether the broker is there, which an empty poll does not tell."""
@@ -327,6 +332,7 @@ class InboxFigures:
 
     def __init__(self, metrics: Metrics) -> None:
         self.refusals = metrics.counter("refusals", "facts refused, by code", "code")
+        self.facts = metrics.counter("facts", "facts accepted, by programme", "programme")
         self.lag = metrics.gauges("lag", "messages not taken in yet, by partition", "of")
         self.position = metrics.gauge("position", "position of the last event recorded here")
         self.set_aside = metrics.gauge(

@@ -44,6 +44,7 @@ from ledger.log_events import LOG_EVENTS
 
 if TYPE_CHECKING:  # facts are pydantic's, and who only reads the book need not import it
     from ledger.fact import Fact, FactParser
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -141,6 +142,10 @@ class Programme(Protocol):
     def facts(self) -> Sequence[type[Fact]]:
         """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition; one that must
         not be tied to what it names says what is `hidden`, and goes by a token of it (`Fact.tie`, `ledger.link_key`)."""
+        ...
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas of its facts and events say beyond the models, and a sample of each."""
         ...
 
     def owns(self, stream: str) -> bool:

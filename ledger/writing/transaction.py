@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -110,19 +111,20 @@ class Transaction:
                 outcomes.append(Outcome("put-off", 0, missing.code, str(missing)))
         return outcomes
 
-    def review(self, streams: Sequence[str], until_us: int) -> int:
-        """Moves the horizons of some streams; returns how many announcements that made.
+    def review(self, streams: Sequence[str], until_us: int) -> Counter[str]:
+        """Moves the horizons of some streams; returns how many announcements that made, by type.
 
         Those that cannot be read are set aside; those that have no events were due in another book, and are forgotten.
         """
         subjects = self._subjects
         subjects.load(set(streams))
-        announced = 0
+        announced: Counter[str] = Counter()
         for stream in streams:
             state = self._cache.get(stream)
             if state is not None:
                 try:
-                    announced += subjects.review(stream, state, until_us)
+                    if made := subjects.review(stream, state, until_us):
+                        announced[subjects.editions(stream).programme.announcement] += made
                 except Exception as error:  # damaged content that could be read all the same
                     subjects.damaged(stream, error)
             elif stream in subjects.asides:

@@ -13,8 +13,9 @@ where the store holds another book than it did, or an older copy. A membership w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,6 +60,8 @@ class Reviewed:
     """The ledger's last position now."""
     set_aside: int = 0
     """Those that cannot be read, which wait (`ledger.writing.setting_aside`)."""
+    by_type: Mapping[str, int] = field(default_factory=dict)
+    """Announcements made, by the type of their event."""
 
 
 class Writer:
@@ -125,7 +128,8 @@ class Writer:
 
     def review(self, until_us: int | None = None, on_progress: Callable[[int], None] | None = None) -> Reviewed:
         """Moves the horizon of every due membership to an instant (now, unless one is given) and announces (DESIGN 6)."""
-        reviewed = announced = set_aside = 0
+        reviewed = set_aside = 0
+        announced: Counter[str] = Counter()
         with self._lock:
             until = self._clock() if until_us is None else until_us
             try:
@@ -145,7 +149,7 @@ class Writer:
                     if on_progress is not None:
                         on_progress(reviewed)
                     if not streams:
-                        return Reviewed(reviewed, announced, self._mark.position, set_aside)
+                        return Reviewed(reviewed, announced.total(), self._mark.position, set_aside, announced)
             except BaseException:
                 self._forget()
                 raise

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from consumers.broker.kafka import Broker
+from consumers.messages.registry import MESSAGES
 from consumers.roles.relay import Relay
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
@@ -124,7 +125,7 @@ def main(events: int) -> None:
         store = PostgresStore(url)
         fill(store, events)
         end = store.max_position()
-        with Relay(store, broker, wait_s=0.001) as relay:
+        with Relay(store, broker, MESSAGES, wait_s=0.001) as relay:
             while relay.state.position < end:
                 relay.step()
         figures: dict[str, float] = {}

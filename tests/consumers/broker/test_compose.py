@@ -34,7 +34,7 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker, await_sent
-from consumers.messages.cloudevents import EligibilityChanged
+from consumers.messages.survey import EligibilityChanged
 from ledger.store.link_key_file import LinkKeyFile
 from projections.postgres import PostgresDatabase
 from projections.questions.history import history
@@ -279,7 +279,10 @@ def make_eligible(broker: Broker, membership: str) -> None:
 
 
 def told(broker: Broker) -> list[tuple[str, bool]]:
-    changes = [EligibilityChanged.from_value(one.value) for one in committed(broker, broker.topics.eligibility_changed)]
+    changes = [
+        EligibilityChanged.from_value(one.value)
+        for one in committed(broker, broker.topics.named(EligibilityChanged.type))
+    ]
     return [(change.membership, change.satisfied) for change in changes]
 
 

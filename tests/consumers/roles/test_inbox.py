@@ -463,3 +463,25 @@ def test_partitions_that_are_taken_away_before_their_place_is_known_stop_nothing
 
     inbox._guard = cast(Any, TakenAway())
     assert inbox.step() == 0.0
+
+
+def test_facts_of_both_programmes_are_recorded_and_refused_alike_and_counted_by_programme(book: Book) -> None:
+    designation = {"area": "business-applications", "occurred_at": "2024-06-20T00:00:00Z"}
+    usage = {"customer": "c-1", "workload": "power-bi", "month": "2024-05", "association": "pal"}
+    reports = [fact("report-usage", f"u-{n}", "m-1", **usage, units=n) | designation for n in range(5)]
+    opened = fact("open-designation", "o-1", "m-1", name="A partner") | designation
+    early = fact("close-month", "c-1", "m-1", month="2024-06") | designation
+    unknown = fact("close-month", "c-2", "m-2", month="2024-05") | designation
+    send(book.broker, opened, enrolment("m-1"), *reports, response(1), early, unknown, reports[0])
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.refused()) == 2, "what is refused is told")
+        eventually(lambda: inbox.figure("csat_ledger_done_total", what="duplicate") == 1, "all is taken")
+        assert inbox.figure("csat_ledger_facts_total", programme="capability") == 6
+        assert inbox.figure("csat_ledger_facts_total", programme="survey") == 2
+    assert sorted(set(book.facts()) - {"None"}) == sorted(
+        ["csat-ledger:edition:business-applications/2023-06", "o-1", "e-m-1", *(f"u-{n}" for n in range(5)), "f-1"]
+    )
+    assert {(told.fact, told.code, told.membership) for told in book.refused()} == {
+        ("c-1", "month-not-over", "m-1"),
+        ("c-2", "unknown-designation", "m-2"),
+    }

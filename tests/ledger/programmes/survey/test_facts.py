@@ -393,9 +393,25 @@ def test_a_fact_without_a_type_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("record-respons", "record-response"),
+        ("enroll-membership", "enrol-membership"),
+        ("report_usage", "report-usage"),
+        ("ReportRevenue", "report-revenue"),
+        ("close-months", "close-month"),
+    ],
+)
+def test_a_type_that_is_none_is_told_what_is_written_most_like_it(written: str, nearest: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_fact(json.dumps({"type": written}))
+    assert f"such as '{nearest}', " in caught.value.sentence
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"type":"\\u001b[31mred\\n"}', r"type: found \x1b[31mred\n, expected one of 'enrol-membership', "),
+        (b'{"type":"\\u001b[31mred\\n"}', r"type: found \x1b[31mred\n, expected one of 27 types, such as '"),
         (b'{"type":"record-evaluation","\\u001b[2J\\u202e":1}', r"\x1b[2J\u202e: Extra inputs are not permitted"),
         (b'{"type":"' + b"x" * 60_000 + b'"}', f"type: found {'x' * 64}…, expected one of"),
         (b'{"type":"record-evaluation","' + b"x" * 60_000 + b'":1}', f"{'x' * 64}…: Extra inputs"),
