@@ -32,9 +32,9 @@ from typing import Final
 from ledger.errors import LogDamaged, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
-from ledger.proof.log.merkle import HASH_SIZE
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE
 from ledger.proof.log.note import NOTE_MAX_BYTES
-from ledger.proof.log.tiles import ENTRIES, ENTRY_MAX_BYTES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
+from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
 
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints.jsonl"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
@@ -24,8 +25,10 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
 from ledger.proof.log.event import SALT
 from ledger.proof.log.map_tree import MapTree
-from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
+from ledger.proof.log.merkle import HASH_SIZE, leaf_hash
+from ledger.proof.log.merkle_tree import HashReader
 from ledger.proof.log.note import format_note, open_note, parse_note
+from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
@@ -49,12 +52,28 @@ NO_HEAD: Final = (0, FIRST_PREV, "")
 Progress = Callable[[int, int | None], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SealAnswer:
+    """The log after a round of sealing."""
+
+    size: int
+    """Entries in the log."""
+    root: str
+    """The root of its tree, base64."""
+    sealed: int
+    """Events of the book that the round took in."""
+
+
 class Sealed(NamedTuple):
     """The log after a round, and how many events the round took in."""
 
     size: int
     root: bytes
     sealed: int
+
+    def answer(self) -> SealAnswer:
+        """As the command prints it."""
+        return SealAnswer(self.size, base64_text(self.root), self.sealed)
 
 
 class Cosigner(Protocol):

@@ -24,7 +24,8 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import FIRST_LINE
-from ledger.proof.log.merkle import HashReader, consistency_proof, verify_consistency
+from ledger.proof.log.merkle import verify_consistency
+from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, SignerKey, VerifierKey, format_note, open_note
 from ledger.seal.folder import fsync_folder, write_file
 

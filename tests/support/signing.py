@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ledger.proof.log.checkpoint import Checkpoint
-from ledger.proof.log.merkle import EMPTY_ROOT, HashReader
+from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.merkle_tree import HashReader
 from ledger.proof.log.note import Signature, SignerKey, VerifierKey, sign_note
 
 

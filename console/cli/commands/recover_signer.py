@@ -7,17 +7,47 @@ signed more than the folder holds, look for the newer folder first: what others 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
 from console.cli.proof_files import add_tiles, proving
 from console.cli.session import Session
 
+if TYPE_CHECKING:
+    from ledger.proof.log.checkpoint import Checkpoint
+
 EPILOG: Final = """\
 examples:
   csat-ledger recover-signer --key keys/log.key --tiles log            shows both, and changes nothing
   csat-ledger recover-signer --key keys/log.key --tiles log --accept   the key goes on from the folder's checkpoint"""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAt:
+    """A checkpoint that the key signed."""
+
+    size: int
+    """Entries of the log."""
+    root: str
+    """The root over them, in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignerRecovery:
+    """What a log's key remembers, beside what a folder holds."""
+
+    memory: str
+    """The file in which the key has what it signed last."""
+    remembered: SignedAt | None
+    """What it signed last; null where it remembers nothing."""
+    folder: SignedAt
+    """The largest checkpoint in the folder that the key signed."""
+    fork: str | None
+    """Why the folder does not go on from what is remembered, or the memory cannot be read; null where it does."""
+    written: bool
+    """Whether the key goes on from the folder now."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -45,13 +75,13 @@ def run(session: Session) -> int:
                 memory.keep(found.note)
     if output.as_json:
         output.json(
-            {
-                "memory": str(path),
-                "remembered": _shown(found.remembered),
-                "folder": _shown(found.folder),
-                "fork": found.fork or found.unreadable,
-                "written": options.accept,
-            }
+            SignerRecovery(
+                memory=str(path),
+                remembered=_shown(found.remembered),
+                folder=SignedAt(found.folder.size, found.folder.root.hex()),
+                fork=found.fork or found.unreadable,
+                written=options.accept,
+            )
         )
         return DONE
     output.flowing(f"the key remembers  {found.unreadable or _words(found.remembered)}")
@@ -65,9 +95,9 @@ def run(session: Session) -> int:
     return DONE
 
 
-def _shown(checkpoint: Any) -> dict[str, Any] | None:
-    return None if checkpoint is None else {"size": checkpoint.size, "root": checkpoint.root.hex()}
+def _shown(checkpoint: Checkpoint | None) -> SignedAt | None:
+    return None if checkpoint is None else SignedAt(checkpoint.size, checkpoint.root.hex())
 
 
-def _words(checkpoint: Any) -> str:
+def _words(checkpoint: Checkpoint | None) -> str:
     return "that it signed nothing" if checkpoint is None else f"size {checkpoint.size:,}, root {checkpoint.root.hex()}"

@@ -44,29 +44,18 @@ Example, shortened:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.proof.log import strictjson
-from ledger.proof.log.errors import IncompleteError, MalformedError, Words
-from ledger.proof.log.event import parse_event
-from ledger.proof.log.map import KEY_BITS, Other, Place
-from ledger.proof.log.merkle import HashReader, inclusion_proof
+from ledger.proof.log.errors import MalformedError, Words
+from ledger.proof.log.map import KEY_BITS, Other
+from ledger.proof.log.merkle import PROOF_MAX_HASHES
 from ledger.proof.log.strictjson import base64_text
-from ledger.proof.log.tlogproof import PROOF_MAX_HASHES, TlogProof
-from ledger.proof.programme import ProofProgramme
 
 FORMAT = "csat-ledger-evidence/v2"
 KEYS = ("format", "programme", "subject", "rules", "decision", "on", "checkpoint", "heads", "streams")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A log entry and its index."""
-
-    index: int
-    entry: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +99,6 @@ class Bundle:
         """The events of the stream of editions."""
         return self.streams[self.rules].events
 
-    @property
-    def tlog_proof(self) -> TlogProof:
-        """The decision's own proof, as the file `decision.tlog-proof` holds it beside the bundle."""
-        if not 0 < self.decision <= len(self.events):
-            raise IncompleteError("events of the stream", found=len(self.events), expected=self.decision)
-        decided = self.events[self.decision - 1]
-        return TlogProof(decided.index, decided.proof, self.checkpoint)
-
     def encoded(self) -> bytes:
         """The bytes of the file: canonical JSON and a newline."""
         value = {
@@ -132,52 +113,6 @@ class Bundle:
             "streams": {name: _stream_json(stream) for name, stream in self.streams.items()},
         }
         return strictjson.canonical(value) + b"\n"
-
-
-def build_bundle(
-    programme: ProofProgramme,
-    subject: str,
-    decision: int,
-    *,
-    entries: Mapping[str, Iterable[Entry]],
-    heads: Entry,
-    place_of: Callable[[str], Place],
-    read: HashReader,
-    signed_checkpoint: bytes,
-) -> Bundle:
-    """The bundle of the decision with this seq in the stream `subject`.
-
-    `entries` are, by name, all events of that stream and of the one of its editions that the heads entry covers, in
-    order. The heads entry is the last entry under the checkpoint, `place_of` finds a stream in the map that it names, and
-    `read` reads the log's hashes. Raises IncompleteError where there is no such event, MalformedError where it is no decision.
-    """
-    size = heads.index + 1
-    rules = programme.rules_stream(subject)
-    events = list(entries[subject])
-    if not 0 < decision <= len(events):
-        raise IncompleteError(f"decision {decision} of {subject}", found=Words(f"{len(events)} sealed events"),
-                              expected=Words(f"{decision} or more: seal first"))  # fmt: skip
-    decided = parse_event(events[decision - 1].entry)
-    if decided.type != programme.decision:
-        raise MalformedError(decided.where, found=decided.type, expected=programme.decision)
-
-    def proved(entry: Entry) -> ProvedEntry:
-        return ProvedEntry(entry.index, entry.entry, tuple(inclusion_proof(entry.index, size, read)))
-
-    def stream(name: str, of_stream: Iterable[Entry]) -> ProvedStream:
-        events, place = tuple(map(proved, of_stream)), place_of(name)
-        return ProvedStream(events, place.siblings, None if events else place.there)
-
-    return Bundle(
-        programme=programme.name,
-        subject=subject,
-        rules=rules,
-        decision=decision,
-        on=strictjson.text(programme.decided_on(decided), f"{decided.where}: what it is on"),
-        checkpoint=signed_checkpoint,
-        heads=proved(heads),
-        streams={subject: stream(subject, events), rules: stream(rules, entries[rules])},
-    )
 
 
 def parse_bundle(data: bytes) -> Bundle:

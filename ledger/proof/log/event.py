@@ -34,8 +34,7 @@ from typing import Any, NamedTuple
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.merkle import leaf_hash
-from ledger.proof.log.tiles import ENTRY_MAX_BYTES
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES, leaf_hash
 
 KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "salt", "seq", "stream", "type", "v"))
 FIRST_PREV = "0" * 64

@@ -228,9 +228,9 @@ def check_end(name: str, stream: ProvedStream, events: list[Event], heads: Heads
             return
         salt = salt_of(stream.events[-1].entry)
         verify_head(heads.root, name, Head(blinded(salt), events[-1].seq, events[-1].leaf), stream.siblings)
-    except TamperedError as error:
+    except TamperedError as error:  # what is here is in the log: that nothing came after it is what is not shown
         where = f"{name}, of which the last event here is {len(events)}"
-        raise TamperedError(f"{where}: {error.what}", found=error.found, expected=error.expected) from None
+        raise IncompleteError(f"{where}: {error.what}", found=error.found, expected=error.expected) from None
 
 
 def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, list[Event]], report: Report) -> None:

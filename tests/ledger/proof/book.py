@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ledger.proof.log import merkle
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle
+from ledger.proof.log import merkle, merkle_tree
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_date, parse_event, parse_instant
 from ledger.proof.log.event import salt_of as salt_bytes_of
@@ -113,7 +114,13 @@ class Book:
 
     def respond(self, stream: str, response: str, at: str, org: str, location: str = "main", **more: Any) -> Event:
         """A response."""
-        data = {"response": response, "customer_org": org, "location": location, "invitation": None, "anonymous": False}
+        data = {
+            "response": response,
+            "customer_org": org,
+            "location": location,
+            "answer_token": None,
+            "anonymous": False,
+        }
         return self.append(stream, "ResponseReceived", at, data | more)
 
     def join(self, stream: str, one: str, other: str, at: str = "2010-01-06") -> Event:
@@ -178,7 +185,7 @@ class Book:
 
     def checkpoint(self, origin: str = LOG_KEY.name) -> Checkpoint:
         """The log's size and root."""
-        return Checkpoint(origin, len(self.entries), merkle.root_of_leaves(map(merkle.leaf_hash, self.entries)))
+        return Checkpoint(origin, len(self.entries), merkle_tree.root_of_leaves(map(merkle.leaf_hash, self.entries)))
 
     def signed(self, *signers: SignerKey, origin: str = LOG_KEY.name) -> bytes:
         """The signed checkpoint."""
@@ -197,7 +204,7 @@ class Book:
             return [stored[i] for i in indexes]
 
         for n, entry in enumerate(self.entries):
-            stored.extend(merkle.stored_hashes(n, merkle.leaf_hash(entry), read))
+            stored.extend(merkle_tree.stored_hashes(n, merkle.leaf_hash(entry), read))
         return stored
 
     def bundle(self, membership: str, decision_seq: int, signed: bytes | None = None) -> Bundle:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ledger.proof.log.building import decision_proof
 from ledger.proof.log.bundle import parse_bundle
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.tlogproof import parse_tlog_proof, verify_tlog_proof
@@ -54,7 +55,7 @@ def test_no_personal_data_and_no_key_is_in_a_bundle() -> None:
 
 
 def test_the_decision_has_a_tlog_proof_of_its_own() -> None:
-    proof = parse_tlog_proof(BUNDLE.tlog_proof.encoded())
+    proof = parse_tlog_proof(decision_proof(BUNDLE).encoded())
     decided = leaf_hash(BUNDLE.events[DECISION - 1].entry)
     assert verify_tlog_proof(proof, decided, LOG_KEY.name, [LOG_KEY.verifier]).size == len(BOOK.entries)
 
