@@ -259,7 +259,10 @@ def test_evidence_of_its_decision_is_verified_and_refuted_where_it_is_forged(jud
     first = next(event["entry"] for event in value["streams"]["lamp-a"]["events"] if "LampJudged" in event["entry"])
     older = verify(canonical(value | {"decision": json.loads(first)["seq"]}), policy_bytes(), THREE_PROVEN)
     assert (older.verdict, older.superseded_by) == ("confirmed", value["decision"])
-    assert verify(bundle.replace(b'\\"hours\\":30', b'\\"hours\\":31', 1), policy_bytes(), THREE_PROVEN).verdict == "tampered"
+    assert (
+        verify(bundle.replace(b'\\"hours\\":30', b'\\"hours\\":31', 1), policy_bytes(), THREE_PROVEN).verdict
+        == "tampered"
+    )
     assert verify(bundle, policy_bytes(), PROOF_PROGRAMMES).verdict == "unverifiable"
     history = [(row.stream, json.loads(row.stored)) for row in judged.store.read_feed(0, 1_000)]
     [event for _, event in history if event["type"] == "LampJudged"][-1]["data"]["bright"] = False
