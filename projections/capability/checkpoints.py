@@ -208,9 +208,9 @@ def _fold(key: Key, reports: Sequence[Report], fold: MonthFold, written: _Writte
         for counted, changes in zip(fold.counted, fold.add(block), strict=True):
             edition = counted.at_hand.position
             written.sums.append((*key, edition, position, counted.kept(), counted.left_out))
-            written.left_out += (
-                (*key, edition, place // 5, *change.pair, place % 5, position, int(place in change.after))
-                for change in changes
-                if change.before != change.after
-                for place in {*change.before} ^ {*change.after}
-            )
+            for (customer, workload), before, after in changes:
+                if before != after:
+                    written.left_out += (
+                        (*key, edition, place // 5, customer, workload, place % 5, position, int(place in after))
+                        for place in {*before} ^ {*after}
+                    )

@@ -45,12 +45,8 @@ class EditionAtHand(NamedTuple):
         return cls(position, edition, Eligible(edition))
 
 
-class Change(NamedTuple):
-    """What of a pair does not count, before some reports and after: the places of the reports."""
-
-    pair: Pair
-    before: tuple[int, ...]
-    after: tuple[int, ...]
+Change = tuple[Pair, tuple[int, ...], tuple[int, ...]]
+"""A pair, and the places of its reports that do not count, before some reports and after them."""
 
 
 @dataclass(slots=True)
@@ -79,13 +75,17 @@ class Counted:
     def change(self, pair: Pair, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
         """A pair's reports are others now."""
         workload = pair[1]
-        was, now = self._counting(workload, before), self._counting(workload, after)
-        if was[:2] != now[:2]:
-            if before:
-                self.sums.add(workload, was[0], was[1], -1)
-            self.sums.add(workload, now[0], now[1], 1)
-        self.left_out += len(now[2]) - len(was[2])
-        return Change(pair, was[2], now[2])
+        usage, revenue, left = self._counting(workload, after)
+        if not before:
+            self.sums.add(workload, usage, revenue, 1)
+            self.left_out += len(left)
+            return pair, (), left
+        usage_before, revenue_before, left_before = self._counting(workload, before)
+        if usage != usage_before or revenue != revenue_before:
+            self.sums.add(workload, usage_before, revenue_before, -1)
+            self.sums.add(workload, usage, revenue, 1)
+        self.left_out += len(left) - len(left_before)
+        return pair, left_before, left
 
     def _counting(self, workload: str, amounts: Mapping[int, int]) -> tuple[int, int, tuple[int, ...]]:
         """Units and cents that count, and the places of what does not."""

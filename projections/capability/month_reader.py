@@ -149,7 +149,7 @@ class MonthReader:
             later.sort()
             fold = MonthFold([month.counted for month in by_tail[tail]], amounts_of(earlier.get(tail, ())))
             for month, changes in zip(by_tail[tail], fold.add(later), strict=True):
-                month.touched = {change.pair: change.after for change in changes}
+                month.touched = {pair: after for pair, _, after in changes}
 
 
 def _by_tail(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, int, int], list[Report]]:

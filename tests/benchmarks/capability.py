@@ -47,9 +47,10 @@ WORKLOADS = ("business-central", "core-hr", "guides", "remote-assist", "talent-a
 BY_PAL = {"power-apps", "power-automate", "power-bi", "portals", "customer-insights"}
 LARGE = "m-large"
 ORDINARY = [f"m-{number}" for number in range(40)]
-ORDINARY_CUSTOMERS = 8
+ORDINARY_CUSTOMERS = 7
 ORDINARY_WORKLOADS = 5
 LEFT_OUT_PERCENT = 2
+RESTATED = 13
 QUESTIONS = 2_000
 WORKLOADS_SOLD_ONLY = {"something-sold"}
 
@@ -70,6 +71,7 @@ def facts(customers: int, workloads: int, months: int) -> Iterator[dict[str, Any
         for membership in (LARGE, *ORDINARY):
             size = (customers, workloads) if membership == LARGE else (ORDINARY_CUSTOMERS, ORDINARY_WORKLOADS)
             yield from _reports(random, membership, month, *size)
+        yield from _restated(random, month, customers, workloads)
         for membership in (LARGE, *ORDINARY):
             closed = format_instant(month_end_us(month) + 19 * DAY_US)
             yield _fact(membership, "close-month", f"k-{membership}-{month}", closed, month=month_text(month))
@@ -90,6 +92,19 @@ def _reports(random: Random, membership: str, month: int, customers: int, worklo
                 fields["association"] = "csp-2" if of_no_use else "pal" if workload in BY_PAL else "cpor"
                 units = random.randrange(5_000 + 100 * growth)
                 yield _fact(membership, "report-usage", name, occurred_at, units=units, **fields)
+
+
+def _restated(random: Random, month: int, customers: int, workloads: int) -> Iterator[dict[str, Any]]:
+    """A few figures of a year before, put right before the month is closed."""
+    if month < FIRST_MONTH + 12:
+        return
+    for number in range(RESTATED):
+        fields = {
+            "customer": f"customer-{random.randrange(customers)}", "workload": random.choice(WORKLOADS[:workloads]),
+            "month": month_text(month - 12), "association": "csp-1",
+        }  # fmt: skip
+        occurred_at = format_instant(month_end_us(month) + DAY_US)
+        yield _fact(LARGE, "report-revenue", f"r-{month}-{number}", occurred_at, amount_cents=number, **fields)
 
 
 def _fact(membership: str, kind: str, fact_id: str, occurred_at: str, **fields: Any) -> dict[str, Any]:

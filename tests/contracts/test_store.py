@@ -550,6 +550,22 @@ def test_a_file_that_is_no_database_is_unreachable(tmp_path: Any) -> None:
         SQLiteStore(tmp_path)
 
 
+def test_the_announcements_of_every_programme_are_found_by_an_index(store: Store, backend: Backend, place: str) -> None:
+    indexes = {"EligibilityChanged": "events_announcements", "DesignationChanged": "events_designations"}
+    assert indexes.keys() == PROGRAMMES.announcements
+    explain = "EXPLAIN QUERY PLAN" if backend.name == "sqlite" else "EXPLAIN"
+    with backend.raw(place) as execute:
+        if backend.name == "postgres":
+            execute("SET enable_seqscan = off")  # an empty table is read as a whole, whatever indexes it has
+        for announcement, index in indexes.items():
+            assert store.read_type(announcement, 0, 1) == []
+            found = execute(
+                f"{explain} SELECT * FROM {backend.events} WHERE topic = '{announcement}' AND position > 0 "
+                "ORDER BY position LIMIT 9"
+            )
+            assert index in " ".join(str(value) for row in found for value in row)
+
+
 # The writer over it
 
 
