@@ -49,12 +49,18 @@ class Asked(NamedTuple):
     unknown: LedgerError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceWritten:
     """The files that prove a decision: on a renewal, or on an anniversary of a designation in an area."""
 
     membership: str
     """The membership."""
+    renewal_date: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a renewal."""
+    area: str | MayBeLeftOut = LEFT_OUT
+    """Of a designation."""
+    anniversary: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a designation."""
     decision: int
     """The place of the decision in the stream of the membership, or of its designation."""
     size: int
@@ -65,12 +71,6 @@ class EvidenceWritten:
     """The size of that file."""
     proof: str
     """The file with the decision alone, in the open format."""
-    renewal_date: Day | MayBeLeftOut = LEFT_OUT
-    """YYYY-MM-DD; of a renewal."""
-    area: str | MayBeLeftOut = LEFT_OUT
-    """Of a designation."""
-    anniversary: Day | MayBeLeftOut = LEFT_OUT
-    """YYYY-MM-DD; of a designation."""
 
 
 def register(parser: ArgumentParser) -> None:
