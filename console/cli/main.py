@@ -70,8 +70,9 @@ COMMANDS: Final = {
 }
 
 DESCRIPTION: Final = """\
-The ledger of customer-satisfaction evidence: what was reported stands in it for ever,
-and every question about eligibility is answered for any instant, as known at any time."""
+The ledger of evidence for partner programmes: what was reported stands in it for ever, of customer satisfaction
+and of the capability score. Every question about eligibility, or about a score, is answered for any instant, as known
+at any time."""
 
 EPILOG: Final = """\
 examples:
@@ -79,6 +80,7 @@ examples:
   csat-ledger record facts.jsonl                    record facts (csat-ledger.db is made)
   csat-ledger status m-1 --at 2011-02-28T23:59:59Z  where a membership stood
   csat-ledger decide m-1 --renewal 2011-03-01       decide a renewal
+  csat-ledger score m-1 --area business-applications          a capability score, and what it is made of
   csat-ledger COMMAND --help                        how a command is used
   csat-ledger help facts                            the types of facts; csat-ledger help lists all topics
 
