@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.demo.capability import DEMO_PARTNERS
 from console.demo.designations import Designations
-from console.demo.folder import CAPABILITY_FACTS, FACTS, LEDGER, make_folder, note_what_was_made
+from console.demo.folder import CAPABILITY_FACTS, FACTS, LEDGER, LINK_KEY, make_folder, note_what_was_made
 from console.demo.renewals import START_US, Renewals
 from console.demo.stage import Stage
 from console.demo.survey import DEMO_MEMBERSHIPS
@@ -23,6 +23,8 @@ from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, open_ledger
 from ledger.event import recorded_us_of
 from ledger.instants import format_instant
+from ledger.link_key import foreseeable_key
+from ledger.store.link_key_file import LinkKeyFile
 from ledger.writing.salts import foreseeable_salts
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ class Demonstration:
         started_s = time.monotonic()
         collect_garbage_seldom()
         make_folder(self._folder, force=force)
-        salts = foreseeable_salts(f"demo {self._seed}")  # nobody is in it, and the same seed makes the same book
+        # Nobody is in it, and the same seed makes the same book.
+        salts = foreseeable_salts(f"demo {self._seed}")
+        LinkKeyFile(self._folder / LINK_KEY, makes=False).keep(foreseeable_key(f"demo {self._seed}"))
         where = str(self._folder / LEDGER)
         with open_ledger(where, lambda: self._stage.now_us, create=True, salts=salts) as ledger:
             self._tell(ledger)

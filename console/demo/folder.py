@@ -16,9 +16,11 @@ from console.cli.output import plural
 from console.wiring import driver_errors, open_store
 from ledger.errors import LedgerError
 from ledger.store.base import Store
+from ledger.store.link_key_file import ENDING
 
 MARKER: Final = "this-is-a-demo"
 LEDGER: Final = "ledger.db"
+LINK_KEY: Final = f"{LEDGER}{ENDING}"
 FACTS: Final = "facts.jsonl"
 REFUSED: Final = "refused.jsonl"
 CAPABILITY_FACTS: Final = "capability.jsonl"
@@ -26,6 +28,7 @@ CAPABILITY_REFUSED: Final = "capability-refused.jsonl"
 PROOF: Final = "proof"
 MADE: Final = (
     *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
+    LINK_KEY,
     FACTS,
     REFUSED,
     CAPABILITY_FACTS,
