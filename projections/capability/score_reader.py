@@ -23,8 +23,8 @@ from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_a
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
 from projections.capability.cause_reader import CauseReader, Causes
-from projections.capability.month_fold import EditionAtHand
-from projections.capability.month_reader import LeftOut, MonthKnown, MonthReader, Want
+from projections.capability.month_fold import Counted, EditionAtHand
+from projections.capability.month_reader import LeftOut, MonthReader, Want
 from projections.capability.scores import edition_of
 from projections.capability.wanted import look_up
 from projections.database import Connection
@@ -71,7 +71,7 @@ class KnownDesignation:
         self.closes = closes
         self.known = known
         self.certificates: list[Certificate] = []
-        self.read: dict[tuple[int, int], MonthKnown] = {}
+        self.read: dict[tuple[int, int], Counted] = {}
         """By month and position of the edition."""
         self._months = months
         self._people: dict[str, People] = {}
@@ -87,9 +87,9 @@ class KnownDesignation:
 
     def sums(self, month: int, edition: Edition) -> Sums:
         """What a month amounts to under an edition."""
-        return self.month(month, edition).counted.sums
+        return self.month(month, edition).sums
 
-    def month(self, month: int, edition: Edition) -> MonthKnown:
+    def month(self, month: int, edition: Edition) -> Counted:
         """A month under an edition."""
         at_hand = self.rules.at_hand(edition)
         found = self.read.get((month, at_hand.position))
@@ -166,9 +166,13 @@ class ScoreReader:
 
     def left_out(self, one: KnownDesignation, at_us: int, limit: int) -> tuple[int, list[LeftOut]]:
         """How many reports of the two months compared at an instant do not count, and the first of them, in order (C13)."""
-        months = [one.month(want.month, want.edition.edition) for want in one.compared(at_us)]
-        found = [entry for month in months for entry in self._months.left_out(month, limit)]
-        return sum(month.counted.left_out for month in months), sorted(found)[:limit]
+        found: list[LeftOut] = []
+        total = 0
+        for want in one.compared(at_us):
+            if count := one.month(want.month, want.edition.edition).left_out:
+                total += count
+                found += self._months.left_out(want, one.known, limit)
+        return total, sorted(found)[:limit]
 
     def causes(self, number: int, months: Sequence[int], known_at: int) -> Causes:
         """What a designation's score is made of, event by event, with the reports of some months."""
@@ -191,8 +195,8 @@ class ScoreReader:
         by_number = {one.number: one for one in found.values()}
         self._add_certificates(by_number, wanted, from_us, known)
         wants = [want for one in found.values() for want in one.compared(from_us)]
-        for (number, month, position), month_known in self._months.read(wants, known).items():
-            by_number[number].read[month, position] = month_known
+        for (number, month, position), one in self._months.read(wants, known).items():
+            by_number[number].read[month, position] = one
         return found
 
     def designation(self, membership: str, area: str, from_us: int, known_at: int | None = None) -> KnownDesignation:
