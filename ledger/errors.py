@@ -10,6 +10,10 @@ LedgerError
 ├── BrokenHistory      stored bytes that are not what the ledger writes
 ├── DifferentBook      two stores that should hold the same book and do not
 ├── ClockWrong         a clock that cannot be believed: nothing is recorded; carries a code
+├── LinkKeyWrong       the link key, without which nothing that names an invitation is recorded; carries a code
+│   ├── LinkKeyMissing    it is not there
+│   ├── LinkKeyMismatch   it is another than the book's
+│   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -165,6 +169,30 @@ class ClockWrong(LedgerError):
     def __init__(self, code: Literal["clock-behind", "clock-ahead"], sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class LinkKeyWrong(LedgerError):
+    """The link key cannot be used (DESIGN 13). `code` never changes."""
+
+    code = "link-key"
+
+
+class LinkKeyMissing(LinkKeyWrong):
+    """There is no link key. What needs none goes on; what does waits for it, and is refused by no rule."""
+
+    code = "link-key-missing"
+
+
+class LinkKeyMismatch(LinkKeyWrong):
+    """The key is another than the one whose id the book recorded: its tokens would tie nothing to anything."""
+
+    code = "link-key-mismatch"
+
+
+class LinkKeyUnusable(LinkKeyWrong):
+    """The key's file cannot be read or made, holds something else, or is open to others."""
+
+    code = "link-key-unusable"
 
 
 class StoreUnreachable(LedgerError):

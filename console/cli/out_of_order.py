@@ -26,6 +26,7 @@ from console.cli.fact_files.lines import Line
 from console.cli.fact_files.sorted_lines import SortedLines
 from console.cli.recording import Intake
 from console.cli.refusals_file import RefusedLine, decode_refusal
+from ledger.errors import LinkKeyMissing
 from ledger.fact import Fact
 from ledger.instants import parse_instant
 from ledger.programmes.capability.facts import DecideDesignation, DesignationFact, OpenDesignation, SetAnniversary
@@ -35,9 +36,12 @@ ROUNDS_MAX: Final = 16
 CHUNK: Final = 1_000
 
 FINAL_CODES: Final = frozenset(
-    {"malformed", "reserved-id", "id-reused", "in-the-future", "month-not-over", "renewal-not-due"}
-)
-"""Refused for what the fact is, or for what time it is: nothing in the files can change that."""
+    {
+        "malformed", "reserved-id", "id-reused", "in-the-future", "month-not-over", "renewal-not-due",
+        LinkKeyMissing.code,
+    }
+)  # fmt: skip
+"""Refused for what the fact is, for what time it is, or for a key that is not there: nothing in the files changes that."""
 
 
 class Waiting:

@@ -47,7 +47,12 @@ class Session:
         """
         state_bytes = self.settings.state_mib << 20
         with open_ledger(
-            self.where, self.clock, create=create, remark=self.output.words, state_bytes_max=state_bytes
+            self.where,
+            self.clock,
+            create=create,
+            remark=self.output.words,
+            state_bytes_max=state_bytes,
+            link_key_file=self.settings.link_key_file,
         ) as ledger:
             try:
                 yield ledger
