@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.programmes.capability.editions import Edition
-from ledger.programmes.capability.months import Eligible, Sums, largest
+from ledger.programmes.capability.months import Eligible, Limits, Sums, largest
 
 Pair = tuple[str, str]
 """A customer and a workload."""
@@ -33,16 +33,17 @@ class Report(NamedTuple):
 
 
 class EditionAtHand(NamedTuple):
-    """An edition, the position at which it was published, and what counts under it."""
+    """An edition, the position at which it was published, what counts under it, and what that is held against."""
 
     position: int
     edition: Edition
     eligible: Eligible
+    limits: Limits
 
     @classmethod
     def of(cls, position: int, edition: Edition) -> EditionAtHand:
         """An edition, at hand."""
-        return cls(position, edition, Eligible(edition))
+        return cls(position, edition, Eligible(edition), Limits.of(edition.figures))
 
 
 Change = tuple[Pair, tuple[int, ...], tuple[int, ...]]
@@ -60,12 +61,12 @@ class Counted:
     @classmethod
     def nothing(cls, at_hand: EditionAtHand) -> Counted:
         """A month for which nothing was reported."""
-        return cls(at_hand, Sums(at_hand.edition))
+        return cls(at_hand, Sums(at_hand.edition, at_hand.limits))
 
     @classmethod
     def restored(cls, at_hand: EditionAtHand, kept: str, left_out: int) -> Counted:
         """What a checkpoint has."""
-        return cls(at_hand, Sums.restored(at_hand.edition, orjson.loads(kept)), left_out)
+        return cls(at_hand, Sums.restored(at_hand.edition, orjson.loads(kept), at_hand.limits), left_out)
 
     def kept(self) -> str:
         """The sums as a checkpoint has them."""

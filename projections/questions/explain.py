@@ -250,7 +250,7 @@ def _counting(reported: Reported | None, side: _Side, revenue: bool) -> _Countin
     if reported is None or side.edition is None:
         return None
     workload = reported.pair[1]
-    _, edition, eligible = side.edition
+    edition, eligible = side.edition.edition, side.edition.eligible
     amounts = {place: told.figure for place, told in reported.reports.items()}
     amount, place = largest(amounts, eligible.revenue if revenue else eligible.usage(workload))
     if place < 0:

@@ -14,7 +14,6 @@ With --full the large partner has 2,000 customers, 15 workloads and 60 months: 1
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -53,6 +52,10 @@ LEFT_OUT_PERCENT = 2
 RESTATED = 13
 QUESTIONS = 2_000
 WORKLOADS_SOLD_ONLY = {"something-sold"}
+SURVEY_FACTS_MAX = 200_000
+
+Line = tuple[str, float, str]
+"""What was measured, the figure, and what is to be reached."""
 
 
 def facts(customers: int, workloads: int, months: int) -> Iterator[dict[str, Any]]:
@@ -180,33 +183,39 @@ def decide(path: Path, months: int) -> dict[str, float]:
     return {"first facts": round(begun_s * 1e3, 1), "first decision": round(spent[0], 1), **percentiles(spent[1:])}
 
 
-def measure(folder: Path, customers: int, workloads: int, months: int) -> dict[str, Any]:
+def measure(folder: Path, customers: int, workloads: int, months: int) -> list[Line]:
     """Everything, in this process."""
     collect_garbage_seldom()
-    path = folder / "reports.db"
+    path, other = folder / "reports.db", folder / "survey.db"
     count, spent = record(path, map(orjson.dumps, facts(customers, workloads, months)))
-    found: dict[str, Any] = {"facts": count, "of the large partner": customers * workloads * months}
-    found["recorded facts/s"] = round(count / spent)
-    survey_count, spent = record(folder / "survey.db", map(orjson.dumps, scale(1, min(count, 200_000))))
-    found["recorded survey facts/s"] = round(survey_count / spent)
-    found["catch-up events/s"] = round(count / catch_up(path))
-    store = SQLiteStore(folder / "survey.db")
+    other_count, other_spent = record(other, map(orjson.dumps, scale(1, min(count, SURVEY_FACTS_MAX))))
+    found: list[Line] = [
+        ("facts recorded", count, f"{customers * workloads * months:,} reports of the large partner"),
+        ("reports recorded/s", count / spent, ""),
+        ("survey facts recorded/s", other_count / other_spent, ""),
+    ]
+    found.append(("catch-up, events/s", count / catch_up(path), "at the speed of the survey's"))
+    store = SQLiteStore(other)
     events = store.max_position()
     store.close()
-    found["catch-up survey events/s"] = round(events / catch_up(folder / "survey.db"))
-    found["projections MiB"] = round(Path(f"{path}.projections").stat().st_size / 2**20)
+    found.append(("catch-up of the survey's, events/s", events / catch_up(other), ""))
     database = SQLiteDatabase(f"{path}.projections")
     with view(database) as seen:
-        reader = seen.scores()
-        for name, memberships in (("large", [LARGE]), ("ordinary", ORDINARY)):
-            found[f"score of the {name}, now, ms"] = latency(reader, memberships, months, then=False)
-            found[f"score of the {name}, then, ms"] = latency(reader, memberships, months, then=True)
-        board = [(membership, AREA) for membership in ORDINARY]
-        board_s = timed(lambda: reader.scores(board, month_end_us(FIRST_MONTH + months) + 20 * DAY_US))
-        found["scores of a board, ms each"] = round(board_s * 1e3 / len(board), 3)
+        found += _questions(seen.scores(), months)
     database.close()
-    found["decide, ms"] = decide(path, months)
+    for name, ms in decide(path, months).items():
+        found.append((f"decide, {name}, ms", ms, "<= 100" if name != "first facts" else "loads the snapshot"))
     return found
+
+
+def _questions(reader: ScoreReader, months: int) -> Iterator[Line]:
+    for name, memberships, reach in (("large", [LARGE], "<= 5"), ("ordinary", ORDINARY, "<= 1")):
+        for when, then in (("now", False), ("then", True)):
+            for percentile, ms in latency(reader, memberships, months, then=then).items():
+                yield f"score, {name}, {when}, {percentile}, ms", ms, reach if percentile == "p99" else ""
+    board = [(membership, AREA) for membership in ORDINARY]
+    board_s = timed(lambda: reader.scores(board, month_end_us(FIRST_MONTH + months) + 20 * DAY_US))
+    yield "scores of a board, each, ms", board_s * 1e3 / len(board), ""
 
 
 def main() -> None:
@@ -218,7 +227,8 @@ def main() -> None:
     arguments = parser.parse_args()
     size = (2_000, 15, 60) if arguments.full else (arguments.customers, arguments.workloads, arguments.months)
     with tempfile.TemporaryDirectory(prefix="csat-ledger-bench-") as name:
-        print(json.dumps(measure(Path(name), *size), indent=1))
+        for what, figure, reach in measure(Path(name), *size):
+            print(f"{what:40} {figure:>14,.3f}  {reach}")
 
 
 if __name__ == "__main__":

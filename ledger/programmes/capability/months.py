@@ -79,6 +79,25 @@ def largest(reports: Mapping[int, int], places: Sequence[int], base: int = 0) ->
     return found, where
 
 
+class Limits(NamedTuple):
+    """The figures of an edition that a pair is held against, by track: values in thousandths, revenue in cents."""
+
+    rates: Mapping[str, Any]
+    deployed_milli: tuple[tuple[str, int], ...]
+    customer_cents: tuple[tuple[str, int], ...]
+    track_cents: int
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Limits:
+        deployed = figures["deployments"]["threshold_mcv"].items()
+        return cls(
+            figures["rates"],
+            tuple((track, threshold * 1_000) for track, threshold in deployed),
+            tuple(figures["net_adds"]["threshold_cents"].items()),
+            figures["track"]["threshold_cents"],
+        )
+
+
 class Sums:
     """What a month amounts to under one edition.
 
@@ -90,18 +109,19 @@ class Sums:
 
     __slots__ = ("_above", "_edition", "_limits", "customers", "deployments", "mcv_milli")
 
-    def __init__(self, edition: Edition) -> None:
+    def __init__(self, edition: Edition, limits: Limits | None = None) -> None:
+        """`limits` are those of the edition, where they are at hand."""
         self._edition = edition
-        self._limits: _Limits | None = None
+        self._limits = limits
         self.mcv_milli = 0
         self.deployments = {"enterprise": 0, "smb": 0}
         self.customers = {"enterprise": 0, "smb": 0}
         self._above: Counter[str] = Counter()
 
     @classmethod
-    def restored(cls, edition: Edition, kept: list[Any]) -> Sums:
+    def restored(cls, edition: Edition, kept: list[Any], limits: Limits | None = None) -> Sums:
         """What `kept` was made of."""
-        sums = cls(edition)
+        sums = cls(edition, limits)
         mcv_milli, sums.deployments, sums.customers, above = kept
         sums.mcv_milli, sums._above = int(mcv_milli), Counter(above)
         return sums
@@ -119,7 +139,7 @@ class Sums:
         """A pair comes in (1) or goes out (-1) with what counts of it: units, and cents."""
         limits = self._limits
         if limits is None:
-            limits = self._limits = _Limits.of(self._edition.figures)
+            limits = self._limits = Limits.of(self._edition.figures)
         if usage:
             rate = limits.rates.get(workload)
             value = 0 if rate is None else usage * rate["rate_milli"]
@@ -135,25 +155,6 @@ class Sums:
                 self._above[workload] += sign
                 if not self._above[workload]:
                     del self._above[workload]
-
-
-class _Limits(NamedTuple):
-    """The figures of an edition that a pair is held against, by track: values in thousandths, revenue in cents."""
-
-    rates: Mapping[str, Any]
-    deployed_milli: tuple[tuple[str, int], ...]
-    customer_cents: tuple[tuple[str, int], ...]
-    track_cents: int
-
-    @classmethod
-    def of(cls, figures: Mapping[str, Any]) -> _Limits:
-        deployed = figures["deployments"]["threshold_mcv"].items()
-        return cls(
-            figures["rates"],
-            tuple((track, threshold * 1_000) for track, threshold in deployed),
-            tuple(figures["net_adds"]["threshold_cents"].items()),
-            figures["track"]["threshold_cents"],
-        )
 
 
 class Month:
