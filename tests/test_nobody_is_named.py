@@ -24,7 +24,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from projections.questions.answers import all_projections
 
 from consumers.messages.cloudevents import announcement_messages, event_message, refused_message
 from consumers.messages.telling import as_told
@@ -41,6 +40,7 @@ from ledger.store.sqlite import SQLiteStore
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.seal.support import LOG_KEY
 
