@@ -44,6 +44,7 @@ from ledger.log_events import LOG_EVENTS
 
 if TYPE_CHECKING:  # facts are pydantic's, and who only reads the book need not import it
     from ledger.fact import Fact, FactParser
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -139,7 +140,12 @@ class Programme(Protocol):
     """The data of its events by type and version, and how older versions become newer ones."""
 
     def facts(self) -> Sequence[type[Fact]]:
-        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition."""
+        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition; one that must
+        not be tied to what it names says what is `hidden`, and goes by a token of it (`Fact.tie`, `ledger.link_key`)."""
+        ...
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas of its facts and events say beyond the models, and a sample of each."""
         ...
 
     def owns(self, stream: str) -> bool:

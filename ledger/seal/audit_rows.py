@@ -7,6 +7,7 @@ it should be is read again row by row, and what then is not as it should be by t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -39,6 +40,18 @@ _members = itemgetter(*orjson.loads(orjson.dumps(dict.fromkeys(sorted(KEYS)))))
 _as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditDifference:
+    """One thing that is not as it should be."""
+
+    what: str
+    """What differs, and where."""
+    found: str
+    """What is there."""
+    expected: str
+    """What should be there."""
+
+
 class Finding(NamedTuple):
     """One difference, and the verdict to which it leads by itself."""
 
@@ -47,9 +60,9 @@ class Finding(NamedTuple):
     found: str
     expected: str
 
-    def answer(self) -> dict[str, str]:
+    def answer(self) -> AuditDifference:
         """As the command prints it."""
-        return {"what": self.what, "found": self.found, "expected": self.expected}
+        return AuditDifference(self.what, self.found, self.expected)
 
 
 class Said(NamedTuple):

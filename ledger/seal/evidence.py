@@ -7,7 +7,7 @@ published checkpoint, so that a book that was changed after sealing gives no evi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from ledger.errors import BookChanged, NotSealed
 from ledger.proof.log import strictjson
@@ -77,6 +77,30 @@ def _entries(book: Reader, state: LogState, stream: str) -> list[Entry]:
     return [Entry(state.index_of(row.position), row.stored) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class LogAt:
+    """The log as a checkpoint has it."""
+
+    size: int
+    """Entries in it."""
+    root: str
+    """The root of its tree, base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyAnswer:
+    """The log of an old checkpoint is a prefix of that of a new one."""
+
+    verdict: Literal["consistent"]
+    """What was proved; else the command fails, and says what differs."""
+    old: LogAt
+    """The old checkpoint."""
+    new: LogAt
+    """The new checkpoint."""
+    proof: tuple[str, ...]
+    """The consistency proof (RFC 6962), hashes in base64."""
+
+
 @dataclass(frozen=True)
 class Consistency:
     """Two checkpoints of one log, and the proof that the older is a prefix of the newer."""
@@ -85,13 +109,12 @@ class Consistency:
     new: Checkpoint
     proof: tuple[bytes, ...]
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> ConsistencyAnswer:
         """As the command prints it."""
-        sides = {
-            side: {"size": checkpoint.size, "root": strictjson.base64_text(checkpoint.root)}
-            for side, checkpoint in (("old", self.old), ("new", self.new))
-        }
-        return {"verdict": "consistent", **sides, "proof": [*map(strictjson.base64_text, self.proof)]}
+        old, new = (
+            LogAt(checkpoint.size, strictjson.base64_text(checkpoint.root)) for checkpoint in (self.old, self.new)
+        )
+        return ConsistencyAnswer("consistent", old, new, tuple(map(strictjson.base64_text, self.proof)))
 
 
 def prove_consistency(old: bytes, new: bytes, folder: LogFolder, policy: Policy) -> Consistency:

@@ -8,6 +8,7 @@ alone in the open format. Nothing in it leads to a person. With --key what is no
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from ledger.errors import LedgerError, UnknownMembership
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import designation_stream
 from ledger.programmes.survey.events import membership_stream
+from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut
 
 if TYPE_CHECKING:
     from ledger.proof.log.bundle import Bundle
@@ -45,6 +47,30 @@ class Asked(NamedTuple):
     on: str
     named: dict[str, str]
     unknown: LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceWritten:
+    """The files that prove a decision: on a renewal, or on an anniversary of a designation in an area."""
+
+    membership: str
+    """The membership."""
+    decision: int
+    """The place of the decision in the stream of the membership, or of its designation."""
+    size: int
+    """Entries in the log under whose checkpoint it is proved."""
+    bundle: str
+    """The file with the evidence."""
+    bytes_: int
+    """The size of that file."""
+    proof: str
+    """The file with the decision alone, in the open format."""
+    renewal_date: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a renewal."""
+    area: str | MayBeLeftOut = LEFT_OUT
+    """Of a designation."""
+    anniversary: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a designation."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -76,22 +102,21 @@ def run(session: Session) -> int:
                 sealer.seal()
         bundle = collect_evidence(ledger.store, folder, asked.programme, asked.stream, asked.on)
         size = _write(bundle, options)
-    proof = options.out.parent / TLOG_PROOF
-    answer = {
+    answer = EvidenceWritten(
         **asked.named,
-        "decision": bundle.decision,
-        "size": bundle.heads.index + 1,
-        "bundle": str(options.out),
-        "bytes": size,
-        "proof": str(proof),
-    }
+        decision=bundle.decision,
+        size=bundle.heads.index + 1,
+        bundle=str(options.out),
+        bytes_=size,
+        proof=str(options.out.parent / TLOG_PROOF),
+    )
     if output.as_json:
         output.json(answer)
     else:
         whose = options.membership if options.area is None else f"{options.membership} in {options.area}"
         output.text(
-            f"{options.out}: {len(bundle.events)} events of {whose} and {size:,} bytes prove its "
-            f"decision {bundle.decision} under the checkpoint of size {answer['size']}\n{proof}: the decision alone"
+            f"{options.out}: {len(bundle.events)} events of {whose} and {size:,} bytes prove its decision "
+            f"{bundle.decision} under the checkpoint of size {answer.size}\n{answer.proof}: the decision alone"
         )
     return DONE
 

@@ -23,6 +23,7 @@ from ledger.programmes.programme import Span
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 class Capability:
@@ -39,6 +40,12 @@ class Capability:
         from ledger.programmes.capability.facts import FACT_MODELS
 
         return FACT_MODELS
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas say beyond the models, and samples."""
+        from ledger.programmes.capability.schema_forms import FORMS
+
+        return FORMS
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is a designation's or that of an area's editions."""

@@ -23,6 +23,7 @@ from ledger.event import Event, EventTypes, NewEvent
 from ledger.fact import Fact, Figure, Instant, Label, MembershipId
 from ledger.instants import SECOND_US, format_instant, parse_instant
 from ledger.programmes.programme import Span, State, check_not_in_the_future, fold_announcement
+from ledger.programmes.schema_forms import FROM_ONE, EventSample, SchemaForms, StreamForm
 
 NEVER = 1 << 62
 HOUR_US = 3_600 * SECOND_US
@@ -156,6 +157,30 @@ class Lamps:
 
     def facts(self) -> Sequence[type[Fact]]:
         return LightBulb, JudgeLamp, PublishLampRules
+
+    def schema_forms(self) -> SchemaForms:
+        lit, changed = "2020-01-01T10:00:00.000000Z", {"previous": False, "cause": "bulb", "revises": False}
+        rules = {"edition": "2020-01", "effective_from": lit, "needed": 1}
+        told = {"occurred_at": "2020-01-01T10:00:00Z", "id": "f-1"}
+        judged = {"day": "2020-01-01", "bright": True, "burning": 1, "revision": 1}
+        return SchemaForms(
+            facts={
+                "light-bulb": {"type": "light-bulb", **told, "lamp": "a", "hours": 10},
+                "judge-lamp": {"type": "judge-lamp", **told, "lamp": "a", "day": "2020-01-01"},
+                "publish-lamp-rules": {"type": "publish-lamp-rules", **told, **rules},
+            },
+            events={
+                "BulbLit": EventSample(1, lit, lit, "f-1", None, {"hours": 10}),
+                "LampChanged": EventSample(
+                    2, lit, lit, "f-1", "csat-ledger", {"effective_at": lit, "bright": True, **changed}
+                ),
+                "LampJudged": EventSample(3, lit, lit, "f-3", None, judged),
+                "LampRulesPublished": EventSample(1, lit, lit, "f-2", None, rules),
+            },
+            subjects=StreamForm({"type": "string", "pattern": "^lamp-"}, "lamp-a"),
+            streams={"LampRulesPublished": StreamForm({"const": "lamprules"}, "lamprules")},
+            event_fields={"hours": FROM_ONE, "needed": FROM_ONE},
+        )
 
     def owns(self, stream: str) -> bool:
         return stream.startswith("lamp-") or stream == "lamprules"

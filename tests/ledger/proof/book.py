@@ -112,7 +112,13 @@ class Book:
 
     def respond(self, stream: str, response: str, at: str, org: str, location: str = "main", **more: Any) -> Event:
         """A response."""
-        data = {"response": response, "customer_org": org, "location": location, "invitation": None, "anonymous": False}
+        data = {
+            "response": response,
+            "customer_org": org,
+            "location": location,
+            "answer_token": None,
+            "anonymous": False,
+        }
         return self.append(stream, "ResponseReceived", at, data | more)
 
     def join(self, stream: str, one: str, other: str, at: str = "2010-01-06") -> Event:

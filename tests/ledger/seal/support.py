@@ -26,6 +26,7 @@ from ledger.store.base import Store
 from ledger.writing.writer import Writer
 from tests.console.support import Fact, fact, met, response
 from tests.contracts.backends import Backend
+from tests.support.capability_story import FEW, Story
 
 LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
 NEW_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))
@@ -132,6 +133,23 @@ class Ledger:
         self.store.close()
         self.store = backend.opened(place)
         self.writer = Writer(self.store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
+
+
+class Clocked:
+    """A writer whose clock is set, on a book of any backend."""
+
+    def __init__(self, store: Store) -> None:
+        self.now_us = 0
+        self.writer = Writer(store, lambda: self.now_us, PROGRAMMES, rehearsal=True)
+        self.record = self.writer.record
+
+
+def record_designation(ledger: Ledger) -> None:
+    """A designation beside the survey: announced, revised and decided, under editions of its own area."""
+    story = Story(Clocked(ledger.store))
+    for told in FEW:
+        story.tell(*told)
+    assert {said.partition(":")[0] for said in story.refusals.values()} == {"designation-already-decided"}
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Attacks on the book itself, by who may do everything with the database: triggers are dropped first.
 
+The book holds both programmes: a survey with its decision, and after it a designation, announced, revised and decided.
+
 Each has to be found by the audit, which names what was changed; and sealing must not go on.
 """
 
@@ -32,6 +34,7 @@ from tests.ledger.seal.support import (
     decision,
     policy,
     policy_bytes,
+    record_designation,
     witnessed,
 )
 
@@ -93,6 +96,7 @@ def attacked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Attacke
     backend: Backend = request.param
     place = backend.place(request)
     with a_ledger(backend, place, tmp_path / "log") as ledger, backend.raw(place) as execute:
+        record_designation(ledger)
         ledger.seal()
         attack = Attacked(ledger, backend, execute)
         attack.drop_triggers()
