@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import renewal_date
+from console.cli.options import add_area, anniversary, renewal_date
 from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.cli.session import Session
-from ledger.errors import LedgerError, UnknownMembership
+from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import designation_stream
 from ledger.programmes.survey.events import membership_stream
@@ -78,8 +78,8 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument("membership", metavar="M", help="the membership")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--renewal", type=renewal_date, metavar="DATE", help="the renewal date")
-    which.add_argument("--anniversary", type=renewal_date, metavar="DATE", help="the designation's anniversary")
-    parser.add_argument("--area", metavar="A", help="the area of the designation")
+    which.add_argument("--anniversary", type=anniversary, metavar="DATE", help="the designation's anniversary")
+    add_area(parser, required=False)
     add_tiles(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where the evidence goes")
     add_sealing(parser, required=False)
@@ -133,8 +133,8 @@ def _asked(options: Namespace) -> Asked:
         named = {"membership": membership, "renewal_date": options.renewal}
         return Asked(Survey(), membership_stream(membership), options.renewal, named, UnknownMembership(membership))
     named = {"membership": membership, "area": area, "anniversary": options.anniversary}
-    unknown = Failure("unknown-designation", f"membership {membership!r} has opened no designation in {area!r}")
-    return Asked(Capability(), designation_stream(membership, area), options.anniversary, named, unknown)
+    stream = designation_stream(membership, area)
+    return Asked(Capability(), stream, options.anniversary, named, UnknownDesignation(membership, area))
 
 
 def _is_there(store: Store, asked: Asked, membership: str) -> bool:
