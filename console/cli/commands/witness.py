@@ -58,12 +58,12 @@ def run(session: Session) -> int:
         witness = Witness(signer, read_policy(options.policy), memory, lambda: session.clock() // SECOND_US)
         with WitnessServer(options.listen, witness) as server:
             host, port = server.server_address[:2]
-            if output.as_json:
-                output.json(WitnessListening(f"{host!s}:{port}", str(signer.verifier)))
-            else:
-                output.text(f"{signer.verifier}\nlistening on {host!s}:{port}")
-            output.flush()
             try:
+                if output.as_json:
+                    output.json(WitnessListening(f"{host!s}:{port}", str(signer.verifier)))
+                else:
+                    output.text(f"{signer.verifier}\nlistening on {host!s}:{port}")
+                output.flush()  # from here on it may be told to stop, which is how it ends
                 server.serve_forever()
             except Interrupted:
                 return DONE

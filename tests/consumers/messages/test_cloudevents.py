@@ -278,7 +278,7 @@ def test_present_messages_keep_what_the_releases_promise() -> None:
     assert contracts.broken_promises(SCHEMAS) == []
 
 
-@pytest.mark.parametrize("kind", ["messages", "events", "facts"])
+@pytest.mark.parametrize("kind", ["messages", "events", "answers", "facts"])
 def test_a_schema_that_is_gone_breaks_the_promise_of_a_release(tmp_path: Path, kind: str) -> None:
     for name in contracts.WRITTEN_BY:
         shutil.copytree(SCHEMAS / name, tmp_path / name)
@@ -333,6 +333,7 @@ OBJECT = {
         "data": {"type": "object", "properties": {"line": {"$ref": "#/$defs/line"}}},
         "rates": {"type": "object", "patternProperties": {"^[a-z]+$": {"$ref": "#/$defs/line"}}},
         "names": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        "by_name": {"type": "object", "additionalProperties": {"$ref": "#/$defs/line"}},
     },
     "required": ["id", "kind"],
     "$defs": {"line": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}},
@@ -386,6 +387,37 @@ def test_break_is_found_for_those_whom_it_breaks(
 ) -> None:
     assert bool(breaks(OBJECT, present, "ours")) is breaks_readers, breaks(OBJECT, present, "ours")
     assert bool(breaks(OBJECT, present, "others")) is breaks_writers, breaks(OBJECT, present, "others")
+
+
+LINES = {
+    "anyOf": [{"$ref": "#/$defs/step"}, {"$ref": "#/$defs/check"}],
+    "$defs": {
+        "step": {"type": "object", "properties": {"seq": {"type": "integer"}}, "required": ["seq"]},
+        "check": {"type": "object", "properties": {"same": {"type": "boolean"}}, "required": ["same"]},
+    },
+}
+NAMED: dict[str, Any] = {"type": "object", "properties": {"by_name": {"type": "object", "additionalProperties": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("present", "breaks_readers"),
+    [
+        (LINES, False),
+        ({**LINES, "anyOf": LINES["anyOf"][:1]}, False),
+        ({**LINES, "anyOf": [*LINES["anyOf"], {"type": "string"}]}, True),
+        ({**LINES, "$defs": {**LINES["$defs"], "step": {"type": "object", "properties": {}}}}, True),  # type: ignore[dict-item]
+    ],
+)
+def test_break_is_found_where_lines_are_of_several_kinds(present: dict[str, Any], breaks_readers: bool) -> None:
+    assert bool(breaks(LINES, present, "ours")) is breaks_readers, breaks(LINES, present, "ours")
+
+
+def test_break_is_found_in_an_object_whose_names_are_data() -> None:
+    released, present = copy.deepcopy(NAMED), copy.deepcopy(NAMED)
+    released["properties"]["by_name"]["additionalProperties"] = {"type": "integer"}
+    present["properties"]["by_name"]["additionalProperties"] = {"type": "string"}
+    assert breaks(released, released, "ours") == []
+    assert breaks(released, present, "ours") == ["by_name.*: found type string, expected integer"]
 
 
 def test_the_readme_shows_the_downstream_service_that_a_test_runs() -> None:
