@@ -18,7 +18,7 @@ from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving
 from console.cli.session import Session
 from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
 from ledger.membership import can_be_membership
-from ledger.programmes.capability.events import designation_stream
+from ledger.programmes.capability.events import can_be_area, designation_stream
 from ledger.programmes.survey.events import membership_stream
 from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ledger.store.base import Store
 
 TLOG_PROOF: Final = "decision.tlog-proof"
-AREA_MAX: Final = 40
 
 EPILOG: Final = """\
 examples:
@@ -139,10 +138,9 @@ def _asked(options: Namespace) -> Asked:
 
 def _is_there(store: Store, asked: Asked, membership: str) -> bool:
     """Whether the book has the stream. What has another form than a name in it is in no book, and no database is asked."""
-    area = asked.named.get("area", "a")
-    if not can_be_membership(membership) or not (area.isascii() and area.isprintable() and 0 < len(area) <= AREA_MAX):
-        return False
-    return store.last_seq(asked.stream) > 0
+    area = asked.named.get("area")
+    could_be = can_be_membership(membership) and (area is None or can_be_area(area))
+    return could_be and store.last_seq(asked.stream) > 0
 
 
 def _write(bundle: Bundle, options: Namespace) -> int:
