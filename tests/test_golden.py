@@ -34,16 +34,19 @@ import pytest
 
 from console.cli.main import main
 from console.demo.survey import DEMO_PICKS
-from consumers.messages.cloudevents import announcement_messages, event_message
+from consumers.messages.cloudevents import event_message
+from consumers.messages.registry import MESSAGES
 from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
 from ledger.store.base import Row
+from projections.questions.answer import plain
 from tests.support.demo_book import MEMBER, record_all
 from tests.support.real_book import RealBook
 
@@ -166,8 +169,9 @@ def messages(rows: Sequence[Row]) -> Iterator[tuple[str, Items]]:
     whole: dict[str, list[bytes]] = {}
     rest: dict[str, list[bytes]] = {}
     for row in rows:
-        for one in [event_message(row), *(announcement_messages(row) if row.type == "EligibilityChanged" else ())]:
-            name = f"{one.topic} {one.key.decode()}"
+        for one in [event_message(row), *MESSAGES.of(row)]:
+            topic = one.topic.removeprefix("csat.").removesuffix(".v1").replace("-", "_")
+            name = f"{topic} {one.key.decode()}"
             whole.setdefault(name, []).append(repr((one.headers, one.value, one.timestamp_ms)).encode())
             headers = [(key, value.decode()) for key, value in one.headers if key != CURSOR]
             rest.setdefault(name, []).append(canonical([headers, neutral(json.loads(one.value)), one.timestamp_ms]))
@@ -200,14 +204,16 @@ def proofs(book: RealBook, folder: Path) -> Iterator[tuple[str, Items]]:
         sealer.seal()
     found = {"checkpoint": log.checkpoint() or b""}
     for pick in DEMO_PICKS:
-        bundle = collect_evidence(book.store, log, pick.membership, pick.renewal_date.isoformat()).encoded()
+        bundle = collect_evidence(
+            book.store, log, Survey(), f"membership-{pick.membership}", pick.renewal_date.isoformat()
+        ).encoded()
         found[f"bundle {pick.membership}"] = bundle
-        report = verify(bundle, trusted)
+        report = verify(bundle, trusted, PROOF_PROGRAMMES)
         assert report.verdict == "confirmed"
         found[f"verdict {pick.membership}"] = report.encoded().encode()
     report = audit(book.store, log, parse_policy(trusted), PROOF_PROGRAMMES, workers=1)
     assert report.verdict == "confirmed"
-    found["audit"] = json.dumps(report.answer()).encode()
+    found["audit"] = json.dumps(plain(report.answer())).encode()
     yield "proofs", found
     yield (
         "proofs.neutral",

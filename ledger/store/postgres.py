@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -179,6 +180,9 @@ class PostgresWriteTransaction(PostgresReader):
         )
         self._reviews = list(reviews)
 
+    def save_link_key_id(self, key_id: str) -> None:
+        self._connection.execute(f"INSERT INTO {SCHEMA}.link_key (id) VALUES (%s)", (key_id,))
+
 
 class PostgresStore(PostgresReader):
     """The book in a PostgreSQL database. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
@@ -193,6 +197,7 @@ class PostgresStore(PostgresReader):
         self.mended: list[Unguarded] = []
         self._address = Address(url)
         self.name = self._address.name
+        self.link_key_path: Path | None = None
         self.tables_version = len(postgres_tables.STEPS)
         self._lock_timeout_s = lock_timeout_s
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))

@@ -19,7 +19,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.errors import StoreUnreachable
-from ledger.store import sqlite_factory, sqlite_guards
+from ledger.store import link_key_file, sqlite_factory, sqlite_guards
 from ledger.store.base import (
     Aside,
     KnownFact,
@@ -125,6 +125,9 @@ class SQLiteWriteTransaction(SQLiteReader):
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", (orjson.dumps(reviews).decode(),))
 
+    def save_link_key_id(self, key_id: str) -> None:
+        self._execute("INSERT INTO ledger_meta VALUES ('link-key', ?)", (key_id,))
+
 
 class SQLiteStore(SQLiteReader):
     """The book in a SQLite file. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
@@ -145,6 +148,7 @@ class SQLiteStore(SQLiteReader):
     ) -> None:
         self.name = str(path)
         self.path = real_path(path)
+        self.link_key_path: Path | None = Path(f"{self.path}{link_key_file.ENDING}")
         self._place = str(self.path)
         self.tables_version = len(STEPS)
         self.mended: list[Unguarded] = []

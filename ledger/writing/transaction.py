@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ledger.errors import Refused
+from ledger.errors import LinkKeyMissing, Refused
 from ledger.event import Event, NewEvent
 from ledger.instants import END_US, format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
@@ -28,8 +29,8 @@ class Outcome(NamedTuple):
 
     `spelt` is the known name of the customer under which it was taken, where the fact spelt it otherwise.
 
-    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can
-    (`ledger.writing.setting_aside`).
+    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can. Its stream is set aside
+    (`ledger.writing.setting_aside`), or the link key that it needs is not there (`ledger.link_key`).
     """
 
     status: Literal["accepted", "duplicate", "refused", "put-off"]
@@ -66,6 +67,7 @@ class Transaction:
         self._subjects = Subjects(transaction, at_hand, self._appender, self._horizons)
         self._sweep = EditionSweep(transaction, at_hand, self._subjects, self._appender, self._horizons, now_us)
         self._known: dict[str, KnownFact] = {}
+        self._link = at_hand.linking.link(transaction)
 
     @property
     def end(self) -> tuple[int, str] | None:
@@ -105,21 +107,24 @@ class Transaction:
                 outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))
             except PutOff as later:
                 outcomes.append(Outcome("put-off", 0, later.code, later.sentence))
+            except LinkKeyMissing as missing:
+                outcomes.append(Outcome("put-off", 0, missing.code, str(missing)))
         return outcomes
 
-    def review(self, streams: Sequence[str], until_us: int) -> int:
-        """Moves the horizons of some streams; returns how many announcements that made.
+    def review(self, streams: Sequence[str], until_us: int) -> Counter[str]:
+        """Moves the horizons of some streams; returns how many announcements that made, by type.
 
         Those that cannot be read are set aside; those that have no events were due in another book, and are forgotten.
         """
         subjects = self._subjects
         subjects.load(set(streams))
-        announced = 0
+        announced: Counter[str] = Counter()
         for stream in streams:
             state = self._cache.get(stream)
             if state is not None:
                 try:
-                    announced += subjects.review(stream, state, until_us)
+                    if made := subjects.review(stream, state, until_us):
+                        announced[subjects.editions(stream).programme.announcement] += made
                 except Exception as error:  # damaged content that could be read all the same
                     subjects.damaged(stream, error)
             elif stream in subjects.asides:
@@ -170,6 +175,7 @@ class Transaction:
             appender.flush()  # so that their ids are found among those of the book
 
     def _record_one(self, fact: Fact, stream: str, lenient: bool) -> Outcome:
+        fact.tie(self._link)
         digest = fact.digest()
         known = self._known.get(fact.id)
         if known is not None:
@@ -192,7 +198,9 @@ class Transaction:
                 raise PutOff([subjects.asides[stream]])
             state = programme.new_state()
         occurred_us = fact.occurred_us()
-        new = programme.decide(state, fact, editions.rules, self._now_us, occurred_us, lenient=lenient)
+        new = programme.decide(
+            state, fact, editions.rules, self._now_us, occurred_us, recorded_us=self.recorded_us, lenient=lenient
+        )
         return subjects.record(stream, state, new, occurred_us, cause)
 
     def _publish(self, fact: Fact, cause: Cause) -> Event:

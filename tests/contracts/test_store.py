@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from random import Random
 from typing import Any
@@ -23,6 +24,7 @@ from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS, Backend
 from tests.support.designations import NOW_US, designation_facts, side_by_side
+from tests.support.link_key import KEYS
 
 END_US = parse_instant("2016-01-01T00:00:00Z")
 
@@ -489,6 +491,21 @@ def test_a_role_has_a_plain_name(store: Store) -> None:
             store.try_lock(role)
 
 
+def test_the_id_of_the_link_key_is_recorded_once_and_for_all(backend: Backend, store: Store, open_store: Open) -> None:
+    assert store.link_key_id() is None
+    with suppress(Broken), store.writing() as transaction:
+        transaction.save_link_key_id("aaaa")
+        assert transaction.link_key_id() == "aaaa"
+        raise Broken
+    assert store.link_key_id() is None
+    with store.writing() as transaction:
+        transaction.save_link_key_id("bbbb")
+    assert store.link_key_id() == open_store().link_key_id() == "bbbb"
+    with pytest.raises(backend.refusals), store.writing() as transaction:
+        transaction.save_link_key_id("cccc")
+    assert store.link_key_id() == "bbbb"
+
+
 # What cannot be opened or used
 
 
@@ -575,7 +592,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
     reference = SQLiteStore(tmp_path / "reference.db")
     books = (reference, store, open_store())
     for number, book in enumerate(books):
-        writer = Writer(book, lambda: NOW_US, PROGRAMMES, salts=foreseeable_salts("test"))
+        writer = Writer(book, lambda: NOW_US, PROGRAMMES, salts=foreseeable_salts("test"), link_keys=KEYS)
         outcomes = [
             outcome.status for start in range(0, len(facts), 50) for outcome in writer.record(facts[start:][:50])
         ]
@@ -587,6 +604,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
         writer.close()
     assert store.read_feed_full(0, 10_000) == reference.read_feed_full(0, 10_000)
     assert store.reviews() == reference.reviews()
+    assert store.link_key_id() == reference.link_key_id() == KEYS.find().id
     assert store.read_due(limit=10_000) == reference.read_due(limit=10_000)
     assert all(json.loads(row.stored)["seq"] == row.seq for row in store.read_feed(0, 10_000))
     reference.close()

@@ -21,7 +21,8 @@ from typing import Any
 from consumers.broker.kafka import Broker
 from consumers.broker.partitioner import partition_of
 from consumers.errors import BrokerUnreachable
-from consumers.messages.cloudevents import EligibilityChanged, RefusedFact
+from consumers.messages.cloudevents import RefusedFact
+from consumers.messages.survey import EligibilityChanged
 from ledger.errors import StoreUnreachable
 from ledger.instants import format_instant
 from ledger.programmes.registry import PROGRAMMES
@@ -29,7 +30,8 @@ from ledger.programmes.survey.events import membership_of
 from ledger.store.postgres import PostgresStore
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.questions.projection_state import projection_states
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import replay
 from tests.consumers.support import committed
@@ -180,9 +182,9 @@ class Team:
             with database.reading() as connection:
                 if not database.table_exists(connection, "projection_state"):
                     return "no projections"
-            for row in Runner(store, database, all_projections()).status():
-                if row["lag"]:
-                    return f"projection {row['projection']} is {row['lag']} events behind"
+            for state in projection_states(Runner(store, database, all_projections())):
+                if state.lag:
+                    return f"projection {state.projection} is {state.lag} events behind"
             told, announced = len(self.listener.heard), len(announcements(store))
             return "" if told >= announced else f"{told} of {announced} announcements have been heard"
         except (StoreUnreachable, BrokerUnreachable) as error:
@@ -214,15 +216,15 @@ class Team:
             expected = announcements(store)
             for membership in {announcement.membership for announcement in expected}:
                 assert sum(1 for _ in replay(store, membership)), "the stream's chain holds"
-            again = committed(self.broker, self.broker.topics.eligibility_changed)
+            again = committed(self.broker, self.broker.topics.named(EligibilityChanged.type))
             for found in (self.listener.heard, [EligibilityChanged.from_value(record.value) for record in again]):
                 assert in_order(found) == in_order(expected), "announcements missing, twice, or out of order"
             events = committed(self.broker, self.broker.topics.ledger_events)
             assert Counter(record.value for record in events) == Counter(
                 row.stored for row in store.read_feed(0, 1_000_000)
             ), "events missing or twice on the topic"
-            for row in Runner(store, database, all_projections()).status():
-                assert (row["lag"], row["gaps"], row["parked"], row["waiting"]) == (0, 0, [], 0), row
+            for state in projection_states(Runner(store, database, all_projections())):
+                assert (state.lag, state.gaps, state.parked, state.waiting) == (0, 0, (), 0), state
             assert differences(store, database) == {}, "projections differ from a rebuild"
             return {
                 "facts": len(facts), "refused": len(refused), "events": len(positions), "announcements": len(expected),

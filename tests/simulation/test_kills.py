@@ -15,11 +15,14 @@ from ledger.errors import Refused
 from ledger.fact import Fact
 from ledger.instants import DAY_US, parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
-from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
-from projections.questions.answers import all_projections, view
+from projections.questions.history import Change, history
+from projections.questions.participation import participation
+from projections.questions.status import Status, status_from_evidence
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import fold, read_rulebook, replay
 from tests.ledger.seal.support import Ledger
@@ -55,7 +58,7 @@ def designated(seed: int, memberships: list[str]) -> list[dict[str, Any]]:
     return designation_facts(random.Random(seed), [memberships[0], "in-no-survey"])
 
 
-def statuses(store: SQLiteStore, memberships: list[str]) -> list[dict[str, object]]:
+def statuses(store: SQLiteStore, memberships: list[str]) -> list[Status]:
     """Where everybody stands at a few instants, from the streams."""
     rulebook = read_rulebook(store)
     answers = []
@@ -117,8 +120,11 @@ def test_whatever_is_killed_every_fact_is_in_exactly_once_and_projections_equal_
 
 
 def refused_by(writer: Writer, facts: list[Fact]) -> set[str]:
-    outcomes = writer.record(facts)
-    return {fact.id for fact, outcome in zip(facts, outcomes, strict=True) if outcome.status == "refused"}
+    """Tells facts until no more are accepted; those that are refused in the end."""
+    while True:
+        outcomes = writer.record(facts)
+        if all(outcome.status != "accepted" for outcome in outcomes):
+            return {fact.id for fact, outcome in zip(facts, outcomes, strict=True) if outcome.status == "refused"}
 
 
 def in_the_order_of(store: SQLiteStore, facts: list[Fact]) -> list[Fact]:
@@ -172,12 +178,10 @@ def compare_projections(store: SQLiteStore, calm: SQLiteStore) -> None:
     Runner(calm, calm_database, all_projections()).catch_up()
     with view(database) as seen, view(calm_database) as expected_view:
         for membership in surveyed_in(store):
-            one, other = seen.eligibility().history(membership), expected_view.eligibility().history(membership)
-            flips = [
-                [(e["effective_at"], e["satisfied"], e["counted"]) for e in without_no_ops(h)] for h in (one, other)
-            ]
+            one, other = history(seen, membership), history(expected_view, membership)
+            flips = [[(e.effective_at, e.satisfied, e.counted) for e in without_no_ops(h)] for h in (one, other)]
             assert flips[0] == flips[1], membership
-        assert seen.participation(None, "month") == expected_view.participation(None, "month")
+        assert participation(seen, None, "month") == participation(expected_view, None, "month")
     for one_database in (database, calm_database):
         one_database.close()
 
@@ -191,11 +195,11 @@ def audited(store: SQLiteStore, folder: Path) -> None:
     assert report.decisions > 3
 
 
-def without_no_ops(history: list[dict[str, object]]) -> list[dict[str, object]]:
+def without_no_ops(changes: list[Change]) -> list[Change]:
     """Without the entries that only took the place of what is none any more."""
     kept, satisfied = [], False
-    for entry in history:
-        if entry["satisfied"] != satisfied:
-            kept.append(entry)
-            satisfied = bool(entry["satisfied"])
+    for change in changes:
+        if change.satisfied != satisfied:
+            kept.append(change)
+            satisfied = change.satisfied
     return kept

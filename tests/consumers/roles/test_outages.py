@@ -25,18 +25,19 @@ except ImportError as missing:
 from consumers.broker.clients import abandon, give_up, opened
 from consumers.broker.kafka import Broker
 from consumers.errors import BrokerUnreachable
+from consumers.messages.registry import MESSAGES
 from consumers.roles import service as services
 from consumers.roles.inbox import open_inbox
 from consumers.roles.relay import Relay
 from consumers.roles.service import LIVE_FOR_S, Service, has_means
 from consumers.roles.worker import open_worker
-from consumers.subscriber import EligibilitySubscriber
+from consumers.subscriber import Subscriber
 from ledger.errors import StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from tests.consumers.support import broker_with_topics, eventually, wall_us
 from tests.servers.kafka import KafkaBroker
 
@@ -107,11 +108,11 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
                 pass
 
         def relay() -> None:
-            with Relay(store, broker) as found:
+            with Relay(store, broker, MESSAGES) as found:
                 found.step()
 
         def subscriber() -> None:
-            next(EligibilitySubscriber(broker)._session(False))
+            next(Subscriber(broker)._session(False))
 
         def topics() -> None:
             with broker.admin():

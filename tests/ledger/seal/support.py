@@ -15,6 +15,7 @@ from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey
 from ledger.proof.log.policy import Policy, parse_policy
 from ledger.proof.log.verify import Report, verify
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -121,11 +122,11 @@ class Ledger:
 
     def evidence(self, membership: str = "m-1") -> Bundle:
         """The bundle of the decision."""
-        return collect_evidence(self.store, self.folder, membership, RENEWAL)
+        return collect_evidence(self.store, self.folder, Survey(), f"membership-{membership}", RENEWAL)
 
     def verdict(self, membership: str = "m-1", **changed: Any) -> Report:
         """The verifier's report on the decision."""
-        return verify(self.evidence(membership).encoded(), policy_bytes(**changed))
+        return verify(self.evidence(membership).encoded(), policy_bytes(**changed), PROOF_PROGRAMMES)
 
     def reopen(self, backend: Backend, place: str) -> None:
         """Nothing is remembered of the book."""
