@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from console.settings import Settings
+from console.settings import PREFIX, Settings
 from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from ledger.link_key import LinkKeys
     from ledger.store.base import Store
     from ledger.writing.salts import SaltOf
     from ledger.writing.writer import Writer
-    from projections.builds import Build
     from projections.database import Database
-    from projections.questions.answers import View
+    from projections.questions.view import View
     from projections.runner import Progress, Runner
 
 Clock = Callable[[], int]
@@ -54,18 +54,23 @@ class Ledger:
         remark: Callable[[str], None] = lambda _: None,
         state_bytes_max: int | None = None,
         salts: SaltOf | None = None,
+        link_key_file: str | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
-        writer keeps at hand. `salts` are the system's where none are given.
+        writer keeps at hand. `salts` are the system's where none are given. `link_key_file` is where the link key lies,
+        if not where the store has a place for it.
         """
         self._remark = remark
         self._salts = salts
         self._state_bytes_max = state_bytes_max
+        self._link_key_file = link_key_file
         self.store = store
         self.clock = clock
         self._where = store.name if where is None else where
+        self._asked = ExitStack()
+        self._stand_in: Database | None = None
 
     @cached_property
     def writer(self) -> Writer:
@@ -81,6 +86,7 @@ class Ledger:
             compare_server=self.clock is wall_clock,
             cache_bytes_max=self._state_bytes_max or CACHE_BYTES_MAX,
             salts=self._salts,
+            link_keys=link_keys(self.store, self._link_key_file),
         )
 
     @cached_property
@@ -92,87 +98,29 @@ class Ledger:
     def runner(self) -> Runner:
         """What keeps the projections."""
         from consumers.broker.partitioner import partition_of
-        from projections.questions.answers import all_projections
+        from projections.registry import all_projections
         from projections.runner import Runner
 
         return Runner(self.store, self.database, all_projections(), partition_of)
 
-    def catch_up(self, on_progress: Progress | None = None) -> bool:
-        """Brings the projections to the end of the book, and costs two look-ups where they are there.
+    def catch_up(self, on_progress: Progress | None = None) -> None:
+        """The step before questions are asked: brings the projections to the end of the book (`console.catching_up`).
 
-        Whoever may only read answers from what others have projected, and is told how far behind that is; False where
-        there is nothing that this program can read. Raises DifferentBook where it is of another book: where this process
-        may keep it, it is built anew, but what workers keep Kafka has as well.
+        Where none can be read and none may be kept, views are of some that are worked out now and dropped by `close`.
+        Raises DifferentBook where the projections are of another book.
         """
-        lags, builds = self._lags()
-        if lags and self.database.may_write():
-            self.runner.catch_up(on_progress)
-            _, builds = self._lags()
-        elif lags and (not builds or None in builds):
-            return False
-        else:
-            from projections.builds import require_book
+        from console.catching_up import catch_up, worked_out
 
-            there = [build for build in builds if build is not None]
-            require_book(self.store, [build for build in there if lags or build.by_workers])
-            self._remark_lag(there)
-        self._remark_unread(builds)
-        return True
+        self._asked.close()
+        self._stand_in = None
+        if not catch_up(self.store, self.database, lambda: self.runner, self._remark, on_progress):
+            self._stand_in = self._asked.enter_context(worked_out(self.store, self._remark, on_progress))
 
-    @contextmanager
-    def view(self, on_progress: Progress | None = None) -> Iterator[View]:
-        """The projections, up to date, as they stand in one transaction."""
-        from projections.questions.answers import view
+    def view(self) -> AbstractContextManager[View]:
+        """The projections as they stand in one transaction; `catch_up` brings them up to date before."""
+        from projections.questions.view import view
 
-        if not self.catch_up(on_progress):
-            with self._worked_out(on_progress) as found:
-                yield found
-            return
-        with view(self.database) as found:
-            yield found
-
-    @contextmanager
-    def _worked_out(self, on_progress: Progress | None) -> Iterator[View]:
-        """Projections of the whole book for one answer, kept nowhere: there are none, and none may be written here."""
-        from contextlib import closing
-        from tempfile import TemporaryDirectory
-
-        from projections.database import SQLiteDatabase
-        from projections.questions.answers import all_projections, view
-        from projections.runner import Runner
-
-        self._remark("found no projections that can be read here, and none may be kept: worked out from the whole book")
-        try:
-            folder = TemporaryDirectory(prefix="csat-ledger-")
-        except OSError as error:
-            raise StoreUnreachable(
-                f"{self.store.name}: found no projections, and no room to work them out: {error}"
-            ) from None
-        with folder as path, closing(SQLiteDatabase(f"{path}/projections")) as database:
-            Runner(self.store, database, all_projections()).catch_up(on_progress)
-            with view(database) as found:
-                yield found
-
-    def _remark_lag(self, builds: list[Build]) -> None:
-        """Says how far behind the book an answer is, where this process can do nothing about it."""
-        position, end = min(build.position for build in builds), self.store.max_position()
-        if position < end:
-            self._remark(
-                f"answered as of position {position:,}: the projections are {end - position:,} behind the book, which ends "
-                f"at {end:,}, and are not this process's to bring up to date"
-            )
-
-    def _remark_unread(self, builds: Iterable[Build | None]) -> None:
-        """Names the streams of which an event cannot be read: what is answered of them may lack something."""
-        streams = {aside.stream for aside in self.store.set_aside()}
-        streams.update(*(build.parked for build in builds if build is not None))
-        if streams:
-            first = min(streams)
-            others = f" and {len(streams) - 1:,} more" if len(streams) > 1 else ""
-            self._remark(
-                f"{first}{others}: found an event that cannot be read, and what is answered of it may lack something; "
-                "`csat-ledger project --status` says why"
-            )
+        return view(self.database if self._stand_in is None else self._stand_in)
 
     def close(self) -> None:
         """Keeps what the writer has to keep, and gives all connections back."""
@@ -180,25 +128,10 @@ class Ledger:
             if "writer" in self.__dict__:
                 self.writer.close()
         finally:
+            self._asked.close()
             if "database" in self.__dict__:
                 self.database.close()
             self.store.close()
-
-    def _lags(self) -> tuple[bool, list[Build | None]]:
-        """Whether a projection is behind, was never built, or was built from another book; and the builds there are."""
-        from ledger.event import leaf_hash
-        from projections.builds import load_build
-        from projections.questions.answers import all_projections
-        from projections.worker_progress import PARTITIONS
-
-        end = self.store.max_position()
-        head = "".join(leaf_hash(row.stored) for row in self.store.read_feed(end - 1, 1)) if end else ""
-        with self.database.reading() as connection:
-            if not self.database.table_exists(connection, PARTITIONS.name):
-                return True, []
-            builds = [load_build(connection, projection) for projection in all_projections()]
-        lags = any(build is None or build.lags(end, head) for build in builds)
-        return lags, builds
 
 
 @contextmanager
@@ -210,14 +143,31 @@ def open_ledger(
     remark: Callable[[str], None] = lambda _: None,
     state_bytes_max: int | None = None,
     salts: SaltOf | None = None,
+    link_key_file: str | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
-        ledger = Ledger(open_store(where, create=create), clock, where, remark, state_bytes_max, salts)
+        store = open_store(where, create=create)
+        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file)
         try:
             yield ledger
         finally:
             ledger.close()
+
+
+def link_keys(store: Store, file: str | None) -> LinkKeys:
+    """Where a store's link key lies: in the file that is named, else where the store has a place for it.
+
+    One for a book in a SQLite file is made at first use; what a server's book goes by, `csat-ledger migrate` makes.
+    """
+    from ledger.link_key import NoKeys
+    from ledger.store.link_key_file import LinkKeyFile
+
+    if file is not None:
+        return LinkKeyFile(Path(file), makes=store.link_key_path is not None)
+    if store.link_key_path is not None:
+        return LinkKeyFile(store.link_key_path, makes=True)
+    return NoKeys(f"{PREFIX}LINK_KEY_FILE")
 
 
 @contextmanager
@@ -291,15 +241,16 @@ def open_database(where: str) -> Database:
 
 
 def files_of(where: str) -> list[Path]:
-    """The files of a ledger and its projections, with what SQLite keeps beside them; none in PostgreSQL."""
+    """The files of a ledger and its projections, with what stands beside them; none in PostgreSQL."""
     if is_postgres(where):
         return []
+    from ledger.store.link_key_file import ENDING
+
     book = Path(where).resolve()
-    return [
-        book.with_name(f"{book.name}{projections}{ending}")
-        for projections in ("", ".projections")
-        for ending in ("", "-wal", "-shm", "-journal")
+    endings = [
+        f"{projections}{ending}" for projections in ("", ".projections") for ending in ("", "-wal", "-shm", "-journal")
     ]
+    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING)]
 
 
 def _with_postgres(module: str) -> ModuleType:

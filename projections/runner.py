@@ -18,7 +18,6 @@ from ledger.store.base import Reader, Row
 from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
 from projections.builds import (
-    WAITING,
     Build,
     SwappedAway,
     count_differences,
@@ -43,7 +42,8 @@ PartitionOf = Callable[[str, int], int]
 class Runner:
     """Keeps some projections in a database up to a book.
 
-    With `partition_of`, a rebuild also compares what workers keep up; without, it only swaps that.
+    With `partition_of`, a rebuild also compares what workers keep up; without, it only swaps that. How far behind each is
+    answers `projections.questions.projection_state`.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Runner:
         projections: Sequence[Projection[Any]],
         partition_of: PartitionOf | None = None,
     ) -> None:
-        self._book = book
+        self.book = book
         self._partition_of = partition_of
-        self._database = database
-        self._projections = {projection.name: projection for projection in projections}
+        self.database = database
+        self.projections = {projection.name: projection for projection in projections}
         if database.may_write():
             with database.writing() as connection:
                 create_state_tables(database, connection)
@@ -85,11 +85,11 @@ class Runner:
     def _live_and_stale(self) -> tuple[list[Build], list[str]]:
         """The live builds that are kept up from the feed, and the names of those that have to be built anew."""
         live, stale = [], []
-        with self._database.writing() as connection:
-            for name, projection in self._projections.items():
+        with self.database.writing() as connection:
+            for name, projection in self.projections.items():
                 build = load_build(connection, projection, any_version=True)
                 if build is None:
-                    build = create_build(self._database, connection, projection)
+                    build = create_build(self.database, connection, projection)
                     make_live(connection, build)
                 if not self._is_of_this_book_and_version(connection, build):
                     stale.append(name)
@@ -106,39 +106,16 @@ class Runner:
         try:
             self.catch_up(on_progress)
         except DifferentBook:
-            return self._build_beside(list(self._projections), on_progress, compare=False)[1]
-        return self._build_beside(list(self._projections), on_progress, compare=True)[1]
-
-    def status(self) -> list[dict[str, Any]]:
-        """For each projection: position, lag, gaps, parked streams with their errors, events waiting behind them."""
-        end = self._book.max_position()
-        answers = []
-        with self._database.reading() as connection:
-            if not self._database.table_exists(connection, WAITING.name):
-                return [
-                    _status(name, Build(projection, 0), end, [], 0) for name, projection in self._projections.items()
-                ]
-            for name, projection in self._projections.items():
-                build = load_build(connection, projection, any_version=True) or Build(projection, 0)
-                generation = build.generation
-                parked = connection.query(
-                    "SELECT stream, position, error FROM projection_parked WHERE name = ? AND generation = ? "
-                    "ORDER BY position",
-                    (name, generation),
-                )
-                ((waiting,),) = connection.query(
-                    "SELECT count(*) FROM projection_waiting WHERE name = ? AND generation = ?", (name, generation)
-                )
-                answers.append(_status(name, build, end, parked, waiting))
-        return answers
+            return self._build_beside(list(self.projections), on_progress, compare=False)[1]
+        return self._build_beside(list(self.projections), on_progress, compare=True)[1]
 
     def _is_of_this_book_and_version(self, connection: Connection, build: Build) -> bool:
         if load_build(connection, build.projection) is None:
             return False
         if build.by_workers:
-            require_book(self._book, [build])  # they would go on with what Kafka has of the other book
+            require_book(self.book, [build])  # they would go on with what Kafka has of the other book
             return True
-        return bookmark_at(self._book, build.mark.position) == build.mark
+        return bookmark_at(self.book, build.mark.position) == build.mark
 
     def _follow(self, builds: list[Build], on_progress: Progress | None) -> int:
         """Applies the next batch to the builds that are furthest behind; what workers took over leaves the list."""
@@ -148,17 +125,17 @@ class Runner:
         start = min(build.position for build in builds)
         behind = [build for build in builds if build.position == start]
         stops = [build.position for build in builds if build.position > start]
-        limit = min(self._database.batch_events, min(stops) - start) if stops else self._database.batch_events
-        rows = self._book.read_feed(start, limit)
+        limit = min(self.database.batch_events, min(stops) - start) if stops else self.database.batch_events
+        rows = self.book.read_feed(start, limit)
         if not rows:
             return 0
         self._apply_durably(behind, rows)
         if on_progress is not None:
-            on_progress(rows[-1].position, self._book.max_position())
+            on_progress(rows[-1].position, self.book.max_position())
         return len(rows)
 
     def _apply_durably(self, builds: list[Build], rows: list[Row]) -> None:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             # Another process may have got here first; then there is nothing left to do for that build.
             current = [build for build in builds if still_there(connection, build)]
             apply_rows(connection, current, rows)
@@ -167,13 +144,13 @@ class Runner:
         self, names: Sequence[str], on_progress: Progress | None, *, compare: bool
     ) -> tuple[int, dict[str, int]]:
         """Builds projections anew from one read of the feed; returns the events read and the rows that differ."""
-        with self._database.writing() as connection:
-            builds = [create_build(self._database, connection, self._projections[name]) for name in names]
+        with self.database.writing() as connection:
+            builds = [create_build(self.database, connection, self.projections[name]) for name in names]
         read = 0
         while behind := self._follow(builds, on_progress):
             read += behind
         differences: dict[str, int] = {}
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             for build in builds:
                 different = self._swap(connection, build, compare)
                 if different is not None:
@@ -186,8 +163,8 @@ class Runner:
         old = load_build(connection, build.projection, any_version=True)
         if old is not None:
             # Nobody else can write to either now: both are brought to the same position, then compared.
-            end = self._book.max_position()
-            same_book = bookmark_at(self._book, old.mark.position) == old.mark
+            end = self.book.max_position()
+            same_book = bookmark_at(self.book, old.mark.position) == old.mark
             if compare or old.by_workers:
                 self._apply_through(connection, build, end)
             if compare and same_book and (not old.by_workers or self._partition_of is not None):
@@ -204,7 +181,7 @@ class Runner:
             apply_rows(
                 connection,
                 [build],
-                self._book.read_feed(build.position, min(self._database.batch_events, end - build.position)),
+                self.book.read_feed(build.position, min(self.database.batch_events, end - build.position)),
             )
 
     def apply_missing(self, connection: Connection, build: Build, end: int) -> int:
@@ -219,22 +196,9 @@ class Runner:
         reached = {partition: place.position for (_, partition), place in places.items()}
         position, applied = min(reached.values()), 0
         while position < end:
-            rows = self._book.read_feed(position, min(self._database.batch_events, end - position))
+            rows = self.book.read_feed(position, min(self.database.batch_events, end - position))
             missing = [row for row in rows if row.position > reached[self._partition_of(row.stream, len(reached))]]
             apply_events(connection, [build], missing)
             applied += len(missing)
             position = rows[-1].position
         return applied
-
-
-def _status(name: str, build: Build, end: int, parked: Sequence[tuple[Any, ...]], waiting: int) -> dict[str, Any]:
-    return {
-        "projection": name,
-        "version": build.version,
-        "generation": build.generation,
-        "position": build.position,
-        "lag": max(0, end - build.position),
-        "gaps": build.gaps,
-        "parked": [{"stream": stream, "position": at, "error": error} for stream, at, error in parked],
-        "waiting": waiting,
-    }

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
+from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, FailureAnswer, failure_of
 from console.cli.options import Parser, add_common
 from console.cli.output import Output, Unwritten
 from console.cli.session import Session
@@ -35,13 +35,17 @@ COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
-    "history": Command("history", "how a membership's eligibility changed"),
-    "replay": Command("replay", "a membership's events one by one, and its decisions checked"),
+    "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
+    "history": Command("history", "how a membership's eligibility, or a designation, changed"),
+    "replay": Command("replay", "the events of a membership or a designation one by one, its decisions checked"),
     "board": Command("board", "who is eligible, who will lose it, when and why"),
     "renewals": Command("renewals", "renewals ahead and what they lack"),
+    "designations": Command("designations", "what state each designation is in, what it lacks, what brings points"),
+    "anniversaries": Command("anniversaries", "anniversaries of designations ahead, and what is at risk before them"),
     "decide": Command("decide", "record the decision on a renewal"),
-    "decisions": Command("decisions", "the decisions on renewals, and which of them still stand"),
-    "changes": Command("changes", "the feed of eligibility changes"),
+    "decide-designation": Command("decide_designation", "record the decision on a designation"),
+    "decisions": Command("decisions", "the decisions on renewals and designations, and which of them still stand"),
+    "changes": Command("changes", "the feed of changes of eligibility and of qualification"),
     "participation": Command("participation", "how the survey is taken up"),
     "project": Command("project", "bring projections up to date, rebuild them, show their lag"),
     "migrate": Command("migrate", "bring a ledger's tables to the present version"),
@@ -209,7 +213,7 @@ def _fail(failure: Failure, output: Output) -> int:
     output.words(" ".join(failure.message.split()))
     with suppress(Unwritten):
         if output.as_json:
-            output.json({"error": failure.code, "message": failure.message})
+            output.json(FailureAnswer(failure.code, failure.message))
         output.flush()
     return failure.exit_code
 

@@ -62,8 +62,10 @@ class Output:
         return self._stderr or sys.stderr
 
     def json(self, answer: Any) -> None:
-        """An answer as one line of JSON."""
-        self._write(json_text(answer, ascii_only=not _is_utf8(self.stdout)) + "\n")
+        """An answer, a dataclass of its own, as one line of JSON."""
+        from projections.questions.answer import plain
+
+        self._write(json_text(plain(answer), ascii_only=not _is_utf8(self.stdout)) + "\n")
 
     def text(self, line: str = "") -> None:
         """A line of an answer for people."""

@@ -2,18 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.cli.fact_files.lines import Line
 from console.cli.refusals_file import Refusals, RefusedLine
 from ledger.errors import Refused
 from ledger.fact import LINE_BYTES_MAX, Fact, too_long
 from ledger.programmes.registry import parse_fact
+from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Number, Position
 
 if TYPE_CHECKING:
     from ledger.writing.writer import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRefused:
+    """The first line that was refused with a code."""
+
+    file: str
+    """The file's name."""
+    line_number: Number
+    """The line, or the element of an array, counted from 1 on."""
+    sentence: str
+    """What was found, and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCode:
+    """How often a code was given."""
+
+    count: Count
+    """How many lines."""
+    first: FirstRefused
+    """The first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of the lines that were taken in."""
+
+    accepted: Count
+    """Facts recorded."""
+    duplicates: Count
+    """Facts that were recorded before."""
+    refused: Count
+    """Lines refused."""
+    position: Position
+    """The ledger's last position now."""
+    spelt: int | MayBeLeftOut = LEFT_OUT
+    """Facts taken under the known spelling of a name; where that was asked for, or there were any."""
+    codes: Mapping[str, RefusedCode] | MayBeLeftOut = LEFT_OUT
+    """By code, the most frequent first; only where something was refused."""
 
 
 class Codes:
@@ -27,13 +69,14 @@ class Codes:
         number, first = self._found.get(refused.code, (0, refused))
         self._found[refused.code] = number + 1, first
 
-    def as_json(self) -> dict[str, Any]:
+    def __contains__(self, code: object) -> bool:
+        """Whether a code was given."""
+        return code in self._found
+
+    def answer(self) -> dict[str, RefusedCode]:
         """For scripts: the codes, the most frequent first."""
         return {
-            code: {
-                "count": number,
-                "first": {"file": first.line.file, "line_number": first.line.number, "sentence": first.sentence},
-            }
+            code: RefusedCode(number, FirstRefused(first.line.file, first.line.number, first.sentence))
             for code, (number, first) in self._ordered()
         }
 

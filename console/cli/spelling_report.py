@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from console.cli.output import plural
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
@@ -34,9 +35,9 @@ class KnownSpelling:
                 self._report(fact, outcome.spelt)
         return outcomes
 
-    def as_json(self) -> dict[str, int]:
+    def answer(self) -> int | MayBeLeftOut:
         """How many, for scripts: where it was wanted, or there were any."""
-        return {"spelt": self.taken} if self._wanted or self.taken else {}
+        return self.taken if self._wanted or self.taken else LEFT_OUT
 
     def end(self) -> None:
         """Says how many more there were than were shown."""

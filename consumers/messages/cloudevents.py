@@ -106,7 +106,7 @@ class LedgerEvent(Message):
 
 
 class RefusedFact(Message):
-    """A fact that was not recorded: why, and the message as it came, to the byte."""
+    """A fact that was not recorded: why, and the message as it came, but for what must not be told of it."""
 
     type: ClassVar = "csat.fact-refused.v1"
 
@@ -117,8 +117,12 @@ class RefusedFact(Message):
     topic: str = Field(description="Where the message came from: topic,")
     partition: int = Field(ge=0, description="partition")
     offset: int = Field(ge=0, description="and offset.")
-    original: str = Field(description="The value of that message.")
+    original: str = Field(description="The value of that message, as far as it may be told; see `complete`.")
     original_encoding: Literal["utf-8", "base64"] = Field(description="base64 where the value is no text.")
+    complete: bool = Field(
+        description="Whether `original` is the value to the byte. Otherwise a token, or null, stands in the place of what "
+        "would tie an answer to its invitation, or nothing is told of the value; it stands in `topic` as it came.",
+    )
 
     @property
     def id(self) -> str:
@@ -126,7 +130,7 @@ class RefusedFact(Message):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     def original_bytes(self) -> bytes:
-        """The value of the message as it came."""
+        """The value of the message, as far as it is told."""
         return self.original.encode() if self.original_encoding == "utf-8" else b64decode(self.original)
 
 

@@ -8,8 +8,8 @@ There are two directions, and what is harmless in the one breaks the other:
     messages that others write    what the old schema allows, the new one must allow: a writer of the release is not turned
                                   away. No field vanishes, none becomes required, no type or set of values shrinks.
 
-Schemas are taken as the models generate them: types, enums, bounds, patterns, formats, anyOf, arrays, objects (also
-with names of a form), local $refs.
+Schemas are taken as the models generate them: types, enums, bounds, patterns, formats, anyOf, arrays, objects, objects
+whose names are data (`additionalProperties`, `patternProperties`), local $refs.
 Where a pattern or format changed, nobody can tell in general whether it grew or shrank: that is reported as a break.
 """
 
@@ -29,7 +29,10 @@ EXACT: Final = ("pattern", "format")
 
 def breaks(released: Schema, present: Schema, written_by: Direction) -> list[str]:
     """Each way in which the present schema breaks those who rely on the released one, as a sentence."""
-    return list(_Comparison(released, present, written_by).objects(released, present, ""))
+    comparison = _Comparison(released, present, written_by)
+    if "properties" in released and "properties" in present:
+        return list(comparison.objects(released, present, ""))
+    return list(comparison.any_of(released, present))
 
 
 class _Comparison:
@@ -57,6 +60,10 @@ class _Comparison:
                 narrow, wide = (now[name], before[name]) if self._ours else (before[name], now[name])
                 yield from self._values(narrow, wide, f"{place}{name}")
 
+    def any_of(self, released: Schema, present: Schema) -> Iterator[str]:
+        """Of objects of several kinds."""
+        yield from self._values(*((present, released) if self._ours else (released, present)), "")
+
     def _values(self, narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
         """Where the wide one does not allow a value that the narrow one does."""
         allowed = list(_alternatives(wide, self._wide_root))
@@ -82,6 +89,8 @@ class _Comparison:
         yield from _bounds(narrow, wide, place)
         if kind == "array" and "items" in wide:
             yield from self._values(narrow.get("items", {}), wide["items"], f"{place}[]")
+        if kind == "object" and isinstance(values_of := wide.get("additionalProperties"), dict):
+            yield from self._values(narrow.get("additionalProperties", {}), values_of, f"{place}.*")
         if kind == "object" and (by_pattern := wide.get("patternProperties")) is not None:
             yield from self._by_pattern(narrow.get("patternProperties", {}), by_pattern, place)
         if kind == "object" and ("properties" in wide or "properties" in narrow):

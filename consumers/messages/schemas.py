@@ -6,9 +6,9 @@
 
     schemas/messages/*.v1.json     what the value of each message is, and `cloudevents-headers.json`
     schemas/asyncapi.json          topics, keys, headers and values, for tools; refers to schemas/facts as well
-    schemas/released/<version>/    messages, events and facts as released. Whoever relies on them must not be broken by
-                                   the present ones (`consumers.messages.compatibility`): readers of messages and events,
-                                   writers of facts
+    schemas/released/<version>/    messages, events, answers and facts as released. Whoever relies on them must not be
+                                   broken by the present ones (`consumers.messages.compatibility`): readers of messages,
+                                   events and answers, writers of facts
 
 The messages' are JSON Schema draft-07, which AsyncAPI tools must understand; those of facts and events
 (`ledger.programmes.schemas`) are 2020-12.
@@ -45,7 +45,12 @@ from ledger.programmes.schemas import FACT_VERSION
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 SCHEMA_FORMAT: Final = "application/schema+json;version=draft-07"
 FACTS_FORMAT: Final = "application/schema+json;version=2020-12"
-WRITTEN_BY: Final[Mapping[str, Direction]] = {"messages": "ours", "events": "ours", "facts": "others"}
+WRITTEN_BY: Final[Mapping[str, Direction]] = {
+    "messages": "ours",
+    "events": "ours",
+    "answers": "ours",
+    "facts": "others",
+}
 """What is released, by folder."""
 VERSION: Final = "1.0.0"
 """Of the contracts. The first figure is that of the topics' names; the second grows with fields that are added."""

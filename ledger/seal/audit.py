@@ -23,7 +23,7 @@ from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final, Literal, get_args
 
 from ledger.errors import SealError
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
@@ -33,13 +33,14 @@ from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_log import LogAudit
-from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_streams import Known, Part, audit_part, check_known
 from ledger.seal.folder import LogFolder
 from ledger.store.base import Reader
 
-VERDICTS: Final = ("tampered", "incomplete", "refuted", "unverifiable", "confirmed")
+Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 """The worst comes first: it is the verdict on the whole."""
 PART_EVENTS: Final = 20_000
 PARTS_MAX: Final = 64
@@ -47,6 +48,24 @@ FEW_EVENTS: Final = 50_000
 """Up to so many events are rechecked in this process: starting others would take longer."""
 
 Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAnswer:
+    """What the audit says of a whole ledger."""
+
+    verdict: Verdict
+    """`confirmed`, or the worst of the differences."""
+    events: int
+    """Events of the book."""
+    streams: int
+    """Streams among which they are."""
+    announcements: int
+    """Announcements derived again."""
+    decisions: int
+    """Decisions derived again."""
+    differences: tuple[AuditDifference, ...]
+    """Each thing that is not as it should be."""
 
 
 @dataclass
@@ -62,17 +81,21 @@ class AuditReport:
     findings: list[Finding] = field(default_factory=list)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """`confirmed`, or the worst of the findings."""
         found = {finding.verdict for finding in self.findings}
         return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> AuditAnswer:
         """As the command prints it."""
-        keys = ("verdict", "events", "streams", "announcements", "decisions")
-        return {key: getattr(self, key) for key in keys} | {
-            "differences": [finding.answer() for finding in self.findings]
-        }
+        return AuditAnswer(
+            verdict=self.verdict,
+            events=self.events,
+            streams=self.streams,
+            announcements=self.announcements,
+            decisions=self.decisions,
+            differences=tuple(finding.answer() for finding in self.findings),
+        )
 
 
 def audit(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
@@ -22,9 +23,12 @@ import orjson
 from ledger.errors import BookChanged, LogDamaged, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
-from ledger.proof.log.heads import Head, HeadsTree
-from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
+from ledger.proof.log.heads import Head
+from ledger.proof.log.heads_tree import HeadsTree
+from ledger.proof.log.merkle import HASH_SIZE, leaf_hash
+from ledger.proof.log.merkle_tree import HashReader
 from ledger.proof.log.note import SignerKey, format_note, open_note, parse_note
+from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
@@ -47,12 +51,28 @@ NO_HEAD: Final = (0, FIRST_PREV)
 Progress = Callable[[int, int | None], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SealAnswer:
+    """The log after a round of sealing."""
+
+    size: int
+    """Entries in the log."""
+    root: str
+    """The root of its tree, base64."""
+    sealed: int
+    """Events of the book that the round took in."""
+
+
 class Sealed(NamedTuple):
     """The log after a round, and how many events the round took in."""
 
     size: int
     root: bytes
     sealed: int
+
+    def answer(self) -> SealAnswer:
+        """As the command prints it."""
+        return SealAnswer(self.size, base64_text(self.root), self.sealed)
 
 
 class Cosigner(Protocol):

@@ -1,4 +1,4 @@
-"""A membership's stream read anew, and its recorded decisions taken once more: the heart of `replay`.
+"""A membership's stream read anew, and its recorded decisions taken once more.
 
 It reads the events alone, no projection and no snapshot. Each event comes with the standing at its own instant, as
 known right after it; each decision with what the rules say of all that stood in the stream before it.
@@ -6,64 +6,108 @@ known right after it; each decision with what the rules say of all that stood in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from ledger.event import Event
 from ledger.instants import format_instant
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.editions import Edition, Rulebook
-from ledger.programmes.survey.events import RULEBOOK_STREAM
+from ledger.programmes.survey.events import RULEBOOK_STREAM, Outcome, Via
 from ledger.programmes.survey.flips import Standing, standing
 from ledger.programmes.survey.outcome import decide_renewal
 from ledger.store.base import Reader
-from projections.survey.reading import replay
+from projections.questions.answer import LEFT_OUT, Count, Day, Instant, MayBeLeftOut, Number, Position
+from projections.survey import reading
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """A decision as it was recorded, and as it comes out anew."""
+class ReplayStep:
+    """An event, and where the membership stands at its occurred_at, as known right after it."""
 
-    position: int
-    recorded: dict[str, Any]
-    recomputed: dict[str, Any]
+    seq: Number
+    """Its place in the stream, from 1 on."""
+    position: Position
+    """Where it stands in the ledger."""
+    type: str
+    """The event's type."""
+    occurred_at: Instant
+    """When it was so."""
+    recorded_at: Instant
+    """When the ledger learned it."""
+    fact: str | None
+    """The id of the fact that caused it; null where none did."""
+    actor: str | None
+    """Who sent the fact, where that is said."""
+    data: Mapping[str, Any]
+    """The event's content, as its type has it (schemas/events)."""
+    announcement: bool
+    """Whether it is the ledger's own announcement of a change."""
+    satisfied: bool
+    """Whether the requirement is met then."""
+    via: Via | None
+    """By what it is met; null where it is not."""
+    location: str | None
+    """The location that the figures are of."""
+    counted: Count
+    """Responses applied there."""
+    organisations: Count
+    """Organisations with a response that counts there."""
+    edition: str | None
+    """The edition of the rules in force then; null before the first."""
 
-    @property
-    def same(self) -> bool:
-        """Whether the recorded decision holds."""
-        return self.recorded == self.recomputed
 
-    @property
-    def different(self) -> list[str]:
-        """The names of what differs."""
-        names = sorted(self.recorded.keys() | self.recomputed.keys())
-        return [name for name in names if self.recorded.get(name) != self.recomputed.get(name)]
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that a decision says, and that comes out otherwise."""
+
+    recorded: Any
+    """As it was recorded."""
+    recomputed: Any
+    """As it comes out anew."""
 
 
-@dataclass(slots=True)
-class Audit:
-    """Walks through a membership's stream; `decisions` fills up on the way."""
+@dataclass(frozen=True, slots=True)
+class DecisionCheck:
+    """A recorded decision, taken again from what stood in the stream before it."""
 
-    book: Reader
-    membership: str
-    through: int | None = None
-    decisions: list[Decision] = field(default_factory=list)
+    checked: Literal["RenewalDecided"]
+    """What was checked."""
+    position: Position
+    """Where the decision stands in the ledger."""
+    renewal_date: Day
+    """YYYY-MM-DD."""
+    revision: Number
+    """1 for the first decision on this renewal."""
+    outcome: Outcome
+    """What was decided."""
+    counted: Count
+    """Responses applied, as recorded."""
+    same: bool
+    """Whether the decision comes out as it was recorded."""
+    different: Mapping[str, Difference] | MayBeLeftOut = LEFT_OUT
+    """Both sides of each thing that differs, by its name; only where something does."""
 
-    def steps(self) -> Iterator[tuple[Event, Standing]]:
-        """Each event, with the standing at its occurred_at as known after it. Errors as `ledger.book.replay`."""
-        rulebooks = _Rulebooks(self.book)
-        revisions: dict[str, int] = {}
-        for step in replay(self.book, self.membership, self.through):
-            event = step.event
-            rulebook = rulebooks.at(event.position)
-            if event.type == "RenewalDecided":
-                # A decision is no evidence: what it was taken from is the same before it and after it.
-                renewal_date = event.data["renewal_date"]
-                revision = revisions[renewal_date] = revisions.get(renewal_date, 0) + 1
-                anew = {**decide_renewal(step.state, rulebook, renewal_date), "revision": revision}
-                self.decisions.append(Decision(event.position, event.data, anew))
-            yield event, standing(step.state.evidence, rulebook, event.occurred_us)
+
+def replay(book: Reader, membership: str, through: int | None = None) -> Iterator[ReplayStep | DecisionCheck]:
+    """Each event up to and including a position, in order; then a check of each decision among them.
+
+    Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before.
+    """
+    rulebooks = _Rulebooks(book)
+    revisions: dict[str, int] = {}
+    checks = []
+    for step in reading.replay(book, membership, through):
+        event, state = step.event, step.state
+        rulebook = rulebooks.at(event.position)
+        if event.type == "RenewalDecided":
+            # A decision is no evidence: what it was taken from is the same before it and after it.
+            renewal_date = event.data["renewal_date"]
+            revision = revisions[renewal_date] = revisions.get(renewal_date, 0) + 1
+            checks.append(_check(event, {**decide_renewal(state, rulebook, renewal_date), "revision": revision}))
+        yield _step(event, standing(state.evidence, rulebook, event.occurred_us))
+    yield from checks
 
 
 class _Rulebooks:
@@ -82,42 +126,41 @@ class _Rulebooks:
         return self._rulebook
 
 
-def step_answer(event: Event, found: Standing) -> dict[str, Any]:
-    """A step as an answer."""
-    return {
-        "seq": event.seq,
-        "position": event.position,
-        "type": event.type,
-        "occurred_at": format_instant(event.occurred_us),
-        "recorded_at": format_instant(event.recorded_us),
-        "fact": event.fact,
-        "actor": event.actor,
-        "data": event.data,
-        "announcement": event.type == "EligibilityChanged",
-        "satisfied": found.satisfied,
-        "via": found.via,
-        "location": found.location,
-        "counted": found.counted,
-        "organisations": found.organisations,
-        "edition": found.edition,
-    }
+def _step(event: Event, found: Standing) -> ReplayStep:
+    return ReplayStep(
+        seq=event.seq,
+        position=event.position,
+        type=event.type,
+        occurred_at=format_instant(event.occurred_us),
+        recorded_at=format_instant(event.recorded_us),
+        fact=event.fact,
+        actor=event.actor,
+        data=event.data,
+        announcement=event.type == "EligibilityChanged",
+        satisfied=found.satisfied,
+        via=found.via,
+        location=found.location,
+        counted=found.counted,
+        organisations=found.organisations,
+        edition=found.edition,
+    )
 
 
-def decision_answer(decision: Decision) -> dict[str, Any]:
-    """The check of a decision as an answer; both sides are told where they differ."""
-    recorded = decision.recorded
-    answer = {
-        "checked": "RenewalDecided",
-        "position": decision.position,
-        "renewal_date": recorded["renewal_date"],
-        "revision": recorded["revision"],
-        "outcome": recorded["outcome"],
-        "counted": recorded["counted"],
-        "same": decision.same,
+def _check(event: Event, anew: Mapping[str, Any]) -> DecisionCheck:
+    recorded: Mapping[str, Any] = event.data
+    different = {
+        name: Difference(recorded.get(name), anew.get(name))
+        for name in sorted(recorded.keys() | anew.keys())
+        if recorded.get(name) != anew.get(name)
     }
-    if not decision.same:
-        answer["different"] = {
-            name: {"recorded": recorded.get(name), "recomputed": decision.recomputed.get(name)}
-            for name in decision.different
-        }
-    return answer
+    same = recorded == anew
+    return DecisionCheck(
+        checked="RenewalDecided",
+        position=event.position,
+        renewal_date=recorded["renewal_date"],
+        revision=recorded["revision"],
+        outcome=recorded["outcome"],
+        counted=recorded["counted"],
+        same=same,
+        different=LEFT_OUT if same else different,
+    )

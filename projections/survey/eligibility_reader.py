@@ -1,4 +1,4 @@
-"""Answers from the eligibility projection: the status at any instant as it was known at any position, and the history.
+"""Rows of the eligibility projection, folded: the evidence at any instant as known at any position, and announcements.
 
 A question reads the rows of its memberships that can count around the instant asked for: one window before it, and as
 far after it as the next change lies, looked for in growing steps. So the answer costs the same in a book of 10^4 and of
@@ -8,20 +8,33 @@ far after it as the next change lies, looked for in growing steps. So the answer
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from ledger.errors import UnknownMembership
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
 from ledger.membership import can_be_membership
 from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.events import Cause, Via
 from ledger.programmes.survey.flips import next_flip, standing
-from ledger.programmes.survey.status import status_answer
 from ledger.programmes.survey.tally import Evidence
 from projections.database import Connection
 from projections.survey.organisations import load_organisations
+from projections.survey.outlook import Outlook
 
 _FIRST_LOOK_AHEAD_US: Final = 400 * DAY_US
 CHUNK: Final = 200
+
+
+class Announced(NamedTuple):
+    """An announcement as the table has it."""
+
+    effective_us: int
+    satisfied: bool
+    via: Via | None
+    counted: int
+    organisations: int
+    cause: Cause
+    position: int
 
 
 class EligibilityReader:
@@ -48,19 +61,20 @@ class EligibilityReader:
             for name, effective_us, responses, cap, organisations, months, evaluations, pools in rows
         )
 
-    def status(self, membership: str, at_us: int, known_at: int | None = None) -> dict[str, Any]:
-        """What `csat-ledger status` prints. Raises UnknownMembership where it was not enrolled by then."""
-        known = self.known_at(known_at)
+    def outlook(self, membership: str, at_us: int, known: int) -> Outlook:
+        """Where a membership stands at an instant, as known by a position. Raises UnknownMembership.
+
+        Reads what counts around the instant; further ahead, in growing steps, only as far as the next change lies.
+        """
         rulebook = self.rulebook(known)
-        one = [membership]
-        loaded = self._enrolled(one, known)
+        loaded = self._enrolled([membership], known)
         evidence = loaded[membership]
         from_us = earliest_counting_us(at_us, rulebook.longest_window or 1)
         look_ahead_us = _FIRST_LOOK_AHEAD_US
         through_us = min(at_us + look_ahead_us, END_US)
         self._add_receipts(loaded, known, from_us, through_us)
-        satisfied = standing(evidence, rulebook, at_us).satisfied
-        change_us = next_flip(evidence, rulebook, at_us, satisfied, through_us)
+        found = standing(evidence, rulebook, at_us)
+        change_us = next_flip(evidence, rulebook, at_us, found.satisfied, through_us)
         while change_us is None and through_us < END_US:
             look_ahead_us *= 4
             searched_us, through_us = through_us, min(through_us + look_ahead_us, END_US)
@@ -68,10 +82,8 @@ class EligibilityReader:
                 self._add_receipts(loaded, known, searched_us + 1, through_us)
             else:
                 through_us = END_US
-            change_us = next_flip(evidence, rulebook, searched_us, satisfied, through_us)
-        return status_answer(
-            membership, evidence, rulebook, at_us, known, change_us, self._next_renewal(membership, at_us, known)
-        )
+            change_us = next_flip(evidence, rulebook, searched_us, found.satisfied, through_us)
+        return Outlook(evidence, rulebook, at_us, found, change_us)
 
     def evidence_from(
         self, memberships: Sequence[str], from_us: int, known_at: int | None = None
@@ -87,51 +99,27 @@ class EligibilityReader:
         """How many invitations were answered by a response that is not void, as known by a position.
 
         Of these memberships, or of all; one that is not named has none. An answer after a voided one answers the same
-        invitation again: invitations are counted, not responses.
+        invitation again: distinct tokens are counted, not responses.
         """
         known = self.known_at(known_at)
         among = "" if memberships is None else f"membership {_among(memberships)} AND "
         rows = self._query(
-            f"SELECT membership, count(DISTINCT invitation) FROM {self._prefix}responses WHERE {among}"
-            "invitation IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
+            f"SELECT membership, count(DISTINCT answer_token) FROM {self._prefix}responses WHERE {among}"
+            "answer_token IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
             "GROUP BY membership",
             [*(memberships or ()), known, known],
         )
         return {membership: int(answered) for membership, answered in rows}
 
-    def history(self, membership: str) -> list[dict[str, Any]]:
-        """The announced history as it stands now: later announcements have replaced what they revise (DESIGN 6).
-
-        An announcement that says what held before it is left out: it only replaced a flip that is none any more.
-        """
-        self._enrolled([membership], self.position)
+    def announcements(self, membership: str) -> list[Announced]:
+        """All that was announced of a membership, in the order of the ledger. Raises UnknownMembership."""
+        self.require(membership)
         rows = self._query(
             "SELECT effective_us, satisfied, via, counted, organisations, cause, position "
             f"FROM {self._prefix}announcements WHERE membership = ? ORDER BY position",
             (membership,),
         )
-        folded: list[tuple[Any, ...]] = []
-        for row in rows:
-            while folded and folded[-1][0] >= row[0]:
-                folded.pop()
-            folded.append(row)
-        changes, held = [], False
-        for row in folded:
-            if bool(row[1]) != held:
-                changes.append(row)
-                held = not held
-        return [
-            {
-                "effective_at": format_instant(effective_us),
-                "satisfied": bool(satisfied),
-                "via": via,
-                "counted": counted,
-                "organisations": organisations,
-                "cause": cause,
-                "position": position,
-            }
-            for effective_us, satisfied, via, counted, organisations, cause, position in changes
-        ]
+        return [Announced(effective_us, bool(satisfied), *others) for effective_us, satisfied, *others in rows]
 
     def require(self, membership: str, known_at: int | None = None) -> None:
         """Raises UnknownMembership where it was not enrolled by a position."""
@@ -151,6 +139,15 @@ class EligibilityReader:
                 return
             yield [(membership, name) for membership, name in rows]
             after = rows[-1][0]
+
+    def next_renewal(self, membership: str, at_us: int, known: int) -> str | None:
+        """The first renewal date from the day of an instant on that was known by a position; None if there is none."""
+        ((day,),) = self._query(
+            f"SELECT min(renewal_date) FROM {self._prefix}renewal_dates "
+            "WHERE membership = ? AND renewal_date >= ? AND position <= ?",
+            (membership, format_instant(at_us)[:10], known),
+        )
+        return day if day is None else str(day)
 
     def _enrolled(self, memberships: Sequence[str], known: int) -> dict[str, Evidence]:
         """Evidence without receipts: locations, levels, Learning. Raises UnknownMembership for the first not enrolled."""
@@ -182,14 +179,6 @@ class EligibilityReader:
         organisations = {membership: evidence.organisations for membership, evidence in loaded.items()}
         load_organisations(self._query, self._prefix, organisations, among, memberships, known)
         return loaded
-
-    def _next_renewal(self, membership: str, at_us: int, known: int) -> str | None:
-        ((day,),) = self._query(
-            f"SELECT min(renewal_date) FROM {self._prefix}renewal_dates "
-            "WHERE membership = ? AND renewal_date >= ? AND position <= ?",
-            (membership, format_instant(at_us)[:10], known),
-        )
-        return day if day is None else str(day)
 
     def _has_receipts_after(self, membership: str, known: int, after_us: int) -> bool:
         return any(

@@ -9,9 +9,9 @@ invitation (I3).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
@@ -47,7 +47,7 @@ class Participation(Projection[ParticipationRows]):
     """Answers `participation` and, for `renewals`, how many invitations were sent."""
 
     name = "participation"
-    version = 2
+    version = 3
     types = PROGRAMMES.events
     tables = (
         Table(
@@ -114,47 +114,7 @@ def _invitation_sent(pending: ParticipationRows, event: RawEvent, position: int)
 def _response_received(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
     counts, data = pending.months[event["stream"], event["occurred_at"][:7]], event["data"]
     counts[_RESPONSES] += 1
-    if data["invitation"] is not None:
+    if data["answer_token"] is not None:
         counts[_ANSWERS] += 1
     if data["anonymous"]:
         counts[_ANONYMOUS] += 1
-
-
-def sent_invitations(connection: Connection, prefix: str, memberships: Sequence[str], known: int) -> dict[str, int]:
-    """How many invitations were sent, as known by a position, of those memberships that sent any."""
-    marks = ",".join("?" * len(memberships))
-    rows = connection.query(
-        f"SELECT membership, count(*) FROM {prefix}sent WHERE membership IN ({marks}) AND position <= ? "
-        "GROUP BY membership",
-        [*memberships, known],
-    )
-    return {membership: int(sent) for membership, sent in rows}
-
-
-def with_rate(counts: Mapping[str, Any], answered: int) -> dict[str, Any]:
-    """The counts of a whole life with the invitations answered, and their share of those sent; None where none was."""
-    sent = counts["invitations"]
-    answered = min(answered, sent)  # what is kept by several workers may be a moment apart
-    return {**counts, "invitations_answered": answered, "response_rate": answered / sent if sent else None}
-
-
-def participation(connection: Connection, prefix: str, membership: str | None, by: str) -> list[dict[str, Any]]:
-    """Counts by membership, quarter (YYYY-Qn) or month (YYYY-MM), of one membership or of all together.
-
-    `by` is "membership", "quarter" or "month".
-    """
-    sums = ", ".join(f"sum({name})" for name in COUNTERS)
-    group = "membership" if by == "membership" else "month"
-    where, parameters = ("WHERE membership = ?", [membership]) if membership is not None else ("", [])
-    rows = connection.query(
-        f"SELECT {group}, {sums} FROM {prefix}months {where} GROUP BY {group} ORDER BY {group}", parameters
-    )
-    groups: dict[str, list[int]] = {}
-    for key, *counts in rows:
-        name = f"{key[:4]}-Q{(int(key[5:7]) + 2) // 3}" if by == "quarter" else key
-        groups[name] = [old + int(new) for old, new in zip(groups.get(name, [0] * len(COUNTERS)), counts, strict=True)]
-    answers = []
-    for name, values in groups.items():
-        counts_by_name = dict(zip(COUNTERS, values, strict=True))
-        answers.append({by: name, **counts_by_name})
-    return answers

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.instants import format_instant, parse_instant
+from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent, membership_of
@@ -24,24 +24,6 @@ class RenewalRows:
 
     set: list[tuple[Any, ...]] = field(default_factory=list)
     decided: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionTaken:
-    """A decision as it stands in the list of decisions; `superseded` by a later one on the same renewal."""
-
-    membership: str
-    renewal_date: str
-    revision: int
-    outcome: str
-    superseded: bool
-    via: str | None
-    location: str | None
-    counted: int
-    organisations: int
-    edition: str | None
-    decided_at: str
-    position: int
 
 
 class Renewals(Projection[RenewalRows]):
@@ -106,43 +88,3 @@ def _decided(rows: RenewalRows, event: RawEvent, position: int) -> None:
             *(data[name] for name in SAID),
         )
     )
-
-
-def undecided(connection: Connection, prefix: str, through: str, known: int) -> list[tuple[str, str]]:
-    """(membership, renewal date) of all dates up to and including one that were known and not decided by a position.
-
-    The earliest first, so that what is overdue comes before what is ahead.
-    """
-    rows = connection.query(
-        f"SELECT membership, renewal_date FROM {prefix}dates AS date WHERE renewal_date <= ? AND position <= ? "
-        f"AND NOT EXISTS (SELECT 1 FROM {prefix}decisions AS decision WHERE decision.membership = date.membership "
-        "AND decision.renewal_date = date.renewal_date AND decision.position <= ?) "
-        "ORDER BY renewal_date, membership",
-        (through, known, known),
-    )
-    return [(membership, day) for membership, day in rows]
-
-
-def decisions(
-    connection: Connection, prefix: str, membership: str | None, at_us: int, known: int
-) -> list[DecisionTaken]:
-    """The decisions taken by an instant, as known by a position, in the order of the ledger."""
-    among, parameters = ("", []) if membership is None else ("membership = ? AND ", [membership])
-    rows = connection.query(
-        f"SELECT membership, renewal_date, revision, position, decided_us, {', '.join(SAID)} FROM {prefix}decisions "
-        f"WHERE {among}position <= ? AND decided_us <= ? ORDER BY position",
-        [*parameters, known, at_us],
-    )
-    newest = {(row[0], row[1]): row[2] for row in rows}
-    return [
-        DecisionTaken(
-            membership=name,
-            renewal_date=day,
-            revision=revision,
-            superseded=newest[name, day] != revision,
-            decided_at=format_instant(decided_us),
-            position=position,
-            **dict(zip(SAID, said, strict=True)),
-        )
-        for name, day, revision, position, decided_us, *said in rows
-    ]

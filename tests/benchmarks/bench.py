@@ -36,7 +36,9 @@ from ledger.store.sqlite_tables import INSERT_EVENTS
 from ledger.writing.group_commit import GroupCommit
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
-from projections.questions.answers import all_projections, view
+from projections.questions.status import status
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 
 NOW_US = parse_instant("2026-01-01T00:00:00Z")
@@ -192,7 +194,7 @@ def status_latency(folder: Path) -> dict[str, float]:
             known = end - (number * 31 % max(1, end // 10))
             start = time.perf_counter()
             try:
-                reader.status(membership, at_us, known)
+                status(seen, membership, at_us, known)
             except LookupError:
                 continue
             except Exception as error:
@@ -211,7 +213,7 @@ def rebuild_memory(folder: Path) -> int:
         "import re,sys\n"
         "from pathlib import Path\n"
         "from ledger.store.sqlite import SQLiteStore\n"
-        "from projections.questions.answers import all_projections\n"
+        "from projections.registry import all_projections\n"
         "from projections.database import SQLiteDatabase\n"
         "from projections.runner import Runner\n"
         "runner=Runner(SQLiteStore(sys.argv[1]),SQLiteDatabase(sys.argv[1]+'.projections'),all_projections())\n"

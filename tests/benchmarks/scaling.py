@@ -21,10 +21,11 @@ from typing import Any, Final
 
 from ledger.instants import format_instant, parse_instant
 from ledger.programmes.registry import fact_from_object
-from ledger.programmes.survey.status import status_from_evidence
 from ledger.proof.log.event import parse_event
 from ledger.proof.survey.recheck import check_stream
-from projections.questions.replay import Audit
+from projections.questions.history import history
+from projections.questions.replay import replay
+from projections.questions.status import status, status_from_evidence
 from projections.survey.reading import fold, read_rulebook
 from tests.support.real_book import RealBook, projected, real_book
 
@@ -267,7 +268,7 @@ def record(facts: Iterable[Fact], book: RealBook, batch: int = BATCH) -> None:
 
 
 def replayed(book: RealBook) -> None:
-    for _ in Audit(book.store, "m-1").steps():
+    for _ in replay(book.store, "m-1"):
         pass
 
 
@@ -294,9 +295,9 @@ def asked(book: RealBook) -> None:
         for part in range(1, 11):
             known = book.store.max_position() * part // 10
             with projection.view() as view:
-                view.eligibility().status("m-1", NOW_US - part * 10_000 * HOUR_US, known)
+                status(view, "m-1", NOW_US - part * 10_000 * HOUR_US, known)
         with projection.view() as view:
-            view.eligibility().history("m-1")
+            history(view, "m-1")
 
 
 @dataclass(frozen=True)

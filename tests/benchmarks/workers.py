@@ -24,12 +24,13 @@ from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.consumers.support import broker_with_topics, wall_us
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
 from tests.simulation.nursery import Nursery
+from tests.support.link_key import KEYS
 
 EVENTS = 300_000
 MEMBERSHIPS = 400
@@ -40,7 +41,7 @@ TIMEOUT_S = 120.0
 
 def fill(store: PostgresStore, events: int) -> None:
     """A book of so many events and a few more."""
-    writer = Writer(store, wall_us, PROGRAMMES)
+    writer = Writer(store, wall_us, PROGRAMMES, link_keys=KEYS)
     facts = [
         {"type": "enrol-membership", "membership": f"m-{number}", "name": "A partner", "level": "gold"}
         for number in range(MEMBERSHIPS)

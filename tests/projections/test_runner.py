@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import Any
 
 import orjson
 import pytest
 
 from ledger.errors import LedgerError, StoreUnreachable
 from ledger.store.sqlite import SQLiteStore
+from projections.questions.projection_state import ProjectionState, projection_states
 from projections.runner import Runner
 from tests.projections.support import Bench, Book, Feed, NextTally, Other, Seen, Tally, once, stored_event
 
 
-def state(runner: Runner, name: str = "tally") -> dict[str, Any]:
-    (line,) = (line for line in runner.status() if line["projection"] == name)
+def state(runner: Runner, name: str = "tally") -> ProjectionState:
+    (line,) = (line for line in projection_states(runner) if line.projection == name)
     return line
 
 
@@ -41,11 +41,11 @@ def test_status_shows_position_and_lag_and_changes_nothing(bench: Bench) -> None
     runner = bench.runner(Tally())
     for _ in range(2):
         line = state(runner)
-        assert (line["position"], line["lag"], line["gaps"], line["parked"], line["waiting"]) == (0, 10, 0, [], 0)
+        assert (line.position, line.lag, line.gaps, line.parked, line.waiting) == (0, 10, 0, (), 0)
     runner.catch_up()
     bench.book.add(4)
     line = state(runner)
-    assert (line["position"], line["lag"], line["version"], line["gaps"]) == (10, 4, 1, 0)
+    assert (line.position, line.lag, line.version, line.gaps) == (10, 4, 1, 0)
 
 
 def test_several_projections_are_kept_up_from_one_read_of_the_feed(bench: Bench) -> None:
@@ -61,10 +61,10 @@ def test_a_projection_that_is_further_behind_is_brought_up_to_the_others(bench: 
     bench.runner(Tally()).catch_up()
     bench.book.add(20)
     runner = bench.runner(Tally(), Other())
-    assert state(runner, "other")["position"] == 0
+    assert state(runner, "other").position == 0
     runner.catch_up()
     assert bench.seen("tally") == bench.seen("other") == once(range(1, 41))
-    assert [line["gaps"] for line in runner.status()] == [0, 0]
+    assert [line.gaps for line in projection_states(runner)] == [0, 0]
 
 
 def test_progress_is_told_and_reaches_the_end(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def test_a_failing_database_takes_back_rows_and_position_together_and_parks_noth
     runner = bench.runner(tally)
     with pytest.raises(StoreUnreachable, match="disk is full"):
         runner.catch_up()
-    assert (state(runner)["position"], state(runner)["parked"]) == (14, [])
+    assert (state(runner).position, state(runner).parked) == (14, ())
     assert bench.seen() == once(range(1, 15))
     tally.after_flush = lambda _seen: None
     runner.catch_up()
@@ -115,7 +115,7 @@ def test_a_runner_that_is_killed_in_a_batch_leaves_nothing_of_it_and_the_next_ap
     assert os.WIFSIGNALED(status)
     assert bench.seen() == once(range(1, batch * 7 + 1))
     runner = bench.runner(Tally())
-    assert state(runner)["position"] == batch * 7
+    assert state(runner).position == batch * 7
     runner.catch_up()
     assert bench.seen() == once(range(1, 31))
 
@@ -133,13 +133,13 @@ def test_a_runner_that_was_overtaken_applies_nothing_again(bench: Bench) -> None
     slow = bench.runner(Tally(), feed=feed)
     slow.catch_up()
     assert bench.seen() == once(range(1, 41))
-    assert (state(slow)["position"], state(slow)["gaps"]) == (40, 0)
+    assert (state(slow).position, state(slow).gaps) == (40, 0)
 
 
 def test_runners_that_race_apply_every_event_once_between_them(bench: Bench) -> None:
     bench.book.add(400)
     runners = [bench.runner(Tally(), feed=Feed(SQLiteStore(bench.book.path), 5)) for _ in range(3)]
-    bench.runner(Tally(), feed=Feed(bench.book.store, 1)).status()
+    projection_states(bench.runner(Tally(), feed=Feed(bench.book.store, 1)))
     failures: list[BaseException] = []
 
     def run(runner: Runner) -> None:
@@ -179,7 +179,7 @@ def test_a_runner_whose_build_was_swapped_away_by_another_version_stops_with_a_w
     with pytest.raises(LedgerError, match="swapped"):
         slow.catch_up()
     assert bench.seen() == once(range(1, 41))
-    assert state(other)["version"] == NextTally.version
+    assert state(other).version == NextTally.version
 
 
 # Poison
@@ -193,18 +193,18 @@ def test_poison_parks_its_stream_with_the_error_and_the_other_streams_go_on(benc
     runner = bench.runner(tally)
     runner.catch_up()
     line = state(runner)
-    (parked,) = line["parked"]
-    assert (parked["stream"], parked["position"]) == ("membership-1", 10)
-    assert "position 10 cannot be" in parked["error"]
+    (parked,) = line.parked
+    assert (parked.stream, parked.position) == ("membership-1", 10)
+    assert "position 10 cannot be" in parked.error
     behind = [position for position in range(13, 31) if position % 3 == 1]
-    assert line["waiting"] == len(behind)
-    assert (line["position"], line["lag"]) == (30, 0)
+    assert line.waiting == len(behind)
+    assert (line.position, line.lag) == (30, 0)
     applied = [position for position in range(1, 31) if position != 10 and position not in behind]
     assert bench.seen() == once(applied)
 
     bench.book.add(6, streams=3)
     runner.catch_up()
-    assert state(runner)["waiting"] == len(behind) + 2
+    assert state(runner).waiting == len(behind) + 2
     assert bench.seen() == once([*applied, 32, 33, 35, 36])
 
 
@@ -222,7 +222,7 @@ def test_behind_a_parked_stream_events_are_still_applied_in_bulk(bench: Bench) -
     waiting = [position for position in range(7, 301) if position % 3 == 1]
     assert sum(flushed) == 2 * 294 - len(waiting)
     assert len(flushed) == 2 * 3
-    assert state(runner)["waiting"] == len(waiting)
+    assert state(runner).waiting == len(waiting)
     assert bench.seen() == once([position for position in range(1, 301) if position % 3 != 1 or position == 1])
     assert bench.seen("other") == once(range(1, 301))
 
@@ -235,8 +235,8 @@ def test_a_parked_stream_stays_parked_for_the_next_process(bench: Bench) -> None
     bench.book.add(3)
     later = bench.runner(Tally())
     later.catch_up()
-    assert [parked["position"] for parked in state(later)["parked"]] == [4]
-    assert state(later)["waiting"] == 3
+    assert [parked.position for parked in state(later).parked] == [4]
+    assert state(later).waiting == 3
     assert 13 not in bench.seen()
 
 
@@ -246,7 +246,7 @@ def test_poison_of_one_projection_is_none_of_another(bench: Bench) -> None:
     tally.poison.add(4)
     runner = bench.runner(tally, Other())
     runner.catch_up()
-    assert state(runner, "other")["parked"] == []
+    assert state(runner, "other").parked == ()
     assert bench.seen("other") == once(range(1, 13))
 
 
@@ -256,7 +256,7 @@ def test_two_streams_may_be_parked_in_one_batch(bench: Bench) -> None:
     tally.poison.update((4, 5))
     runner = bench.runner(tally)
     runner.catch_up()
-    assert [parked["stream"] for parked in state(runner)["parked"]] == ["membership-1", "membership-2"]
+    assert [parked.stream for parked in state(runner).parked] == ["membership-1", "membership-2"]
     assert bench.seen() == once([1, 2, 3, 6, 9, 12])
 
 
@@ -275,10 +275,10 @@ def test_an_event_that_cannot_be_read_is_poison(bench: Bench, stored: bytes, err
     bench.book.add_raw(("membership-1", None), ("membership-1", stored), ("membership-1", None), ("membership-2", None))
     runner = bench.runner(Tally())
     runner.catch_up()
-    (parked,) = state(runner)["parked"]
-    assert (parked["stream"], parked["position"]) == ("membership-1", 2)
-    assert error in parked["error"]
-    assert state(runner)["waiting"] == 1
+    (parked,) = state(runner).parked
+    assert (parked.stream, parked.position) == ("membership-1", 2)
+    assert error in parked.error
+    assert state(runner).waiting == 1
     assert bench.seen() == once([1, 4])
 
 
@@ -292,8 +292,8 @@ def test_the_words_of_an_error_are_kept_up_to_a_bound(bench: Bench) -> None:
     tally.after_flush = fail
     runner = bench.runner(tally)
     runner.catch_up()
-    assert all(len(parked["error"]) <= 1_000 for parked in state(runner)["parked"])
-    assert len(state(runner)["parked"]) == 3
+    assert all(len(parked.error) <= 1_000 for parked in state(runner).parked)
+    assert len(state(runner).parked) == 3
 
 
 def test_a_rebuild_takes_parked_streams_up_again(bench: Bench) -> None:
@@ -304,7 +304,7 @@ def test_a_rebuild_takes_parked_streams_up_again(bench: Bench) -> None:
     runner.catch_up()
     tally.poison.clear()
     assert runner.rebuild() == {"tally": 3}  # 4, 7 and 10 are new
-    assert (state(runner)["parked"], state(runner)["waiting"]) == ([], 0)
+    assert (state(runner).parked, state(runner).waiting) == ((), 0)
     assert bench.seen() == once(range(1, 13))
 
 
@@ -315,9 +315,9 @@ def test_a_rebuild_that_comes_out_the_same_has_no_differences_and_leaves_one_gen
     bench.book.add(30)
     runner = bench.runner(Tally(), Other())
     assert runner.rebuild() == {"tally": 0, "other": 0}
-    before = state(runner)["generation"]
+    before = state(runner).generation
     assert runner.rebuild() == {"tally": 0, "other": 0}
-    assert state(runner)["generation"] > before
+    assert state(runner).generation > before
     assert len(bench.tables_of()) == len(bench.tables_of("other")) == 1
     assert bench.seen() == once(range(1, 31))
 
@@ -387,15 +387,15 @@ def test_a_new_version_is_built_beside_and_swapped_in(bench: Bench) -> None:
     bench.change(f"DELETE FROM {live}")
     runner = bench.runner(NextTally(), Other())
     during: list[int] = []
-    runner.catch_up(lambda _done, _end: during.append(state(runner)["version"]))
+    runner.catch_up(lambda _done, _end: during.append(state(runner).version))
     assert set(during) == {1}
     line = state(runner)
-    assert (line["version"], line["position"], line["lag"]) == (2, 30, 0)
+    assert (line.version, line.position, line.lag) == (2, 30, 0)
     assert bench.seen() == once(range(1, 31))
     assert live not in bench.tables_of()
     assert len(bench.tables_of()) == 1
     assert bench.seen("other") == once(range(1, 31))
-    assert state(runner, "other")["generation"] == 1
+    assert state(runner, "other").generation == 1
 
 
 # Another book
@@ -413,7 +413,7 @@ def test_a_book_that_was_replaced_is_noticed_and_projected_anew(bench: Bench) ->
         assert {stream for (stream,) in bench.query(f"SELECT stream FROM {bench.table()}")} == {
             f"membership-{number}" for number in range(5)
         }
-        assert (state(runner)["position"], state(runner)["gaps"]) == (count, 0)
+        assert (state(runner).position, state(runner).gaps) == (count, 0)
         replaced.close()
 
 
@@ -424,7 +424,7 @@ def test_positions_that_are_missing_in_the_feed_are_counted(bench: Bench) -> Non
     runner = bench.runner(Tally(), feed=feed)
     runner.catch_up()
     line = state(runner)
-    assert (line["position"], line["lag"], line["gaps"]) == (30, 0, 3)
+    assert (line.position, line.lag, line.gaps) == (30, 0, 3)
     feed.hidden = set()
     assert runner.rebuild() == {"tally": 3}
-    assert state(runner)["gaps"] == 0
+    assert state(runner).gaps == 0

@@ -22,7 +22,7 @@ IMPORTED = (
     "console.cli.main", "console.cli.commands.inbox", "console.cli.commands.worker", "console.cli.commands.clock",
     "console.environment", "console.cli.commands.relay", "consumers.roles.inbox", "consumers.roles.worker",
     "consumers.roles.clock", "consumers.roles.relay", "ledger.writing.writer", "ledger.store.postgres",
-    "projections.postgres", "projections.questions.answers", "kafka", "psycopg",
+    "projections.postgres", "projections.questions.status", "kafka", "psycopg",
     "kafka.coordinator.assignors.cooperative_sticky",
 )  # fmt: skip
 

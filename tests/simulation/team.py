@@ -30,7 +30,8 @@ from ledger.programmes.survey.events import membership_of
 from ledger.store.postgres import PostgresStore
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections
+from projections.questions.projection_state import projection_states
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import replay
 from tests.consumers.support import committed
@@ -181,9 +182,9 @@ class Team:
             with database.reading() as connection:
                 if not database.table_exists(connection, "projection_state"):
                     return "no projections"
-            for row in Runner(store, database, all_projections()).status():
-                if row["lag"]:
-                    return f"projection {row['projection']} is {row['lag']} events behind"
+            for state in projection_states(Runner(store, database, all_projections())):
+                if state.lag:
+                    return f"projection {state.projection} is {state.lag} events behind"
             told, announced = len(self.listener.heard), len(announcements(store))
             return "" if told >= announced else f"{told} of {announced} announcements have been heard"
         except (StoreUnreachable, BrokerUnreachable) as error:
@@ -222,8 +223,8 @@ class Team:
             assert Counter(record.value for record in events) == Counter(
                 row.stored for row in store.read_feed(0, 1_000_000)
             ), "events missing or twice on the topic"
-            for row in Runner(store, database, all_projections()).status():
-                assert (row["lag"], row["gaps"], row["parked"], row["waiting"]) == (0, 0, [], 0), row
+            for state in projection_states(Runner(store, database, all_projections())):
+                assert (state.lag, state.gaps, state.parked, state.waiting) == (0, 0, (), 0), state
             assert differences(store, database) == {}, "projections differ from a rebuild"
             return {
                 "facts": len(facts), "refused": len(refused), "events": len(positions), "announcements": len(expected),

@@ -16,15 +16,18 @@ from ledger.fact import Fact
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.programmes.survey.events import membership_stream
-from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Outcome, Writer
 from projections.database import SQLiteDatabase
-from projections.questions.answers import View, all_projections, view
+from projections.questions.answer import plain
+from projections.questions.status import status, status_from_evidence
+from projections.questions.view import View, view
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import fold, read_rulebook
+from tests.support.link_key import KEYS
 
 SHIPPED = 2
 """Events that every book starts with: the editions that come with the ledger."""
@@ -49,7 +52,7 @@ class RealBook:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.now_us = 0
-        self._options = {"rehearsal": True, "salts": foreseeable_salts("test"), **options}
+        self._options = {"rehearsal": True, "salts": foreseeable_salts("test"), "link_keys": KEYS, **options}
         self.positions: list[int] = []
         self.open()
 
@@ -118,7 +121,13 @@ class RealBook:
         through = self.store.max_position() if position is None else position
         state = fold(self.store, membership, through)
         rulebook = read_rulebook(self.store, through)
-        return status_from_evidence(membership, state.evidence, rulebook, micros(at), through, state.renewals)
+        answer = status_from_evidence(membership, state.evidence, rulebook, micros(at), through, state.renewals)
+        return as_json(answer)
+
+
+def as_json(answer: Any) -> Any:
+    """An answer as `--json` prints it: plain values, to be compared with what the oracle says."""
+    return plain(answer)
 
 
 @contextmanager
@@ -149,7 +158,7 @@ class Projected:
 
     def status(self, membership: str, at: datetime, position: int | None = None) -> dict[str, Any]:
         with self.view() as opened:
-            return opened.eligibility().status(membership, micros(at), position)
+            return as_json(status(opened, membership, micros(at), position))
 
     def close(self) -> None:
         self.database.close()

@@ -1,32 +1,31 @@
-"""The feed of eligibility changes, from a position on: each once, in the order of the ledger.
+"""The feed of changes of eligibility and of qualification, from a position on: each once, in the order of the ledger.
 
 Who keeps the last position that it has dealt with, and starts with --after that one, misses nothing and sees nothing
-twice. A change at an instant replaces everything announced from that instant on."""
+twice. A change at an instant replaces everything announced of the same membership, or of the same designation (it names
+its area), from that instant on."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
 from console.cli.following import follow
 from console.cli.options import position
 from console.cli.output import Output, short
+from console.cli.points import points, qualified
 from console.cli.session import Session
 from console.cli.signals import Interrupted
-from ledger.errors import BrokenHistory, PositionUnknown
-from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import membership_of
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
+from projections.questions.changes import Announced, DesignationChange, EligibilityChange, changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from console.wiring import Ledger
-    from ledger.store.base import Row, Store
+    from ledger.store.base import Store
 
-PAGE: Final = 1_000
 WAIT_S: Final = 1.0
 WAY_OUT: Final = "follow the other book from a position of its own, --after 0 for all of it"
 
@@ -83,40 +82,37 @@ class _Follower:
 def _print_from(store: Store, after: int, session: Session) -> int:
     """Prints all announcements after a position; returns the position up to which there are no others."""
     while True:
-        end = store.max_position()  # before reading: what is announced up to here is in the page or on a later one
-        if after > end:
-            raise PositionUnknown.to_go_on_from(after, end)
-        rows = store.read_type("EligibilityChanged", after, PAGE)
+        page = changes(store, after)
         with session.signals.put_off():  # a line is printed whole or not at all
-            for row in rows:
-                _print(session.output, row)
+            for change in page.announced():
+                _print(session.output, change)
             session.output.flush()
-        if len(rows) < PAGE:
-            return max([after, end, *(row.position for row in rows[-1:])])
-        after = rows[-1].position
+        after = page.through
+        if not page.more:
+            return after
 
 
-def _print(output: Output, row: Row) -> None:
-    event = PROGRAMMES.decode(row.stored, row.position)
-    if event.type != row.type:
-        raise BrokenHistory(
-            f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
-        )
-    data: dict[str, Any] = event.data
+def _print(output: Output, change: Announced) -> None:
     if output.as_json:
-        output.json(
-            {
-                "position": event.position,
-                "membership": membership_of(event.stream),
-                **data,
-                "fact": event.fact,
-                "seq": event.seq,
-            }
-        )
+        output.json(change)
         return
-    output.flowing(
-        f"{event.position:>9}  {short(data['effective_at'])}  {membership_of(event.stream)}  "
-        f"{'satisfied' if data['satisfied'] else 'not satisfied'}  "
-        f"({data['counted']} of {data['organisations']} organisations, {data['cause']}"
-        f"{', revises' if data['revises'] else ''})"
+    tell = _eligibility(change) if isinstance(change, EligibilityChange) else _designation(change)
+    output.flowing(f"{change.position:>9}  {short(change.effective_at)}  {change.membership}  {tell}")
+
+
+def _eligibility(change: EligibilityChange) -> str:
+    return (
+        f"{'satisfied' if change.satisfied else 'not satisfied'}  "
+        f"({change.counted} of {change.organisations} organisations, {change.cause}{_revises(change)})"
     )
+
+
+def _designation(change: DesignationChange) -> str:
+    return (
+        f"{change.area}  {qualified(change.qualified)}  "
+        f"({points(change.centipoints)} points, {change.cause}{_revises(change)})"
+    )
+
+
+def _revises(change: Announced) -> str:
+    return ", revises" if change.revises else ""

@@ -9,18 +9,30 @@ Services that are running go on by themselves."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE
 from console.cli.options import instant
 from console.cli.session import Session
 from ledger.instants import format_instant
+from projections.questions.answer import Instant, Position
 
 EPILOG: Final = """\
 examples:
   csat-ledger clock-accept 2099-01-01T00:00:00.000000Z    {"last_recorded_at":…,"position":…}
 
 The book keeps this as an event, ClockAccepted. Whether facts lie in the future goes by the clock itself, as ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAcceptance:
+    """An instant was accepted as the one at which the book was last recorded."""
+
+    last_recorded_at: Instant
+    """The instant."""
+    position: Position
+    """Where the acceptance stands in the ledger."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -35,7 +47,7 @@ def run(session: Session) -> int:
         position = ledger.writer.accept_clock(accepted_us)
     instant_text = format_instant(accepted_us)
     if session.output.as_json:
-        session.output.json({"last_recorded_at": instant_text, "position": position})
+        session.output.json(ClockAcceptance(instant_text, position))
     else:
         session.output.text(f"accepted that the book was last recorded at {instant_text}; position {position:,}")
     return DONE

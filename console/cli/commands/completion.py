@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.completion import SHELLS, describe
@@ -14,6 +15,16 @@ examples:
   eval "$(csat-ledger completion bash)"             in ~/.bashrc
   eval "$(csat-ledger completion zsh)"              in ~/.zshrc, after compinit
   csat-ledger completion fish | source              in ~/.config/fish/config.fish"""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionScript:
+    """What makes a shell complete commands, options and files."""
+
+    shell: str
+    """bash, zsh or fish."""
+    script: str
+    """The script."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -29,7 +40,7 @@ def run(session: Session) -> int:
     commands += [describe(name, command.help, parser_of(name)) for name, command in COMMANDS.items()]
     script = SHELLS[session.options.shell](commands)
     if session.output.as_json:
-        session.output.json({"shell": session.options.shell, "script": script})
+        session.output.json(CompletionScript(session.options.shell, script))
     else:
         session.output.text(script.rstrip("\n"))
     return DONE

@@ -7,24 +7,22 @@ new decision is the next revision."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
+from console.cli.deciding import record_decision
 from console.cli.exits import DONE
 from console.cli.options import renewal_date
 from console.cli.output import Output, plural, short
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
-from ledger.errors import Refused, UnknownMembership
-from ledger.instants import format_instant
+from ledger.errors import UnknownMembership
 from ledger.membership import can_be_membership
-from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.events import membership_stream
+from projections.questions.renewal_decision import AppliedResponse, RenewalDecision, decision_of
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
-
-ACTOR: Final = "csat-ledger"
-TRIES_MAX: Final = 5
 
 EPILOG: Final = """\
 examples:
@@ -54,88 +52,45 @@ def run(session: Session) -> int:
     return DONE
 
 
-def decide(ledger: Ledger, membership: str, renewal_date: str) -> dict[str, Any]:
+def decide(ledger: Ledger, membership: str, renewal_date: str) -> RenewalDecision:
     """Records a decision. Raises Refused or UnknownMembership."""
-    from ledger.programmes.registry import own_fact
-
+    unknown = UnknownMembership(membership)
     if not can_be_membership(membership):
-        raise UnknownMembership(membership)
-    for tries in range(1, TRIES_MAX + 1):
-        seq = ledger.store.last_seq(membership_stream(membership))
-        if seq == 0:
-            raise UnknownMembership(membership)
-        # The same id for the same state of the stream: who sends this twice by accident decides once.
-        fact = own_fact(
-            {
-                "type": "decide-renewal",
-                "id": f"{ACTOR}:decide:{membership}:{renewal_date}:{seq}",
-                "membership": membership,
-                "occurred_at": format_instant(ledger.clock()),
-                "actor": ACTOR,
-                "renewal_date": renewal_date,
-            }
-        )
-        (outcome,) = ledger.writer.record([fact])
-        if outcome.status in ("accepted", "duplicate"):
-            return _recorded(ledger, membership, outcome.position)
-        if outcome.code != "id-reused" or tries == TRIES_MAX:
-            break  # another process decided on this very state in the meantime: look again
-    raise Refused(outcome.code or "", outcome.sentence or "")
+        raise unknown
+    fact = {"type": "decide-renewal", "membership": membership, "renewal_date": renewal_date}
+    about = f"decide:{membership}:{renewal_date}"
+    event = record_decision(ledger, membership_stream(membership), about, fact, unknown)
+    return decision_of(membership, event.position, event.data)
 
 
-def _recorded(ledger: Ledger, membership: str, position: int) -> dict[str, Any]:
-    """The decision as it stands in the book."""
-    (row,) = ledger.store.read_feed(position - 1, 1)
-    data = PROGRAMMES.decode(row.stored, row.position).data
-    keys = (
-        "renewal_date",
-        "evaluated_at",
-        "outcome",
-        "via",
-        "location",
-        "counted",
-        "organisations",
-        "edition",
-        "applied",
-        "applied_total",
-        "left_out",
-        "left_out_total",
-        "revision",
-    )
-    return {"membership": membership, **{key: data[key] for key in keys}, "position": position}
-
-
-def print_decision(output: Output, decision: dict[str, Any], listed_max: int = 100) -> None:
+def print_decision(output: Output, decision: RenewalDecision, listed_max: int = 100) -> None:
     """A decision for people."""
-    by = f", by {decision['via']}" if decision["via"] else ""
+    by = f", by {decision.via}" if decision.via else ""
     output.flowing(
-        f"{decision['membership']}, renewal on {decision['renewal_date']}: {decision['outcome']}{by} "
-        f"(revision {decision['revision']})"
+        f"{decision.membership}, renewal on {decision.renewal_date}: {decision.outcome}{by} "
+        f"(revision {decision.revision})"
     )
-    output.flowing(f"  evaluated at {short(decision['evaluated_at'])}, edition {decision['edition'] or 'none'}")
-    place = f", location {decision['location']}" if decision["location"] else ""
+    output.flowing(f"  evaluated at {short(decision.evaluated_at)}, edition {decision.edition or 'none'}")
+    place = f", location {decision.location}" if decision.location else ""
     output.flowing(
-        f"  counted {plural(decision['counted'], 'response')} of "
-        f"{plural(decision['organisations'], 'organisation')}{place}"
+        f"  counted {plural(decision.counted, 'response')} of {plural(decision.organisations, 'organisation')}{place}"
     )
-    applied, left_out = decision["applied"][:listed_max], decision["left_out"][:listed_max]
+    applied, left_out = decision.applied[:listed_max], decision.left_out[:listed_max]
     if applied:
-        output.flowing(f"\napplied ({decision['applied_total']:,}{_of_listed(applied, decision['applied_total'])}):")
+        output.flowing(f"\napplied ({decision.applied_total:,}{_of_listed(applied, decision.applied_total)}):")
         columns = ("response", "organisation", "received at", "seq")
-        rows = [(it["response"], _organisation(it), short(it["received_at"]), it["seq"]) for it in applied]
+        rows = [(it.response, _organisation(it), short(it.received_at), it.seq) for it in applied]
         output.table(columns, rows, wrap=("organisation",), spare=("seq",))
     if left_out:
-        output.flowing(
-            f"\nleft out ({decision['left_out_total']:,}{_of_listed(left_out, decision['left_out_total'])}):"
-        )
-        output.table(("response", "reason"), [(entry["response"], entry["reason"]) for entry in left_out])
+        output.flowing(f"\nleft out ({decision.left_out_total:,}{_of_listed(left_out, decision.left_out_total)}):")
+        output.table(("response", "reason"), [(it.response, it.reason) for it in left_out])
 
 
-def _organisation(entry: dict[str, Any]) -> str:
+def _organisation(applied: AppliedResponse) -> str:
     """The customer's name, and beside it that of its organisation where that is another one."""
-    name, group = entry["customer_org"], entry["group"]
+    name, group = applied.customer_org, applied.group
     return name if name == group else f"{name} (is {group})"
 
 
-def _of_listed(listed: list[Any], total: int) -> str:
+def _of_listed(listed: Sequence[object], total: int) -> str:
     return "" if len(listed) == total else f", the first {len(listed)} listed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE, Failure
@@ -14,6 +15,16 @@ examples:
   csat-ledger help                                  what there is to be told about
   csat-ledger help facts                            the types of facts and their fields
   csat-ledger help record                           the same as csat-ledger record --help"""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpText:
+    """What is told about a command or a topic."""
+
+    topic: str | None
+    """The command or topic; null for the list of them."""
+    text: str
+    """The text for people."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -28,7 +39,7 @@ def run(session: Session) -> int:
     topic: str | None = session.options.topic
     text = _overview() if topic is None else _text(topic)
     if session.output.as_json:
-        session.output.json({"topic": topic, "text": text})
+        session.output.json(HelpText(topic, text))
     else:
         session.output.text(text)
     return DONE

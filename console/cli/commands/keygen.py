@@ -6,17 +6,33 @@ The log's key signs checkpoints and is named after the log; the policy trusts it
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from console.cli.exits import DONE
 from console.cli.proof_files import proving
 from console.cli.session import Session
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut
 
 EPILOG: Final = """\
 examples:
   csat-ledger keygen --name ledger.example/renewals --out keys     keys/log.key, keys/log.vkey, keys/policy.json
   csat-ledger keygen --name auditor.example/w1 --out keys --witness           keys/witness.key, keys/witness.vkey"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMade:
+    """The files of a new key."""
+
+    key: str
+    """The file with the secret key."""
+    vkey: str
+    """The file with the public key."""
+    verifier: str
+    """The public key, as policies have it."""
+    policy: str | MayBeLeftOut = LEFT_OUT
+    """The file with a policy to start from; not for a witness's key."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -36,8 +52,8 @@ def run(session: Session) -> int:
         made = make_key_files(options.out, options.name, COSIGNATURE_V1 if options.witness else ED25519)
         policy = None if options.witness else make_policy_file(options.out, made.verifier)
     if output.as_json:
-        answer = {"key": str(made.key), "vkey": str(made.vkey), "verifier": str(made.verifier)}
-        output.json(answer if policy is None else answer | {"policy": str(policy.path)})
+        file = LEFT_OUT if policy is None else str(policy.path)
+        output.json(KeyMade(str(made.key), str(made.vkey), str(made.verifier), file))
         return DONE
     output.text(f"secret  {made.key}\npublic  {made.vkey}")
     if policy is None:

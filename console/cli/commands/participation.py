@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from console.cli.exits import DONE
 from console.cli.session import Session
+
+if TYPE_CHECKING:
+    from projections.questions.participation import Participation
 
 SPARE: Final = ("evaluations", "anonymous", "consents", "void", "reminders")
 
@@ -31,11 +34,13 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the counts."""
+    from projections.questions.participation import participation
+
     output, options = session.output, session.options
-    with session.ledger() as ledger, ledger.view() as view:
-        if options.membership is not None:
-            view.eligibility().require(options.membership)
-        rows = view.participation(options.membership, options.by)
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            rows = participation(view, options.membership, options.by)
     if output.as_json:
         for row in rows:
             output.json(row)
@@ -51,22 +56,29 @@ def run(session: Session) -> int:
         "evaluations",
         *(("answered", "response rate") if options.by == "membership" else ("to invitations",)),
     )
-    output.table(columns, [_cells(row, options.by) for row in rows], spare=SPARE)
+    output.table(columns, [_cells(row) for row in rows], spare=SPARE)
     return DONE
 
 
-def _cells(row: dict[str, Any], by: str) -> tuple[Any, ...]:
-    counts = (
-        row[by],
-        row["consents"],
-        row["invitations"],
-        row["reminders"],
-        row["responses"],
-        row["responses_voided"],
-        row["responses_anonymous"],
-        row["evaluations"],
-    )
-    if by != "membership":
-        return (*counts, row["responses_to_invitations"])
-    rate = row["response_rate"]
-    return (*counts, row["invitations_answered"], None if rate is None else f"{rate:.1%}")
+def _cells(row: Participation) -> tuple[Any, ...]:
+    from projections.questions.participation import MembershipParticipation, MonthParticipation
+
+    def counted(name: str, *others: Any) -> tuple[Any, ...]:
+        return (
+            name,
+            row.consents,
+            row.invitations,
+            row.reminders,
+            row.responses,
+            row.responses_voided,
+            row.responses_anonymous,
+            row.evaluations,
+            *others,
+        )
+
+    if isinstance(row, MembershipParticipation):
+        rate = row.response_rate
+        return counted(row.membership, row.invitations_answered, None if rate is None else f"{rate:.1%}")
+    if isinstance(row, MonthParticipation):
+        return counted(row.month, row.responses_to_invitations)
+    return counted(row.quarter, row.responses_to_invitations)

@@ -7,7 +7,7 @@ because an event of them cannot be read; they are taken up again by themselves o
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, NOT_SO, SOME_REFUSED
 from console.cli.output import Output, plural
@@ -16,7 +16,7 @@ from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
-    from ledger.store.base import Aside
+    from projections.questions.projection_state import ProjectionState, SetAsideStream
 
 EPILOG: Final = """\
 examples:
@@ -41,6 +41,8 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Does one of the three."""
+    from projections.questions.projection_state import projection_states, streams_set_aside
+
     output = session.output
     collect_garbage_seldom()
     with session.ledger() as ledger:
@@ -49,55 +51,49 @@ def run(session: Session) -> int:
         if not session.options.status:
             with output.progress("projecting") as advance:
                 ledger.runner.catch_up(advance)
-        rows, asides = ledger.runner.status(), ledger.store.set_aside()
-        _print_status(output, rows)
+        states, asides = projection_states(ledger.runner), streams_set_aside(ledger.store)
+        _print_states(output, states)
         _print_set_aside(output, asides)
-    return SOME_WAIT if asides or any(row["parked"] for row in rows) else DONE
+    return SOME_WAIT if asides or any(state.parked for state in states) else DONE
 
 
 def _rebuild(ledger: Ledger, output: Output) -> int:
-    parked = {row["projection"] for row in ledger.runner.status() if row["parked"]}
+    from projections.questions.projection_state import projection_states
+
+    parked = {state.projection for state in projection_states(ledger.runner) if state.parked}
     with output.progress("rebuilding") as advance:
         differences = ledger.runner.rebuild(advance)
-    status = {row["projection"]: row for row in ledger.runner.status()}
-    for name, different in differences.items():
+    for state in projection_states(ledger.runner, differences):
         if output.as_json:
-            output.json({**status[name], "differences": different})
+            output.json(state)
         else:
-            output.text(f"{name}: rebuilt at position {status[name]['position']:,}, {plural(different, 'difference')}")
+            different = plural(differences[state.projection], "difference")
+            output.text(f"{state.projection}: rebuilt at position {state.position:,}, {different}")
     return NOT_SO if any(differences[name] and name not in parked for name in differences) else DONE
 
 
-def _print_set_aside(output: Output, asides: list[Aside]) -> None:
+def _print_set_aside(output: Output, asides: list[SetAsideStream]) -> None:
     for aside in asides:
         if output.as_json:
-            output.json({"set_aside": aside.stream, "position": aside.position, "reason": aside.reason})
+            output.json(aside)
         else:
-            output.text(f"{aside.stream} set aside at {aside.position}: {aside.reason}")
+            output.text(f"{aside.set_aside} set aside at {aside.position}: {aside.reason}")
 
 
-def _print_status(output: Output, rows: list[dict[str, Any]]) -> None:
+def _print_states(output: Output, states: list[ProjectionState]) -> None:
     if output.as_json:
-        for row in rows:
-            output.json(row)
+        for state in states:
+            output.json(state)
         return
     columns = ("projection", "version", "position", "lag", "gaps", "parked", "waiting")
     output.table(
         columns,
         [
-            (
-                row["projection"],
-                row["version"],
-                row["position"],
-                row["lag"],
-                row["gaps"],
-                len(row["parked"]),
-                row["waiting"],
-            )
-            for row in rows
+            (one.projection, one.version, one.position, one.lag, one.gaps, len(one.parked), one.waiting)
+            for one in states
         ],
         spare=("version",),
     )
-    for row in rows:
-        for stream in row["parked"]:
-            output.flowing(f"{row['projection']}: {stream['stream']} parked at {stream['position']}: {stream['error']}")
+    for state in states:
+        for parked in state.parked:
+            output.flowing(f"{state.projection}: {parked.stream} parked at {parked.position}: {parked.error}")

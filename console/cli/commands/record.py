@@ -14,12 +14,12 @@ from pathlib import Path
 from shlex import quote
 from typing import IO, Final
 
-from console.cli.exits import DONE, SOME_REFUSED, Failure
+from console.cli.exits import DONE, SOME_REFUSED, UNREACHABLE, Failure
 from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
 from console.cli.output import Output, plural
-from console.cli.recording import Intake
+from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import Refusals, RefusalsFile, take_again
 from console.cli.session import Session
 from console.cli.signals import Interrupted
@@ -27,7 +27,8 @@ from console.cli.spelling_report import KnownSpelling
 from console.cli.standard_streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, LinkKeyMissing
+from projections.questions.answer import LEFT_OUT
 
 STDIN: Final = "-"
 _PIPES: Final = ("/dev/", "/proc/")
@@ -48,7 +49,8 @@ examples:
 
 Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
 With the code stream-set-aside no rule refuses a fact: an event of its membership cannot be read now, and --retry takes
-the fact once that is mended. Stopped half-way, what was recorded stays; give the same files again."""
+the fact once that is mended. Exit code 4 with link-key-missing: facts that name an invitation wait for the link key in
+the same way, and all others are recorded. Stopped half-way, what was recorded stays; give the same files again."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -65,7 +67,8 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--any-order",
         action="store_true",
-        help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+        help="facts may stand before what they need: they are tried again after the others, those of designations in the "
+        "order of occurred_at, decisions last of all",
     )
     parser.add_argument(
         "--known-spelling",
@@ -176,15 +179,9 @@ def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
 def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: int, refusals: Path) -> int:
     """Says what became of the lines; the exit code."""
     spelling.end()
-    answer = {
-        "accepted": intake.accepted,
-        "duplicates": intake.duplicates,
-        "refused": intake.refused,
-        "position": position,
-        **spelling.as_json(),
-    }
+    codes = intake.codes.answer() if intake.refused else LEFT_OUT
     if output.as_json:
-        output.json(answer | ({"codes": intake.codes.as_json()} if intake.refused else {}))
+        output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position, spelling.answer(), codes))
     else:
         output.text(
             f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "
@@ -197,7 +194,7 @@ def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: i
         output.words(line)
     again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
     output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
-    return SOME_REFUSED
+    return UNREACHABLE if LinkKeyMissing.code in intake.codes else SOME_REFUSED
 
 
 @contextmanager

@@ -7,12 +7,15 @@ that were sent. Where it has none, or one of 0, 25 % is planned with."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from console.cli.exits import DONE
 from console.cli.options import days, days_left, instant, known_at
 from console.cli.output import plural
 from console.cli.session import Session
+
+if TYPE_CHECKING:
+    from projections.questions.renewals import Renewal
 
 NAMED_MAX: Final = 10
 """So many memberships are named in a remark beneath the table."""
@@ -36,18 +39,22 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the renewals."""
+    from projections.questions.renewals import renewals
+
     output, at_us = session.output, session.at_us()
     within = days_left(at_us, session.options.within)
-    with session.ledger() as ledger, ledger.view() as view:
-        rows = view.renewals(at_us, within, session.known_at(ledger))
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            rows = renewals(view, at_us, within, session.known_at(ledger))
     if output.as_json:
         for row in rows:
             output.json(row)
         return DONE
-    ahead = [row for row in rows if not row["overdue"]]
+    ahead = [row for row in rows if not row.overdue]
     overdue = len(rows) - len(ahead)
     output.flowing(
-        f"{plural(len(ahead), 'renewal')} within {plural(within, 'day')}, {sum(row['missing'] > 0 for row in ahead)} "
+        f"{plural(len(ahead), 'renewal')} within {plural(within, 'day')}, {sum(row.missing > 0 for row in ahead)} "
         f"at risk{f'; {overdue:,} overdue and not decided' if overdue else ''}"
     )
     if rows:
@@ -63,24 +70,24 @@ def run(session: Session) -> int:
             "invitations",
         )
         output.table(columns, [_cells(row) for row in rows], spare=("counted", "now", "in days"))
-    if without := [row["membership"] for row in ahead if row["rate_own"] == 0 and row["missing"]]:
+    if without := [row.membership for row in ahead if row.rate_own == 0 and row.missing]:
         names = ", ".join(dict.fromkeys(without[:NAMED_MAX])) + (", …" if len(without) > NAMED_MAX else "")
         output.flowing(f"planned at 25 % though no invitation was ever answered: {names}")
     return DONE
 
 
-def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+def _cells(row: Renewal) -> tuple[Any, ...]:
     def met(satisfied: bool) -> str:
-        return ("met" if satisfied else "not met") if row["required"] else "not required"
+        return ("met" if satisfied else "not met") if row.required else "not required"
 
     return (
-        row["renewal_date"],
-        "overdue" if row["overdue"] else row["days"],
-        row["membership"],
-        met(row["satisfied_now"]),
-        met(row["satisfied_on_date"]),
-        row["counted_on_date"],
-        row["missing"],
-        f"{row['rate_used']:.0%}",
-        row["invitations"],
+        row.renewal_date,
+        "overdue" if row.overdue else row.days,
+        row.membership,
+        met(row.satisfied_now),
+        met(row.satisfied_on_date),
+        row.counted_on_date,
+        row.missing,
+        f"{row.rate_used:.0%}",
+        row.invitations,
     )

@@ -39,14 +39,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger, output.progress("reviewing") as advance:
         done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
     if output.as_json:
-        output.json(
-            {
-                "reviewed": done.reviewed,
-                "announced": done.announced,
-                "position": done.position,
-                "set_aside": done.set_aside,
-            }
-        )
+        output.json(done)
     else:
         output.text(
             f"reviewed {plural(done.reviewed, 'membership')}, made {plural(done.announced, 'announcement')}; "

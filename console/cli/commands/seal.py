@@ -169,15 +169,14 @@ def _stamp(session: Session) -> None:
 
 
 def _print(session: Session, sealed: Sealed) -> None:
-    from ledger.proof.log.strictjson import base64_text
-
     _stamp(session)
+    answer = sealed.answer()
     if session.output.as_json:
-        session.output.json({"size": sealed.size, "root": base64_text(sealed.root), "sealed": sealed.sealed})
+        session.output.json(answer)
     else:
         session.output.text(
             f"{plural(sealed.sealed, 'event')} sealed; the log has {plural(sealed.size, 'entry').replace('entrys', 'entries')}"
-            f", root {base64_text(sealed.root)}"
+            f", root {answer.root}"
         )
     session.output.flush()
 

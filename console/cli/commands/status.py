@@ -6,14 +6,17 @@ changes again."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import instant, known_at
 from console.cli.output import Output, plural, short, yes_no
+from console.cli.question_batch import Unanswered, answers, exit_code
 from console.cli.session import Session
-from console.cli.status_batch import answers, exit_code
+
+if TYPE_CHECKING:
+    from projections.questions.answer import MayBeLeftOut
+    from projections.questions.status import NextChange, Status
 
 NAMES_SHOWN_MAX: Final = 5
 
@@ -49,8 +52,12 @@ def run(session: Session) -> int:
         return _batch(session, options.batch)
     if options.membership is None:
         raise Failure("usage", "found no membership and no --batch; `csat-ledger status --help` shows how")
-    with session.ledger() as ledger, ledger.view() as view:
-        answer = view.eligibility().status(options.membership, session.at_us(), session.known_at(ledger))
+    from projections.questions.status import status
+
+    with session.ledger() as ledger:
+        ledger.catch_up()
+        with ledger.view() as view:
+            answer = status(view, options.membership, session.at_us(), session.known_at(ledger))
     if session.output.as_json:
         session.output.json(answer)
     else:
@@ -59,9 +66,16 @@ def run(session: Session) -> int:
 
 
 def _batch(session: Session, name: str) -> int:
+    from projections.questions.status import status
+
     output, errors = session.output, 0
-    for answer in answers(session, name):
-        errors += "error" in answer
+    for answer in answers(
+        session,
+        name,
+        ("membership",),
+        lambda view, named, at_us, known: status(view, named["membership"], at_us, known),
+    ):
+        errors += isinstance(answer, Unanswered)
         if output.as_json:
             output.json(answer)
         else:
@@ -69,22 +83,22 @@ def _batch(session: Session, name: str) -> int:
     return exit_code(errors)
 
 
-def _print(output: Output, answer: dict[str, Any]) -> None:
-    edition, via = answer["edition"], answer["via"]
-    output.flowing(f"{answer['membership']} at {short(answer['at'])}, as known at position {answer['known_at']:,}")
-    output.flowing(f"  required    {yes_no(answer['required'])}{f', by edition {edition}' if edition else ''}")
-    output.flowing(f"  satisfied   {yes_no(answer['satisfied'])}{f', by {via}' if via else ''}")
-    counted = f"{plural(answer['counted'], 'response')} of {plural(answer['organisations'], 'organisation')}"
-    place = f", location {answer['location']}" if answer["location"] else ""
+def _print(output: Output, answer: Status) -> None:
+    edition, via = answer.edition, answer.via
+    output.flowing(f"{answer.membership} at {short(answer.at)}, as known at position {answer.known_at:,}")
+    output.flowing(f"  required    {yes_no(answer.required)}{f', by edition {edition}' if edition else ''}")
+    output.flowing(f"  satisfied   {yes_no(answer.satisfied)}{f', by {via}' if via else ''}")
+    counted = f"{plural(answer.counted, 'response')} of {plural(answer.organisations, 'organisation')}"
+    place = f", location {answer.location}" if answer.location else ""
     output.flowing(f"  counted     {counted}{place}")
-    if answer["evaluations"]:
-        output.flowing(f"  evaluations {answer['evaluations']:,}")
-    output.flowing(f"  next change {_next_change(answer)}")
-    output.flowing(f"  next renewal {answer['next_renewal'] or 'none'}")
+    if answer.evaluations:
+        output.flowing(f"  evaluations {answer.evaluations:,}")
+    output.flowing(f"  next change {_next_change(answer.next_change)}")
+    output.flowing(f"  next renewal {answer.next_renewal or 'none'}")
     rows = [
-        (location, _with_names(organisation, figures.get("names", ())), figures["received"], figures["applied"])
-        for location, found in answer["locations"].items()
-        for organisation, figures in found["by_org"].items()
+        (location, _with_names(organisation, count.names), count.received, count.applied)
+        for location, found in answer.locations.items()
+        for organisation, count in found.by_org.items()
     ]
     if rows:
         output.text()
@@ -92,25 +106,24 @@ def _print(output: Output, answer: dict[str, Any]) -> None:
         output.table(columns, rows, wrap=("location", "organisation"))
 
 
-def _with_names(organisation: str, names: Sequence[str]) -> str:
+def _with_names(organisation: str, names: tuple[str, ...] | MayBeLeftOut) -> str:
     """An organisation with its other names, the first of them."""
-    others = [name for name in names if name != organisation]
+    others = [name for name in names if name != organisation] if isinstance(names, tuple) else []
     more = f" and {len(others) - NAMES_SHOWN_MAX:,} more" if len(others) > NAMES_SHOWN_MAX else ""
     return f"{organisation} (is {', '.join(others[:NAMES_SHOWN_MAX])}{more})" if others else organisation
 
 
-def _next_change(answer: dict[str, Any]) -> str:
-    change = answer["next_change"]
+def _next_change(change: NextChange | None) -> str:
     if change is None:
         return "none, if nothing more arrives"
-    return f"{short(change['at'])}: {'satisfied' if change['satisfied'] else 'no longer satisfied'}"
+    return f"{short(change.at)}: {'satisfied' if change.satisfied else 'no longer satisfied'}"
 
 
-def _one_line(answer: dict[str, Any]) -> str:
-    if "error" in answer:
-        return f"line {answer['line']}: {answer['error']}: {answer['sentence']}"
+def _one_line(answer: Status | Unanswered) -> str:
+    if isinstance(answer, Unanswered):
+        return f"line {answer.line}: {answer.error}: {answer.sentence}"
     return (
-        f"{answer['membership']} at {short(answer['at'])} known at {answer['known_at']}: "
-        f"{'satisfied' if answer['satisfied'] else 'not satisfied'}, {plural(answer['counted'], 'response')} of "
-        f"{plural(answer['organisations'], 'organisation')}"
+        f"{answer.membership} at {short(answer.at)} known at {answer.known_at}: "
+        f"{'satisfied' if answer.satisfied else 'not satisfied'}, {plural(answer.counted, 'response')} of "
+        f"{plural(answer.organisations, 'organisation')}"
     )

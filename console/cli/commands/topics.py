@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE, Failure
@@ -20,6 +21,18 @@ CSAT_LEDGER_TOPIC_PREFIX goes before every name. The number of partitions is for
 order from a membership's messages, and stops the relay. --relay-anew with --partitions gives the topics another number;
 facts and refused facts stay. Stop the relays before it. Workers and services with `Effects` go on from what they have;
 other subscribers start again with --from status."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFound:
+    """A topic of the ledger, as the broker has it."""
+
+    topic: str
+    """Its name."""
+    partitions: int
+    """How many partitions it has."""
+    created: bool
+    """Whether it was made now."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -58,7 +71,7 @@ def run(session: Session) -> int:
     counts = check_topics(broker)
     for name in sorted(counts):
         if output.as_json:
-            output.json({"topic": name, "partitions": counts[name], "created": name in made})
+            output.json(TopicFound(name, counts[name], name in made))
         else:
             output.text(f"{name}: {plural(counts[name], 'partition')}{', created' if name in made else ''}")
     return DONE

@@ -6,6 +6,7 @@ that was rewritten, or cut, gets no cosignature any more. The protocol is c2sp.o
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,16 @@ examples:
 
 The policy names the log and its keys; its witnesses and quorum are no matter here. What was cosigned last is kept in
 --memory (default: the folder `witnessed` beside the key): without it the witness would sign another history."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessListening:
+    """A witness that takes checkpoints now."""
+
+    listening: str
+    """HOST:PORT."""
+    verifier: str
+    """Its public key, as policies have it."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -48,7 +59,7 @@ def run(session: Session) -> int:
         with WitnessServer(options.listen, witness) as server:
             host, port = server.server_address[:2]
             if output.as_json:
-                output.json({"listening": f"{host!s}:{port}", "verifier": str(signer.verifier)})
+                output.json(WitnessListening(f"{host!s}:{port}", str(signer.verifier)))
             else:
                 output.text(f"{signer.verifier}\nlistening on {host!s}:{port}")
             output.flush()

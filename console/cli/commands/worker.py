@@ -32,7 +32,7 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Runs until it is told to stop."""
     from consumers.roles.worker import ROLE, open_worker
-    from projections.questions.answers import all_projections
+    from projections.registry import all_projections
 
     broker, service = broker_of(session), service_of(session, ROLE)
     timeout_s: float = session.options.session_timeout

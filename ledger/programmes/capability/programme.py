@@ -92,11 +92,19 @@ class Capability:
         return snapshot.load_state(stored)
 
     def decide(
-        self, state_: Designation, fact: Any, rules: Scorebook, now_us: int, occurred_us: int, *, lenient: bool = False
+        self,
+        state_: Designation,
+        fact: Any,
+        rules: Scorebook,
+        now_us: int,
+        occurred_us: int,
+        *,
+        recorded_us: int,
+        lenient: bool = False,
     ) -> NewEvent:
         """The event that a fact becomes. Raises Refused; references are compared exactly, whatever is asked for."""
         del lenient
-        return decide(state_, fact, rules, now_us, occurred_us)
+        return decide(state_, fact, rules, now_us, occurred_us, recorded_us)
 
     def span(self, state_: Designation, _rules: Scorebook, event: Event, horizon_us: int) -> Span | None:
         """The instants whose status an event can have changed."""

@@ -230,7 +230,7 @@ EVENT_SAMPLES: Final[dict[str, EventSample]] = {
             "response": "r-3",
             "customer_org": "Halvard Shipping",
             "location": "Lisbon",
-            "invitation": "i-7",
+            "answer_token": "cf6f310b15c25495d773ae5ad9bd699fe0640908a25bc7f8fe6941c1b9fe7c30",
             "anonymous": False,
         },
     ),

@@ -44,6 +44,7 @@ FORMS: Final = SchemaForms(
         **dict.fromkeys(_COUNTS, COUNT),
         **{key: {"type": "array", "maxItems": 100} for key in _LISTS_IN_PART},
         **_figures(),
+        "answer_token": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "renewal_date": DATE,
         "name": form(CompanyName),
         "seq": {"type": "integer", "minimum": 1},

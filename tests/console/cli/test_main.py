@@ -222,7 +222,7 @@ def test_a_fault_of_the_program_looks_like_no_answer(program: Program, monkeypat
     def broken(*_: object) -> None:
         raise ZeroDivisionError("of the test")
 
-    monkeypatch.setattr("projections.survey.eligibility_reader.EligibilityReader.status", broken)
+    monkeypatch.setattr("projections.questions.status.status", broken)
     ran = program.json("status", "m-1")
     assert (ran.code, ran.json["error"]) == (70, "fault")
     assert "Traceback" in ran.err

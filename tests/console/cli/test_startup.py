@@ -46,11 +46,11 @@ def imported_by(*arguments: str) -> set[str]:
             },
         ),
         (["history", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "ledger.programmes.survey.facts"}),
-        (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections"}),
+        (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["review"], {"rich", "projections"}),
         (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
-        (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
+        (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(program: Program, command: list[str], needless: set[str]) -> None:

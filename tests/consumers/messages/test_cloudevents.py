@@ -192,7 +192,7 @@ def test_refused_fact_keeps_the_message_to_the_byte(original: bytes) -> None:
     text, encoding = encode_original(original)
     refused = RefusedFact(
         code="malformed", sentence="found …", fact=None, membership=None, topic="csat.facts.v1", partition=2, offset=17,
-        original=text, original_encoding=encoding,
+        original=text, original_encoding=encoding, complete=True,
     )  # fmt: skip
     message = refused_message(refused, 1_400_000_000_000_000, b"m-1")
     assert RefusedFact.from_value(message.value).original_bytes() == original

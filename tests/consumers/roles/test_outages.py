@@ -37,7 +37,7 @@ from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
-from projections.questions.answers import all_projections
+from projections.registry import all_projections
 from tests.consumers.support import broker_with_topics, eventually, wall_us
 from tests.servers.kafka import KafkaBroker
 

@@ -27,11 +27,13 @@ from consumers.messages.survey import EligibilityChanged
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
 from consumers.roles.worker import Worker, open_worker
-from ledger.programmes.survey.status import status_from_evidence
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
 from projections.projection import Projection
-from projections.questions.answers import all_projections, view
+from projections.questions.projection_state import ProjectionState, projection_states
+from projections.questions.status import status, status_from_evidence
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.eligibility import Eligibility
 from projections.survey.reading import fold, read_rulebook
@@ -83,16 +85,16 @@ class Team:
     def relay(self) -> None:
         relay_all(self.book.store, self.broker)
 
-    def status(self) -> list[dict[str, Any]]:
-        return self.runner().status()
+    def states(self) -> list[ProjectionState]:
+        return projection_states(self.runner())
 
     def is_up_to_date(self) -> bool:
-        return all(row["lag"] == 0 for row in self.status())
+        return all(row.lag == 0 for row in self.states())
 
     def assert_whole(self) -> None:
         """Nothing is missing, twice, or parked, and a build from the feed has the same rows."""
-        for row in self.status():
-            assert (row["lag"], row["gaps"], row["parked"], row["waiting"]) == (0, 0, [], 0), row
+        for row in self.states():
+            assert (row.lag, row.gaps, row.parked, row.waiting) == (0, 0, (), 0), row
         assert differences(self) == {}
 
 
@@ -136,7 +138,7 @@ def test_worker_keeps_projections_that_equal_those_from_the_feed(team: Team) -> 
         state, at_us = fold(team.book.store, "m-3"), wall_us()
         rulebook = read_rulebook(team.book.store)
         expected = status_from_evidence("m-3", state.evidence, rulebook, at_us, reader.position, state.renewals)
-        assert reader.status("m-3", at_us) == expected
+        assert status(opened, "m-3", at_us) == expected
 
 
 def test_position_of_the_view_does_not_wait_for_partitions_without_traffic(team: Team) -> None:
@@ -252,10 +254,10 @@ def test_parked_stream_waits_and_a_rebuild_beside_the_workers_takes_it_up_again(
     team.relay()
     with team.worker() as worker:
         eventually(team.is_up_to_date, "the other streams go on")
-        (row,) = team.status()
-        assert [parked["stream"] for parked in row["parked"]] == ["membership-m-3"]
-        assert row["waiting"] > 0
-        assert row["gaps"] == 0
+        (row,) = team.states()
+        assert [parked.stream for parked in row.parked] == ["membership-m-3"]
+        assert row.waiting > 0
+        assert row.gaps == 0
         eventually(lambda: worker.figure("csat_ledger_parked_streams", projection="eligibility") == 1, "it is told")
         assert worker.ready
         assert worker.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-3"]}
@@ -278,12 +280,12 @@ def test_rebuild_beside_busy_workers_compares_equal_and_fires_no_message(team: T
         team.write()
         team.relay()
         sent = len(committed(team.broker, team.broker.topics.ledger_events))
-        assert team.runner().rebuild() == {"eligibility": 0, "renewals": 0, "participation": 0}
+        assert team.runner().rebuild() == {projection.name: 0 for projection in all_projections()}
         assert len(committed(team.broker, team.broker.topics.ledger_events)) == sent
         team.write()
         team.relay()
         eventually(team.is_up_to_date, "both go on with the new generation")
-        assert {row["generation"] for row in team.status()} == {2}
+        assert {row.generation for row in team.states()} == {2}
     team.assert_whole()
 
 
@@ -302,7 +304,7 @@ def test_newer_version_is_built_beside_and_older_workers_stand_back(team: Team) 
             team.relay()
             eventually(lambda: "older" in str(old.service.health("/readyz")) or old.ready, "the old one notices")
             eventually(team.is_up_to_date, "the new one goes on")
-            assert team.status()[0]["version"] == Newer.version
+            assert team.states()[0].version == Newer.version
     team.assert_whole()
 
 

@@ -125,7 +125,7 @@ from console.cli.main import COMMANDS, main
 import importlib
 for command in COMMANDS.values():
     importlib.import_module(f"console.cli.commands.{{command.module}}")
-import console.wiring, ledger.store.sqlite, ledger.store.copying, projections.runner, projections.questions.answers
+import console.wiring, ledger.store.sqlite, ledger.store.copying, projections.runner, projections.questions.status
 facts = {str(tmp_path / "facts.jsonl")!r}
 open(facts, "w").write('{{"type":"enrol-membership","id":"e","membership":"m","occurred_at":"2010-01-01T00:00:00Z",'
                        '"name":"P","level":"gold"}}\\n')

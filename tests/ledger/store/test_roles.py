@@ -14,7 +14,9 @@ from ledger.programmes.registry import PROGRAMMES
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
-from projections.questions.answers import all_projections, view
+from projections.questions.board import board
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.store.writing_process import NOW_US, facts
 
@@ -36,6 +38,8 @@ AGAINST_EVENTS = (
     "SET ROLE csat_ledger_migrator",
     "BEGIN; LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE",
     "UPDATE ledger.ledger_meta SET value = '99'",
+    "UPDATE ledger.link_key SET id = 'another'",
+    "DELETE FROM ledger.link_key",
 )
 Url = Callable[[str], str]
 
@@ -58,6 +62,8 @@ def book(as_role: Url) -> Url:
     store = PostgresStore(as_role("csat_ledger_writer"))
     outcomes = Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("a", 40)))
     assert {outcome.status for outcome in outcomes} == {"accepted"}
+    with store.writing() as transaction:
+        transaction.save_link_key_id("0123456789abcdef")
     store.close()
     return as_role
 
@@ -97,6 +103,7 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     store = PostgresStore(book("csat_ledger_reader"))
     assert store.read_feed(0, 10)
     assert store.read_due()
+    assert store.link_key_id() == "0123456789abcdef"
     assert store.wait(0, 1)
     lock = store.try_lock("relay")
     assert lock is not None
@@ -127,7 +134,7 @@ def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Ur
         reading = PostgresDatabase(book(role))
         assert not reading.may_write()
         with view(reading) as seen:
-            assert len(list(seen.board(NOW_US))) == 5
+            assert len(board(seen, NOW_US, 90)) == 5
         with pytest.raises(StoreUnreachable, match="permission denied"), reading.writing() as connection:
             connection.execute("DELETE FROM projection_state")
         reading.close()

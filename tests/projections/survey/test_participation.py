@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from console.demo.survey import generate
-from ledger.errors import Refused
+from ledger.errors import Refused, UnknownMembership
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
+from projections.questions.participation import participation
 from projections.survey.participation import COUNTERS
-from tests.support.real_book import Projected, projected, real_book
+from projections.survey.participation_reader import By
+from tests.support.real_book import Projected, as_json, projected, real_book
 
 NOW = datetime(2016, 1, 1, tzinfo=UTC)
 
@@ -70,9 +72,9 @@ class Told:
         self.projections = projections
         self.facts = facts
 
-    def ask(self, about: str | None, by: str) -> list[dict[str, Any]]:
+    def ask(self, about: str | None, by: By) -> list[dict[str, Any]]:
         with self.projections.view() as opened:
-            return opened.participation(about, by)
+            return as_json(participation(opened, about, by))
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +140,10 @@ def test_a_month_and_a_quarter_have_counts_and_no_rate(told: Told) -> None:
     assert all("response_rate" not in answer for by in ("month", "quarter") for answer in told.ask(None, by))
 
 
-def test_an_unknown_membership_has_taken_no_part(told: Told) -> None:
-    assert told.ask("nobody", "month") == []
+@pytest.mark.parametrize("by", ["membership", "quarter", "month"])
+def test_an_unknown_membership_is_refused_instead_of_having_taken_no_part(told: Told, by: By) -> None:
+    with pytest.raises(UnknownMembership):
+        told.ask("nobody", by)
 
 
 def test_anonymity_and_voiding_are_counted_in_the_month_in_which_they_happened_and_the_response_stays_counted() -> None:
@@ -156,8 +160,8 @@ def test_anonymity_and_voiding_are_counted_in_the_month_in_which_they_happened_a
             assert book.tell({"id": f"f-{number}", "membership": "m-1", **fact}, NOW) == ("accepted", None)
         projections.catch_up()
         with projections.view() as opened:
-            by_month = {one["month"]: one for one in opened.participation("m-1", "month")}
-            by_quarter = {one["quarter"]: one for one in opened.participation(None, "quarter")}
+            by_month = {one["month"]: one for one in as_json(participation(opened, "m-1", "month"))}
+            by_quarter = {one["quarter"]: one for one in as_json(participation(opened, None, "quarter"))}
     fields = ("responses", "responses_anonymous", "responses_voided")
     assert {name: tuple(one[f] for f in fields) for name, one in by_month.items()} == {
         "2010-03": (3, 1, 0),

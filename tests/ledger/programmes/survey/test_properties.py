@@ -26,13 +26,14 @@ from ledger.store.base import Row
 from ledger.writing import state_cache as states
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
+from projections.questions.history import history as history_of
 from projections.survey.reading import fold as fold_stream
 from tests.oracle.survey.announcements import MAKES_A_FLIP, announcements, fold
 from tests.oracle.survey.organisations import ABOUT_A_CUSTOMER
 from tests.oracle.survey.status import Oracle
 from tests.oracle.survey.time import MICROSECOND, instant, stamp
 from tests.support.histories import History, edges, histories, play, points
-from tests.support.real_book import RealBook, micros, projected, real_book
+from tests.support.real_book import RealBook, as_json, micros, projected, real_book
 from tests.support.soak import scaled
 
 LATER = datetime(2035, 1, 1, tzinfo=UTC)
@@ -179,7 +180,7 @@ def test_the_history_that_the_projection_shows_is_the_fold_of_the_announcements(
             for membership in oracle.memberships():
                 names = ("effective_at", "satisfied", "via", "counted", "organisations", "cause")
                 with projection.view() as view:
-                    shown = [without(line, "position") for line in view.eligibility().history(membership)]
+                    shown = [without(line, "position") for line in as_json(history_of(view, membership))]
                 folded = [one for one in fold(announcements(oracle, membership)) if one["satisfied"] != one["previous"]]
                 assert shown == [{name: one[name] for name in names} for one in folded]
 

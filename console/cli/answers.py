@@ -1,0 +1,171 @@
+"""What each command prints with `--json`, and the schemas of that.
+
+    python -m console.cli.answers --write schemas     writes schemas/answers/<command>.json, made of the answers' classes
+    python -m console.cli.answers --check schemas     compares
+
+Each line that a command prints is one such object. A command that fails prints `failure`, after whatever it printed
+before. `subscribe` prints messages, whose schemas are in schemas/messages; `demo` prints what the commands print that it
+goes through; `relay`, `inbox`, `worker` and `clock` print nothing. `python -m consumers.messages.schemas --release` keeps
+the schemas of a release, for ever; `--check` there says where the present ones break who relies on them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import orjson
+
+from console.cli.commands.clock_accept import ClockAcceptance
+from console.cli.commands.completion import CompletionScript
+from console.cli.commands.copy import CopyAnswer
+from console.cli.commands.evidence import EvidenceWritten
+from console.cli.commands.help import HelpText
+from console.cli.commands.keygen import KeyMade
+from console.cli.commands.migrate import MigrateAnswer
+from console.cli.commands.topics import TopicFound
+from console.cli.commands.witness import WitnessListening
+from console.cli.exits import FailureAnswer
+from console.cli.question_batch import Unanswered
+from console.cli.recording import Recorded
+from ledger.seal.audit import AuditAnswer
+from ledger.seal.evidence import ConsistencyAnswer
+from ledger.seal.sealer import SealAnswer
+from ledger.writing.writer import Reviewed
+from projections.questions.anniversaries import AnniversaryLine
+from projections.questions.board import BoardRow
+from projections.questions.changes import DesignationChange, EligibilityChange
+from projections.questions.decisions import DecisionTaken
+from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
+from projections.questions.designation_history import QualificationChange
+from projections.questions.designation_replay import DesignationCheck, DesignationStep
+from projections.questions.designations import DesignationLine
+from projections.questions.explain import ExplainAnswer
+from projections.questions.history import Change
+from projections.questions.participation import MembershipParticipation, MonthParticipation, QuarterParticipation
+from projections.questions.projection_state import ProjectionState, SetAsideStream
+from projections.questions.renewal_decision import RenewalDecision
+from projections.questions.renewals import Renewal
+from projections.questions.replay import DecisionCheck, ReplayStep
+from projections.questions.schemas import answer_schema
+from projections.questions.score import ScoreAnswer
+from projections.questions.status import Status
+
+FOLDER: Final = "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDifference:
+    """The first thing at which evidence does not hold."""
+
+    what: str
+    """What differs, and where."""
+    found: Any
+    """What is there."""
+    expected: Any
+    """What should be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierReport:
+    """What the offline verifier says of evidence.
+
+    The verifier prints it by itself, with the standard library alone; its own class is `ledger.proof.log.verify.Report`.
+    """
+
+    verdict: Literal["confirmed", "refuted", "tampered", "incomplete", "unverifiable"]
+    """The verdict."""
+    decision: Mapping[str, Any] | None
+    """The decision as it was recorded; null where the verifier did not come so far."""
+    recomputed: Mapping[str, Any] | None
+    """The decision by the verifier's own reckoning; null where it did not come so far."""
+    difference: FirstDifference | None
+    """The first thing that differs; null where all is confirmed."""
+
+
+ANSWERS: Final[Mapping[str, Any]] = {
+    "anniversaries": AnniversaryLine,
+    "audit": AuditAnswer,
+    "board": BoardRow,
+    "changes": EligibilityChange | DesignationChange,
+    "clock-accept": ClockAcceptance,
+    "completion": CompletionScript,
+    "consistency": ConsistencyAnswer,
+    "copy": CopyAnswer,
+    "decide": RenewalDecision,
+    "decide-designation": DesignationDecision,
+    "decisions": DecisionTaken | DesignationDecisionTaken,
+    "designations": DesignationLine,
+    "evidence": EvidenceWritten,
+    "failure": FailureAnswer,
+    "help": HelpText,
+    "history": Change,
+    "history-area": QualificationChange,
+    "keygen": KeyMade,
+    "migrate": MigrateAnswer,
+    "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
+    "project": ProjectionState | SetAsideStream,
+    "record": Recorded,
+    "renewals": Renewal,
+    "replay": ReplayStep | DecisionCheck,
+    "replay-area": DesignationStep | DesignationCheck,
+    "review": Reviewed,
+    "score": ScoreAnswer,
+    "score-batch": ScoreAnswer | Unanswered,
+    "score-explain": ExplainAnswer,
+    "seal": SealAnswer,
+    "status": Status,
+    "status-batch": Status | Unanswered,
+    "topics": TopicFound,
+    "verify": VerifierReport,
+    "witness": WitnessListening,
+}
+"""The name of each answer's schema, and its class; several where the lines are of several kinds."""
+
+
+def documents() -> dict[str, bytes]:
+    """Every file by its path under `schemas`."""
+    return {
+        f"{FOLDER}/{name}.json": orjson.dumps(answer_schema(name, kind), option=orjson.OPT_INDENT_2) + b"\n"
+        for name, kind in ANSWERS.items()
+    }
+
+
+def write(folder: Path) -> None:
+    """Puts the files in their places."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    for path, content in documents().items():
+        (folder / path).write_bytes(content)
+
+
+def differences(folder: Path) -> list[str]:
+    """What in a folder is not as it would be written."""
+    expected = documents()
+    there = {f"{FOLDER}/{path.name}": path.read_bytes() for path in (folder / FOLDER).glob("*.json")}
+    found = [f"{path}: is missing" for path in expected if path not in there]
+    found += [f"{path}: is of no answer" for path in there if path not in expected]
+    found += [
+        f"{path}: is not what the answers say" for path in there if expected.get(path, there[path]) != there[path]
+    ]
+    return sorted(found)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """See the module."""
+    match list(arguments):
+        case ["--write", folder]:
+            write(Path(folder))
+            return 0
+        case ["--check", folder]:
+            found = differences(Path(folder))
+            sys.stderr.writelines(f"{line}\n" for line in found)
+            return 1 if found else 0
+    sys.stderr.write(f"{__doc__}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

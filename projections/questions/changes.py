@@ -1,0 +1,135 @@
+"""The feed of what was announced, of every programme, from a position on: each once, in the order of the ledger.
+
+It is read from the book itself, not from a projection: who keeps the last position misses nothing and sees nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from ledger.errors import BrokenHistory, PositionUnknown
+from ledger.membership import membership_or_stream
+from ledger.programmes.capability.events import Cause as DesignationCause
+from ledger.programmes.capability.events import Track
+from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.survey.events import Cause, Via
+from ledger.store.base import Reader, Row
+from projections.questions.answer import Count, Instant, Number, Position
+
+PAGE: Final = 1_000
+
+Metric = Literal["net-adds", "intermediate", "advanced", "usage-growth", "deployments"]
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityChange:
+    """A change of a membership's eligibility; it replaces all that was announced of it from `effective_at` on."""
+
+    position: Position
+    """Where the announcement stands in the ledger."""
+    membership: str
+    """The membership."""
+    cause: Cause
+    """What changed it."""
+    counted: Count
+    """Responses applied then, at `location`."""
+    edition: str | None
+    """The edition of the rules in force then; null before the first."""
+    effective_at: Instant
+    """The exact instant from which on it holds."""
+    location: str | None
+    """The satisfied location with the highest count, else the one with the highest count."""
+    organisations: Count
+    """Organisations with a response that counted there."""
+    previous: bool
+    """What held before."""
+    revises: bool
+    """Whether it changes what was announced, or should have been, before."""
+    satisfied: bool
+    """Whether the requirement is met from then on."""
+    via: Via | None
+    """By what it is met; null where it is not."""
+    fact: str | None
+    """The id of the fact that caused it; null where time alone did."""
+    seq: Number
+    """The announcement's place in its stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignationChange:
+    """A designation becomes qualified, or is no more; it replaces all that was announced of it from `effective_at` on."""
+
+    position: Position
+    """Where the announcement stands in the ledger."""
+    membership: str
+    """The membership."""
+    area: str
+    """The solution area of the designation."""
+    cause: DesignationCause
+    """What changed it."""
+    centipoints: Count
+    """The score from then on, in hundredths of points."""
+    edition: str | None
+    """The scorebook edition in force then; null before the first."""
+    effective_at: Instant
+    """The exact instant from which on it holds."""
+    metrics: Mapping[Metric, int]
+    """The points of each metric, in hundredths."""
+    month: str | None
+    """The last month closed by then, YYYY-MM; null where none was."""
+    previous: bool
+    """What held before."""
+    qualified: bool
+    """Whether it is qualified from then on."""
+    revises: bool
+    """Whether it changes what was announced, or should have been, before."""
+    track: Track
+    """Whose thresholds apply."""
+    fact: str | None
+    """The id of the fact that caused it; null where time alone did."""
+    seq: Number
+    """The announcement's place in its stream."""
+
+
+Announced = EligibilityChange | DesignationChange
+
+
+class Page(NamedTuple):
+    """Some announcements, and the position up to which there are no others."""
+
+    rows: list[Row]
+    through: int
+    more: bool
+    """Whether there are others beyond it."""
+
+    def announced(self) -> Iterator[Announced]:
+        """Each, in order. Raises BrokenHistory at the first that cannot be read."""
+        return map(_announced, self.rows)
+
+
+def changes(book: Reader, after: int) -> Page:
+    """The announcements after a position, at most PAGE of each type. Raises PositionUnknown for one beyond the book's end."""
+    end = book.max_position()  # before reading: what is announced up to here is in this page or on a later one
+    if after > end:
+        raise PositionUnknown.to_go_on_from(after, end)
+    pages = [book.read_type(announcement, after, PAGE) for announcement in sorted(PROGRAMMES.announcements)]
+    through = min((page[-1].position for page in pages if len(page) == PAGE), default=None)
+    rows = [row for page in pages for row in page if through is None or row.position <= through]
+    rows.sort(key=lambda row: row.position)
+    if through is not None:
+        return Page(rows, through, True)
+    return Page(rows, max([after, end, *(row.position for row in rows[-1:])]), False)
+
+
+def _announced(row: Row) -> Announced:
+    event = PROGRAMMES.decode(row.stored, row.position)
+    if event.type != row.type:
+        raise BrokenHistory(
+            f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
+        )
+    kind = DesignationChange if event.type == "DesignationChanged" else EligibilityChange
+    said: Mapping[str, Any] = event.data
+    membership = membership_or_stream(event.stream)
+    return kind(position=event.position, membership=membership, **said, fact=event.fact, seq=event.seq)

@@ -1,0 +1,50 @@
+"""How a membership's eligibility changed, as it was announced and as that stands now (DESIGN 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.instants import format_instant
+from ledger.programmes.survey.events import Cause, Via
+from projections.questions.answer import Count, Instant, Position
+from projections.questions.view import View
+from projections.survey.eligibility_reader import Announced
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of eligibility."""
+
+    effective_at: Instant
+    """The exact instant from which on it holds."""
+    satisfied: bool
+    """Whether the requirement is met from then on."""
+    via: Via | None
+    """By what it is met; null where it is not."""
+    counted: Count
+    """Responses applied then, at the location shown."""
+    organisations: Count
+    """Organisations with a response that counted then."""
+    cause: Cause
+    """What changed it."""
+    position: Position
+    """Where the announcement stands in the ledger."""
+
+
+def history(view: View, membership: str) -> list[Change]:
+    """The announced history, the earliest change first: later announcements have replaced what they revise.
+
+    An announcement that says what held before it is left out: it only replaced a flip that is none any more. Raises
+    UnknownMembership.
+    """
+    folded: list[Announced] = []
+    for announced in view.eligibility().announcements(membership):
+        while folded and folded[-1].effective_us >= announced.effective_us:
+            folded.pop()
+        folded.append(announced)
+    changes, held = [], False
+    for announced in folded:
+        if announced.satisfied != held:
+            changes.append(Change(format_instant(announced.effective_us), *announced[1:]))
+            held = not held
+    return changes
