@@ -33,6 +33,7 @@ class _Environment(BaseSettings):
 
     store: str | None = None
     store_password_file: str | None = None
+    link_key_file: str | None = None
     kafka: Annotated[str, AfterValidator(_checked(read_brokers))] | None = None
     kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
@@ -86,6 +87,7 @@ def read_environment(defaults: Settings) -> Settings:
         ) from None
     return Settings(
         store=_with_password(found.store or defaults.store, found.store_password_file),
+        link_key_file=found.link_key_file or defaults.link_key_file,
         kafka=found.kafka or defaults.kafka,
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,

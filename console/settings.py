@@ -2,6 +2,8 @@
 
     CSAT_LEDGER_STORE         a file (SQLite) or a postgresql:// URL; `--store` goes before it
     CSAT_LEDGER_STORE_PASSWORD_FILE   a file with the password for that URL, so that none stands in the environment
+    CSAT_LEDGER_LINK_KEY_FILE the file of the link key, which ties answers to invitations; a book in a SQLite file has it
+                              beside it where nothing else is said, one in PostgreSQL needs this
     CSAT_LEDGER_KAFKA         HOST:PORT of the broker; several with commas
     CSAT_LEDGER_KAFKA_CLIENT_FILE     a JSON file with what the broker wants of its clients: TLS, name, password
     CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
@@ -31,6 +33,7 @@ class Settings:
     """What the program was told by its environment."""
 
     store: str = "csat-ledger.db"
+    link_key_file: str | None = None
     kafka: str | None = None
     kafka_client: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Options of every Kafka client."""

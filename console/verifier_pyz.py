@@ -3,7 +3,8 @@
     python -m console.verifier_pyz csat-verify.pyz          (`make verifier`)
     python csat-verify.pyz FILE --policy FILE [--json]
 
-What goes in is found by following the imports of `ledger.proof.log.verify`; only this project's modules are taken. The same
+What goes in is found by following the imports of `ledger.proof.verify`; only this project's modules are taken, and not
+those that only the audit asks for (the check of a whole stream). The same
 sources give the same bytes, so that an auditor can build it too and compare.
 """
 
@@ -15,7 +16,11 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
-ENTRY: Final = "ledger.proof.log.verify"
+from ledger.proof.registry import PROOF_PROGRAMMES
+
+ENTRY: Final = "ledger.proof.verify"
+AUDITS: Final = [f"ledger.proof.{programme.name}.recheck" for programme in PROOF_PROGRAMMES]
+"""The way in to what a programme gives to the audit alone."""
 ROOT: Final = Path(__file__).resolve().parent.parent
 MAIN: Final = f"""import os
 import sys
@@ -39,7 +44,7 @@ EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 def closure() -> dict[str, Path]:
     """The verifier's modules and their files, by name."""
-    finder = ModuleFinder([str(ROOT)])
+    finder = ModuleFinder([str(ROOT)], excludes=AUDITS)
     finder.import_hook(ENTRY)
     ours = sorted(name for name in finder.modules if name.split(".")[0] == "ledger")
     return {name: Path(vars(finder.modules[name])["__file__"]) for name in ours}

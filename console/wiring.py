@@ -15,11 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from console.settings import Settings
+from console.settings import PREFIX, Settings
 from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from ledger.link_key import LinkKeys
     from ledger.store.base import Store
     from ledger.writing.salts import SaltOf
     from ledger.writing.writer import Writer
@@ -53,15 +54,18 @@ class Ledger:
         remark: Callable[[str], None] = lambda _: None,
         state_bytes_max: int | None = None,
         salts: SaltOf | None = None,
+        link_key_file: str | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
-        writer keeps at hand. `salts` are the system's where none are given.
+        writer keeps at hand. `salts` are the system's where none are given. `link_key_file` is where the link key lies,
+        if not where the store has a place for it.
         """
         self._remark = remark
         self._salts = salts
         self._state_bytes_max = state_bytes_max
+        self._link_key_file = link_key_file
         self.store = store
         self.clock = clock
         self._where = store.name if where is None else where
@@ -82,6 +86,7 @@ class Ledger:
             compare_server=self.clock is wall_clock,
             cache_bytes_max=self._state_bytes_max or CACHE_BYTES_MAX,
             salts=self._salts,
+            link_keys=link_keys(self.store, self._link_key_file),
         )
 
     @cached_property
@@ -138,14 +143,31 @@ def open_ledger(
     remark: Callable[[str], None] = lambda _: None,
     state_bytes_max: int | None = None,
     salts: SaltOf | None = None,
+    link_key_file: str | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
-        ledger = Ledger(open_store(where, create=create), clock, where, remark, state_bytes_max, salts)
+        store = open_store(where, create=create)
+        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file)
         try:
             yield ledger
         finally:
             ledger.close()
+
+
+def link_keys(store: Store, file: str | None) -> LinkKeys:
+    """Where a store's link key lies: in the file that is named, else where the store has a place for it.
+
+    One for a book in a SQLite file is made at first use; what a server's book goes by, `csat-ledger migrate` makes.
+    """
+    from ledger.link_key import NoKeys
+    from ledger.store.link_key_file import LinkKeyFile
+
+    if file is not None:
+        return LinkKeyFile(Path(file), makes=store.link_key_path is not None)
+    if store.link_key_path is not None:
+        return LinkKeyFile(store.link_key_path, makes=True)
+    return NoKeys(f"{PREFIX}LINK_KEY_FILE")
 
 
 @contextmanager
@@ -219,15 +241,16 @@ def open_database(where: str) -> Database:
 
 
 def files_of(where: str) -> list[Path]:
-    """The files of a ledger and its projections, with what SQLite keeps beside them; none in PostgreSQL."""
+    """The files of a ledger and its projections, with what stands beside them; none in PostgreSQL."""
     if is_postgres(where):
         return []
+    from ledger.store.link_key_file import ENDING
+
     book = Path(where).resolve()
-    return [
-        book.with_name(f"{book.name}{projections}{ending}")
-        for projections in ("", ".projections")
-        for ending in ("", "-wal", "-shm", "-journal")
+    endings = [
+        f"{projections}{ending}" for projections in ("", ".projections") for ending in ("", "-wal", "-shm", "-journal")
     ]
+    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING)]
 
 
 def _with_postgres(module: str) -> ModuleType:

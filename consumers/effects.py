@@ -1,7 +1,7 @@
 """Exactly once for a service with a database of its own: the message is noted in the transaction of its effect.
 
     effects = Effects(connection, "crm")
-    subscriber = EligibilitySubscriber(broker, start=effects.start())
+    subscriber = Subscriber(broker, hear=[ELIGIBILITY], start=effects.start())
     for delivery in subscriber.deliveries():
         with effects.once(delivery) as fresh:
             if fresh:
@@ -10,13 +10,14 @@
 `connection` is any DB-API 2.0 connection of sqlite3 or psycopg that is not in autocommit mode, and that nothing else
 uses in the meantime. Two tables are made in it:
 
-    csat_subscription_seen     each announcement whose effect is there, with its cursor, and the topic in which it was met
-                               last. So the same one may come as often as it likes, by Kafka, by a snapshot, from a topic
-                               that was made anew, or to two instances of the service at once (the database lets one go
-                               first); and an announcement that another book has in its place is noticed
-    csat_subscription_places   where to go on reading, by partition (`consumers.broker.topic_bookmark`). Where the topic
-                               is another one, it is read from its beginning: what was seen is found
-                               seen, and what was missed comes
+    csat_subscription_seen     each announcement whose effect is there (its stream and seq), with its cursor, and the topic
+                               in which it was met last. So the same one may come as often as it likes, by Kafka, by a
+                               snapshot, from a topic that was made anew, or to two instances of the service at once (the
+                               database lets one go first); and an announcement that another book has in its place is
+                               noticed
+    csat_subscription_places   where to go on reading, by topic and partition (`consumers.broker.topic_bookmark`). Where the
+                               topic is another one, it is read from its beginning: what was seen is found seen, and what
+                               was missed comes. A topic that this subscription did not hear so far starts as `start` says
 """
 
 from __future__ import annotations
@@ -26,34 +27,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from consumers.broker.topic_bookmark import Place, Resume
+from consumers.broker.topic_bookmark import Place, Resume, TopicPlaces
 from consumers.errors import HistoryChanged
-from consumers.messages.cloudevents import EligibilityStatus
+from consumers.messages.announcements import Announced
 from consumers.subscriber import Delivery
 from consumers.subscriber_start import Kind, Start
 from ledger.errors import BadInput
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS csat_subscription_seen (
-        subscription TEXT NOT NULL, membership TEXT NOT NULL, seq BIGINT NOT NULL, marker TEXT NOT NULL,
-        by_status INTEGER NOT NULL, topic TEXT NOT NULL, PRIMARY KEY (subscription, membership, seq))""",
+        subscription TEXT NOT NULL, stream TEXT NOT NULL, seq BIGINT NOT NULL, marker TEXT NOT NULL,
+        by_status INTEGER NOT NULL, topic TEXT NOT NULL, PRIMARY KEY (subscription, stream, seq))""",
     """CREATE TABLE IF NOT EXISTS csat_subscription_places (
-        subscription TEXT NOT NULL, partition_number INTEGER NOT NULL, topic TEXT NOT NULL, next_offset BIGINT NOT NULL,
-        before_offset BIGINT, marker TEXT NOT NULL, PRIMARY KEY (subscription, partition_number))""",
+        subscription TEXT NOT NULL, name TEXT NOT NULL, partition_number INTEGER NOT NULL, topic TEXT NOT NULL,
+        next_offset BIGINT NOT NULL, before_offset BIGINT, marker TEXT NOT NULL,
+        PRIMARY KEY (subscription, name, partition_number))""",
 )
-OF_MEMBERSHIP: Final = "FROM csat_subscription_seen WHERE subscription = ? AND membership = ?"
-FROM_HERE: Final = f"SELECT seq, marker, by_status, topic {OF_MEMBERSHIP} AND seq >= ? ORDER BY seq LIMIT 1"
-LAST: Final = f"SELECT seq, marker, by_status, topic {OF_MEMBERSHIP} ORDER BY seq DESC LIMIT 1"
-FIRST: Final = f"SELECT min(seq) {OF_MEMBERSHIP}"
+OF_STREAM: Final = "FROM csat_subscription_seen WHERE subscription = ? AND stream = ?"
+FROM_HERE: Final = f"SELECT seq, marker, by_status, topic {OF_STREAM} AND seq >= ? ORDER BY seq LIMIT 1"
+LAST: Final = f"SELECT seq, marker, by_status, topic {OF_STREAM} ORDER BY seq DESC LIMIT 1"
+FIRST: Final = f"SELECT min(seq) {OF_STREAM}"
 SEE: Final = "INSERT INTO csat_subscription_seen VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-MEET: Final = "UPDATE csat_subscription_seen SET topic = ? WHERE subscription = ? AND membership = ? AND seq = ?"
-GO_ON: Final = """INSERT INTO csat_subscription_places VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (subscription, partition_number) DO UPDATE SET topic = excluded.topic, marker = excluded.marker,
+MEET: Final = "UPDATE csat_subscription_seen SET topic = ? WHERE subscription = ? AND stream = ? AND seq = ?"
+GO_ON: Final = """INSERT INTO csat_subscription_places VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (subscription, name, partition_number) DO UPDATE SET topic = excluded.topic, marker = excluded.marker,
     next_offset = excluded.next_offset, before_offset = excluded.before_offset
     WHERE csat_subscription_places.topic <> excluded.topic
     OR csat_subscription_places.next_offset < excluded.next_offset"""
-LEAVE: Final = "DELETE FROM csat_subscription_places WHERE subscription = ? AND topic <> ?"
-WHERE_TO_GO_ON: Final = """SELECT partition_number, topic, next_offset, before_offset, marker
+LEAVE: Final = "DELETE FROM csat_subscription_places WHERE subscription = ? AND name = ? AND topic <> ?"
+WHERE_TO_GO_ON: Final = """SELECT name, partition_number, topic, next_offset, before_offset, marker
     FROM csat_subscription_places WHERE subscription = ?"""
 FORGET: Final = (
     "DELETE FROM csat_subscription_seen WHERE subscription = ?",
@@ -61,7 +63,7 @@ FORGET: Final = (
 )
 WAY_OUT: Final = (
     "bring the service's own data to what the ledger says now: call Effects.forget(), and start with "
-    "effects.start(Start.status()), which brings where every membership stands as fresh"
+    "effects.start(Start.status()), which brings where all stand as fresh"
 )
 
 
@@ -79,18 +81,23 @@ class Effects:
         self._make_tables()
 
     def start(self, otherwise: Start | None = None) -> Start:
-        """Where to go on reading; `otherwise` (the beginning, unless one is given) where nothing was read yet."""
+        """Where to go on reading; `otherwise` (the beginning, unless one is given) in topics of which nothing was read yet."""
         rows = self._execute(WHERE_TO_GO_ON, (self._subscription,)).fetchall()
         self._connection.rollback()
         if not rows:
             return otherwise or Start.beginning()
-        topics = {topic for _, topic, *_ in rows}
-        places = {int(number): Place(offset, before, marker) for number, _, offset, before, marker in rows}
+        ids: dict[str, set[str]] = {}
+        places: dict[str, dict[int, Place]] = {}
+        for name, number, topic, offset, before, marker in rows:
+            ids.setdefault(name, set()).add(topic)
+            places.setdefault(name, {})[int(number)] = Place(offset, before, marker)
+        # Places in two topics of one name are places in none: it is read anew.
+        kept = {name: TopicPlaces(found.pop() if len(found) == 1 else "", places[name]) for name, found in ids.items()}
         anew = otherwise if otherwise is not None and otherwise.kind is Kind.TIME else Start.beginning()
-        return Start.offsets(Resume(topics.pop() if len(topics) == 1 else "", places), anew)
+        return Start.offsets(Resume(kept), anew, otherwise)
 
     @contextmanager
-    def once(self, delivery: Delivery) -> Iterator[bool]:
+    def once(self, delivery: Delivery[Announced]) -> Iterator[bool]:
         """A transaction for the effect of a message: True where it is to be made, False where it is there already.
 
         Committed at the end, note and effect together; rolled back on any exception. Raises HistoryChanged where the
@@ -116,43 +123,44 @@ class Effects:
         self._connection.commit()
         self._kept = None
 
-    def _see(self, delivery: Delivery) -> bool:
+    def _see(self, delivery: Delivery[Announced]) -> bool:
         """Notes a message; whether it is fresh."""
         message = delivery.message
-        whose = (self._subscription, message.membership)
-        told_by_status = isinstance(message, EligibilityStatus)
+        whose = (self._subscription, message.stream)
+        told_by_status = message.is_status
         at_or_after = self._execute(FROM_HERE, (*whose, message.seq)).fetchone()
         if at_or_after is None:
             last = self._execute(LAST, whose).fetchone()
             if last is not None and last[3] != delivery.topic and not told_by_status:
-                raise self._changed(message.membership, f"seq {message.seq}", f"seq {last[0]}, {last[1]}, before it")
+                raise self._changed(message.who, f"seq {message.seq}", f"seq {last[0]}, {last[1]}, before it")
             row = (*whose, message.seq, delivery.cursor, int(told_by_status), delivery.topic)
             return bool(self._execute(SEE, row).rowcount == 1)
         seq, marker, by_status, topic = at_or_after
         if seq == message.seq:
             if marker != delivery.cursor:
-                raise self._changed(message.membership, f"{delivery.cursor} as seq {seq}", str(marker))
+                raise self._changed(message.who, f"{delivery.cursor} as seq {seq}", str(marker))
             if topic != delivery.topic:
                 self._execute(MEET, (delivery.topic, *whose, seq))
         elif not (by_status or told_by_status or message.seq < self._execute(FIRST, whose).fetchone()[0]):
-            raise self._changed(
-                message.membership, f"seq {message.seq}, {delivery.cursor}", f"seq {seq}, {marker}, next"
-            )
+            raise self._changed(message.who, f"seq {message.seq}, {delivery.cursor}", f"seq {seq}, {marker}, next")
         return False
 
-    def _changed(self, membership: str, found: str, expected: str) -> HistoryChanged:
+    def _changed(self, who: str, found: str, expected: str) -> HistoryChanged:
         return HistoryChanged(
-            f"{self._subscription}: found of membership {membership} the announcement {found}, expected {expected}, which "
+            f"{self._subscription}: found of {who} the announcement {found}, expected {expected}, which "
             f"was seen: the ledger is another one, or an older copy that was restored; {WAY_OUT}"
         )
 
     def _keep(self, resume: Resume) -> None:
-        same = self._kept is not None and self._kept.topic == resume.topic
-        if not same:
-            self._execute(LEAVE, (self._subscription, resume.topic))
-        for number, place in resume.places.items():
-            if not same or self._kept is None or self._kept.places.get(number) != place:
-                self._execute(GO_ON, (self._subscription, number, resume.topic, *place))
+        known = {} if self._kept is None else self._kept.topics
+        for name, (topic, places) in resume.topics.items():
+            before = known.get(name)
+            same = before is not None and before.id == topic
+            if not same:
+                self._execute(LEAVE, (self._subscription, name, topic))
+            for number, place in places.items():
+                if before is None or not same or before.places.get(number) != place:
+                    self._execute(GO_ON, (self._subscription, name, number, topic, *place))
         self._kept = resume
 
     def _make_tables(self) -> None:

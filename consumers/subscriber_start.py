@@ -1,4 +1,4 @@
-"""Where a subscriber starts: from the beginning, a time, kept offsets, or the status of every membership.
+"""Where a subscriber starts: from the beginning, a time, kept offsets, or where all stand.
 
 The snapshot and what follows it have no gap between them. The relay writes an announcement and the status that goes
 with it in one transaction, but the two topics show it one after the other. So the end of the announcements is noted
@@ -18,7 +18,8 @@ from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, par
 from consumers.broker.topic_bookmark import LOST, Bounds, Place, Resume, kept_place, require_places
 from consumers.broker.topic_end import read_to
 from consumers.errors import BrokerUnreachable, MessagesLost
-from consumers.messages.cloudevents import EligibilityStatus, mark_of
+from consumers.messages.announcements import Announced, MessageKind
+from consumers.messages.cloudevents import mark_of
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -41,6 +42,7 @@ class Start(NamedTuple):
     time_us: int = 0
     resume: Resume | None = None
     anew: Start | None = None
+    unheard: Start | None = None
 
     @classmethod
     def beginning(cls) -> Self:
@@ -58,21 +60,24 @@ class Start(NamedTuple):
         return cls(Kind.TIME, time_us=instant_us)
 
     @classmethod
-    def offsets(cls, resume: Resume, anew: Start | None = None) -> Self:
-        """Where `Delivery.resume` says. Where the topic was made anew since, `anew` says where; without it that is an error."""
-        return cls(Kind.OFFSETS, resume=resume, anew=anew)
+    def offsets(cls, resume: Resume, anew: Start | None = None, unheard: Start | None = None) -> Self:
+        """Where `Delivery.resume` says. Where a topic was made anew since, `anew` says where; without it that is an error.
+
+        A topic that `resume` does not name was not heard before, and starts with `unheard`: its beginning, unless given.
+        """
+        return cls(Kind.OFFSETS, resume=resume, anew=anew, unheard=unheard)
 
     @classmethod
     def status(cls) -> Self:
-        """With where every membership stands, then what changes."""
+        """With where all stand, then what changes."""
         return cls(Kind.STATUS)
 
 
 class StatusSnapshot(NamedTuple):
-    """Where every membership stands, in the order of the ledger, and the places from which on to follow."""
+    """Where all stand, in the order of the ledger, and the places from which on to follow."""
 
-    statuses: list[tuple[EligibilityStatus, str]]
-    """Each with its cursor."""
+    statuses: list[tuple[Any, str]]
+    """Each (a message of the kind that was asked for) with its cursor."""
     follow_from: dict[int, Place]
 
 
@@ -110,30 +115,31 @@ def find_places(consumer: KafkaConsumer, partitions: list[TopicPartition], start
     return {number: Place(first) for number, first in firsts.items()}
 
 
-def read_snapshot(broker: Broker, consumer: KafkaConsumer, changed: list[TopicPartition]) -> StatusSnapshot:
-    """The status of every membership, and where the announcements are to be followed from (see the module)."""
+def read_snapshot(
+    broker: Broker, consumer: KafkaConsumer, kind: MessageKind[Announced], changed: list[TopicPartition]
+) -> StatusSnapshot:
+    """Where all stand by one kind of announcements, and where these are to be followed from (see the module)."""
+    topic = broker.topics.named(kind.topics.status)
     with broker_errors("end of the announcements not known"):
         follow_from = consumer.end_offsets(changed, timeout_ms=ANSWER_TIMEOUT_MS)
     uncommitted = broker.consumer("subscriber", isolation_level="read_uncommitted")
     try:
-        partitions = partitions_of(uncommitted, broker.topics.eligibility_status)
+        partitions = partitions_of(uncommitted, topic)
         with broker_errors("end of the statuses not known"):
             ends = uncommitted.end_offsets(partitions, timeout_ms=ANSWER_TIMEOUT_MS)
         if any(begin for begin, _ in bounds_of(uncommitted, partitions).values()):
-            raise MessagesLost(
-                f"found that the beginning of {broker.topics.eligibility_status} was deleted; {RELAY_ANEW}"
-            )
+            raise MessagesLost(f"found that the beginning of {topic} was deleted; {RELAY_ANEW}")
     finally:
         give_up(uncommitted)
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
-    latest: dict[str, tuple[EligibilityStatus, str]] = {}
+    latest: dict[str, tuple[Announced, str]] = {}
     for record in read_to(consumer, ends):
         if record.value is None:
             latest.pop(record.key.decode(), None)
             continue
-        status = EligibilityStatus.from_value(record.value)
-        latest[status.membership] = (status, mark_of(record))
+        status = kind.status.from_value(record.value)
+        latest[status.who] = (status, mark_of(record))
     statuses = sorted(latest.values(), key=lambda found: found[0].position)
     return StatusSnapshot(statuses, {p.partition: Place(offset) for p, offset in follow_from.items()})
 

@@ -3,12 +3,17 @@
 LedgerError
 ├── Refused            a fact that form, id or rules turn away; carries a code that never changes
 ├── UnknownMembership  a question about a membership that the ledger does not have
+├── UnknownDesignation a question about a membership in an area in which it does not strive for the designation
 ├── PositionUnknown    a position that the book has not reached: to go on from, or to know up to
 ├── BadInput           an argument or a file that cannot be read as what it should be
 ├── ExtraMissing       a part of the program that is not installed
 ├── BrokenHistory      stored bytes that are not what the ledger writes
 ├── DifferentBook      two stores that should hold the same book and do not
 ├── ClockWrong         a clock that cannot be believed: nothing is recorded; carries a code
+├── LinkKeyWrong       the link key, without which nothing that names an invitation is recorded; carries a code
+│   ├── LinkKeyMissing    it is not there
+│   ├── LinkKeyMismatch   it is another than the book's
+│   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -56,6 +61,19 @@ REFUSAL_CODES: Final = (
     "renewal-date-not-set",
     "renewal-not-due",
     "renewal-already-decided",
+    "unknown-area",
+    "unknown-designation",
+    "already-open",
+    "month-not-over",
+    "unknown-workload",
+    "month-already-closed",
+    "month-not-closed",
+    "certificate-exists",
+    "unknown-certificate",
+    "scorebook-exists",
+    "anniversary-not-set",
+    "anniversary-not-due",
+    "designation-already-decided",
 )
 """Every code with which a fact can be refused, in the order in which the checks are made."""
 
@@ -86,6 +104,19 @@ class UnknownMembership(LedgerError):
     def __init__(self, membership: str) -> None:
         super().__init__(f"no membership {membership!r} is enrolled in what the ledger knew then")
         self.membership = membership
+
+
+class UnknownDesignation(LedgerError):
+    """A question about a designation that is not in the ledger (as it was known then)."""
+
+    code: Final = "unknown-designation"
+
+    def __init__(self, membership: str, area: str) -> None:
+        super().__init__(
+            f"no designation of {membership!r} in the area {area!r} was opened in what the ledger knew then"
+        )
+        self.membership = membership
+        self.area = area
 
 
 class PositionUnknown(LedgerError):
@@ -138,6 +169,30 @@ class ClockWrong(LedgerError):
     def __init__(self, code: Literal["clock-behind", "clock-ahead"], sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class LinkKeyWrong(LedgerError):
+    """The link key cannot be used (DESIGN 13). `code` never changes."""
+
+    code = "link-key"
+
+
+class LinkKeyMissing(LinkKeyWrong):
+    """There is no link key. What needs none goes on; what does waits for it, and is refused by no rule."""
+
+    code = "link-key-missing"
+
+
+class LinkKeyMismatch(LinkKeyWrong):
+    """The key is another than the one whose id the book recorded: its tokens would tie nothing to anything."""
+
+    code = "link-key-mismatch"
+
+
+class LinkKeyUnusable(LinkKeyWrong):
+    """The key's file cannot be read or made, holds something else, or is open to others."""
+
+    code = "link-key-unusable"
 
 
 class StoreUnreachable(LedgerError):

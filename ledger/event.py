@@ -2,7 +2,7 @@
 
 The stored bytes of an event are one canonical JSON object: keys sorted, no white space, no floats, UTF-8:
 
-    {"actor":"operator","data":{"invitation":"i-7","response":"r-3",…},"fact":"f-12",
+    {"actor":"operator","data":{"anonymous":false,"response":"r-3",…},"fact":"f-12",
      "occurred_at":"2010-06-15T10:22:33.123456Z","prev":"<leaf hash of the stream's previous event, 64 hex digits>",
      "recorded_at":"2010-06-15T10:22:34.000000Z","salt":"<16 random bytes, base64>","seq":17,
      "stream":"membership-m-1","type":"ResponseReceived","v":1}

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union, get_args
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
@@ -22,6 +22,9 @@ from ledger.fold import first_refused, refused_class
 from ledger.fold_tables import UNICODE
 from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant
 
+if TYPE_CHECKING:
+    from ledger.link_key import Link
+
 OWN_IDS: Final = "csat-ledger:"
 """The ids that begin so are the program's own: no source can take the id of a decision or an edition away from it."""
 LINE_BYTES_MAX: Final = 65_536
@@ -29,6 +32,9 @@ LINE_BYTES_MAX: Final = 65_536
 
 QUOTED_MAX: Final = 64
 """Characters of a key or a type that a sentence quotes at most."""
+
+NEAR_TYPES: Final = 3
+"""So many types are named where a fact has one that is none."""
 
 
 def utc_instant(text: str) -> str:
@@ -111,6 +117,8 @@ class Fact(BaseModel):
 
     publishes: ClassVar[bool] = False
     """Whether it publishes an edition of a programme's rules."""
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    """The fields that nobody is told but the source of the fact: what they name must not be tied to it (DESIGN 13)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -129,8 +137,18 @@ class Fact(BaseModel):
         """The name of the stream in which its event stands."""
         raise NotImplementedError
 
+    def tie(self, link: Link) -> None:
+        """Hands the fact what ties it to what it names in secret, for those that do: before its digest and the rules."""
+
+    def told(self) -> Mapping[str, str | None]:
+        """What stands in the place of each of the fields that are `hidden`, wherever the fact is told on."""
+        return dict.fromkeys(self.hidden)
+
     def digest(self) -> bytes:
-        """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256)."""
+        """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256).
+
+        Raises LinkKeyMissing where that takes a link key which is not there.
+        """
         return content_digest(self.__dict__)
 
 
@@ -139,6 +157,8 @@ class FactParser:
 
     def __init__(self, models: Iterable[type[Fact]]) -> None:
         self.models = tuple(models)
+        self.by_type = {get_args(model.model_fields["type"].annotation)[0]: model for model in self.models}
+        """The model of each type of fact."""
         union: Any = Union[self.models]  # noqa: UP007 - the models are known here only
         self._adapter: TypeAdapter[Fact] = TypeAdapter(Annotated[union, Field(discriminator="type")])
 
@@ -215,14 +235,22 @@ def _sentence(error: ValidationError) -> str:
     for found in error.errors(include_url=False, include_input=False)[:5]:
         where = ".".join(_quoted(str(step)) for step in found["loc"][1:]) or "the fact"
         if found["type"] == "union_tag_invalid":
-            what = f"found {_quoted(found['ctx']['tag'])}, expected one of {found['ctx']['expected_tags']}"
-            parts.append(f"type: {what}")
+            parts.append(_unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"]))
         elif found["type"] == "union_tag_not_found":
             parts.append("type: found none, expected that of a fact, such as 'record-response'")
         else:
             parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _unknown_type(tag: str, expected: str) -> str:
+    """What is said of a type that no fact has: the few that are written most like it, since all of them are too many."""
+    from difflib import get_close_matches
+
+    types = expected.replace("'", "").split(", ")
+    near = get_close_matches(tag[:QUOTED_MAX], types, n=NEAR_TYPES, cutoff=0.0)
+    return f"type: found {_quoted(tag)}, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"
 
 
 def _quoted(text: str) -> str:

@@ -62,6 +62,13 @@ class Connection(Protocol):
         """
         ...
 
+    def lock(self, what: str, *, shared: bool) -> None:
+        """Waits until nobody else holds a lock by this name, but for a shared one those who share it.
+
+        It is held until the end of the transaction. Where writers come one at a time there is nothing to wait for.
+        """
+        ...
+
 
 class Database(Protocol):
     """The tables of projections. `batch_events`: how many events one transaction should apply where many wait."""
@@ -124,6 +131,9 @@ class _SQLiteConnection:
 
     def upsert(self, name: str, table: Table, rows: Sequence[Params], conflict: str) -> None:
         self._cursor.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(table.columns))}) {conflict}", rows)
+
+    def lock(self, what: str, *, shared: bool) -> None:
+        """The file is locked as a whole."""
 
 
 class SQLiteDatabase:

@@ -109,6 +109,11 @@ class _PostgresConnection:
         with self._translated():
             self._connection.execute(f"INSERT INTO {name} SELECT * FROM unnest({arrays}) {conflict}", values)
 
+    def lock(self, what: str, *, shared: bool) -> None:
+        taken = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        with self._translated():
+            self._connection.execute(f"SELECT {taken}(%s)", (lock_key(f"projections {what}"),))
+
 
 def _arrays(kinds: Sequence[str], rows: Sequence[Params]) -> tuple[str, list[Any]]:
     """The arguments of `unnest` for rows of columns of these kinds, and their values."""

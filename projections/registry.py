@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from projections.capability.designations import Designations
+from projections.capability.scores import Scores
 from projections.projection import Projection
 from projections.survey.eligibility import Eligibility
 from projections.survey.participation import Participation
@@ -12,4 +14,4 @@ from projections.survey.renewals import Renewals
 
 def all_projections() -> list[Projection[Any]]:
     """Every projection that the ledger keeps."""
-    return [Eligibility(), Renewals(), Participation()]
+    return [Eligibility(), Renewals(), Participation(), Scores(), Designations()]

@@ -34,11 +34,13 @@ import pytest
 
 from console.cli.main import main
 from console.demo.survey import DEMO_PICKS
-from consumers.messages.cloudevents import announcement_messages, event_message
+from consumers.messages.cloudevents import event_message
+from consumers.messages.registry import MESSAGES
 from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -167,8 +169,9 @@ def messages(rows: Sequence[Row]) -> Iterator[tuple[str, Items]]:
     whole: dict[str, list[bytes]] = {}
     rest: dict[str, list[bytes]] = {}
     for row in rows:
-        for one in [event_message(row), *(announcement_messages(row) if row.type == "EligibilityChanged" else ())]:
-            name = f"{one.topic} {one.key.decode()}"
+        for one in [event_message(row), *MESSAGES.of(row)]:
+            topic = one.topic.removeprefix("csat.").removesuffix(".v1").replace("-", "_")
+            name = f"{topic} {one.key.decode()}"
             whole.setdefault(name, []).append(repr((one.headers, one.value, one.timestamp_ms)).encode())
             headers = [(key, value.decode()) for key, value in one.headers if key != CURSOR]
             rest.setdefault(name, []).append(canonical([headers, neutral(json.loads(one.value)), one.timestamp_ms]))
@@ -201,9 +204,11 @@ def proofs(book: RealBook, folder: Path) -> Iterator[tuple[str, Items]]:
         sealer.seal()
     found = {"checkpoint": log.checkpoint() or b""}
     for pick in DEMO_PICKS:
-        bundle = collect_evidence(book.store, log, pick.membership, pick.renewal_date.isoformat()).encoded()
+        bundle = collect_evidence(
+            book.store, log, Survey(), f"membership-{pick.membership}", pick.renewal_date.isoformat()
+        ).encoded()
         found[f"bundle {pick.membership}"] = bundle
-        report = verify(bundle, trusted)
+        report = verify(bundle, trusted, PROOF_PROGRAMMES)
         assert report.verdict == "confirmed"
         found[f"verdict {pick.membership}"] = report.encoded().encode()
     report = audit(book.store, log, parse_policy(trusted), PROOF_PROGRAMMES, workers=1)
@@ -266,7 +271,7 @@ def first_difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
 @pytest.mark.slow
 def test_the_survey_programme_does_with_the_demos_facts_what_it_did(tmp_path: Path) -> None:
     found = work_out(tmp_path)
-    assert {f"{group}.json" for group in found} == {path.name for path in GOLDEN.iterdir()}
+    assert {f"{group}.json" for group in found} == {path.name for path in GOLDEN.glob("*.json")}
     different = {
         group: first
         for group, items in found.items()

@@ -29,15 +29,21 @@ from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.topics import TopicFound
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
+from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
-from console.cli.status_batch import Unanswered
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.sealer import SealAnswer
 from ledger.writing.writer import Reviewed
+from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
 from projections.questions.decisions import DecisionTaken
+from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
+from projections.questions.designation_history import QualificationChange
+from projections.questions.designation_replay import DesignationCheck, DesignationStep
+from projections.questions.designations import DesignationLine
+from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
 from projections.questions.participation import MembershipParticipation, MonthParticipation, QuarterParticipation
 from projections.questions.projection_state import ProjectionState, SetAsideStream
@@ -45,6 +51,7 @@ from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
 from projections.questions.schemas import answer_schema
+from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
 
 FOLDER: Final = "answers"
@@ -80,6 +87,7 @@ class VerifierReport:
 
 
 ANSWERS: Final[Mapping[str, Any]] = {
+    "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
@@ -88,11 +96,14 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "consistency": ConsistencyAnswer,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
-    "decisions": DecisionTaken,
+    "decide-designation": DesignationDecision,
+    "decisions": DecisionTaken | DesignationDecisionTaken,
+    "designations": DesignationLine,
     "evidence": EvidenceWritten,
     "failure": FailureAnswer,
     "help": HelpText,
     "history": Change,
+    "history-area": QualificationChange,
     "keygen": KeyMade,
     "migrate": MigrateAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
@@ -100,7 +111,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "record": Recorded,
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
+    "replay-area": DesignationStep | DesignationCheck,
     "review": Reviewed,
+    "score": ScoreAnswer,
+    "score-batch": ScoreAnswer | Unanswered,
+    "score-explain": ExplainAnswer,
     "seal": SealAnswer,
     "status": Status,
     "status-batch": Status | Unanswered,

@@ -2,9 +2,10 @@
 
 0   done
 1   what was asked is not so: a decision that does not hold, a history that is damaged
-2   usage, unreadable input, or a membership that the ledger does not know
+2   usage, unreadable input, or a membership or designation that the ledger does not know
 3   done, but something was refused
-4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, or the clock cannot be believed
+4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, the clock cannot be believed,
+    or the link key is missing or not the book's
 70  a fault of this program; a traceback stands on stderr
 74  done, but the answer, or what is refused, could not be written: a full disk
 130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
@@ -22,10 +23,12 @@ from ledger.errors import (
     DifferentBook,
     ExtraMissing,
     LedgerError,
+    LinkKeyWrong,
     PositionUnknown,
     Refused,
     StoreOutdated,
     StoreUnreachable,
+    UnknownDesignation,
     UnknownMembership,
 )
 
@@ -55,10 +58,10 @@ def failure_of(error: LedgerError) -> Failure:
     if isinstance(error, Failure):
         return error
     if isinstance(error, Refused):
-        # A membership that does not exist is the caller's mistake, wherever it is found out.
-        exit_code = USAGE if error.code == UnknownMembership.code else SOME_REFUSED
+        # What does not exist is the caller's mistake, wherever it is found out.
+        exit_code = USAGE if error.code in (UnknownMembership.code, UnknownDesignation.code) else SOME_REFUSED
         return Failure(error.code, error.sentence, exit_code)
-    if isinstance(error, ClockWrong):
+    if isinstance(error, (ClockWrong, LinkKeyWrong)):
         return Failure(error.code, str(error), UNREACHABLE)
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
@@ -68,6 +71,7 @@ def failure_of(error: LedgerError) -> Failure:
 
 _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
+    (UnknownDesignation, UnknownDesignation.code, USAGE),
     (PositionUnknown, PositionUnknown.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (ExtraMissing, "missing", USAGE),

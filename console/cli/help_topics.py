@@ -36,22 +36,26 @@ What occurred when is the source's to say (occurred_at); what was recorded when 
 
 
 def _facts() -> str:
-    from ledger.programmes.survey.facts import FACT_MODELS
+    from ledger.programmes.registry import PROGRAMMES
 
-    common = {"type", "id", "membership", "occurred_at", "actor"}
-    lines = []
-    for model in FACT_MODELS:
-        (name,) = model.model_fields["type"].annotation.__args__  # type: ignore[union-attr]
-        fields = [
-            (field.alias or key) + ("" if field.is_required() else "?")
-            for key, field in model.model_fields.items()
-            if key not in common
-        ]
-        lines.append(f"  {name.ljust(22)}  {', '.join(fields)}")
+    common = {"type", "id", "membership", "area", "occurred_at", "actor"}
+    parts = []
+    for programme in PROGRAMMES.all:
+        lines = []
+        for model in programme.facts():
+            (name,) = model.model_fields["type"].annotation.__args__  # type: ignore[union-attr]
+            fields = [
+                (field.alias or key) + ("" if field.is_required() else "?")
+                for key, field in model.model_fields.items()
+                if key not in common
+            ]
+            lines.append(f"  {name.ljust(22)}  {', '.join(fields)}")
+        parts.append(f"{programme.name}:\n" + "\n".join(lines))
     return (
         "A fact is one JSON object: type, an id that its source gives and that is unique over the whole ledger, membership\n"
-        "(but for publish-rulebook), occurred_at (RFC 3339 with an offset), perhaps actor, and the fields of its type,\n"
-        "of which those with a ? may be left out:\n\n" + "\n".join(lines)
+        "(but for publish-rulebook and publish-scorebook), in the capability programme an area, occurred_at (RFC 3339 with an\n"
+        "offset), perhaps actor, and the fields of its type, of which those with a ? may be left out. Facts of both\n"
+        "programmes may stand in one file.\n\n" + "\n\n".join(parts)
     )
 
 

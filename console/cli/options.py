@@ -112,12 +112,28 @@ def known_at(text: str) -> KnownAt:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def side(text: str) -> tuple[int, KnownAt | None]:
+    """An instant, perhaps with what was known: `T` or `T@K`, for argparse."""
+    at, separator, known = text.partition("@")
+    return instant(at), known_at(known) if separator else None
+
+
 def renewal_date(text: str) -> str:
     """The date of a renewal, YYYY-MM-DD, for argparse."""
     try:
         return parse_renewal_date(text).isoformat()
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def anniversary(text: str) -> str:
+    """The anniversary of a designation, YYYY-MM-DD, for argparse."""
+    return renewal_date(text)  # the calendar's first day is none either: the same fact form
+
+
+def add_area(parser: argparse.ArgumentParser, *, required: bool, text: str = "the area of the designation") -> None:
+    """The option that names the area of a designation, as `business-applications`."""
+    parser.add_argument("--area", required=required, metavar="A", help=text)
 
 
 def position(text: str) -> int:

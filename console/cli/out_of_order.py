@@ -5,6 +5,10 @@ first. It is tried again after all the others, as often as that lets any in, ROU
 consent, an invitation, an answer and its voiding in the wrong order take five. What is refused to the end is refused
 with its code of that time. A decision needs everything: it waits until all else is settled.
 
+Of a designation the report that is recorded last counts, and a month that is closed before what is reported of it would be
+announced and revised. So what is said of a designation, but for its opening and its anniversaries, waits for all others,
+and is then taken in the order of occurred_at, whatever files it stands in; at the same instant in the order of the files.
+
 What was accepted too early stays: of two names that fold alike the first one is known, and the other is refused to the
 end, where only a telling-apart of the other from it (and not the reverse) stands in the files.
 
@@ -13,33 +17,44 @@ What waits lies in a temporary file that nobody else can open, as large as the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
 from typing import IO, Final
 
 from console.cli.fact_files.lines import Line
+from console.cli.fact_files.sorted_lines import SortedLines
 from console.cli.recording import Intake
 from console.cli.refusals_file import RefusedLine, decode_refusal
+from ledger.errors import LinkKeyMissing
 from ledger.fact import Fact
+from ledger.instants import parse_instant
+from ledger.programmes.capability.facts import DecideDesignation, DesignationFact, OpenDesignation, SetAnniversary
 from ledger.programmes.survey.facts import DecideRenewal
 
 ROUNDS_MAX: Final = 16
 CHUNK: Final = 1_000
 
-FINAL_CODES: Final = frozenset({"malformed", "reserved-id", "id-reused", "in-the-future", "renewal-not-due"})
-"""Refused for what the fact is, or for what time it is: nothing in the files can change that."""
+FINAL_CODES: Final = frozenset(
+    {
+        "malformed", "reserved-id", "id-reused", "in-the-future", "month-not-over", "renewal-not-due",
+        LinkKeyMissing.code,
+    }
+)  # fmt: skip
+"""Refused for what the fact is, for what time it is, or for a key that is not there: nothing in the files changes that."""
 
 
 class Waiting:
     """The facts that wait. `sift` and `hold` are for the `Intake` that they are tried again with."""
 
-    def __init__(self, first: IO[bytes], second: IO[bytes], decisions: IO[bytes]) -> None:
+    def __init__(self, first: IO[bytes], second: IO[bytes], decisions: IO[bytes], by_instant: SortedLines) -> None:
         """See `waiting`."""
         self._now = first
         self._before = second
         self._decisions = decisions
+        self._by_instant = by_instant
         self._is_open = True
+        self._gathers = True
 
     def sift(self, refused: list[RefusedLine]) -> list[RefusedLine]:
         """Keeps what may be accepted later; returns what never will be."""
@@ -55,25 +70,28 @@ class Waiting:
 
     def hold(self, line: Line, fact: Fact) -> bool:
         """Whether a fact waits for all others."""
-        if not self._is_open or not isinstance(fact, DecideRenewal):
+        if not self._is_open:
             return False
-        self._decisions.write(RefusedLine(line, "", "").encoded())
-        return True
+        if isinstance(fact, DecideRenewal | DecideDesignation):
+            self._decisions.write(RefusedLine(line, "", "").encoded())
+            return True
+        if (
+            self._gathers
+            and isinstance(fact, DesignationFact)
+            and not isinstance(fact, OpenDesignation | SetAnniversary)
+        ):
+            self._by_instant.add(parse_instant(fact.occurred_at), RefusedLine(line, "", "").encoded())
+            return True
+        return False
 
     def settle(self, intake: Intake) -> None:
         """Tries everything again, until nothing more is accepted."""
-        for _ in range(ROUNDS_MAX):
-            if not self._now.tell():
-                break
-            known = intake.accepted
-            self._now, self._before = self._before, self._now
-            self._now.seek(0)
-            self._now.truncate()
-            for refused in _read(self._before):
-                intake.take(refused.line)
-            intake.flush()
-            if intake.accepted == known:
-                break
+        self._try_again(intake)
+        self._gathers = False
+        for refused in _decoded(self._by_instant):
+            intake.take(refused.line)
+        intake.flush()
+        self._try_again(intake)
         self._is_open = False
         chunk = []
         for refused in _read(self._now):
@@ -86,17 +104,36 @@ class Waiting:
             intake.take(refused.line)
         intake.flush()
 
+    def _try_again(self, intake: Intake) -> None:
+        for _ in range(ROUNDS_MAX):
+            if not self._now.tell():
+                break
+            known = intake.accepted
+            self._now, self._before = self._before, self._now
+            self._now.seek(0)
+            self._now.truncate()
+            for refused in _read(self._before):
+                intake.take(refused.line)
+            intake.flush()
+            if intake.accepted == known:
+                break
+
 
 @contextmanager
 def waiting() -> Iterator[Waiting]:
     """A place to wait, for as long as files are recorded."""
-    with TemporaryFile() as first, TemporaryFile() as second, TemporaryFile() as decisions:
-        yield Waiting(first, second, decisions)
+    with ExitStack() as files:
+        first, second, decisions = (files.enter_context(TemporaryFile()) for _ in range(3))
+        yield Waiting(first, second, decisions, SortedLines(files))
 
 
 def _read(file: IO[bytes]) -> Iterator[RefusedLine]:
     file.seek(0)
-    for encoded in file:
+    return _decoded(file)
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[RefusedLine]:
+    for encoded in lines:
         refused = decode_refusal(encoded)
         if refused is not None:  # always: it was written here
             yield refused

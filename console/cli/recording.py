@@ -69,6 +69,10 @@ class Codes:
         number, first = self._found.get(refused.code, (0, refused))
         self._found[refused.code] = number + 1, first
 
+    def __contains__(self, code: object) -> bool:
+        """Whether a code was given."""
+        return code in self._found
+
     def answer(self) -> dict[str, RefusedCode]:
         """For scripts: the codes, the most frequent first."""
         return {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
 from console.cli.exits import Failure
 from console.cli.options import KnownAt
@@ -12,6 +14,11 @@ from console.cli.output import Output
 from console.cli.signals import Signals
 from console.settings import Settings
 from console.wiring import Clock, Ledger, open_ledger
+from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
+from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import designation_stream
+
+AREAS_SHOWN_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,27 @@ class Session:
             raise Failure("usage", "found --store empty, expected a file or a postgresql:// URL")
         return self.settings.store if store is None else store
 
-    def ledger(self, *, create: bool = False) -> AbstractContextManager[Ledger]:
-        """The ledger, open for as long as it is used."""
+    @contextmanager
+    def ledger(self, *, create: bool = False) -> Iterator[Ledger]:
+        """The ledger, open for as long as it is used.
+
+        Who asks for something that is not there is told what there is of the same membership.
+        """
         state_bytes = self.settings.state_mib << 20
-        return open_ledger(self.where, self.clock, create=create, remark=self.output.words, state_bytes_max=state_bytes)
+        with open_ledger(
+            self.where,
+            self.clock,
+            create=create,
+            remark=self.output.words,
+            state_bytes_max=state_bytes,
+            link_key_file=self.settings.link_key_file,
+        ) as ledger:
+            try:
+                yield ledger
+            except (UnknownMembership, UnknownDesignation) as error:
+                if areas := _areas_of(error.membership, ledger):
+                    error.args = (f"{error}; it has a designation in {', '.join(areas)}, which --area names",)
+                raise
 
     def known_at(self, ledger: Ledger) -> int | None:
         """The position that `--known-at` means; None where all is known that the ledger has."""
@@ -46,3 +70,14 @@ class Session:
         """What `--at` says, or now."""
         at: int | None = self.options.at
         return self.clock() if at is None else at
+
+
+def _areas_of(membership: str, ledger: Ledger) -> list[str]:
+    """The areas in which a membership has a designation, the first of them, out of the names of the book's streams."""
+    if not can_be_membership(membership):
+        return []
+    prefix = designation_stream(membership, "")
+    with suppress(LedgerError):
+        names = ledger.store.stream_names(prefix, AREAS_SHOWN_MAX)
+        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return []

@@ -16,16 +16,23 @@ from console.cli.output import plural
 from console.wiring import driver_errors, open_store
 from ledger.errors import LedgerError
 from ledger.store.base import Store
+from ledger.store.link_key_file import ENDING
 
 MARKER: Final = "this-is-a-demo"
 LEDGER: Final = "ledger.db"
+LINK_KEY: Final = f"{LEDGER}{ENDING}"
 FACTS: Final = "facts.jsonl"
 REFUSED: Final = "refused.jsonl"
+CAPABILITY_FACTS: Final = "capability.jsonl"
+CAPABILITY_REFUSED: Final = "capability-refused.jsonl"
 PROOF: Final = "proof"
 MADE: Final = (
     *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
+    LINK_KEY,
     FACTS,
     REFUSED,
+    CAPABILITY_FACTS,
+    CAPABILITY_REFUSED,
     MARKER,
 )
 SHOWN: Final = 3
@@ -97,7 +104,8 @@ def _events_beyond(store: Store, position: int) -> int:
 
 def _files(folder: Path) -> dict[str, int]:
     """The files that a demo would remove, but for databases, by their names, with their sizes in bytes."""
-    paths = [folder / FACTS, folder / REFUSED, *(folder / PROOF).rglob("*")]
+    lines = (FACTS, REFUSED, CAPABILITY_FACTS, CAPABILITY_REFUSED)
+    paths = [*(folder / name for name in lines), *(folder / PROOF).rglob("*")]
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in paths

@@ -1,12 +1,14 @@
 """What all that talks to Kafka shares: where the broker is, the topics, and clients with defaults that lose nothing.
 
-    topic                           key          partitions  kept            what
-    csat.facts.v1                   membership   4           30 days         facts, in
-    csat.facts-refused.v1           membership   1           30 days         facts that were refused, and why
-    csat.ledger-events.v1           membership   4           for ever        every event of the book
-    csat.eligibility-changed.v1     membership   4           for ever        the announcements
-    csat.eligibility-status.v1      membership   4           latest per key  where each membership stands
-    csat.relay-positions.v1         "relay"      1           latest per key  up to where the book has been relayed
+    topic                           key              partitions  kept            what
+    csat.facts.v1                   membership       4           30 days         facts, in
+    csat.facts-refused.v1           membership       1           30 days         facts that were refused, and why
+    csat.ledger-events.v1           membership       4           for ever        every event of the book
+    csat.…-changed.v1               membership       4           for ever        the announcements of a programme
+    csat.…-status.v1                who has a status 4           latest per key  the last announcement of each
+    csat.relay-positions.v1         "relay"          1           latest per key  up to where the book has been relayed
+
+The topics of announcements are named in `consumers.messages.topic_names`: a pair for each programme.
 
 A prefix (CSAT_LEDGER_TOPIC_PREFIX) goes before every name, and before the transactional ids, so that several ledgers
 may share a broker. The number of partitions must not be changed while a topic is in use: a membership's messages would
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from consumers.broker.client_log import connection_failures
 from consumers.broker.clients import abandon, give_up, opened
 from consumers.errors import BrokerUnreachable, TopicsUnfit
+from consumers.messages.topic_names import ANNOUNCEMENT_TOPICS, AnnouncementTopics
 from ledger.errors import BadInput, ExtraMissing
 
 if TYPE_CHECKING:
@@ -62,6 +65,11 @@ class Topics:
     """The names of the topics, and what each must be like."""
 
     prefix: str = ""
+    announcements: tuple[AnnouncementTopics, ...] = ANNOUNCEMENT_TOPICS
+
+    def named(self, topic: str) -> str:
+        """A topic's name on the broker: with the prefix."""
+        return self.prefix + topic
 
     @property
     def facts(self) -> str:
@@ -79,23 +87,25 @@ class Topics:
         return f"{self.prefix}csat.ledger-events.v1"
 
     @property
-    def eligibility_changed(self) -> str:
-        """The announcements."""
-        return f"{self.prefix}csat.eligibility-changed.v1"
-
-    @property
-    def eligibility_status(self) -> str:
-        """The latest announcement of each membership."""
-        return f"{self.prefix}csat.eligibility-status.v1"
-
-    @property
     def relay_positions(self) -> str:
         """Up to where the book has been relayed."""
         return f"{self.prefix}csat.relay-positions.v1"
 
+    def changed(self) -> list[str]:
+        """The announcements of each programme."""
+        return [self.named(pair.changed) for pair in self.announcements]
+
+    def statuses(self) -> list[str]:
+        """The latest announcements of each programme."""
+        return [self.named(pair.status) for pair in self.announcements]
+
+    def announced(self) -> list[str]:
+        """What is announced, pair by pair."""
+        return [self.named(name) for pair in self.announcements for name in pair]
+
     def relayed(self) -> list[str]:
         """Those that the relay fills, and where it keeps how far it has come."""
-        return [self.ledger_events, self.eligibility_changed, self.eligibility_status, self.relay_positions]
+        return [self.ledger_events, *self.announced(), self.relay_positions]
 
     def specs(self, partitions: int = PARTITIONS) -> dict[str, TopicSpec]:
         """All topics by name."""
@@ -103,8 +113,8 @@ class Topics:
             self.facts: TopicSpec(partitions, THIRTY_DAYS | ANY_TIMESTAMP),
             self.facts_refused: TopicSpec(1, THIRTY_DAYS | ANY_TIMESTAMP),
             self.ledger_events: TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP),
-            self.eligibility_changed: TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP),
-            self.eligibility_status: TopicSpec(partitions, LATEST_PER_KEY | ANY_TIMESTAMP),
+            **dict.fromkeys(self.changed(), TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP)),
+            **dict.fromkeys(self.statuses(), TopicSpec(partitions, LATEST_PER_KEY | ANY_TIMESTAMP)),
             self.relay_positions: TopicSpec(1, LATEST_PER_KEY | ANY_TIMESTAMP),
         }
 
@@ -114,16 +124,18 @@ class Broker:
     """Where the broker is (HOST:PORT, several with commas), and the prefix of our names on it.
 
     `client_options` go to every client as they are: `security_protocol`, `sasl_mechanism`, `ssl_cafile` and the like.
+    `announcements` names the topics in which is announced.
     """
 
     bootstrap: str
     prefix: str = ""
     client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a password may be among them
+    announcements: tuple[AnnouncementTopics, ...] = ANNOUNCEMENT_TOPICS
 
     @cached_property
     def topics(self) -> Topics:
         """The names of the topics."""
-        return Topics(self.prefix)
+        return Topics(self.prefix, self.announcements)
 
     def _options(self, role: str) -> dict[str, Any]:
         need_client()

@@ -3,9 +3,10 @@
 An offset alone says nothing: a topic that was made anew, or lost its end and was filled again, has other messages there. So
 a place has the topic's id, and the message before it: its offset, and its mark (`consumers.messages.cloudevents.mark_of`).
 
-    5ba2a1e1-18d6-48de-a73d-97382dc0acea/0=17@15:4711-5f0c22b1a4e9d377,1=4,2=0,3=9@8:4690-…
+    csat.eligibility-changed.v1:5ba2a1e1-18d6-48de-a73d-97382dc0acea/0=17@15:4711-5f0c22b1a4e9d377,1=4,2=0,3=9@8:4690-…
 
-is how a whole resume is written: topic, then partition, next offset, and after @ the message before it.
+is how that is written: the topic's name (before any prefix) and id, then partition, next offset, and after @ the message
+before it. Where several topics are read, each follows after a semicolon.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LOST: Final = f"either start anew from the status topic (Start.status(), --from status), or {RELAY_ANEW}"
 """What to do where messages are lost."""
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PLACE: Final = re.compile(r"(\d{1,9})=(\d{1,19})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?")
 _KEPT: Final = re.compile(r"([0-9a-f-]{36})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?(?:/(\d{1,19}):([0-9a-f]{64}))?")
 
@@ -47,33 +49,50 @@ class Place(NamedTuple):
         return cls(offset + 1, offset, mark_of(record))
 
 
-class Resume(NamedTuple):
-    """Where to go on in all partitions of a topic."""
+class TopicPlaces(NamedTuple):
+    """Where to go on in all partitions of a topic; `id` is that of the topic that was read."""
 
-    topic: str
+    id: str
     places: Mapping[int, Place]
 
+
+class Resume(NamedTuple):
+    """Where to go on in all topics that are read, by their names before any prefix."""
+
+    topics: Mapping[str, TopicPlaces]
+
     def __str__(self) -> str:
-        written = [
-            f"{number}={place.next_offset}" + ("" if place.before is None else f"@{place.before}:{place.mark}")
-            for number, place in sorted(self.places.items())
-        ]
-        return f"{self.topic}/{','.join(written)}"
+        return ";".join(f"{name}:{id_}/{_written(places)}" for name, (id_, places) in sorted(self.topics.items()))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads what `str` gives. Raises BadInput."""
-        topic, _, rest = text.partition("/")
-        places = {}
-        for part in rest.split(","):
-            found = _PLACE.fullmatch(part)
-            if not found:
-                raise BadInput(
-                    f"found {text!r}, expected TOPIC/PARTITION=OFFSET@…, as a line before has it in `resume`"
-                )
-            partition, offset, before, mark = found.groups()
-            places[int(partition)] = Place(int(offset), None if before is None else int(before), mark or "")
-        return cls(topic, places)
+        topics: dict[str, TopicPlaces] = {}
+        for one in text.split(";"):
+            name, _, kept = one.partition(":")
+            id_, _, rest = kept.partition("/")
+            if not _NAME.fullmatch(name) or name in topics:
+                raise _no_resume(text)
+            topics[name] = TopicPlaces(id_, {})
+            for part in rest.split(","):
+                found = _PLACE.fullmatch(part)
+                if not found:
+                    raise _no_resume(text)
+                partition, offset, before, mark = found.groups()
+                place = Place(int(offset), None if before is None else int(before), mark or "")
+                topics[name] = TopicPlaces(id_, {**topics[name].places, int(partition): place})
+        return cls(topics)
+
+
+def _written(places: Mapping[int, Place]) -> str:
+    return ",".join(
+        f"{number}={place.next_offset}" + ("" if place.before is None else f"@{place.before}:{place.mark}")
+        for number, place in sorted(places.items())
+    )
+
+
+def _no_resume(text: str) -> BadInput:
+    return BadInput(f"found {text!r}, expected TOPIC:ID/PARTITION=OFFSET@…, as a line before has it in `resume`")
 
 
 def kept_text(topic: str, place: Place, book: Bookmark = START) -> str:

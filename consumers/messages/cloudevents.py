@@ -1,9 +1,9 @@
-"""The messages on Kafka: what they hold, and how an event of the book becomes them.
+"""The messages on Kafka: their envelope, and those that are no programme's.
 
 Every message is a CloudEvent 1.0 in the binary mode of the Kafka binding: the value is the data, and the attributes are
 headers. The announcement at seq 17 of the stream membership-m-1, for example:
 
-    key                m-1                                   the membership, or "programme"
+    key                m-1                                   the membership, or the stream that is none of a membership
     ce_specversion     1.0
     ce_id              membership-m-1/17                     stream and seq, so the same whenever it is sent
     ce_source          /csat-ledger/eligibility-changed      one for each topic: id and source together are unique
@@ -18,12 +18,13 @@ headers. The announcement at seq 17 of the stream membership-m-1, for example:
 
 The topics and their values:
 
-    csat.ledger-events.v1         the stored bytes of the event, unchanged: hashes and proofs are taken over them
-    csat.eligibility-changed.v1   `EligibilityChanged`, one for each announcement
-    csat.eligibility-status.v1    `EligibilityStatus`, compacted: the last announcement of the membership. Since an
-                                  announcement at e replaces everything announced from e on, the last one announced
-                                  is the one with the greatest effective_at in the history as it stands
-    csat.facts-refused.v1         `RefusedFact`
+    csat.ledger-events.v1   the stored bytes of the event, unchanged: hashes and proofs are taken over them. All events of
+                            one membership have one key, whatever programme they are of
+    csat.…-changed.v1       one message for each announcement of a programme (`consumers.messages.announcements`)
+    csat.…-status.v1        compacted: the last announcement of each who has a status. Since an announcement at e replaces
+                            everything announced from e on, the last one announced is the one with the greatest
+                            effective_at in the history as it stands
+    csat.facts-refused.v1   `RefusedFact`
 
 Readers take a value that has more fields than they know; a field once there stays, with its type (see
 `consumers.messages.schemas`).
@@ -43,8 +44,6 @@ from ledger.errors import BrokenHistory
 from ledger.event import leaf_hash
 from ledger.instants import format_instant, parse_instant
 from ledger.membership import membership_or_stream
-from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import Cause, Via, membership_stream
 from ledger.store.base import Row
 
 SPEC_VERSION: Final = b"1.0"
@@ -54,21 +53,20 @@ POSITION_HEADER: Final = "ledger-position"
 CURSOR_HEADER: Final = "ledger-cursor"
 CURSOR_DIGITS: Final = 16
 NEVER: Final = "1970-01-01T00:00:00.000000Z"
-ANNOUNCEMENT: Final = "EligibilityChanged"
 LEDGER_EVENT_TYPE: Final = "csat.ledger"
 """Of the ledger's events, whose ce_type is `csat.ledger.ResponseReceived.v1`: type and version of the event."""
 
 Headers = list[tuple[str, bytes]]
-Topic = Literal["ledger_events", "eligibility_changed", "eligibility_status", "facts_refused"]
-"""An attribute of `consumers.broker.kafka.Topics`."""
+LEDGER_EVENTS: Final = "csat.ledger-events.v1"
+FACTS_REFUSED: Final = "csat.facts-refused.v1"
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2011-06-15T10:22:33.123456Z"])]
 
 
 class Outgoing(NamedTuple):
-    """A message that is to be sent."""
+    """A message that is to be sent. `topic` is the name of its topic before any prefix."""
 
-    topic: Topic
+    topic: str
     key: bytes
     value: bytes
     headers: Headers
@@ -76,7 +74,9 @@ class Outgoing(NamedTuple):
     """None for the instant at which it is sent."""
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """The value of a message. Readers take one that has more fields than they know."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     @classmethod
@@ -90,61 +90,10 @@ class _Message(BaseModel):
             raise BadMessage(f"found no {cls.__name__}: {where}: {first['msg']}: {(value or b'')[:80]!r}") from None
 
 
-class _Standing(_Message):
-    """What an announcement says about a membership."""
-
-    membership: str = Field(description="The membership, which is also the key of the message.")
-    position: int = Field(ge=1, description="Where the announcement stands in the book.")
-    seq: int = Field(ge=1, description="Where it stands in the membership's stream; increases with every announcement.")
-    recorded_at: Instant = Field(description="When the ledger recorded it.")
-    effective_at: Instant = Field(description="The instant from which on it is so, however late that was found out.")
-    satisfied: bool = Field(description="Whether the survey requirement is satisfied from then on.")
-    via: Via | None = Field(description="What satisfies it.")
-    location: str | None = Field(description="The location that satisfies it, else the one that comes nearest.")
-    counted: int = Field(ge=0, description="Responses that count at that location.")
-    organisations: int = Field(ge=0, description="Organisations that they come from.")
-    edition: str | None = Field(description="The edition of the rules in force.")
-    cause: Cause = Field(description="What brought the change about.")
-
-    @property
-    def id(self) -> str:
-        """The ce_id of the message: the same whenever and however often it is delivered."""
-        return f"{membership_stream(self.membership)}/{self.seq}"
-
-    @property
-    def effective_us(self) -> int:
-        """`effective_at` in microseconds since 1970."""
-        return parse_instant(self.effective_at)
-
-    @property
-    def recorded_us(self) -> int:
-        """`recorded_at` in microseconds since 1970."""
-        return parse_instant(self.recorded_at)
-
-
-class EligibilityChanged(_Standing):
-    """An announcement: it replaces everything announced for the membership from `effective_at` on.
-
-    Who folds the announcements of a membership in their order has its right history at every moment.
-    """
-
-    type: ClassVar = "csat.eligibility-changed.v1"
-
-    previous: bool = Field(description="Whether it was satisfied before; the same as `satisfied` in a mere correction.")
-    revises: bool = Field(description="Whether it corrects what was announced before.")
-    fact: str | None = Field(description="The fact that caused it; null where time alone did.")
-
-
-class EligibilityStatus(_Standing):
-    """Where a membership stands: its last announcement. A membership without one is not satisfied."""
-
-    type: ClassVar = "csat.eligibility-status.v1"
-
-
-class LedgerEvent(_Message):
+class LedgerEvent(Message):
     """An event of the book. The value of the message is its stored bytes; read it for its content, hash the bytes."""
 
-    stream: str = Field(description="`membership-<id>`, or `programme`.")
+    stream: str = Field(description="Its stream, such as `membership-<id>` or `designation-<id>/<area>`.")
     seq: int = Field(ge=1, description="Where it stands in its stream.")
     type: str = Field(description="What happened, in the past tense.")
     v: int = Field(ge=1, description="The version of the type; schemas/events has the schema of each.")
@@ -156,8 +105,8 @@ class LedgerEvent(_Message):
     data: dict[str, Any] = Field(description="What the type says; see schemas/events.")
 
 
-class RefusedFact(_Message):
-    """A fact that was not recorded: why, and the message as it came, to the byte."""
+class RefusedFact(Message):
+    """A fact that was not recorded: why, and the message as it came, but for what must not be told of it."""
 
     type: ClassVar = "csat.fact-refused.v1"
 
@@ -168,8 +117,12 @@ class RefusedFact(_Message):
     topic: str = Field(description="Where the message came from: topic,")
     partition: int = Field(ge=0, description="partition")
     offset: int = Field(ge=0, description="and offset.")
-    original: str = Field(description="The value of that message.")
+    original: str = Field(description="The value of that message, as far as it may be told; see `complete`.")
     original_encoding: Literal["utf-8", "base64"] = Field(description="base64 where the value is no text.")
+    complete: bool = Field(
+        description="Whether `original` is the value to the byte. Otherwise a token, or null, stands in the place of what "
+        "would tie an answer to its invitation, or nothing is told of the value; it stands in `topic` as it came.",
+    )
 
     @property
     def id(self) -> str:
@@ -177,7 +130,7 @@ class RefusedFact(_Message):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     def original_bytes(self) -> bytes:
-        """The value of the message as it came."""
+        """The value of the message, as far as it is told."""
         return self.original.encode() if self.original_encoding == "utf-8" else b64decode(self.original)
 
 
@@ -192,9 +145,9 @@ def encode_original(value: bytes) -> tuple[str, Literal["utf-8", "base64"]]:
 def refused_message(refused: RefusedFact, refused_us: int, key: bytes | None) -> Outgoing:
     """A refused fact as a message, under the key that it came with."""
     subject = refused.membership or refused.fact
-    headers = _headers("facts-refused", refused.type, refused.id, format_instant(refused_us), subject)
+    headers = headers_of("facts-refused", refused.type, refused.id, format_instant(refused_us), subject)
     value = orjson.dumps(refused.model_dump(), option=orjson.OPT_SORT_KEYS)
-    return Outgoing("facts_refused", key or b"", value, headers, max(0, refused_us // 1_000))
+    return Outgoing(FACTS_REFUSED, key or b"", value, headers, max(0, refused_us // 1_000))
 
 
 def event_message(row: Row) -> Outgoing:
@@ -204,39 +157,14 @@ def event_message(row: Row) -> Outgoing:
     is 0.
     """
     try:
-        raw = _content(row)
-        occurred_at, version, timestamp_ms = raw["occurred_at"], int(raw["v"]), _timestamp_ms(raw)
+        raw = stored_content(row)
+        occurred_at, version, timestamp_ms = raw["occurred_at"], int(raw["v"]), recorded_ms(raw)
     except BrokenHistory:
         occurred_at, version, timestamp_ms = NEVER, 0, None
     subject = subject_of(row.stream)
     event_type = f"{LEDGER_EVENT_TYPE}.{row.type}.v{version}"
-    headers = _headers("ledger-events", event_type, f"{row.stream}/{row.seq}", occurred_at, subject)
-    return Outgoing("ledger_events", subject.encode(), row.stored, [*headers, *_place(row)], timestamp_ms)
-
-
-def announcement_messages(row: Row) -> list[Outgoing]:
-    """What is said of an announcement. Raises BrokenHistory where the row is none that this program can read."""
-    raw, data = _content(row), PROGRAMMES.decode(row.stored, row.position).data
-    subject = subject_of(row.stream)
-    changed: dict[str, Any] = {
-        **data,
-        "membership": subject,
-        "position": row.position,
-        "seq": row.seq,
-        "recorded_at": raw["recorded_at"],
-        "fact": raw["fact"],
-    }
-    messages = []
-    kinds: tuple[tuple[Topic, type[EligibilityChanged | EligibilityStatus], dict[str, Any]], ...] = (
-        ("eligibility_changed", EligibilityChanged, changed),
-        ("eligibility_status", EligibilityStatus, {name: changed[name] for name in STATUS_FIELDS}),
-    )
-    for topic, kind, value in kinds:
-        source = topic.replace("_", "-")
-        headers = _headers(source, kind.type, f"{row.stream}/{row.seq}", raw["occurred_at"], subject)
-        stored = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        messages.append(Outgoing(topic, subject.encode(), stored, [*headers, *_place(row)], _timestamp_ms(raw)))
-    return messages
+    headers = headers_of("ledger-events", event_type, f"{row.stream}/{row.seq}", occurred_at, subject)
+    return Outgoing(LEDGER_EVENTS, subject.encode(), row.stored, [*headers, *place_headers(row)], timestamp_ms)
 
 
 def subject_of(stream: str) -> str:
@@ -257,12 +185,12 @@ def mark_of(record: Any) -> str:
     return sha256(record.value or b"").hexdigest()[:CURSOR_DIGITS]
 
 
-def _content(row: Row) -> dict[str, Any]:
+def stored_content(row: Row) -> dict[str, Any]:
     """The stored object of a row. Raises BrokenHistory where it is none, or not the one that the columns say."""
     try:
         raw: dict[str, Any] = orjson.loads(row.stored)
         found = (raw["stream"], raw["seq"], raw["type"])
-        int(raw["v"]), str(raw["fact"]), raw["occurred_at"].encode(), _timestamp_ms(raw)
+        int(raw["v"]), str(raw["fact"]), raw["occurred_at"].encode(), recorded_ms(raw)
     except Exception as error:
         raise BrokenHistory(f"position {row.position}: found no event ({error!r}): {row.stored[:80]!r}…") from error
     if found != (row.stream, row.seq, row.type):
@@ -272,18 +200,18 @@ def _content(row: Row) -> dict[str, Any]:
     return raw
 
 
-def _timestamp_ms(raw: dict[str, Any]) -> int:
+def recorded_ms(raw: dict[str, Any]) -> int:
+    """When an event was recorded, in milliseconds since 1970: the timestamp of its messages."""
     return max(0, parse_instant(raw["recorded_at"]) // 1_000)
 
 
-def _place(row: Row) -> Headers:
+def place_headers(row: Row) -> Headers:
+    """Where an event stands in the book."""
     return [(POSITION_HEADER, b"%d" % row.position), (CURSOR_HEADER, cursor_of(row).encode())]
 
 
-STATUS_FIELDS: Final = tuple(EligibilityStatus.model_fields)
-
-
-def _headers(source: str, message_type: str, identity: str, time: str, subject: str | None) -> Headers:
+def headers_of(source: str, message_type: str, identity: str, time: str, subject: str | None) -> Headers:
+    """The attributes of a CloudEvent: ce_source (its end), ce_type, ce_id, ce_time, ce_subject."""
     headers = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_id", identity.encode()),

@@ -9,7 +9,7 @@ There are two directions, and what is harmless in the one breaks the other:
                                   away. No field vanishes, none becomes required, no type or set of values shrinks.
 
 Schemas are taken as the models generate them: types, enums, bounds, patterns, formats, anyOf, arrays, objects, objects
-whose names are data (`additionalProperties`), local $refs.
+whose names are data (`additionalProperties`, `patternProperties`), local $refs.
 Where a pattern or format changed, nobody can tell in general whether it grew or shrank: that is reported as a break.
 """
 
@@ -91,9 +91,19 @@ class _Comparison:
             yield from self._values(narrow.get("items", {}), wide["items"], f"{place}[]")
         if kind == "object" and isinstance(values_of := wide.get("additionalProperties"), dict):
             yield from self._values(narrow.get("additionalProperties", {}), values_of, f"{place}.*")
+        if kind == "object" and (by_pattern := wide.get("patternProperties")) is not None:
+            yield from self._by_pattern(narrow.get("patternProperties", {}), by_pattern, place)
         if kind == "object" and ("properties" in wide or "properties" in narrow):
             released, present = (wide, narrow) if self._ours else (narrow, wide)
             yield from self.objects(released, present, f"{place}.")
+
+    def _by_pattern(self, narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
+        """Of an object whose names are no fields but have a form."""
+        if narrow.keys() != wide.keys():
+            yield f"{place}: found names of the form {_list([*narrow])}, expected {_list([*wide])}"
+            return
+        for pattern, values in wide.items():
+            yield from self._values(narrow[pattern], values, f"{place}.*")
 
 
 def _bounds(narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
@@ -103,6 +113,8 @@ def _bounds(narrow: Schema, wide: Schema, place: str) -> Iterator[str]:
     for bound in UPPER_BOUNDS:
         if bound in wide and narrow.get(bound, float("inf")) > wide[bound]:
             yield f"{place}: found {bound} {narrow.get(bound)}, expected {wide[bound]} or less"
+    if wide.get("uniqueItems") and not narrow.get("uniqueItems"):
+        yield f"{place}: found the same value twice allowed, expected each once"
     for form in EXACT:
         if form in wide and narrow.get(form) != wide[form]:
             yield f"{place}: found {form} {narrow.get(form)!r}, expected {wide[form]!r}"

@@ -1,6 +1,6 @@
 """The contracts of what we send: JSON Schemas, the headers of the CloudEvents, and an AsyncAPI 3 document.
 
-    python -m consumers.messages.schemas --write schemas           writes them, generated from `consumers.messages.cloudevents`
+    python -m consumers.messages.schemas --write schemas           writes them, from the models of `consumers.messages`
     python -m consumers.messages.schemas --check schemas           compares, and checks against every release
     python -m consumers.messages.schemas --release schemas 1.0     keeps all schemas as those of a release, for ever
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,19 +26,21 @@ import orjson
 from pydantic import BaseModel
 
 from consumers.broker.kafka import Topics
+from consumers.messages.announcements import MessageKind
+from consumers.messages.capability import DesignationChanged, DesignationStatus
 from consumers.messages.cloudevents import (
     CURSOR_HEADER,
     LEDGER_EVENT_TYPE,
     POSITION_HEADER,
     SOURCE,
-    EligibilityChanged,
-    EligibilityStatus,
     LedgerEvent,
     RefusedFact,
 )
 from consumers.messages.compatibility import Direction, breaks
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import EligibilityChanged, EligibilityStatus
+from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.schemas import FACT_VERSION
-from ledger.programmes.survey.samples import FACT_SAMPLES
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 SCHEMA_FORMAT: Final = "application/schema+json;version=draft-07"
@@ -68,19 +70,34 @@ class Contract(NamedTuple):
 
 
 TOPICS: Final = Topics()
+
+
+def _announced(kind: MessageKind[Any]) -> Iterator[Contract]:
+    """The two topics of a programme's announcements."""
+    for model in (kind.changed, kind.status):
+        name = _short(model.type)
+        key, text = TEXTS[model.type]
+        yield Contract(model.type, model, f"{name}.v1", name, model.type, "send", key, text)
+
+
+def _short(topic: str) -> str:
+    """`csat.eligibility-changed.v1` is `eligibility-changed`."""
+    return topic.removeprefix("csat.").removesuffix(".v1")
+
+
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    EligibilityChanged.type: ("membership", "Every announcement, once, in order for each membership."),
+    EligibilityStatus.type: ("membership", "Where each membership stands; compacted."),
+    DesignationChanged.type: ("membership", "Every announcement on designations, once, in order for each membership."),
+    DesignationStatus.type: ("`<membership>/<area>`", "Where each membership stands in each area; compacted."),
+}
+"""Topic -> its key, and what is in it."""
 CONTRACTS: Final = (
-    Contract(
-        TOPICS.eligibility_changed, EligibilityChanged, "eligibility-changed.v1", "eligibility-changed",
-        EligibilityChanged.type, "send", "membership", "Every announcement, once, in order for each membership.",
-    ),
-    Contract(
-        TOPICS.eligibility_status, EligibilityStatus, "eligibility-status.v1", "eligibility-status",
-        EligibilityStatus.type, "send", "membership", "Where each membership stands; compacted.",
-    ),
+    *(contract for kind in MESSAGES.all for contract in _announced(kind)),
     Contract(
         TOPICS.ledger_events, LedgerEvent, "ledger-event.v1", "ledger-events",
-        f"^{LEDGER_EVENT_TYPE.replace('.', '[.]')}[.][A-Za-z]+[.]v[0-9]+$", "send", "membership, or `programme`",
-        "Every event of the book, as its stored bytes.",
+        f"^{LEDGER_EVENT_TYPE.replace('.', '[.]')}[.][A-Za-z]+[.]v[0-9]+$", "send",
+        "membership, or the stream that is none of a membership", "Every event of the book, as its stored bytes.",
     ),
     Contract(
         TOPICS.facts_refused, RefusedFact, "fact-refused.v1", "facts-refused",
@@ -106,8 +123,9 @@ def documents() -> dict[str, bytes]:
 def value_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of a message's value, as those who read it may rely on it."""
     schema = model.model_json_schema(mode="serialization")
-    for field in schema["properties"].values():
-        field.pop("title", None)
+    for one in (schema, *schema.get("$defs", {}).values()):
+        for field in one["properties"].values():
+            field.pop("title", None)
     return {"$schema": DRAFT, **schema}
 
 
@@ -130,7 +148,10 @@ def headers_schema(contract: Contract | None) -> dict[str, Any]:
             "ce_source": source,
             "ce_type": ce_type,
             "ce_time": {**instant, "description": "When it was so; 1970 for an event whose bytes cannot be read."},
-            "ce_subject": {"type": "string", "description": "The membership, or `programme`."},
+            "ce_subject": {
+                "type": "string",
+                "description": "The membership, or the stream that is none of a membership.",
+            },
             "content-type": {"type": "string", "const": "application/json"},
             POSITION_HEADER: {
                 "type": "string",
@@ -186,7 +207,7 @@ def _message(contract: Contract, name: str) -> dict[str, Any]:
     key = {"type": "string", "description": contract.key}
     common = {"name": name, "contentType": "application/json", "bindings": {"kafka": {"key": key}}}
     if contract.model is None:
-        types = [{"$ref": f"./facts/{fact_type}.v{FACT_VERSION}.json"} for fact_type in sorted(FACT_SAMPLES)]
+        types = [{"$ref": f"./facts/{fact_type}.v{FACT_VERSION}.json"} for fact_type in sorted(_fact_types())]
         return common | {"payload": {"schemaFormat": FACTS_FORMAT, "schema": {"oneOf": types}}}
     headers = {name: value for name, value in headers_schema(contract).items() if name != "$schema"}
     return common | {
@@ -194,6 +215,10 @@ def _message(contract: Contract, name: str) -> dict[str, Any]:
         "headers": headers,
         "payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": f"./messages/{contract.file}.json"}},
     }
+
+
+def _fact_types() -> Iterator[str]:
+    return (kind for programme in PROGRAMMES.all for kind in programme.schema_forms().facts)
 
 
 def _kafka_binding(topic: str, spec: Any) -> dict[str, Any]:

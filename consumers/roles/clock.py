@@ -53,6 +53,8 @@ class Clock:
             self._service.metrics.step.observe(self._reviewed_at - started)
             self._service.metrics.done.labels("reviewed").inc(done.reviewed)
             self._service.metrics.done.labels("announced").inc(done.announced)
+            for event_type, number in done.by_type.items():
+                self._figures.announcements.labels(event_type).inc(number)
             self._figures.position.set(done.position)
             self._figures.set_aside.set(done.set_aside)
             self._figures.streams = [aside.stream for aside in self._store.set_aside()] if done.set_aside else []
@@ -94,6 +96,7 @@ class ClockFigures:
 
     def __init__(self, metrics: Metrics) -> None:
         self.active = metrics.gauge("active", "1 where this is the active one, 0 on a standby")
+        self.announcements = metrics.counter("announcements", "announcements that were made", "type")
         self.position = metrics.gauge("position", "position of the book after the last review")
         self.set_aside = metrics.gauge("set_aside_streams", "memberships that cannot be read and wait for a mend")
         self.streams: list[str] = []

@@ -1,5 +1,7 @@
 """The inbox: facts from csat.facts.v1 into the book, each once, and what is refused onto csat.facts-refused.v1.
 
+What is told of a refused fact ties no answer to an invitation (`consumers.messages.telling`).
+
 A batch of messages is recorded in one transaction; then what was refused of it is delivered; only then are the offsets
 committed. Whatever ends the process in between, the messages come again: a fact that is in the book is a duplicate,
 which changes nothing, and a refusal is delivered again under the same id (topic/partition/offset), so that its readers
@@ -16,9 +18,11 @@ the ledger's refusal codes, and the message can be sent again once the fault is 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -30,6 +34,7 @@ from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker
 from consumers.broker.topic_bookmark import Place, kept_bookmark, kept_place, kept_text, wrong_places
 from consumers.errors import BrokerUnreachable, TopicsChanged
 from consumers.messages.cloudevents import RefusedFact, encode_original, refused_message
+from consumers.messages.telling import as_told
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
 from consumers.subscriber_start import bounds_of
@@ -37,6 +42,7 @@ from ledger.errors import DifferentBook, LedgerError, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
+from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
 
 if TYPE_CHECKING:
@@ -55,8 +61,8 @@ KEY_MAX: Final = 1_024
 """Of a longer key likewise: the name of a membership is far shorter."""
 
 
-Refusal = tuple[Any, str, str]
-"""A message of Kafka, the code and the sentence with which it was refused."""
+Refusal = tuple[Any, Fact | None, str, str]
+"""A message of Kafka, the fact in it (None where it is malformed), the code and the sentence with which it was refused."""
 
 
 class Inbox:
@@ -202,12 +208,12 @@ class Inbox:
                 facts.append(self._writer.programmes.facts.parse(record.value or b""))
                 senders.append(record)
             except Refused as refusal:
-                refusals.append((record, refusal.code, refusal.sentence))
+                refusals.append((record, None, refusal.code, refusal.sentence))
         outcomes = self._record(facts)
         self._note_put_off(facts, outcomes)
-        for record, outcome in zip(senders, outcomes, strict=True):
+        for record, fact, outcome in zip(senders, facts, outcomes, strict=True):
             if outcome.status in ("refused", "put-off"):  # with its code, under which it can be sent again
-                refusals.append((record, outcome.code or FAULT_CODE, outcome.sentence or FAULT_SENTENCE))
+                refusals.append((record, fact, outcome.code or FAULT_CODE, outcome.sentence or FAULT_SENTENCE))
         self._deliver(refusals)
         self._count(outcomes, refusals)
 
@@ -215,7 +221,7 @@ class Inbox:
         """Which memberships cannot be read by the ledger now, as far as facts for them have come."""
         waiting = self._figures.waiting
         for fact, outcome in zip(facts, outcomes, strict=True):
-            if outcome.status == "put-off":
+            if outcome.code == SET_ASIDE_CODE:
                 waiting.add(fact.stream)
             elif outcome.status == "accepted":
                 waiting.discard(fact.stream)
@@ -233,7 +239,9 @@ class Inbox:
             if _is_of_the_store(error):
                 raise
             if len(facts) == 1:
-                self._service.log.error("fault", fact=facts[0].id, error=repr(error))
+                place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
+                where = f"{place.filename}:{place.lineno}"
+                self._service.log.error("fault", fact=facts[0].id, error=type(error).__name__, where=where)
                 return [Outcome("refused", 0, FAULT_CODE, FAULT_SENTENCE)]
         outcomes = []
         for fact in facts:
@@ -248,9 +256,10 @@ class Inbox:
         now_us = self._clock()
         with broker_errors("refused facts not delivered"):
             sent = []
-            for record, code, sentence in refusals:
+            for record, fact, code, sentence in refusals:
                 key = (record.key or b"")[:KEY_MAX]
-                message = refused_message(refused_fact(record, code, sentence), now_us, key)
+                told = as_told(record.value or b"", self._writer.programmes.facts, fact)
+                message = refused_message(refused_fact(record, told, code, sentence), now_us, key)
                 sent.append(
                     self._producer.send(
                         self._refused_topic,
@@ -261,7 +270,7 @@ class Inbox:
                     )
                 )
             await_sent(sent)
-        for record, code, _ in refusals:
+        for record, _, code, _ in refusals:
             self._service.log.info("refused", code=code, partition=record.partition, offset=record.offset)
 
     def _commit(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
@@ -288,12 +297,16 @@ class Inbox:
             number = sum(outcome.status == status for outcome in outcomes)
             if number:
                 done.labels(status).inc(number)
-        for _, code, _ in refusals:
+        for _, _, code, _ in refusals:
             done.labels("refused").inc()
             self._figures.refusals.labels(code).inc()
-        positions = [outcome.position for outcome in outcomes if outcome.status == "accepted"]
-        if positions:
-            self._figures.position.set(max(positions))
+        accepted = [outcome for outcome in outcomes if outcome.status == "accepted"]
+        owners = Counter(self._writer.programmes.of(outcome.stream or "") for outcome in accepted)
+        for programme, number in owners.items():
+            if programme is not None:
+                self._figures.facts.labels(programme.name).inc(number)
+        if accepted:
+            self._figures.position.set(max(outcome.position for outcome in accepted))
 
     def _look_around(self) -> None:
         """How far behind each partition is; and whether the broker is there, which an empty poll does not tell."""
@@ -319,6 +332,7 @@ class InboxFigures:
 
     def __init__(self, metrics: Metrics) -> None:
         self.refusals = metrics.counter("refusals", "facts refused, by code", "code")
+        self.facts = metrics.counter("facts", "facts accepted, by programme", "programme")
         self.lag = metrics.gauges("lag", "messages not taken in yet, by partition", "of")
         self.position = metrics.gauge("position", "position of the last event recorded here")
         self.set_aside = metrics.gauge(
@@ -328,13 +342,16 @@ class InboxFigures:
         self.assigned: set[Any] = set()
 
 
-def refused_fact(record: Any, code: str, sentence: str) -> RefusedFact:
-    """A message that was refused, as it is told on; its bytes are kept as they came."""
+def refused_fact(record: Any, told: bytes | None, code: str, sentence: str) -> RefusedFact:
+    """A message that was refused, as it is told on: `told` is what may be told of its bytes, None for nothing."""
     value: bytes = record.value or b""
     found = _object_in(value)
-    if len(value) > ORIGINAL_MAX:
-        sentence += f"; of its {len(value):,} bytes the first {ORIGINAL_MAX:,} are kept here"
-    original, encoding = encode_original(value[:ORIGINAL_MAX])
+    if told is None:
+        told = b""
+        sentence += f"; its {len(value):,} bytes are not told on, since what they say is not known"
+    elif len(told) > ORIGINAL_MAX:
+        sentence += f"; of its {len(told):,} bytes the first {ORIGINAL_MAX:,} are kept here"
+    original, encoding = encode_original(told[:ORIGINAL_MAX])
     return RefusedFact(
         code=code,
         sentence=sentence,
@@ -345,6 +362,7 @@ def refused_fact(record: Any, code: str, sentence: str) -> RefusedFact:
         offset=record.offset,
         original=original,
         original_encoding=encoding,
+        complete=told[:ORIGINAL_MAX] == value,
     )
 
 

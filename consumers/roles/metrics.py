@@ -7,6 +7,8 @@
     csat_ledger_lag{of}                      how many messages or events it is behind, by partition or source
     csat_ledger_position                     the position of the book that it has reached
     csat_ledger_done_total{what}             what it did: facts accepted, events applied, announcements made, …
+    csat_ledger_announcements_total{type}    announcements, by type: delivered (relay), made (clock)
+    csat_ledger_facts_total{programme}       facts accepted, by programme (inbox)
     csat_ledger_refusals_total{code}         facts refused, by code (inbox)
     csat_ledger_gaps                         events that are missing (worker)
     csat_ledger_set_aside_streams            memberships that cannot be read and are passed over (inbox, clock, relay)

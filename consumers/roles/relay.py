@@ -14,7 +14,11 @@ How it keeps that promise:
   or given more partitions stops. The ids are asked for between the last acknowledgement and the commit, so nothing is
   ever committed to a topic that is not the one that was proven (`consumers.roles.relay_positions`).
 
-An event is relayed as the bytes that it is, whatever they are. An announcement that cannot be read (of a newer version,
+* A programme that is new to the relay has topics that the position says nothing of. What was announced before they were
+  there goes into them first, page by page, each with how far that has come; then the relay goes on with all.
+
+An event is relayed as the bytes that it is, whatever they are. Which announcements become which messages is handed in
+(`consumers.messages.announcements.MessageKinds`). An announcement that cannot be read (of a newer version,
 or damaged) sets the announcements of its stream aside: the others go on, and they follow once they can be read.
 
 One relay is active, the one that holds the store's lock `relay`; the others stand by and take over when it is free. Two
@@ -28,21 +32,30 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from consumers.broker.clients import abandon, commit
-from consumers.broker.incarnations import RELAY_ANEW, TopicWatch
+from consumers.broker.incarnations import TopicWatch
 from consumers.broker.kafka import Broker, await_sent, broker_errors, check_topics
 from consumers.broker.partitioner import partition_of_key
 from consumers.errors import RelayStopped
-from consumers.messages.cloudevents import ANNOUNCEMENT, Outgoing, announcement_messages, event_message
-from consumers.roles.relay_positions import POSITION_KEY, Relayed, read_relayed, require_ends, require_whole
+from consumers.messages.announcements import MessageKinds
+from consumers.messages.cloudevents import Outgoing, event_message
+from consumers.roles.relay_batch import WAY_OUT, ends_after, read_batch, recorded_us, without_superseded
+from consumers.roles.relay_positions import (
+    POSITION_KEY,
+    Relayed,
+    read_relayed,
+    require_ends,
+    require_whole,
+    topics_to_fill,
+)
 from consumers.roles.relay_state import Phase, RelayState
 from ledger.errors import BrokenHistory, DifferentBook
-from ledger.event import recorded_us_of
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_of, require_same
 
@@ -53,7 +66,6 @@ if TYPE_CHECKING:
 
 ROLE: Final = "relay"
 BATCH_EVENTS_MAX: Final = 1_000
-BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 WAIT_S: Final = 0.05
 """The store is waited on in slices: short enough that one that polls with growing pauses still answers quickly."""
 STANDBY_POLL_S: Final = 0.5
@@ -68,10 +80,8 @@ ASIDE_MAX: Final = 1_000
 FATAL: Final = (RelayStopped, BrokenHistory, DifferentBook)
 """What trying again does not mend: the process ends with it, and somebody has to look."""
 
-WAY_OUT: Final = f"give the relay the book that was relayed; where this one takes its place for good, {RELAY_ANEW}"
-
-OnBatch = Callable[[int, int, float], None]
-"""Called with the numbers of events and of announcements that were committed, and how many seconds that took."""
+OnBatch = Callable[[int, Mapping[str, int], float], None]
+"""Called with the number of events and that of announcements by type that were committed, and how many seconds it took."""
 
 logger = logging.getLogger("csat_ledger.relay")
 
@@ -83,14 +93,19 @@ class Relay:
         self,
         store: Store,
         broker: Broker,
+        messages: MessageKinds,
         state: RelayState | None = None,
         *,
         batch_events_max: int = BATCH_EVENTS_MAX,
         wait_s: float = WAIT_S,
         on_batch: OnBatch | None = None,
     ) -> None:
+        """Raises ValueError where the broker's topics are not those of the messages."""
+        if broker.topics.announcements != messages.topics:
+            raise ValueError(f"found messages for {messages.topics}, expected {broker.topics.announcements}")
         self._store = store
         self._broker = broker
+        self._messages = messages
         self._batch_events_max = batch_events_max
         self._wait_s = wait_s
         self._on_batch = on_batch
@@ -103,6 +118,8 @@ class Relay:
         """Offsets before which no partition ends."""
         self._aside: dict[str, int] = {}
         """stream -> position of its first announcement that waits, since it cannot be read."""
+        self._behind: dict[str, int] = {}
+        """type of announcements -> position up to which topics that came later than the others are filled."""
         self.state = state or RelayState()
         self.state.phase = "starting"
 
@@ -170,11 +187,13 @@ class Relay:
         try:
             relayed = read_relayed(self._broker)
             if relayed is None:
-                self._mark, self._aside = START, {}
+                self._mark, self._aside, self._behind = START, {}, {}
                 self._ends = {name: [end for _, end in bounds] for name, bounds in self._watch.bounds().items()}
             else:
                 self._ends = require_whole(self._broker, relayed, self._watch)
                 self._mark, self._aside = relayed.mark, dict(relayed.aside)
+                kinds = [(kind.event_type, kind.topics) for kind in self._messages.all]
+                self._behind = topics_to_fill(self._broker, relayed, kinds)
             require_same(self._store, self._mark, "the relay", WAY_OUT)
             self._warm_up(producer)
         except BaseException:
@@ -189,27 +208,50 @@ class Relay:
         """Sends what is there, at once; waits a little where nothing is."""
         state = self.state
         self._look_around(producer)
-        rows = self._read_batch()
+        if self._behind:
+            self._fill_next(producer)
+            return
+        rows = read_batch(self._store, self._mark, self._batch_events_max)
         if not rows:
             state.book_position = state.position
             state.oldest_waiting_us = None
             self._store.wait(state.position, self._wait_s)
             return
         started = time.monotonic()
-        announced = [row for row in rows if row.type == ANNOUNCEMENT]
+        announced = [row for row in rows if self._messages.announces(row.type)]
         full = len(rows) >= self._batch_events_max
         state.book_position = self._store.max_position() if full else rows[-1].position
         if announced and state.oldest_waiting_us is None:
-            state.oldest_waiting_us = _recorded_us(announced[0])
+            state.oldest_waiting_us = recorded_us(announced[0])
         aside = dict(self._aside)
-        messages = [message for row in rows for message in (event_message(row), *_announced(row, aside))]
+        messages = [message for row in rows for message in (event_message(row), *self._announced(row, aside))]
         self._send(producer, messages, bookmark_of(rows[-1]), aside)
         state.position = rows[-1].position
-        state.events += len(rows)
-        state.announcements += len(announced)
         state.oldest_waiting_us = None
+        self._note_batch(len(rows), announced, started)
+
+    def _fill_next(self, producer: KafkaProducer) -> None:
+        """The next announcements of a type whose topics came later than the others: up to where these are, no further."""
+        started = time.monotonic()
+        event_type, after = next(iter(self._behind.items()))
+        page = self._store.read_type(event_type, after, self._batch_events_max)
+        rows = [row for row in page if row.position <= self._mark.position]
+        behind, aside = dict(self._behind), dict(self._aside)
+        if len(rows) < self._batch_events_max:
+            del behind[event_type]
+            logger.info("topics filled", extra={"fields": {"type": event_type, "position": self._mark.position}})
+        else:
+            behind[event_type] = rows[-1].position
+        self._send(
+            producer, [message for row in rows for message in self._announced(row, aside)], self._mark, aside, behind
+        )
+        self._note_batch(0, rows, started)
+
+    def _note_batch(self, events: int, announced: Sequence[Row], started: float) -> None:
+        self.state.events += events
+        self.state.announcements += len(announced)
         if self._on_batch is not None:
-            self._on_batch(len(rows), len(announced), time.monotonic() - started)
+            self._on_batch(events, Counter(row.type for row in announced), time.monotonic() - started)
 
     def _look_around(self, producer: KafkaProducer) -> None:
         """Now and then: whether the topics still hold what they held, and what was set aside can be read."""
@@ -219,7 +261,7 @@ class Relay:
             if self._watch is not None:
                 self._watch.check()
                 require_ends(self._ends, self._watch.bounds())
-        if self._aside and now >= self._next_aside_try:
+        if self._aside and not self._behind and now >= self._next_aside_try:
             self._next_aside_try = now + ASIDE_TRY_S
             self._take_up(producer)
 
@@ -229,38 +271,18 @@ class Relay:
         messages: list[Outgoing] = []
         for stream, position in self._aside.items():
             for row in self._store.read_stream(stream, through=self._mark.position):
-                if row.type == ANNOUNCEMENT and row.position >= position:
-                    messages += _announced(row, aside)
+                if row.position >= position:
+                    messages += self._announced(row, aside)
         if aside != self._aside:
             self._send(producer, messages, self._mark, aside)
 
-    def _read_batch(self) -> list[Row]:
-        """The next events, without a hole between them. Raises RelayStopped where there is one.
-
-        The event before them is read as well: DifferentBook where it is not the one that was relayed last.
-        """
-        after, known = self._mark.position, int(self._mark.position > 0)
-        rows = self._store.read_feed(after - known, self._batch_events_max + known)
-        if known and (not rows or bookmark_of(rows[0]) != self._mark):
-            require_same(self._store, self._mark, "the relay", WAY_OUT)
-            return []  # the book came back meanwhile: it is read again
-        rows = rows[known:]
-        size = 0
-        for place, row in enumerate(rows):
-            expected = after + place + 1
-            if row.position != expected:
-                if place:
-                    return rows[:place]
-                raise RelayStopped(
-                    f"found position {row.position} in the book where {expected} was expected: relaying on would skip"
-                )
-            size += len(row.stored)
-            if size > BATCH_BYTES_MAX and place:
-                return rows[:place]
-        return rows
-
     def _send(
-        self, producer: KafkaProducer, messages: Sequence[Outgoing], mark: Bookmark, aside: Mapping[str, int]
+        self,
+        producer: KafkaProducer,
+        messages: Sequence[Outgoing],
+        mark: Bookmark,
+        aside: Mapping[str, int],
+        behind: Mapping[str, int] | None = None,
     ) -> None:
         """One transaction: the messages, and the position that goes with them."""
         topics, watch = self._broker.topics, self._watch
@@ -270,14 +292,16 @@ class Relay:
             raise BrokenHistory(
                 f"found {len(aside)} streams with unreadable announcements, expected {ASIDE_MAX} at most"
             )
-        announced = sum(message.topic == "eligibility_changed" for message in messages)
+        behind = self._behind if behind is None else behind
+        changed = {pair.changed for pair in self._messages.topics}
+        announced = sum(message.topic in changed for message in messages)
         ids = {name: known.id for name, known in watch.known.items()}
-        relayed = Relayed(mark, ids, self._mark.position, self._ends, announced, aside)
+        relayed = Relayed(mark, ids, self._mark.position, self._ends, announced, aside, behind)
         with broker_errors(f"not relayed up to position {mark.position}"):
             producer.begin_transaction()
             sent = []
-            for message in _without_superseded(messages):
-                topic = getattr(topics, message.topic)
+            for message in without_superseded(messages, {pair.status for pair in self._messages.topics}):
+                topic = topics.named(message.topic)
                 sent.append(
                     producer.send(
                         topic,
@@ -293,7 +317,7 @@ class Relay:
             watch.check()  # what was acknowledged is in these topics, and not in others of their names
             commit(producer)
         self.state.transactions += 1
-        self._mark, self._ends = mark, _ends_after(self._ends, acknowledged)
+        self._mark, self._ends, self._behind = mark, ends_after(self._ends, acknowledged), dict(behind)
         self._note_aside(aside)
 
     def _note_aside(self, aside: Mapping[str, int]) -> None:
@@ -318,45 +342,21 @@ class Relay:
         state = self.state
         state.book_position = self._store.max_position()
         if state.position and state.oldest_waiting_us is None:
-            waiting = self._store.read_type(ANNOUNCEMENT, state.position, 1)
-            state.oldest_waiting_us = _recorded_us(waiting[0]) if waiting else None
+            found = [self._store.read_type(kind.event_type, state.position, 1) for kind in self._messages.all]
+            waiting = min((rows[0] for rows in found if rows), key=lambda row: row.position, default=None)
+            state.oldest_waiting_us = recorded_us(waiting) if waiting else None
+
+    def _announced(self, row: Row, aside: dict[str, int]) -> list[Outgoing]:
+        """What is said of an event; sets the announcements of its stream aside where that cannot be told."""
+        if row.stream in aside:
+            return []
+        try:
+            return self._messages.of(row)
+        except BrokenHistory:
+            aside[row.stream] = row.position
+            return []
 
     def _enter(self, phase: Phase) -> None:
         if self.state.phase != phase:
             self.state.phase = phase
             logger.info(phase, extra={"fields": {"position": self.state.position}})
-
-
-def _announced(row: Row, aside: dict[str, int]) -> list[Outgoing]:
-    """What is said of an event; sets the announcements of its stream aside where that cannot be told."""
-    if row.type != ANNOUNCEMENT or row.stream in aside:
-        return []
-    try:
-        return announcement_messages(row)
-    except BrokenHistory:
-        aside[row.stream] = row.position
-        return []
-
-
-def _ends_after(ends: Mapping[str, Sequence[int]], acknowledged: Sequence[Any]) -> dict[str, list[int]]:
-    """Offsets before which no partition ends, once these messages are in them."""
-    moved = {topic: list(by_partition) for topic, by_partition in ends.items()}
-    for place in acknowledged:
-        moved[place.topic][place.partition] = max(moved[place.topic][place.partition], place.offset + 1)
-    return moved
-
-
-def _recorded_us(row: Row) -> int | None:
-    with suppress(BrokenHistory):
-        return recorded_us_of(row.stored, row.position)
-    return None
-
-
-def _without_superseded(messages: Sequence[Outgoing]) -> list[Outgoing]:
-    """Without the statuses that another in the same batch takes the place of: that topic keeps the latest alone."""
-    latest = {message.key: place for place, message in enumerate(messages) if message.topic == "eligibility_status"}
-    return [
-        message
-        for place, message in enumerate(messages)
-        if message.topic != "eligibility_status" or latest[message.key] == place
-    ]

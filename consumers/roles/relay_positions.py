@@ -1,11 +1,13 @@
 """What the relay keeps in csat.relay-positions.v1: up to where the book is relayed, and what proves that Kafka has it.
 
-    {"announced":2,"aside":{},"before":{"ends":{"csat.ledger-events.v1":[17,4,0,9],…},"position":4709},"head":"9f…","position":4711,
-     "topics":{"csat.ledger-events.v1":"5ba2a1e1-…",…}}
+    {"announced":2,"aside":{},"before":{"ends":{"csat.ledger-events.v1":[17,4,0,9],…},"position":4709},"behind":{},
+     "head":"9f…","position":4711,"topics":{"csat.ledger-events.v1":"5ba2a1e1-…",…}}
 
     position, head    the last event relayed, and its leaf hash: the book must still have it
     topics            the ids of the topics that hold what was relayed
     aside             streams whose announcements could not be read, and from which position on they wait
+    behind            types of announcements whose topics came later than the others, and up to which position of the book
+                      these were filled; nothing where all are as far as `position`
     before            where the transaction began that wrote this: the position, and ends of partitions below which nothing
                       of it is. So all that it wrote lies behind them, and can be counted: events of the positions from
                       there on, and so many announcements
@@ -27,6 +29,7 @@ from consumers.broker.kafka import Broker, partitions_of
 from consumers.broker.topic_end import last_record, read_to
 from consumers.errors import RelayStopped, TopicsUnfit
 from consumers.messages.cloudevents import POSITION_HEADER
+from consumers.messages.topic_names import AnnouncementTopics
 from ledger.store.bookmark import Bookmark
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class Relayed(NamedTuple):
     announced: int
     aside: Mapping[str, int]
     """stream -> position of its first announcement that waits, since it could not be read."""
+    behind: Mapping[str, int]
+    """type of announcements -> position up to which their topics are filled, where that is not all."""
 
     def to_value(self) -> bytes:
         """As the value of a message."""
@@ -57,6 +62,7 @@ class Relayed(NamedTuple):
                 "announced": self.announced,
                 "aside": self.aside,
                 "before": {"ends": self.ends, "position": self.before},
+                "behind": self.behind,
                 "head": self.mark.head,
                 "position": self.mark.position,
                 "topics": self.topics,
@@ -71,7 +77,7 @@ class Relayed(NamedTuple):
             found = orjson.loads(value)
             mark = Bookmark(found["position"], found["head"])
             return cls(mark, found["topics"], found["before"]["position"], found["before"]["ends"], found["announced"],
-                       found["aside"])  # fmt: skip
+                       found["aside"], found.get("behind", {}))  # fmt: skip
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise RelayStopped(f"found no position of a relay in {value[:80]!r} ({error!r}); {RELAY_ANEW}") from error
 
@@ -88,15 +94,47 @@ def read_relayed(broker: Broker) -> Relayed | None:
         record = last_record(consumer, partition)
         if record is not None:
             return Relayed.from_value(record.value or b"")
-        for topic in (topics.ledger_events, topics.eligibility_changed, topics.eligibility_status):
-            if any(last_record(consumer, own) is not None for own in partitions_of(consumer, topic)):
-                raise RelayStopped(
-                    f"found messages in {topic} but no position in {topics.relay_positions}, expected both or none: "
-                    f"relaying from the start would repeat them; {RELAY_ANEW}"
-                )
+        require_empty(
+            consumer,
+            [topics.ledger_events, *topics.announced()],
+            f"but no position in {topics.relay_positions}, expected both or none: relaying from the start would repeat them",
+        )
         return None
     finally:
         give_up(consumer)
+
+
+def require_empty(consumer: KafkaConsumer, topics: Sequence[str], why: str) -> None:
+    """Raises RelayStopped where one of the topics holds a message."""
+    for topic in topics:
+        if any(last_record(consumer, own) is not None for own in partitions_of(consumer, topic)):
+            raise RelayStopped(f"found messages in {topic} {why}; {RELAY_ANEW}")
+
+
+def topics_to_fill(broker: Broker, relayed: Relayed, kinds: Sequence[tuple[str, AnnouncementTopics]]) -> dict[str, int]:
+    """The types of announcements whose topics hold less than the position says, each with how far they are filled.
+
+    A programme that is new to the relay has topics of which the position says nothing; what was announced before they
+    were there is still to go into them. Raises RelayStopped where they are not empty: nobody knows what is missing then.
+    """
+    behind = {event_type: relayed.behind[event_type] for event_type, _ in kinds if event_type in relayed.behind}
+    consumer = broker.consumer("relay-positions")
+    try:
+        for event_type, names in kinds:
+            new = [name for name in map(broker.topics.named, names) if name not in relayed.topics]
+            if len(new) == 1:
+                raise RelayStopped(
+                    f"found a position of the relay that does not speak of {new[0]}, expected it to speak of both topics of "
+                    f"{event_type} or of none; {RELAY_ANEW}"
+                )
+            if new:
+                require_empty(
+                    consumer, new, "of which the relay's position says nothing, expected none",
+                )  # fmt: skip
+                behind[event_type] = 0
+    finally:
+        give_up(consumer)
+    return behind
 
 
 def require_filled(broker: Broker, watch: TopicWatch) -> None:
@@ -123,6 +161,11 @@ def require_whole(broker: Broker, relayed: Relayed, watch: TopicWatch) -> dict[s
 
     Raises RelayStopped, with both sides.
     """
+    if unknown := sorted(relayed.topics.keys() - watch.known.keys()):
+        raise RelayStopped(
+            f"found that {', '.join(unknown)} was filled as well, expected only topics that this program knows: a newer relay "
+            "was here, and this one would leave out what it announces; start that one"
+        )
     for name, known in relayed.topics.items():
         found = watch.known[name]
         if found.id != known:
@@ -168,10 +211,14 @@ def _require_last_transaction(broker: Broker, consumer: KafkaConsumer, relayed: 
                 f"found {len(events)} events at the end of {topics.ledger_events}, expected the {end - relayed.before} up "
                 f"to position {end}: it {what}; {RELAY_ANEW}"
             )
-    announced = _positions(consumer, topics.eligibility_changed, relayed.ends, bounds)
-    if announced is not None and (len(announced) < relayed.announced or max(announced, default=0) > end):
+    changed = [topic for topic in topics.changed() if topic in relayed.topics]
+    found = [_positions(consumer, topic, relayed.ends, bounds) for topic in changed]
+    if None in found:
+        return
+    announced = [position for positions in found for position in positions or ()]
+    if len(announced) < relayed.announced or max(announced, default=0) > end:
         raise RelayStopped(
-            f"found {len(announced)} announcements at the end of {topics.eligibility_changed}, expected "
+            f"found {len(announced)} announcements at the end of {', '.join(changed)}, expected "
             f"{relayed.announced} up to position {end}; {RELAY_ANEW}"
         )
 

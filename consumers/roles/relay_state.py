@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -57,6 +57,7 @@ class RelayFigures:
         self.state = state = RelayState()
         self.now: Callable[[], int] = lambda: 0
         self._metrics = metrics
+        self._announcements = metrics.counter("announcements", "announcements that were relayed", "type")
         active = metrics.gauge("active", "1 where this is the active one, 0 on a standby")
         active.set_function(lambda: float(state.phase == "active"))
         position = metrics.gauge("position", "position of the book up to which it is relayed")
@@ -68,8 +69,10 @@ class RelayFigures:
         oldest = metrics.gauge("oldest_undelivered_seconds", "age of the oldest announcement that is not delivered")
         oldest.set_function(lambda: state.oldest_waiting_s(self.now()))
 
-    def on_batch(self, events: int, announcements: int, took_s: float) -> None:
-        """A batch was committed."""
+    def on_batch(self, events: int, announcements: Mapping[str, int], took_s: float) -> None:
+        """A batch was committed; `announcements` by type."""
         self._metrics.done.labels("events").inc(events)
-        self._metrics.done.labels("announcements").inc(announcements)
+        self._metrics.done.labels("announcements").inc(sum(announcements.values()))
+        for event_type, number in announcements.items():
+            self._announcements.labels(event_type).inc(number)
         self._metrics.step.observe(took_s)

@@ -20,7 +20,7 @@ A small one, whose subjects are lamps, lit from the fact that lights them until 
         def rules_stream(self, stream): return "lamp-rules"
         def new_state(self): return Lamp()                  # a `State` with a list of its switchings beside
         def evolve(self, state, event): state.switched.append((event.occurred_us, event.type == "LampLit"))
-        def decide(self, state, fact, rules, now_us, occurred_us, *, lenient):
+        def decide(self, state, fact, rules, now_us, occurred_us, *, recorded_us, lenient):
             if isinstance(fact, Light): return NewEvent("LampLit", fact.occurred_at, {})
             …
         def span(self, state, rules, event, horizon_us):    # only an event of the past changes what was announced
@@ -44,6 +44,7 @@ from ledger.log_events import LOG_EVENTS
 
 if TYPE_CHECKING:  # facts are pydantic's, and who only reads the book need not import it
     from ledger.fact import Fact, FactParser
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * SECOND_US
@@ -139,7 +140,12 @@ class Programme(Protocol):
     """The data of its events by type and version, and how older versions become newer ones."""
 
     def facts(self) -> Sequence[type[Fact]]:
-        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition."""
+        """The models of its facts. A fact knows its stream (`Fact.stream`) and whether it publishes an edition; one that must
+        not be tied to what it names says what is `hidden`, and goes by a token of it (`Fact.tie`, `ledger.link_key`)."""
+        ...
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas of its facts and events say beyond the models, and a sample of each."""
         ...
 
     def owns(self, stream: str) -> bool:
@@ -179,12 +185,22 @@ class Programme(Protocol):
         ...
 
     def decide(
-        self, state: Any, fact: Any, rules: Any, now_us: int, occurred_us: int, *, lenient: bool = False
+        self,
+        state: Any,
+        fact: Any,
+        rules: Any,
+        now_us: int,
+        occurred_us: int,
+        *,
+        recorded_us: int,
+        lenient: bool = False,
     ) -> NewEvent:
         """The event that a fact about a subject becomes. Raises Refused, with a stable code; changes nothing.
 
-        `occurred_us` is the fact's own instant, `now_us` the ledger's clock, both in microseconds since 1970. With `lenient`
-        a fact is taken that a programme would refuse for its spelling alone, where it is plain what is meant.
+        `occurred_us` is the fact's own instant, `now_us` the ledger's clock, `recorded_us` the event's recorded_at, which is
+        never before the clock (`ledger.clock`); all in microseconds since 1970. What an event says can rest on `recorded_us`
+        and not on `now_us`, which nobody who verifies it has. With `lenient` a fact is taken that a programme would refuse
+        for its spelling alone, where it is plain what is meant.
         """
         ...
 

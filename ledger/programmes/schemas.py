@@ -17,7 +17,10 @@ an older one, which this program no longer writes, stay where they are and are r
 from __future__ import annotations
 
 import argparse
+import functools
+import operator
 import sys
+import types
 import typing
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -31,110 +34,91 @@ import typing_extensions
 from pydantic import TypeAdapter
 
 from ledger.event import encode_event
-from ledger.fact import OWN_IDS, CompanyName, FactId, Label, MembershipId, Reference
+from ledger.fact import OWN_IDS, CompanyName, FactId, Label
 from ledger.fold import fold_tables
-from ledger.log_events import LOG_EVENTS, LOG_STREAM
+from ledger.log_events import LOG_EVENTS
+from ledger.programmes.log_forms import LOG_FORMS
+from ledger.programmes.programme import Programmes
 from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import RULEBOOK_STREAM, membership_stream
-from ledger.programmes.survey.facts import LocationName, PublishRulebook, UpdateMembership
-from ledger.programmes.survey.samples import EVENT_SAMPLES, FACT_SAMPLES
+from ledger.programmes.schema_forms import FROM_ONE, INSTANT, Schema, SchemaForms, StreamForm, form, put_forms, tidy
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
-STREAMS: Final = dict.fromkeys(LOG_EVENTS.versions, LOG_STREAM) | {"RulebookPublished": RULEBOOK_STREAM}
-"""The types of events that have one stream; all others are on a membership's."""
-
-Schema = dict[str, Any]
-
-_INSTANT: Final[Schema] = {
-    "type": "string",
-    "format": "date-time",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$",
+COMMON_FIELDS: Final[Mapping[str, Schema]] = {
+    "effective_at": INSTANT,
+    "effective_from": INSTANT,
+    "edition": form(Label),
+    "revision": FROM_ONE,
 }
-_DATE: Final[Schema] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-_INSTANTS: Final = ("occurred_at", "recorded_at", "effective_at", "effective_from", "evaluated_at", "received_at")
-_REFERENCES: Final = ("subject", "invitation", "response", "evaluation")
-_LABELS: Final = (
-    "customer_org", "organisation", "same_as", "from", "group", "location", "edition", "business_model", "actor",
-)  # fmt: skip
-_LISTS_OF_LABELS: Final = ("competencies", "solution_areas", "locations", "also")
-_COUNTS: Final = ("counted", "organisations", "applied_total", "left_out_total")
-_FIGURES: Final = ("min_responses", "per_org_cap", "min_organisations", "window_months", "min_evaluations")
+"""Fields that mean the same in the events of every programme."""
+SHARED: Final[Mapping[str, Schema]] = {"CompanyName": form(CompanyName), "Label": form(Label)}
 
 
-def files() -> Iterator[tuple[str, bytes]]:
+def files(programmes: Programmes = PROGRAMMES) -> Iterator[tuple[str, bytes]]:
     """(name relative to the folder, content) of every file, always the same."""
     yield "fold.json", _ranges(fold_tables())
-    for model in PROGRAMMES.facts.models:
-        schema = fact_schema(model)
-        kind = schema["properties"]["type"]["const"]
-        yield f"facts/{kind}.v{FACT_VERSION}.json", _pretty(schema)
-        yield f"samples/facts/{kind}.v{FACT_VERSION}.json", _pretty(FACT_SAMPLES[kind])
-    for event_type, version in PROGRAMMES.events.data:
-        yield f"events/{event_type}.v{version}.json", _pretty(event_schema(event_type, version))
-        if version == PROGRAMMES.events.versions[event_type]:
-            yield f"samples/events/{event_type}.v{version}.json", event_sample(event_type)
+    for programme in programmes.all:
+        forms = programme.schema_forms()
+        for model in programme.facts():
+            schema = fact_schema(model, forms)
+            kind = schema["properties"]["type"]["const"]
+            yield f"facts/{kind}.v{FACT_VERSION}.json", _pretty(schema)
+            yield f"samples/facts/{kind}.v{FACT_VERSION}.json", _pretty(forms.facts[kind])
+    for event_type, version in programmes.events.data:
+        yield f"events/{event_type}.v{version}.json", _pretty(event_schema(event_type, version, programmes))
+        if version == programmes.events.versions[event_type]:
+            yield f"samples/events/{event_type}.v{version}.json", event_sample(event_type, programmes)
 
 
-def fact_schema(model: Any) -> Schema:
-    """The schema of one type of fact."""
-    schema = _tidy(model.model_json_schema())
+def fact_schema(model: Any, forms: SchemaForms) -> Schema:
+    """The schema of one type of fact; `forms` is what its programme says of its fields."""
+    schema = tidy(model.model_json_schema())
     kind = schema["properties"]["type"]["const"]
-    for name, field in schema["properties"].items():
-        if name == "renewal_date":
-            field.update(_DATE)
-        if name in _LISTS_OF_LABELS:
-            for one in field.get("anyOf", [field]):
-                if one["type"] == "array":
-                    one["uniqueItems"] = True
+    for one in (schema, *schema.get("$defs", {}).values()):
+        put_forms(one, forms.fact_fields)
     schema["properties"]["id"]["not"] = {"pattern": f"^{OWN_IDS}"}
-    if model is UpdateMembership:
-        schema["anyOf"] = [
-            {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in model.FIELDS
-        ]
     return _with_shared_forms(
         {
             "$schema": DIALECT,
             "$id": f"urn:csat-ledger:fact:{kind}:v{FACT_VERSION}",
             "title": f"{kind}, version {FACT_VERSION}",
             **{name: value for name, value in schema.items() if name != "title"},
-        }
+            **forms.facts_also.get(kind, {}),
+        },
+        forms,
     )
 
 
-def event_schema(event_type: str, version: int) -> Schema:
+def event_schema(event_type: str, version: int, programmes: Programmes = PROGRAMMES) -> Schema:
     """The schema of the stored object of one type of event in one version."""
-    data = _tidy(TypeAdapter(_for_pydantic(PROGRAMMES.events.data[event_type, version])).json_schema())
+    forms = _forms_of(event_type, programmes)
+    data = tidy(TypeAdapter(_for_pydantic(programmes.events.data[event_type, version])).json_schema())
     description, definitions = data.pop("description"), data.pop("$defs", {})
     data.pop("title")
     for one in (data, *definitions.values()):
-        _constrain(one)
-    if event_type == "MembershipUpdated":
-        data["minProperties"] = 1
-    membership = _form(MembershipId)["pattern"]
+        put_forms(one, {**COMMON_FIELDS, **forms.event_fields})
+    data.update(forms.events_also.get(event_type, {}))
     properties: Schema = {
-        "actor": {"description": "Who did it, where the source says so.", "anyOf": [_form(Label), {"type": "null"}]},
+        "actor": {"description": "Who did it, where the source says so.", "anyOf": [form(Label), {"type": "null"}]},
         "data": data,
         "fact": {
             "description": "The fact that caused it; null for an announcement made by a review.",
-            "anyOf": [_form(FactId), {"type": "null"}] if event_type == "EligibilityChanged" else [_form(FactId)],
+            "anyOf": [form(FactId), {"type": "null"}] if event_type in programmes.announcements else [form(FactId)],
         },
-        "occurred_at": {"description": "When it was so.", **_INSTANT},
+        "occurred_at": {"description": "When it was so.", **INSTANT},
         "prev": {
             "description": "The leaf hash (RFC 6962) of the stream's previous event; 64 zeros for the first.",
             "type": "string",
             "pattern": "^[0-9a-f]{64}$",
         },
-        "recorded_at": {"description": "When the ledger learned it.", **_INSTANT},
+        "recorded_at": {"description": "When the ledger learned it.", **INSTANT},
         "salt": {
             "description": "16 random bytes of its own, base64: nobody can guess the event from its hash.",
             "type": "string",
             "pattern": "^[A-Za-z0-9+/]{21}[AQgw]==$",
         },
         "seq": {"description": "Its place in the stream.", "type": "integer", "minimum": 1},
-        "stream": {"const": STREAMS[event_type]}
-        if event_type in STREAMS
-        else {"type": "string", "pattern": "^" + membership_stream(membership.removeprefix("^"))},
+        "stream": _stream_form(event_type, forms).schema,
         "type": {"const": event_type},
         "v": {"const": version},
     }
@@ -148,13 +132,13 @@ def event_schema(event_type: str, version: int) -> Schema:
         "required": list(properties),
         "additionalProperties": False,
     }
-    return _with_shared_forms(schema | {"$defs": definitions} if definitions else schema)
+    return _with_shared_forms(schema | {"$defs": definitions} if definitions else schema, forms)
 
 
-def event_sample(event_type: str) -> bytes:
+def event_sample(event_type: str, programmes: Programmes = PROGRAMMES) -> bytes:
     """The stored bytes of a sample of the newest version of a type."""
-    sample = EVENT_SAMPLES[event_type]
-    stream = STREAMS.get(event_type, membership_stream("m-1"))
+    forms = _forms_of(event_type, programmes)
+    sample, stream = forms.events[event_type], _stream_form(event_type, forms).sample
     before = sha256(f"the event before {stream}/{sample.seq}".encode()).hexdigest()
     return encode_event(
         stream=stream,
@@ -167,59 +151,42 @@ def event_sample(event_type: str) -> bytes:
         prev="0" * 64 if sample.seq == 1 else before,
         salt=b64encode(sha256(f"salt of {event_type}".encode()).digest()[:16]).decode("ascii"),
         data=sample.data,
-        version=PROGRAMMES.events.versions[event_type],
+        version=programmes.events.versions[event_type],
     )
 
 
+def _forms_of(event_type: str, programmes: Programmes) -> SchemaForms:
+    """The forms of the programme, or of the log, that has the type."""
+    if event_type in LOG_EVENTS.versions:
+        return LOG_FORMS
+    return next(one for one in programmes.all if event_type in one.events.versions).schema_forms()
+
+
+def _stream_form(event_type: str, forms: SchemaForms) -> StreamForm:
+    return forms.streams.get(event_type, forms.subjects)
+
+
+@functools.cache
 def _for_pydantic(kind: Any) -> Any:
-    """A TypedDict as pydantic reads it before Python 3.12, with no other keys than its own."""
-    arguments = typing.get_args(kind)
-    if typing.get_origin(kind) in (list, typing.NotRequired):
-        return typing.get_origin(kind)[_for_pydantic(arguments[0])]
-    if not typing.is_typeddict(kind):
-        return kind
-    hints = typing.get_type_hints(kind, include_extras=True)
-    make: Any = typing_extensions.TypedDict
-    made = make(kind.__name__, {name: _for_pydantic(hint) for name, hint in hints.items()})
-    made.__doc__ = kind.__doc__
-    made.__pydantic_config__ = {"extra": "forbid"}
-    return made
+    """A TypedDict as pydantic reads it before Python 3.12, with no other keys than its own; so are those inside a type."""
+    if typing.is_typeddict(kind):
+        hints = typing.get_type_hints(kind, include_extras=True)
+        make: Any = typing_extensions.TypedDict
+        made = make(kind.__name__, {name: _for_pydantic(hint) for name, hint in hints.items()})
+        made.__doc__ = kind.__doc__
+        made.__pydantic_config__ = {"extra": "forbid"}
+        return made
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        return functools.reduce(operator.or_, map(_for_pydantic, arguments))
+    if origin in (list, dict, typing.NotRequired):
+        return origin[tuple(map(_for_pydantic, arguments)) if len(arguments) > 1 else _for_pydantic(arguments[0])]
+    return kind
 
 
-def _form(kind: Any) -> Schema:
-    """The schema of one of the forms that facts are made of."""
-    schema: Schema = _tidy(TypeAdapter(kind).json_schema())
-    return schema
-
-
-def _constrain(schema: Schema) -> None:
-    """Puts the forms of the facts on the fields of an event that are made of them."""
-    names: dict[str, Schema] = {
-        **dict.fromkeys(_INSTANTS, _INSTANT),
-        **dict.fromkeys(_REFERENCES, _form(Reference)),
-        **dict.fromkeys(_LABELS, _form(Label)),
-        **{name: {"minimum": 0} for name in _COUNTS},
-        "renewal_date": _DATE,
-        "name": _form(CompanyName),
-        "seq": {"minimum": 1},
-        "revision": {"minimum": 1},
-    }
-    figures = _tidy(PublishRulebook.model_json_schema())["properties"]
-    for name, field in schema["properties"].items():
-        if name in _LISTS_OF_LABELS:
-            field.update(items=_form(Label), uniqueItems=True)
-        elif name in _FIGURES:
-            field.update(figures[name])
-        elif name in ("applied", "left_out"):
-            field["maxItems"] = 100
-        for one in field.get("anyOf", [field]):
-            if one.get("type") != "null":
-                one.update(names.get(name, {}))
-
-
-def _with_shared_forms(schema: Schema) -> Schema:
+def _with_shared_forms(schema: Schema, forms: SchemaForms) -> Schema:
     """With the forms whose patterns are long stated once, and referred to."""
-    forms = {"CompanyName": _form(CompanyName), "Label": _form(Label), "LocationName": _form(LocationName)}
+    shared = {**SHARED, **forms.shared}
     used: Schema = {}
 
     def refer(one: Any) -> Any:
@@ -227,31 +194,14 @@ def _with_shared_forms(schema: Schema) -> Schema:
             return [refer(each) for each in one]
         if not isinstance(one, dict):
             return one
-        for name, form in forms.items():
-            if form.items() <= one.items():
-                used[name] = form
-                return {"$ref": f"#/$defs/{name}", **{key: value for key, value in one.items() if key not in form}}
+        for name, long in shared.items():
+            if long.items() <= one.items():
+                used[name] = long
+                return {"$ref": f"#/$defs/{name}", **{key: value for key, value in one.items() if key not in long}}
         return {key: refer(value) for key, value in one.items()}
 
     referring: Schema = refer(schema)
     return referring | {"$defs": {**referring.get("$defs", {}), **used}} if used else referring
-
-
-def _tidy(schema: Any, *, names: bool = False) -> Any:
-    """Without titles that only say a field's name again, and with digits as every reader of patterns knows them."""
-    if isinstance(schema, list):
-        return [_tidy(one) for one in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    tidied: Schema = {}
-    for key, value in schema.items():
-        if names:
-            tidied[key] = {name: one for name, one in _tidy(value).items() if name != "title"}
-        elif key == "pattern":
-            tidied[key] = value.replace(r"\d", "[0-9]")
-        else:
-            tidied[key] = _tidy(value, names=key in ("properties", "$defs"))
-    return tidied
 
 
 def _pretty(content: Any) -> bytes:

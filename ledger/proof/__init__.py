@@ -1,7 +1,7 @@
 """Proofs over the ledger: a transparency log in the open C2SP formats, and the offline verifier.
 
 Nothing in this package does I/O except `verify` (two files, read once), and nothing imports the rest of the ledger:
-the standard library and `cryptography` are enough to run it.
+the standard library and `cryptography` are enough to run it. In `log`, which knows no programme:
 
     errors      every error, and the verdict that it leads to
     strictjson  JSON read strictly: no duplicate keys, no floats, no huge numbers
@@ -12,11 +12,11 @@ the standard library and `cryptography` are enough to run it.
     tlogproof   one entry's proof as a text file (tlog-proof)
     event       the stored bytes of a ledger event
     heads       the heads entry: where every stream ends
-    bundle      the evidence bundle: one renewal decision with everything that proves it
+    bundle      the evidence bundle: one decision with everything that proves it
     policy      the auditor's roots of trust
-    replay      what the streams say, folded from the events
-    rules       the programme's rules, implemented a second time
-    sweep       the true history of a membership's status
-    recheck     recomputation of every announcement and decision of a stream
-    verify      the offline verifier
+    verify      the verdict on a bundle
+
+`programme` says what a programme gives to the verifier and the audit. `survey` and `capability` have the rules of each,
+implemented a second time: in both, `programme` is the way in, and `recheck` recomputes every announcement and decision of
+a stream. `registry` names the programmes of this ledger, and `verify` is the program that is handed them.
 """

@@ -1,41 +1,38 @@
-"""What a programme gives to whoever checks a book without trusting it: its streams, and its rules a second time.
+"""What a programme gives to whoever checks a book without trusting it: its streams, its decisions, and its rules a second time.
 
 The programmes of a book are handed in together as a value (`ledger.proof.registry` has ours); no check knows one by name.
+The verifier of a bundle asks for one decision (`recompute`), the audit for every announcement and decision of a stream
+(`new_check`). A programme imports its rules only when it is asked, so that who verifies a bundle loads those of one
+programme, and no more of them than a decision takes.
 
-A small one: all streams that begin with `lamp-` are its subjects, and `lamprules` holds the editions.
+A small one: a lamp is judged on a day. All streams that begin with `lamp-` are its subjects, `lamprules` has the editions.
 
     class Lamps:
-        name = "lamps"
+        name, decision, light = "lamps", "LampJudged", None
         def owns(self, stream): return stream.startswith("lamp-") or stream == "lamprules"
         def rules_stream(self, stream): return "lamprules"
+        def decided_on(self, decision): return decision.data.get("day")
+        def about(self, stream, on): return ("lamp", stream.removeprefix("lamp-")), ("day", on)
+        def recompute(self, before, decision): return judged(before, decision)
         def new_check(self, stream): return LampCheck(stream)
+
+`tests/ledger/programmes/lamps_proof.py` has one like it in full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from ledger.proof.log.event import Event
 
 
-class Difference(Protocol):
-    """Where a recorded event and its recomputation part: what was looked at, and both sides."""
+class Difference(NamedTuple):
+    """Where a recorded event and its recomputation part: what was looked at, what is recorded, what follows from the facts."""
 
-    @property
-    def what(self) -> str:
-        """What was looked at."""
-        ...
-
-    @property
-    def found(self) -> Any:
-        """What is recorded."""
-        ...
-
-    @property
-    def expected(self) -> Any:
-        """What follows from the facts."""
-        ...
+    what: str
+    found: Any
+    expected: Any
 
 
 class Check(Protocol):
@@ -56,10 +53,44 @@ class Check(Protocol):
         ...
 
 
+class LightCheck(Check, Protocol):
+    """The check of a programme that has light types: it takes their events without these being made."""
+
+    known_labels: Container[str]
+    """Labels of which it is nothing new that an event names them; kept up by the check."""
+
+    def take_instant(self, occurred_us: int, cause: tuple[Any, ...]) -> None:
+        """The next event, of a light type. `cause` begins with its stream, seq and type."""
+        ...
+
+    def take_label(self, label: str, cause: tuple[Any, ...]) -> None:
+        """The label that this event names, where it is not known yet."""
+        ...
+
+
+class Light(NamedTuple):
+    """Types of a programme's facts, version 1, of which an audit need not make the whole event: most of a book can be such.
+
+    Of all of them it counts when they were so, and nothing else but what stands here.
+    """
+
+    nothing: frozenset[str]
+    """Types that say nothing else that counts."""
+    labels: Mapping[str, str]
+    """Type -> the key of its data whose value is a label (a string) that becomes known by it."""
+    unless: str
+    """A key of the data: with it an event of `labels` counts in full."""
+
+
 class ProofProgramme(Protocol):
     """One programme of a book."""
 
     name: str
+    """Lower-case letters; a bundle names its programme so."""
+    decision: str
+    """The type of the events that are decisions."""
+    light: Light | None
+    """Its light types, for which its checks are `LightCheck`; None where every event counts in full."""
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's: of a subject or of editions."""
@@ -67,6 +98,25 @@ class ProofProgramme(Protocol):
 
     def rules_stream(self, stream: str) -> str:
         """The stream whose editions a stream goes by; of a stream of editions: itself."""
+        ...
+
+    def decided_on(self, decision: Event) -> Any:
+        """What a decision is on, of all that is decided in its stream: a date, as a string, if the event is in order.
+
+        Of two decisions on the same, the later one supersedes the other.
+        """
+        ...
+
+    def about(self, stream: str, on: str) -> Sequence[tuple[str, str]]:
+        """What a decision is about, for people: words, and what they stand for. The verifier escapes all of it."""
+        ...
+
+    def recompute(self, before: Iterable[Event], decision: Event) -> dict[str, Any]:
+        """The data that a decision has to have.
+
+        `before` are the events of its stream before it, and the editions that were in the log before it, in log order.
+        Raises ProofError where one of them contradicts those before it, or no decision could be made at all then.
+        """
         ...
 
     def new_check(self, stream: str) -> Check:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ledger.errors import SealError
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.heads import Head, HeadsTree, is_heads_entry
+from ledger.proof.log.heads import Head, is_heads_entry
+from ledger.proof.log.heads_tree import HeadsTree
 from ledger.proof.log.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
 from ledger.seal.audit_rows import Finding

@@ -20,16 +20,15 @@ from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.fold import refused_at
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
-from ledger.proof.log.tiles import ENTRY_MAX_BYTES
-from ledger.proof.survey.replay import KNOWN_VERSION
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES
+from ledger.proof.programme import Light
 from ledger.seal.audit_spool import Leafed
 
 RUN: Final = 256
 NESTING_MAX: Final = 8
-NAME_NOTHING: Final = frozenset(("ReminderSent", "AnonymityChosen"))
-"""Types of which nothing matters but when it was so."""
-NAME_ONE: Final = frozenset(("ConsentGiven", "InvitationSent"))
-"""Types of which nothing else matters but the organisation, as long as its name is as the source spelt it."""
+USUAL_VERSION: Final = 1
+"""The version of nearly all events; what is of another one is read by itself."""
+NONE_LIGHT: Final = Light(frozenset(), {}, "")
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
@@ -73,9 +72,9 @@ class Said(NamedTuple):
     recorded: list[str | None]
     """When each was recorded; canonical instants stand in the order of time."""
     events: list[Event | int | None]
-    """The event; of one that counts for nothing only its occurred_us."""
-    names: list[str | None]
-    """The organisation that an event names of which there is only its occurred_us."""
+    """The event; of one of a light type only its occurred_us."""
+    labels: list[str | None]
+    """The label that an event names of which there is only its occurred_us."""
 
 
 def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
@@ -83,23 +82,27 @@ def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
     return Finding(verdict or error.verdict, error.what, shown(error.found), shown(error.expected))
 
 
-def read_rows(rows: Sequence[Leafed], findings: list[Finding]) -> Said:
-    """What the rows say; what is wrong with their form, or with the columns beside it, goes to the findings."""
+def read_rows(rows: Sequence[Leafed], findings: list[Finding], light: Light | None = None) -> Said:
+    """What the rows say, all of one programme with these light types.
+
+    What is wrong with their form, or with the columns beside it, goes to the findings.
+    """
+    light = light or NONE_LIGHT
     said = Said([], [], [], [])
     for start in range(0, len(rows), RUN):
         run = rows[start : start + RUN]
         try:
-            _read_run(run, said)
+            _read_run(run, said, light)
         except (ValueError, TypeError, KeyError, AttributeError):
             for row in run:
                 try:
-                    _read_run((row,), said)
+                    _read_run((row,), said, light)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     _read_strictly(row, said, findings)
     return said
 
 
-def _read_run(rows: Sequence[Leafed], said: Said) -> None:
+def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
     """Reads rows all of which are sound.
 
     ValueError, TypeError, KeyError or AttributeError: one of them is not what its columns say, or not as it is written.
@@ -113,7 +116,7 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
         and own_names == names
         and own_types == types
         and own_seqs == seqs
-        and versions == (KNOWN_VERSION,) * len(versions)
+        and versions == (USUAL_VERSION,) * len(versions)
         and set(map(type, own_seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
         and all(map(SALT.fullmatch, salts))
@@ -127,25 +130,25 @@ def _read_run(rows: Sequence[Leafed], said: Said) -> None:
     distinct = tuple(set(recorded))
     recorded_us = dict(zip(distinct, _instants(distinct), strict=True))
     events: list[Event | int | None] = [*_instants(occurred)]
-    organisations: list[str | None] = [None] * len(events)
+    labels: list[str | None] = [None] * len(events)
     actors_are_labels = not any(refused_at(actor) is not None for actor in set(actors) if actor is not None)
-    name_nothing, name_one = (NAME_NOTHING, NAME_ONE) if actors_are_labels else (frozenset[str](), frozenset[str]())
+    nothing, label_keys, unless = light if actors_are_labels else NONE_LIGHT
     for i, type_name in enumerate(types):
-        if type_name in name_one and "spelt" not in data[i]:
-            organisations[i] = data[i]["customer_org"]
+        if type_name in label_keys and unless not in data[i]:
+            labels[i] = data[i][label_keys[type_name]]
             continue
-        if type_name in name_nothing:
+        if type_name in nothing:
             continue
         events[i] = _as_event(
-            (names[i], seqs[i], type_name, KNOWN_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
+            (names[i], seqs[i], type_name, USUAL_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
              data[i], leaves[i], actors[i])
         )  # fmt: skip
-    if not OPTIONAL_TEXT.issuperset(map(type, organisations)):
-        raise ValueError(organisations)
+    if not OPTIONAL_TEXT.issuperset(map(type, labels)):
+        raise ValueError(labels)
     said.prevs.extend(prevs)
     said.recorded.extend(recorded)
     said.events.extend(events)
-    said.names.extend(organisations)
+    said.labels.extend(labels)
 
 
 def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
@@ -159,7 +162,7 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
         said.prevs.append(None)
         said.recorded.append(None)
         said.events.append(None)
-        said.names.append(None)
+        said.labels.append(None)
         return
     if (own := (event.stream, event.seq, event.type)) != (name, seq, type_name):
         what = f"{where}: stream, seq and type of the event"
@@ -167,7 +170,7 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
     said.prevs.append(event.prev)
     said.recorded.append(format_instant(event.recorded_us))
     said.events.append(event._replace(stream=name, seq=seq))
-    said.names.append(None)
+    said.labels.append(None)
 
 
 def _plain(values: Iterable[Any]) -> bool:

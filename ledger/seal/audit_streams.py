@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from ledger.proof.log.errors import shown
-from ledger.proof.log.event import FIRST_PREV, LOG, Event, parse_event
-from ledger.proof.programme import Check, ProofProgrammes, programme_of
+from ledger.proof.log.event import FIRST_PREV, LOG, Event
+from ledger.proof.programme import Check, LightCheck, ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 
@@ -52,12 +52,13 @@ class Part:
 
 
 class Stream(NamedTuple):
-    """A stream, and what its rows say."""
+    """A stream, whose it is, and what its rows say."""
 
     name: str
+    programme: ProofProgramme | None
     rows: Sequence[Leafed]
     events: Sequence[Event | int | None]
-    names: Sequence[str | None]
+    labels: Sequence[str | None]
 
 
 def check_known(
@@ -66,12 +67,11 @@ def check_known(
     """The editions and the log's own events, and what is wrong with them."""
     findings: list[Finding] = []
     known = Known(programmes, {}, [])
-    for stream in read_streams({LOG: log}, findings):
+    for stream in read_streams({LOG: log}, (), findings):
         known.log.extend(event for event in stream.events if isinstance(event, Event))
-    for stream in read_streams(editions, findings):
+    for stream in read_streams(editions, programmes, findings):
         events = known.editions[stream.name] = []
-        programme = programme_of(programmes, stream.name)
-        check = None if programme is None else programme.new_check("")
+        check = None if stream.programme is None else stream.programme.new_check(stream.name)
         for row, event in zip(stream.rows, stream.events, strict=True):
             if isinstance(event, Event):
                 events.append((_position(row), event))
@@ -91,7 +91,7 @@ def audit_part(path: Path, known: Known) -> Part:
         streams: defaultdict[str, list[Leafed]] = defaultdict(list)
         for row in chain.from_iterable(read_spool(path)):
             streams[row[0]].append(row)
-        for stream in read_streams(streams, part.findings):
+        for stream in read_streams(streams, known.programmes, part.findings):
             part.events += len(stream.rows)
             _audit_stream(stream, known, part)
     finally:
@@ -100,27 +100,44 @@ def audit_part(path: Path, known: Known) -> Part:
     return part
 
 
-def read_streams(streams: Mapping[str, Sequence[Leafed]], findings: list[Finding]) -> Iterator[Stream]:
-    """The streams with what their rows say; what is wrong with form or chain goes to the findings."""
-    batch: list[tuple[str, Sequence[Leafed]]] = []
-    waiting = 0
-    for name, rows in streams.items():
-        batch.append((name, rows))
-        waiting += len(rows)
-        if waiting >= RUN:  # small streams are read together
-            yield from _read_batch(batch, findings)
-            batch, waiting = [], 0
-    yield from _read_batch(batch, findings)
+def read_streams(
+    streams: Mapping[str, Sequence[Leafed]], programmes: ProofProgrammes, findings: list[Finding]
+) -> Iterator[Stream]:
+    """The streams with what their rows say, those of a programme after those of another.
+
+    What is wrong with form or chain goes to the findings.
+    """
+    of_each: defaultdict[str, list[str]] = defaultdict(list)
+    owners: dict[str, ProofProgramme | None] = {}
+    for name in streams:
+        owner = programme_of(programmes, name)
+        key = "" if owner is None else owner.name
+        owners[key] = owner
+        of_each[key].append(name)
+    for key, names in of_each.items():
+        batch: list[tuple[str, Sequence[Leafed]]] = []
+        waiting = 0
+        for name in names:
+            batch.append((name, streams[name]))
+            waiting += len(streams[name])
+            if waiting >= RUN:  # small streams are read together
+                yield from _read_batch(owners[key], batch, findings)
+                batch, waiting = [], 0
+        yield from _read_batch(owners[key], batch, findings)
 
 
-def _read_batch(batch: list[tuple[str, Sequence[Leafed]]], findings: list[Finding]) -> Iterator[Stream]:
-    said = read_rows(batch[0][1] if len(batch) == 1 else [row for _, rows in batch for row in rows], findings)
+def _read_batch(
+    programme: ProofProgramme | None, batch: list[tuple[str, Sequence[Leafed]]], findings: list[Finding]
+) -> Iterator[Stream]:
+    light = None if programme is None else programme.light
+    rows_of_all = batch[0][1] if len(batch) == 1 else [row for _, rows in batch for row in rows]
+    said = read_rows(rows_of_all, findings, light)
     start = 0
     for name, rows in batch:
         end = start + len(rows)
         _check_chain(rows, said.prevs[start:end], findings)
         _check_recorded(rows, said.recorded[start:end], findings)
-        yield Stream(name, rows, said.events[start:end], said.names[start:end])
+        yield Stream(name, programme, rows, said.events[start:end], said.labels[start:end])
         start = end
 
 
@@ -150,18 +167,19 @@ def _check_recorded(rows: Sequence[Leafed], recorded: list[str | None], findings
 
 
 def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
-    name, rows, events, names = stream
-    programme = programme_of(known.programmes, name)
+    name, programme, rows, events, labels = stream
     if programme is None:
         part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a stream of a programme"))
         return
     check = programme.new_check(name)
-    take = _take_quickly if hasattr(check, "take_horizon") else _take_each
     positions = list(map(_position, rows))
     start = 0
     for position, edition in (*known.editions.get(programme.rules_stream(name), ()), (AFTER_ALL, None)):
         end = bisect_left(positions, position, lo=start)
-        take(check, rows[start:end], events[start:end], names[start:end])
+        if programme.light is None:
+            _take_each(check, events[start:end])
+        else:
+            _take_light(cast("LightCheck", check), rows[start:end], events[start:end], labels[start:end])
         if edition is not None:
             check.take(edition)
         start = end
@@ -170,24 +188,22 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
     part.decisions += check.decisions
 
 
-def _take_each(
-    check: Check, rows: Sequence[Leafed], events: Sequence[Event | int | None], _names: Sequence[str | None]
-) -> None:
-    for row, event in zip(rows, events, strict=True):
-        if event is not None:
-            check.take(parse_event(row[4]) if isinstance(event, int) else event)
+def _take_each(check: Check, events: Sequence[Event | int | None]) -> None:
+    for event in events:
+        if isinstance(event, Event):
+            check.take(event)
 
 
-def _take_quickly(
-    check: Any, rows: Sequence[Leafed], events: Sequence[Event | int | None], names: Sequence[str | None]
+def _take_light(
+    check: LightCheck, rows: Sequence[Leafed], events: Sequence[Event | int | None], labels: Sequence[str | None]
 ) -> None:
-    """Events of the survey that count for nothing but for when they were so, and whom they name, are not made at all."""
-    known_names = check.membership.organisations.known
-    for row, event, named in zip(rows, events, names, strict=True):
+    """Events of light types are not made at all."""
+    known_labels = check.known_labels
+    for row, event, label in zip(rows, events, labels, strict=True):
         if isinstance(event, int):
-            check.take_horizon(event, row)
-            if named is not None and named not in known_names:
-                check.take_name(named, row)
+            check.take_instant(event, row)
+            if label is not None and label not in known_labels:
+                check.take_label(label, row)
         elif event is not None:
             check.take(event)
 

@@ -1,4 +1,4 @@
-"""The evidence for one renewal decision: its bundle, out of the book and the log; and the checkpoint in saved evidence.
+"""The evidence for one decision of a programme: its bundle, out of the book and the log; and the checkpoint in saved evidence.
 
 The events are the book's, the proofs the log's. Before the bundle leaves the house each event is verified against the
 published checkpoint, so that a book that was changed after sealing gives no evidence but an error that says where.
@@ -9,68 +9,62 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.errors import BookChanged, NotSealed, UnknownMembership
-from ledger.membership import can_be_membership
+from ledger.errors import BookChanged, NotSealed
 from ledger.proof.log import strictjson
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle, parse_bundle
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.event import MEMBERSHIP_PREFIX, PROGRAMME, parse_event
-from ledger.proof.log.merkle import consistency_proof, leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.log.event import parse_event
+from ledger.proof.log.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.tiles import hash_reader
 from ledger.proof.log.tlogproof import HEADER, parse_tlog_proof
+from ledger.proof.programme import ProofProgramme
 from ledger.seal.folder import LogFolder
 from ledger.seal.rows import plain_stream
 from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader
 
-DECIDED = "RenewalDecided"
 
-
-def last_decision(book: Reader, membership: str, renewal_date: str) -> int | None:
-    """The position of the latest decision on a renewal; None where there is none. Raises UnknownMembership."""
-    position, rows = None, 0
-    if not can_be_membership(membership):
-        raise UnknownMembership(membership)
-    for row in plain_stream(book.read_stream(MEMBERSHIP_PREFIX + membership)):
-        rows += 1
-        if row.type == DECIDED and parse_event(row.stored).data.get("renewal_date") == renewal_date:
+def last_decision(book: Reader, programme: ProofProgramme, stream: str, on: str) -> int | None:
+    """The position of the latest decision in a stream on what `on` says; None where there is none."""
+    position = None
+    for row in plain_stream(book.read_stream(stream)):
+        if row.type == programme.decision and programme.decided_on(parse_event(row.stored)) == on:
             position = row.position
-    if not rows:
-        raise UnknownMembership(membership)
     return position
 
 
-def collect_evidence(book: Reader, folder: LogFolder, membership: str, renewal_date: str) -> Bundle:
-    """The bundle of the latest decision on a renewal, under the published checkpoint.
+def collect_evidence(book: Reader, folder: LogFolder, programme: ProofProgramme, stream: str, on: str) -> Bundle:
+    """The bundle of the latest decision in a stream of the programme on what `on` says, under the published checkpoint.
 
-    Raises UnknownMembership, NotSealed, or BookChanged where the book is not what was sealed.
+    Raises NotSealed where there is none, or BookChanged where the book is not what was sealed.
     """
-    position = last_decision(book, membership, renewal_date)
+    position = last_decision(book, programme, stream, on)
+    about = ", ".join(f"{what} {name}" for what, name in programme.about(stream, on))
     cached = folder.state()
     signed = folder.checkpoint()
     if position is None or signed is None:
         found = "no decision on it" if position is None else f"no checkpoint in {folder.root}"
-        raise NotSealed(f"renewal of {membership} on {renewal_date}: found {found}, expected a sealed decision")
+        raise NotSealed(f"{about}: found {found}, expected a sealed decision")
     checkpoint = parse_checkpoint(parse_note(signed)[0])
     state, tree = load_state(folder, checkpoint.size, cached)
     if position > state.events:
         raise NotSealed(
-            f"renewal of {membership} on {renewal_date}: found its decision at position {position}, expected one up to "
-            f"{state.events}, the last that is sealed; seal first"
+            f"{about}: found its decision at position {position}, expected one up to {state.events}, the last that is "
+            "sealed; seal first"
         )
-    name = MEMBERSHIP_PREFIX + membership
-    stream = _entries(book, state, name)
-    programme = _entries(book, state, PROGRAMME)
-    decided = next(n for n, entry in enumerate(stream, 1) if entry.index == state.index_of(position))
+    entries = {name: _entries(book, state, name) for name in (stream, programme.rules_stream(stream))}
+    decided = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
     (heads,) = folder.read_entries(checkpoint.size - 1, checkpoint.size)
     bundle = build_bundle(
-        membership, decided, stream=stream, programme=programme, heads=Entry(checkpoint.size - 1, heads),
-        heads_tree=tree, read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
+        programme, stream, decided, entries=entries, heads=Entry(checkpoint.size - 1, heads), heads_tree=tree,
+        read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
     )  # fmt: skip
-    for event in (*bundle.stream.events, *bundle.programme.events):
+    for event in (*bundle.events, *bundle.editions):
         try:
             verify_inclusion(leaf_hash(event.entry), event.index, checkpoint.size, event.proof, checkpoint.root)
         except ProofError as error:

@@ -23,8 +23,10 @@ import orjson
 from ledger.errors import BookChanged, LogDamaged, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
-from ledger.proof.log.heads import Head, HeadsTree
-from ledger.proof.log.merkle import HASH_SIZE, HashReader, leaf_hash
+from ledger.proof.log.heads import Head
+from ledger.proof.log.heads_tree import HeadsTree
+from ledger.proof.log.merkle import HASH_SIZE, leaf_hash
+from ledger.proof.log.merkle_tree import HashReader
 from ledger.proof.log.note import SignerKey, format_note, open_note, parse_note
 from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader

@@ -16,7 +16,8 @@ import orjson
 
 from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.heads import HeadsEntry, HeadsTree, heads_of, is_heads_entry, parse_heads_entry
+from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
+from ledger.proof.log.heads_tree import HeadsTree, heads_of
 from ledger.proof.log.merkle import leaf_hash
 from ledger.seal.folder import LogFolder
 

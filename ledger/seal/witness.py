@@ -34,11 +34,10 @@ from typing import Final
 from ledger.errors import SealerBusy
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
-from ledger.proof.log.merkle import verify_consistency
+from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
 from ledger.proof.log.note import NOTE_MAX_BYTES, SignerKey, parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
-from ledger.proof.log.tlogproof import PROOF_MAX_HASHES
 from ledger.seal.folder import fsync_folder, write_file
 
 TEXT: Final = "text/plain; charset=utf-8"

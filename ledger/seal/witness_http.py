@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from ledger.errors import BadInput, LogForked, QuorumMissing
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.merkle import HashReader, consistency_proof
+from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.note import Signature, format_note, open_note, parse_note
 from ledger.proof.log.policy import Policy
 from ledger.proof.log.strictjson import decimal

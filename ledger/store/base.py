@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 
@@ -128,6 +129,10 @@ class Reader(Protocol):
         """What `save_reviews` kept."""
         ...
 
+    def link_key_id(self) -> str | None:
+        """The id of the link key under which the book ties answers (`ledger.link_key`); None where none was needed yet."""
+        ...
+
     def next_due(self) -> int | None:
         """The earliest instant before which no review is needed; None where nothing will ever be due."""
         ...
@@ -184,8 +189,8 @@ class WriteTransaction(Reader, Protocol):
         """Streams that can be read again are set aside no longer."""
         ...
 
-    def bring_due_forward(self, at_us: int) -> None:
-        """No stream is due later than `at_us`."""
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        """None of these streams is due later than `at_us`; of those that are not due at all nothing is said."""
         ...
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:
@@ -194,6 +199,10 @@ class WriteTransaction(Reader, Protocol):
 
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         """(instant, position): every membership enrolled by the position has been reviewed up to the instant."""
+        ...
+
+    def save_link_key_id(self, key_id: str) -> None:
+        """Records the id of the link key, once and for all: there must be none yet."""
         ...
 
 
@@ -225,10 +234,12 @@ class Store(Reader, Protocol):
     `found_version` is the version of the tables that it was opened with, 0 where there were none; `tables_version` the
     one they have now, which is the one that this program writes. `read_only` says that this process may write nothing
     here (a read-only file, folder, server or role): everything that reads works all the same. `mended` is what a migration
-    found not to guard the events as it should, and made so again where it may.
+    found not to guard the events as it should, and made so again where it may. `link_key_path` is the file of the book's
+    link key, unless one is told another: beside the file of the book. A server has no such place: None.
     """
 
     name: str
+    link_key_path: Path | None
     read_only: bool
     found_version: int
     tables_version: int

@@ -3,7 +3,8 @@
 Every event is read, its place in the feed and in its stream's chain is checked, and it is compared with what the target
 has at that position, or appended there. So a copy that was interrupted goes on where it stopped, and a copy made again
 compares the two books event by event and adds nothing. What is due, reviewed and set aside is copied at the end, once the
-source has stood still for a moment: it must fit the last event. Snapshots are caches and stay behind.
+source has stood still for a moment: it must fit the last event. Snapshots are caches and stay behind. So does the link
+key, which is no part of the book (`ledger.link_key`): the copy names the same one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import orjson
 
 from ledger.errors import BrokenHistory, DifferentBook, StoreUnreachable
 from ledger.event import FIRST_PREV, leaf_hash
-from ledger.store.base import Aside, NewRow, Reader, Store
+from ledger.store.base import Aside, NewRow, Reader, Store, WriteTransaction
 
 BATCH: Final = 5_000
 DUE_BATCH: Final = 10_000
@@ -139,8 +140,19 @@ class _Copy:
             for start in range(0, len(due), DUE_BATCH):
                 transaction.save_due(due[start : start + DUE_BATCH])
             transaction.save_reviews(reviews)
+            self._link_key(transaction)
             transaction.take_up([one.stream for one in transaction.set_aside()])
             transaction.save_set_aside(aside)
+
+    def _link_key(self, transaction: WriteTransaction) -> None:
+        """Records which link key the copied answers are tied by; the key itself is no part of a book."""
+        ours, theirs = self._source.link_key_id(), transaction.link_key_id()
+        if theirs is None and ours is not None:
+            transaction.save_link_key_id(ours)
+        elif ours != theirs:
+            raise DifferentBook(
+                f"{self._target.name}: found link key {theirs}, expected {ours or 'none'} as in {self._source.name}"
+            )
 
     def _expect_end(self, transaction: Reader, position: int) -> None:
         found = transaction.max_position()

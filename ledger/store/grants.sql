@@ -51,9 +51,10 @@ BEGIN
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'due'),
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'set_aside'),
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'reviews'),
+            ('csat_ledger_writer', 'SELECT, INSERT', 'link_key'),
             ('csat_ledger_writer', 'SELECT', 'ledger_meta'),
-            ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, ledger_meta'),
-            ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, ledger_meta')
+            ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta'),
+            ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta')
         ) AS wanted (role_name, privileges, tables)
     LOOP
         IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = entry.role_name) THEN

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -158,8 +159,10 @@ class PostgresWriteTransaction(PostgresReader):
     def take_up(self, streams: Sequence[str]) -> None:
         self._connection.execute(f"DELETE FROM {SCHEMA}.set_aside WHERE stream = ANY(%s)", (list(streams),))
 
-    def bring_due_forward(self, at_us: int) -> None:
-        self._connection.execute(f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s", (at_us, at_us))
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        self._connection.execute(
+            f"UPDATE {SCHEMA}.due SET at_us = %s WHERE at_us > %s AND stream = ANY(%s)", (at_us, at_us, list(streams))
+        )
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:
         rows = self._query(
@@ -177,6 +180,9 @@ class PostgresWriteTransaction(PostgresReader):
         )
         self._reviews = list(reviews)
 
+    def save_link_key_id(self, key_id: str) -> None:
+        self._connection.execute(f"INSERT INTO {SCHEMA}.link_key (id) VALUES (%s)", (key_id,))
+
 
 class PostgresStore(PostgresReader):
     """The book in a PostgreSQL database. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
@@ -191,6 +197,7 @@ class PostgresStore(PostgresReader):
         self.mended: list[Unguarded] = []
         self._address = Address(url)
         self.name = self._address.name
+        self.link_key_path: Path | None = None
         self.tables_version = len(postgres_tables.STEPS)
         self._lock_timeout_s = lock_timeout_s
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))

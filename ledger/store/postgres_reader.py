@@ -118,6 +118,10 @@ class PostgresReader:
         rows = self._query(f"SELECT value FROM {SCHEMA}.reviews", ())
         return stored_reviews(rows[0][0] if rows else None)
 
+    def link_key_id(self) -> str | None:
+        rows = self._query(f"SELECT id FROM {SCHEMA}.link_key", ())
+        return str(rows[0][0]) if rows else None
+
     def next_due(self) -> int | None:
         at_us: int | None = self._query(f"SELECT min(at_us) FROM {SCHEMA}.due", ())[0][0]
         return at_us

@@ -8,6 +8,7 @@
     ledger.due                 for each membership an instant before which no review is needed
     ledger.set_aside           streams that a writer could not read, and waits to take up again
     ledger.reviews             up to which instants memberships were reviewed; one row
+    ledger.link_key            the id of the link key (`ledger.link_key`); one row, which is never changed
     ledger.ledger_meta         the version of these tables
 
 The lock is the library's, `LOCK TABLE … IN EXCLUSIVE MODE`, but on a table of its own. On the events themselves it
@@ -123,7 +124,13 @@ def _version_2(connection: PgConnection) -> None:
     )
 
 
-STEPS: list[Step[PgConnection]] = [_version_1, _version_2]
+def _version_3(connection: PgConnection) -> None:
+    connection.execute(
+        f"CREATE TABLE {SCHEMA}.link_key (one boolean PRIMARY KEY DEFAULT true CHECK (one), id text NOT NULL)"
+    )
+
+
+STEPS: list[Step[PgConnection]] = [_version_1, _version_2, _version_3]
 
 
 def found_version(connection: PgConnection) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.errors import StoreUnreachable
-from ledger.store import sqlite_factory, sqlite_guards
+from ledger.store import link_key_file, sqlite_factory, sqlite_guards
 from ledger.store.base import (
     Aside,
     KnownFact,
@@ -112,8 +112,11 @@ class SQLiteWriteTransaction(SQLiteReader):
     def take_up(self, streams: Sequence[str]) -> None:
         self._cursor.executemany("DELETE FROM set_aside WHERE stream = ?", [(stream,) for stream in streams])
 
-    def bring_due_forward(self, at_us: int) -> None:
-        self._execute("UPDATE due SET at_us = ? WHERE at_us > ?", (at_us, at_us))
+    def bring_due_forward(self, at_us: int, streams: Sequence[str]) -> None:
+        self._execute(
+            "UPDATE due SET at_us = ? WHERE at_us > ? AND stream IN (SELECT value FROM json_each(?))",
+            (at_us, at_us, orjson.dumps(list(streams)).decode()),
+        )
 
     def due_streams(self, until_us: int, limit: int) -> list[str]:
         rows = self._execute("SELECT stream FROM due WHERE at_us <= ? ORDER BY at_us LIMIT ?", (until_us, limit))
@@ -121,6 +124,9 @@ class SQLiteWriteTransaction(SQLiteReader):
 
     def save_reviews(self, reviews: Sequence[tuple[int, int]]) -> None:
         self._execute("INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", (orjson.dumps(reviews).decode(),))
+
+    def save_link_key_id(self, key_id: str) -> None:
+        self._execute("INSERT INTO ledger_meta VALUES ('link-key', ?)", (key_id,))
 
 
 class SQLiteStore(SQLiteReader):
@@ -142,6 +148,7 @@ class SQLiteStore(SQLiteReader):
     ) -> None:
         self.name = str(path)
         self.path = real_path(path)
+        self.link_key_path: Path | None = Path(f"{self.path}{link_key_file.ENDING}")
         self._place = str(self.path)
         self.tables_version = len(STEPS)
         self.mended: list[Unguarded] = []

@@ -125,6 +125,10 @@ class SQLiteReader:
         row = self._execute("SELECT value FROM ledger_meta WHERE name = 'reviews'").fetchone()
         return [(until_us, position) for until_us, position in orjson.loads(row[0])] if row else []
 
+    def link_key_id(self) -> str | None:
+        row = self._execute("SELECT value FROM ledger_meta WHERE name = 'link-key'").fetchone()
+        return str(row[0]) if row else None
+
     def next_due(self) -> int | None:
         at_us: int | None = self._execute("SELECT min(at_us) FROM due").fetchone()[0]
         return at_us

@@ -5,7 +5,7 @@
     snapshots   cached folds of long streams; may be dropped
     due         for each membership an instant before which no review is needed
     set_aside   streams that a writer could not read, and waits to take up again (see `ledger.writing.setting_aside`)
-    ledger_meta up to which instants memberships were reviewed
+    ledger_meta up to which instants memberships were reviewed, and the id of the link key (`ledger.link_key`)
     tracking    the library's own, empty
 
 The version stands in `PRAGMA user_version`, that this is a ledger's file in `PRAGMA application_id`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ledger.programmes.programme import Programmes
 from ledger.writing.editions import EditionCache
+from ledger.writing.linking import Linking
 from ledger.writing.salts import SaltOf
 from ledger.writing.setting_aside import Tries
 from ledger.writing.state_cache import StateCache
@@ -13,10 +14,11 @@ from ledger.writing.state_cache import StateCache
 
 @dataclass(frozen=True, slots=True)
 class AtHand:
-    """The programmes, the states and editions as last seen, when a stream was last tried, and where salts come from."""
+    """The programmes, the states, editions and link key as last seen, when a stream was last tried, where salts come from."""
 
     programmes: Programmes
     states: StateCache
     editions: EditionCache
     tries: Tries
     salts: SaltOf
+    linking: Linking

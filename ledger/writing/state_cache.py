@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from ledger.programmes.programme import Programme, Programmes, State
@@ -58,12 +58,18 @@ class StateCache:
         self._sizes[stream] = size
         self._states.move_to_end(stream)
 
-    def shrink(self) -> None:
-        """Packs and gives up states until the bounds are kept."""
-        while self._bytes > self._bytes_max and len(self._states) > 1:
-            self._pack(next(iter(self._states)))
-        while self._idle_bytes > self._bytes_max // IDLE_SHARE:
-            self.drop([next(iter(self._idle))])
+    def shrink(self, in_use: Container[str] = ()) -> None:
+        """Packs and gives up states until the bounds are kept, but for those that a transaction goes on with."""
+        for stream in [*self._states]:
+            if self._bytes <= self._bytes_max or len(self._states) <= 1:
+                break
+            if stream not in in_use:
+                self._pack(stream)
+        for stream in [*self._idle]:
+            if self._idle_bytes <= self._bytes_max // IDLE_SHARE:
+                break
+            if stream not in in_use:
+                self.drop([stream])
 
     def drop(self, streams: Iterable[str]) -> None:
         """Gives up the states of some streams."""

@@ -35,6 +35,8 @@ class Subjects:
         self._horizons = horizons
         self._going_by: dict[str, Editions] = {}
         self._touched: set[str] = set()
+        self.in_use: set[str] = set()
+        """Streams whose states the transaction goes on with, which nobody may give up in the middle of it."""
         self.asides = {aside.stream: aside for aside in transaction.set_aside()}
         """The streams that are set aside (`ledger.writing.setting_aside`)."""
         self._asides_before = dict(self.asides)
@@ -76,7 +78,7 @@ class Subjects:
         issue = announce_event(editions.programme, state, editions.rules, event, horizon_us, quiet_us)
         if issue is not None:
             self.announce(stream, state, issue, cause.fact)
-        self._touched.add(stream)
+        self._touch(stream)
         return event
 
     def review(self, stream: str, state: State, until_us: int) -> int:
@@ -91,7 +93,7 @@ class Subjects:
         if quiet_us is None or quiet_us <= to_us:
             self._cache.quiet[stream] = programme.quiet_until(state, rules, to_us, held(state))
         self._cache.due.pop(stream, None)
-        self._touched.add(stream)
+        self._touch(stream)
         return len(issue.entries)
 
     def announce(self, stream: str, state: State, issue: Issue, fact: str | None) -> None:
@@ -131,7 +133,12 @@ class Subjects:
         issue = advance(editions.programme, state, editions.rules, horizon_us, others_us, quiet_us)
         self.announce(stream, state, issue, None)
         self._cache.due.pop(stream, None)
+        self._touch(stream)
+
+    def _touch(self, stream: str) -> None:
+        """Something was appended, or is due at another time: kept in mind until the end, see `put_away`."""
         self._touched.add(stream)
+        self.in_use.add(stream)
 
     # The end of the transaction
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger.event import Event
 from ledger.programmes.programme import FUTURE_TOLERANCE_US
 from ledger.store.base import WriteTransaction
@@ -34,29 +36,27 @@ class EditionSweep:
         self._horizons = horizons
         self._now_us = now_us
 
-    def require_all_readable(self, effective_us: int) -> None:
+    def require_all_readable(self, editions: Editions, effective_us: int) -> None:
         """Raises PutOff where an edition would revise what was announced to a subject that cannot be read."""
         asides = self._subjects.asides
-        if asides and self._revises_the_past(effective_us):
-            self._subjects.load(set(asides))
-            if asides:
-                raise PutOff(asides.values(), "an edition that takes effect in the past")
+        concerned = set(_going_by(editions, asides))
+        if concerned and self._revises_the_past(effective_us):
+            self._subjects.load(concerned)
+            if waiting := [aside for stream, aside in asides.items() if stream in concerned]:
+                raise PutOff(waiting, "an edition that takes effect in the past")
 
     def run(self, editions: Editions, event: Event, effective_us: int) -> None:
         """Announces anew to every subject that goes by these editions, if the edition takes effect before its horizon."""
         cache, programme = self._cache, editions.programme
         cache.doubt_quiet()
         cache.due.clear()
-        self._transaction.bring_due_forward(effective_us)
         self._appender.flush()
         after = ""
         while names := self._transaction.stream_names(after, LOAD_CHUNK):
             after = names[-1]
-            streams = [
-                name
-                for name in names
-                if programme.owns(name) and name != editions.stream and programme.rules_stream(name) == editions.stream
-            ]
+            streams = _going_by(editions, names)
+            asides = self._subjects.asides  # they wait for the mend, and not for an instant
+            self._transaction.bring_due_forward(effective_us, [one for one in streams if one not in asides])
             at_hand = {stream for stream in streams if cache.get(stream) is not None}
             self._load(streams, effective_us)
             for stream in streams:
@@ -68,9 +68,11 @@ class EditionSweep:
                     issue = announce_edition(programme, state, editions.rules, effective_us, horizon_us)
                     self._subjects.announce(stream, state, issue, event.fact)
             self._appender.flush()
-            # What was not at hand before is given up again: a large book must not be loaded whole.
-            cache.drop(stream for stream in streams if stream not in at_hand)
-            cache.shrink()
+            # What was not at hand before is given up again: a large book must not be loaded whole. What the facts of
+            # this transaction are about stays, also where it is of another programme: they are decided on by it.
+            in_use = self._subjects.in_use
+            cache.drop(stream for stream in streams if stream not in at_hand and stream not in in_use)
+            cache.shrink(in_use)
 
     def _load(self, streams: list[str], effective_us: int) -> None:
         """Brings states to hand. Raises FoundUnreadable where one cannot be read whose past would be revised."""
@@ -83,3 +85,11 @@ class EditionSweep:
 
     def _revises_the_past(self, effective_us: int) -> bool:
         return effective_us <= self._now_us + FUTURE_TOLERANCE_US
+
+
+def _going_by(editions: Editions, names: Iterable[str]) -> list[str]:
+    """Those of some streams that are of subjects which go by these editions."""
+    programme, stream = editions.programme, editions.stream
+    return [
+        name for name in names if programme.owns(name) and name != stream and programme.rules_stream(name) == stream
+    ]

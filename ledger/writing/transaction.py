@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ledger.errors import Refused
+from ledger.errors import LinkKeyMissing, Refused
 from ledger.event import Event, NewEvent
-from ledger.instants import format_instant, parse_instant
+from ledger.instants import END_US, format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
 from ledger.store.base import KnownFact, WriteTransaction
 from ledger.writing.appending import ACTOR, Appender, Cause
@@ -28,8 +29,8 @@ class Outcome(NamedTuple):
 
     `spelt` is the known name of the customer under which it was taken, where the fact spelt it otherwise.
 
-    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can
-    (`ledger.writing.setting_aside`).
+    `put-off`: no rule refuses it, but it cannot be recorded now; handed in again later it can. Its stream is set aside
+    (`ledger.writing.setting_aside`), or the link key that it needs is not there (`ledger.link_key`).
     """
 
     status: Literal["accepted", "duplicate", "refused", "put-off"]
@@ -66,6 +67,7 @@ class Transaction:
         self._subjects = Subjects(transaction, at_hand, self._appender, self._horizons)
         self._sweep = EditionSweep(transaction, at_hand, self._subjects, self._appender, self._horizons, now_us)
         self._known: dict[str, KnownFact] = {}
+        self._link = at_hand.linking.link(transaction)
 
     @property
     def end(self) -> tuple[int, str] | None:
@@ -94,7 +96,9 @@ class Transaction:
         streams = [fact.stream for fact in facts]
         self._publish_shipped(set(streams))
         self._known = self._transaction.known_facts([fact.id for fact in facts])
-        self._subjects.load({stream for fact, stream in zip(facts, streams, strict=True) if not fact.publishes})
+        about = {stream for fact, stream in zip(facts, streams, strict=True) if not fact.publishes}
+        self._subjects.in_use |= about
+        self._subjects.load(about)
         outcomes = []
         for fact, stream in zip(facts, streams, strict=True):
             try:
@@ -103,24 +107,29 @@ class Transaction:
                 outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))
             except PutOff as later:
                 outcomes.append(Outcome("put-off", 0, later.code, later.sentence))
+            except LinkKeyMissing as missing:
+                outcomes.append(Outcome("put-off", 0, missing.code, str(missing)))
         return outcomes
 
-    def review(self, streams: Sequence[str], until_us: int) -> int:
-        """Moves the horizons of some streams; returns how many announcements that made.
+    def review(self, streams: Sequence[str], until_us: int) -> Counter[str]:
+        """Moves the horizons of some streams; returns how many announcements that made, by type.
 
         Those that cannot be read are set aside; those that have no events were due in another book, and are forgotten.
         """
         subjects = self._subjects
         subjects.load(set(streams))
-        announced = 0
+        announced: Counter[str] = Counter()
         for stream in streams:
             state = self._cache.get(stream)
             if state is not None:
                 try:
-                    announced += subjects.review(stream, state, until_us)
+                    if made := subjects.review(stream, state, until_us):
+                        announced[subjects.editions(stream).programme.announcement] += made
                 except Exception as error:  # damaged content that could be read all the same
                     subjects.damaged(stream, error)
-            elif stream not in subjects.asides:
+            elif stream in subjects.asides:
+                self._transaction.save_due([(stream, END_US)])  # it waits for the mend, and not for an instant
+            else:
                 self._transaction.drop_due([stream])
         return announced
 
@@ -166,6 +175,7 @@ class Transaction:
             appender.flush()  # so that their ids are found among those of the book
 
     def _record_one(self, fact: Fact, stream: str, lenient: bool) -> Outcome:
+        fact.tie(self._link)
         digest = fact.digest()
         known = self._known.get(fact.id)
         if known is not None:
@@ -188,7 +198,9 @@ class Transaction:
                 raise PutOff([subjects.asides[stream]])
             state = programme.new_state()
         occurred_us = fact.occurred_us()
-        new = programme.decide(state, fact, editions.rules, self._now_us, occurred_us, lenient=lenient)
+        new = programme.decide(
+            state, fact, editions.rules, self._now_us, occurred_us, recorded_us=self.recorded_us, lenient=lenient
+        )
         return subjects.record(stream, state, new, occurred_us, cause)
 
     def _publish(self, fact: Fact, cause: Cause) -> Event:
@@ -197,7 +209,7 @@ class Transaction:
         occurred_us = fact.occurred_us()
         new = editions.programme.publish(fact, editions.rules, self._now_us, occurred_us)
         effective_us = parse_instant(new.data["effective_from"])
-        self._sweep.require_all_readable(effective_us)
+        self._sweep.require_all_readable(editions, effective_us)
         event, stored_hash = self._appender.append(
             fact.stream, editions.seq + 1, editions.head, new, occurred_us, cause
         )

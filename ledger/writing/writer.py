@@ -13,8 +13,9 @@ where the store holds another book than it did, or an older copy. A membership w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,12 +23,14 @@ from ledger.book import recorded_us_by
 from ledger.clock import LastRecorded, check_clock, recording_us
 from ledger.errors import BadInput
 from ledger.instants import format_instant
+from ledger.link_key import LinkKeys
 from ledger.log_events import CLOCK_ACCEPTED
 from ledger.programmes.programme import Programmes
 from ledger.store.base import Store, WriteTransaction
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 from ledger.writing.at_hand import AtHand
 from ledger.writing.editions import EditionCache
+from ledger.writing.linking import Linking, keys_of_store
 from ledger.writing.loading import Unreadable
 from ledger.writing.salts import SaltOf, SystemSalts
 from ledger.writing.setting_aside import FoundUnreadable, Tries
@@ -57,6 +60,8 @@ class Reviewed:
     """The ledger's last position now."""
     set_aside: int = 0
     """Those that cannot be read, which wait (`ledger.writing.setting_aside`)."""
+    by_type: Mapping[str, int] = field(default_factory=dict)
+    """Announcements made, by the type of their event."""
 
 
 class Writer:
@@ -77,7 +82,9 @@ class Writer:
         compare_server: bool = False,
         cache_bytes_max: int = CACHE_BYTES_MAX,
         salts: SaltOf | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
+        """Where `link_keys` says nothing else, the link key lies where the store has a place for it."""
         self._store = store
         self._clock = clock
         self._rehearsal = rehearsal
@@ -87,8 +94,9 @@ class Writer:
         self._cache = StateCache(programmes, cache_bytes_max)
         self._editions = EditionCache(programmes)
         self._mark = START
+        self._linking = Linking(keys_of_store(store) if link_keys is None else link_keys)
         self._at_hand = AtHand(
-            programmes, self._cache, self._editions, Tries(), SystemSalts() if salts is None else salts
+            programmes, self._cache, self._editions, Tries(), SystemSalts() if salts is None else salts, self._linking
         )
         self._recorded_us = 0
         """When the last event of the book was recorded, as far as this writer has seen."""
@@ -97,9 +105,9 @@ class Writer:
         """Records facts in their order, in one transaction; the outcomes come in the same order.
 
         With `lenient` a fact is taken that would be refused for its spelling alone (see `Programme.decide`).
-        Facts of a subject that cannot be read now are `put-off`; all others are decided on. When it returns, what was
-        accepted is on disk. Raises StoreUnreachable or ClockWrong where nothing could be recorded, BrokenHistory
-        where the editions cannot be read.
+        Facts of a subject that cannot be read now are `put-off`, and those that need a link key which is not there; all
+        others are decided on. When it returns, what was accepted is on disk. Raises StoreUnreachable, ClockWrong,
+        LinkKeyMismatch or LinkKeyUnusable where nothing could be recorded, BrokenHistory where the editions cannot be read.
         """
         with self._lock:
             while True:
@@ -120,7 +128,8 @@ class Writer:
 
     def review(self, until_us: int | None = None, on_progress: Callable[[int], None] | None = None) -> Reviewed:
         """Moves the horizon of every due membership to an instant (now, unless one is given) and announces (DESIGN 6)."""
-        reviewed = announced = set_aside = 0
+        reviewed = set_aside = 0
+        announced: Counter[str] = Counter()
         with self._lock:
             until = self._clock() if until_us is None else until_us
             try:
@@ -140,7 +149,7 @@ class Writer:
                     if on_progress is not None:
                         on_progress(reviewed)
                     if not streams:
-                        return Reviewed(reviewed, announced, self._mark.position, set_aside)
+                        return Reviewed(reviewed, announced.total(), self._mark.position, set_aside, announced)
             except BaseException:
                 self._forget()
                 raise
@@ -248,4 +257,5 @@ class Writer:
     def _forget(self) -> None:
         self._cache.clear()
         self._editions.drop()
+        self._linking.forget()
         self._mark = START

@@ -111,9 +111,12 @@ def _descriptions(kind: Any) -> dict[str, str]:
     """The string beneath each field, of a class and of those that it takes fields from."""
     found = {}
     for one in reversed([base for base in kind.__mro__ if is_dataclass(base) or base is kind]):
-        (tree,) = ast.parse(dedent(inspect.getsource(one))).body
+        try:
+            (tree,) = ast.parse(dedent(inspect.getsource(one))).body
+        except OSError:
+            continue  # a TypedDict that is made by a call has no source, and no fields to look at
         if not isinstance(tree, ast.ClassDef):
-            continue  # a TypedDict that is made by a call has no fields to look at
+            continue
         for field, text in zip(tree.body, tree.body[1:], strict=False):
             if (
                 isinstance(field, ast.AnnAssign)

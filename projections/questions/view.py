@@ -4,7 +4,8 @@
         answer = status(seen, "m-1", at_us)
 
 A reader gives rows and what is folded from them; what a user is told is made of that by the question's own module
-(`projections.questions.status`, `.board`, …). A view brings nothing up to date: whoever asks catches up before.
+(`projections.questions.status`, `.board`, …), and only the readers that it asks for are loaded. A view brings nothing up
+to date: whoever asks catches up before.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ledger.errors import StoreUnreachable
 from projections.builds import STATE, load_build
+from projections.capability.designations import Designations
+from projections.capability.scores import Scores
 from projections.database import Connection, Database
 from projections.projection import Projection
 from projections.survey.eligibility import Eligibility
-from projections.survey.eligibility_reader import EligibilityReader
 from projections.survey.participation import Participation
 from projections.survey.renewals import Renewals
 
 if TYPE_CHECKING:
+    from projections.capability.designations_reader import DesignationsReader
+    from projections.capability.score_reader import ScoreReader
+    from projections.survey.eligibility_reader import EligibilityReader
     from projections.survey.participation_reader import ParticipationReader
     from projections.survey.renewals_reader import RenewalsReader
 
@@ -47,6 +52,8 @@ class View:
 
     def eligibility(self) -> EligibilityReader:
         """Of the eligibility projection: what counts for each membership, and what was announced."""
+        from projections.survey.eligibility_reader import EligibilityReader
+
         return self._reader(Eligibility(), EligibilityReader)
 
     def renewals(self) -> RenewalsReader:
@@ -60,6 +67,18 @@ class View:
         from projections.survey.participation_reader import ParticipationReader
 
         return self._reader(Participation(), ParticipationReader)
+
+    def scores(self) -> ScoreReader:
+        """Of the projection of scores: what counts for each designation."""
+        from projections.capability.score_reader import ScoreReader
+
+        return self._reader(Scores(), ScoreReader)
+
+    def designations(self) -> DesignationsReader:
+        """Of the designations projection: anniversaries and decisions, and what was announced."""
+        from projections.capability.designations_reader import DesignationsReader
+
+        return self._reader(Designations(), DesignationsReader)
 
     def _reader(self, projection: Projection[Any], make: Callable[[Connection, str, int], Reader]) -> Reader:
         """What `make` makes of the connection, what the names of the tables start with, and the position."""

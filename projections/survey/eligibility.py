@@ -39,7 +39,7 @@ class Eligibility(Projection[EligibilityRows]):
     """Answers `status`, `history` and, with the renewal dates, `renewals`."""
 
     name = "eligibility"
-    version = 2
+    version = 3
     types = PROGRAMMES.events
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
@@ -60,7 +60,7 @@ class Eligibility(Projection[EligibilityRows]):
                 "location": "TEXT",
                 "customer_org": "TEXT",
                 "response": "TEXT",
-                "invitation": "TEXT",
+                "answer_token": "TEXT",
                 "void_position": "BIGINT",
             },
             ("membership", "received_us", "position"),
@@ -190,7 +190,7 @@ def _response_received(rows: EligibilityRows, event: RawEvent, position: int) ->
             data["location"],
             data["customer_org"],
             data["response"],
-            data["invitation"],
+            data["answer_token"],
             None,
         )
     )

@@ -99,13 +99,13 @@ class EligibilityReader:
         """How many invitations were answered by a response that is not void, as known by a position.
 
         Of these memberships, or of all; one that is not named has none. An answer after a voided one answers the same
-        invitation again: invitations are counted, not responses.
+        invitation again: distinct tokens are counted, not responses.
         """
         known = self.known_at(known_at)
         among = "" if memberships is None else f"membership {_among(memberships)} AND "
         rows = self._query(
-            f"SELECT membership, count(DISTINCT invitation) FROM {self._prefix}responses WHERE {among}"
-            "invitation IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
+            f"SELECT membership, count(DISTINCT answer_token) FROM {self._prefix}responses WHERE {among}"
+            "answer_token IS NOT NULL AND position <= ? AND (void_position IS NULL OR void_position > ?) "
             "GROUP BY membership",
             [*(memberships or ()), known, known],
         )

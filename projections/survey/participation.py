@@ -47,7 +47,7 @@ class Participation(Projection[ParticipationRows]):
     """Answers `participation` and, for `renewals`, how many invitations were sent."""
 
     name = "participation"
-    version = 2
+    version = 3
     types = PROGRAMMES.events
     tables = (
         Table(
@@ -114,7 +114,7 @@ def _invitation_sent(pending: ParticipationRows, event: RawEvent, position: int)
 def _response_received(pending: ParticipationRows, event: RawEvent, _position: int) -> None:
     counts, data = pending.months[event["stream"], event["occurred_at"][:7]], event["data"]
     counts[_RESPONSES] += 1
-    if data["invitation"] is not None:
+    if data["answer_token"] is not None:
         counts[_ANSWERS] += 1
     if data["anonymous"]:
         counts[_ANONYMOUS] += 1

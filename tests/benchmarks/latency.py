@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from consumers.broker.kafka import Broker, partitions_of
-from consumers.subscriber import EligibilitySubscriber, Start
+from consumers.subscriber import Start, Subscriber
 from ledger.fact import Fact
 from ledger.store.base import Store
 from tests.consumers.support import Announcing, broker_with_topics
@@ -125,9 +125,7 @@ def heard(broker: Broker) -> Iterator[queue.Queue[float]]:
     """When each announcement came to a subscriber that was waiting for it."""
     arrived: queue.Queue[float] = queue.Queue()
     listening = threading.Event()
-    subscriber = EligibilitySubscriber(
-        broker, start=Start.end(), heartbeat_s=0.3, on_heartbeat=lambda _: listening.set()
-    )
+    subscriber = Subscriber(broker, start=Start.end(), heartbeat_s=0.3, on_heartbeat=lambda _: listening.set())
 
     def listen() -> None:
         for _ in subscriber:

@@ -30,6 +30,7 @@ from projections.registry import all_projections
 from projections.runner import Runner
 from tests.benchmarks.bench import BATCH, CLIENTS, NOW_US, Row, _one_client, batches, in_threads, row, timed
 from tests.servers.postgres import PostgresServer
+from tests.support.link_key import KEYS
 
 FEED_PAGE = 4_000
 
@@ -41,7 +42,7 @@ class Something(Aggregate):
 def bulk_record(url: str, raw_url: str, facts: int) -> Row:
     """Validated, deduplicated, decided, chained, durable; against a bare COPY of the same rows into the same table."""
     store = PostgresStore(url)
-    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES, link_keys=KEYS)
     spent = 0.0
     for batch in batches(orjson.dumps(fact) for fact in scale(1, facts)):
         start = time.perf_counter()
@@ -91,7 +92,7 @@ def clients(url: str, stock_url: str, each: int) -> Row:
     """64 clients, each with one fact at a time and waiting for it to be on disk; against the library's stock save."""
     facts = [list(_one_client(number, each)) for number in range(CLIENTS)]
     store = PostgresStore(url)
-    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES, link_keys=KEYS))
 
     def record(own: list[Fact]) -> None:
         for fact in own:

@@ -26,6 +26,7 @@ from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.note import ED25519, SignerKey
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -117,15 +118,15 @@ def verifying(folder: Path) -> dict[str, Any]:
         record([fact_from_object(fact) for fact in _membership(BUNDLE_EVENTS)])
         with open_sealer(store, log, [KEY]) as sealer:
             sealer.seal()
-        bundle = collect_evidence(store, log, "m-1", "2011-03-01")
+        bundle = collect_evidence(store, log, Survey(), "membership-m-1", "2011-03-01")
     finally:
         store.close()
     (folder / "bundle.json").write_bytes(bundle.encoded())
     (folder / "policy.json").write_bytes(POLICY)
-    command = [sys.executable, "-m", "ledger.proof.log.verify", str(folder / "bundle.json")]
+    command = [sys.executable, "-m", "ledger.proof.verify", str(folder / "bundle.json")]
     command += ["--policy", str(folder / "policy.json"), "--json"]
     return {
-        "bundle_events": len(bundle.stream.events),
+        "bundle_events": len(bundle.events),
         "bundle_bytes": (folder / "bundle.json").stat().st_size,
         "verify_s": best(lambda _: _process(command)),
         "interpreter_s": best(lambda _: _process([sys.executable, "-c", "pass"])),

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from consumers.broker.kafka import Broker
+from consumers.messages.registry import MESSAGES
 from consumers.roles.relay import Relay
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
@@ -29,6 +30,7 @@ from tests.consumers.support import broker_with_topics, wall_us
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
 from tests.simulation.nursery import Nursery
+from tests.support.link_key import KEYS
 
 EVENTS = 300_000
 MEMBERSHIPS = 400
@@ -39,7 +41,7 @@ TIMEOUT_S = 120.0
 
 def fill(store: PostgresStore, events: int) -> None:
     """A book of so many events and a few more."""
-    writer = Writer(store, wall_us, PROGRAMMES)
+    writer = Writer(store, wall_us, PROGRAMMES, link_keys=KEYS)
     facts = [
         {"type": "enrol-membership", "membership": f"m-{number}", "name": "A partner", "level": "gold"}
         for number in range(MEMBERSHIPS)
@@ -123,7 +125,7 @@ def main(events: int) -> None:
         store = PostgresStore(url)
         fill(store, events)
         end = store.max_position()
-        with Relay(store, broker, wait_s=0.001) as relay:
+        with Relay(store, broker, MESSAGES, wait_s=0.001) as relay:
             while relay.state.position < end:
                 relay.step()
         figures: dict[str, float] = {}

@@ -17,14 +17,16 @@ import pytest
 
 from console.cli.help_topics import EXTRAS
 from console.cli.main import COMMANDS
-from ledger.programmes.survey.facts import FACT_MODELS
+from ledger.programmes.capability.facts import FACT_MODELS as CAPABILITY_MODELS
+from ledger.programmes.survey.facts import FACT_MODELS as SURVEY_MODELS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 NOW = "2026-01-05T12:00:00Z"
 NOT_RUN = "For teams"
 MARK = "--- the next block ---"
-SMALL_DEMO = "--memberships 6"
+SMALL_DEMO = "--memberships 6 --partners 3"
+EXAMPLES = "docs/examples"
 
 
 class Block(NamedTuple):
@@ -68,6 +70,8 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))  # older than the environment, so that make does not install it anew
     (tmp_path / ".venv").symlink_to(environment)
+    (tmp_path / EXAMPLES).parent.mkdir()
+    (tmp_path / EXAMPLES).symlink_to(ROOT / EXAMPLES)
     return tmp_path
 
 
@@ -138,6 +142,6 @@ def test_every_extra_stands_in_the_readme() -> None:
 
 
 def test_every_type_of_fact_stands_in_the_readme() -> None:
-    for model in FACT_MODELS:
+    for model in (*SURVEY_MODELS, *CAPABILITY_MODELS):
         (name,) = model.model_fields["type"].annotation.__args__  # type: ignore[union-attr]
         assert f"`{name}`" in README, name

@@ -1,4 +1,4 @@
-"""A downstream service: keeps in its own database who is eligible, and how often that changed; each change exactly once.
+"""A downstream service: keeps in its own database who is eligible and who is qualified, each change exactly once.
 
     python -m tests.consumers.example_downstream kafka:9092 crm.db
 
@@ -12,23 +12,33 @@ import sys
 
 from consumers.broker.kafka import Broker
 from consumers.effects import Effects
-from consumers.subscriber import EligibilitySubscriber
+from consumers.messages.capability import DesignationChanged
+from consumers.messages.survey import EligibilityChanged
+from consumers.subscriber import Subscriber
+
+STANDING = (
+    "INSERT INTO standing VALUES (?, ?, ?, 1) ON CONFLICT (partner, area) DO UPDATE"
+    " SET holds = excluded.holds, changes = changes + 1"
+)
 
 
 def main(bootstrap: str, database: str) -> None:
     connection = sqlite3.connect(database, timeout=30)
-    connection.execute("CREATE TABLE IF NOT EXISTS partner (id TEXT PRIMARY KEY, eligible INTEGER, changes INTEGER)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS standing"
+        " (partner TEXT, area TEXT, holds INTEGER, changes INTEGER, PRIMARY KEY (partner, area))"
+    )
     effects = Effects(connection, "crm")
     broker = Broker(bootstrap, prefix=os.environ.get("CSAT_LEDGER_TOPIC_PREFIX", ""))
-    for delivery in EligibilitySubscriber(broker, start=effects.start()).deliveries():
-        change = delivery.message
+    for delivery in Subscriber(broker, start=effects.start()).deliveries():
         with effects.once(delivery) as fresh:
-            if fresh:
-                connection.execute(
-                    "INSERT INTO partner VALUES (?, ?, 1) ON CONFLICT (id) DO UPDATE"
-                    " SET eligible = excluded.eligible, changes = changes + 1",
-                    (change.membership, change.satisfied),
-                )
+            if not fresh:
+                continue
+            match delivery.message:
+                case EligibilityChanged() as change:
+                    connection.execute(STANDING, (change.membership, "survey", change.satisfied))
+                case DesignationChanged() as change:
+                    connection.execute(STANDING, (change.membership, change.area, change.qualified))
 
 
 if __name__ == "__main__":

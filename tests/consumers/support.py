@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 import uuid
@@ -9,23 +10,31 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from consumers.broker.kafka import Broker, ensure_topics
-from consumers.messages.cloudevents import EligibilityChanged
+from consumers.messages.announcements import Announced
+from consumers.messages.capability import DesignationChanged, DesignationStatus
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import EligibilityChanged, EligibilityStatus
 from consumers.roles.relay import Relay
 from consumers.roles.relay_state import RelayState
 from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
-from ledger.programmes.survey.events import membership_of
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 
 FIRST_DAY = datetime(2014, 1, 1, 9, tzinfo=UTC)
+FIRST_CLOSE = datetime(2024, 6, 20, tzinfo=UTC)
+AREA = "business-applications"
+BASE_UNITS = 25_000
+"""With those of five more customers, just the base that the growth of usage takes."""
 RESPONSES_NEEDED = 10
 TIMEOUT_S = 90.0
+AnyChange = TypeVar("AnyChange", bound=Announced)
 
 
 def wall_us() -> int:
@@ -40,7 +49,7 @@ def broker_with_topics(bootstrap: str, partitions: int = 4) -> Broker:
 
 
 class Announcing:
-    """A book in which memberships gain and lose eligibility as often as a test wants."""
+    """A book in which memberships gain and lose eligibility, and designations the qualification, as often as a test wants."""
 
     def __init__(self, store: Store, name: str = "") -> None:
         self.store = store
@@ -48,6 +57,7 @@ class Announcing:
         self._name = name
         self._day = 0
         self._responses: dict[str, list[str]] = defaultdict(list)
+        self._bases: dict[tuple[str, str], bool] = defaultdict(lambda: True)
 
     @classmethod
     def in_file(cls, path: Path) -> Announcing:
@@ -79,26 +89,72 @@ class Announcing:
             self.respond(membership) if (place % 2 == 0) is even else self.void(membership) for place in range(number)
         ]
 
+    def qualify(self, membership: str, area: str = AREA) -> list[Fact]:
+        """A designation with 74 points, from the close of May 2024 on: one announcement."""
+        use, sell = partial(self._use, membership, area), partial(self._sell, membership, area)
+        return [
+            self._designation("open-designation", membership, area, name=f"Partner {membership}"),
+            use("2023-05", "c-1", BASE_UNITS),
+            *(use("2023-05", f"c-{number}", 20_000) for number in range(2, 7)),
+            *(use("2024-05", f"c-{number}", 50_000) for number in (1, 2, 3)),
+            *(use("2024-05", f"c-{number}", 12_500) for number in range(4, 8)),
+            *(sell("2024-05", f"c-{number}") for number in (1, 2, 3)),
+            *(self._certify(membership, area, "intermediate", person) for person in (1, 2, 3)),
+            *(self._certify(membership, area, "advanced", person) for person in (1, 2)),
+            self._designation("close-month", membership, area, month="2024-05"),
+        ]
+
+    def restate(self, membership: str, number: int, area: str = AREA) -> list[Fact]:
+        """So many facts, each of which changes whether the designation is qualified: the base of the growth goes and comes."""
+        facts = []
+        for _ in range(number):
+            self._bases[membership, area] = not self._bases[membership, area]
+            units = BASE_UNITS if self._bases[membership, area] else BASE_UNITS - 5
+            facts.append(self._use(membership, area, "2023-05", "c-1", units))
+        return facts
+
+    def _use(self, membership: str, area: str, month: str, customer: str, units: int) -> Fact:
+        fields = {"customer": customer, "workload": "customer-insights", "month": month, "association": "pal"}
+        return self._designation("report-usage", membership, area, units=units, **fields)
+
+    def _sell(self, membership: str, area: str, month: str, customer: str) -> Fact:
+        fields = {"customer": customer, "workload": "any", "month": month, "association": "csp-1"}
+        return self._designation("report-revenue", membership, area, amount_cents=25_000, **fields)
+
+    def _certify(self, membership: str, area: str, tier: str, person: int) -> Fact:
+        fields = {"person": f"p-{person}", "code": "mb-910", "tier": tier, "valid_from": "2024-01-01"}
+        return self._designation("record-certificate", membership, area, certificate=f"x-{tier}-{person}", **fields)
+
+    def _designation(self, kind: str, membership: str, area: str, **fields: Any) -> Fact:
+        self._day += 1
+        occurred = FIRST_CLOSE + timedelta(minutes=self._day)
+        identity = f"f-{self._name}{uuid.uuid4().hex}"
+        content = {"type": kind, "id": identity, "membership": membership, "area": area, **fields}
+        return fact_from_object({**content, "occurred_at": occurred.isoformat()})
+
     def record(self, facts: Sequence[Fact]) -> None:
         for outcome in self.writer.record(facts):
             assert outcome.status == "accepted", outcome
 
     def announcements(self) -> list[EligibilityChanged]:
-        """All that stands in the book, as it is to arrive."""
-        found = []
-        for row in self.store.read_type("EligibilityChanged", 0, 1_000_000):
+        """All of the survey programme that stands in the book, as it is to arrive."""
+        return [EligibilityChanged(**told) for told in self._told("EligibilityChanged")]
+
+    def designations(self) -> list[DesignationChanged]:
+        """All of the capability programme that stands in the book, as it is to arrive."""
+        return [DesignationChanged(**told) for told in self._told("DesignationChanged")]
+
+    def _told(self, event_type: str) -> Iterator[dict[str, Any]]:
+        for row in self.store.read_type(event_type, 0, 1_000_000):
             event = PROGRAMMES.decode(row.stored, row.position)
-            found.append(
-                EligibilityChanged(
-                    **event.data,
-                    membership=membership_of(event.stream),
-                    position=row.position,
-                    seq=row.seq,
-                    recorded_at=_recorded_at(row.stored),
-                    fact=event.fact,
-                )
-            )
-        return found
+            yield {
+                **event.data,
+                "membership": re.split("[-/]", event.stream, maxsplit=1)[1].partition("/")[0],
+                "position": row.position,
+                "seq": row.seq,
+                "recorded_at": _recorded_at(row.stored),
+                "fact": event.fact,
+            }
 
     def stored(self) -> list[bytes]:
         """Every event, as it is to arrive."""
@@ -122,7 +178,7 @@ def _recorded_at(stored: bytes) -> str:
 
 def relay_all(store: Store, broker: Broker, state: RelayState | None = None) -> RelayState:
     """Relays until nothing is left."""
-    with Relay(store, broker, state, wait_s=0.001) as relay:
+    with Relay(store, broker, MESSAGES, state, wait_s=0.001) as relay:
         deadline = time.monotonic() + TIMEOUT_S
         while relay.state.phase != "active" or relay.state.position < store.max_position():
             assert time.monotonic() < deadline, relay.state
@@ -180,14 +236,20 @@ def await_ended_transactions(broker: Broker, *topics: str) -> None:
             consumer.close()
 
 
+def designation_changes(broker: Broker) -> list[DesignationChanged]:
+    topic = broker.topics.named(DesignationChanged.type)
+    return [DesignationChanged.from_value(record.value) for record in committed(broker, topic)]
+
+
 def changes(broker: Broker) -> list[EligibilityChanged]:
     return [
-        EligibilityChanged.from_value(record.value) for record in committed(broker, broker.topics.eligibility_changed)
+        EligibilityChanged.from_value(record.value)
+        for record in committed(broker, broker.topics.named(EligibilityChanged.type))
     ]
 
 
-def by_membership(found: Sequence[EligibilityChanged]) -> dict[str, list[EligibilityChanged]]:
-    grouped = defaultdict(list)
+def by_membership(found: Sequence[AnyChange]) -> dict[str, list[AnyChange]]:
+    grouped: defaultdict[str, list[AnyChange]] = defaultdict(list)
     for change in found:
         grouped[change.membership].append(change)
     return dict(grouped)
@@ -203,10 +265,12 @@ def assert_relayed_exactly_once(book: Announcing, broker: Broker) -> None:
     for key, positions in by_key.items():
         assert positions == sorted(set(positions)), key
     assert by_membership(changes(broker)) == by_membership(book.announcements())
-    latest = {}
-    for record in committed(broker, broker.topics.eligibility_status):
-        latest[record.key.decode()] = int(dict(record.headers)["ledger-position"])
-    assert latest == {name: told[-1].position for name, told in by_membership(book.announcements()).items()}
+    assert by_membership(designation_changes(broker)) == by_membership(book.designations())
+    for status, told in ((EligibilityStatus, book.announcements()), (DesignationStatus, book.designations())):
+        latest = {}
+        for record in committed(broker, broker.topics.named(status.type)):
+            latest[record.key.decode()] = int(dict(record.headers)["ledger-position"])
+        assert latest == {one.who: one.position for one in told}
 
 
 def eventually(condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> None:

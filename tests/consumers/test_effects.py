@@ -25,9 +25,10 @@ except ImportError as missing:
 
 from consumers.broker.kafka import Broker
 from consumers.effects import Effects
-from consumers.subscriber import EligibilitySubscriber, Start
+from consumers.subscriber import Start, Subscriber
 from ledger.errors import BadInput
 from tests.consumers.support import (
+    AREA,
     Announcing,
     announce,
     by_membership,
@@ -56,7 +57,7 @@ def follow(
     cursor.execute("CREATE TABLE IF NOT EXISTS effect (membership TEXT, seq BIGINT)")
     connection.commit()
     effects = Effects(connection, "crm")
-    for delivery in EligibilitySubscriber(broker, start=effects.start(start)).deliveries(until_end=True):
+    for delivery in Subscriber(broker, start=effects.start(start)).deliveries(until_end=True):
         with effects.once(delivery) as fresh:
             if fresh:
                 told = delivery.message
@@ -166,18 +167,24 @@ def test_example_service_that_is_killed_makes_each_effect_once(
     running = [start(), start()]
     try:
         for number in range(6):
+            book.record(book.restate("m-1", 2) if number else book.qualify("m-1"))
             announce(book, broker, "m-1", "m-2", f"n-{number}", flips=4)
             time.sleep(chance.uniform(0.2, 1.0))
             victim = running.pop(0)
             victim.kill()
             victim.wait()
             running.append(start())
-        expected = {name: (told[-1].satisfied, len(told)) for name, told in by_membership(book.announcements()).items()}
+        expected = {
+            (name, area): (told[-1].holds, len(told))
+            for area, found in (("survey", book.announcements()), (AREA, book.designations()))
+            for name, told in by_membership(found).items()
+        }
+        assert expected["m-1", AREA] == (True, 11)
 
-        def kept() -> dict[str, tuple[bool, int]]:
+        def kept() -> dict[tuple[str, str], tuple[bool, int]]:
             with suppress(sqlite3.OperationalError), sqlite3.connect(database, timeout=30) as connection:
-                rows = connection.execute("SELECT id, eligible, changes FROM partner")
-                return {name: (bool(eligible), number) for name, eligible, number in rows}
+                rows = connection.execute("SELECT partner, area, holds, changes FROM standing")
+                return {(name, area): (bool(holds), number) for name, area, holds, number in rows}
             return {}
 
         eventually(lambda: kept() == expected, "the service has everything", 60)

@@ -18,11 +18,13 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker, await_sent
-from consumers.broker.topic_bookmark import Place
+from consumers.broker.topic_bookmark import Place, Resume
 from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
-from consumers.messages.cloudevents import EligibilityChanged, EligibilityStatus
+from consumers.messages.capability import DesignationChanged
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import EligibilityChanged, EligibilityStatus
 from consumers.roles.relay import Relay
-from consumers.subscriber import Delivery, EligibilitySubscriber, Heartbeat, Start
+from consumers.subscriber import Delivery, Heartbeat, Start, Subscriber
 from tests.consumers.support import (
     Announcing,
     announce,
@@ -36,7 +38,7 @@ from tests.servers.kafka import KafkaBroker
 
 
 def all_now(broker: Broker, start: Start | None = None, **options: Any) -> list[Any]:
-    subscriber = EligibilitySubscriber(broker, start=start, **options)
+    subscriber = Subscriber(broker, start=start, **options)
     return [delivery.message for delivery in subscriber.deliveries(until_end=True)]
 
 
@@ -47,7 +49,7 @@ def test_from_the_beginning_every_announcement_comes_in_order(book: Announcing, 
 
 def test_following_goes_on_with_what_comes(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", flips=2)
-    messages = iter(EligibilitySubscriber(broker))
+    messages = iter(Subscriber(broker))
     assert list(islice(messages, 2)) == book.announcements()
     announce(book, broker, "m-1", flips=2)
     assert list(islice(messages, 2)) == book.announcements()[2:]
@@ -57,7 +59,7 @@ def test_from_the_end_only_what_is_announced_from_now_on_comes(book: Announcing,
     announce(book, broker, "m-1")
     heard: list[Any] = []
     beating = threading.Event()
-    subscriber = EligibilitySubscriber(broker, start=Start.end(), heartbeat_s=0.2, on_heartbeat=lambda _: beating.set())
+    subscriber = Subscriber(broker, start=Start.end(), heartbeat_s=0.2, on_heartbeat=lambda _: beating.set())
     thread = threading.Thread(target=lambda: heard.extend(subscriber))
     thread.start()
     assert beating.wait(20)
@@ -84,7 +86,7 @@ def test_from_a_time_what_was_recorded_since_then_comes(book: Announcing, broker
 
 def test_from_kept_offsets_it_goes_on_after_the_last(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", "m-2", "m-3", "m-4", "m-5")
-    taken: list[Delivery] = list(islice(EligibilitySubscriber(broker).deliveries(), 7))
+    taken: list[Delivery] = list(islice(Subscriber(broker).deliveries(), 7))
     assert taken[-1].resume is not None
     rest = all_now(broker, Start.offsets(taken[-1].resume))
     heard = [delivery.message for delivery in taken] + rest
@@ -100,7 +102,10 @@ def test_snapshot_then_what_follows_has_no_gap_while_the_relay_is_at_work(
     stop = threading.Event()
 
     def work() -> None:
-        with announcing(tmp_path / "book.db") as worker, Relay(worker.store, broker, batch_events_max=3) as relay:
+        with (
+            announcing(tmp_path / "book.db") as worker,
+            Relay(worker.store, broker, MESSAGES, batch_events_max=3) as relay,
+        ):
             while not stop.is_set() or relay.state.position < worker.store.max_position():
                 relay.step()
 
@@ -140,7 +145,7 @@ def test_status_is_the_announcement_in_force_at_the_end_of_the_folded_history(bo
 
 def test_group_goes_on_where_it_was_and_repeats_at_most_what_was_not_done(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", "m-2", flips=5)
-    first = EligibilitySubscriber(broker, group="crm").deliveries()
+    first = Subscriber(broker, group="crm").deliveries()
     taken = [delivery.message for delivery in islice(first, 4)]
     first.close()
     rest = all_now(broker, group="crm")
@@ -161,14 +166,14 @@ def test_group_starts_at_a_time_where_it_has_no_offsets(book: Announcing, broker
 
 def test_group_cannot_start_with_everybodys_status(broker: Broker) -> None:
     with pytest.raises(ValueError, match="a group shares the partitions"):
-        EligibilitySubscriber(broker, start=Start.status(), group="crm")
+        Subscriber(broker, start=Start.status(), group="crm")
 
 
 def test_two_members_of_a_group_share_the_partitions(book: Announcing, broker: Broker) -> None:
     heard: dict[str, list[Any]] = {"one": [], "two": []}
     beats: dict[str, Heartbeat] = {}
     members = {
-        name: EligibilitySubscriber(
+        name: Subscriber(
             broker, group="shared", heartbeat_s=0.2, on_heartbeat=lambda beat, name=name: beats.update({name: beat})
         )
         for name in heard
@@ -177,7 +182,10 @@ def test_two_members_of_a_group_share_the_partitions(book: Announcing, broker: B
     for thread in threads:
         thread.start()
     try:
-        eventually(lambda: sorted(len(beat.partitions) for beat in beats.values()) == [2, 2], "two partitions each")
+        eventually(
+            lambda: [[*map(len, beat.partitions.values())] for beat in beats.values()] == [[2, 2], [2, 2]],
+            "two of each topic",
+        )
         announce(book, broker, *(f"m-{number}" for number in range(12)), flips=2)
         eventually(lambda: sum(map(len, heard.values())) >= 24, "all is heard")
     finally:
@@ -192,30 +200,32 @@ def test_two_members_of_a_group_share_the_partitions(book: Announcing, broker: B
 def test_heartbeat_tells_the_lag_and_comes_without_messages(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1")
     beats: list[Heartbeat] = []
-    subscriber = EligibilitySubscriber(broker, heartbeat_s=0.2, on_heartbeat=beats.append)
+    subscriber = Subscriber(broker, heartbeat_s=0.2, on_heartbeat=beats.append)
     thread = threading.Thread(target=lambda: list(subscriber))
     thread.start()
     eventually(lambda: len(beats) >= 3, "three heartbeats")
     subscriber.stop()
     thread.join(10)
-    assert beats[-1] == Heartbeat(0, (0, 1, 2, 3))
+    heard = [broker.topics.named(change.type) for change in (DesignationChanged, EligibilityChanged)]
+    assert beats[-1] == Heartbeat(0, dict.fromkeys(heard, (0, 1, 2, 3)))
 
 
 def test_missing_topic_and_deleted_messages_are_said_aloud(book: Announcing, broker: Broker) -> None:
     with pytest.raises(TopicsUnfit, match="found no topic"):
         all_now(Broker(broker.bootstrap, "nowhere."))
     announce(book, broker, "m-1")
-    (first, *_) = EligibilitySubscriber(broker).deliveries(until_end=True)
+    (first, *_) = Subscriber(broker).deliveries(until_end=True)
     assert first.resume is not None
-    beyond = first.resume._replace(places=dict.fromkeys(range(4), Place(10_000)))
+    (name, kept), *_ = first.resume.topics.items()
+    beyond = Resume({**first.resume.topics, name: kept._replace(places=dict.fromkeys(range(4), Place(10_000)))})
     with pytest.raises(MessagesLost, match="start anew from the status topic"):
-        list(islice(EligibilitySubscriber(broker, start=Start.offsets(beyond)), 1))
+        list(islice(Subscriber(broker, start=Start.offsets(beyond)), 1))
 
 
 def test_unreadable_message_stops_the_reader_or_goes_to_its_handler(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1")
     producer = broker.producer()
-    await_sent([producer.send(broker.topics.eligibility_changed, b"{}", key=b"m-1")])
+    await_sent([producer.send(broker.topics.named(EligibilityChanged.type), b"{}", key=b"m-1")])
     producer.close()
     announce(book, broker, "m-1")
     with pytest.raises(BadMessage, match=r"partition ., offset \d+: found no EligibilityChanged"):
@@ -231,7 +241,7 @@ def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answe
     broker = broker_with_topics(own_kafka.bootstrap)
     announce(book, broker, "m-1", flips=2)
     heard: list[Any] = []
-    subscriber = EligibilitySubscriber(broker, heartbeat_s=1)
+    subscriber = Subscriber(broker, heartbeat_s=1)
     thread = threading.Thread(target=lambda: heard.extend(subscriber))
     thread.start()
     try:

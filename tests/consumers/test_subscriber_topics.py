@@ -22,10 +22,11 @@ except ImportError as missing:
 
 from console.cli.main import main
 from consumers.broker.kafka import Broker, remake_topics
-from consumers.broker.topic_bookmark import Place, Resume
+from consumers.broker.topic_bookmark import Place, Resume, TopicPlaces
 from consumers.effects import Effects
 from consumers.errors import HistoryChanged, MessagesLost, TopicsUnfit
-from consumers.subscriber import Delivery, EligibilitySubscriber, Start
+from consumers.messages.survey import EligibilityChanged
+from consumers.subscriber import Delivery, Start, Subscriber
 from ledger.errors import BadInput
 from tests.consumers.support import (
     Announcing,
@@ -46,12 +47,12 @@ def crm(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def now(broker: Broker, start: Start | None = None, group: str | None = None) -> list[Delivery]:
-    return list(EligibilitySubscriber(broker, start=start, group=group).deliveries(until_end=True))
+    return list(Subscriber(broker, start=start, group=group).deliveries(until_end=True))
 
 
 def follow(crm: sqlite3.Connection, broker: Broker, otherwise: Start | None = None) -> None:
     effects = Effects(crm, "crm")
-    for delivery in EligibilitySubscriber(broker, start=effects.start(otherwise)).deliveries(until_end=True):
+    for delivery in Subscriber(broker, start=effects.start(otherwise)).deliveries(until_end=True):
         with effects.once(delivery) as fresh:
             if fresh:
                 crm.execute("INSERT INTO effect VALUES (?, ?)", (delivery.message.membership, delivery.message.seq))
@@ -89,7 +90,7 @@ def test_running_service_notices_that_its_topic_was_made_anew(
 ) -> None:
     announce(book, broker, "m-1", "m-2", flips=4)
     effects = Effects(crm, "crm")
-    subscriber = EligibilitySubscriber(broker, start=effects.start(), heartbeat_s=0.3)
+    subscriber = Subscriber(broker, start=effects.start(), heartbeat_s=0.3)
 
     def run() -> None:
         for delivery in subscriber.deliveries():
@@ -100,7 +101,7 @@ def test_running_service_notices_that_its_topic_was_made_anew(
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        eventually(lambda: effects._kept is not None and len(effects._kept.places) == 4, "it has begun")
+        eventually(lambda: effects._kept is not None and len(_eligibility(effects._kept).places) == 4, "it has begun")
         book.record(book.flips("m-1", 3) + book.flips("m-3", 0) + book.enrol("m-3") + book.flips("m-3", 3))
         subscriber._start = subscriber._start._replace(anew=Start.beginning())
         relayed_anew(book, broker)
@@ -130,7 +131,7 @@ def test_subscriber_without_effects_is_told_that_its_topic_is_another_and_the_wa
 
 def test_running_subscriber_stops_when_its_topic_is_made_anew(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", flips=4)
-    deliveries = EligibilitySubscriber(broker, heartbeat_s=0.3).deliveries()
+    deliveries = Subscriber(broker, heartbeat_s=0.3).deliveries()
     assert len(list(islice(deliveries, 4))) == 4
     book.record(book.flips("m-1", 20))
     relayed_anew(book, broker)
@@ -149,13 +150,21 @@ def test_group_starts_again_in_a_topic_that_was_made_anew(book: Announcing, brok
     assert by_membership([one.message for one in now(broker, group="crm")]) == by_membership(book.announcements())  # type: ignore[misc]
 
 
+def _eligibility(resume: Resume) -> TopicPlaces:
+    return resume.topics[EligibilityChanged.type]
+
+
+def _with(resume: Resume, places: TopicPlaces) -> Resume:
+    return Resume({**resume.topics, EligibilityChanged.type: places})
+
+
 def commit(broker: Broker, group: str, topic: str, places: dict[int, Place]) -> None:
     from kafka import OffsetAndMetadata
 
     from consumers.broker.topic_bookmark import kept_text
 
     consumer = broker.consumer("test", group_id=group)
-    name = broker.topics.eligibility_changed
+    name = broker.topics.named(EligibilityChanged.type)
     consumer.assign([TopicPartition(name, number) for number in places])
     consumer.commit(
         {
@@ -170,17 +179,19 @@ def commit(broker: Broker, group: str, topic: str, places: dict[int, Place]) -> 
 def test_place_after_another_message_is_not_gone_on_from(book: Announcing, broker: Broker) -> None:
     """What a partition looks like that has lost its end, and was filled again."""
     announce(book, broker, "m-1", flips=6)
-    kept = now(broker)[-1].resume
-    assert kept is not None
+    resume = now(broker)[-1].resume
+    assert resume is not None
+    kept = _eligibility(resume)
     partition, place = next((number, place) for number, place in kept.places.items() if place.before is not None)
     other = Place(place.next_offset, place.before, "12-0123456789abcdef")
-    wrong = Resume(kept.topic, {**kept.places, partition: other})
+    wrong = _with(resume, TopicPlaces(kept.id, {**kept.places, partition: other}))
     with pytest.raises(MessagesLost, match="has lost its end, and was filled again"):
         now(broker, Start.offsets(wrong))
-    commit(broker, "crm", kept.topic, {partition: other})
+    commit(broker, "crm", kept.id, {partition: other})
     with pytest.raises(MessagesLost, match="has lost its end"):
         now(broker, group="crm")
-    beyond = Resume(kept.topic, {**kept.places, partition: Place(place.next_offset + 50, place.before, place.mark)})
+    later = Place(place.next_offset + 50, place.before, place.mark)
+    beyond = _with(resume, TopicPlaces(kept.id, {**kept.places, partition: later}))
     with pytest.raises(MessagesLost, match="messages were deleted"):
         now(broker, Start.offsets(beyond))
 
@@ -193,7 +204,7 @@ def test_beginning_that_was_deleted_is_told_wherever_a_subscriber_starts(
     kept = now(broker)[0].resume
     announce(book, broker, "m-1", flips=3)
     with broker.admin() as admin:
-        topic = broker.topics.eligibility_changed
+        topic = broker.topics.named(EligibilityChanged.type)
         admin.delete_records({TopicPartition(topic, partition): -1 for partition in range(4)})
     assert kept is not None
     for start in (Start.beginning(), Start.at(0), Start.offsets(kept)):
@@ -209,12 +220,12 @@ def test_beginning_that_was_deleted_is_told_wherever_a_subscriber_starts(
     assert effects_of(crm) == expected(book)
 
 
-@pytest.mark.parametrize("topic", ["eligibility_changed", "eligibility_status"])
+@pytest.mark.parametrize("topic", ["eligibility-changed", "eligibility-status"])
 def test_empty_topic_that_somebody_made_is_not_read_as_if_nothing_had_happened(
     topic: str, book: Announcing, broker: Broker
 ) -> None:
     announce(book, broker, "m-1")
-    remake_topics(broker, [getattr(broker.topics, topic)])
+    remake_topics(broker, [broker.topics.named(f"csat.{topic}.v1")])
     for start in (Start.beginning(), Start.status()):
         with pytest.raises(TopicsUnfit, match="which the relay has filled"):
             now(broker, start)
@@ -225,7 +236,7 @@ def test_partitions_that_were_added_stop_a_subscriber(book: Announcing, broker: 
     kept = now(broker)[-1].resume
     assert kept is not None
     with broker.admin() as admin:
-        admin.create_partitions({broker.topics.eligibility_changed: 6})
+        admin.create_partitions({broker.topics.named(EligibilityChanged.type): 6})
     with pytest.raises(TopicsUnfit, match="found 6 partitions"):
         now(broker, Start.offsets(kept))
 
@@ -263,13 +274,30 @@ def test_service_that_has_seen_more_than_a_restored_book_has_stops_and_the_way_o
     "places", [{0: Place(17, 15, "4711-5f0c22b1a4e9d377"), 1: Place(4)}, {3: Place(1, 0, "0123456789abcdef")}]
 )
 def test_resume_is_read_as_it_was_written(places: dict[int, Place]) -> None:
-    resume = Resume("5ba2a1e1-18d6-48de-a73d-97382dc0acea", places)
-    assert Resume.parse(str(resume)) == resume
+    one = TopicPlaces("5ba2a1e1-18d6-48de-a73d-97382dc0acea", places)
+    for resume in (Resume({EligibilityChanged.type: one}), Resume({EligibilityChanged.type: one, "other.v1": one})):
+        assert Resume.parse(str(resume)) == resume
 
 
-@pytest.mark.parametrize("text", ["", "0=17", "t/", "t/0", "t/0=x", "t/0=1@", "t/0=1@2", "t/0=1,"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0=17",
+        "n:t/",
+        "n:t/0",
+        "n:t/0=x",
+        "n:t/0=1@",
+        "n:t/0=1@2",
+        "n:t/0=1,",
+        "t/0=1",
+        ":t/0=1",
+        "n:t/0=1;n:t/0=1",
+        "n:t/0=1;",
+    ],
+)
 def test_text_that_is_no_resume_says_what_was_expected(text: str) -> None:
-    with pytest.raises(BadInput, match="expected TOPIC/PARTITION=OFFSET"):
+    with pytest.raises(BadInput, match="expected TOPIC:ID/PARTITION=OFFSET"):
         Resume.parse(text)
 
 

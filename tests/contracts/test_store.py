@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ from ledger.store.sqlite import SQLiteStore
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS, Backend
+from tests.support.link_key import KEYS
 
 END_US = parse_instant("2016-01-01T00:00:00Z")
 
@@ -297,8 +299,16 @@ def test_who_is_due_is_told_the_earliest_first(store: Store) -> None:
 def test_bringing_due_forward_never_puts_anybody_off(store: Store) -> None:
     with store.writing() as transaction:
         transaction.save_due([("membership-a", 30), ("membership-b", 10), ("membership-c", END_US)])
-        transaction.bring_due_forward(20)
+        transaction.bring_due_forward(20, ["membership-a", "membership-b", "membership-c", "membership-unknown"])
     assert store.read_due() == [("membership-a", 20), ("membership-b", 10), ("membership-c", 20)]
+
+
+def test_bringing_due_forward_leaves_the_others_as_they_are(store: Store) -> None:
+    with store.writing() as transaction:
+        transaction.save_due([("membership-a", 30), ("designation-a/x", 30), ("designation-a/y", 30)])
+        transaction.bring_due_forward(20, ["designation-a/x"])
+        transaction.bring_due_forward(10, [])
+    assert store.read_due() == [("designation-a/x", 20), ("designation-a/y", 30), ("membership-a", 30)]
 
 
 def test_reviews_are_kept_in_their_order_and_the_last_ones_saved_stand(store: Store) -> None:
@@ -479,6 +489,21 @@ def test_a_role_has_a_plain_name(store: Store) -> None:
             store.try_lock(role)
 
 
+def test_the_id_of_the_link_key_is_recorded_once_and_for_all(backend: Backend, store: Store, open_store: Open) -> None:
+    assert store.link_key_id() is None
+    with suppress(Broken), store.writing() as transaction:
+        transaction.save_link_key_id("aaaa")
+        assert transaction.link_key_id() == "aaaa"
+        raise Broken
+    assert store.link_key_id() is None
+    with store.writing() as transaction:
+        transaction.save_link_key_id("bbbb")
+    assert store.link_key_id() == open_store().link_key_id() == "bbbb"
+    with pytest.raises(backend.refusals), store.writing() as transaction:
+        transaction.save_link_key_id("cccc")
+    assert store.link_key_id() == "bbbb"
+
+
 # What cannot be opened or used
 
 
@@ -563,7 +588,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
     reference = SQLiteStore(tmp_path / "reference.db")
     books = (reference, store, open_store())
     for number, book in enumerate(books):
-        writer = Writer(book, lambda: END_US, PROGRAMMES, salts=foreseeable_salts("test"))
+        writer = Writer(book, lambda: END_US, PROGRAMMES, salts=foreseeable_salts("test"), link_keys=KEYS)
         outcomes = [
             outcome.status for start in range(0, len(facts), 50) for outcome in writer.record(facts[start:][:50])
         ]
@@ -573,6 +598,7 @@ def test_the_same_facts_make_the_same_book_in_every_database(store: Store, open_
         writer.close()
     assert store.read_feed_full(0, 10_000) == reference.read_feed_full(0, 10_000)
     assert store.reviews() == reference.reviews()
+    assert store.link_key_id() == reference.link_key_id() == KEYS.find().id
     assert store.read_due(limit=10_000) == reference.read_due(limit=10_000)
     assert all(json.loads(row.stored)["seq"] == row.seq for row in store.read_feed(0, 10_000))
     reference.close()

@@ -17,11 +17,12 @@ from console.demo.survey import generate
 from ledger.errors import Refused
 from ledger.event import encode_event
 from ledger.instants import parse_instant
+from ledger.programmes.programme import Programmes
 from ledger.programmes.registry import PROGRAMMES, parse_fact
 from ledger.programmes.schemas import event_schema, fact_schema, files, main
-from ledger.programmes.survey.facts import FACT_MODELS
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
+from tests.ledger.programmes.lamps import LAMPS
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RELEASED_EVENTS = sorted((SCHEMAS / "samples/events").glob("*.json"))
@@ -33,7 +34,9 @@ ECMA_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|\.)|\\")
 
 
 FORMATS = FormatChecker(["date"])
-FORMATS.checks("date-time", raises=ValueError)(datetime.fromisoformat)
+FORMATS.checks("date-time", raises=ValueError)(
+    lambda found: not isinstance(found, str) or bool(datetime.fromisoformat(found.upper()))
+)
 """Formats are checked whatever of the validator's extras is installed."""
 
 
@@ -83,8 +86,12 @@ def test_a_file_that_is_missing_or_different_is_found_and_written_again(
 
 def test_there_is_a_schema_and_a_sample_of_every_fact_and_every_event() -> None:
     made = {name for name, _ in files()}
-    kinds = {fact_schema(model)["properties"]["type"]["const"] for model in FACT_MODELS}
-    assert len(kinds) == len(FACT_MODELS)
+    kinds = [
+        fact_schema(model, programme.schema_forms())["properties"]["type"]["const"]
+        for programme in PROGRAMMES.all
+        for model in programme.facts()
+    ]
+    assert len(set(kinds)) == len(kinds) == len(PROGRAMMES.facts.models)
     for kind in kinds:
         assert {f"facts/{kind}.v1.json", f"samples/facts/{kind}.v1.json"} <= made
     for event_type, version in PROGRAMMES.events.data:
@@ -117,7 +124,7 @@ def test_a_schema_names_itself_and_allows_nothing_that_it_does_not_name(path: Pa
 
 def test_no_two_schemas_have_one_name() -> None:
     names = [json.loads(content)["$id"] for name, content in files() if name.startswith(("facts/", "events/"))]
-    assert len(set(names)) == len(names) == len(FACT_MODELS) + len(PROGRAMMES.events.data)
+    assert len(set(names)) == len(names) == len(PROGRAMMES.facts.models) + len(PROGRAMMES.events.data)
 
 
 @pytest.mark.parametrize("path", RELEASED_FACTS, ids=lambda path: path.stem)
@@ -170,6 +177,22 @@ def test_a_released_sample_of_an_event_stays_readable(path: Path) -> None:
         ("void-response", {"reason": "low score"}),
         ("publish-rulebook", {"window_months": 0}),
         ("publish-rulebook", {"per_org_cap": 2.5}),
+        ("open-designation", {"area": "Business Applications"}),
+        ("open-designation", {"membership": "m-1/area"}),
+        ("set-anniversary", {"anniversary": "2023-02-29"}),
+        ("report-usage", {"units": -1}),
+        ("report-usage", {"units": 10**12 + 1}),
+        ("report-usage", {"customer": "someone@example.org"}),
+        ("report-revenue", {"association": "csp"}),
+        ("close-month", {"month": "1899-12"}),
+        ("close-month", {"month": "9999-01"}),
+        ("correct-close", {"closed_at": "2024-06-19"}),
+        ("record-certificate", {"tier": "expert"}),
+        ("end-certificate", {"on": "2024-13-01"}),
+        ("publish-scorebook", {"rates": {}}),
+        ("publish-scorebook", {"rates": {"Retail": {"rate_milli": 1, "associations": ["pal"]}}}),
+        ("publish-scorebook", {"rates": {"retail": {"rate_milli": 1, "associations": ["pal", "pal"]}}}),
+        ("publish-scorebook", {"track": {"workloads": 5}}),
     ],
 )
 def test_schema_and_parser_turn_away_the_same(kind: str, change: dict[str, Any]) -> None:
@@ -209,3 +232,17 @@ def test_every_fact_and_every_event_of_a_generated_book_keeps_to_its_schema(tmp_
 def is_valid_fact(content: dict[str, Any]) -> bool:
     name = f"{content['type']}.v1.json"
     return (SCHEMAS / "facts" / name).exists() and validator("facts", name).is_valid(content)
+
+
+def test_a_third_programme_has_its_schemas_and_samples_without_a_change_to_the_others() -> None:
+    three = dict(files(Programmes([*PROGRAMMES.all, LAMPS])))
+    assert dict(files()).items() <= three.items()
+    more = three.keys() - dict(files()).keys()
+    assert {"facts/light-bulb.v1.json", "events/BulbLit.v1.json", "events/BulbLit.v2.json"} <= more
+    assert "samples/events/BulbLit.v2.json" in more
+    for name in more - {name for name in more if name.startswith("samples/")}:
+        Draft202012Validator.check_schema(json.loads(three[name]))
+    for name in ("BulbLit.v2", "LampChanged.v1", "LampRulesPublished.v1"):
+        schema = json.loads(three[f"events/{name}.json"])
+        Draft202012Validator(schema, format_checker=FORMATS).validate(json.loads(three[f"samples/events/{name}.json"]))
+        assert schema["properties"]["stream"] in ({"type": "string", "pattern": "^lamp-"}, {"const": "lamprules"})

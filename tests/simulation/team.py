@@ -21,7 +21,8 @@ from typing import Any
 from consumers.broker.kafka import Broker
 from consumers.broker.partitioner import partition_of
 from consumers.errors import BrokerUnreachable
-from consumers.messages.cloudevents import EligibilityChanged, RefusedFact
+from consumers.messages.cloudevents import RefusedFact
+from consumers.messages.survey import EligibilityChanged
 from ledger.errors import StoreUnreachable
 from ledger.instants import format_instant
 from ledger.programmes.registry import PROGRAMMES
@@ -215,7 +216,7 @@ class Team:
             expected = announcements(store)
             for membership in {announcement.membership for announcement in expected}:
                 assert sum(1 for _ in replay(store, membership)), "the stream's chain holds"
-            again = committed(self.broker, self.broker.topics.eligibility_changed)
+            again = committed(self.broker, self.broker.topics.named(EligibilityChanged.type))
             for found in (self.listener.heard, [EligibilityChanged.from_value(record.value) for record in again]):
                 assert in_order(found) == in_order(expected), "announcements missing, twice, or out of order"
             events = committed(self.broker, self.broker.topics.ledger_events)

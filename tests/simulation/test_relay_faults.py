@@ -31,7 +31,7 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker
-from consumers.subscriber import EligibilitySubscriber
+from consumers.subscriber import Subscriber
 from ledger.store.base import Store
 from tests.consumers.support import (
     Announcing,
@@ -174,7 +174,7 @@ def recording(store: Store, seed: int) -> Iterator[Announcing]:
 def listening(broker: Broker) -> Iterator[list[Any]]:
     """What a subscriber hears that was there from the beginning."""
     heard: list[Any] = []
-    subscriber = EligibilitySubscriber(broker, heartbeat_s=2)
+    subscriber = Subscriber(broker, heartbeat_s=2)
     thread = threading.Thread(target=lambda: heard.extend(subscriber))
     thread.start()
     try:

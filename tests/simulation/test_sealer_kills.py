@@ -1,11 +1,18 @@
-"""A seeded run in which sealers are killed at random moments, while the book grows and a witness looks on."""
+"""A seeded run in which sealers are killed at random moments, while the book grows and a witness looks on.
+
+The book grows by both programmes; its end is audited with the rules of both.
+"""
 
 from __future__ import annotations
 
 import os
 import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
+from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import parse_checkpoint
 from ledger.proof.log.note import parse_note
@@ -16,13 +23,28 @@ from ledger.seal.sealer import open_sealer
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from tests.console.support import fact
-from tests.ledger.seal.support import LOG_KEY, NOW_US, Beside, Ledger, a_witness, policy, sample_facts, witnessed
+from tests.ledger.seal.support import LOG_KEY, Beside, Ledger, a_witness, policy, sample_facts, witnessed
 from tests.ledger.seal.test_sealer import require_sound
 from tests.simulation.lives import Life, a_moment, live_until_killed
+from tests.support.designations import AREAS, NOW_US, designation_facts, scorebooks
 from tests.support.soak import SOAK
 
 KILLS = 1_000 if SOAK else 60
 SEED = int(os.environ.get("CSAT_LEDGER_TEST_SEED", "20110301"))
+
+
+def growth(first: int) -> Iterator[Fact]:
+    """Consents of a survey without end, each followed by a fact about designations for as long as there are some."""
+    designations = designation_facts(random.Random(first), [f"p-{first}"], editions=False)
+    editions = [fact for area in AREAS for fact in scorebooks(area)]  # the same for every life: duplicates but for one
+    others = iter([*editions, *designations])
+    at = "2010-09-01T00:00:00Z"
+    for number in count(first):
+        yield fact_from_object(
+            fact("record-consent", f"c-{number}", at, subject=f"s-{number}", customer_org="Brontegard")
+        )
+        if (other := next(others, None)) is not None:
+            yield fact_from_object(other)
 
 
 def sealing(folder: Path, first: int, facts: int, limit: int) -> Life:
@@ -30,15 +52,11 @@ def sealing(folder: Path, first: int, facts: int, limit: int) -> Life:
 
     def life(acknowledge: int) -> None:
         store = SQLiteStore(folder / "book.db")
-        writer = Writer(store, lambda: NOW_US, PROGRAMMES)
+        writer = Writer(store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
         witness = a_witness(folder / "witness")
-        number = first
+        new = growth(first)
         while True:
-            at = "2010-09-01T00:00:00Z"
-            new = [fact("record-consent", f"c-{number + n}", at, subject=f"s-{number + n}", customer_org="Brontegard")
-                   for n in range(facts)]  # fmt: skip
-            number += facts
-            writer.record([fact_from_object(one) for one in new])
+            writer.record(list(islice(new, facts)))
             with open_sealer(store, LogFolder(folder / "log"), [LOG_KEY], Beside(witness)) as sealer:
                 for _ in range(3):
                     sealed = sealer.seal(limit)
@@ -80,6 +98,13 @@ def test_whatever_is_killed_a_published_checkpoint_has_its_tiles_and_the_log_nev
     assert (last.size, last.root) == (final.size, final.root)
     report = ledger.audit(**witnessed())
     assert report.verdict == "confirmed", report.findings[:5]
+    types = Counter(row.type for row in ledger.store.read_feed(0, 10_000_000))
+    assert types["ConsentGiven"] > KILLS
+    assert types["DesignationChanged"] > KILLS
+    assert report.announcements == types["DesignationChanged"] + types["EligibilityChanged"]
+    assert report.decisions == types["DesignationDecided"] + types["RenewalDecided"]
     assert [parse_checkpoint(parse_note(one)[0]).size for one in ledger.folder.history()][-1] == final.size
     ledger.store.close()
-    print(f"{kills} kills of {lives} sealers; {len(roots)} checkpoints acknowledged; {final.size} entries")
+    print(
+        f"{kills} kills of {lives} sealers; {len(roots)} checkpoints acknowledged; {final.size} entries, {dict(types)}"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from consumers.broker.clients import abandon
 from consumers.broker.kafka import Broker, await_sent, partitions_of
-from consumers.messages.cloudevents import EligibilityChanged
+from consumers.messages.survey import EligibilityChanged
 from ledger.instants import add_months, format_instant
 
 FACTS_A_TURN = 12
@@ -122,7 +122,7 @@ class Listener(_Thread):
     def run(self) -> None:
         consumer = self._broker.consumer("listener")
         try:
-            partitions = partitions_of(consumer, self._broker.topics.eligibility_changed)
+            partitions = partitions_of(consumer, self._broker.topics.named(EligibilityChanged.type))
             consumer.assign(partitions)
             for partition in partitions:
                 consumer.seek(partition, 0)

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.oracle.survey.form import Fact
+from tests.support.capability_examples import CAPABILITY_EXAMPLES, MAY_BE_NOTHING
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -73,6 +74,8 @@ EXAMPLES: tuple[Fact, ...] = (
         "pool_locations": False,
     },
 )
+ALL_EXAMPLES = EXAMPLES + CAPABILITY_EXAMPLES
+"""A fact of every type of both programmes."""
 NEVER_RIGHT: tuple[Any, ...] = (
     *(-1, 0, 1.5, 1e308, 10**400, -(2**63), 2**64),
     *({}, [[]], [None], {"$ref": "#"}),
@@ -94,7 +97,7 @@ def line_of(fact: Fact) -> bytes:
 
 def valid_lines() -> st.SearchStrategy[bytes]:
     """Well-formed facts, one of every type, in JSON with and without escapes and spaces."""
-    facts = st.sampled_from(EXAMPLES)
+    facts = st.sampled_from(ALL_EXAMPLES)
     return st.one_of(
         facts.map(line_of),
         facts.map(lambda fact: json.dumps(fact, ensure_ascii=False, separators=(",", ":")).encode()),
@@ -108,18 +111,20 @@ def _insert(line: bytes, place: int, piece: bytes) -> bytes:
 
 @st.composite
 def truncated_lines(draw: Draw) -> bytes:
-    line: bytes = line_of(draw(st.sampled_from(EXAMPLES)))
+    line: bytes = line_of(draw(st.sampled_from(ALL_EXAMPLES)))
     return line[: draw(st.integers(1, len(line) - 1))]
 
 
 @st.composite
 def lines_with_a_wrong_field(draw: Draw) -> bytes:
     """One field holds what it never may, is missing although needed, or does not belong there."""
-    fact = dict(draw(st.sampled_from(EXAMPLES)))
+    fact = dict(draw(st.sampled_from(ALL_EXAMPLES)))
     how = draw(st.sampled_from(("value", "value", "time", "missing", "unknown")))
     if how == "value":
         field = draw(st.sampled_from(sorted(fact)))
         wrong = NEVER_RIGHT if field in ("id", "name") else NEVER_RIGHT + NEVER_RIGHT_BUT_IN_AN_ID_OR_A_NAME
+        if field in MAY_BE_NOTHING:
+            wrong = tuple(value for value in wrong if value != 0)
         fact[field] = draw(st.sampled_from(wrong))
     if how == "time":
         fact["occurred_at"] = draw(st.sampled_from(TIMES_NEVER_RIGHT))
@@ -135,14 +140,14 @@ def lines_nested_deeply(draw: Draw) -> bytes:
     depth = draw(st.sampled_from((10, 200, 1_100, 20_000, 200_000)))
     opening, closing = draw(st.sampled_from(((b"[", b"]"), (b'{"a":', b"}"))))
     nested: bytes = opening * depth + draw(st.sampled_from((b"1", b""))) + closing * draw(st.sampled_from((0, depth)))
-    line = line_of(draw(st.sampled_from(EXAMPLES)))
+    line = line_of(draw(st.sampled_from(ALL_EXAMPLES)))
     return draw(st.sampled_from((nested, line[:-1] + b', "deep": ' + nested + b"}")))  # type: ignore[no-any-return]
 
 
 @st.composite
 def lines_with_bad_bytes(draw: Draw) -> bytes:
     """Bytes that are no UTF-8, or control characters, put inside a valid line."""
-    line: bytes = line_of(draw(st.sampled_from(EXAMPLES)))
+    line: bytes = line_of(draw(st.sampled_from(ALL_EXAMPLES)))
     piece = draw(st.sampled_from((*BAD_UTF8, b"\x00", b"\x1f", b"\x00\x00\x00\x00")))
     return _insert(line, draw(st.integers(0, len(line))), piece)
 
@@ -150,7 +155,7 @@ def lines_with_bad_bytes(draw: Draw) -> bytes:
 @st.composite
 def very_long_lines(draw: Draw) -> bytes:
     length = draw(st.sampled_from((70_000, 1_000_000, 3_000_000)))
-    line = line_of(draw(st.sampled_from(EXAMPLES)))
+    line = line_of(draw(st.sampled_from(ALL_EXAMPLES)))
     filler: bytes = draw(
         st.sampled_from((b', "x": "' + b"y" * length + b'"}', b', "x": ' + b"9" * length + b"}", b"}" * length))
     )
@@ -160,7 +165,7 @@ def very_long_lines(draw: Draw) -> bytes:
 @st.composite
 def lines_with_doubled_keys(draw: Draw) -> bytes:
     """A key that stands twice, with the same or another value, as it is or with an escape."""
-    fact = draw(st.sampled_from(EXAMPLES))
+    fact = draw(st.sampled_from(ALL_EXAMPLES))
     key = draw(st.sampled_from(sorted(fact)))
     same = json.dumps(fact[key])
     value = draw(st.sampled_from((same, '"f-1"', '"record-response"', "null", "1", '"2011-01-01T00:00:00Z"', "[]")))

@@ -27,6 +27,7 @@ from projections.questions.view import View, view
 from projections.registry import all_projections
 from projections.runner import Runner
 from projections.survey.reading import fold, read_rulebook
+from tests.support.link_key import KEYS
 
 SHIPPED = 2
 """Events that every book starts with: the editions that come with the ledger."""
@@ -51,7 +52,7 @@ class RealBook:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.now_us = 0
-        self._options = {"rehearsal": True, "salts": foreseeable_salts("test"), **options}
+        self._options = {"rehearsal": True, "salts": foreseeable_salts("test"), "link_keys": KEYS, **options}
         self.positions: list[int] = []
         self.open()
 

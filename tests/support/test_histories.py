@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle.survey.announcements import MAKES_A_FLIP, announcements, fold
-from tests.oracle.survey.form import NotStrictError, is_well_formed, read_line
+from tests.oracle.survey.form import NotStrictError, read_line
+from tests.oracle.survey.form import is_well_formed as is_of_the_survey
 from tests.oracle.survey.organisations import groups
 from tests.oracle.survey.status import Oracle
 from tests.oracle.survey.time import instant, stamp
 from tests.support.broken_lines import broken_files, malformed_lines, valid_lines
+from tests.support.capability_examples import is_well_formed as is_of_either
 from tests.support.histories import History, edges, histories, play, points
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -144,13 +146,13 @@ def test_malformed_lines_are_never_a_fact(line: bytes) -> None:
         fact = read_line(line)
     except NotStrictError:
         return
-    assert not is_well_formed(fact)
+    assert not is_of_either(fact)
 
 
 @settings(SLOW, max_examples=50)
 @given(valid_lines())
 def test_valid_lines_are_facts(line: bytes) -> None:
-    assert is_well_formed(read_line(line))
+    assert is_of_either(read_line(line))
 
 
 @settings(SLOW, max_examples=50)
@@ -164,4 +166,4 @@ def test_a_broken_file_is_bytes_of_a_bounded_size(content: bytes) -> None:
 def test_what_is_recorded_never_goes_back_in_time(history: History) -> None:
     recorded = [now for _, now in history]
     assert recorded == sorted(recorded)
-    assert all(instant(fact["occurred_at"]) for fact, _ in history if fact and is_well_formed(fact))
+    assert all(instant(fact["occurred_at"]) for fact, _ in history if fact and is_of_the_survey(fact))

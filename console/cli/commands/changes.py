@@ -14,6 +14,7 @@ from console.cli.exits import DONE
 from console.cli.following import follow
 from console.cli.options import position
 from console.cli.output import Output, short
+from console.cli.points import points, qualified
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from ledger.store.bookmark import Bookmark, BookmarkWatch, bookmark_at
@@ -107,10 +108,9 @@ def _eligibility(change: EligibilityChange) -> str:
 
 
 def _designation(change: DesignationChange) -> str:
-    points, hundredths = divmod(change.centipoints, 100)
     return (
-        f"{change.area}  {'qualified' if change.qualified else 'not qualified'}  "
-        f"({points}.{hundredths:02} points, {change.cause}{_revises(change)})"
+        f"{change.area}  {qualified(change.qualified)}  "
+        f"({points(change.centipoints)} points, {change.cause}{_revises(change)})"
     )
 
 

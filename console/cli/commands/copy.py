@@ -1,7 +1,10 @@
 """Copies a ledger from one store to another, from SQLite to PostgreSQL or back, byte for byte.
 
 Every chain is checked on the way. The target must be empty or the beginning of the same book, event by event: so a copy
-that was stopped goes on where it was, and a copy made again compares the two."""
+that was stopped goes on where it was, and a copy made again compares the two.
+
+The link key is not copied: book and key together name the author of each answer to an invitation, so they are kept apart.
+The copy needs the same key, in a file of its own, before it takes facts that name an invitation."""
 
 from __future__ import annotations
 
@@ -47,6 +50,8 @@ class CopyAnswer:
     """Events that were there already, and are the same in both."""
     copied: Count
     """Events copied."""
+    link_key: str | None
+    """The id of the link key that the book is bound to, which is not copied; null where it has none yet."""
     same: bool
     """Whether both have the same events; false where the source has moved on meanwhile."""
 
@@ -76,11 +81,12 @@ def run(session: Session) -> int:
             raise Failure("usage", f"found {source.name} as source and target, expected two stores")
         with output.progress("copying") as advance:
             copied = copy_book(source, target, advance)
+        link_key = target.link_key_id()
         sides = [(store.name, store.count_events(), store.max_position()) for store in (source, target)]
     same = all(events == position == copied.position for _, events, position in sides)
     if output.as_json:
         before, after = (StoreAt(*side) for side in sides)
-        output.json(CopyAnswer(before, after, copied.compared, copied.copied, same))
+        output.json(CopyAnswer(before, after, copied.compared, copied.copied, link_key, same))
     else:
         for name, events, position in sides:
             output.text(f"{name}: {plural(events, 'event')}, the last at position {position:,}")
@@ -88,4 +94,11 @@ def run(session: Session) -> int:
             f"{plural(copied.copied, 'event')} copied, {copied.compared:,} compared, all chains whole; "
             + ("the two are the same" if same else "the two are NOT the same: the source has moved on, copy again")
         )
+    if link_key is not None:
+        where = (
+            f"{target.link_key_path}, or where CSAT_LEDGER_LINK_KEY_FILE says"
+            if target.link_key_path
+            else ("the file that CSAT_LEDGER_LINK_KEY_FILE names")
+        )
+        output.words(f"the link key {link_key} was not copied: the new book expects it in {where}")
     return DONE if same else NOT_SO

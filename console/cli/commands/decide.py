@@ -10,23 +10,19 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from console.cli.deciding import record_decision
 from console.cli.exits import DONE
 from console.cli.options import renewal_date
 from console.cli.output import Output, plural, short
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
-from ledger.errors import Refused, UnknownMembership
-from ledger.instants import format_instant
+from ledger.errors import UnknownMembership
 from ledger.membership import can_be_membership
-from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.events import membership_stream
 from projections.questions.renewal_decision import AppliedResponse, RenewalDecision, decision_of
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
-
-ACTOR: Final = "csat-ledger"
-TRIES_MAX: Final = 5
 
 EPILOG: Final = """\
 examples:
@@ -58,37 +54,13 @@ def run(session: Session) -> int:
 
 def decide(ledger: Ledger, membership: str, renewal_date: str) -> RenewalDecision:
     """Records a decision. Raises Refused or UnknownMembership."""
-    from ledger.programmes.registry import own_fact
-
+    unknown = UnknownMembership(membership)
     if not can_be_membership(membership):
-        raise UnknownMembership(membership)
-    for tries in range(1, TRIES_MAX + 1):
-        seq = ledger.store.last_seq(membership_stream(membership))
-        if seq == 0:
-            raise UnknownMembership(membership)
-        # The same id for the same state of the stream: who sends this twice by accident decides once.
-        fact = own_fact(
-            {
-                "type": "decide-renewal",
-                "id": f"{ACTOR}:decide:{membership}:{renewal_date}:{seq}",
-                "membership": membership,
-                "occurred_at": format_instant(ledger.clock()),
-                "actor": ACTOR,
-                "renewal_date": renewal_date,
-            }
-        )
-        (outcome,) = ledger.writer.record([fact])
-        if outcome.status in ("accepted", "duplicate"):
-            return _recorded(ledger, membership, outcome.position)
-        if outcome.code != "id-reused" or tries == TRIES_MAX:
-            break  # another process decided on this very state in the meantime: look again
-    raise Refused(outcome.code or "", outcome.sentence or "")
-
-
-def _recorded(ledger: Ledger, membership: str, position: int) -> RenewalDecision:
-    """The decision as it stands in the book."""
-    (row,) = ledger.store.read_feed(position - 1, 1)
-    return decision_of(membership, position, PROGRAMMES.decode(row.stored, row.position).data)
+        raise unknown
+    fact = {"type": "decide-renewal", "membership": membership, "renewal_date": renewal_date}
+    about = f"decide:{membership}:{renewal_date}"
+    event = record_decision(ledger, membership_stream(membership), about, fact, unknown)
+    return decision_of(membership, event.position, event.data)
 
 
 def print_decision(output: Output, decision: RenewalDecision, listed_max: int = 100) -> None:

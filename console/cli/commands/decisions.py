@@ -1,22 +1,32 @@
-"""The decisions on renewals: all of them, or those of one membership, in the order in which they were recorded.
+"""The decisions on renewals and on designations: all of them, or those of one membership, in the order of the ledger.
 
-A renewal that was decided again has several, one a revision; all but the last are superseded, and stay provable."""
+What was decided again has several, one a revision; all but the last are superseded, and stay provable. A decision on a
+designation names its area; --area shows those of one area only."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.options import instant, known_at
-from console.cli.output import plural, short
+from console.cli.options import add_area, instant, known_at
+from console.cli.output import Output, plural, short
+from console.cli.points import WIDTH, points
 from console.cli.session import Session
+from ledger.errors import UnknownMembership
 from ledger.instants import END_US
+
+if TYPE_CHECKING:
+    from projections.questions.decisions import DecisionTaken
+    from projections.questions.designation_decisions import DesignationDecisionTaken
+    from projections.questions.view import View
 
 EPILOG: Final = """\
 examples:
-  csat-ledger decisions                             all
+  csat-ledger decisions                             all, on renewals and on designations
   csat-ledger decisions m-1 --json                  a line each: outcome, revision, superseded, decided_at, position, …
+  csat-ledger decisions m-1 --area business-applications           on this designation only
   csat-ledger decisions --at 2011-06-01 --known-at 2011-06-01      those taken by then, as it was known then
 
 `csat-ledger replay M` takes each decision again, `csat-ledger evidence M` proves it."""
@@ -25,6 +35,7 @@ examples:
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", nargs="?", metavar="M", help="of this membership only")
+    add_area(parser, required=False, text="on designations in this area only; default: on renewals and on designations")
     parser.add_argument("--at", type=instant, metavar="T", help="those taken by this instant; default: all")
     parser.add_argument(
         "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
@@ -33,40 +44,95 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the decisions."""
-    from projections.questions.decisions import decisions
+    from projections.questions.designation_decisions import designation_decisions
 
-    output, at_us = session.output, session.options.at
-    until_us = END_US if at_us is None else at_us
+    output, options = session.output, session.options
+    at_us = END_US if options.at is None else options.at
     with session.ledger() as ledger:
         ledger.catch_up()
+        known = session.known_at(ledger)
         with ledger.view() as view:
-            rows = decisions(view, session.options.membership, until_us, session.known_at(ledger))
+            designations = designation_decisions(view, options.membership, options.area, at_us, known)
+            renewals = [] if options.area is not None else _on_renewals(view, options.membership, at_us, known)
     if output.as_json:
-        for row in rows:
-            output.json(row)
+        lines: list[DecisionTaken | DesignationDecisionTaken] = [*renewals, *designations]
+        for line in sorted(lines, key=lambda line: line.position):
+            output.json(line)
         return DONE
-    superseded = sum(row.superseded for row in rows)
-    output.text(f"{plural(len(rows), 'decision')}{f', {superseded:,} of them superseded' if superseded else ''}")
-    if rows:
-        columns = (
-            "renewal", "membership", "revision", "outcome", "by", "counted", "decided at", "position", "superseded",
-        )  # fmt: skip
-        output.table(
-            columns,
-            [
-                (
-                    row.renewal_date,
-                    row.membership,
-                    row.revision,
-                    row.outcome,
-                    row.via,
-                    row.counted,
-                    short(row.decided_at),
-                    row.position,
-                    row.superseded,
-                )
-                for row in rows
-            ],
-            spare=("by", "position", "counted"),
-        )
+    superseded = sum(row.superseded for row in renewals) + sum(row.superseded for row in designations)
+    number = plural(len(renewals) + len(designations), "decision")
+    output.text(f"{number}{f', {superseded:,} of them superseded' if superseded else ''}")
+    if renewals:
+        _print_renewals(output, renewals)
+    if renewals and designations:
+        output.text()
+    if designations:
+        _print_designations(output, designations)
     return DONE
+
+
+def _on_renewals(view: View, membership: str | None, at_us: int, known: int | None) -> list[DecisionTaken]:
+    """Those of a membership of whatever programme. Raises UnknownMembership where it is in none."""
+    from projections.questions.decisions import decisions
+
+    if membership is not None:
+        designations = view.designations()
+        if designations.areas_of(membership, designations.known_at(known)):
+            with suppress(UnknownMembership):
+                return decisions(view, membership, at_us, known)
+            return []
+    return decisions(view, membership, at_us, known)
+
+
+def _print_renewals(output: Output, rows: list[DecisionTaken]) -> None:
+    columns = (
+        "renewal", "membership", "revision", "outcome", "by", "counted", "decided at", "position", "superseded",
+    )  # fmt: skip
+    output.table(
+        columns,
+        [
+            (
+                row.renewal_date,
+                row.membership,
+                row.revision,
+                row.outcome,
+                row.via,
+                row.counted,
+                short(row.decided_at),
+                row.position,
+                row.superseded,
+            )
+            for row in rows
+        ],
+        spare=("by", "position", "counted"),
+    )
+
+
+def _print_designations(output: Output, rows: list[DesignationDecisionTaken]) -> None:
+    columns = (
+        "anniversary", "membership", "area", "revision", "outcome", "points", "decided at", "position", "superseded",
+    )  # fmt: skip
+    output.table(
+        columns,
+        [
+            (
+                row.anniversary,
+                row.membership,
+                row.area,
+                row.revision,
+                row.outcome,
+                _points(row),
+                short(row.decided_at),
+                row.position,
+                row.superseded,
+            )
+            for row in rows
+        ],
+        spare=("position", "points"),
+    )
+
+
+def _points(row: DesignationDecisionTaken) -> str | None:
+    """The points that decided it: when it was qualified, else the best there were."""
+    deciding = row.at_first or row.best
+    return None if deciding is None else points(deciding["centipoints"]).rjust(WIDTH)

@@ -1,7 +1,9 @@
-"""A whole programme from nothing to a checked decision, in a folder of its own.
+"""Two whole programmes from nothing to checked decisions, in one book, in a folder of its own.
 
-Some years of a seeded, made-up programme are recorded month by month with a clock of their own; then the board, one
-renewal that is met and one that is not, and both decisions replayed. The same seed prints the same."""
+Some years of a seeded, made-up survey programme are recorded month by month with a clock of their own; then the board, one
+renewal that is met and one that is not, and both decisions replayed. Seven years later the same book takes the capability
+programme: a score that a restatement takes and a correction gives back, explained, and two anniversaries decided. What is
+decided is proven, and verified. The same seed prints the same."""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from console.cli.session import Session
 
 EPILOG: Final = """\
 examples:
-  csat-ledger demo                                  200 memberships over five years, in ./demo
+  csat-ledger demo                                  200 memberships over five years and 40 partners over three, in ./demo
   csat-ledger demo --seed 7 --folder /tmp/demo
-  csat-ledger demo --memberships 20                 smaller and faster
+  csat-ledger demo --memberships 20 --partners 5    smaller and faster
 
 A folder that is a demo already is made anew. Where somebody added to it, and in any other folder that exists, --force is
 needed; only files of the demo's own names are touched."""
@@ -26,7 +28,8 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where; default: ./demo")
     parser.add_argument("--seed", type=int, default=1, help="another seed, another programme; default: 1")
-    parser.add_argument("--memberships", type=_memberships, metavar="N", help="how many; default: 200")
+    parser.add_argument("--memberships", type=_number, metavar="N", help="of the survey programme; default: 200")
+    parser.add_argument("--partners", type=_number, metavar="N", help="of the capability programme; default: 40")
     parser.add_argument("--force", action="store_true", help="use a folder that is no demo, or has more in it")
 
 
@@ -37,11 +40,12 @@ def run(session: Session) -> int:
     options = session.options
     if options.store is not None:
         raise Failure("usage", "found --store, expected none: the demo makes a ledger of its own; --folder says where")
-    Demonstration(session, options.folder, options.seed, options.memberships).run(force=options.force)
+    demonstration = Demonstration(session, options.folder, options.seed, options.memberships, options.partners)
+    demonstration.run(force=options.force)
     return DONE
 
 
-def _memberships(text: str) -> int:
+def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 2 <= int(text[:9]) <= 10_000):
-        raise ArgumentTypeError(f"found {text!r}, expected a number of memberships from 2 to 10,000")
+        raise ArgumentTypeError(f"found {text!r}, expected a number from 2 to 10,000")
     return int(text)

@@ -1,42 +1,62 @@
-"""Writes the evidence for a renewal decision: one file that proves it to who does not trust this ledger's host.
+"""Writes the evidence for a decision: one file that proves it to who does not trust this ledger's host.
 
-It holds every event of the membership with the proof that the log has it, the proof that none is left out, and the
-rulebook; beside it goes decision.tlog-proof, the decision alone in the open format. Nothing in it leads to a person.
-With --key what is not sealed yet is sealed first."""
+The decision is that on the renewal of a membership (--renewal), or that on the anniversary of its designation in an area
+(--area, --anniversary). The file holds every event of the membership, or of the designation, with the proof that the log
+has it, the proof that none is left out, and every edition of the rules; beside it goes decision.tlog-proof, the decision
+alone in the open format. Nothing in it leads to a person. With --key what is not sealed yet is sealed first."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from console.cli.exits import DONE
+from console.cli.exits import DONE, Failure
 from console.cli.options import renewal_date
 from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.cli.session import Session
-from projections.questions.answer import Day
+from ledger.errors import LedgerError, UnknownMembership
+from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import designation_stream
+from ledger.programmes.survey.events import membership_stream
+from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut
+
+if TYPE_CHECKING:
+    from ledger.proof.log.bundle import Bundle
+    from ledger.proof.programme import ProofProgramme
+    from ledger.store.base import Store
 
 TLOG_PROOF: Final = "decision.tlog-proof"
+AREA_MAX: Final = 40
 
 EPILOG: Final = """\
 examples:
   csat-ledger evidence m-1 --renewal 2011-03-01 --tiles log --out m-1.json
   csat-ledger evidence m-1 --renewal 2011-03-01 --tiles log --key keys/log.key --out m-1.json
+  csat-ledger evidence m-1 --area business-applications --anniversary 2024-06-30 --tiles log --out m-1.json
 
 Exit code 1: the decision is not sealed, or the book no longer holds what was sealed."""
 
 
+class Asked(NamedTuple):
+    """Which decision: its programme, the stream in which it stands, what it is on; and how an answer names it."""
+
+    programme: ProofProgramme
+    stream: str
+    on: str
+    named: dict[str, str]
+    unknown: LedgerError
+
+
 @dataclass(frozen=True, slots=True)
 class EvidenceWritten:
-    """The files that prove a decision."""
+    """The files that prove a decision: on a renewal, or on an anniversary of a designation in an area."""
 
     membership: str
     """The membership."""
-    renewal_date: Day
-    """YYYY-MM-DD."""
     decision: int
-    """The place of the decision in the membership's stream."""
+    """The place of the decision in the stream of the membership, or of its designation."""
     size: int
     """Entries in the log under whose checkpoint it is proved."""
     bundle: str
@@ -45,12 +65,21 @@ class EvidenceWritten:
     """The size of that file."""
     proof: str
     """The file with the decision alone, in the open format."""
+    renewal_date: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a renewal."""
+    area: str | MayBeLeftOut = LEFT_OUT
+    """Of a designation."""
+    anniversary: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a designation."""
 
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
-    parser.add_argument("--renewal", required=True, type=renewal_date, metavar="DATE", help="the renewal date")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--renewal", type=renewal_date, metavar="DATE", help="the renewal date")
+    which.add_argument("--anniversary", type=renewal_date, metavar="DATE", help="the designation's anniversary")
+    parser.add_argument("--area", metavar="A", help="the area of the designation")
     add_tiles(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where the evidence goes")
     add_sealing(parser, required=False)
@@ -64,30 +93,68 @@ def run(session: Session) -> int:
         from ledger.seal.folder import LogFolder
         from ledger.seal.sealer import open_sealer
 
+        asked = _asked(options)
+        if not _is_there(ledger.store, asked, options.membership):
+            raise asked.unknown
         folder = LogFolder(options.tiles)
         if signers := signers_of(session):
             with open_sealer(ledger.store, folder, signers, cosigner_of(session)) as sealer:
                 sealer.seal()
-        bundle = collect_evidence(ledger.store, folder, options.membership, options.renewal)
-        data, proof = bundle.encoded(), options.out.parent / TLOG_PROOF
-        write_answer(options.out, data)
-        write_answer(proof, bundle.tlog_proof.encoded())
-        if (timestamp := options.tiles / "checkpoint.tsr").exists():
-            write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
+        bundle = collect_evidence(ledger.store, folder, asked.programme, asked.stream, asked.on)
+        size = _write(bundle, options)
     answer = EvidenceWritten(
-        membership=bundle.membership,
-        renewal_date=bundle.renewal_date,
+        **asked.named,
         decision=bundle.decision,
         size=bundle.heads.index + 1,
         bundle=str(options.out),
-        bytes_=len(data),
-        proof=str(proof),
+        bytes_=size,
+        proof=str(options.out.parent / TLOG_PROOF),
     )
     if output.as_json:
         output.json(answer)
     else:
+        whose = options.membership if options.area is None else f"{options.membership} in {options.area}"
         output.text(
-            f"{options.out}: {len(bundle.stream.events)} events of {bundle.membership} and {len(data):,} bytes prove its "
-            f"decision {bundle.decision} under the checkpoint of size {answer.size}\n{proof}: the decision alone"
+            f"{options.out}: {len(bundle.events)} events of {whose} and {size:,} bytes prove its decision "
+            f"{bundle.decision} under the checkpoint of size {answer.size}\n{answer.proof}: the decision alone"
         )
     return DONE
+
+
+def _asked(options: Namespace) -> Asked:
+    """What the options ask for."""
+    from ledger.proof.capability.programme import Capability
+    from ledger.proof.survey.programme import Survey
+
+    membership, area = options.membership, options.area
+    if (area is None) != (options.anniversary is None):
+        raise Failure("usage", "found one of --area and --anniversary, expected both, or --renewal alone")
+    if area is None:
+        named = {"membership": membership, "renewal_date": options.renewal}
+        return Asked(Survey(), membership_stream(membership), options.renewal, named, UnknownMembership(membership))
+    named = {"membership": membership, "area": area, "anniversary": options.anniversary}
+    unknown = Failure("unknown-designation", f"membership {membership!r} has opened no designation in {area!r}")
+    return Asked(Capability(), designation_stream(membership, area), options.anniversary, named, unknown)
+
+
+def _is_there(store: Store, asked: Asked, membership: str) -> bool:
+    """Whether the book has the stream. What has another form than a name in it is in no book, and no database is asked."""
+    area = asked.named.get("area", "a")
+    if not can_be_membership(membership) or not (area.isascii() and area.isprintable() and 0 < len(area) <= AREA_MAX):
+        return False
+    return store.last_seq(asked.stream) > 0
+
+
+def _write(bundle: Bundle, options: Namespace) -> int:
+    """Writes the evidence, and beside it the decision alone, and the timestamp of the checkpoint where there is one.
+
+    Gives the number of bytes of the evidence.
+    """
+    from ledger.proof.log.building import decision_proof
+
+    data = bundle.encoded()
+    write_answer(options.out, data)
+    write_answer(options.out.parent / TLOG_PROOF, decision_proof(bundle).encoded())
+    if (timestamp := options.tiles / "checkpoint.tsr").exists():
+        write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
+    return len(data)

@@ -14,7 +14,7 @@ from pathlib import Path
 from shlex import quote
 from typing import IO, Final
 
-from console.cli.exits import DONE, SOME_REFUSED, Failure
+from console.cli.exits import DONE, SOME_REFUSED, UNREACHABLE, Failure
 from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
@@ -27,7 +27,7 @@ from console.cli.spelling_report import KnownSpelling
 from console.cli.standard_streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, LinkKeyMissing
 from projections.questions.answer import LEFT_OUT
 
 STDIN: Final = "-"
@@ -49,7 +49,8 @@ examples:
 
 Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
 With the code stream-set-aside no rule refuses a fact: an event of its membership cannot be read now, and --retry takes
-the fact once that is mended. Stopped half-way, what was recorded stays; give the same files again."""
+the fact once that is mended. Exit code 4 with link-key-missing: facts that name an invitation wait for the link key in
+the same way, and all others are recorded. Stopped half-way, what was recorded stays; give the same files again."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -66,7 +67,8 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--any-order",
         action="store_true",
-        help="facts may stand before what they need: they are tried again after the others, decisions last of all",
+        help="facts may stand before what they need: they are tried again after the others, those of designations in the "
+        "order of occurred_at, decisions last of all",
     )
     parser.add_argument(
         "--known-spelling",
@@ -192,7 +194,7 @@ def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: i
         output.words(line)
     again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
     output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
-    return SOME_REFUSED
+    return UNREACHABLE if LinkKeyMissing.code in intake.codes else SOME_REFUSED
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Relays the book to Kafka: every event, every announcement, and where each membership stands; each exactly once."""
+"""Relays the book to Kafka: every event, every announcement, and where each stands; each exactly once."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Runs until it is told to stop, or must not go on."""
+    from consumers.messages.registry import MESSAGES
     from consumers.roles.relay import FATAL, ROLE, Relay
     from consumers.roles.relay_state import RelayFigures
 
@@ -45,7 +46,7 @@ def run(session: Session) -> int:
     def connect() -> Iterator[Relay]:
         with (
             session.ledger() as ledger,
-            Relay(ledger.store, broker, figures.state, on_batch=figures.on_batch) as relay,
+            Relay(ledger.store, broker, MESSAGES, figures.state, on_batch=figures.on_batch) as relay,
         ):
             try:
                 yield relay

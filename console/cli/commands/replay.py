@@ -1,28 +1,34 @@
 """A membership's events one by one, with the count after each, and its recorded decisions checked.
 
-Everything comes from the stream itself, whose chain of hashes is checked on the way. Each decision is taken again from
-the events before it: exit code 1 says that one of them does not hold."""
+With --area it is a designation's events, with the score after each. Everything comes from the stream itself, whose chain
+of hashes is checked on the way. Each decision is taken again from the events before it: exit code 1 says that one of them
+does not hold."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from console.cli.designation_steps import designation_step_parts, print_designation_check
 from console.cli.exits import DONE, NOT_SO
-from console.cli.options import known_at
+from console.cli.options import add_area, known_at
 from console.cli.output import Output, short
 from console.cli.session import Session
+from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
 from projections.questions.replay import DecisionCheck, ReplayStep, replay
+
+Replayed = ReplayStep | DecisionCheck | DesignationStep | DesignationCheck
 
 EPILOG: Final = """\
 examples:
   csat-ledger replay m-1
   csat-ledger replay m-1 --known-at 2011-03-01      only what was recorded by then
   csat-ledger replay m-1 --json                     a line for each event, then one for each decision checked
+  csat-ledger replay m-1 --area business-applications              the designation's events, with its points
 
-The count after an event is the one at the event's own instant (occurred_at), as known after the event. Announcements
-(=>) are the ledger's own: they say at which instant the eligibility changes."""
+The count or the score after an event is the one at the event's own instant (occurred_at), as known after the event.
+Announcements (=>) are the ledger's own: they say at which instant the eligibility, or the qualification, changes."""
 
 SUBJECTS: Final = {
     "MembershipEnrolled": "name",
@@ -41,6 +47,7 @@ SUBJECTS: Final = {
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
+    add_area(parser, required=False, text="its designation in this area; default: its part in the survey")
     parser.add_argument(
         "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
     )
@@ -49,22 +56,36 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints the stream and the checks."""
     options, output = session.options, session.output
-    events, checks = 0, []
+    events, same = 0, []
     with session.ledger() as ledger:
-        for one in replay(ledger.store, options.membership, session.known_at(ledger)):
-            if isinstance(one, DecisionCheck):
-                checks.append(one)
+        known = session.known_at(ledger)
+        if options.area is None:
+            found: Iterator[Replayed] = replay(ledger.store, options.membership, known)
+        else:
+            found = designation_replay(ledger.store, options.membership, options.area, known)
+        for one in found:
+            if isinstance(one, DecisionCheck | DesignationCheck):
+                same.append(one.same)
             else:
                 events += 1
             if output.as_json:
                 output.json(one)
-            elif isinstance(one, DecisionCheck):
-                print_check(output, one)
             else:
-                output.flowing(*step_parts(one))
+                _print(output, one)
     if not output.as_json:
-        output.flowing(f"{events:,} events, the chain is whole, {_decisions(checks)}")
-    return DONE if all(check.same for check in checks) else NOT_SO
+        output.flowing(f"{events:,} events, the chain is whole, {_decisions(same)}")
+    return DONE if all(same) else NOT_SO
+
+
+def _print(output: Output, one: Replayed) -> None:
+    if isinstance(one, DecisionCheck):
+        print_check(output, one)
+    elif isinstance(one, ReplayStep):
+        output.flowing(*step_parts(one))
+    elif isinstance(one, DesignationCheck):
+        print_designation_check(output, one)
+    else:
+        output.flowing(*designation_step_parts(one))
 
 
 def step_line(step: ReplayStep) -> str:
@@ -111,8 +132,7 @@ def _about(step: ReplayStep) -> str:
     return str(data.get(SUBJECTS.get(kind, ""), ""))
 
 
-def _decisions(checks: list[DecisionCheck]) -> str:
-    if not checks:
+def _decisions(same: list[bool]) -> str:
+    if not same:
         return "no decision to check"
-    same = sum(check.same for check in checks)
-    return f"{same} of {len(checks)} decision{'s' if len(checks) > 1 else ''} the same again"
+    return f"{sum(same)} of {len(same)} decision{'s' if len(same) > 1 else ''} the same again"

@@ -14,7 +14,7 @@ from console.cli.output import Output, plural, short, yes_no
 from console.cli.session import Session
 
 if TYPE_CHECKING:
-    from console.cli.status_batch import Unanswered
+    from console.cli.question_batch import Unanswered
     from projections.questions.answer import MayBeLeftOut
     from projections.questions.status import NextChange, Status
 
@@ -66,10 +66,16 @@ def run(session: Session) -> int:
 
 
 def _batch(session: Session, name: str) -> int:
-    from console.cli.status_batch import Unanswered, answers, exit_code
+    from console.cli.question_batch import Unanswered, answers, exit_code
+    from projections.questions.status import status
 
     output, errors = session.output, 0
-    for answer in answers(session, name):
+    for answer in answers(
+        session,
+        name,
+        ("membership",),
+        lambda view, named, at_us, known: status(view, named["membership"], at_us, known),
+    ):
         errors += isinstance(answer, Unanswered)
         if output.as_json:
             output.json(answer)

@@ -1,15 +1,16 @@
 """The announcements as a downstream service gets them from Kafka, one JSON object a line.
 
 Each line has `resume`, which says where to go on after it (`--resume`); or with --group Kafka keeps that. It names the
-topic and the message before, so a topic that was made anew or has lost messages is noticed. A status is a
+topics and the messages before, so a topic that was made anew or has lost messages is noticed. A status is a
 line with `kind` "status", an announcement one with "changed"; an announcement at an instant replaces everything announced
-from that instant on."""
+from that instant on. `type` says of what: csat.eligibility-changed.v1, csat.designation-changed.v1, and statuses."""
 
 from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import instant
@@ -21,14 +22,18 @@ from ledger.errors import BadInput
 
 if TYPE_CHECKING:
     from consumers.broker.topic_bookmark import Resume
+    from consumers.messages.announcements import MessageKind
+    from consumers.messages.registry import OurMessage
     from consumers.subscriber import Delivery
     from consumers.subscriber_start import Start
 
 PLACES: Final = ("beginning", "status", "end")
+HEARD: Final = ("all", "eligibility", "designations")
 
 EPILOG: Final = """\
 examples:
   csat-ledger subscribe --kafka broker:9092 --json                    everything, then what comes
+  csat-ledger subscribe --hear designations --json                    those of the capability programme alone
   csat-ledger subscribe --from status --json                          where all stand, then what comes
   csat-ledger subscribe --from 2011-03-01 --until-end --json          what was recorded since then
   csat-ledger subscribe --resume "$(tail -1 changes.jsonl | jq -r .resume)" --json      after the line that said so
@@ -41,6 +46,7 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--group", metavar="NAME", help="let Kafka keep the offsets, at least once, for all of this name"
     )
+    parser.add_argument("--hear", choices=HEARD, default="all", help="the announcements of one programme alone")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--from",
@@ -57,14 +63,21 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints until it is told to stop."""
-    from consumers.subscriber import EligibilitySubscriber
+    from consumers.messages.capability import DESIGNATION
+    from consumers.messages.survey import ELIGIBILITY
+    from consumers.subscriber import Subscriber
 
     options, output = session.options, session.output
     if options.group is not None and (options.start == "status" or options.resume is not None):
         raise Failure("usage", "found --group with --from status or --resume, expected one of them alone")
     handler = _Words(output)
     logging.getLogger("csat_ledger").addHandler(handler)
-    subscriber = EligibilitySubscriber(broker_of(session), start=_start(options), group=options.group)
+    kinds: dict[str, Sequence[MessageKind[OurMessage]]] = {
+        "all": (ELIGIBILITY, DESIGNATION),
+        "eligibility": (ELIGIBILITY,),
+        "designations": (DESIGNATION,),
+    }
+    subscriber = Subscriber(broker_of(session), hear=kinds[options.hear], start=_start(options), group=options.group)
     left: int | None = options.limit
     try:
         for delivery in subscriber.deliveries(until_end=options.until_end):
@@ -94,22 +107,40 @@ class _Words(logging.Handler):
         self._output.words(f"{record.getMessage()}: {fields.get('error', '')}")
 
 
-def _print(output: Output, delivery: Delivery) -> None:
-    from consumers.messages.cloudevents import EligibilityChanged
-
+def _print(output: Output, delivery: Delivery[OurMessage]) -> None:
     message = delivery.message
-    kind = "changed" if isinstance(message, EligibilityChanged) else "status"
+    kind = "status" if message.is_status else "changed"
     if output.as_json:
         resume = None if delivery.resume is None else str(delivery.resume)
         output.json(
-            {"kind": kind, "id": message.id, **message.model_dump(), "cursor": delivery.cursor, "resume": resume}
+            {
+                "kind": kind,
+                "type": message.type,
+                "id": message.id,
+                **message.model_dump(),
+                "cursor": delivery.cursor,
+                "resume": resume,
+            }
         )
         return
-    output.flowing(
-        f"{message.position:>9}  {short(message.effective_at)}  {message.membership}  "
-        f"{'satisfied' if message.satisfied else 'not satisfied'}  "
-        f"({message.counted} of {message.organisations} organisations, {message.cause}, {kind})"
-    )
+    output.flowing(f"{message.position:>9}  {short(message.effective_at)}  {message.who}  {_words(message, kind)}")
+
+
+def _words(message: OurMessage, kind: str) -> str:
+    from consumers.messages.capability import DesignationChanged, DesignationStatus
+    from consumers.messages.survey import EligibilityChanged, EligibilityStatus
+
+    match message:
+        case EligibilityChanged() | EligibilityStatus():
+            return (
+                f"{'satisfied' if message.satisfied else 'not satisfied'}  "
+                f"({message.counted} of {message.organisations} organisations, {message.cause}, {kind})"
+            )
+        case DesignationChanged() | DesignationStatus():
+            points = f"{message.centipoints // 100}.{message.centipoints % 100:02d} points"
+            return f"{'qualified' if message.qualified else 'not qualified'}  ({points}, {message.cause}, {kind})"
+        case _:
+            assert_never(message)
 
 
 def _start(options: Any) -> Start:

@@ -1,7 +1,7 @@
 """Verifies evidence offline: no database, no network, and nothing trusted but the policy.
 
 Verdicts: confirmed (exit code 0); refuted, tampered, incomplete (1); unverifiable (2). The first thing that differs is
-named with both sides. The same verifier runs without this program: python -m ledger.proof.log.verify, or csat-verify.pyz
+named with both sides. The same verifier runs without this program: python -m ledger.proof.verify, or csat-verify.pyz
 (`make verifier`)."""
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def run(session: Session) -> int:
     """Prints the verdict."""
     with proving():
         from ledger.proof.log.verify import verify
+        from ledger.proof.registry import PROOF_PROGRAMMES
 
         options = session.options
         evidence = options.file.read_bytes()
-        report = verify(evidence, options.policy.read_bytes())
+        report = verify(evidence, options.policy.read_bytes(), PROOF_PROGRAMMES)
         stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
     session.output.text(report.encoded() if session.output.as_json else report.words())
     if stamped:

@@ -1,34 +1,26 @@
-"""The post between the sources and the ledger: facts wait here, by day of arrival, until their turn."""
+"""The post between the sources of the survey programme and the ledger: how late a fact arrives."""
 
-from collections import defaultdict
 from random import Random
-from typing import Final
 
+from console.demo.arrivals import HOUR_US, Arrivals
 from console.demo.survey.companies import Fact, Member
 from ledger.instants import DAY_US, SECOND_US, format_instant
 
-HOUR_US: Final = 3_600 * SECOND_US
+__all__ = ["HOUR_US", "Post"]
 
 
-class Post:
-    """Holds what was sent and has not arrived, as (arrival, serial, fact): a few months of the programme at most."""
+class Post(Arrivals):
+    """Facts of the survey programme on their way."""
 
     def __init__(self, rng: Random) -> None:
+        super().__init__()
         self._random = rng.random
-        self._serial = 0
-        self._by_day: defaultdict[int, list[tuple[int, int, Fact]]] = defaultdict(list)
-
-    def serial(self) -> int:
-        """A number that was not given out before."""
-        self._serial += 1
-        return self._serial
 
     def fact(self, member: Member, kind: str, at_us: int, fields: Fact, actor: str = "survey-operator") -> Fact:
         """A new fact of a membership, not sent yet."""
-        self._serial += 1
         return {
             "type": kind,
-            "id": f"f-{self._serial}",
+            "id": f"f-{self.serial()}",
             "membership": member.id,
             "occurred_at": format_instant(at_us),
             "actor": actor,
@@ -53,12 +45,3 @@ class Post:
         if 0.4 < chance < 0.404:  # the same again, from a sender that was not sure
             self.put(arrival_us + SECOND_US + int(self._random() * 2 * DAY_US), dict(fact))
         return arrival_us
-
-    def put(self, arrival_us: int, fact: Fact) -> None:
-        """Sends a fact, to arrive at just that instant."""
-        self._serial += 1
-        self._by_day[arrival_us // DAY_US].append((arrival_us, self._serial, fact))
-
-    def deliver(self, day: int) -> list[tuple[int, int, Fact]]:
-        """(arrival, serial, fact) of one day, in order of arrival; ties in the order in which they were sent."""
-        return sorted(self._by_day.pop(day, ()))  # no two have one serial, so the facts are never compared

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ledger.programmes.capability.events import Metrics
 from ledger.programmes.capability.flips import Score
 
 
-def metrics_of(score: Score) -> dict[str, Any]:
+def metrics_of(score: Score) -> Metrics:
     """The five metrics of a score, as `score` and decisions give them; what is compared is null without a month."""
     customers = score.customers or (None, None)
     deployments = score.deployments or (None, None)

@@ -21,9 +21,17 @@ Decided = tuple[str, dict[str, Any]]
 
 
 def decide(
-    state: Designation, fact: facts.DesignationFact, scorebook: Scorebook, now_us: int, occurred_us: int
+    state: Designation,
+    fact: facts.DesignationFact,
+    scorebook: Scorebook,
+    now_us: int,
+    occurred_us: int,
+    recorded_us: int,
 ) -> NewEvent:
-    """The event that a fact about a designation becomes. Raises Refused where a rule turns it away."""
+    """The event that a fact about a designation becomes. Raises Refused where a rule turns it away.
+
+    Whether it lies in the future is judged by the clock, `now_us`; what a decision looks at ends with `recorded_us`.
+    """
     check_not_in_the_future(fact, occurred_us, now_us)
     if fact.type == "correct-close":
         _check_close_said(fact, occurred_us)
@@ -32,7 +40,7 @@ def decide(
             refuse("unknown-area", f"area {fact.area!r} has no scorebook; publish-scorebook makes it known")
     elif not state.opened:
         refuse("unknown-designation", f"membership {fact.membership!r} has opened no designation in {fact.area!r}")
-    event_type, data = _DECIDE[fact.type](state, fact, scorebook, now_us, occurred_us)
+    event_type, data = _DECIDE[fact.type](state, fact, scorebook, recorded_us, occurred_us)
     return NewEvent(event_type, fact.occurred_at, data)
 
 
@@ -68,14 +76,16 @@ def _set_anniversary(_state: Designation, fact: Any, *_: object) -> Decided:
     return "AnniversarySet", {"anniversary": fact.anniversary}
 
 
-def _report_usage(_state: Designation, fact: Any, scorebook: Scorebook, _now_us: int, occurred_us: int) -> Decided:
+def _report_usage(_state: Designation, fact: Any, scorebook: Scorebook, _recorded_us: int, occurred_us: int) -> Decided:
     _check_month_over(fact.month, occurred_us)
     if fact.workload not in scorebook.workloads:
         refuse("unknown-workload", f"found workload {fact.workload!r}, expected one that an edition has a rate for")
     return "UsageReported", _reported(fact) | {"units": fact.units}
 
 
-def _report_revenue(_state: Designation, fact: Any, _scorebook: Scorebook, _now_us: int, occurred_us: int) -> Decided:
+def _report_revenue(
+    _state: Designation, fact: Any, _scorebook: Scorebook, _recorded_us: int, occurred_us: int
+) -> Decided:
     _check_month_over(fact.month, occurred_us)
     return "RevenueReported", _reported(fact) | {"amount_cents": fact.amount_cents}
 
@@ -89,7 +99,7 @@ def _reported(fact: Any) -> dict[str, Any]:
     }
 
 
-def _close_month(state: Designation, fact: Any, _scorebook: Scorebook, _now_us: int, occurred_us: int) -> Decided:
+def _close_month(state: Designation, fact: Any, _scorebook: Scorebook, _recorded_us: int, occurred_us: int) -> Decided:
     _check_month_over(fact.month, occurred_us)
     closed_us = state.closes.closed_us.get(month_number(fact.month))
     if closed_us is not None:
@@ -120,11 +130,11 @@ def _end_certificate(state: Designation, fact: Any, *_: object) -> Decided:
     return "CertificateEnded", {"certificate": fact.certificate, "on": fact.on}
 
 
-def _decide(state: Designation, fact: Any, scorebook: Scorebook, now_us: int, occurred_us: int) -> Decided:
+def _decide(state: Designation, fact: Any, scorebook: Scorebook, recorded_us: int, occurred_us: int) -> Decided:
     known = state.anniversaries.get(fact.anniversary)
     if known is None:
         refuse("anniversary-not-set", f"anniversary {fact.anniversary} was never set for {fact.membership!r}")
-    reached_us = min(now_us, occurred_us)
+    reached_us = min(recorded_us, occurred_us)  # what the event itself says, so that anybody can verify it
     from_us, to_us = window(scorebook, fact.anniversary)
     if reached_us < from_us:
         refuse(

@@ -6,12 +6,14 @@ A membership in an area has a stream, `designation-<membership>/<area>`; the edi
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal, TypedDict
 
 from ledger.event import EventTypes
 
 DESIGNATION_PREFIX: Final = "designation-"
 SCOREBOOK_PREFIX: Final = "scorebook/"
+_AREA: Final = re.compile(r"[a-z0-9-]{1,40}")
 
 Association = Literal["cpor", "csp-1", "csp-2", "dpor", "pal"]
 Tier = Literal["intermediate", "advanced"]
@@ -260,9 +262,20 @@ EVENTS: Final = EventTypes(
 )
 
 
+def can_be_area(text: str) -> bool:
+    """Whether a text has the form of an area: what has another form is in no book, and no database is asked for it."""
+    return _AREA.fullmatch(text) is not None
+
+
 def designation_stream(membership: str, area: str) -> str:
     """The name of the stream of a membership in an area."""
     return f"{DESIGNATION_PREFIX}{membership}/{area}"
+
+
+def designation_of(stream: str) -> tuple[str, str]:
+    """The membership and the area of a designation's stream."""
+    membership, _, area = stream.removeprefix(DESIGNATION_PREFIX).rpartition("/")
+    return membership, area
 
 
 def scorebook_stream(area: str) -> str:

@@ -6,14 +6,32 @@ Whole numbers only: points in hundredths, values in thousandths, and full percen
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.programmes.capability.calendar import YEAR
+from ledger.programmes.capability.certificates import People
 from ledger.programmes.capability.editions import Edition, Scorebook
 from ledger.programmes.capability.months import Sums
-from ledger.programmes.capability.state import METRICS, Designation
+from ledger.programmes.capability.state import METRICS, Closes
 
 NEVER: Final = 1 << 62
+
+
+class Scored(Protocol):
+    """What a score is made of: a designation's state, or what a projection has of it."""
+
+    @property
+    def closes(self) -> Closes:
+        """When each month was closed."""
+        ...
+
+    def people(self, tier: str) -> People:
+        """How many people hold a certificate of a tier, over all of time."""
+        ...
+
+    def sums(self, month: int, edition: Edition) -> Sums:
+        """What a month amounts to under an edition."""
+        ...
 
 
 class Growth(NamedTuple):
@@ -57,33 +75,27 @@ NO_SCORE: Final = Score(None, "smb", None, NO_POINTS, None, None, None, {"interm
 """Before the first edition."""
 
 
-def score_at(state: Designation, scorebook: Scorebook, at_us: int) -> Score:
+def score_at(state: Scored, scorebook: Scorebook, at_us: int) -> Score:
     """The score at an instant, as known."""
     edition = scorebook.in_force(at_us)
     if edition is None:
         return NO_SCORE
     month = state.closes.last(at_us)
-    now, before = (None, None) if month is None else (_sums(state, month, edition), _sums(state, month - YEAR, edition))
+    now, before = (None, None) if month is None else (state.sums(month, edition), state.sums(month - YEAR, edition))
     track = _track(now, before, edition)
     points: dict[str, int] = {}
     people = {tier: state.people(tier).at(at_us) for tier in ("intermediate", "advanced")}
     for tier, number in people.items():
-        points[tier] = _certification_points(edition.figures[tier], track, number)
+        points[tier] = certification_points(edition.figures[tier], track, number)
     if now is None or before is None:
         return Score(edition, track, None, NO_POINTS | points, None, None, None, people)
     customers = now.customers[track], before.customers[track]
     deployments = now.deployments[track], before.deployments[track]
     growth = _growth(now.mcv_milli, before.mcv_milli, edition.figures["usage_growth"]["base_mcv"][track])
-    points["net-adds"] = _more_points(edition.figures["net_adds"], customers)
-    points["deployments"] = _more_points(edition.figures["deployments"], deployments)
-    points["usage-growth"] = _growth_points(edition.figures["usage_growth"], growth)
+    points["net-adds"] = more_points(edition.figures["net_adds"], customers)
+    points["deployments"] = more_points(edition.figures["deployments"], deployments)
+    points["usage-growth"] = growth_points(edition.figures["usage_growth"], growth)
     return Score(edition, track, month, points, customers, growth, deployments, people)
-
-
-def _sums(state: Designation, month: int, edition: Edition) -> Sums:
-    """What a month amounts to; what was not reported is 0 (C5)."""
-    found = state.months.get(month)
-    return Sums(edition) if found is None else found.sums(state.pairs, edition)
 
 
 def _track(now: Sums | None, before: Sums | None, edition: Edition) -> str:
@@ -94,7 +106,7 @@ def _track(now: Sums | None, before: Sums | None, edition: Edition) -> str:
     return "enterprise" if now.workloads >= enough and before.workloads >= enough else "smb"
 
 
-def _certification_points(figures: Any, track: str, people: int) -> int:
+def certification_points(figures: Any, track: str, people: int) -> int:
     """Each person once; with the full number of people the maximum is given (C10)."""
     maximum, each = int(figures["max"]), int(figures["each"][track])
     if people >= figures["people"][track]:
@@ -102,7 +114,7 @@ def _certification_points(figures: Any, track: str, people: int) -> int:
     return min(maximum, people * each)
 
 
-def _more_points(figures: Any, numbers: tuple[int, int]) -> int:
+def more_points(figures: Any, numbers: tuple[int, int]) -> int:
     """Pairs that are there now, less those of a year before; never below 0 (C8, C9)."""
     now, before = numbers
     return min(int(figures["max"]), max(0, now - before) * int(figures["each"]))
@@ -116,14 +128,14 @@ def _growth(now: int, before: int, base_mcv: int) -> Growth:
     return Growth(now, before, percent, before >= base_mcv * 1_000)
 
 
-def _growth_points(figures: Any, growth: Growth) -> int:
+def growth_points(figures: Any, growth: Growth) -> int:
     """A point for each full percent, none unless the base is met; negative growth is none (C7)."""
     if not growth.base_met or growth.percent is None:
         return 0
     return min(int(figures["max"]), max(0, growth.percent) * int(figures["each_percent"]))
 
 
-def next_change(state: Designation, scorebook: Scorebook, after_us: int) -> int:
+def next_change(state: Scored, scorebook: Scorebook, after_us: int) -> int:
     """The first instant after another at which anything of a score can become another; NEVER where there is none."""
     found = [NEVER if (start := scorebook.next_start(after_us)) is None else start]
     for instants in (state.closes.instants, *(state.people(tier).instants for tier in ("intermediate", "advanced"))):
@@ -133,7 +145,7 @@ def next_change(state: Designation, scorebook: Scorebook, after_us: int) -> int:
     return min(found)
 
 
-def flip_after(state: Designation, scorebook: Scorebook, after_us: int, qualified: bool) -> int:
+def flip_after(state: Scored, scorebook: Scorebook, after_us: int, qualified: bool) -> int:
     """The first instant after another at which `qualified` becomes otherwise, if nothing more arrives; else NEVER."""
     instant = next_change(state, scorebook, after_us)
     while instant < NEVER and score_at(state, scorebook, instant).qualified == qualified:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ledger.programmes.capability.editions import Edition
@@ -16,7 +16,8 @@ from ledger.programmes.capability.editions import Edition
 ASSOCIATIONS: Final = ("cpor", "csp-1", "csp-2", "dpor", "pal")
 WHATS: Final = ("revenue", "usage")
 _KINDS: Final = len(ASSOCIATIONS) * len(WHATS)
-_PLACE: Final = {(what, name): w * 5 + a for w, what in enumerate(WHATS) for a, name in enumerate(ASSOCIATIONS)}
+PLACE: Final = {(what, name): w * 5 + a for w, what in enumerate(WHATS) for a, name in enumerate(ASSOCIATIONS)}
+"""The place of a report among those of its (customer, workload, month), by what it is about and its association."""
 
 
 class Report(NamedTuple):
@@ -44,6 +45,38 @@ class Pairs:
             number = self._numbers[pair] = len(self.names)
             self.names.append(pair)
         return number
+
+
+class Eligible:
+    """The places of the reports that count under an edition (C13), in the order of the associations' names."""
+
+    __slots__ = ("_edition", "_usage", "revenue")
+
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+        self._usage: dict[str, tuple[int, ...]] = {}
+        self.revenue = tuple(PLACE["revenue", name] for name in ASSOCIATIONS if edition.counts_revenue(name))
+
+    def usage(self, workload: str) -> tuple[int, ...]:
+        """Those of usage of a workload; none where it has no rate."""
+        places = self._usage.get(workload)
+        if places is None:
+            counted = [name for name in ASSOCIATIONS if self._edition.counts_usage(workload, name)]
+            places = self._usage[workload] = tuple(PLACE["usage", name] for name in counted)
+        return places
+
+
+def largest(reports: Mapping[int, int], places: Sequence[int], base: int = 0) -> tuple[int, int]:
+    """The largest amount at some places, and its place, of equal ones the first (C13); (0, -1) where there is none.
+
+    `reports` has the amounts by base + place.
+    """
+    found, where = 0, -1
+    for place in places:
+        amount = reports.get(base + place, 0)
+        if amount > found:
+            found, where = amount, place
+    return found, where
 
 
 class Sums:
@@ -110,7 +143,7 @@ class Month:
         self._packed: bytes | None = packed
         self._kept = kept or {}
         self._reports: dict[int, int] = {}
-        self._sums: dict[str, tuple[Edition, Sums]] = {}
+        self._sums: dict[str, tuple[Eligible, Sums]] = {}
 
     def __len__(self) -> int:
         return len(self._reports) if self._packed is None else len(self._packed) // 12
@@ -119,17 +152,17 @@ class Month:
         """A report, in the place of an earlier one under the same keys."""
         reports = self._unpacked()
         number = pairs.number(customer, workload)
-        key = number * _KINDS + _PLACE[what, association]
+        key = number * _KINDS + PLACE[what, association]
         if reports.get(key, 0) == amount:
             return
         self._kept = {}  # of editions that nobody asked for since: worked out anew where somebody does
-        before = [(sums, *_counting(reports, number, workload, edition)) for edition, sums in self._sums.values()]
+        before = [(sums, *_counting(reports, number, workload, eligible)) for eligible, sums in self._sums.values()]
         if amount:
             reports[key] = amount
         else:
             del reports[key]
-        for (edition, sums), (_, usage, revenue) in zip(self._sums.values(), before, strict=True):
-            now = _counting(reports, number, workload, edition)
+        for (eligible, sums), (_, usage, revenue) in zip(self._sums.values(), before, strict=True):
+            now = _counting(reports, number, workload, eligible)
             if now != (usage, revenue):
                 sums.add(workload, usage, revenue, -1)
                 sums.add(workload, *now, 1)
@@ -141,13 +174,13 @@ class Month:
             return kept[1]
         if (restored := self._kept.pop(edition.edition, None)) is not None:
             sums = Sums.restored(edition, restored)
-            self._sums[edition.edition] = (edition, sums)
+            self._sums[edition.edition] = (Eligible(edition), sums)
             return sums
-        reports, sums = self._unpacked(), Sums(edition)
+        reports, sums, eligible = self._unpacked(), Sums(edition), Eligible(edition)
         for number in {key // _KINDS for key in reports}:
             workload = pairs.names[number][1]
-            sums.add(workload, *_counting(reports, number, workload, edition), 1)
-        self._sums[edition.edition] = (edition, sums)
+            sums.add(workload, *_counting(reports, number, workload, eligible), 1)
+        self._sums[edition.edition] = (eligible, sums)
         return sums
 
     def reports(self, pairs: Pairs) -> Iterator[Report]:
@@ -179,15 +212,7 @@ class Month:
         return self._reports
 
 
-def _counting(reports: dict[int, int], number: int, workload: str, edition: Edition) -> tuple[int, int]:
-    """What counts of a pair: units of usage and cents of revenue, the largest under the eligible associations (C13)."""
-    usage = revenue = 0
+def _counting(reports: dict[int, int], number: int, workload: str, eligible: Eligible) -> tuple[int, int]:
+    """What counts of a pair: units of usage and cents of revenue."""
     base = number * _KINDS
-    for place, association in enumerate(ASSOCIATIONS):
-        amount = reports.get(base + place, 0)
-        if amount > revenue and edition.counts_revenue(association):
-            revenue = amount
-        amount = reports.get(base + 5 + place, 0)
-        if amount > usage and edition.counts_usage(workload, association):
-            usage = amount
-    return usage, revenue
+    return largest(reports, eligible.usage(workload), base)[0], largest(reports, eligible.revenue, base)[0]

@@ -8,8 +8,7 @@ from ledger.instants import format_instant, parse_date
 from ledger.programmes.capability.answers import metrics_of
 from ledger.programmes.capability.calendar import month_end_us, month_start_us, month_text
 from ledger.programmes.capability.editions import Scorebook
-from ledger.programmes.capability.flips import Score, next_change, score_at
-from ledger.programmes.capability.state import Designation
+from ledger.programmes.capability.flips import Score, Scored, next_change, score_at
 
 WITHOUT_EDITION_MONTHS = 6
 
@@ -27,7 +26,7 @@ def window(scorebook: Scorebook, anniversary: str) -> tuple[int, int]:
     return month_start_us(max(12, month - months + 1)), last_us
 
 
-def decide_designation(state: Designation, scorebook: Scorebook, anniversary: str, reached_us: int) -> dict[str, Any]:
+def decide_designation(state: Scored, scorebook: Scorebook, anniversary: str, reached_us: int) -> dict[str, Any]:
     """What the decision says, but for its revision; only instants of the window up to `reached_us` are looked at."""
     from_us, to_us = window(scorebook, anniversary)
     last_us = min(to_us, reached_us)

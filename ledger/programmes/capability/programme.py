@@ -23,6 +23,7 @@ from ledger.programmes.programme import Span
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 class Capability:
@@ -39,6 +40,12 @@ class Capability:
         from ledger.programmes.capability.facts import FACT_MODELS
 
         return FACT_MODELS
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas say beyond the models, and samples."""
+        from ledger.programmes.capability.schema_forms import FORMS
+
+        return FORMS
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is a designation's or that of an area's editions."""
@@ -85,11 +92,19 @@ class Capability:
         return snapshot.load_state(stored)
 
     def decide(
-        self, state_: Designation, fact: Any, rules: Scorebook, now_us: int, occurred_us: int, *, lenient: bool = False
+        self,
+        state_: Designation,
+        fact: Any,
+        rules: Scorebook,
+        now_us: int,
+        occurred_us: int,
+        *,
+        recorded_us: int,
+        lenient: bool = False,
     ) -> NewEvent:
         """The event that a fact becomes. Raises Refused; references are compared exactly, whatever is asked for."""
         del lenient
-        return decide(state_, fact, rules, now_us, occurred_us)
+        return decide(state_, fact, rules, now_us, occurred_us, recorded_us)
 
     def span(self, state_: Designation, _rules: Scorebook, event: Event, horizon_us: int) -> Span | None:
         """The instants whose status an event can have changed."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,8 @@ from ledger.event import Event
 from ledger.instants import parse_instant
 from ledger.programmes.capability.calendar import YEAR, month_number
 from ledger.programmes.capability.certificates import Certificate, People, day_us
-from ledger.programmes.capability.months import Month, Pairs
+from ledger.programmes.capability.editions import Edition
+from ledger.programmes.capability.months import Month, Pairs, Sums
 from ledger.programmes.programme import State, fold_announcement
 
 METRICS: Final = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
@@ -55,38 +56,41 @@ class Decision:
 class Closes:
     """When each month was closed, and which month is the last one at an instant (C5, C11)."""
 
-    def __init__(self) -> None:
-        self.closed_us: dict[int, int] = {}
-        self._order: list[tuple[int, int]] = []
-        self._instants: list[int] = []
-        self._last: list[int] = []
+    def __init__(self, closed_us: dict[int, int] | None = None) -> None:
+        self.closed_us: dict[int, int] = {} if closed_us is None else closed_us
+        self._steps: tuple[list[int], list[int]] | None = None
 
     def close(self, month: int, closed_us: int) -> None:
         """A month is closed at an instant, in the place of the one said before."""
-        before = self.closed_us.get(month)
-        if before is not None:
-            self._order.remove((before, month))
         self.closed_us[month] = closed_us
-        insort(self._order, (closed_us, month))
-        self._instants, self._last = [], []
-        for at_us, number in self._order:
-            if self._last and number <= self._last[-1]:
-                continue
-            if self._instants and self._instants[-1] == at_us:
-                self._last[-1] = number
-            else:
-                self._instants.append(at_us)
-                self._last.append(number)
+        self._steps = None
+
+    def _worked_out(self) -> tuple[list[int], list[int]]:
+        """The instants at which the last month becomes another, and those months, which increase."""
+        if self._steps is None:
+            instants: list[int] = []
+            last: list[int] = []
+            for at_us, number in sorted((at_us, number) for number, at_us in self.closed_us.items()):
+                if last and number <= last[-1]:
+                    continue
+                if instants and instants[-1] == at_us:
+                    last[-1] = number
+                else:
+                    instants.append(at_us)
+                    last.append(number)
+            self._steps = instants, last
+        return self._steps
 
     @property
     def instants(self) -> list[int]:
         """The instants at which the last month becomes another."""
-        return self._instants
+        return self._worked_out()[0]
 
     def last(self, at_us: int) -> int | None:
         """The latest month with a close at or before an instant; None where there is none."""
-        place = bisect_right(self._instants, at_us)
-        return self._last[place - 1] if place else None
+        instants, last = self._worked_out()
+        place = bisect_right(instants, at_us)
+        return last[place - 1] if place else None
 
     def span(self, month: int) -> tuple[int, int | None] | None:
         """From when until before when a month is one of the two that are compared; None where it never is.
@@ -97,12 +101,13 @@ class Closes:
         if not places:
             return None
         after = places[-1] + 1
-        return self._instants[places[0]], self._instants[after] if after < len(self._instants) else None
+        return self.instants[places[0]], self.instants[after] if after < len(self.instants) else None
 
     def _place(self, month: int) -> int | None:
         """The place of a month among those that become the last one, which increase."""
-        place = bisect_left(self._last, month)
-        return place if place < len(self._last) and self._last[place] == month else None
+        last = self._worked_out()[1]
+        place = bisect_left(last, month)
+        return place if place < len(last) and last[place] == month else None
 
 
 @dataclass(slots=True)
@@ -137,6 +142,11 @@ class Designation(State):
         if found is None:
             found = self._people[tier] = People(one for one in self.certificates.values() if one.tier == tier)
         return found
+
+    def sums(self, month: int, edition: Edition) -> Sums:
+        """What a month amounts to under an edition; what was not reported is 0 (C5)."""
+        found = self.months.get(month)
+        return Sums(edition) if found is None else found.sums(self.pairs, edition)
 
     def forget_people(self) -> None:
         """A certificate changed: who holds which is worked out anew."""

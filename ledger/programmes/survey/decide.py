@@ -36,13 +36,16 @@ def decide(
     now_us: int,
     occurred_us: int,
     *,
+    recorded_us: int = 0,
     lenient: bool = False,
 ) -> NewEvent:
     """The event that a fact about a membership becomes. Raises Refused where a rule turns it away.
 
-    `occurred_us` is the fact's own instant, parsed once by the caller. With `lenient` a customer's name is taken
+    `occurred_us` is the fact's own instant, parsed once by the caller; nothing that an event says rests on `recorded_us`,
+    nor on the clock, by which a renewal is only due or not. With `lenient` a customer's name is taken
     as it is known, where the fact spells it otherwise and only one known name folds like it; a withdrawal always is.
     """
+    del recorded_us
     check_not_in_the_future(fact, occurred_us, now_us)
     if not state.enrolled and fact.type != "enrol-membership":
         refuse("unknown-membership", f"membership {fact.membership!r} was never enrolled")
@@ -130,6 +133,13 @@ def _invitation(state: Membership, reference: str) -> Invitation:
     return found
 
 
+def _answer(state: Membership, fact: facts.InvitationFact) -> str | None:
+    """The response that answers the fact's invitation and is not void. Only where there are answers is a token needed."""
+    token = fact.answer_token() if state.answers else None
+    answer = None if token is None else state.answers.get(token)
+    return None if answer is None or state.responses[answer].void else answer  # those before the last one are void
+
+
 def _record_invitation(
     state: Membership, fact: facts.RecordInvitation, _rulebook: Rulebook, _now_us: int, occurred_us: int
 ) -> Decided:
@@ -161,10 +171,9 @@ def _record_reminder(
         )
     if invitation.reminded:
         refuse("already-reminded", f"invitation {fact.invitation!r} had its one reminder (I2)")
-    for reference in invitation.answers[-1:]:  # those before it are void
-        answer = state.responses[reference]
-        if not answer.void and answer.received_us <= occurred_us:
-            refuse("already-answered", f"invitation {fact.invitation!r} was answered by response {reference!r} before")
+    answer = _answer(state, fact)
+    if answer is not None and state.responses[answer].received_us <= occurred_us:
+        refuse("already-answered", "the invitation was answered before, and who has answered is not reminded (I2)")
     return "ReminderSent", {"invitation": fact.invitation}
 
 
@@ -172,23 +181,27 @@ def _record_response(state: Membership, fact: facts.RecordResponse, *_: object) 
     location = _location(state, fact.location)
     check_spelling(state.organisations, fact.customer_org)
     if fact.invitation is not None:
-        invitation = _invitation(state, fact.invitation)
-        for reference in invitation.answers[-1:]:  # those before it are void
-            if not state.responses[reference].void:
-                refuse("already-answered", f"invitation {fact.invitation!r} was answered by response {reference!r}")
+        # No sentence names the invitation: it stands beside the response in what is told of a refusal (DESIGN 13).
+        invitation = state.invitations.get(fact.invitation)
+        if invitation is None:
+            refuse(
+                "unknown-invitation", "found an invitation that this membership has not, expected one recorded for it"
+            )
+        answer = _answer(state, fact)
+        if answer is not None:
+            refuse("already-answered", f"its invitation was answered by response {answer!r}")
         known = state.organisations
         if known.name_of(invitation.customer_org) != known.name_of(fact.customer_org):
             refuse(
                 "org-mismatch",
-                f"found organisation {fact.customer_org!r}, expected {invitation.customer_org!r} as in invitation "
-                f"{fact.invitation!r}",
+                f"found organisation {fact.customer_org!r}, expected {invitation.customer_org!r} as in its invitation",
             )
     if fact.response in state.responses:
         refuse("response-exists", f"response {fact.response!r} was recorded before")
     return "ResponseReceived", {
         "anonymous": fact.anonymous,
+        "answer_token": fact.answer_token(),
         "customer_org": fact.customer_org,
-        "invitation": fact.invitation,
         "location": location,
         "response": fact.response,
     }

@@ -98,7 +98,8 @@ class ResponseReceivedData(TypedDict):
     response: str
     customer_org: str
     location: str
-    invitation: str | None
+    answer_token: str | None
+    """Stands for the invitation that it answers, where it answers one: equal tokens are answers to one (DESIGN 13)."""
     anonymous: bool
     spelt: NotRequired[Literal[True]]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -23,6 +24,9 @@ from ledger.fact import (
 from ledger.instants import parse_renewal_date
 from ledger.programmes.survey.events import RULEBOOK_STREAM, membership_stream
 from ledger.programmes.survey.tally import POOLED_LOCATION
+
+if TYPE_CHECKING:
+    from ledger.link_key import Link
 
 _PRIMARY_LANGUAGES: Final = frozenset(
     "zh hr cs da nl en et fi fr de el he hu id it ja ko lv lt nb no pl pt ro ru sk sl es sv th tr".split()  # noqa: SIM905
@@ -146,14 +150,46 @@ class RecordInvitation(MembershipFact):
     language: Language | None = None
 
 
-class RecordReminder(MembershipFact):
+class InvitationFact(MembershipFact):
+    """A fact about an invitation under which answers may stand. They name it by a token alone (DESIGN 13)."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset(("invitation",))
+
+    if TYPE_CHECKING:
+        invitation: str | None  # each model says whether there must be one
+
+    def tie(self, link: Link) -> None:
+        if self.invitation is not None:
+            # No field, which a source could set, nor an attribute of pydantic's, which costs each fact a microsecond.
+            self.__dict__.update(_link=link, _token=None)
+
+    def answer_token(self) -> str | None:
+        """The token of the invitation, equal for all who name the same one in this membership; None where none is named.
+
+        Raises LinkKeyMissing, LookupError where the fact was handed no link.
+        """
+        if self.invitation is None:
+            return None
+        content = self.__dict__
+        if "_link" not in content:
+            raise LookupError(f"found fact {self.id!r} without a link, expected it to be handed one (`tie`)")
+        token: str | None = content["_token"]
+        if token is None:
+            token = content["_token"] = content["_link"](self.membership, self.invitation)
+        return token
+
+    def digest(self) -> bytes:
+        return content_digest({name: value for name, value in self.__dict__.items() if name[0] != "_"})
+
+
+class RecordReminder(InvitationFact):
     """The operator's one reminder was sent (I2)."""
 
     type: Literal["record-reminder"]
     invitation: Reference
 
 
-class RecordResponse(MembershipFact):
+class RecordResponse(InvitationFact):
     """A completed survey was received (R1); by the partner's open link it needs no invitation (I3)."""
 
     type: Literal["record-response"]
@@ -162,6 +198,16 @@ class RecordResponse(MembershipFact):
     location: LocationName | None = None
     invitation: Reference | None = None
     anonymous: bool = False
+
+    def told(self) -> Mapping[str, str | None]:
+        return {"invitation": self.__dict__.get("_token")}
+
+    def digest(self) -> bytes:
+        if self.invitation is None:
+            return content_digest(self.__dict__)
+        content = {**self.__dict__, "invitation": self.answer_token()}
+        del content["_link"], content["_token"]
+        return content_digest(content)
 
 
 class ChooseAnonymity(MembershipFact):

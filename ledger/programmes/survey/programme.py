@@ -17,6 +17,7 @@ from ledger.programmes.survey.state import Announcement, Membership, evolve
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
+    from ledger.programmes.schema_forms import SchemaForms
 
 
 class Survey:
@@ -43,6 +44,12 @@ class Survey:
         from ledger.programmes.survey.facts import FACT_MODELS
 
         return FACT_MODELS
+
+    def schema_forms(self) -> SchemaForms:
+        """What the schemas say beyond the models, and samples."""
+        from ledger.programmes.survey.schema_forms import FORMS
+
+        return FORMS
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is a membership's or that of the editions."""

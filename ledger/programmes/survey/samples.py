@@ -5,7 +5,9 @@ Nobody in them is a person, and no company exists.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from ledger.programmes.schema_forms import EventSample
 
 _MEMBERSHIP: Final = {"membership": "m-1"}
 _OPERATOR: Final = {"actor": "survey-operator"}
@@ -139,17 +141,6 @@ FACT_SAMPLES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class EventSample(NamedTuple):
-    """What is particular to the sample of a type."""
-
-    seq: int
-    occurred_at: str
-    recorded_at: str
-    fact: str | None
-    actor: str | None
-    data: dict[str, Any]
-
-
 EVENT_SAMPLES: Final[dict[str, EventSample]] = {
     "MembershipEnrolled": EventSample(
         1,
@@ -239,7 +230,7 @@ EVENT_SAMPLES: Final[dict[str, EventSample]] = {
             "response": "r-3",
             "customer_org": "Halvard Shipping",
             "location": "Lisbon",
-            "invitation": "i-7",
+            "answer_token": "cf6f310b15c25495d773ae5ad9bd699fe0640908a25bc7f8fe6941c1b9fe7c30",
             "anonymous": False,
         },
     ),
@@ -378,37 +369,5 @@ EVENT_SAMPLES: Final[dict[str, EventSample]] = {
             "min_evaluations": 10,
             "pool_locations": False,
         },
-    ),
-    "KeyRotated": EventSample(
-        4,
-        "2014-02-01T00:00:00.000000Z",
-        "2014-02-01T00:00:00.000000Z",
-        "csat-ledger:key-rotated:1",
-        "csat-ledger",
-        {
-            "old": "ledger.example/renewals+a05394b1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
-            "new": "ledger.example/renewals+f9af5f7b+AXm1Vi6P5lT5QHixEuipi6eQH4U65pW+1+DjkQutBJZk",
-            "statement": "\n".join(
-                (
-                    "csat-ledger/key-rotated/v1",
-                    "ledger.example/renewals+a05394b1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
-                    "ledger.example/renewals+f9af5f7b+AXm1Vi6P5lT5QHixEuipi6eQH4U65pW+1+DjkQutBJZk",
-                    "",
-                    "— ledger.example/renewals oFOUsWeVUeMQy5VctWhHShU/6A5NGeuFl0"
-                    "VsGQLj67KpNt9kRBHOWUoASHb5iuAUYaUfO9yQ56FESeFDkYkjdSCstwM=",
-                    "— ledger.example/renewals +a9fe6ZiAn45FDG4/62s+6a5uyyyWuegcg"
-                    "7Gn8jLMiX9GpPZCwmBsSDrqkKcXTl7Ro1itWvRbGzvsTMsQsObZUmwmw8=",
-                    "",
-                )
-            ),
-        },
-    ),
-    "ClockAccepted": EventSample(
-        5,
-        "2026-11-26T09:00:00.000000Z",
-        "2099-01-01T00:00:00.000001Z",
-        "csat-ledger:clock-accepted:2099-01-01T00:00:00.000000Z",
-        "csat-ledger",
-        {"last_recorded_at": "2099-01-01T00:00:00.000000Z"},
     ),
 }

@@ -16,7 +16,7 @@ import orjson
 from ledger.programmes.survey.state import Announcement, Invitation, Membership, Renewal, Response
 from ledger.programmes.survey.tally import Timeline
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Part of every snapshot; one of another format is ignored, and the stream folded."""
 
 
@@ -50,8 +50,8 @@ def dump_state(state: Membership) -> bytes:
                 [invitation.customer_org for invitation in state.invitations.values()],
                 [invitation.by_operator for invitation in state.invitations.values()],
                 [invitation.reminded for invitation in state.invitations.values()],
-                [invitation.answers for invitation in state.invitations.values()],
             ],
+            "answers": [list(state.answers), list(state.answers.values())],
             "responses": [
                 list(responses),
                 [response.location for response in responses.values()],
@@ -90,6 +90,7 @@ def load_state(stored: bytes) -> Membership | None:
         for subject, name, *word in zip(*raw["consents"], strict=True):
             state.consents.setdefault(subject, {}).setdefault(name, []).append(tuple(word))
     state.invitations = {name: Invitation(*attributes) for name, *attributes in zip(*raw["invitations"], strict=True)}
+    state.answers = dict(zip(*raw["answers"], strict=True))
     _load_responses(state, raw["responses"])
     references, instants = raw["evaluations"]
     state.evaluations = set(references)

@@ -50,13 +50,12 @@ class Announcement(NamedTuple):
 
 @dataclass(slots=True)
 class Invitation:
-    """An invitation and what came of it."""
+    """An invitation. Which answer came of it is not known here (DESIGN 13)."""
 
     subject: str
     customer_org: str
     by_operator: bool
     reminded: bool = False
-    answers: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -90,6 +89,8 @@ class Membership(State):
     """By subject and by the customer's name under which it was said, the earliest first."""
     invitations: dict[str, Invitation] = field(default_factory=dict)
     responses: MutableMapping[str, Response] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    """By the token of an invitation the last response to it; those before it are void."""
     voided: OrganisationReceipts = field(default_factory=OrganisationReceipts)
     evaluations: set[str] = field(default_factory=set)
     regrouped: regrouping.Span | None = None
@@ -113,6 +114,7 @@ class Membership(State):
             + 500 * len(self.consents)
             + 400 * len(self.invitations)
             + 700 * len(self.responses)
+            + 300 * len(self.answers)
             + 800 * len(self.organisations)
             + 200 * (len(self.evaluations) + len(self.announced))
             + 500 * (len(self.renewals) + listed)
@@ -208,8 +210,9 @@ def _response_received(state: Membership, event: Event) -> None:
     reference, location, organisation = data["response"], data["location"], data["customer_org"]
     received_us = event.occurred_us
     state.responses[reference] = Response(location, organisation, received_us, event.seq, data["anonymous"])
-    if data["invitation"] is not None:
-        state.invitations[data["invitation"]].answers.append(reference)
+    token = data["answer_token"]
+    if token is not None:
+        state.answers[token] = reference
     state.organisations.know(organisation)
     state.evidence.add_response(location, organisation, received_us, event.seq, reference)
 

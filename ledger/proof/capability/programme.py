@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ledger.proof.capability.recheck import DesignationCheck
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ledger.proof.log.event import Event
+from ledger.proof.programme import Light
+
+if TYPE_CHECKING:
+    from ledger.proof.capability.recheck import DesignationCheck
 
 DESIGNATION_PREFIX = "designation-"
 SCOREBOOK_PREFIX = "scorebook/"
@@ -12,6 +19,8 @@ class Capability:
     """A stream for each membership and area, `designation-<membership>/<area>`, and one of editions for each area."""
 
     name = "capability"
+    decision = "DesignationDecided"
+    light: Light | None = None
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
@@ -19,8 +28,25 @@ class Capability:
 
     def rules_stream(self, stream: str) -> str:
         """The editions of the stream's area."""
-        return SCOREBOOK_PREFIX + stream[stream.rindex("/") + 1 :]
+        return SCOREBOOK_PREFIX + stream.rpartition("/")[2]
+
+    def decided_on(self, decision: Event) -> Any:
+        """The date of the anniversary."""
+        return decision.data.get("anniversary")
+
+    def about(self, stream: str, on: str) -> Sequence[tuple[str, str]]:
+        """Whose designation, of which area, and when."""
+        membership, _, area = stream.removeprefix(DESIGNATION_PREFIX).rpartition("/")
+        return ("membership", membership), ("area", area), ("anniversary", on)
+
+    def recompute(self, before: Iterable[Event], decision: Event) -> dict[str, Any]:
+        """The data that a DesignationDecided event has to have."""
+        from ledger.proof.capability.decision import recompute
+
+        return recompute(before, decision)
 
     def new_check(self, stream: str) -> DesignationCheck:
         """A check of one stream."""
+        from ledger.proof.capability.recheck import DesignationCheck
+
         return DesignationCheck(stream)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ledger.proof.capability.form import RATE_MAX, associations, by_track, figure, name, require_known_form
+from ledger.proof.capability.form import RATE_MAX, TIERS, associations, by_track, figure, name, require_known_form
 from ledger.proof.fold import require_label
 from ledger.proof.log.errors import MalformedError, RefutedError, Words
 from ledger.proof.log.event import Event, parse_instant
 from ledger.proof.log.strictjson import members
 
+SCOREBOOK = "ScorebookPublished"
 MONTHS_MAX = 1_200
+
+_effective = attrgetter("effective_us")
 
 
 class Tier(NamedTuple):
@@ -54,6 +59,8 @@ class Scorebook:
     def __init__(self) -> None:
         self.editions: list[Edition] = []
         """By effective_us; of two with one instant the later published is the later here."""
+        self.most_people = dict.fromkeys(TIERS, 0)
+        """How many people of a tier give all points, in whatever edition and track: more make no difference."""
         self._names: set[str] = set()
 
     def publish(self, event: Event) -> Edition:
@@ -64,17 +71,20 @@ class Scorebook:
             raise RefutedError(f"{event.where}: edition", found=edition.name, expected=expected)
         self._names.add(edition.name)
         self.editions.append(edition)
-        self.editions.sort(key=lambda one: one.effective_us)  # stable
+        self.editions.sort(key=_effective)  # stable
+        for tier, rule in edition.tiers.items():
+            self.most_people[tier] = max(self.most_people[tier], *rule.people.values())
         return edition
 
     def at(self, at_us: int) -> Edition | None:
         """The edition in force at an instant."""
-        found = None
-        for edition in self.editions:
-            if edition.effective_us > at_us:
-                break
-            found = edition
-        return found
+        index = bisect_right(self.editions, at_us, key=_effective)
+        return self.editions[index - 1] if index else None
+
+    def next_us(self, at_us: int) -> int | None:
+        """When the next edition takes effect after an instant; None where none does."""
+        index = bisect_right(self.editions, at_us, key=_effective)
+        return self.editions[index].effective_us if index < len(self.editions) else None
 
     def has_rate(self, workload: str) -> bool:
         """Whether any edition published so far has a rate for a workload."""
@@ -107,7 +117,7 @@ def _edition(event: Event) -> Edition:
             by_track(adds["threshold_cents"], f"{where}: net_adds: threshold_cents"),
         ),
         revenue_by=associations(adds["associations"], f"{where}: net_adds: associations"),
-        tiers={tier: _tier(data[tier], f"{where}: {tier}") for tier in ("intermediate", "advanced")},
+        tiers={tier: _tier(data[tier], f"{where}: {tier}") for tier in TIERS},
         growth_most=number(growth["max"], "usage_growth: max"),
         growth_each=number(growth["each_percent"], "usage_growth: each_percent"),
         base=_thousandths(by_track(growth["base_mcv"], f"{where}: usage_growth: base_mcv")),

@@ -29,6 +29,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_MAX_CHARS else text[: SHOWN_MAX_CHARS - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """All but printable ASCII escaped, line breaks too: nothing out of a file can pass for a line of our own."""
+    return "".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in text)
+
+
 class Words(str):
     """A description in words, shown as it is; any other value is shown as a Python literal."""
 

@@ -3,14 +3,14 @@
 One canonical JSON object: sorted keys, no spaces, UTF-8, no floats, exactly these keys:
 
     actor        who caused it, or null
-    data         what happened, by type (see `rules`)
+    data         what happened, by type (see each programme's part)
     fact         id of the fact that caused it, or null
     occurred_at  when it was so                        "YYYY-MM-DDTHH:MM:SS.ffffffZ"
     prev         leaf hash of the stream's event before it, hex; 64 zeros for the first
     recorded_at  when the ledger learned it
     salt         16 random bytes of its own, in base64: the event cannot be guessed from its hash
     seq          1, 2, 3, … within the stream
-    stream       "log", "programme" or "membership-<id>"
+    stream       "log", or one of a programme's: of a subject ("membership-m-1") or of editions ("programme")
     type, v      name and version of the data's form
 
 Example (one line in the log, broken here):
@@ -33,18 +33,15 @@ from typing import Any, NamedTuple
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.merkle import leaf_hash
-from ledger.proof.log.tiles import ENTRY_MAX_BYTES
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES, leaf_hash
 
 KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "salt", "seq", "stream", "type", "v"))
 FIRST_PREV = "0" * 64
-PROGRAMME = "programme"
 LOG = "log"
 """The stream of the log's own events, which belong to no programme."""
-MEMBERSHIP_PREFIX = "membership-"
 DAY_US = 86_400_000_000
 FIRST_DATE = "0001-01-01"
-"""The calendar's first day is no date here: a renewal is evaluated just before its date."""
+"""The calendar's first day is no date here: what is evaluated just before a date needs an instant before it."""
 END_OF_TIME_US = 253_402_300_800_000_000
 """The first instant of the year 10000: what expires after the calendar ends never does."""
 

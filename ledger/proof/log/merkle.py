@@ -1,4 +1,4 @@
-"""RFC 6962 Merkle trees: hashes, roots, inclusion proofs and consistency proofs.
+"""RFC 6962 Merkle trees: hashes, and the verifying of inclusion proofs and consistency proofs.
 
     empty root  SHA256("")
     leaf        SHA256(0x00 || entry)
@@ -8,16 +8,8 @@
 An inclusion proof is the list of sibling hashes from the leaf up to the child of the root. A consistency proof is the
 list of RFC 6962 section 2.1.2. Both are byte for byte those of Go's golang.org/x/mod/sumdb/tlog.
 
-Stored hashes. A complete subtree's hash never changes, so a log stores each of them once. They are numbered in the
-order in which they come to be: each leaf is followed by the hashes of the subtrees that it completes. For three
-leaves, with (level, n) as the n-th complete subtree of 2^level leaves:
-
-    index          0      1      2      3      4
-    (level, n)   (0,0)  (0,1)  (1,0)  (0,2)  (0,3) …
-
-This module reads hashes only through a `HashReader`: a function from stored-hash indexes to hashes. Proving walks the
-tree by recursion, from the root down; verifying walks it by the bits of the index, from the leaf up. The two share
-nothing but the hash functions.
+Verifying walks the tree by the bits of the index, from the leaf up. It shares nothing with the proving (`merkle_tree`) but
+the hash functions.
 
 Example, with the five entries {"i":0} to {"i":4} (no spaces):
 
@@ -27,7 +19,7 @@ Example, with the five entries {"i":0} to {"i":4} (no spaces):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from ledger.proof.log.errors import MalformedError, TamperedError, Words
@@ -35,9 +27,10 @@ from ledger.proof.log.errors import MalformedError, TamperedError, Words
 HASH_SIZE = 32
 SIZE_MAX = 2**63 - 1
 EMPTY_ROOT = sha256(b"").digest()
-
-HashReader = Callable[[Sequence[int]], Sequence[bytes]]
-"""From stored-hash indexes to the hashes stored there, in the same order."""
+PROOF_MAX_HASHES = 63
+"""In a tree of at most SIZE_MAX leaves."""
+ENTRY_MAX_BYTES = 65_535
+"""Of a log entry (tlog-tiles), since an entry bundle gives its length in two bytes."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -50,77 +43,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def stored_index(level: int, n: int) -> int:
-    """Where the n-th complete subtree of 2^level leaves is stored."""
-    leaf = ((n + 1) << level) - 1  # the last leaf of the subtree: its hash is stored `level` places after it
-    return 2 * leaf - leaf.bit_count() + level  # leaf + leaf//2 + leaf//4 + … hashes come before a leaf
-
-
-def split_stored_index(index: int) -> tuple[int, int]:
-    """The inverse of `stored_index`: (level, n)."""
-    leaf = index // 2
-    at = stored_index(0, leaf)
-    while (following := at + 1 + _trailing_zeros(leaf + 1)) <= index:
-        leaf, at = leaf + 1, following
-    level = index - at
-    return level, leaf >> level
-
-
-def stored_count(size: int) -> int:
-    """How many hashes a log of `size` entries stores."""
-    return 2 * size - size.bit_count()
-
-
-def stored_hashes(n: int, leaf: bytes, read: HashReader) -> list[bytes]:
-    """The hashes to store, in order, when the leaf hash of entry `n` is appended."""
-    hashes = [leaf]
-    completed = _trailing_zeros(n + 1)
-    for left in _read(read, [stored_index(level, (n >> level) - 1) for level in range(completed)]):
-        hashes.append(node_hash(left, hashes[-1]))
-    return hashes
-
-
-def root(size: int, read: HashReader) -> bytes:
-    """The root of the first `size` entries."""
-    _require_size("tree size", size, 0)
-    return _subtree(0, size, read) if size else EMPTY_ROOT
-
-
-def root_of_leaves(leaves: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes, in one pass and with one pending hash a level."""
-    pending: list[tuple[int, bytes]] = []
-    for leaf in leaves:
-        level, current = 0, leaf
-        while pending and pending[-1][0] == level:
-            level, current = level + 1, node_hash(pending.pop()[1], current)
-        pending.append((level, current))
-    if not pending:
-        return EMPTY_ROOT
-    current = pending.pop()[1]
-    while pending:
-        current = node_hash(pending.pop()[1], current)
-    return current
-
-
-def inclusion_proof(index: int, size: int, read: HashReader) -> list[bytes]:
-    """The proof that entry `index` is in the tree of `size` entries."""
-    _require_size("tree size", size, 1)
-    if not 0 <= index < size:
-        raise MalformedError("index to prove", found=index, expected=Words(f"0 to {size - 1}"))
-    return _collect(_inclusion_parts(0, size, index), read)
-
-
-def consistency_proof(old_size: int, new_size: int, read: HashReader) -> list[bytes]:
-    """The proof that the tree of `old_size` entries is a prefix of the one of `new_size` (empty for an empty tree)."""
-    _require_size("new tree size", new_size, 0)
-    if not 0 <= old_size <= new_size:
-        raise MalformedError("old tree size", found=old_size, expected=Words(f"0 to {new_size}"))
-    return _collect(_consistency_parts(0, new_size, old_size), read) if old_size else []
-
-
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], tree_root: bytes) -> None:
     """Passes if the proof leads from the leaf hash at `index` to the root of `size` entries, else raises."""
-    _require_size("tree size", size, 1)
+    require_size("tree size", size, 1)
     if not 0 <= index < size:
         raise TamperedError("index of the entry", found=index, expected=Words(f"0 to {size - 1}"))
     what = f"inclusion proof of entry {index} in {size}"
@@ -143,8 +68,8 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> None:
     """Passes if the proof shows the old tree to be a prefix of the new one, else raises."""
-    _require_size("old tree size", old_size, 0)
-    _require_size("new tree size", new_size, 0)
+    require_size("old tree size", old_size, 0)
+    require_size("new tree size", new_size, 0)
     what = f"consistency proof from size {old_size} to {new_size}"
     if old_size > new_size:
         raise TamperedError(what, found=Words("a smaller new tree"), expected=Words(f"at least {old_size} entries"))
@@ -183,75 +108,7 @@ def _require_root(what: str, computed: bytes, claimed: bytes) -> None:
         raise TamperedError(what, found=Words(computed.hex()), expected=Words(claimed.hex()))
 
 
-def _require_size(what: str, size: int, least: int) -> None:
+def require_size(what: str, size: int, least: int) -> None:
+    """A number of entries that a log can have."""
     if not least <= size <= SIZE_MAX:
         raise MalformedError(what, found=size, expected=Words(f"{least} to {SIZE_MAX}"))
-
-
-def _trailing_zeros(value: int) -> int:
-    return (value & -value).bit_length() - 1
-
-
-def _read(read: HashReader, indexes: list[int]) -> Sequence[bytes]:
-    hashes = read(indexes) if indexes else []
-    if len(hashes) != len(indexes) or any(len(h) != HASH_SIZE for h in hashes):
-        raise MalformedError(
-            "answer of the hash reader",
-            found=Words(f"{len(hashes)} hashes"),
-            expected=Words(f"{len(indexes)} of {HASH_SIZE} bytes"),
-        )
-    return hashes
-
-
-def _split(lo: int, hi: int) -> int:
-    """Where the tree over [lo, hi) splits: after the largest power of two below its size."""
-    return lo + (1 << (hi - lo - 1).bit_length() - 1)
-
-
-def _complete_subtrees(lo: int, hi: int) -> list[int]:
-    """Stored-hash indexes of the complete subtrees that make up [lo, hi), from left to right."""
-    indexes = []
-    while lo < hi:
-        level = (hi - lo).bit_length() - 1
-        indexes.append(stored_index(level, lo >> level))
-        lo += 1 << level
-    return indexes
-
-
-def _join(hashes: Sequence[bytes]) -> bytes:
-    """The hash over neighbouring complete subtrees of falling size."""
-    joined = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        joined = node_hash(left, joined)
-    return joined
-
-
-def _subtree(lo: int, hi: int, read: HashReader) -> bytes:
-    return _join(_read(read, _complete_subtrees(lo, hi)))
-
-
-def _inclusion_parts(lo: int, hi: int, index: int) -> list[tuple[int, int]]:
-    """The subtrees [lo, hi) beside the path to `index`, from the leaf up."""
-    if lo + 1 == hi:
-        return []
-    middle = _split(lo, hi)
-    if index < middle:
-        return [*_inclusion_parts(lo, middle, index), (middle, hi)]
-    return [*_inclusion_parts(middle, hi, index), (lo, middle)]
-
-
-def _consistency_parts(lo: int, hi: int, old_size: int) -> list[tuple[int, int]]:
-    """The subtrees that a consistency proof names, in its order."""
-    if old_size == hi:
-        return [(lo, hi)] if lo else []
-    middle = _split(lo, hi)
-    if old_size <= middle:
-        return [*_consistency_parts(lo, middle, old_size), (middle, hi)]
-    return [*_consistency_parts(middle, hi, old_size), (lo, middle)]
-
-
-def _collect(parts: list[tuple[int, int]], read: HashReader) -> list[bytes]:
-    """The hashes of the subtrees, all read with one call."""
-    needed = [_complete_subtrees(lo, hi) for lo, hi in parts]
-    hashes = iter(_read(read, [index for indexes in needed for index in indexes]))
-    return [_join([next(hashes) for _ in indexes]) for indexes in needed]

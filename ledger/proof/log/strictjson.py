@@ -170,3 +170,12 @@ def decimal(value: str, what: str) -> int:
 def canonical(value: Any) -> bytes:
     """Sorted keys, no spaces, UTF-8: the form in which the ledger stores events."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
+
+
+def first_difference(recorded: dict[str, Any], recomputed: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """(key, recorded, recomputed) of the first of the recomputed keys that differs, or of a key too many; true is not 1."""
+    for key in [*recomputed, *(key for key in recorded if key not in recomputed)]:
+        found, expected = recorded.get(key, Words("nothing")), recomputed.get(key, Words("nothing"))
+        if (key in recorded) != (key in recomputed) or canonical(found) != canonical(expected):
+            return key, found, expected
+    return None

@@ -25,14 +25,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.merkle import HASH_SIZE, HashReader, node_hash, split_stored_index, stored_index
+from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE, node_hash
+from ledger.proof.log.merkle_tree import HashReader, split_stored_index, stored_index
 
 WIDTH = 256
 HEIGHT = 8
 LEVEL_MAX = 63
 ENTRIES = -1
 """The level of an entry bundle; it lies below the tiles of level 0."""
-ENTRY_MAX_BYTES = 65_535
 CACHED_TILES_MAX = 1024
 KNOWN_HASHES_MAX = 100_000
 

@@ -29,12 +29,11 @@ from dataclasses import dataclass
 
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, UnknownKeyError, Words
-from ledger.proof.log.merkle import verify_inclusion
+from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_inclusion
 from ledger.proof.log.note import VerifierKey, open_note
 from ledger.proof.log.strictjson import base64_bytes, base64_text, decimal, hash_bytes
 
 HEADER = "c2sp.org/tlog-proof@v1"
-PROOF_MAX_HASHES = 63
 FILE_MAX_BYTES = 2_000_000
 
 

@@ -1,7 +1,5 @@
 """The offline verifier: judges an evidence bundle by a policy, with nothing else.
 
-    python -m ledger.proof.log.verify FILE --policy FILE [--json]
-
 Verdicts and exit codes:
 
     confirmed     0  the log is sound, and the decision is what the rules say of what it holds
@@ -10,18 +8,19 @@ Verdicts and exit codes:
     incomplete    1  something that has to be there is left out: events, the end of a stream, cosignatures
     unverifiable  2  bundle or policy cannot be read, or nothing is signed by a key that the policy trusts
 
-It goes from the policy to the signatures and the quorum, the inclusion of every entry, the chain of each stream, the
-heads, and last replays the rules (`rules`); the first thing that differs ends it, and both sides are shown.
+It goes from the policy to the signatures and the quorum, whose streams these are, the inclusion of every entry, the chain
+of each stream, the heads, and last has the programme recompute the decision; the first thing that differs ends it, and
+both sides are shown. It knows no programme itself: those of a book are handed in (`ledger.proof.programme`).
 
-With --json, one object on stdout:
+A report as one JSON object:
 
     verdict       one of the five
     decision      the recorded decision (the event's data), or null where it was not reached
     recomputed    the decision by this implementation of the rules, or null where it was not reached
     difference    null, or {"what","found","expected"}
 
-Without --json, words on stdout, which also say as of which checkpoint the verdict holds, when that was cosigned, and
-whether the bundle has a later decision of the same renewal.
+A report in words also says what was decided on, as of which checkpoint the verdict holds, when that was cosigned, and
+whether the bundle has a later decision on the same. Nothing out of a file is printed but as printable ASCII.
 
 Example (exit code 1):
 
@@ -31,11 +30,10 @@ Example (exit code 1):
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from operator import itemgetter
 from typing import Any
 
 from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream, parse_bundle
@@ -47,15 +45,15 @@ from ledger.proof.log.errors import (
     RefutedError,
     TamperedError,
     Words,
+    printable,
     shown,
 )
-from ledger.proof.log.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_event
+from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
 from ledger.proof.log.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
-from ledger.proof.log.strictjson import base64_text
-from ledger.proof.survey.replay import Membership, Rulebook
-from ledger.proof.survey.rules import check_decision, first_difference
+from ledger.proof.log.strictjson import base64_text, first_difference
+from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
 CONFIRMED = "confirmed"
 JSON_KEYS = ("verdict", "decision", "recomputed", "difference")
@@ -67,6 +65,8 @@ class Report:
     """What the verifier says; filled in as far as it came."""
 
     verdict: str = CONFIRMED
+    about: str = ""
+    """What the decision is about, in words: whose, and which one. Printable."""
     decision: dict[str, Any] | None = None
     recomputed: dict[str, Any] | None = None
     difference: dict[str, Any] | None = None
@@ -93,48 +93,72 @@ class Report:
 
     def words(self) -> str:
         """The report for people."""
-        lines = [f"verdict: {self.verdict}"]
+        return "\n".join(map(printable, self._lines()))
+
+    def _lines(self) -> Iterator[str]:
+        yield f"verdict: {self.verdict}"
+        if self.about:
+            yield self.about if self.decision is not None else f"what the file claims to be about: {self.about}"
         if self.checkpoint:
-            lines.append(
-                f"log {self.checkpoint['origin']!a}, size {self.checkpoint['size']}, root {self.checkpoint['root']}"
-            )
-            lines += [f"cosigned by {name!a} at POSIX time {time_s}" for name, time_s in self.checkpoint["cosigned"]]
+            yield f"log {self.checkpoint['origin']!a}, size {self.checkpoint['size']}, root {self.checkpoint['root']}"
+            for name, time_s in self.checkpoint["cosigned"]:
+                yield f"cosigned by {name!a} at POSIX time {time_s}"
         if self.difference:
-            lines.append(f"first difference: {self.difference['what']!s}".encode("ascii", "backslashreplace").decode())
-            lines.append(f"  found:    {shown(self.difference['found'])}")
-            lines.append(f"  expected: {shown(self.difference['expected'])}")
+            yield f"first difference: {self.difference['what']}"
+            yield f"  found:    {shown(self.difference['found'])}"
+            yield f"  expected: {shown(self.difference['expected'])}"
         for name, data in (("recorded", self.decision), ("recomputed", self.recomputed)):
             if data is not None and (name == "recorded" or self.verdict == "refuted"):
-                lines.append(f"{name} decision: {json.dumps(data)}")
+                yield f"{name} decision: {json.dumps(data)}"
         if self.superseded_by is not None:
-            lines.append(f"the same renewal was decided again, by event {self.superseded_by} of the stream")
-        return "\n".join(lines)
+            yield f"the same was decided again, by event {self.superseded_by} of the stream"
 
 
-def verify(bundle_data: bytes, policy_data: bytes) -> Report:
-    """The verdict on a bundle, by a policy."""
+def verify(bundle_data: bytes, policy_data: bytes, programmes: ProofProgrammes) -> Report:
+    """The verdict on a bundle, by a policy, and by the rules of one of these programmes."""
     report = Report()
     try:
         policy = parse_policy(policy_data)
-        judge(parse_bundle(bundle_data), policy, report)
+        judge(parse_bundle(bundle_data), policy, programmes, report)
     except ProofError as error:
         report.differs(error)
     return report
 
 
-def judge(bundle: Bundle, policy: Policy, report: Report) -> None:
+def unread(error: ProofError) -> Report:
+    """The report where a file cannot even be read."""
+    report = Report()
+    report.differs(error)
+    return report
+
+
+def judge(bundle: Bundle, policy: Policy, programmes: ProofProgrammes, report: Report) -> None:
     """Fills in the report; raises the first thing that differs."""
     trusted = open_checkpoint(bundle.checkpoint, policy)
     checkpoint = trusted.checkpoint
     report.checkpoint = _checkpoint_json(trusted)
+    programme = check_programme(bundle, programmes)
+    report.about = ", ".join(f"{what} {name!a}" for what, name in programme.about(bundle.subject, bundle.on))
     heads = check_heads(bundle.heads, checkpoint)
-    for name, stream in ((bundle.stream_name, bundle.stream), (PROGRAMME, bundle.programme)):
+    for name, stream in bundle.streams.items():
         check_inclusion(name, stream, checkpoint)
-    events = check_chain(bundle.stream_name, bundle.stream)
-    editions = check_chain(PROGRAMME, bundle.programme)
-    check_end(bundle.stream_name, bundle.stream, events, heads)
-    check_end(PROGRAMME, bundle.programme, editions, heads)
-    check_rules(bundle, events, editions, report)
+    events = {name: check_chain(name, stream) for name, stream in bundle.streams.items()}
+    for name, stream in bundle.streams.items():
+        check_end(name, stream, events[name], heads)
+    check_decision(bundle, programme, events, report)
+
+
+def check_programme(bundle: Bundle, programmes: ProofProgrammes) -> ProofProgramme:
+    """The programme that the bundle names, if both streams are its own, and the one goes by the other."""
+    programme = programme_of(programmes, bundle.subject)
+    if programme is None:
+        known = sorted(programme.name for programme in programmes)
+        raise MalformedError("stream of the bundle", found=bundle.subject, expected=Words(f"one of {known!a}"))
+    if bundle.programme != programme.name:
+        raise TamperedError(f"programme of {bundle.subject}", found=bundle.programme, expected=programme.name)
+    if bundle.rules != (rules := programme.rules_stream(bundle.subject)):
+        raise TamperedError(f"stream of the editions for {bundle.subject}", found=bundle.rules, expected=rules)
+    return programme
 
 
 def check_heads(heads: ProvedEntry, checkpoint: Checkpoint) -> HeadsEntry:
@@ -219,33 +243,39 @@ def check_end(name: str, stream: ProvedStream, events: list[Event], heads: Heads
         )  # fmt: skip
 
 
-def check_rules(bundle: Bundle, events: list[Event], editions: list[Event], report: Report) -> None:
-    """The decision is what the rules say of the events before it."""
-    if not 0 < bundle.decision <= len(events):
+def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, list[Event]], report: Report) -> None:
+    """The decision is on what the bundle says, and is what the rules say of the events before it in the log."""
+    subject = events[bundle.subject]
+    if not 0 < bundle.decision <= len(subject):
         raise IncompleteError(
-            "decision", found=Words(f"{len(events)} events"), expected=Words(f"seq {bundle.decision}")
+            "decision", found=Words(f"{len(subject)} events"), expected=Words(f"seq {bundle.decision}")
         )
-    decided = events[bundle.decision - 1]
-    if decided.type != "RenewalDecided":
-        raise TamperedError(decided.where, found=decided.type, expected="RenewalDecided")
-    if decided.data.get("renewal_date") != bundle.renewal_date:
-        raise TamperedError(f"{decided.where}: renewal_date", found=decided.data.get("renewal_date"),
-                            expected=bundle.renewal_date)  # fmt: skip
+    decided = subject[bundle.decision - 1]
+    if decided.type != programme.decision:
+        raise TamperedError(decided.where, found=decided.type, expected=programme.decision)
+    on = programme.decided_on(decided)
+    if on != bundle.on:
+        raise TamperedError(f"{decided.where}: what it is on", found=on, expected=bundle.on)
     report.decision = decided.data
-    known_before = bundle.stream.events[bundle.decision - 1].index
-    rulebook, membership = Rulebook(), Membership()
-    for event, proved in zip(editions, bundle.programme.events, strict=True):
-        if event.type == "RulebookPublished" and proved.index < known_before:
-            rulebook.publish(event)
-    for event in events[: bundle.decision - 1]:
-        membership.apply(event)
-    report.recomputed = check_decision(membership, rulebook, decided)
+    report.recomputed = programme.recompute(_before(bundle, events), decided)
     if difference := first_difference(decided.data, report.recomputed):
         key, found, expected = difference
         raise RefutedError(f"{decided.where}: {key}", found=found, expected=expected)
-    for event in events[bundle.decision :]:
-        if event.type == "RenewalDecided" and event.data.get("renewal_date") == bundle.renewal_date:
+    for event in subject[bundle.decision :]:
+        if event.type == programme.decision and programme.decided_on(event) == on:
             report.superseded_by = event.seq
+
+
+def _before(bundle: Bundle, events: dict[str, list[Event]]) -> Iterator[Event]:
+    """The events of both streams that were in the log before the decision, in log order."""
+    end = bundle.events[bundle.decision - 1].index
+    indexed = [
+        (proved.index, event)
+        for name, stream in bundle.streams.items()
+        for proved, event in zip(stream.events, events[name], strict=True)
+        if proved.index < end
+    ]
+    return (event for _, event in sorted(indexed, key=itemgetter(0)))
 
 
 def _checkpoint_json(trusted: TrustedCheckpoint) -> dict[str, Any]:
@@ -256,32 +286,3 @@ def _checkpoint_json(trusted: TrustedCheckpoint) -> dict[str, Any]:
         "root": base64_text(checkpoint.root),
         "cosigned": [list(cosigned) for cosigned in trusted.cosigned],
     }
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MalformedError(
-            f"{what} {str(path)!a}", found=Words(str(error.strerror)), expected=Words("a file")
-        ) from None
-
-
-def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof.log.verify") -> int:
-    """The command line, under the name by which it was called; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=prog, description="Verifies an evidence bundle.")
-    parser.add_argument("file", type=Path, help="the evidence bundle")
-    parser.add_argument("--policy", type=Path, required=True, help="the roots of trust")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args(arguments)
-    try:
-        report = verify(_read(options.file, "bundle"), _read(options.policy, "policy"))
-    except MalformedError as error:
-        report = Report()
-        report.differs(error)
-    sys.stdout.write((report.encoded() if options.json else report.words()) + "\n")
-    return report.exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

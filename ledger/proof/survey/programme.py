@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
-from ledger.proof.log.event import MEMBERSHIP_PREFIX, PROGRAMME
-from ledger.proof.survey.recheck import StreamCheck
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ledger.proof.log.event import Event
+from ledger.proof.programme import Light
+
+if TYPE_CHECKING:
+    from ledger.proof.survey.recheck import StreamCheck
+
+RULEBOOK = "programme"
+MEMBERSHIP_PREFIX = "membership-"
 
 
 class Survey:
     """A stream for each membership, `membership-<id>`, and one of editions, `programme`."""
 
     name = "survey"
+    decision = "RenewalDecided"
+    light: Light | None = Light(
+        nothing=frozenset(("ReminderSent", "AnonymityChosen")),
+        labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
+        unless="spelt",
+    )
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
-        return stream.startswith(MEMBERSHIP_PREFIX) or stream == PROGRAMME
+        return stream.startswith(MEMBERSHIP_PREFIX) or stream == RULEBOOK
 
     def rules_stream(self, _stream: str) -> str:
         """All memberships go by the same editions."""
-        return PROGRAMME
+        return RULEBOOK
+
+    def decided_on(self, decision: Event) -> Any:
+        """The date of the renewal."""
+        return decision.data.get("renewal_date")
+
+    def about(self, stream: str, on: str) -> Sequence[tuple[str, str]]:
+        """Whose renewal, and when."""
+        return ("membership", stream.removeprefix(MEMBERSHIP_PREFIX)), ("renewal", on)
+
+    def recompute(self, before: Iterable[Event], decision: Event) -> dict[str, Any]:
+        """The data that a RenewalDecided event has to have."""
+        from ledger.proof.survey.replay import Membership, Rulebook
+        from ledger.proof.survey.rules import check_decision
+
+        rulebook, membership = Rulebook(), Membership()
+        for event in before:
+            if event.stream != RULEBOOK:
+                membership.apply(event)
+            elif event.type == "RulebookPublished":
+                rulebook.publish(event)
+        return check_decision(membership, rulebook, decision)
 
     def new_check(self, _stream: str) -> StreamCheck:
         """A check of one stream."""
+        from ledger.proof.survey.recheck import StreamCheck
+
         return StreamCheck()

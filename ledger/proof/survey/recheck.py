@@ -30,15 +30,18 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger.proof.log.errors import ProofError, Words
-from ledger.proof.log.event import END_OF_TIME_US, PROGRAMME, Event, add_months, format_instant, parse_instant
+from ledger.proof.log.event import END_OF_TIME_US, Event, add_months, format_instant, parse_instant
+from ledger.proof.log.strictjson import first_difference
+from ledger.proof.programme import Difference
 from ledger.proof.survey.announced import KINDS, announced_flip, data_or_words
 from ledger.proof.survey.organisations import Regrouping
 from ledger.proof.survey.past import Change, Past
+from ledger.proof.survey.programme import RULEBOOK
 from ledger.proof.survey.replay import Membership, Response, Rulebook, earliest_us, require_actor
-from ledger.proof.survey.rules import check_decision, enough_responses, first_difference, status
+from ledger.proof.survey.rules import check_decision, enough_responses, status
 from ledger.proof.survey.sweep import Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
@@ -71,19 +74,12 @@ _identity = itemgetter(*map(Flip._fields.index, ("effective_us", "satisfied", "v
 """What of a flip has to stand announced as it is."""
 
 
-class Difference(NamedTuple):
-    """Where a recorded event and its recomputation part."""
-
-    what: str
-    found: Any
-    expected: Any
-
-
 class StreamCheck:
     """Takes a membership's events and the rulebook's in log order; `differences` holds what does not follow."""
 
     def __init__(self) -> None:
         self.membership = Membership()
+        self.known_labels = self.membership.organisations.known
         self.rulebook = Rulebook()
         self.differences: list[Difference] = []
         self.announcements = 0
@@ -107,8 +103,8 @@ class StreamCheck:
         """The next event."""
         type_name = event.type
         try:
-            if type_name in COUNT_FOR_NOTHING and event.stream != PROGRAMME:
-                self.take_horizon(event.occurred_us, event)
+            if type_name in COUNT_FOR_NOTHING and event.stream != RULEBOOK:
+                self.take_instant(event.occurred_us, event)
                 self.membership.apply(event)
                 return
             if type_name == "EligibilityChanged":
@@ -118,14 +114,14 @@ class StreamCheck:
             if self._batch or self._changed:
                 self._close()
             self._cause = event
-            if event.stream == PROGRAMME:
+            if event.stream == RULEBOOK:
                 self._take_edition(event)
             else:
                 self._take_fact(event)
         except ProofError as error:
             self.differences.append(Difference(error.what, error.found, error.expected))
 
-    def take_horizon(self, occurred_us: int, cause: Cause) -> None:
+    def take_instant(self, occurred_us: int, cause: Cause) -> None:
         """The next event, of a type in COUNT_FOR_NOTHING: all that matters here is when it was so."""
         if self._batch or self._changed:
             self._close()
@@ -135,10 +131,10 @@ class StreamCheck:
         elif occurred_us > sweep.at_us:
             sweep.at_us = occurred_us
 
-    def take_name(self, name: str, cause: Cause) -> None:
+    def take_label(self, label: str, cause: Cause) -> None:
         """The organisation that such an event names, where the source spelt it so."""
         try:
-            self.membership.organisations.use({"customer_org": name}, "event {}/{} {}".format(*cause))
+            self.membership.organisations.use({"customer_org": label}, "event {}/{} {}".format(*cause))
         except ProofError as error:
             self.differences.append(Difference(error.what, error.found, error.expected))
 

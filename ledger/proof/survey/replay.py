@@ -4,18 +4,21 @@ Event data used here, version 1; other types count for nothing:
 
     MembershipEnrolled {level, competencies[], locations[], …}     MembershipUpdated {level?, competencies?, …}
     LocationAdded {location}                                       RenewalDateSet {renewal_date}
-    ResponseReceived {response, customer_org, location, …}         ResponseVoided {response, received_at, customer_org,
-    EvaluationReceived {evaluation}                                                location, …}
+    ResponseReceived {response, customer_org, location,            ResponseVoided {response, received_at, customer_org,
+        answer_token, …}                                               location, …}
+    EvaluationReceived {evaluation}
     RenewalDecided {renewal_date, …}                               RulebookPublished {edition, effective_from, …}
     what names an organisation: `organisations`
 
 A response or an evaluation is received at the occurred_at of its event. Level and competencies hold from the
 occurred_at of the event that set them; of two with the same instant the later in the stream. An event that contradicts
-the stream, such as a second response of the same name, is refuted; so is a label with a character that none may hold.
+the stream, such as a second response of the same name, or with the token of one that is not void, is refuted; so is a
+label with a character that none may hold.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +39,7 @@ LONGEST_MONTH_DAYS = 31
 SHORTEST_MONTH_DAYS = 28
 SHORTEST_YEAR_DAYS = 365
 
+_TOKEN = re.compile("[0-9a-f]{64}")
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
 _effective = attrgetter("effective_us")
@@ -121,6 +125,7 @@ class Membership:
         self.organisations = Organisations()
         self._by_name: dict[str, list[Response]] | None = None
         self.void: set[str] = set()
+        self._answers: dict[str, str] = {}
         self.evaluations: list[tuple[int, int]] = []
         self.evaluation_ids: set[str] = set()
         self.renewal_dates: set[str] = set()
@@ -236,9 +241,12 @@ class Membership:
             raise RefutedError(f"{event.where}: response", found=name, expected=Words("one not received before"))
         if location not in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=sorted(self.locations))
+        token = self._unanswered(data.get("answer_token"), f"{event.where}: answer_token")
         organisation = data.get("customer_org")
         if "spelt" in data or not isinstance(organisation, str) or organisation not in self.organisations.known:
             organisation = self.organisations.use(data, event.where)
+        if token is not None:
+            self._answers[token] = name
         response = self.responses[name] = Response(event.occurred_us, event.seq, name, organisation, location)
         if self._by_name is not None:
             self._by_name.setdefault(organisation, []).append(response)
@@ -246,6 +254,17 @@ class Membership:
             insort(self.by_time, response)
         else:
             self.by_time.append(response)
+
+    def _unanswered(self, token: Any, where: str) -> str | None:
+        """The token of a new response: no other with the same may count."""
+        if token is not None and _TOKEN.fullmatch(text(token, where)) is None:
+            raise RefutedError(where, found=token, expected=Words("64 hex digits in lower case, or null"))
+        answer = self._answers.get(token, "")
+        if answer and answer not in self.void:
+            raise RefutedError(
+                where, found=token, expected=Words(f"another than that of {answer!a}, which is not void")
+            )
+        return None if token is None else str(token)
 
     def _void(self, event: Event) -> None:
         data, where = event.data, event.where

@@ -206,12 +206,3 @@ def check_decision(
             event.where, found=Words("another revision"), expected=Words(f"none: nothing changed since {before.where}")
         )
     return made
-
-
-def first_difference(recorded: dict[str, Any], recomputed: dict[str, Any]) -> tuple[str, Any, Any] | None:
-    """(key, recorded, recomputed) of the first of the recomputed keys that differs, or of a key too many."""
-    for key in [*recomputed, *(key for key in recorded if key not in recomputed)]:
-        found, expected = recorded.get(key, Words("nothing")), recomputed.get(key, Words("nothing"))
-        if (key in recorded) != (key in recomputed) or canonical(found) != canonical(expected):
-            return key, found, expected
-    return None

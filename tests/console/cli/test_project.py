@@ -6,10 +6,11 @@ import sqlite3
 
 import orjson
 import pytest
+from projections.questions.answers import all_projections
 
 from tests.console.support import Program, fact, met
 
-NAMES = {"eligibility", "renewals", "participation"}
+NAMES = {projection.name for projection in all_projections()}
 
 
 def poison(program: Program, membership: str, event_type: str = "ResponseReceived") -> int:
@@ -51,7 +52,9 @@ def test_status_shows_how_far_behind_each_is_and_does_nothing(program: Program) 
     for _ in range(2):
         lines = program.json("project", "--status").lines
         assert {line["projection"] for line in lines} == NAMES
-        assert [(line["position"], line["lag"], line["gaps"], line["parked"]) for line in lines] == [(0, 15, 0, [])] * 3
+        assert [(line["position"], line["lag"], line["gaps"], line["parked"]) for line in lines] == [
+            (0, 15, 0, [])
+        ] * len(NAMES)
     assert program.run("project", "--status").out.splitlines()[0].split()[:4] == [
         "projection",
         "version",
@@ -62,7 +65,7 @@ def test_status_shows_how_far_behind_each_is_and_does_nothing(program: Program) 
 
 def test_project_brings_them_up_to_date(program: Program) -> None:
     program.record(*met())
-    assert [(line["position"], line["lag"]) for line in program.json("project").lines] == [(15, 0)] * 3
+    assert [(line["position"], line["lag"]) for line in program.json("project").lines] == [(15, 0)] * len(NAMES)
     assert program.run("project").code == 0
 
 
@@ -71,7 +74,7 @@ def test_a_rebuild_is_compared_and_swapped(program: Program) -> None:
     before = program.json("project").lines
     ran = program.json("project", "--rebuild")
     assert ran.code == 0
-    assert [line["differences"] for line in ran.lines] == [0, 0, 0]
+    assert [line["differences"] for line in ran.lines] == [0] * len(NAMES)
     for old, new in zip(before, ran.lines, strict=True):
         assert new["generation"] > old["generation"]
         assert new["position"] == old["position"]
@@ -103,7 +106,7 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     assert (parked["stream"], parked["position"]) == ("membership-m-1", position)
     assert "version 99" in parked["error"]
     assert by_name["renewals"]["parked"] == []
-    assert [line["lag"] for line in by_name.values()] == [0, 0, 0]
+    assert [line["lag"] for line in by_name.values()] == [0] * len(NAMES)
     assert program.json("status", "m-2", "--at", "2011-02-28").json["satisfied"] is True
     text = program.run("project", "--status").out
     assert f"membership-m-1 parked at {position}: " in text

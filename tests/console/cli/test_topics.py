@@ -9,7 +9,7 @@ import pytest
 from console.cli.help_topics import EXTRAS, TOPICS
 from console.cli.main import COMMANDS
 from ledger.errors import REFUSAL_CODES
-from ledger.programmes.survey.facts import FACT_MODELS
+from ledger.programmes.registry import PROGRAMMES
 from tests.console.support import ROOT, Program
 
 
@@ -34,7 +34,10 @@ def test_facts_are_told_with_their_fields(program: Program) -> None:
     text = told(program, "facts")
     assert "record-invitation" in text
     assert "invitation, subject, customer_org, location?, channel, language?" in text
-    assert len(re.findall(r"^  [a-z-]+  ", text, re.MULTILINE)) == len(FACT_MODELS)
+    assert "certificate, person, code, tier, valid_from, valid_until?" in text
+    assert len(re.findall(r"^  [a-z-]+  ", text, re.MULTILINE)) == sum(
+        len(programme.facts()) for programme in PROGRAMMES.all
+    )
 
 
 def test_refusals_settings_extras_exit_codes_and_times_are_told(program: Program) -> None:

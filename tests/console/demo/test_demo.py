@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -9,7 +10,7 @@ import pytest
 
 from tests.console.support import Program, enrolment
 
-SMALL = ("--memberships", "6")
+SMALL = ("--memberships", "6", "--partners", "3")
 
 
 def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program: Program) -> None:
@@ -19,23 +20,34 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert "counted 10 responses of 2 organisations, location main" in first.out
     assert "A renewal that is not-met: Quillfield Systems" in first.out
     assert "counted 9 responses of 2 organisations, location Lyon" in first.out
-    assert first.out.count("the same again") == 2
+    assert "An anniversary that is qualified: Thornbury Business Apps" in first.out
+    assert "An anniversary that is not-qualified: Farrowdale Consulting" in first.out
+    assert first.out.count("the same again") == 6
+    assert "to   2024-06-20T06:00:00Z as known at position" in first.out  # explained
+    assert "usage growth: 30.00 -> 0.00" in first.out
+    assert "usage growth: 0.00 -> 30.00" in first.out
+    assert first.out.count("verify: confirmed") == 3
     assert "done in" in first.err
     commands = [line.split("#")[0].split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
-    assert len(commands) > 5
+    named = {command[2] for command in commands}  # after --store WHERE
+    assert {"status", "history", "score", "designations", "evidence", "verify", "consistency", "record"} <= named
     for command in commands:
         assert program.run_bare(*command).code in {0, 3}, command
-    again = program.run_bare("--json", "record", "demo/facts.jsonl", "--store", "demo/ledger.db")
-    assert again.json["accepted"] == 0
+    for facts in ("demo/facts.jsonl", "demo/capability.jsonl"):
+        again = program.run_bare("--json", "record", facts, "--store", "demo/ledger.db")
+        assert again.json["accepted"] == 0
+        assert again.json["duplicates"] > 0
     assert program.run_bare("demo", *SMALL).out == first.out  # that its clock was accepted was the demo's own advice
     assert program.run_bare("demo", *SMALL, "--seed", "2").out != first.out
 
 
 def test_what_somebody_added_to_a_demo_is_not_removed_without_being_asked_for(program: Program) -> None:
-    assert program.run_bare("demo", *SMALL).code == 0
-    program.now("2015-01-02T00:00:00Z")  # the demo's own time
+    made = program.run_bare("demo", *SMALL)
+    assert made.code == 0
+    program.now("2025-01-02T00:00:00Z")  # the demo's own time
     added = program.write("mine.jsonl", enrolment("m-mine"))
-    accepted = program.run_bare("clock-accept", "2015-01-01T00:00:00.000001Z", "--store", "demo/ledger.db")
+    (last,) = re.findall(r"clock-accept (\d\S+)", made.out)
+    accepted = program.run_bare("clock-accept", last, "--store", "demo/ledger.db")
     assert accepted.code == 0
     assert program.run_bare("record", added, "--store", "demo/ledger.db").code == 0
     kept = Path("demo/proof/notes.txt")
@@ -65,17 +77,23 @@ def test_the_demo_speaks_json(program: Program) -> None:
     assert lines[0]["refused"] > 0
     decisions = [line for line in lines if "applied" in line]
     assert [(line["outcome"], line["counted"]) for line in decisions] == [("met", 10), ("not-met", 9)]
-    assert [line["same"] for line in lines if "checked" in line] == [True, True]
-    refused = Path("demo/refused.jsonl").read_bytes().splitlines()
-    assert len(refused) == lines[0]["refused"]
-    assert orjson.loads(refused[0])["file"] == "facts.jsonl"
+    designations = [line for line in lines if "first_qualified_at" in line]
+    assert [(line["outcome"], line["best"]["centipoints"]) for line in designations] == [
+        ("qualified", 7400),
+        ("not-qualified", 8500),
+    ]
+    assert [line["same"] for line in lines if "checked" in line] == [True] * 6
+    recorded = [line for line in lines if "refused" in line]
+    for counted, facts, refusals in zip(
+        recorded, ("facts.jsonl", "capability.jsonl"), ("refused.jsonl", "capability-refused.jsonl"), strict=True
+    ):
+        refused = Path("demo", refusals).read_bytes().splitlines()
+        assert len(refused) == counted["refused"] > 0
+        assert orjson.loads(refused[0])["file"] == facts
 
 
 def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._record", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._decide", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._prove", lambda *_: None)
-    monkeypatch.setattr("console.demo.demonstration.Demonstration._what_next", lambda *_: None)
+    monkeypatch.setattr("console.demo.demonstration.Demonstration._tell", lambda *_: None)
     mine = program.folder / "mine"
     mine.mkdir()
     (mine / "letter.txt").write_text("to a friend")
@@ -89,5 +107,6 @@ def test_a_folder_that_is_no_demo_is_left_alone(program: Program, monkeypatch: p
 
 
 @pytest.mark.parametrize("number", ["1", "0", "x", "99999999999"])
-def test_a_number_of_memberships_that_makes_no_programme_is_refused(program: Program, number: str) -> None:
-    assert program.run_bare("demo", "--memberships", number).code == 2
+@pytest.mark.parametrize("option", ["--memberships", "--partners"])
+def test_a_number_that_makes_no_programme_is_refused(program: Program, option: str, number: str) -> None:
+    assert program.run_bare("demo", option, number).code == 2

@@ -34,7 +34,8 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker, await_sent
-from consumers.messages.cloudevents import EligibilityChanged
+from consumers.messages.survey import EligibilityChanged
+from ledger.store.link_key_file import LinkKeyFile
 from projections.postgres import PostgresDatabase
 from projections.questions.history import history
 from projections.questions.view import view
@@ -104,7 +105,8 @@ def test_no_secret_is_in_the_file_and_each_process_gets_its_own_alone() -> None:
         environment = SERVICES[name]["environment"]
         if "CSAT_LEDGER_STORE" in environment:
             (role,) = re.findall(r"//csat_ledger_(\w+)@", environment["CSAT_LEDGER_STORE"])
-            assert SERVICES[name]["secrets"] == [f"{role}_password"], name
+            link_key = ["link_key"] if name in ("migrate", "inbox") else []
+            assert SERVICES[name]["secrets"] == [f"{role}_password", *link_key], name
             assert environment["CSAT_LEDGER_STORE_PASSWORD_FILE"] == f"/run/secrets/{role}_password"
     assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     assert all(entry["file"] == f"./secrets/{name}" for name, entry in COMPOSE["secrets"].items())
@@ -128,7 +130,10 @@ def test_secrets_are_made_once_random_and_readable_by_the_containers(tmp_path: P
     made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     assert made.keys() == COMPOSE["secrets"].keys()
     assert len(set(made.values())) == len(made)
-    assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for secret in made.values())
+    assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for name, secret in made.items() if name != "link_key")
+    key = LinkKeyFile(tmp_path / "secrets" / "link_key", makes=False)
+    key.path.chmod(0o600)  # the containers run as other users, whose key it is not to guard
+    assert key.find() is not None
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     make_secrets(tmp_path / "secrets")
     assert {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()} == made
@@ -147,6 +152,7 @@ class Deployment:
         self._folder = folder
         self._secrets = folder / "secrets"
         make_secrets(self._secrets)
+        (self._secrets / "link_key").chmod(0o600)  # here the processes run as its owner
         self._processes: list[tuple[str, subprocess.Popen[bytes], Path]] = []
 
     def prepare_database(self) -> None:
@@ -204,7 +210,7 @@ class Deployment:
         return "".join(f"--- {name}\n{log.read_text()[-2000:]}" for name, _, log in self._processes)
 
     def _command(self, name: str) -> list[str]:
-        return [sys.executable, "-W", "ignore", "-m", "console", *SERVICES[name]["command"]]
+        return [sys.executable, "-W", "ignore", "-m", "console", *map(self._here, SERVICES[name]["command"])]
 
     def _environment(self, name: str) -> dict[str, str]:
         given = {variable: self._here(str(value)) for variable, value in SERVICES[name]["environment"].items()}
@@ -273,7 +279,10 @@ def make_eligible(broker: Broker, membership: str) -> None:
 
 
 def told(broker: Broker) -> list[tuple[str, bool]]:
-    changes = [EligibilityChanged.from_value(one.value) for one in committed(broker, broker.topics.eligibility_changed)]
+    changes = [
+        EligibilityChanged.from_value(one.value)
+        for one in committed(broker, broker.topics.named(EligibilityChanged.type))
+    ]
     return [(change.membership, change.satisfied) for change in changes]
 
 

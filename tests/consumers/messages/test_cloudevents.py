@@ -17,21 +17,23 @@ import pytest
 from consumers.broker.kafka import Topics
 from consumers.errors import BadMessage
 from consumers.messages import schemas as contracts
+from consumers.messages.announcements import MessageKind, MessageKinds
+from consumers.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
 from consumers.messages.cloudevents import (
-    ANNOUNCEMENT,
-    EligibilityChanged,
-    EligibilityStatus,
+    LEDGER_EVENTS,
     LedgerEvent,
     Outgoing,
     RefusedFact,
-    announcement_messages,
     encode_original,
     event_message,
     refused_message,
 )
 from consumers.messages.compatibility import breaks
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
 from ledger.errors import BrokenHistory
 from ledger.event import leaf_hash
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Row
 from tests.consumers.support import Announcing, announcing
 
@@ -43,6 +45,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Announcing]:
     with announcing(tmp_path_factory.mktemp("book") / "book.db") as book:
         book.record(book.enrol("m-1"))
         book.record(book.flips("m-1", 5))
+        book.record(book.qualify("m-1") + book.restate("m-1", 2) + book.qualify("m-2"))
         yield book
 
 
@@ -53,7 +56,7 @@ def messages(book: Announcing) -> list[Outgoing]:
 
 def messages_of(row: Row) -> list[Outgoing]:
     """What the relay sends of an event."""
-    return [event_message(row), *(announcement_messages(row) if row.type == ANNOUNCEMENT else [])]
+    return [event_message(row), *MESSAGES.of(row)]
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -62,21 +65,58 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def test_every_event_becomes_one_message_with_its_stored_bytes(book: Announcing, messages: list[Outgoing]) -> None:
-    assert [message.value for message in messages if message.topic == "ledger_events"] == book.stored()
+    assert [message.value for message in messages if message.topic == LEDGER_EVENTS] == book.stored()
 
 
 def test_every_announcement_becomes_a_change_and_a_status(book: Announcing, messages: list[Outgoing]) -> None:
     told = [
-        EligibilityChanged.from_value(message.value) for message in messages if message.topic == "eligibility_changed"
+        EligibilityChanged.from_value(message.value) for message in messages if message.topic == EligibilityChanged.type
     ]
     assert told == book.announcements()
     statuses = [
-        EligibilityStatus.from_value(message.value) for message in messages if message.topic == "eligibility_status"
+        EligibilityStatus.from_value(message.value) for message in messages if message.topic == EligibilityStatus.type
     ]
     assert [status.model_dump() for status in statuses] == [
         {name: value for name, value in change.model_dump().items() if name not in ("previous", "revises", "fact")}
         for change in told
     ]
+
+
+def test_announcements_on_designations_have_the_membership_as_key_and_statuses_the_area_too(
+    book: Announcing, messages: list[Outgoing]
+) -> None:
+    told = [message for message in messages if message.topic == DesignationChanged.type]
+    assert [DesignationChanged.from_value(message.value) for message in told] == book.designations()
+    assert [message.key for message in told] == [b"m-1"] * 3 + [b"m-2"]
+    statuses = [message for message in messages if message.topic == DesignationStatus.type]
+    assert [message.key for message in statuses] == [b"m-1/business-applications"] * 3 + [b"m-2/business-applications"]
+    assert [DesignationStatus.from_value(message.value).model_dump() for message in statuses] == [
+        {name: value for name, value in change.model_dump().items() if name not in ("previous", "revises", "fact")}
+        for change in book.designations()
+    ]
+    assert [change.qualified for change in book.designations()] == [True, False, True, True]
+    first = book.designations()[0]
+    assert (first.centipoints, sum(first.metrics.values()), first.month) == (7_400, 7_400, "2024-05")
+    assert dict(told[0].headers)["ce_id"].decode() == first.id
+    assert first.id.startswith("designation-m-1/business-applications/")
+
+
+def test_all_events_of_a_membership_have_one_key_whatever_programme_they_are_of(messages: list[Outgoing]) -> None:
+    of_designations = [
+        message for message in messages
+        if message.topic == LEDGER_EVENTS and dict(message.headers)["ce_id"].startswith(b"designation-")
+    ]  # fmt: skip
+    assert {message.key for message in of_designations} == {b"m-1", b"m-2"}
+    editions = [message for message in messages if dict(message.headers)["ce_id"].startswith(b"scorebook/")]
+    assert {message.key for message in editions} == {b"scorebook/business-applications"}
+
+
+def test_messages_for_a_type_that_no_programme_announces_are_refused() -> None:
+    lamp = MessageKind("LampChanged", ELIGIBILITY.topics, EligibilityChanged, EligibilityStatus)
+    with pytest.raises(ValueError, match="LampChanged"):
+        MessageKinds(PROGRAMMES, [lamp])
+    with pytest.raises(ValueError, match=r"expected csat\.designation-changed\.v1"):
+        MessageKind("DesignationChanged", DESIGNATION.topics, EligibilityChanged, EligibilityStatus)
 
 
 def test_events_of_the_programme_have_its_name_as_their_key(messages: list[Outgoing]) -> None:
@@ -100,11 +140,16 @@ def test_id_and_source_together_are_unique(messages: list[Outgoing]) -> None:
 def test_row_that_is_not_the_event_it_says_is_sent_as_it_is_and_announced_by_nobody(
     book: Announcing, field: str
 ) -> None:
-    (row,) = book.store.read_type(ANNOUNCEMENT, 0, 1)
-    wrong: dict[str, Any] = {"stream": "membership-m-2", "seq": 99, "type": "New", "stored": row.stored[:-5] + b"\xff"}
+    (row,) = book.store.read_type("EligibilityChanged", 0, 1)
+    wrong: dict[str, Any] = {
+        "stream": "membership-m-2",
+        "seq": 99,
+        "type": "DesignationChanged",
+        "stored": row.stored[:-5] + b"\xff",
+    }
     damaged = row._replace(**{field: wrong[field]})
     with pytest.raises(BrokenHistory, match=f"position {row.position}"):
-        announcement_messages(damaged)
+        MESSAGES.of(damaged)
     message = event_message(damaged)
     headers = _texts(message)
     assert (message.value, headers["ledger-position"]) == (damaged.stored, str(row.position))
@@ -130,7 +175,7 @@ def test_cursor_says_which_event_stands_at_the_position(messages: list[Outgoing]
 
 
 def test_reader_takes_a_message_with_more_fields_than_it_knows(messages: list[Outgoing]) -> None:
-    value = orjson.loads(next(m.value for m in messages if m.topic == "eligibility_changed"))
+    value = orjson.loads(next(m.value for m in messages if m.topic == EligibilityChanged.type))
     assert EligibilityChanged.from_value(orjson.dumps(value | {"later": [1]})) == EligibilityChanged.from_value(
         orjson.dumps(value)
     )
@@ -147,7 +192,7 @@ def test_refused_fact_keeps_the_message_to_the_byte(original: bytes) -> None:
     text, encoding = encode_original(original)
     refused = RefusedFact(
         code="malformed", sentence="found …", fact=None, membership=None, topic="csat.facts.v1", partition=2, offset=17,
-        original=text, original_encoding=encoding,
+        original=text, original_encoding=encoding, complete=True,
     )  # fmt: skip
     message = refused_message(refused, 1_400_000_000_000_000, b"m-1")
     assert RefusedFact.from_value(message.value).original_bytes() == original
@@ -157,24 +202,30 @@ def test_refused_fact_keeps_the_message_to_the_byte(original: bytes) -> None:
 
 
 MODELS = {
-    "ledger_events": "ledger-event.v1.json",
-    "eligibility_changed": "eligibility-changed.v1.json",
-    "eligibility_status": "eligibility-status.v1.json",
+    LEDGER_EVENTS: "ledger-event.v1.json",
+    **{name: f"{name.removeprefix('csat.')}.json" for pair in MESSAGES.topics for name in pair},
 }
 
 
 def test_values_and_headers_are_what_the_schemas_say(messages: list[Outgoing]) -> None:
+    assert {message.topic for message in messages} == MODELS.keys()
     by_topic = {contract.topic: contract for contract in contracts.CONTRACTS}
     for message in messages:
         jsonschema.validate(json.loads(message.value), schema(MODELS[message.topic]))
         jsonschema.validate(_texts(message), schema("cloudevents-headers.json"))
-        jsonschema.validate(_texts(message), contracts.headers_schema(by_topic[getattr(Topics(), message.topic)]))
-        if message.topic == "ledger_events":
+        jsonschema.validate(_texts(message), contracts.headers_schema(by_topic[message.topic]))
+        if message.topic == LEDGER_EVENTS:
             LedgerEvent.from_value(message.value)
 
 
 def _texts(message: Outgoing) -> dict[str, str]:
     return {name: value.decode() for name, value in message.headers}
+
+
+def _subject(message: Outgoing) -> str:
+    """The key; of a status of the second programme the membership in it."""
+    key = message.key.decode()
+    return key.partition("/")[0] if message.topic == DesignationStatus.type else key
 
 
 def test_cloudevents_sdk_reads_the_messages(messages: list[Outgoing]) -> None:
@@ -184,7 +235,7 @@ def test_cloudevents_sdk_reads_the_messages(messages: list[Outgoing]) -> None:
         event = kafka_binding.from_kafka_event(received)
         headers = _texts(message)
         assert (event.get_id(), event.get_source()) == (headers["ce_id"], headers["ce_source"])
-        assert (event.get_type(), event.get_subject()) == (headers["ce_type"], message.key.decode())
+        assert (event.get_type(), event.get_subject()) == (headers["ce_type"], _subject(message))
         assert event.get_specversion() == "1.0"
         assert event.get_datacontenttype() == "application/json"
         assert event.get_time().isoformat(timespec="microseconds").replace("+00:00", "Z") == headers["ce_time"]
@@ -197,7 +248,16 @@ def test_kcat_reads_the_messages(kafka_broker: Any, book: Announcing) -> None:
 
     broker = broker_with_topics(kafka_broker.bootstrap)
     relay_all(book.store, broker)
-    command = ["kcat", "-C", "-b", broker.bootstrap, "-t", broker.topics.eligibility_changed, "-o", "beginning"]
+    command = [
+        "kcat",
+        "-C",
+        "-b",
+        broker.bootstrap,
+        "-t",
+        broker.topics.named(EligibilityChanged.type),
+        "-o",
+        "beginning",
+    ]
     command += ["-e", "-q", "-J", "-X", "isolation.level=read_committed"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -271,6 +331,8 @@ OBJECT = {
         "count": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
         "lines": {"type": "array", "items": {"$ref": "#/$defs/line"}},
         "data": {"type": "object", "properties": {"line": {"$ref": "#/$defs/line"}}},
+        "rates": {"type": "object", "patternProperties": {"^[a-z]+$": {"$ref": "#/$defs/line"}}},
+        "names": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "by_name": {"type": "object", "additionalProperties": {"$ref": "#/$defs/line"}},
     },
     "required": ["id", "kind"],
@@ -313,6 +375,10 @@ def changed(*path: str, to: Any) -> dict[str, Any]:
         (changed("properties", "id", "pattern", to="^x"), False, True),
         (changed("$defs", "line", "properties", "text", to=None), True, True),
         (changed("$defs", "line", "required", to=[]), True, False),
+        (changed("properties", "rates", "patternProperties", to={"^[a-z]*$": {"$ref": "#/$defs/line"}}), True, True),
+        (changed("properties", "rates", "patternProperties", "^[a-z]+$", to={"type": "integer"}), True, True),
+        (changed("properties", "rates", "patternProperties", to=None), True, False),
+        (changed("properties", "names", "uniqueItems", to=None), True, False),
         (changed("$defs", "line", "properties", "text", "type", to="integer"), True, True),
     ],
 )

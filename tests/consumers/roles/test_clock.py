@@ -21,7 +21,7 @@ from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from tests.consumers.role_processes import Running, running
-from tests.consumers.support import damage, eventually
+from tests.consumers.support import Announcing, damage, eventually
 
 START_US = parse_instant("2014-01-01T09:00:00Z")
 
@@ -157,3 +157,26 @@ def test_membership_that_cannot_be_read_holds_up_no_other_and_is_shown(town: Tow
         before = town.store.reviews()
         time.sleep(1.2)
         assert town.store.reviews() == before, "it does not turn without rest over what it cannot read"
+
+
+def test_what_time_takes_in_each_programme_is_announced_and_counted_by_type(town: Town) -> None:
+    received_us = parse_instant("2024-06-25T00:00:00Z")
+    town.set(received_us + DAY_US)
+    town.satisfy("m-1", received_us)
+    until = format_instant(received_us + 400 * DAY_US)[:10]
+    designation = [fact.model_dump(exclude_none=True) for fact in Announcing(town.store).qualify("m-1")]
+    ending = [fact | ({"valid_until": until} if fact.get("tier") == "advanced" else {}) for fact in designation]
+    writer = Writer(town.store, town.now, PROGRAMMES, rehearsal=True)
+    assert {outcome.status for outcome in writer.record([fact_from_object(fact) for fact in ending])} == {"accepted"}
+    town.set(received_us + 401 * DAY_US)
+    with running("clock", town.connect) as clock:
+        eventually(lambda: len(town.store.read_type("DesignationChanged", 0, 9)) == 2, "the certificates are gone")
+        eventually(lambda: len(town.announced()) == 2, "so are the responses")
+        for event_type in ("EligibilityChanged", "DesignationChanged"):
+            eventually(
+                lambda event_type=event_type: clock.figure("csat_ledger_announcements_total", type=event_type) == 1,
+                event_type,
+            )
+    last = PROGRAMMES.decode(town.store.read_type("DesignationChanged", 0, 9)[-1].stored)
+    assert (last.data["cause"], last.data["effective_at"]) == ("expiry", f"{until}T00:00:00.000000Z")
+    assert last.fact is None

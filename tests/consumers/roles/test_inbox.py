@@ -75,6 +75,12 @@ class Book:
         return [RefusedFact.from_value(record.value) for record in records]
 
 
+def original_of(broker: Broker, told: RefusedFact) -> bytes:
+    """The message at the place that a refusal names."""
+    records = {(record.partition, record.offset): record.value for record in committed(broker, told.topic)}
+    return bytes(records[told.partition, told.offset] or b"")
+
+
 @pytest.fixture
 def book(tmp_path: Path, broker: Broker) -> Iterator[Book]:
     found = Book(tmp_path / "book.db", broker)
@@ -123,7 +129,9 @@ def test_facts_are_recorded_once_however_often_they_come(book: Book) -> None:
     assert book.refused() == []
 
 
-def test_refused_facts_and_malformed_bytes_are_told_with_code_sentence_and_what_came(book: Book) -> None:
+def test_refused_facts_are_told_with_code_and_sentence_and_of_bytes_that_are_no_fact_where_they_stand(
+    book: Book,
+) -> None:
     raw = b'\xff\xfe{"id"'
     unknown = response(1, "nobody")
     send(book.broker, raw, b"[]", unknown, b'{"id":"f-9","membership":"m-9","type":"x"}', enrolment("m-1"))
@@ -133,34 +141,39 @@ def test_refused_facts_and_malformed_bytes_are_told_with_code_sentence_and_what_
         assert inbox.figure("csat_ledger_refusals_total", code="malformed") == 3
         assert inbox.figure("csat_ledger_refusals_total", code="unknown-membership") == 1
         assert not any("sentence" in line or "original" in line for line in inbox.log)
-    refused = {told.original_bytes(): told for told in book.refused()}
-    assert refused[raw].code == "malformed"
-    assert refused[raw].original_encoding == "base64"
-    told = refused[json.dumps(unknown).encode()]
-    assert (told.code, told.fact, told.membership) == ("unknown-membership", "f-1", "nobody")
+    by_code = {told.code: told for told in book.refused()}
+    told = by_code["unknown-membership"]
+    assert (told.original_bytes(), told.complete) == (json.dumps(unknown).encode(), True)
+    assert (told.fact, told.membership) == ("f-1", "nobody")
     assert told.sentence
     assert told.topic == book.broker.topics.facts
-    assert len({told.id for told in refused.values()}) == 4
+    assert len({told.id for told in book.refused()}) == 4
+    malformed = [told for told in book.refused() if told.code == "malformed"]
+    assert [(told.original, told.complete) for told in malformed] == [("", False)] * 3
+    assert {original_of(book.broker, told) for told in malformed} >= {raw, b"[]"}, "there the operator finds it"
 
 
 def test_message_without_value_and_one_that_is_far_too_long_stop_nothing(book: Book) -> None:
     producer = book.broker.producer("test")
     producer.send(book.broker.topics.facts, None, key=b"m-1").get(10)
     producer.close()
-    long = b'"' * 900_000  # as JSON it is twice as long: more than fits into a message
-    send(book.broker, long, enrolment("m-1"))
+    garbage = b'"' * 900_000
+    long = json.dumps({**enrolment("m-2"), "name": "x" * 900_000}).encode()
+    send(book.broker, garbage, long, enrolment("m-1"))
     with book.inbox():
         eventually(lambda: book.facts() == ["e-m-1"], "the fact behind them is recorded")
-        eventually(lambda: len(book.refused()) == 2, "both are told")
-    empty, cut = sorted(book.refused(), key=lambda told: len(told.original))
-    assert empty.original == ""
-    assert cut.original_bytes() == long[:ORIGINAL_MAX]
-    assert "900,000" in cut.sentence
+        eventually(lambda: len(book.refused()) == 3, "all are told")
+    empty, untold, cut = sorted(book.refused(), key=lambda told: (len(told.original), len(told.sentence)))
+    assert (empty.original, untold.original) == ("", "")
+    assert "900,000" in untold.sentence
+    assert (cut.original_bytes(), cut.complete) == (long[:ORIGINAL_MAX], False)
+    assert f"{len(long):,}" in cut.sentence
 
 
 def test_message_whose_key_leaves_no_room_for_its_refusal_stops_nothing(book: Book) -> None:
     producer = book.broker.producer("test")
-    value, key = b"\x01" * ORIGINAL_MAX, b"k" * 800_000  # as JSON the value is six times as long
+    value = json.dumps({**enrolment("m-2"), "name": "\x01" * 20_000}).encode()  # each of them takes six bytes, twice
+    key = b"k" * 800_000
     producer.send(book.broker.topics.facts, value, key=key).get(10)
     producer.close()
     send(book.broker, enrolment("m-1"))
@@ -170,6 +183,57 @@ def test_message_whose_key_leaves_no_room_for_its_refusal_stops_nothing(book: Bo
     (told,) = committed(book.broker, book.broker.topics.facts_refused)
     assert told.key == key[:KEY_MAX]
     assert RefusedFact.from_value(told.value).original_bytes() == value
+
+
+def test_what_is_told_of_a_refusal_has_the_token_of_an_invitation_and_never_the_invitation_beside_a_response(
+    book: Book,
+) -> None:
+    consent = {"type": "record-consent", "id": "c", "subject": "s-1", "customer_org": "An organisation"}
+    invitation = {
+        "type": "record-invitation",
+        "id": "i",
+        "subject": "s-1",
+        "customer_org": "An organisation",
+        "channel": "operator",
+    }
+    of_m1 = {"membership": "m-1", "occurred_at": "2010-02-01T00:00:00Z"}
+    named = {"invitation": "i-secret"}
+    answers = [{**response(number), **named} for number in (1, 2)]
+    reminder = {"type": "record-reminder", "id": "r", **named, **of_m1, "occurred_at": "2014-02-01T00:00:00Z"}
+    spoilt = [
+        {**answers[0], "id": "x", "strange": "i-secret"},
+        {**answers[0], "id": "y", "anonymous": {"is": "i-secret"}},
+    ]
+    told_facts = [consent | of_m1, invitation | of_m1 | named]
+    send(book.broker, enrolment("m-1"), *told_facts, *answers, {**answers[0], "id": "again"}, reminder, *spoilt)
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.refused()) == 5, "what is refused is told")
+    events = [PROGRAMMES.decode(row.stored) for row in book.store.read_feed(0, 100)]
+    (token,) = {event.data["answer_token"] for event in events if event.type == "ResponseReceived"}
+    told = {one.fact: json.loads(one.original_bytes()) | {"code": one.code} for one in book.refused()}
+    assert told["f-2"] == {**answers[1], "invitation": token, "code": "already-answered"}
+    assert told["again"] == {**answers[0], "id": "again", "invitation": token, "code": "already-answered"}
+    assert told["r"] == {**reminder, "invitation": None, "code": "already-answered"}
+    assert told["x"] == {**spoilt[0], "invitation": None, "strange": None, "code": "malformed"}
+    assert told["y"]["invitation"] is None
+    assert not any(one.complete for one in book.refused())
+    assert not any("i-secret" in one.model_dump_json() for one in book.refused())
+    assert not any("i-secret" in line for line in inbox.log)
+
+
+def test_without_its_link_key_an_inbox_puts_off_what_names_an_invitation_and_takes_all_else(book: Book) -> None:
+    answer = {**response(1), "invitation": "i-secret"}
+    with book.store.writing() as transaction:
+        transaction.save_link_key_id("0123456789abcdef")
+    send(book.broker, enrolment("m-1"), answer, response(2))
+    with book.inbox() as inbox:
+        eventually(lambda: book.facts() == ["e-m-1", "f-2"], "all else is recorded")
+        eventually(lambda: len(book.refused()) == 1, "it is told")
+        assert inbox.figure("csat_ledger_set_aside_streams") == 0
+    (told,) = book.refused()
+    assert (told.code, told.fact, told.complete) == ("link-key-missing", "f-1", False)
+    assert json.loads(told.original) == {**answer, "invitation": None}
+    assert json.loads(original_of(book.broker, told)) == answer, "there the operator finds it, and sends it again"
 
 
 def test_what_is_redelivered_after_a_lost_commit_changes_nothing_and_has_the_same_ids(book: Book) -> None:
@@ -399,3 +463,25 @@ def test_partitions_that_are_taken_away_before_their_place_is_known_stop_nothing
 
     inbox._guard = cast(Any, TakenAway())
     assert inbox.step() == 0.0
+
+
+def test_facts_of_both_programmes_are_recorded_and_refused_alike_and_counted_by_programme(book: Book) -> None:
+    designation = {"area": "business-applications", "occurred_at": "2024-06-20T00:00:00Z"}
+    usage = {"customer": "c-1", "workload": "power-bi", "month": "2024-05", "association": "pal"}
+    reports = [fact("report-usage", f"u-{n}", "m-1", **usage, units=n) | designation for n in range(5)]
+    opened = fact("open-designation", "o-1", "m-1", name="A partner") | designation
+    early = fact("close-month", "c-1", "m-1", month="2024-06") | designation
+    unknown = fact("close-month", "c-2", "m-2", month="2024-05") | designation
+    send(book.broker, opened, enrolment("m-1"), *reports, response(1), early, unknown, reports[0])
+    with book.inbox() as inbox:
+        eventually(lambda: len(book.refused()) == 2, "what is refused is told")
+        eventually(lambda: inbox.figure("csat_ledger_done_total", what="duplicate") == 1, "all is taken")
+        assert inbox.figure("csat_ledger_facts_total", programme="capability") == 6
+        assert inbox.figure("csat_ledger_facts_total", programme="survey") == 2
+    assert sorted(set(book.facts()) - {"None"}) == sorted(
+        ["csat-ledger:edition:business-applications/2023-06", "o-1", "e-m-1", *(f"u-{n}" for n in range(5)), "f-1"]
+    )
+    assert {(told.fact, told.code, told.membership) for told in book.refused()} == {
+        ("c-1", "month-not-over", "m-1"),
+        ("c-2", "unknown-designation", "m-2"),
+    }

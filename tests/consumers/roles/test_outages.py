@@ -25,12 +25,13 @@ except ImportError as missing:
 from consumers.broker.clients import abandon, give_up, opened
 from consumers.broker.kafka import Broker
 from consumers.errors import BrokerUnreachable
+from consumers.messages.registry import MESSAGES
 from consumers.roles import service as services
 from consumers.roles.inbox import open_inbox
 from consumers.roles.relay import Relay
 from consumers.roles.service import LIVE_FOR_S, Service, has_means
 from consumers.roles.worker import open_worker
-from consumers.subscriber import EligibilitySubscriber
+from consumers.subscriber import Subscriber
 from ledger.errors import StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
@@ -107,11 +108,11 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
                 pass
 
         def relay() -> None:
-            with Relay(store, broker) as found:
+            with Relay(store, broker, MESSAGES) as found:
                 found.step()
 
         def subscriber() -> None:
-            next(EligibilitySubscriber(broker)._session(False))
+            next(Subscriber(broker)._session(False))
 
         def topics() -> None:
             with broker.admin():

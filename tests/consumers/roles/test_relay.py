@@ -19,6 +19,8 @@ except ImportError as missing:
 from consumers.broker.clients import commit
 from consumers.broker.kafka import Broker, await_sent, check_topics, ensure_topics
 from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit, Undecided
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import EligibilityChanged
 from consumers.roles.relay import FATAL, Relay
 from consumers.roles.relay_state import RelayState
 from ledger.errors import DifferentBook, LedgerError
@@ -64,7 +66,7 @@ def test_messages_carry_the_stored_bytes_the_key_and_when_they_were_recorded(boo
         (row,) = book.store.read_feed(int(headers["ledger-position"]) - 1, 1)
         assert row.stored == record.value
     (first, *_) = changes(broker)
-    (record, *_) = committed(broker, broker.topics.eligibility_changed)
+    (record, *_) = committed(broker, broker.topics.named(EligibilityChanged.type))
     assert record.timestamp == first.recorded_us // 1_000
 
 
@@ -77,7 +79,7 @@ def test_relay_that_starts_again_goes_on_where_the_last_one_was(book: Announcing
 
 def test_position_is_found_behind_many_others(book: Announcing, broker: Broker) -> None:
     fill(book, "m-1", flips=20)
-    with Relay(book.store, broker, batch_events_max=1, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, batch_events_max=1, wait_s=0.001) as relay:
         while relay.state.phase != "active" or relay.state.position < book.store.max_position():
             relay.step()
     assert relay_all(book.store, broker).events == 0
@@ -96,10 +98,10 @@ def test_position_and_messages_become_visible_together(book: Announcing, broker:
 
 def test_second_relay_stands_by_and_takes_over(book: Announcing, broker: Broker, tmp_path: Path) -> None:
     fill(book, "m-1")
-    with Relay(book.store, broker, wait_s=0.001) as first, announcing(tmp_path / "book.db") as other:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as first, announcing(tmp_path / "book.db") as other:
         while first.state.position < book.store.max_position():
             first.step()
-        second = Relay(other.store, broker, wait_s=0.001)
+        second = Relay(other.store, broker, MESSAGES, wait_s=0.001)
         assert second.step() > 0
         assert second.state.phase == "standby"
         fill(book, "m-2")
@@ -115,13 +117,13 @@ def test_second_relay_stands_by_and_takes_over(book: Announcing, broker: Broker,
 def test_zombie_that_lost_its_lock_without_notice_is_fenced(book: Announcing, broker: Broker, tmp_path: Path) -> None:
     fill(book, "m-1")
     with announcing(tmp_path / "book.db") as other:
-        zombie = Relay(book.store, broker, wait_s=0.001)
+        zombie = Relay(book.store, broker, MESSAGES, wait_s=0.001)
         zombie.step()
         assert zombie._lock is not None
         zombie._lock.release()  # its database session was cut off; it does not know
         zombie._next_lock_check = float("inf")
         fill(book, "m-2")
-        successor = Relay(other.store, broker, wait_s=0.001)
+        successor = Relay(other.store, broker, MESSAGES, wait_s=0.001)
         successor.step()
         assert successor.state.phase == "active"
         with pytest.raises(BrokerUnreachable):
@@ -136,7 +138,7 @@ def test_zombie_that_lost_its_lock_without_notice_is_fenced(book: Announcing, br
 
 def test_relay_that_lost_its_lock_stands_by(book: Announcing, broker: Broker, tmp_path: Path) -> None:
     fill(book, "m-1")
-    with Relay(book.store, broker, wait_s=0.001) as relay, announcing(tmp_path / "book.db") as other:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay, announcing(tmp_path / "book.db") as other:
         relay.step()
         assert relay._lock is not None
         relay._lock.release()
@@ -169,7 +171,7 @@ class Holed:
 def test_hole_in_the_feed_stops_the_relay_before_it(book: Announcing, broker: Broker) -> None:
     fill(book, "m-1")
     holed = Holed(book.store, 7)  # type: ignore[arg-type]
-    with Relay(holed, broker) as relay:  # type: ignore[arg-type]
+    with Relay(holed, broker, MESSAGES) as relay:  # type: ignore[arg-type]
         relay.step()
         with pytest.raises(RelayStopped, match="found position 8 in the book where 7 was expected"):
             relay.step()
@@ -183,10 +185,13 @@ def test_another_book_and_an_older_copy_are_not_relayed(book: Announcing, broker
     relay_all(book.store, broker)
     with announcing(tmp_path / "other.db") as other:
         other.record(other.enrol("m-1")[:1])
-        with Relay(other.store, broker) as relay, pytest.raises(DifferentBook, match="another book, or an older copy"):
+        with (
+            Relay(other.store, broker, MESSAGES) as relay,
+            pytest.raises(DifferentBook, match="another book, or an older copy"),
+        ):
             relay.step()
         fill(other, "m-2", "m-3")
-        with Relay(other.store, broker) as relay, pytest.raises(DifferentBook, match="this is another book"):
+        with Relay(other.store, broker, MESSAGES) as relay, pytest.raises(DifferentBook, match="this is another book"):
             relay.step()
 
 
@@ -196,7 +201,7 @@ def test_messages_without_a_position_are_not_repeated(book: Announcing, broker: 
     with broker.admin() as admin:
         admin.delete_topics([broker.topics.relay_positions])
     eventually(lambda: ensure_topics(broker) or _is_there(broker), "the topic is there again")
-    with Relay(book.store, broker) as relay, pytest.raises(RelayStopped, match="but no position"):
+    with Relay(book.store, broker, MESSAGES) as relay, pytest.raises(RelayStopped, match="but no position"):
         relay.step()
 
 
@@ -211,13 +216,13 @@ def test_positions_in_a_topic_that_forgets_are_refused(book: Announcing, kafka_b
         check_topics(broker)
     kafka_broker.create_topic(broker.topics.relay_positions)
     ensure_topics(broker)
-    with Relay(book.store, broker) as relay, pytest.raises(TopicsUnfit, match=r"cleanup\.policy=delete"):
+    with Relay(book.store, broker, MESSAGES) as relay, pytest.raises(TopicsUnfit, match=r"cleanup\.policy=delete"):
         relay.step()
 
 
 def test_batches_are_as_large_as_what_waits_and_no_larger(book: Announcing, broker: Broker) -> None:
     fill(book, "m-1", flips=8)
-    with Relay(book.store, broker, batch_events_max=10) as relay:
+    with Relay(book.store, broker, MESSAGES, batch_events_max=10) as relay:
         sizes = []
         while relay.state.position < book.store.max_position() or not sizes:
             before = relay.state.position
@@ -230,7 +235,7 @@ def test_batches_are_as_large_as_what_waits_and_no_larger(book: Announcing, brok
 def test_nothing_of_an_aborted_batch_is_seen(book: Announcing, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(book, "m-1")
     state = RelayState()
-    with Relay(book.store, broker, state) as relay:
+    with Relay(book.store, broker, MESSAGES, state) as relay:
         relay.step()
         fill(book, "m-2")
 
@@ -249,7 +254,10 @@ def test_nothing_of_an_aborted_batch_is_seen(book: Announcing, broker: Broker, m
 
 
 def test_broker_that_is_not_there_is_said_to_be_unreachable(book: Announcing) -> None:
-    with Relay(book.store, Broker("127.0.0.1:1")) as relay, pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1"):
+    with (
+        Relay(book.store, Broker("127.0.0.1:1"), MESSAGES) as relay,
+        pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1"),
+    ):
         relay.step()
     assert book.store.try_lock("relay") is not None
 
@@ -259,7 +267,7 @@ def test_age_of_what_waits_is_known_while_the_broker_is_away(book: Announcing, b
     state = relay_all(book.store, broker)
     assert (state.lag, state.oldest_waiting_s(wall_us())) == (0, 0.0)
     book.record(book.flips("m-1", 2))
-    with Relay(book.store, Broker("127.0.0.1:1"), state) as relay, pytest.raises(BrokerUnreachable):
+    with Relay(book.store, Broker("127.0.0.1:1"), MESSAGES, state) as relay, pytest.raises(BrokerUnreachable):
         relay.step()
     first, _ = book.announcements()[-2:]
     assert state.oldest_waiting_us == first.recorded_us
@@ -279,7 +287,7 @@ def test_relay_that_failed_takes_over_anew_with_the_next_step(
             raise calls.pop()
 
     monkeypatch.setattr("consumers.roles.relay.commit", commits_and_says_it_does_not_know)
-    with Relay(book.store, broker, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay:
         with pytest.raises(Undecided):
             relay.step()
         assert relay.state.position == 0, "it does not know"
@@ -300,7 +308,7 @@ def test_relay_recovers_from_a_broker_restart(book: Announcing, own_kafka: Kafka
         """As the service does: only what trying again does not mend is the end of it."""
         while not stop.is_set():
             try:
-                with Relay(book.store, broker, state) as relay:
+                with Relay(book.store, broker, MESSAGES, state) as relay:
                     while not stop.is_set():
                         relay.step()
             except FATAL as error:

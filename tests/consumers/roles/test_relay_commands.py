@@ -99,6 +99,7 @@ def test_relay_tells_how_it_is_doing_and_ends_when_it_is_told_to(
         assert 'csat_ledger_oldest_undelivered_seconds{service="relay"} 0.0' in figures
         assert f'csat_ledger_done_total{{service="relay",what="events"}} {end:.1f}' in figures
         assert 'csat_ledger_done_total{service="relay",what="announcements"} 3.0' in figures
+        assert 'csat_ledger_announcements_total{service="relay",type="EligibilityChanged"} 3.0' in figures
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
@@ -141,7 +142,7 @@ def test_subscribe_prints_what_there_is(book: Announcing, broker: Broker, capsys
     ("arguments", "said"),
     [
         (["--group", "g", "--from", "status"], "found --group with --from status"),
-        (["--resume", "0=x"], "expected TOPIC/PARTITION=OFFSET"),
+        (["--resume", "0=x"], "expected TOPIC:ID/PARTITION=OFFSET"),
         (["--from", "yesterday"], "yesterday"),
     ],
 )

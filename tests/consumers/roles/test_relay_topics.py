@@ -18,9 +18,12 @@ except ImportError as missing:
 from console.cli.main import main
 from consumers.broker.kafka import Broker, await_sent, check_topics, ensure_topics, remake_topics
 from consumers.errors import BrokerUnreachable, MessagesLost, RelayStopped, TopicsChanged, TopicsUnfit
-from consumers.messages.cloudevents import ANNOUNCEMENT
+from consumers.messages.announcements import MessageKinds
+from consumers.messages.cloudevents import Outgoing
+from consumers.messages.registry import MESSAGES
+from consumers.messages.survey import EligibilityChanged
 from consumers.roles.relay import Relay
-from consumers.subscriber import EligibilitySubscriber, Start
+from consumers.subscriber import Start, Subscriber
 from ledger.errors import DifferentBook
 from ledger.store.base import Row
 from tests.consumers.support import (
@@ -46,7 +49,7 @@ def book(tmp_path: Path) -> Iterator[Announcing]:
 
 
 def stops(book: Announcing, broker: Broker, why: str) -> None:
-    with Relay(book.store, broker) as relay, pytest.raises(RelayStopped, match=why) as stopped:
+    with Relay(book.store, broker, MESSAGES) as relay, pytest.raises(RelayStopped, match=why) as stopped:
         relay.step()
     assert "topics --relay-anew" in str(stopped.value)
 
@@ -65,7 +68,7 @@ def step_until_it_fails(relay: Relay) -> None:
 TORN_BYTES = 20
 """Less than the head of a batch: however the producer has cut its messages into batches, the broker drops all of the last
 transaction. With its first batch kept and its end lost it would be open for ever, and hide what is missing."""
-TOPICS = ["ledger_events", "eligibility_changed", "eligibility_status", "relay_positions"]
+TOPICS = ["ledger-events", "eligibility-changed", "eligibility-status", "relay-positions"]
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -73,9 +76,9 @@ def test_one_topic_made_anew_stops_the_relay_and_the_way_out_brings_everything_b
     topic: str, book: Announcing, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay_all(book.store, broker)
-    remake_topics(broker, [getattr(broker.topics, topic)])
+    remake_topics(broker, [broker.topics.named(f"csat.{topic}.v1")])
     book.record(book.flips("m-1", 1))
-    stops(book, broker, "but no position" if topic == "relay_positions" else "it was made anew")
+    stops(book, broker, "but no position" if topic == "relay-positions" else "it was made anew")
     relay_anew(broker, monkeypatch)
     relay_all(book.store, broker)
     assert_relayed_exactly_once(book, broker)
@@ -85,22 +88,22 @@ def test_one_topic_made_anew_stops_the_relay_and_the_way_out_brings_everything_b
 def test_nothing_is_committed_to_a_topic_that_was_made_anew_under_a_running_relay(
     topic: str, book: Announcing, broker: Broker
 ) -> None:
-    with Relay(book.store, broker, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay:
         while relay.state.position < book.store.max_position():
             relay.step()
-        remake_topics(broker, [getattr(broker.topics, topic)])
+        remake_topics(broker, [broker.topics.named(f"csat.{topic}.v1")])
         book.record(book.flips("m-1", 1))
         with pytest.raises((TopicsChanged, BrokerUnreachable)):  # the client may notice first, in its own words
             step_until_it_fails(relay)
         with pytest.raises(RelayStopped, match="it was made anew"):
             relay.step()
-    assert committed(broker, getattr(broker.topics, topic)) == []
+    assert committed(broker, broker.topics.named(f"csat.{topic}.v1")) == []
 
 
 def test_all_topics_made_anew_under_an_idle_relay_are_filled_from_the_beginning(
     book: Announcing, broker: Broker
 ) -> None:
-    with Relay(book.store, broker, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay:
         while relay.state.position < book.store.max_position():
             relay.step()
         remake_topics(broker, broker.topics.relayed())
@@ -117,7 +120,7 @@ def test_partitions_that_were_added_stop_the_relay_and_get_no_message(
 ) -> None:
     relay_all(book.store, broker)
     with broker.admin() as admin:
-        admin.create_partitions({broker.topics.ledger_events: 6, broker.topics.eligibility_changed: 6})
+        admin.create_partitions({broker.topics.ledger_events: 6, broker.topics.named(EligibilityChanged.type): 6})
     stops(book, broker, "found 6 partitions of topic .*, expected 4")
     relay_anew(broker, monkeypatch, "--partitions", "6")
     relay_all(book.store, broker)
@@ -125,7 +128,7 @@ def test_partitions_that_were_added_stop_the_relay_and_get_no_message(
 
 
 def test_partitions_that_were_added_under_a_running_relay_stop_it(book: Announcing, broker: Broker) -> None:
-    with Relay(book.store, broker, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay:
         relay.step()
         with broker.admin() as admin:
             admin.create_partitions({broker.topics.ledger_events: 6})
@@ -152,19 +155,19 @@ def test_messages_that_are_none_of_ours_stop_nobody(book: Announcing, broker: Br
 
 def send(broker: Broker, headers: list[tuple[str, bytes]]) -> None:
     producer = broker.producer("test")
-    topics = (broker.topics.ledger_events, broker.topics.eligibility_changed)
+    topics = (broker.topics.ledger_events, broker.topics.named(EligibilityChanged.type))
     await_sent([producer.send(topic, b"{}", key=b"m-1", headers=headers) for topic in topics])
     producer.close()
 
 
 def test_topic_that_forgets_or_compacts_is_refused(book: Announcing, kafka_broker: KafkaBroker) -> None:
     for topic, config in (
-        ("eligibility_changed", {"cleanup.policy": "compact"}),
-        ("ledger_events", {"retention.ms": "-1", "retention.bytes": "1000"}),
+        ("eligibility-changed", {"cleanup.policy": "compact"}),
+        ("ledger-events", {"retention.ms": "-1", "retention.bytes": "1000"}),
         ("facts", {"cleanup.policy": "compact"}),
     ):
         broker = Broker(kafka_broker.bootstrap, f"{kafka_broker.fresh_name('forgets')}.")
-        kafka_broker.create_topic(getattr(broker.topics, topic), 4, config)
+        kafka_broker.create_topic(broker.topics.named(f"csat.{topic}.v1"), 4, config)
         ensure_topics(broker)
         with pytest.raises(TopicsUnfit, match="it would lose messages"):
             check_topics(broker)
@@ -182,7 +185,7 @@ def test_book_that_becomes_an_older_one_under_a_running_relay_stops_it(
             return getattr(self.now, name)
 
     store = Restored()
-    with announcing(tmp_path / "older.db") as older, Relay(store, broker, wait_s=0.001) as relay:  # type: ignore[arg-type]
+    with announcing(tmp_path / "older.db") as older, Relay(store, broker, MESSAGES, wait_s=0.001) as relay:  # type: ignore[arg-type]
         while relay.state.position < book.store.max_position():
             relay.step()
         older.record(older.enrol("m-9"))
@@ -198,19 +201,17 @@ def test_book_that_becomes_an_older_one_under_a_running_relay_stops_it(
 def test_unreadable_announcement_waits_with_its_stream_and_comes_when_it_can_be_read(
     book: Announcing, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from consumers.roles import relay as relays
+    first = next(row for row in book.store.read_type("EligibilityChanged", 0, 9) if row.stream == "membership-m-1")
+    readable = MessageKinds.of
 
-    first = next(row for row in book.store.read_type(ANNOUNCEMENT, 0, 9) if row.stream == "membership-m-1")
-    readable = relays.announcement_messages
-
-    def announcement_messages(row: Row) -> list[object]:
+    def read_by_older(messages: MessageKinds, row: Row) -> list[Outgoing]:
         if row.position == first.position:
             row = row._replace(stored=row.stored.replace(b'"v":1', b'"v":99'))
-        return list(readable(row))
+        return readable(messages, row)
 
-    with Relay(book.store, broker, wait_s=0.001) as relay:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as relay:
         with monkeypatch.context() as older_program:
-            older_program.setattr(relays, "announcement_messages", announcement_messages)
+            older_program.setattr(MessageKinds, "of", read_by_older)
             while relay.state.position < book.store.max_position():
                 relay.step()
             assert relay.state.aside == {"membership-m-1": first.position}
@@ -221,7 +222,7 @@ def test_unreadable_announcement_waits_with_its_stream_and_comes_when_it_can_be_
             assert relay.state.aside, "it cannot be read yet"
         relay.close()
     assert relay_all(book.store, broker).position == book.store.max_position()
-    with Relay(book.store, broker, wait_s=0.001) as newer:
+    with Relay(book.store, broker, MESSAGES, wait_s=0.001) as newer:
         newer.step()
         assert newer.state.aside == {}
     assert by_membership(changes(broker)) == by_membership(book.announcements())
@@ -238,12 +239,12 @@ def test_partition_that_lost_its_end_stops_the_relay_and_a_subscriber_and_the_wa
     relay_all(book.store, broker)
     await_ended_transactions(broker, *broker.topics.relayed())
     kept = {}
-    for topic in (broker.topics.ledger_events, broker.topics.eligibility_changed):
+    for topic in (broker.topics.ledger_events, broker.topics.named(EligibilityChanged.type)):
         (log,) = own_kafka.folder.glob(f"data/{topic}-0/*.log")
         kept[log] = log.stat().st_size
     book.record(book.flips("m-1", 3))
     relay_all(book.store, broker)
-    (*_, last) = EligibilitySubscriber(broker).deliveries(until_end=True)
+    (*_, last) = Subscriber(broker).deliveries(until_end=True)
     assert last.resume is not None
     await_ended_transactions(broker, *broker.topics.relayed())
     own_kafka.kill()
@@ -253,7 +254,7 @@ def test_partition_that_lost_its_end_stops_the_relay_and_a_subscriber_and_the_wa
     own_kafka.start()
     stops(book, broker, "it has lost messages|it lacks positions")
     with pytest.raises(MessagesLost, match="--relay-anew"):
-        list(EligibilitySubscriber(broker, start=Start.offsets(last.resume)).deliveries(until_end=True))
+        list(Subscriber(broker, start=Start.offsets(last.resume)).deliveries(until_end=True))
     relay_anew(broker, monkeypatch)
     relay_all(book.store, broker)
     assert_relayed_exactly_once(book, broker)

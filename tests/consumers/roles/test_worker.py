@@ -23,6 +23,7 @@ except ImportError as missing:
 from consumers.broker.kafka import Broker, remake_topics
 from consumers.broker.partitioner import partition_of
 from consumers.errors import RelayStopped
+from consumers.messages.survey import EligibilityChanged
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
 from consumers.roles.worker import Worker, open_worker
@@ -261,14 +262,14 @@ def test_parked_stream_waits_and_a_rebuild_beside_the_workers_takes_it_up_again(
         assert worker.ready
         assert worker.service.health("/readyz")[1]["set_aside"] == {"number": 1, "streams": ["membership-m-3"]}
         Picky.broken = False
-        before = len(committed(team.broker, team.broker.topics.eligibility_changed))
+        before = len(committed(team.broker, team.broker.topics.named(EligibilityChanged.type)))
         assert team.runner().rebuild()["eligibility"] > 0  # the rows of the parked stream
         team.write()
         team.relay()
         announced = len(team.book.announcements())
         eventually(team.is_up_to_date, "the worker goes on with the new generation")
     team.assert_whole()
-    assert len(committed(team.broker, team.broker.topics.eligibility_changed)) == announced > before
+    assert len(committed(team.broker, team.broker.topics.named(EligibilityChanged.type))) == announced > before
 
 
 def test_rebuild_beside_busy_workers_compares_equal_and_fires_no_message(team: Team) -> None:
@@ -279,7 +280,7 @@ def test_rebuild_beside_busy_workers_compares_equal_and_fires_no_message(team: T
         team.write()
         team.relay()
         sent = len(committed(team.broker, team.broker.topics.ledger_events))
-        assert team.runner().rebuild() == {"eligibility": 0, "renewals": 0, "participation": 0}
+        assert team.runner().rebuild() == {projection.name: 0 for projection in all_projections()}
         assert len(committed(team.broker, team.broker.topics.ledger_events)) == sent
         team.write()
         team.relay()

@@ -1,9 +1,12 @@
 """A third programme, made up: a lamp is bright while enough of its bulbs burn. No file of the house knows of it.
 
     light-bulb {lamp, hours}                        a bulb burns from the fact's occurred_at for so many hours
+    judge-lamp {lamp, day}                          whether it was bright at 00:00 UTC of a day, once that is reached; anew
+                                                    where it would be otherwise
     publish-lamp-rules {edition, effective_from, needed}    how many bulbs make a lamp bright
 
-Streams: `lamp-<lamp>` and `lamprules`. Announcement: LampChanged.
+Streams: `lamp-<lamp>` and `lamprules`. Announcement: LampChanged. Decision: LampJudged. `lamps_proof` has all of it a
+second time.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from ledger.event import Event, EventTypes, NewEvent
 from ledger.fact import Fact, Figure, Instant, Label, MembershipId
 from ledger.instants import SECOND_US, format_instant, parse_instant
 from ledger.programmes.programme import Span, State, check_not_in_the_future, fold_announcement
+from ledger.programmes.schema_forms import FROM_ONE, EventSample, SchemaForms, StreamForm
 
 NEVER = 1 << 62
 HOUR_US = 3_600 * SECOND_US
@@ -31,6 +35,18 @@ class LightBulb(Fact):
     type: Literal["light-bulb"]
     lamp: MembershipId
     hours: Annotated[Figure, Field(ge=1)]
+
+    @property
+    def stream(self) -> str:
+        return f"lamp-{self.lamp}"
+
+
+class JudgeLamp(Fact):
+    """Whether a lamp was bright when a day began."""
+
+    type: Literal["judge-lamp"]
+    lamp: MembershipId
+    day: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
     @property
     def stream(self) -> str:
@@ -68,6 +84,15 @@ class LampChangedData(TypedDict):
     revises: bool
 
 
+class LampJudgedData(TypedDict):
+    """A decision."""
+
+    day: str
+    bright: bool
+    burning: int
+    revision: int
+
+
 class LampRulesData(TypedDict):
     """An edition."""
 
@@ -91,9 +116,10 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Lamp(State):
-    """A lamp's bulbs: from when until when each burns."""
+    """A lamp's bulbs: from when until when each burns; and what was judged last of each day."""
 
     bulbs: list[tuple[int, int]] = field(default_factory=list)
+    judged: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Rules:
@@ -123,13 +149,35 @@ class Lamps:
             ("BulbLit", 1): BulbLitData,
             ("BulbLit", 2): BulbLitData,
             ("LampChanged", 1): LampChangedData,
+            ("LampJudged", 1): LampJudgedData,
             ("LampRulesPublished", 1): LampRulesData,
         },
         {("BulbLit", 1): lambda data: {"hours": data["minutes"] // 60}},
     )
 
     def facts(self) -> Sequence[type[Fact]]:
-        return LightBulb, PublishLampRules
+        return LightBulb, JudgeLamp, PublishLampRules
+
+    def schema_forms(self) -> SchemaForms:
+        lit, changed = "2020-01-01T10:00:00.000000Z", {"previous": False, "cause": "bulb", "revises": False}
+        rules = {"edition": "2020-01", "effective_from": lit, "needed": 1}
+        told = {"occurred_at": "2020-01-01T10:00:00Z", "id": "f-1"}
+        return SchemaForms(
+            facts={
+                "light-bulb": {"type": "light-bulb", **told, "lamp": "a", "hours": 10},
+                "publish-lamp-rules": {"type": "publish-lamp-rules", **told, **rules},
+            },
+            events={
+                "BulbLit": EventSample(1, lit, lit, "f-1", None, {"hours": 10}),
+                "LampChanged": EventSample(
+                    2, lit, lit, "f-1", "csat-ledger", {"effective_at": lit, "bright": True, **changed}
+                ),
+                "LampRulesPublished": EventSample(1, lit, lit, "f-2", None, rules),
+            },
+            subjects=StreamForm({"type": "string", "pattern": "^lamp-"}, "lamp-a"),
+            streams={"LampRulesPublished": StreamForm({"const": "lamprules"}, "lamprules")},
+            event_fields={"hours": FROM_ONE, "needed": FROM_ONE},
+        )
 
     def owns(self, stream: str) -> bool:
         return stream.startswith("lamp-") or stream == "lamprules"
@@ -165,6 +213,8 @@ class Lamps:
     def evolve(self, state: Lamp, event: Event) -> None:
         if event.type == "BulbLit":
             state.bulbs.append((event.occurred_us, event.occurred_us + event.data["hours"] * HOUR_US))
+        elif event.type == "LampJudged":
+            state.judged[event.data["day"]] = event.data
         else:
             data = event.data
             fold_announcement(
@@ -173,22 +223,45 @@ class Lamps:
 
     def dump(self, state: Lamp) -> bytes:
         kept = (state.seq, state.head, state.first_position, state.horizon_us, state.announced, state.bulbs)
-        return orjson.dumps([1, *kept[:4], [list(entry) for entry in kept[4]], kept[5]])
+        return orjson.dumps([1, *kept[:4], [list(entry) for entry in kept[4]], kept[5], state.judged])
 
     def load(self, stored: bytes) -> Lamp | None:
-        version, *kept, announced, bulbs = orjson.loads(stored)
+        version, *kept, announced, bulbs, judged = orjson.loads(stored)
         entries = [Entry(*entry) for entry in announced]
-        return Lamp(*kept, entries, [(lit, out) for lit, out in bulbs]) if version == 1 else None
+        return Lamp(*kept, entries, [(lit, out) for lit, out in bulbs], judged) if version == 1 else None
 
     def decide(
-        self, state: Lamp, fact: Any, _rules: Rules, now_us: int, occurred_us: int, *, lenient: bool = False
+        self,
+        state: Lamp,
+        fact: Any,
+        rules: Rules,
+        now_us: int,
+        occurred_us: int,
+        *,
+        recorded_us: int,
+        lenient: bool = False,
     ) -> NewEvent:
         check_not_in_the_future(fact, occurred_us, now_us)
+        if isinstance(fact, JudgeLamp):
+            return self.judge(state, fact, rules, min(recorded_us, occurred_us))
         if len(state.bulbs) >= 500 and not lenient:
             refuse("malformed", "found a lamp with 500 bulbs, expected no more")
         return NewEvent("BulbLit", fact.occurred_at, {"hours": fact.hours})
 
+    def judge(self, state: Lamp, fact: JudgeLamp, rules: Rules, reached_us: int) -> NewEvent:
+        at_us = parse_instant(f"{fact.day}T00:00:00Z")
+        if at_us > reached_us:
+            refuse("malformed", f"found day {fact.day}, expected one that is reached")
+        burning = sum(lit <= at_us < out for lit, out in state.bulbs)
+        before = state.judged.get(fact.day, {"revision": 0})
+        said = {"day": fact.day, "bright": self.bright(state, rules, at_us), "burning": burning}
+        if {**said, "revision": before["revision"]} == before:
+            refuse("malformed", f"found day {fact.day} judged so already, expected one that would be judged otherwise")
+        return NewEvent("LampJudged", fact.occurred_at, {**said, "revision": before["revision"] + 1})
+
     def span(self, _state: Lamp, _rules: Rules, event: Event, horizon_us: int) -> Span | None:
+        if event.type != "BulbLit":
+            return None
         end_us = event.occurred_us + event.data["hours"] * HOUR_US
         return Span(event.occurred_us, end_us, "bulb") if event.occurred_us <= horizon_us else None
 

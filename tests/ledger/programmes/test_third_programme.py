@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,13 @@ from ledger.instants import parse_instant
 from ledger.programmes.capability.programme import CAPABILITY
 from ledger.programmes.programme import Programmes
 from ledger.programmes.survey.programme import SURVEY
+from ledger.proof.log.verify import verify
+from ledger.proof.programme import ProofProgrammes
+from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.seal.audit import AuditReport, audit
+from ledger.seal.evidence import collect_evidence
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import open_sealer
 from ledger.store.base import NewRow
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing import state_cache
@@ -25,8 +33,14 @@ from projections.projection import Handler, Projection, RawEvent
 from projections.runner import Runner
 from tests.console.support import met
 from tests.ledger.programmes.lamps import LAMPS
+from tests.ledger.programmes.lamps_proof import LampsProof
+from tests.ledger.proof.book import canonical
+from tests.ledger.seal.support import LOG_KEY, policy, policy_bytes, sqlite_ledger
+from tests.ledger.seal.test_organisation_attacks import sealed_again
 
 THREE = Programmes([SURVEY, CAPABILITY, LAMPS])
+LAMPS_PROOF = LampsProof()
+THREE_PROVEN: ProofProgrammes = (*PROOF_PROGRAMMES, LAMPS_PROOF)
 NOW_US = parse_instant("2020-01-01T00:00:00Z")
 
 
@@ -170,6 +184,94 @@ def test_a_projection_of_it_is_kept_up_and_reads_an_older_version_of_a_type(benc
     bench.light("2019-02-01T05:00:00Z", hours=1)  # the writer folds the older version as well: no gap between the two
     bench.writer.review()
     assert bench.announced()[-1] == ("2019-02-01T06:00", False, "burnt", False)
+
+
+def test_its_decisions_are_taken_once_for_each_thing_that_they_say(bench: Bench) -> None:
+    bench.light("2019-01-01T00:00:00Z", hours=30)
+    assert bench.tell("judge-lamp", "2019-01-03T00:00:00Z", lamp="a", day="2019-01-02") == ("accepted", None)
+    assert bench.tell("judge-lamp", "2019-01-03T00:00:01Z", lamp="a", day="2019-01-02") == ("refused", "malformed")
+    assert bench.tell("judge-lamp", "2019-01-03T00:00:01Z", lamp="a", day="2019-01-04") == ("refused", "malformed")
+    bench.light("2019-01-01T12:00:00Z", hours=30)
+    assert bench.tell("judge-lamp", "2019-01-03T00:00:02Z", lamp="a", day="2019-01-02") == ("accepted", None)
+    judged = [THREE.decode(row.stored).data for row in bench.store.read_stream("lamp-a") if row.type == "LampJudged"]
+    assert [(one["bright"], one["burning"], one["revision"]) for one in judged] == [(True, 1, 1), (True, 2, 2)]
+
+
+class Sealed:
+    """What a bench has recorded, in a log, for who knows the three programmes by a registry of his own."""
+
+    def __init__(self, bench: Bench, folder: Path) -> None:
+        self.log = LogFolder(folder / "log")
+        self.store = bench.store
+        with open_sealer(self.store, self.log, [LOG_KEY]) as sealer:
+            sealer.seal()
+
+    def audit(self) -> AuditReport:
+        return audit(self.store, self.log, policy(), THREE_PROVEN, workers=1)
+
+    def bundle(self) -> bytes:
+        return collect_evidence(self.store, self.log, LAMPS_PROOF, "lamp-a", "2019-01-02").encoded()
+
+
+@pytest.fixture
+def judged(bench: Bench) -> Bench:
+    """A lamp that was lit, revised, judged twice; and the other programmes beside it."""
+    bench.light("2019-01-01T00:00:00Z", hours=30)
+    bench.light("2019-01-03T00:00:00Z", hours=1)
+    assert bench.tell("judge-lamp", "2019-01-03T00:30:00Z", lamp="a", day="2019-01-02") == ("accepted", None)
+    bench.light("2019-01-01T12:00:00Z", hours=30)
+    assert bench.tell("judge-lamp", "2019-01-03T00:45:00Z", lamp="a", day="2019-01-02") == ("accepted", None)
+    bench.writer.review()
+    bench.writer.record([THREE.facts.from_object(fact) for fact in met()])
+    return bench
+
+
+def test_its_book_is_audited_and_a_forged_announcement_or_decision_refuted(judged: Bench, tmp_path: Path) -> None:
+    report = Sealed(judged, tmp_path).audit()
+    assert (report.verdict, report.findings, report.decisions) == ("confirmed", [], 2)
+    types = [row.type for row in judged.store.read_feed(0, 1_000)]
+    assert (
+        report.announcements
+        == types.count("LampChanged") + types.count("EligibilityChanged")
+        > types.count("LampChanged")
+    )
+    for kind, change in (("LampChanged", {"bright": False}), ("LampJudged", {"burning": 3})):
+        history = [(row.stream, json.loads(row.stored)) for row in judged.store.read_feed(0, 1_000)]
+        place = next(at for at, (_, event) in enumerate(history) if event["type"] == kind)
+        history[place][1]["data"] |= change
+        (tmp_path / kind).mkdir()
+        with sqlite_ledger(tmp_path / kind, []) as scratch:
+            forged = sealed_again(scratch, tmp_path / kind, history)
+            report = audit(forged.store, forged.folder, policy(), THREE_PROVEN, workers=1)
+        assert report.verdict == "refuted", kind
+        assert any(f"lamp-a/{history[place][1]['seq']} {kind}" in finding.what for finding in report.findings)
+
+
+def test_evidence_of_its_decision_is_verified_and_refuted_where_it_is_forged(judged: Bench, tmp_path: Path) -> None:
+    bundle = Sealed(judged, tmp_path).bundle()
+    report = verify(bundle, policy_bytes(), THREE_PROVEN)
+    assert (report.verdict, report.decision) == (
+        "confirmed",
+        {"day": "2019-01-02", "bright": True, "burning": 2, "revision": 2},
+    )
+    assert report.words().splitlines()[1] == "lamp 'a', day '2019-01-02'"
+    value = json.loads(bundle)
+    first = next(event["entry"] for event in value["streams"]["lamp-a"]["events"] if "LampJudged" in event["entry"])
+    older = verify(canonical(value | {"decision": json.loads(first)["seq"]}), policy_bytes(), THREE_PROVEN)
+    assert (older.verdict, older.superseded_by) == ("confirmed", value["decision"])
+    assert (
+        verify(bundle.replace(b'\\"hours\\":30', b'\\"hours\\":31', 1), policy_bytes(), THREE_PROVEN).verdict
+        == "tampered"
+    )
+    assert verify(bundle, policy_bytes(), PROOF_PROGRAMMES).verdict == "unverifiable"
+    history = [(row.stream, json.loads(row.stored)) for row in judged.store.read_feed(0, 1_000)]
+    [event for _, event in history if event["type"] == "LampJudged"][-1]["data"]["bright"] = False
+    (tmp_path / "other").mkdir()
+    with sqlite_ledger(tmp_path / "other", []) as scratch:
+        forged = sealed_again(scratch, tmp_path / "other", history)
+        evidence = collect_evidence(forged.store, forged.folder, LAMPS_PROOF, "lamp-a", "2019-01-02").encoded()
+    report = verify(evidence, policy_bytes(), THREE_PROVEN)
+    assert (report.verdict, report.difference and report.difference["expected"]) == ("refuted", True)
 
 
 def test_the_other_programmes_go_on_beside_it(bench: Bench) -> None:

@@ -9,12 +9,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ledger.proof.log import merkle
-from ledger.proof.log.bundle import Bundle, Entry, build_bundle
+from ledger.proof.log import merkle, merkle_tree
+from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
-from ledger.proof.log.event import FIRST_PREV, PROGRAMME, Event, format_instant, parse_date, parse_event, parse_instant
-from ledger.proof.log.heads import Head, HeadsEntry, HeadsTree
+from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_date, parse_event, parse_instant
+from ledger.proof.log.heads import Head, HeadsEntry
+from ledger.proof.log.heads_tree import HeadsTree
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
+from ledger.proof.log.verify import Report
+from ledger.proof.log.verify import verify as judge
+from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import RULEBOOK, Survey
 from ledger.proof.survey.replay import Membership, Rulebook
 from ledger.proof.survey.rules import decision
 
@@ -94,7 +100,7 @@ class Book:
     def publish(self, edition: str, effective: str, actor: str | None = None, **figures: Any) -> Event:
         """A rulebook edition."""
         data = FIGURES | {"edition": edition, "effective_from": format_instant(us(effective))} | figures
-        return self.append(PROGRAMME, "RulebookPublished", effective, data, actor=actor)
+        return self.append(RULEBOOK, "RulebookPublished", effective, data, actor=actor)
 
     def enrol(self, membership: str, at: str = "2010-01-05", **more: Any) -> str:
         """A gold membership with one location; gives its stream."""
@@ -106,7 +112,13 @@ class Book:
 
     def respond(self, stream: str, response: str, at: str, org: str, location: str = "main", **more: Any) -> Event:
         """A response."""
-        data = {"response": response, "customer_org": org, "location": location, "invitation": None, "anonymous": False}
+        data = {
+            "response": response,
+            "customer_org": org,
+            "location": location,
+            "answer_token": None,
+            "anonymous": False,
+        }
         return self.append(stream, "ResponseReceived", at, data | more)
 
     def join(self, stream: str, one: str, other: str, at: str = "2010-01-06") -> Event:
@@ -146,7 +158,7 @@ class Book:
     def rulebook(self) -> Rulebook:
         """What the programme's stream says so far."""
         rulebook = Rulebook()
-        for entry in self.streams[PROGRAMME]:
+        for entry in self.streams[RULEBOOK]:
             event = parse_event(entry.entry)
             if event.type == "RulebookPublished":
                 rulebook.publish(event)
@@ -167,7 +179,7 @@ class Book:
 
     def checkpoint(self, origin: str = LOG_KEY.name) -> Checkpoint:
         """The log's size and root."""
-        return Checkpoint(origin, len(self.entries), merkle.root_of_leaves(map(merkle.leaf_hash, self.entries)))
+        return Checkpoint(origin, len(self.entries), merkle_tree.root_of_leaves(map(merkle.leaf_hash, self.entries)))
 
     def signed(self, *signers: SignerKey, origin: str = LOG_KEY.name) -> bytes:
         """The signed checkpoint."""
@@ -186,22 +198,28 @@ class Book:
             return [stored[i] for i in indexes]
 
         for n, entry in enumerate(self.entries):
-            stored.extend(merkle.stored_hashes(n, merkle.leaf_hash(entry), read))
+            stored.extend(merkle_tree.stored_hashes(n, merkle.leaf_hash(entry), read))
         return stored
 
     def bundle(self, membership: str, decision_seq: int, signed: bytes | None = None) -> Bundle:
         """The evidence for a decision; the last entry of the log has to be a heads entry."""
         stored = self.stored_hashes()
+        subject = f"membership-{membership}"
         return build_bundle(
-            membership,
+            Survey(),
+            subject,
             decision_seq,
-            stream=self.streams[f"membership-{membership}"],
-            programme=self.streams[PROGRAMME],
+            entries={name: self.streams[name] for name in (subject, RULEBOOK)},
             heads=Entry(len(self.entries) - 1, self.entries[-1]),
             heads_tree=self.heads_tree(),
             read=lambda indexes: [stored[i] for i in indexes],
             signed_checkpoint=signed or self.signed(),
         )
+
+
+def verify(bundle: bytes, policy: bytes) -> Report:
+    """The verdict, by the rules of the programmes of this ledger."""
+    return judge(bundle, policy, PROOF_PROGRAMMES)
 
 
 def policy(**changed: Any) -> bytes:

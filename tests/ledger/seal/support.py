@@ -15,6 +15,7 @@ from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey
 from ledger.proof.log.policy import Policy, parse_policy
 from ledger.proof.log.verify import Report, verify
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
@@ -25,6 +26,7 @@ from ledger.store.base import Store
 from ledger.writing.writer import Writer
 from tests.console.support import Fact, fact, met, response
 from tests.contracts.backends import Backend
+from tests.support.capability_story import FEW, Story
 
 LOG_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(32)))
 NEW_KEY = SignerKey("ledger.example/renewals", ED25519, bytes(range(1, 33)))
@@ -120,17 +122,34 @@ class Ledger:
 
     def evidence(self, membership: str = "m-1") -> Bundle:
         """The bundle of the decision."""
-        return collect_evidence(self.store, self.folder, membership, RENEWAL)
+        return collect_evidence(self.store, self.folder, Survey(), f"membership-{membership}", RENEWAL)
 
     def verdict(self, membership: str = "m-1", **changed: Any) -> Report:
         """The verifier's report on the decision."""
-        return verify(self.evidence(membership).encoded(), policy_bytes(**changed))
+        return verify(self.evidence(membership).encoded(), policy_bytes(**changed), PROOF_PROGRAMMES)
 
     def reopen(self, backend: Backend, place: str) -> None:
         """Nothing is remembered of the book."""
         self.store.close()
         self.store = backend.opened(place)
         self.writer = Writer(self.store, lambda: NOW_US, PROGRAMMES, rehearsal=True)
+
+
+class Clocked:
+    """A writer whose clock is set, on a book of any backend."""
+
+    def __init__(self, store: Store) -> None:
+        self.now_us = 0
+        self.writer = Writer(store, lambda: self.now_us, PROGRAMMES, rehearsal=True)
+        self.record = self.writer.record
+
+
+def record_designation(ledger: Ledger) -> None:
+    """A designation beside the survey: announced, revised and decided, under editions of its own area."""
+    story = Story(Clocked(ledger.store))
+    for told in FEW:
+        story.tell(*told)
+    assert {said.partition(":")[0] for said in story.refusals.values()} == {"designation-already-decided"}
 
 
 @contextmanager

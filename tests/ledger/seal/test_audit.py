@@ -15,7 +15,8 @@ from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV
-from ledger.proof.log.merkle import leaf_hash, root_of_leaves
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.merkle_tree import root_of_leaves
 from ledger.proof.log.note import sign_note
 from ledger.proof.log.strictjson import canonical
 from ledger.proof.registry import PROOF_PROGRAMMES

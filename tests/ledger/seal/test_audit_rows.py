@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV, Event, parse_event
 from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.recheck import COUNT_FOR_NOTHING
 from ledger.seal import audit_rows, audit_streams
 from ledger.seal.audit_rows import Finding
@@ -111,8 +112,8 @@ def require_the_same(rows: list[Row]) -> None:
     findings: list[Finding] = []
     found = {
         row[3]: essence(event, name)
-        for stream in read_streams(streams, findings)
-        for row, event, name in zip(stream.rows, stream.events, stream.names, strict=True)
+        for stream in read_streams(streams, PROOF_PROGRAMMES, findings)
+        for row, event, name in zip(stream.rows, stream.events, stream.labels, strict=True)
     }
     assert {int(finding.what.split()[1].rstrip(":")) for finding in findings} == wrong, findings
     assert {position: event for position, event in found.items() if position not in wrong} == events

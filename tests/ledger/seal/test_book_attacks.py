@@ -1,5 +1,7 @@
 """Attacks on the book itself, by who may do everything with the database: triggers are dropped first.
 
+The book holds both programmes: a survey with its decision, and after it a designation, announced, revised and decided.
+
 Each has to be found by the audit, which names what was changed; and sealing must not go on.
 """
 
@@ -18,11 +20,11 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
-from ledger.proof.log.verify import verify
 from ledger.seal.evidence import prove_consistency
 from ledger.store.base import NewRow, Row
 from tests.console.support import response
 from tests.contracts.backends import BACKENDS, Backend, Execute
+from tests.ledger.proof.book import verify
 from tests.ledger.seal.support import (
     WITNESS_KEY,
     Beside,
@@ -32,6 +34,7 @@ from tests.ledger.seal.support import (
     decision,
     policy,
     policy_bytes,
+    record_designation,
     witnessed,
 )
 
@@ -93,6 +96,7 @@ def attacked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Attacke
     backend: Backend = request.param
     place = backend.place(request)
     with a_ledger(backend, place, tmp_path / "log") as ledger, backend.raw(place) as execute:
+        record_designation(ledger)
         ledger.seal()
         attack = Attacked(ledger, backend, execute)
         attack.drop_triggers()
@@ -402,7 +406,12 @@ def test_a_stream_that_is_no_memberships_is_refuted(attacked: Attacked, tmp_path
 def test_the_bundle_of_another_membership_and_keys_in_a_bundle(attacked: Attacked) -> None:
     value = json.loads(attacked.ledger.evidence().encoded())
     assert verify(canonical(value), policy_bytes()).verdict == "confirmed"
-    assert verify(canonical(value | {"membership": "m-2"}), policy_bytes()).verdict == "tampered"
+    other = value | {"subject": "membership-m-2"}
+    other["streams"] = {
+        "programme": value["streams"]["programme"],
+        "membership-m-2": value["streams"]["membership-m-1"],
+    }
+    assert verify(canonical(other), policy_bytes()).verdict == "tampered"
     assert verify(canonical(value | {"logs": [str(WITNESS_KEY.verifier)]}), policy_bytes()).verdict == "unverifiable"
 
 

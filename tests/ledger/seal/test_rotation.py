@@ -108,7 +108,7 @@ def test_a_key_hands_over_with_an_overlap(tmp_path: Path) -> None:
         assert ledger.verdict(**trusted).verdict == "confirmed"
         assert ledger.verdict().verdict == "unverifiable"
         assert ledger.audit(**trusted).verdict == "confirmed", ledger.audit(**trusted).findings
-        from ledger.proof.log.verify import verify
+        from tests.ledger.proof.book import verify
 
         assert verify(saved, policy_bytes(**trusted)).verdict == "confirmed"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BookChanged, LogDamaged, NotSealed, SealerBusy, WrongKey
-from ledger.proof.log import merkle
+from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
 from ledger.proof.log.note import ED25519, SignerKey, format_note, parse_note
@@ -39,7 +39,7 @@ def require_sound(ledger: Ledger) -> Checkpoint:
     checkpoint = checkpoint_of(ledger)
     entries = entries_of(ledger.folder, checkpoint.size)
     stored = stored_log([merkle.leaf_hash(entry) for entry in entries])
-    assert merkle.root_of_leaves(map(merkle.leaf_hash, entries)) == checkpoint.root
+    assert merkle_tree.root_of_leaves(map(merkle.leaf_hash, entries)) == checkpoint.root
     for tile in tiles_between(0, checkpoint.size):
         data = ledger.folder.read_tile(tile)
         if tile.level >= 0:
@@ -94,7 +94,7 @@ def test_checkpoints_after_any_number_of_events_lead_to_sound_logs(tmp_path: Pat
         roots = [parse_checkpoint(parse_note(signed)[0]) for signed in ledger.folder.history()]
         entries = entries_of(ledger.folder, roots[-1].size)
         for checkpoint in roots:
-            assert merkle.root_of_leaves(map(merkle.leaf_hash, entries[: checkpoint.size])) == checkpoint.root
+            assert merkle_tree.root_of_leaves(map(merkle.leaf_hash, entries[: checkpoint.size])) == checkpoint.root
             assert is_heads_entry(entries[checkpoint.size - 1])
 
 
@@ -258,7 +258,7 @@ def test_growth_gives_the_files_that_the_format_asks_for() -> None:
         files.update(growth.extend(entries[start : start + 999], leaves[start : start + 999]))
     files.update(growth.partial())
     assert set(files) == set(tiles_between(0, len(entries)))
-    assert growth.root() == merkle.root_of_leaves(leaves)
+    assert growth.root() == merkle_tree.root_of_leaves(leaves)
     restored = Growth.restore(len(entries), lambda tile: files[tile])
     assert restored.root() == growth.root()
     assert restored.partial() == growth.partial()

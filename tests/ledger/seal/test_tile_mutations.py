@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.errors import LedgerError
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.verify import verify
+from tests.ledger.proof.book import verify
 from tests.ledger.seal.support import policy_bytes, sqlite_ledger
 from tests.ledger.seal.test_sealer import many
 from tests.support.soak import scaled

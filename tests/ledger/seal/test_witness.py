@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
-from ledger.proof.log import merkle
+from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.note import ED25519, SignerKey, open_note, parse_note, sign_note
@@ -37,11 +37,11 @@ STORED = stored_log(LEAVES)
 
 
 def proof(old: int, new: int) -> tuple[bytes, ...]:
-    return tuple(merkle.consistency_proof(old, new, lambda indexes: [STORED[i] for i in indexes]))
+    return tuple(merkle_tree.consistency_proof(old, new, lambda indexes: [STORED[i] for i in indexes]))
 
 
 def signed(size: int, key: SignerKey = LOG_KEY, origin: str = LOG_KEY.name, root: bytes | None = None) -> bytes:
-    checkpoint = Checkpoint(origin, size, merkle.root_of_leaves(LEAVES[:size]) if root is None else root)
+    checkpoint = Checkpoint(origin, size, merkle_tree.root_of_leaves(LEAVES[:size]) if root is None else root)
     return sign_note(checkpoint.text, key)
 
 
@@ -94,14 +94,14 @@ def test_another_old_size_is_answered_with_the_right_one(witness: Witness) -> No
 
 def test_a_fork_and_a_rollback_are_refused(witness: Witness) -> None:
     ask(witness, 0, 10)
-    forked = merkle.root_of_leaves(reversed(LEAVES[:10]))
+    forked = merkle_tree.root_of_leaves(reversed(LEAVES[:10]))
     assert ask(witness, 10, 10, root=forked).status == 409
-    assert ask(witness, 10, 20, root=merkle.root_of_leaves(reversed(LEAVES[:20]))).status == 422
+    assert ask(witness, 10, 20, root=merkle_tree.root_of_leaves(reversed(LEAVES[:20]))).status == 422
     assert witness.add_checkpoint(AddCheckpoint(10, proof(9, 20), signed(20)).encoded()).status == 422
     assert witness.add_checkpoint(AddCheckpoint(10, (), signed(9)).encoded()).status == 400
     last = witness.last()
     assert last is not None
-    assert (last.size, last.root) == (10, merkle.root_of_leaves(LEAVES[:10]))
+    assert (last.size, last.root) == (10, merkle_tree.root_of_leaves(LEAVES[:10]))
 
 
 def test_a_proof_from_nothing_has_to_be_empty(witness: Witness) -> None:

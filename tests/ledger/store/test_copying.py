@@ -22,6 +22,7 @@ from ledger.store.sqlite import SQLiteStore
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS
+from tests.support.link_key import KEY, KEYS
 
 NOW_US = parse_instant("2016-01-01T00:00:00Z")
 FACTS = 700
@@ -55,7 +56,7 @@ def two(tmp_path: Path) -> Iterator[tuple[SQLiteStore, SQLiteStore]]:
 
 
 def fill(store: Store, first: int = 0, count: int = FACTS) -> None:
-    writer = Writer(store, lambda: NOW_US, PROGRAMMES, salts=foreseeable_salts("test"))
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES, salts=foreseeable_salts("test"), link_keys=KEYS)
     told = []
     for _, fact in islice(generate(7, memberships=5), first, first + count):
         try:
@@ -71,6 +72,7 @@ def everything(store: Store) -> dict[str, Any]:
         "events": store.read_feed_full(0, 1_000_000),
         "due": store.read_due("", 1_000_000),
         "reviews": store.reviews(),
+        "link key": store.link_key_id(),
         "count": store.count_events(),
     }
 
@@ -84,9 +86,19 @@ def test_a_copy_is_the_same_book_byte_for_byte_and_can_go_on(stores: tuple[Store
     assert everything(target) == everything(source)
     assert everything(target)["due"]
     assert everything(target)["reviews"]
+    assert everything(target)["link key"] == KEY.id
     for store in (source, target):  # what comes next is decided the same
         fill(store, FACTS, 100)
     assert everything(target) == everything(source)
+
+
+def test_a_target_that_ties_answers_under_another_key_is_another_book(stores: tuple[Store, Store]) -> None:
+    source, target = stores
+    fill(source)
+    with target.writing() as transaction:
+        transaction.save_link_key_id("0123456789abcdef")
+    with pytest.raises(DifferentBook, match=f"found link key 0123456789abcdef, expected {KEY.id}"):
+        copy_book(source, target)
 
 
 def test_a_copy_made_again_compares_and_adds_what_is_new(stores: tuple[Store, Store]) -> None:

@@ -38,6 +38,8 @@ AGAINST_EVENTS = (
     "SET ROLE csat_ledger_migrator",
     "BEGIN; LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE",
     "UPDATE ledger.ledger_meta SET value = '99'",
+    "UPDATE ledger.link_key SET id = 'another'",
+    "DELETE FROM ledger.link_key",
 )
 Url = Callable[[str], str]
 
@@ -60,6 +62,8 @@ def book(as_role: Url) -> Url:
     store = PostgresStore(as_role("csat_ledger_writer"))
     outcomes = Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("a", 40)))
     assert {outcome.status for outcome in outcomes} == {"accepted"}
+    with store.writing() as transaction:
+        transaction.save_link_key_id("0123456789abcdef")
     store.close()
     return as_role
 
@@ -99,6 +103,7 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     store = PostgresStore(book("csat_ledger_reader"))
     assert store.read_feed(0, 10)
     assert store.read_due()
+    assert store.link_key_id() == "0123456789abcdef"
     assert store.wait(0, 1)
     lock = store.try_lock("relay")
     assert lock is not None

@@ -23,7 +23,17 @@ MEMBERSHIPS = ("m-1", "m-2")
 MONTHS = ("2023-01", "2023-02", "2023-06", "2024-01", "2024-02", "2024-06", "2025-02")
 CUSTOMERS = ("c-1", "c-2", "c-3")
 WORKLOADS = ("business-central", "power-bi", "retail", "customer-insights", "new-one", "no-such")
-DAYS = ("2023-06-13", "2023-12-31", "2024-02-01", "2024-02-29", "2024-03-01", "2024-06-30", "2024-07-01", "2025-02-28")
+DAYS = (
+    "2023-05-31",
+    "2023-06-13",
+    "2023-12-31",
+    "2024-02-01",
+    "2024-02-29",
+    "2024-03-01",
+    "2024-06-30",
+    "2024-07-01",
+    "2025-02-28",
+)
 LAST = instant("2026-01-01T00:00:00Z")
 AROUND = (-1, 0, 1)
 
@@ -107,7 +117,8 @@ _NEEDED: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "decide-designation": {"anniversary": st.sampled_from(DAYS)},
 }
 _OFTEN = ["report-usage"] * 6 + ["report-revenue"] * 6 + ["close-month"] * 4 + ["record-certificate"] * 5
-_KINDS = st.sampled_from([*_OFTEN, *_NEEDED, "correct-close", "decide-designation", "publish-scorebook"])
+_DECIDED = ["set-anniversary"] * 3 + ["decide-designation"] * 4
+_KINDS = st.sampled_from([*_OFTEN, *_DECIDED, *_NEEDED, "correct-close", "end-certificate", "publish-scorebook"])
 
 
 def _put_after(fact: Fact, end: datetime) -> None:
@@ -115,7 +126,7 @@ def _put_after(fact: Fact, end: datetime) -> None:
     for field in ("closed_at", "occurred_at"):
         if field in fact and instant(fact[field]) < end:
             fact[field] = stamp(end + (instant(fact[field]) - instant("2023-01-31T00:00:00Z")) / 20)
-    if fact.get("closed_at", "") > fact["occurred_at"]:
+    if fact.get("closed_at", "") > fact["occurred_at"] and fact["closed_at"] < stamp(LAST - timedelta(days=330)):
         fact["occurred_at"] = fact["closed_at"]
 
 
@@ -190,8 +201,74 @@ def near_the_line(draw: st.DrawFn, area: str = SHIPPED_AREA) -> list[Fact]:
 
 
 @st.composite
+def wide(draw: st.DrawFn) -> list[Fact]:
+    """A partner with revenue on two workloads in both compared months: on the Enterprise track, or not by a cent (C12).
+
+    An edition of its own asks for little, so that certificates decide that begin and end on a leap day and at a month's end.
+    """
+    where = {"area": LOW_AREA, "membership": "m-1"}
+    facts: list[Fact] = []
+    if draw(st.integers(0, 3)):
+        rate = {"rate_milli": 10**6, "associations": [*ASSOCIATIONS]}
+        figures = draw(_low_figures()) | {"min_centipoints": draw(st.sampled_from([1, 1, 5])), "window_months": 6}
+        figures["net_adds"] = figures["net_adds"] | {"associations": [*ASSOCIATIONS]}
+        figures["rates"] = dict.fromkeys(WORKLOADS[:5], rate)
+        begins = {"edition": "wide", "effective_from": "2023-06-13T00:00:00.000001Z"}
+        edition = {"type": "publish-scorebook", "area": LOW_AREA, "occurred_at": "2023-06-13T00:00:00Z"}
+        facts.append({**edition, **begins, **figures})
+    before = draw(st.sampled_from([3, 3, 2, 1, 0]))
+    for month, after in (("2023-01", "2023-06-13T00:00:00Z"), ("2024-01", "2024-02-01T00:00:00Z")):
+        more = int(month == "2024-01")
+        for place, workload in enumerate(WORKLOADS[: 2 + more]):
+            keys = {"customer": f"c-{place}", "workload": workload, "month": month}
+            keys["association"] = draw(st.sampled_from(ASSOCIATIONS[:2]))
+            cents = 3 if more else before
+            units = draw(st.sampled_from([5, 10])) * (1 + 2 * more)
+            report = {**where, "occurred_at": after, **keys}
+            facts += [
+                {"type": "report-revenue", **report, "amount_cents": cents},
+                {"type": "report-usage", **report, "units": units},
+            ]
+    for number, tier in enumerate(["intermediate", "advanced"] * 2):
+        fields: Fact = {"certificate": f"w-{number}", "person": f"p-{number}", "code": "mb-310", "tier": tier}
+        fields["valid_from"] = draw(st.sampled_from(["2023-12-31", "2024-02-29", "2024-03-01"]))
+        if draw(st.booleans()):
+            ends = ["2024-02-29", "2024-03-02", "2024-06-30", "2024-07-01"]
+            fields["valid_until"] = draw(st.sampled_from([day for day in ends if day > fields["valid_from"]]))
+        at = "2024-02-01T00:00:00Z"
+        facts.append({"type": "record-certificate", **where, "occurred_at": at, **fields})
+    closed = draw(st.sampled_from(["2024-02-01T00:00:00Z", "2024-02-20T09:00:00Z"]))
+    for month in draw(st.sampled_from([["2024-01"], ["2024-01"], ["2024-01", "2023-01"], ["2023-01", "2024-01"]])):
+        facts.append({"type": "close-month", **where, "occurred_at": closed, "month": month})
+    for day, at in (("2024-06-30", closed), ("2024-06-30", "2024-07-01T00:00:00Z"), ("2023-05-31", closed)):
+        facts.append({"type": "set-anniversary", **where, "occurred_at": closed, "anniversary": day})
+        facts.append({"type": "decide-designation", **where, "occurred_at": at, "anniversary": day})
+    return facts
+
+
+@st.composite
+def _misfits(draw: st.DrawFn, facts: list[Fact], number: int) -> Fact:
+    """A fact that is told again, with other content, too early, of nobody, or that is none."""
+    fact: Fact = dict(draw(st.sampled_from(facts)))
+    how = draw(st.sampled_from(["again", "reused", "future", "nobody", "nowhere", "malformed"]))
+    if how == "again":
+        return fact
+    if how == "reused":
+        return {**fact, "occurred_at": "2024-07-01T00:00:00.000001Z"}
+    fact["id"] = f"x-{number}"
+    if how == "future":
+        return {**fact, "occurred_at": stamp(LAST + timedelta(days=number))}
+    if how == "nobody" and "membership" in fact:
+        return {**fact, "membership": "m-3"}
+    if how == "nowhere" and "membership" in fact:
+        fields = {key: fact[key] for key in ("id", "membership", "occurred_at")}
+        return {**fields, "type": "open-designation", "area": "area-3", "name": "Contoso"}
+    return {**fact, "more": 1}
+
+
+@st.composite
 def histories(draw: st.DrawFn, facts_max: int = 40) -> list[Fact]:
-    """Editions and openings first, then facts in any order; now and then an id twice."""
+    """Editions and openings first, then facts in any order; now and then one that does not fit."""
     facts: list[Fact] = []
     begin = "2023-06-13T00:00:00.000000Z"
     facts.append(
@@ -203,9 +280,11 @@ def histories(draw: st.DrawFn, facts_max: int = 40) -> list[Fact]:
          "occurred_at": begin, "name": "Contoso"}
         for membership in MEMBERSHIPS for area in AREAS
     ]  # fmt: skip
-    if draw(st.booleans()):
-        facts += [{**fact, "id": f"n-{number}"} for number, fact in enumerate(draw(near_the_line()))]
+    kind = draw(st.sampled_from(["near", "wide", "wide", "neither"]))
+    if kind != "neither":
+        told = draw(near_the_line() if kind == "near" else wide())
+        facts += [{**fact, "id": f"n-{number}"} for number, fact in enumerate(told)]
     facts += [draw(_facts(number)) for number in range(draw(st.integers(0, facts_max)))]
-    if draw(st.integers(0, 4)) == 0:
-        facts.append(draw(st.sampled_from(facts)))
+    for number in range(draw(st.sampled_from([0, 1, 1, 4]))):
+        facts.insert(draw(st.integers(5, len(facts))), draw(_misfits(facts, number)))
     return facts

@@ -12,8 +12,10 @@ import pytest
 
 from ledger.programmes.capability.answers import metrics_of
 from ledger.programmes.capability.calendar import month_text
+from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.flips import NEVER, flip_after, score_at
 from ledger.programmes.capability.snapshot import dump_state, load_state
+from ledger.programmes.capability.state import Designation
 from ledger.proof.capability.recheck import DesignationCheck
 from ledger.proof.log.event import parse_event
 from tests.ledger.programmes.capability.book import Book, micros
@@ -35,8 +37,8 @@ def seeds() -> Any:
     print(f"{number} histories from seed {first}")
 
 
-def told_score(book: Book, at: datetime) -> dict[str, Any]:
-    found = score_at(book.state("m-1", AREA), book.scorebook(AREA), micros(at))
+def told_score(state: Designation, scorebook: Scorebook, at: datetime) -> dict[str, Any]:
+    found = score_at(state, scorebook, micros(at))
     month = found.month
     return {
         "edition": None if found.edition is None else found.edition.edition,
@@ -85,12 +87,12 @@ def check_history(seed: int, folder: Path) -> None:
             if random.random() < 0.05:
                 book.reopen()
         check_announcements(book, oracle)
-        check_by_the_verifier(book)
+        check_by_the_verifier(book, "m-1", AREA)
         for _ in range(4):
             at = random.choice([*oracle.instants("m-1", AREA), LAST]) - random.choice([0, 1]) * timedelta(
                 microseconds=1
             )
-            assert told_score(book, at) == oracle.score("m-1", AREA, at)
+            assert told_score(book.state("m-1", AREA), book.scorebook(AREA), at) == oracle.score("m-1", AREA, at)
             holds = oracle.score("m-1", AREA, at)["qualified"]
             flip_us = flip_after(book.state("m-1", AREA), book.scorebook(AREA), micros(at), holds)
             expected = oracle.next_change("m-1", AREA, at)
@@ -105,9 +107,9 @@ def check_history(seed: int, folder: Path) -> None:
         book.close()
 
 
-def check_by_the_verifier(book: Book) -> None:
+def check_by_the_verifier(book: Book, membership: str, area: str) -> None:
     """The offline verifier's own implementation finds nothing to object to."""
-    streams = (f"designation-m-1/{AREA}", f"scorebook/{AREA}")
+    streams = (f"designation-{membership}/{area}", f"scorebook/{area}")
     check = DesignationCheck(streams[0])
     for row in book.store.read_feed(0, 10_000):
         if row.stream in streams:

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from ledger.errors import Refused
 from ledger.fact import LINE_BYTES_MAX, Fact
 from ledger.instants import parse_instant
+from ledger.link_key import LinkKey
 from ledger.programmes.registry import fact_from_object, own_fact, parse_fact
 from ledger.programmes.survey.facts import FACT_MODELS
-from tests.oracle.survey.form import NotStrictError, content_of, is_well_formed, read_line
+from tests.oracle.survey.form import NotStrictError, content_of, read_line
 from tests.support.broken_lines import EXAMPLES, broken_lines, malformed_lines, mutated_lines, valid_lines
+from tests.support.capability_examples import is_well_formed
+from tests.support.link_key import KEY, token_of
 from tests.support.soak import scaled
 
 OTHER_VALUES: dict[str, Any] = {
@@ -54,6 +57,12 @@ OTHER_VALUES: dict[str, Any] = {
     "min_evaluations": 11,
     "pool_locations": True,
 }
+
+
+def digest_of(fact: Fact) -> bytes:
+    """The digest under the link key of the tests."""
+    fact.tie(KEY.token)
+    return fact.digest()
 
 
 def refusal_of(parse: Callable[[], Fact]) -> Refused | None:
@@ -132,7 +141,7 @@ def test_a_key_twice_is_malformed_and_the_sentence_names_the_key(line: bytes) ->
 def test_a_text_that_looks_like_a_key_is_no_key(name: str) -> None:
     told = {**EXAMPLES[0], "name": name}
     for line in (json.dumps(told), json.dumps(told, separators=(",", ":")), json.dumps(told, indent=1)):
-        assert parse_fact(line).digest() == fact_from_object(told).digest()
+        assert digest_of(parse_fact(line)) == digest_of(fact_from_object(told))
 
 
 @pytest.mark.parametrize(
@@ -202,18 +211,18 @@ def test_a_fact_comes_back_from_what_it_is_written_as(told: dict[str, Any]) -> N
     fact = fact_from_object(told)
     again = parse_fact(fact.model_dump_json())
     assert again == fact
-    assert again.digest() == fact.digest()
+    assert digest_of(again) == digest_of(fact)
     assert again.occurred_us() == parse_instant(told["occurred_at"])
 
 
 @pytest.mark.parametrize("told", EXAMPLES, ids=lambda told: str(told["type"]))
 def test_every_field_makes_a_difference_to_the_digest(told: dict[str, Any]) -> None:
-    digest = fact_from_object(told).digest()
+    digest = digest_of(fact_from_object(told))
     for field in told:
         if field == "type":
             continue
         other = fact_from_object({**told, field: OTHER_VALUES[field]})
-        assert other.digest() != digest, field
+        assert digest_of(other) != digest, field
     fields = {
         info.alias or name for model in FACT_MODELS for name, info in model.model_fields.items() if name != "type"
     }
@@ -222,7 +231,7 @@ def test_every_field_makes_a_difference_to_the_digest(told: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("told", EXAMPLES, ids=lambda told: str(told["type"]))
 def test_spelling_makes_no_difference_to_the_digest(told: dict[str, Any]) -> None:
-    digest = fact_from_object(told).digest()
+    digest = digest_of(fact_from_object(told))
     spelt = told["occurred_at"].replace("T", " ").replace("Z", "+00:00")
     for same in (
         dict(reversed(told.items())),
@@ -230,9 +239,9 @@ def test_spelling_makes_no_difference_to_the_digest(told: dict[str, Any]) -> Non
         {**told, "occurred_at": told["occurred_at"].lower()},
         {**told, "actor": told.get("actor")},
     ):
-        assert fact_from_object(same).digest() == digest
-    assert parse_fact(json.dumps(told, indent=3).encode()).digest() == digest
-    assert parse_fact(json.dumps(told)).digest() == digest
+        assert digest_of(fact_from_object(same)) == digest
+    assert digest_of(parse_fact(json.dumps(told, indent=3).encode())) == digest
+    assert digest_of(parse_fact(json.dumps(told))) == digest
 
 
 @settings(max_examples=scaled(150))
@@ -247,7 +256,7 @@ def test_digests_are_equal_exactly_where_the_oracle_sees_the_same_content(
             less = {name: value for name, value in other.items() if name != field}
             other = less if is_well_formed(less) else other
     same = content_of(one) == content_of(other)
-    assert (fact_from_object(one).digest() == fact_from_object(other).digest()) == same
+    assert (digest_of(fact_from_object(one)) == digest_of(fact_from_object(other))) == same
 
 
 def test_defaults_are_content_like_any_other() -> None:
@@ -255,7 +264,25 @@ def test_defaults_are_content_like_any_other() -> None:
     told |= {"name": "Contoso", "level": "gold"}
     spelt_out: dict[str, Any] = {**told, "competencies": [], "solution_areas": [], "locations": ["main"]}
     spelt_out |= {"business_model": None, "actor": None}
-    assert fact_from_object(told).digest() == fact_from_object(spelt_out).digest()
+    assert digest_of(fact_from_object(told)) == digest_of(fact_from_object(spelt_out))
+
+
+def test_the_digest_is_taken_with_the_token_in_the_place_of_the_invitation() -> None:
+    """So nobody who has the digests finds the invitation by trying all that there are."""
+    told = {"type": "record-response", "id": "f", "membership": "m-1", "occurred_at": "2010-06-15T10:22:33.000000Z"}
+    told |= {"response": "r", "customer_org": "Adatum", "actor": None, "location": None, "anonymous": False}
+    content = {**told, "invitation": token_of("m-1", "i-7")}
+    expected = sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
+    fact = fact_from_object({**told, "invitation": "i-7"})
+    assert digest_of(fact) == expected
+    fact.tie(LinkKey(bytes(32)).token)
+    assert fact.digest() != expected, "it is that of another book"
+    with pytest.raises(LookupError, match="without a link"):
+        fact_from_object({**told, "invitation": "i-7"}).digest()
+    reminder = fact_from_object({"type": "record-reminder", **{k: told[k] for k in ("id", "membership", "occurred_at")},
+                                 "invitation": "i-7"})  # fmt: skip
+    before = reminder.digest()
+    assert digest_of(reminder) == before, "a reminder's event names the invitation, and so may its digest"
 
 
 def test_the_digest_is_taken_over_the_whole_content_as_canonical_json() -> None:
@@ -266,7 +293,7 @@ def test_the_digest_is_taken_over_the_whole_content_as_canonical_json() -> None:
         '{"actor":null,"anonymous":false,"customer_org":"Überwald","id":"f","invitation":null,"location":null,'
         '"membership":"m","occurred_at":"2010-06-15T08:22:33.000000Z","response":"r","type":"record-response"}'
     )
-    assert fact_from_object(told).digest() == sha256(content.encode()).digest()
+    assert digest_of(fact_from_object(told)) == sha256(content.encode()).digest()
 
 
 def test_there_is_one_example_of_every_type() -> None:
@@ -366,9 +393,25 @@ def test_a_fact_without_a_type_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("record-respons", "record-response"),
+        ("enroll-membership", "enrol-membership"),
+        ("report_usage", "report-usage"),
+        ("ReportRevenue", "report-revenue"),
+        ("close-months", "close-month"),
+    ],
+)
+def test_a_type_that_is_none_is_told_what_is_written_most_like_it(written: str, nearest: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_fact(json.dumps({"type": written}))
+    assert f"such as '{nearest}', " in caught.value.sentence
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"type":"\\u001b[31mred\\n"}', r"type: found \x1b[31mred\n, expected one of 'enrol-membership', "),
+        (b'{"type":"\\u001b[31mred\\n"}', r"type: found \x1b[31mred\n, expected one of 27 types, such as '"),
         (b'{"type":"record-evaluation","\\u001b[2J\\u202e":1}', r"\x1b[2J\u202e: Extra inputs are not permitted"),
         (b'{"type":"' + b"x" * 60_000 + b'"}', f"type: found {'x' * 64}…, expected one of"),
         (b'{"type":"record-evaluation","' + b"x" * 60_000 + b'":1}', f"{'x' * 64}…: Extra inputs"),

@@ -48,7 +48,7 @@ class Stream:
                     "response": reference,
                     "customer_org": f"org-{place % organisations}",
                     "location": location,
-                    "invitation": None,
+                    "answer_token": None,
                     "anonymous": False,
                 },
                 received_us,
@@ -147,7 +147,7 @@ def test_the_largest_decision_fits_into_an_event(wide: str) -> None:
     stream = Stream((location,))
     for place in range(400):
         data = {"response": f"{reference}{place:04d}", "customer_org": f"{wide}{place % 200:04d}", "location": location}
-        stream.add("ResponseReceived", {**data, "invitation": None, "anonymous": False}, DAY_US + place % 200)
+        stream.add("ResponseReceived", {**data, "answer_token": None, "anonymous": False}, DAY_US + place % 200)
     strict = Rulebook([Edition(wide, 0, 10, 1, 2, 12, 10, False)])
     decision = decide_renewal(stream.state, strict, RENEWAL)
     for listed in (decision["applied"], decision["left_out"]):
@@ -175,7 +175,7 @@ def test_a_hundred_of_each_are_listed_where_names_are_as_long_as_names_are() -> 
     for place in range(400):
         name = f"Brontegard Shipping and Forwarding {place % 200:03d}"
         data = {"response": f"r-{place:08d}", "customer_org": name, "location": "main"}
-        stream.add("ResponseReceived", {**data, "invitation": None, "anonymous": False}, DAY_US + place % 200)
+        stream.add("ResponseReceived", {**data, "answer_token": None, "anonymous": False}, DAY_US + place % 200)
     strict = Rulebook([Edition("strict", 0, 10, 1, 2, 12, 10, False)])
     decision = decide_renewal(stream.state, strict, RENEWAL)
     assert (len(decision["applied"]), len(decision["left_out"])) == (100, 100)

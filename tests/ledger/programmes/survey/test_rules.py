@@ -340,7 +340,7 @@ def test_i3_a_response_through_the_open_link_needs_no_invitation_and_no_consent(
         "response": name,
         "customer_org": "adatum",
         "location": "main",
-        "invitation": None,
+        "answer_token": None,
         "anonymous": False,
     }
     assert story.status("2010-06-15T00:00:00Z")["counted"] == 1

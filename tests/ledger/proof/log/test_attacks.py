@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.log.bundle import Bundle, Entry
+from ledger.proof.log.building import Entry, decision_proof
+from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, MalformedError
-from ledger.proof.log.event import PROGRAMME
-from ledger.proof.log.merkle import EMPTY_ROOT, inclusion_proof
+from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.merkle_tree import inclusion_proof
 from ledger.proof.log.note import ED25519, SignerKey, sign_note
-from ledger.proof.log.verify import Report, verify
-from tests.ledger.proof.book import LOG_KEY, WITNESSES, Book, canonical, policy, sample_book, stored_event
+from ledger.proof.log.verify import Report
+from ledger.proof.survey.programme import RULEBOOK
+from tests.ledger.proof.book import LOG_KEY, WITNESSES, Book, canonical, policy, sample_book, stored_event, verify
 from tests.ledger.proof.log.test_verify import BOOK, BUNDLE, DECISION, ENCODED, verdict
 
 MUTATIONS = 10_000
+M1 = "membership-m-1"
 
 
 def forged(change: Callable[[Any], object]) -> Report:
@@ -30,19 +33,32 @@ def forged(change: Callable[[Any], object]) -> Report:
     return verify(canonical(value), policy())
 
 
+def swapped(value: Any, one: str, other: str) -> None:
+    """Exchanges two members."""
+    value[one], value[other] = value[other], value[one]
+
+
+def renamed(value: Any, key: str, old: str, new: str) -> None:
+    """Gives one of the two streams another name, wherever the bundle names it."""
+    value[key] = new
+    value["streams"][new] = value["streams"].pop(old)
+
+
 # Changes to the bundle: the log is sound, the file is not.
 
 
 def test_changing_any_event_or_proof_is_tampering() -> None:
-    count = len(BUNDLE.stream.events)
+    count = len(BUNDLE.events)
     for number in range(count):
 
         def change(value: Any, number: int = number) -> None:
-            entry = value["stream"]["events"][number]["entry"]
-            value["stream"]["events"][number]["entry"] = entry.replace("2010", "2011").replace('"seq":1', '"seq":2')
+            entry = value["streams"][M1]["events"][number]["entry"]
+            value["streams"][M1]["events"][number]["entry"] = entry.replace("2010", "2011").replace(
+                '"seq":1', '"seq":2'
+            )
 
         def zero(value: Any, number: int = number) -> None:
-            value["stream"]["events"][number]["proof"][0] = "A" * 43 + "="
+            value["streams"][M1]["events"][number]["proof"][0] = "A" * 43 + "="
 
         assert forged(change).verdict == "tampered"
         assert forged(zero).verdict == "tampered"
@@ -51,33 +67,47 @@ def test_changing_any_event_or_proof_is_tampering() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
     [
-        ("an event left out in the middle", lambda v: v["stream"]["events"].pop(5), "incomplete"),
-        ("the first event left out", lambda v: v["stream"]["events"].pop(0), "incomplete"),
-        ("the last event left out", lambda v: v["stream"]["events"].pop(), "incomplete"),
-        ("no events", lambda v: v["stream"]["events"].clear(), "incomplete"),
-        ("an edition left out at the end", lambda v: v["programme"]["events"].pop(), "incomplete"),
-        ("no editions", lambda v: v["programme"]["events"].clear(), "incomplete"),
-        ("two events swapped", lambda v: v["stream"]["events"].insert(3, v["stream"]["events"].pop(4)), "tampered"),
-        ("an event twice", lambda v: v["stream"]["events"].insert(3, v["stream"]["events"][3]), "tampered"),
+        ("an event left out in the middle", lambda v: v["streams"][M1]["events"].pop(5), "incomplete"),
+        ("the first event left out", lambda v: v["streams"][M1]["events"].pop(0), "incomplete"),
+        ("the last event left out", lambda v: v["streams"][M1]["events"].pop(), "incomplete"),
+        ("no events", lambda v: v["streams"][M1]["events"].clear(), "incomplete"),
+        ("an edition left out at the end", lambda v: v["streams"][RULEBOOK]["events"].pop(), "incomplete"),
+        ("no editions", lambda v: v["streams"][RULEBOOK]["events"].clear(), "incomplete"),
         (
-            "an event of the other stream",
-            lambda v: v["stream"]["events"].insert(0, v["programme"]["events"][0]),
+            "two events swapped",
+            lambda v: v["streams"][M1]["events"].insert(3, v["streams"][M1]["events"].pop(4)),
             "tampered",
         ),
-        ("the streams exchanged", lambda v: v.update(stream=v["programme"], programme=v["stream"]), "tampered"),
-        ("another membership", lambda v: v.update(membership="m-2"), "tampered"),
-        ("another renewal", lambda v: v.update(renewal_date="2012-03-01"), "tampered"),
+        ("an event twice", lambda v: v["streams"][M1]["events"].insert(3, v["streams"][M1]["events"][3]), "tampered"),
+        (
+            "an event of the other stream",
+            lambda v: v["streams"][M1]["events"].insert(0, v["streams"][RULEBOOK]["events"][0]),
+            "tampered",
+        ),
+        ("the streams exchanged", lambda v: swapped(v["streams"], M1, RULEBOOK), "tampered"),
+        ("another membership", lambda v: renamed(v, "subject", M1, "membership-m-2"), "tampered"),
+        ("another membership in words alone", lambda v: v.update(subject="membership-m-2"), "unverifiable"),
+        ("another renewal", lambda v: v.update(on="2012-03-01"), "tampered"),
+        ("no renewal", lambda v: v.update(on=""), "tampered"),
+        ("the other programme", lambda v: v.update(programme="capability"), "tampered"),
+        ("a programme that nobody knows", lambda v: v.update(programme="lamps"), "tampered"),
+        ("a stream of no programme", lambda v: renamed(v, "subject", M1, "lamp-a"), "unverifiable"),
+        ("a stream of the other programme", lambda v: renamed(v, "subject", M1, "designation-m-1/a"), "tampered"),
+        ("other editions", lambda v: renamed(v, "rules", RULEBOOK, "scorebook/a"), "tampered"),
+        ("the rules as the subject", lambda v: v.update(subject=RULEBOOK), "unverifiable"),
+        ("subject and rules exchanged", lambda v: v.update(subject=RULEBOOK, rules=M1), "tampered"),
+        ("a third stream", lambda v: v["streams"].update({"membership-m-2": v["streams"][M1]}), "unverifiable"),
         ("another event as the decision", lambda v: v.update(decision=3), "tampered"),
         ("a decision that is not there", lambda v: v.update(decision=99), "incomplete"),
         ("decision zero", lambda v: v.update(decision=0), "incomplete"),
-        ("a head further on", lambda v: v["stream"]["head"].update(seq=99), "tampered"),
-        ("another leaf in the head", lambda v: v["stream"]["head"].update(leaf="A" * 43 + "="), "tampered"),
-        ("another index of the head", lambda v: v["stream"]["head"].update(index=2), "tampered"),
-        ("the other stream's head", lambda v: v["stream"].update(head=v["programme"]["head"]), "tampered"),
-        ("another index of an event", lambda v: v["stream"]["events"][3].update(index=9), "tampered"),
-        ("an index outside of the log", lambda v: v["stream"]["events"][-1].update(index=2**62), "tampered"),
-        ("a proof without its end", lambda v: v["stream"]["events"][3]["proof"].pop(), "tampered"),
-        ("a proof with more", lambda v: v["stream"]["events"][3]["proof"].append("A" * 43 + "="), "tampered"),
+        ("a head further on", lambda v: v["streams"][M1]["head"].update(seq=99), "tampered"),
+        ("another leaf in the head", lambda v: v["streams"][M1]["head"].update(leaf="A" * 43 + "="), "tampered"),
+        ("another index of the head", lambda v: v["streams"][M1]["head"].update(index=2), "tampered"),
+        ("the other stream's head", lambda v: v["streams"][M1].update(head=v["streams"][RULEBOOK]["head"]), "tampered"),
+        ("another index of an event", lambda v: v["streams"][M1]["events"][3].update(index=9), "tampered"),
+        ("an index outside of the log", lambda v: v["streams"][M1]["events"][-1].update(index=2**62), "tampered"),
+        ("a proof without its end", lambda v: v["streams"][M1]["events"][3]["proof"].pop(), "tampered"),
+        ("a proof with more", lambda v: v["streams"][M1]["events"][3]["proof"].append("A" * 43 + "="), "tampered"),
         (
             "another heads entry",
             lambda v: v["heads"].update(entry=v["heads"]["entry"].replace("through", "Through")),
@@ -85,19 +115,20 @@ def test_changing_any_event_or_proof_is_tampering() -> None:
         ),
         ("heads from elsewhere", lambda v: v["heads"].update(index=v["heads"]["index"] - 1), "tampered"),
         ("heads outside of the log", lambda v: v["heads"].update(index=v["heads"]["index"] + 1), "tampered"),
-        ("an event as the heads entry", lambda v: v.update(heads=v["stream"]["events"][3]), "incomplete"),
+        ("an event as the heads entry", lambda v: v.update(heads=v["streams"][M1]["events"][3]), "incomplete"),
         ("another size", lambda v: v.update(checkpoint=v["checkpoint"].replace("\n30\n", "\n31\n")), "tampered"),
         ("another origin", lambda v: v.update(checkpoint=v["checkpoint"].replace("ledger.", "Ledger.", 1)), "tampered"),
         ("no signatures", lambda v: v.update(checkpoint=v["checkpoint"].split("—")[0]), "unverifiable"),
         ("one witness less", lambda v: v.update(checkpoint=v["checkpoint"].rsplit("—", 1)[0]), "incomplete"),
         ("no checkpoint", lambda v: v.update(checkpoint=""), "unverifiable"),
         ("a key in the bundle", lambda v: v.update(policy=json.loads(policy())), "unverifiable"),
-        ("another format", lambda v: v.update(format="csat-ledger-evidence/v2"), "unverifiable"),
+        ("another format", lambda v: v.update(format="csat-ledger-evidence/v1"), "unverifiable"),
         ("a missing key", lambda v: v.pop("heads"), "unverifiable"),
-        ("null as a stream", lambda v: v.update(stream=None), "unverifiable"),
-        ("a number as an entry", lambda v: v["stream"]["events"][0].update(entry=5), "unverifiable"),
-        ("a negative index", lambda v: v["stream"]["events"][0].update(index=-1), "unverifiable"),
-        ("true as an index", lambda v: v["stream"]["events"][0].update(index=True), "unverifiable"),
+        ("null as the streams", lambda v: v.update(streams=None), "unverifiable"),
+        ("null as a stream", lambda v: v["streams"].update({M1: None}), "unverifiable"),
+        ("a number as an entry", lambda v: v["streams"][M1]["events"][0].update(entry=5), "unverifiable"),
+        ("a negative index", lambda v: v["streams"][M1]["events"][0].update(index=-1), "unverifiable"),
+        ("true as an index", lambda v: v["streams"][M1]["events"][0].update(index=True), "unverifiable"),
         ("64 hashes", lambda v: v["heads"].update(proof=["A" * 43 + "="] * 64), "unverifiable"),
         ("a hash of 31 bytes", lambda v: v["heads"]["proof"].append("A" * 40 + "AA=="), "unverifiable"),
         ("loose base64", lambda v: v["heads"]["proof"].append("A" * 42 + "B="), "unverifiable"),
@@ -113,9 +144,9 @@ def test_forged_bundles(name: str, change: Callable[[Any], object], expected: st
 
 
 def test_the_first_thing_that_differs_is_named_with_both_sides() -> None:
-    report = forged(lambda value: value["stream"]["events"].pop(5))
+    report = forged(lambda value: value["streams"][M1]["events"].pop(5))
     assert report.difference == {"what": "events of membership-m-1", "found": "seq 7 after seq 5", "expected": "seq 6"}
-    words = forged(lambda value: value["stream"]["events"].pop()).words()
+    words = forged(lambda value: value["streams"][M1]["events"].pop()).words()
     assert f"found:    {DECISION - 1}" in words
     assert f"expected: {DECISION}, by its head" in words
 
@@ -126,7 +157,7 @@ def test_the_first_thing_that_differs_is_named_with_both_sides() -> None:
         b"", b"{", b"[]", b"null", b"\xff", ENCODED[:-2], ENCODED[: len(ENCODED) // 2], ENCODED + b"{}", b"[" * 200_000,
         ENCODED[:-2] + b',"decision":3}', b'{"a":' * 5000, ENCODED.replace(b'"decision":', b'"decision":1e9,"x":', 1),
         ENCODED.replace(b'"decision":', b'"decision":' + b"9" * 10_000, 1), ENCODED.replace(b"m-1", b"m-\xff", 1),
-        ENCODED.replace(b'"membership":"m-1"', b'"membership":"\\ud800"', 1),
+        ENCODED.replace(b'"subject":"membership-m-1"', b'"subject":"\\ud800"', 1),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_read_are_unverifiable(data: bytes) -> None:
@@ -189,8 +220,8 @@ def test_heads_that_are_not_the_end_of_the_log_hide_what_came_later() -> None:
         return dataclasses.replace(part, events=tuple(map(proved, part.events)))
 
     hidden = dataclasses.replace(
-        honest, heads=proved(honest.heads), stream=stream(honest.stream), programme=stream(honest.programme),
-        checkpoint=book.signed(),
+        honest, heads=proved(honest.heads), checkpoint=book.signed(),
+        streams={name: stream(one) for name, one in honest.streams.items()},
     )  # fmt: skip
     report = verify(hidden.encoded(), policy())
     assert (report.verdict, report.difference and report.difference["what"]) == ("incomplete", "heads entry")
@@ -246,7 +277,7 @@ def test_events_of_a_later_version_or_in_another_form_are_unverifiable() -> None
 def test_unknown_event_types_are_let_pass() -> None:
     book, _ = sample_book()
     book.append("membership-m-1", "SomethingNew", "2011-03-02", {"a": [1]}, version=7)
-    book.append(PROGRAMME, "KeyRotated", "2011-03-02", {}, version=3)
+    book.append(RULEBOOK, "KeyRotated", "2011-03-02", {}, version=3)
     book.respond("membership-m-1", "late", "2010-07-01", "org-c")
     assert verdict(book, book.decide("membership-m-1", "2011-03-01", at="2011-04-01").seq).verdict == "confirmed"
 
@@ -258,7 +289,7 @@ def test_no_bundle_is_made_of_what_is_not_a_sealed_decision() -> None:
     with pytest.raises(IncompleteError, match="seal first"):
         book.bundle("m-1", 99)
     with pytest.raises(IncompleteError):
-        dataclasses.replace(BUNDLE, decision=99).tlog_proof  # noqa: B018
+        decision_proof(dataclasses.replace(BUNDLE, decision=99))
 
 
 def test_a_flipped_byte_is_never_confirmed_unless_the_meaning_is_the_same() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.log import merkle, tiles
+from ledger.proof.log import merkle, merkle_tree, tiles
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.note import ED25519, Note, Signature, SignerKey, VerifierKey, format_note, open_note, sign_note
@@ -55,7 +55,7 @@ def test_stored_hashes_and_roots_are_those_of_go(go: Ask) -> None:
     sizes = range(1, SIZE + 1)
     log, roots = go([log_request(), {"op": "roots", "pairs": [[size, 0] for size in sizes]}])
     assert unb64(log["hashes"]) == STORED
-    assert [unb64(root)[0] for root in roots["proofs"]] == [merkle.root(size, read) for size in sizes]
+    assert [unb64(root)[0] for root in roots["proofs"]] == [merkle_tree.root(size, read) for size in sizes]
 
 
 def test_inclusion_proofs_of_thousands_of_sizes_and_indices_are_byte_equal(go: Ask) -> None:
@@ -64,8 +64,8 @@ def test_inclusion_proofs_of_thousands_of_sizes_and_indices_are_byte_equal(go: A
     theirs = answers[1]["proofs"]
     assert len(theirs) == len(chosen) >= PAIRS
     for (size, index), proof in zip(chosen, theirs, strict=True):
-        assert unb64(proof) == merkle.inclusion_proof(index, size, read)
-        merkle.verify_inclusion(LEAVES[index], index, size, unb64(proof), merkle.root(size, read))
+        assert unb64(proof) == merkle_tree.inclusion_proof(index, size, read)
+        merkle.verify_inclusion(LEAVES[index], index, size, unb64(proof), merkle_tree.root(size, read))
 
 
 def test_consistency_proofs_of_thousands_of_sizes_are_byte_equal(go: Ask) -> None:
@@ -74,17 +74,17 @@ def test_consistency_proofs_of_thousands_of_sizes_are_byte_equal(go: Ask) -> Non
     theirs = answers[1]["proofs"]
     assert len(theirs) == len(chosen) >= PAIRS
     for (new, old), proof in zip(chosen, theirs, strict=True):
-        assert unb64(proof) == merkle.consistency_proof(old, new, read)
-        merkle.verify_consistency(old, merkle.root(old, read), new, merkle.root(new, read), unb64(proof))
+        assert unb64(proof) == merkle_tree.consistency_proof(old, new, read)
+        merkle.verify_consistency(old, merkle_tree.root(old, read), new, merkle_tree.root(new, read), unb64(proof))
 
 
 def test_true_and_forged_proofs_are_judged_alike(go: Ask) -> None:
     drawn = random.Random(4)
     requests, ours = [], []
     for size, other in pairs(1)[::4]:
-        index, root, old_root = other - 1, merkle.root(size, read), merkle.root(other, read)
-        inclusion = merkle.inclusion_proof(index, size, read)
-        consistency = merkle.consistency_proof(other, size, read)
+        index, root, old_root = other - 1, merkle_tree.root(size, read), merkle_tree.root(other, read)
+        inclusion = merkle_tree.inclusion_proof(index, size, read)
+        consistency = merkle_tree.consistency_proof(other, size, read)
         for proof in (inclusion, consistency):
             match drawn.randrange(5):
                 case 1:
@@ -149,7 +149,7 @@ def test_tile_paths_are_written_and_read_as_go_does(go: Ask) -> None:
 def test_go_opens_our_signed_checkpoints_and_cosignatures(go: Ask) -> None:
     requests: list[dict[str, Any]] = []
     for size in range(1, 300):
-        checkpoint = Checkpoint(LOG.name, size, merkle.root(size, read))
+        checkpoint = Checkpoint(LOG.name, size, merkle_tree.root(size, read))
         text = checkpoint.text.encode()
         message = format_note(
             checkpoint.text, [LOG.sign(text), WITNESS.sign(text, 1_700_000_000 + size), OTHER.sign(text)]

@@ -74,7 +74,7 @@ def test_go_judges_evidence_and_consistency(go: Ask, tmp_path: Path) -> None:
         requests = [
             {"op": "check-inclusion", "proof": [*map(b64, event.proof)], "size": last.size, "index": event.index,
              "leaf": b64(leaf_hash(event.entry)), "root": b64(last.root)}
-            for event in (*bundle.stream.events, *bundle.programme.events, bundle.heads)
+            for event in (*bundle.events, *bundle.editions, bundle.heads)
         ]  # fmt: skip
         for old, checkpoint in zip(history, checkpoints, strict=True):
             proved = prove_consistency(old, history[-1], ledger.folder, policy(**witnessed()))

@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.proof.log import merkle
+from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.errors import MalformedError, TamperedError
 from ledger.proof.log.heads import (
     Head,
     HeadsEntry,
-    HeadsTree,
-    heads_of,
     is_heads_entry,
     parse_heads_entry,
     stream_key,
-    verify_absence,
     verify_head,
 )
+from ledger.proof.log.heads_tree import HeadsTree, heads_of, verify_absence
 
 LEAF = b"\x11" * 32
 
@@ -30,7 +28,7 @@ def tree_of(count: int) -> HeadsTree:
 
 
 def sorted_root(heads: list[Head]) -> bytes:
-    return merkle.root_of_leaves(merkle.leaf_hash(h.encoded) for h in sorted(heads, key=lambda head: head.key))
+    return merkle_tree.root_of_leaves(merkle.leaf_hash(h.encoded) for h in sorted(heads, key=lambda head: head.key))
 
 
 def test_a_head_is_72_bytes_and_the_entry_canonical_json() -> None:

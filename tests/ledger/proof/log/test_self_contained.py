@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from console.verifier_pyz import build, closure
+from ledger.proof.registry import PROOF_PROGRAMMES
 from tests.ledger.proof.book import policy
 from tests.ledger.proof.log.test_verify import ENCODED
+from tests.ledger.seal.designations import designation_evidence, designation_ledger
+from tests.ledger.seal.support import policy_bytes
 
 ROOT = Path(__file__).parents[4]
 NOT_FOR_AUDITORS = (
@@ -30,7 +33,7 @@ class Gone(MetaPathFinder):
 sys.meta_path.insert(0, Gone())
 sys.argv = ["verify", *sys.argv[1:]]
 import runpy
-runpy.run_module("ledger.proof.log.verify", run_name="__main__", alter_sys=True)
+runpy.run_module("ledger.proof.verify", run_name="__main__", alter_sys=True)
 """
 
 
@@ -94,9 +97,51 @@ def test_the_same_sources_make_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_it_can_be_read_in_one_sitting() -> None:
-    counted = {name: len(path.read_text().splitlines()) for name, path in closure().items()}
-    tables = counted.pop("ledger.proof.fold_tables")
+LOADED = """
+import sys
+sys.argv = ["verify", *sys.argv[1:]]
+from ledger.proof.verify import main
+code = main()
+print(*(name for name in sorted(sys.modules) if name.split(".")[0] == "ledger"))
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("programme", ["survey", "capability"])
+def test_what_a_bundle_of_one_programme_needs_can_be_read_in_one_sitting(programme: str, tmp_path: Path) -> None:
+    bundle, trust = bundle_of(programme, tmp_path)
+    ran = subprocess.run([sys.executable, "-c", LOADED, bundle, "--policy", trust], cwd=ROOT, capture_output=True,
+                         text=True, timeout=60, check=True)  # fmt: skip
+    assert ran.stdout.startswith("verdict: confirmed")
+    modules = ran.stdout.splitlines()[-1].split()
+    assert f"ledger.proof.{programme}.programme" in modules
+    others = {f"ledger.proof.{other.name}" for other in PROOF_PROGRAMMES if other.name != programme}
+    assert {name for name in modules if name.rpartition(".")[0] in others} == {f"{other}.programme" for other in others}
+    files = closure()
+    assert set(modules) <= files.keys()
+    counted = {name: len(files[name].read_text().splitlines()) for name in modules if "fold_tables" not in name}
     lines = sum(counted.values())
     assert lines < 3_100, lines
-    print(f"the verifier has {lines} lines, docstrings and all, in {len(counted)} modules, and {tables} of tables")
+    said = "survey takes about" if programme == "survey" else "designation about"
+    assert f"{said} {round(lines, -2):,}" in (ROOT / "README.md").read_text()
+
+
+def bundle_of(programme: str, folder: Path) -> tuple[str, str]:
+    """The paths of a bundle of a programme, and of a policy that trusts it."""
+    bundle, trust = folder / "bundle.json", folder / "policy.json"
+    if programme == "survey":
+        bundle.write_bytes(ENCODED)
+        trust.write_bytes(policy())
+    else:
+        with designation_ledger(folder) as ledger:
+            ledger.seal()
+            bundle.write_bytes(designation_evidence(ledger).encoded())
+        trust.write_bytes(policy_bytes())
+    return str(bundle), str(trust)
+
+
+def test_the_readme_says_how_much_there_is_in_the_one_file() -> None:
+    counted = {name: len(path.read_text().splitlines()) for name, path in closure().items()}
+    counted.pop("ledger.proof.fold_tables")
+    lines = round(sum(counted.values()), -2)
+    assert f"{len(counted) + 1} modules and about {lines:,} lines" in (ROOT / "README.md").read_text()

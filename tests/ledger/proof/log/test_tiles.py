@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.proof.log import merkle, tiles
+from ledger.proof.log import merkle, merkle_tree, tiles
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.tiles import ENTRIES, Tile
 from tests.ledger.proof.log.test_merkle import stored_log
@@ -100,24 +100,24 @@ def test_tiles_hold_the_hashes_of_complete_subtrees_and_give_back_every_stored_h
         assert tiles.tile_hashes(data) == levels[tile.level][tile.n * 256 : tile.n * 256 + tile.width], tile.path
     read = tiles.hash_reader(size, files.__getitem__)
     assert read(range(len(stored))) == stored
-    assert merkle.root(size, read) == merkle.root_of_leaves(leaves)
+    assert merkle_tree.root(size, read) == merkle_tree.root_of_leaves(leaves)
 
 
 def test_a_full_tile_may_stand_in_for_a_partial_one() -> None:
     leaves = [merkle.leaf_hash(b"%d" % i) for i in range(256)]
     read = tiles.hash_reader(100, lambda _: b"".join(leaves))
-    assert merkle.root(100, read) == merkle.root_of_leaves(leaves[:100])
+    assert merkle_tree.root(100, read) == merkle_tree.root_of_leaves(leaves[:100])
 
 
 def test_a_tile_of_another_length_is_refused() -> None:
     read = tiles.hash_reader(100, lambda _: bytes(32 * 99))
     with pytest.raises(MalformedError, match=r"tile tile/0/000.p/100: found 3168 bytes, expected 3200"):
-        merkle.root(100, read)
+        merkle_tree.root(100, read)
 
 
 def test_a_hash_outside_of_the_log_is_refused() -> None:
     read = tiles.hash_reader(100, lambda tile: bytes(32 * tile.width))
-    for index in (merkle.stored_index(0, 100), merkle.stored_index(3, 12), merkle.stored_index(8, 0)):
+    for index in (merkle_tree.stored_index(0, 100), merkle_tree.stored_index(3, 12), merkle_tree.stored_index(8, 0)):
         with pytest.raises(MalformedError, match="stored hash"):
             read([index])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.proof.log import merkle
+from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import InvalidSignatureError, MalformedError, TamperedError, UnknownKeyError
 from ledger.proof.log.note import sign_note
@@ -18,7 +18,7 @@ from tests.ledger.proof.log.test_note import LOG, OTHER
 
 LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]
 STORED = stored_log(LEAVES)
-SIGNED = sign_note(Checkpoint(LOG.name, 5, merkle.root_of_leaves(LEAVES)).text, LOG)
+SIGNED = sign_note(Checkpoint(LOG.name, 5, merkle_tree.root_of_leaves(LEAVES)).text, LOG)
 HASHES = st.binary(min_size=32, max_size=32)
 EXAMPLE = f"""c2sp.org/tlog-proof@v1
 index 4
@@ -28,7 +28,7 @@ hkH548xF2RdwxU4+XUd9PO7ztp8GA8EgsuKSk2RIBtU=
 
 
 def proof_of(index: int) -> TlogProof:
-    hashes = merkle.inclusion_proof(index, 5, lambda indexes: [STORED[i] for i in indexes])
+    hashes = merkle_tree.inclusion_proof(index, 5, lambda indexes: [STORED[i] for i in indexes])
     return TlogProof(index, tuple(hashes), SIGNED)
 
 

@@ -36,7 +36,7 @@ STREAM = "membership-m-1"
 def data_of(type_name: str, name: str, **more: Any) -> dict[str, Any]:
     data: dict[str, Any] = {"customer_org": name}
     if type_name == "ResponseReceived":
-        data |= {"response": "r", "location": "main", "invitation": None, "anonymous": False}
+        data |= {"response": "r", "location": "main", "answer_token": None, "anonymous": False}
     return data | more
 
 

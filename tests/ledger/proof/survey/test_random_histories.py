@@ -8,8 +8,9 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.proof.log.event import MEMBERSHIP_PREFIX, PROGRAMME, Event, parse_event
+from ledger.proof.log.event import Event, parse_event
 from ledger.proof.survey import recheck
+from ledger.proof.survey.programme import MEMBERSHIP_PREFIX, RULEBOOK
 from ledger.proof.survey.recheck import Difference, check_stream
 from ledger.proof.survey.replay import Membership, Rulebook
 from ledger.proof.survey.rules import LISTED_MAX, decision, status
@@ -29,8 +30,8 @@ def differences(book: RealBook, swept_max: int = recheck.SWEPT_MAX) -> list[Diff
     """What the verifier finds in all streams of a book; 0: when it keeps the counts of the past at once."""
     rows = [(row.stream, parse_event(row.stored)) for row in book.feed()]
     found: list[Difference] = []
-    for stream in {name for name, _ in rows} - {PROGRAMME}:
-        events: list[Event] = [event for name, event in rows if name in (PROGRAMME, stream)]
+    for stream in {name for name, _ in rows} - {RULEBOOK}:
+        events: list[Event] = [event for name, event in rows if name in (RULEBOOK, stream)]
         with patch.object(recheck, "SWEPT_MAX", swept_max):
             found += check_stream(events).differences
     return found

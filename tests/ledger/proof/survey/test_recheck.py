@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.log.event import PROGRAMME, Event, add_months, format_instant, parse_event
+from ledger.proof.log.event import Event, add_months, format_instant, parse_event
 from ledger.proof.survey import past, recheck
+from ledger.proof.survey.programme import RULEBOOK
 from ledger.proof.survey.recheck import Difference, StreamCheck, check_stream
 from ledger.proof.survey.replay import Membership, Rulebook
 from ledger.proof.survey.rules import status
@@ -160,7 +161,7 @@ def random_book(seed: int) -> tuple[Book, str]:
 
 
 def in_log_order(book: Book, stream: str) -> list[Event]:
-    entries = sorted([*book.streams[PROGRAMME], *book.streams[stream]], key=lambda entry: entry.index)
+    entries = sorted([*book.streams[RULEBOOK], *book.streams[stream]], key=lambda entry: entry.index)
     return [parse_event(entry.entry) for entry in entries]
 
 

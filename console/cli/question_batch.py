@@ -1,16 +1,17 @@
-"""A file of questions about statuses: each line is answered by itself, in order, whatever is wrong with the others.
+"""A file of questions: each line is answered by itself, in order, whatever is wrong with the others.
 
-A question is `{"membership", "at"?, "known_at"?}`. What cannot be answered gets `{"error": code, "line", "sentence"}`.
+A question is an object with what it is about, `{"membership", "at"?, "known_at"?}` for a status and with an `area` for a
+score. What cannot be answered gets `{"error": code, "line", "sentence"}`.
 """
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 import orjson
 
@@ -23,13 +24,17 @@ from projections.questions.answer import Number
 if TYPE_CHECKING:
     from console.cli.session import Session
     from console.wiring import Ledger
-    from projections.questions.status import Status
     from projections.questions.view import View
 
-KEYS: Final = {"membership", "at", "known_at"}
 QUESTION_BYTES_MAX: Final = 4_096
 """A line is refused unread beyond this; a line without end is never held whole."""
 SHOWN_MAX: Final = 200
+
+Answer = TypeVar("Answer")
+Named = dict[str, str]
+"""What a question is about: a value for each of its names."""
+Ask = Callable[["View", Named, int, "int | None"], Answer]
+"""Answers one question, at an instant, as known at a position (None: all that is known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,22 @@ class Unanswered:
     """What was found, and what was expected."""
 
 
-def answers(session: Session, name: str) -> Iterator[Status | Unanswered]:
-    """The answer to each line of a file (`-`: stdin) that is not blank, or what is wrong with it."""
+def answers(session: Session, name: str, names: Sequence[str], ask: Ask[Answer]) -> Iterator[Answer | Unanswered]:
+    """The answer to each line of a file (`-`: stdin) that is not blank, or what is wrong with it.
+
+    `names` are those that each question must have, with a text.
+    """
     with _opened(name) as stream, session.ledger() as ledger:
         ledger.catch_up()
         with ledger.view() as view:
             now_us = session.clock()
+
+            def answer(line: bytes) -> Answer:
+                named, at_us, known = _question(line, names)
+                return ask(view, named, now_us if at_us is None else at_us, _position(ledger, known))
+
             for number, line in _lines(stream):
-                yield _answer(number, line, ledger, view, now_us)
+                yield _answered(number, line, answer)
 
 
 def exit_code(errors: int) -> int:
@@ -59,14 +72,14 @@ def exit_code(errors: int) -> int:
     return SOME_REFUSED if errors else DONE
 
 
-def _answer(number: int, line: bytes, ledger: Ledger, view: View, now_us: int) -> Status | Unanswered:
-    """One line that asks nonsense, or of something damaged, must not cost the others their answers."""
-    from projections.questions.status import status
+def _position(ledger: Ledger, known: KnownAt | None) -> int | None:
+    return None if known is None else known.resolve(ledger.store)
 
+
+def _answered(number: int, line: bytes, answer: Callable[[bytes], Answer]) -> Answer | Unanswered:
+    """One line that asks nonsense, or of something damaged, must not cost the others their answers."""
     try:
-        membership, at_us, known = _question(line)
-        position = None if known is None else known.resolve(ledger.store)
-        return status(view, membership, now_us if at_us is None else at_us, position)
+        return answer(line)
     except (StoreUnreachable, StoreOutdated):
         raise
     except BadInput as error:
@@ -76,16 +89,20 @@ def _answer(number: int, line: bytes, ledger: Ledger, view: View, now_us: int) -
         return Unanswered(found.code, number, found.message)
 
 
-def _question(line: bytes) -> tuple[str, int | None, KnownAt | None]:
+def _question(line: bytes, names: Sequence[str]) -> tuple[Named, int | None, KnownAt | None]:
     if len(line) > QUESTION_BYTES_MAX:
         raise BadInput(f"found a line of more than {QUESTION_BYTES_MAX:,} bytes, expected a question")
     try:
-        question = orjson.loads(line)
+        question: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise BadInput(f"found no JSON: {error}") from None
-    if not isinstance(question, dict) or not isinstance(question.get("membership"), str) or set(question) - KEYS:
+    if (
+        not isinstance(question, dict)
+        or not all(isinstance(question.get(name), str) for name in names)
+        or set(question) - {*names, "at", "known_at"}
+    ):
         raise BadInput(
-            f"found {repr(question)[:SHOWN_MAX]}, expected an object with membership, and perhaps at and known_at"
+            f"found {repr(question)[:SHOWN_MAX]}, expected an object with {' and '.join(names)}, and perhaps at and known_at"
         )
     at, known = question.get("at"), question.get("known_at")
     if at is not None and not isinstance(at, str):
@@ -93,7 +110,7 @@ def _question(line: bytes) -> tuple[str, int | None, KnownAt | None]:
     if known is not None and (isinstance(known, bool) or not isinstance(known, int | str)):
         raise BadInput(f"found known_at {repr(known)[:SHOWN_MAX]}, expected a position or an instant")
     return (
-        question["membership"],
+        {name: question[name] for name in names},
         None if at is None else read_instant(at),
         None if known is None else read_known_at(str(known)),
     )

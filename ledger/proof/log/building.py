@@ -1,0 +1,76 @@
+"""Building an evidence bundle, out of the entries of a book and the log's hashes (the format: `bundle`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ledger.proof.log import strictjson
+from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
+from ledger.proof.log.errors import IncompleteError, MalformedError, Words
+from ledger.proof.log.event import parse_event
+from ledger.proof.log.heads_tree import HeadsTree
+from ledger.proof.log.merkle_tree import HashReader, inclusion_proof
+from ledger.proof.log.tlogproof import TlogProof
+from ledger.proof.programme import ProofProgramme
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A log entry and its index."""
+
+    index: int
+    entry: bytes
+
+
+def build_bundle(
+    programme: ProofProgramme,
+    subject: str,
+    decision: int,
+    *,
+    entries: Mapping[str, Iterable[Entry]],
+    heads: Entry,
+    heads_tree: HeadsTree,
+    read: HashReader,
+    signed_checkpoint: bytes,
+) -> Bundle:
+    """The bundle of the decision with this seq in the stream `subject`.
+
+    `entries` are, by name, all events of that stream and of the one of its editions that the heads entry covers, in
+    order. The heads entry is the last entry under the checkpoint, `heads_tree` the tree that it names, and `read` reads
+    the log's hashes. Raises IncompleteError where there is no such event, MalformedError where it is no decision.
+    """
+    size = heads.index + 1
+    rules = programme.rules_stream(subject)
+    events = list(entries[subject])
+    if not 0 < decision <= len(events):
+        raise IncompleteError(f"decision {decision} of {subject}", found=Words(f"{len(events)} sealed events"),
+                              expected=Words(f"{decision} or more: seal first"))  # fmt: skip
+    decided = parse_event(events[decision - 1].entry)
+    if decided.type != programme.decision:
+        raise MalformedError(decided.where, found=decided.type, expected=programme.decision)
+
+    def proved(entry: Entry) -> ProvedEntry:
+        return ProvedEntry(entry.index, entry.entry, tuple(inclusion_proof(entry.index, size, read)))
+
+    return Bundle(
+        programme=programme.name,
+        subject=subject,
+        rules=rules,
+        decision=decision,
+        on=strictjson.text(programme.decided_on(decided), f"{decided.where}: what it is on"),
+        checkpoint=signed_checkpoint,
+        heads=proved(heads),
+        streams={
+            subject: ProvedStream(tuple(map(proved, events)), heads_tree.prove(subject)),
+            rules: ProvedStream(tuple(map(proved, entries[rules])), heads_tree.prove(rules)),
+        },
+    )
+
+
+def decision_proof(bundle: Bundle) -> TlogProof:
+    """The decision's own proof, as the file `decision.tlog-proof` holds it beside the bundle."""
+    if not 0 < bundle.decision <= len(bundle.events):
+        raise IncompleteError("events of the stream", found=len(bundle.events), expected=bundle.decision)
+    decided = bundle.events[bundle.decision - 1]
+    return TlogProof(decided.index, decided.proof, bundle.checkpoint)

@@ -1,0 +1,1 @@
+"""What is read from the book of the capability programme."""

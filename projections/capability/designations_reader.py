@@ -1,0 +1,171 @@
+"""Reads one build of the designations projection: what was known by a position, of one designation or of all of them.
+
+Many designations are read a chunk at a time, in the order of their keys, with one statement a table for each chunk.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from ledger.errors import UnknownDesignation
+from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import Cause, Outcome
+from projections.database import Connection
+
+CHUNK: Final = 200
+
+Key = tuple[str, str]
+"""A designation: its membership and its area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision: on which anniversary, when it had occurred (microseconds since 1970), and the data of its event."""
+
+    membership: str
+    area: str
+    anniversary: str
+    position: int
+    decided_us: int
+    outcome: Outcome
+    said: dict[str, Any]
+
+
+class Announced(NamedTuple):
+    """An announcement; it replaces everything announced from `effective_us` on."""
+
+    effective_us: int
+    qualified: bool
+    centipoints: int
+    cause: Cause
+    position: int
+
+
+class Undecided(NamedTuple):
+    """An anniversary that was set and not decided."""
+
+    anniversary: str
+    membership: str
+    area: str
+
+
+class DesignationsReader:
+    """`prefix` is what the names of the build's tables start with, `position` that of the last event in them."""
+
+    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
+        self._query = connection.query
+        self._prefix = prefix
+        self.position = position
+
+    def known_at(self, known_at: int | None) -> int:
+        """The position up to which something is known: the end of the projection where none, or a later one, is given."""
+        return self.position if known_at is None else max(0, min(known_at, self.position))
+
+    def require(self, membership: str, area: str, known: int) -> None:
+        """Raises UnknownDesignation where a membership had not opened one in an area by a position."""
+        if area not in self.areas_of(membership, known):
+            raise UnknownDesignation(membership, area)
+
+    def areas_of(self, membership: str, known: int) -> list[str]:
+        """The areas in which a membership had opened a designation by a position, in order."""
+        if not can_be_membership(membership):
+            return []
+        rows = self._query(
+            f"SELECT area FROM {self._prefix}designations WHERE membership = ? AND position <= ? ORDER BY area",
+            (membership, known),
+        )
+        return [area for (area,) in rows]
+
+    def keys(self, known: int, area: str | None = None) -> Iterator[list[Key]]:
+        """All designations that were opened by a position, or those of one area, in order, a chunk at a time."""
+        within, parameters = ("", []) if area is None else (" AND area = ?", [area])
+        after: Key = ("", "")
+        while True:
+            rows = self._query(
+                f"SELECT membership, area FROM {self._prefix}designations WHERE (membership, area) > (?, ?) "
+                f"AND position <= ?{within} ORDER BY membership, area LIMIT ?",
+                [*after, known, *parameters, CHUNK],
+            )
+            if not rows:
+                return
+            after = rows[-1]
+            yield [(membership, area) for membership, area in rows]
+
+    def anniversaries(self, keys: Sequence[Key], known: int) -> dict[Key, list[str]]:
+        """The anniversaries set by a position for designations that follow one another, the earliest first."""
+        found: defaultdict[Key, list[str]] = defaultdict(list)
+        for membership, area, day in self._of_chunk("anniversary", "anniversaries", keys, known, "anniversary"):
+            found[membership, area].append(day)
+        return found
+
+    def decisions(self, keys: Sequence[Key], at_us: int, known: int) -> dict[Key, list[Decided]]:
+        """Decisions that had occurred by an instant, as known by a position, for designations that follow one another.
+
+        By anniversary, and those on the same in the order in which they were recorded.
+        """
+        columns = "anniversary, position, decided_us, outcome, said"
+        found: defaultdict[Key, list[Decided]] = defaultdict(list)
+        for row in self._of_chunk(columns, "decisions", keys, known, "anniversary, position"):
+            one = _decided(row)
+            if one.decided_us <= at_us:
+                found[one.membership, one.area].append(one)
+        return found
+
+    def all_decisions(self, membership: str | None, area: str | None, at_us: int, known: int) -> list[Decided]:
+        """Decisions that had occurred by an instant, as known by a position, in the order of the ledger.
+
+        Of all designations, or of those of a membership, of an area, or of both.
+        """
+        named = [(name, value) for name, value in (("membership", membership), ("area", area)) if value is not None]
+        among = "".join(f"{name} = ? AND " for name, _ in named)
+        rows = self._query(
+            "SELECT membership, area, anniversary, position, decided_us, outcome, said "
+            f"FROM {self._prefix}decisions WHERE {among}position <= ? AND decided_us <= ? ORDER BY position",
+            [*(value for _, value in named), known, at_us],
+        )
+        return [_decided(row) for row in rows]
+
+    def undecided(self, through: str, known: int) -> list[Undecided]:
+        """Anniversaries up to and including a day that were known and not decided by a position.
+
+        The earliest first, so that what is overdue comes before what is ahead.
+        """
+        rows = self._query(
+            f"SELECT anniversary, membership, area FROM {self._prefix}anniversaries AS day "
+            "WHERE anniversary <= ? AND position <= ? "
+            f"AND NOT EXISTS (SELECT 1 FROM {self._prefix}decisions AS decision WHERE decision.membership = day.membership "
+            "AND decision.area = day.area AND decision.anniversary = day.anniversary AND decision.position <= ?) "
+            "ORDER BY anniversary, membership, area",
+            (through, known, known),
+        )
+        return [Undecided(*row) for row in rows]
+
+    def announcements(self, membership: str, area: str) -> list[Announced]:
+        """All announcements, in the order of the ledger. Raises UnknownDesignation."""
+        self.require(membership, area, self.position)
+        rows = self._query(
+            f"SELECT effective_us, qualified, centipoints, cause, position FROM {self._prefix}announcements "
+            "WHERE membership = ? AND area = ? ORDER BY position",
+            (membership, area),
+        )
+        return [Announced(effective_us, bool(qualified), *said) for effective_us, qualified, *said in rows]
+
+    def _of_chunk(self, columns: str, table: str, keys: Sequence[Key], known: int, order: str) -> list[tuple[Any, ...]]:
+        """Rows of all designations from the first to the last of some keys that stand in order."""
+        if not keys:
+            return []
+        return self._query(
+            f"SELECT membership, area, {columns} FROM {self._prefix}{table} WHERE (membership, area) >= (?, ?) "
+            f"AND (membership, area) <= (?, ?) AND position <= ? ORDER BY membership, area, {order}",
+            [*keys[0], *keys[-1], known],
+        )
+
+
+def _decided(row: tuple[Any, ...]) -> Decided:
+    membership, area, anniversary, position, decided_us, outcome, said = row
+    return Decided(membership, area, anniversary, position, decided_us, outcome, orjson.loads(said))

@@ -1,0 +1,141 @@
+"""Adding reports to what a month amounts to: the same for the checkpoints that are written and for a question (C6 to C13).
+
+Pure. The rules stand in `ledger.programmes.capability.months`; here they are applied to a month of which only the pairs
+that change are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from ledger.programmes.capability.editions import Edition
+from ledger.programmes.capability.months import Eligible, Sums, largest
+
+Pair = tuple[str, str]
+"""A customer and a workload."""
+Amounts = dict[int, int]
+"""The latest reports of a pair in a month that are not 0, by their places."""
+NO_AMOUNTS: Final[Mapping[int, int]] = {}
+
+
+class Report(NamedTuple):
+    """A report of a month: units of usage, or cents of revenue."""
+
+    position: int
+    customer: str
+    workload: str
+    place: int
+    amount: int
+
+
+class EditionAtHand(NamedTuple):
+    """An edition, the position at which it was published, and what counts under it."""
+
+    position: int
+    edition: Edition
+    eligible: Eligible
+
+    @classmethod
+    def of(cls, position: int, edition: Edition) -> EditionAtHand:
+        """An edition, at hand."""
+        return cls(position, edition, Eligible(edition))
+
+
+class Change(NamedTuple):
+    """What of a pair does not count, before some reports and after: the places of the reports."""
+
+    pair: Pair
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Counted:
+    """A month under one edition: its sums, and how many reports above zero do not count."""
+
+    at_hand: EditionAtHand
+    sums: Sums
+    left_out: int = 0
+
+    @classmethod
+    def nothing(cls, at_hand: EditionAtHand) -> Counted:
+        """A month for which nothing was reported."""
+        return cls(at_hand, Sums(at_hand.edition))
+
+    @classmethod
+    def restored(cls, at_hand: EditionAtHand, kept: str, left_out: int) -> Counted:
+        """What a checkpoint has."""
+        return cls(at_hand, Sums.restored(at_hand.edition, orjson.loads(kept)), left_out)
+
+    def kept(self) -> str:
+        """The sums as a checkpoint has them."""
+        kept: list[Any] = self.sums.kept()
+        return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+
+    def change(self, pair: Pair, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
+        """A pair's reports are others now."""
+        workload = pair[1]
+        was, now = self._counting(workload, before), self._counting(workload, after)
+        if was[:2] != now[:2]:
+            if before:
+                self.sums.add(workload, was[0], was[1], -1)
+            self.sums.add(workload, now[0], now[1], 1)
+        self.left_out += len(now[2]) - len(was[2])
+        return Change(pair, was[2], now[2])
+
+    def _counting(self, workload: str, amounts: Mapping[int, int]) -> tuple[int, int, tuple[int, ...]]:
+        """Units and cents that count, and the places of what does not."""
+        if not amounts:
+            return 0, 0, ()
+        eligible = self.at_hand.eligible
+        if len(amounts) == 1:  # as nearly always
+            ((place, amount),) = amounts.items()
+            if place in eligible.revenue:
+                return 0, amount, ()
+            return (amount, 0, ()) if place in eligible.usage(workload) else (0, 0, (place,))
+        usage, usage_place = largest(amounts, eligible.usage(workload))
+        revenue, revenue_place = largest(amounts, eligible.revenue)
+        counting = (usage > 0) + (revenue > 0)
+        if counting == len(amounts):
+            return usage, revenue, ()
+        return usage, revenue, tuple(place for place in amounts if place not in (usage_place, revenue_place))
+
+
+@dataclass(slots=True)
+class MonthFold:
+    """A month as reports are added to it: what the pairs at hand have, and what it all amounts to, by edition."""
+
+    counted: Sequence[Counted]
+    amounts: dict[Pair, Amounts] = field(default_factory=dict)
+
+    def add(self, reports: Iterable[Report]) -> list[list[Change]]:
+        """Adds reports in their order; for each edition what that changed of each pair, seen from before to after them."""
+        amounts, before = self.amounts, {}
+        for _, customer, workload, place, amount in reports:
+            pair = (customer, workload)
+            held = amounts.get(pair)
+            if held is None:
+                held = amounts[pair] = {}
+            if pair not in before:
+                before[pair] = held.copy() if held else NO_AMOUNTS
+            if amount:
+                held[place] = amount
+            else:
+                held.pop(place, None)
+        return [[one.change(pair, was, amounts[pair]) for pair, was in before.items()] for one in self.counted]
+
+
+def amounts_of(rows: Iterable[Report]) -> dict[Pair, Amounts]:
+    """What each pair has after its reports, which may come in any order."""
+    found: dict[Pair, Amounts] = {}
+    for _, customer, workload, place, amount in sorted(rows):
+        held = found.setdefault((customer, workload), {})
+        if amount:
+            held[place] = amount
+        else:
+            held.pop(place, None)
+    return found

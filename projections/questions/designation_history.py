@@ -1,0 +1,46 @@
+"""When a designation was qualified, as it was announced and as that stands now (DESIGN 6): `history M --area A`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.instants import format_instant
+from ledger.programmes.capability.events import Cause
+from projections.capability.designations_reader import Announced
+from projections.questions.answer import Instant, Position
+from projections.questions.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationChange:
+    """A designation becomes qualified, or is no more."""
+
+    effective_at: Instant
+    """The exact instant from which on it holds."""
+    qualified: bool
+    """Whether it is qualified from then on."""
+    centipoints: int
+    """The score at that instant, in hundredths of points."""
+    cause: Cause
+    """What changed it."""
+    position: Position
+    """Where the announcement stands in the ledger."""
+
+
+def designation_history(view: View, membership: str, area: str) -> list[QualificationChange]:
+    """The changes that stand announced, the earliest first. Raises UnknownDesignation.
+
+    Later announcements have replaced what they revise, and one that says what held before it is left out: it only replaced
+    a flip that is none any more.
+    """
+    folded: list[Announced] = []
+    for announced in view.designations().announcements(membership, area):
+        while folded and folded[-1].effective_us >= announced.effective_us:
+            folded.pop()
+        folded.append(announced)
+    changes, held = [], False
+    for announced in folded:
+        if announced.qualified != held:
+            changes.append(QualificationChange(format_instant(announced.effective_us), *announced[1:]))
+            held = not held
+    return changes

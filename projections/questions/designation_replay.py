@@ -1,0 +1,144 @@
+"""A designation's stream read anew, and its recorded decisions taken once more: what `replay M --area A` answers.
+
+It reads the events alone, no projection and no snapshot. Each event comes with the score at its own instant, as known
+right after it; each decision with what the rules say of all that stood in the stream before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from ledger.event import Event
+from ledger.instants import format_instant
+from ledger.programmes.capability.calendar import month_text
+from ledger.programmes.capability.events import Outcome, Points, Track
+from ledger.programmes.capability.flips import Score, score_at
+from ledger.programmes.capability.outcome import decide_designation
+from ledger.programmes.capability.programme import CAPABILITY
+from ledger.store.base import Reader
+from projections.capability.reading import GrowingScorebook, replay
+from projections.questions.answer import LEFT_OUT, Day, Instant, MayBeLeftOut, Number, Position
+from projections.questions.replay import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class DesignationStep:
+    """An event, and the score at its occurred_at, as known right after it."""
+
+    seq: Number
+    """Its place in the stream, from 1 on."""
+    position: Position
+    """Where it stands in the ledger."""
+    type: str
+    """The event's type."""
+    occurred_at: Instant
+    """When it was so."""
+    recorded_at: Instant
+    """When the ledger learned it."""
+    fact: str | None
+    """The id of the fact that caused it; null where none did."""
+    actor: str | None
+    """Who sent the fact, where that is said."""
+    data: Mapping[str, Any]
+    """The event's content, as its type has it (schemas/events)."""
+    announcement: bool
+    """Whether it is the ledger's own announcement of a change."""
+    qualified: bool
+    """Whether it is qualified then."""
+    centipoints: int
+    """The score, in hundredths of points."""
+    metrics: Points
+    """The points of each metric, in hundredths."""
+    edition: str | None
+    """The scorebook edition in force then; null before the first."""
+    track: Track
+    """Whose thresholds apply."""
+    month: str | None
+    """The last month closed by then, YYYY-MM; null where none was."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignationCheck:
+    """A recorded decision, taken again from what stood in the stream before it."""
+
+    checked: Literal["DesignationDecided"]
+    """What was checked."""
+    position: Position
+    """Where the decision stands in the ledger."""
+    anniversary: Day
+    """YYYY-MM-DD."""
+    revision: Number
+    """1 for the first decision on this anniversary."""
+    outcome: Outcome
+    """What was decided."""
+    same: bool
+    """Whether the decision comes out as it was recorded."""
+    different: Mapping[str, Difference] | MayBeLeftOut = LEFT_OUT
+    """Both sides of each thing that differs, by its name; only where something does."""
+
+
+def designation_replay(
+    book: Reader, membership: str, area: str, through: int | None = None
+) -> Iterator[DesignationStep | DesignationCheck]:
+    """Each event up to and including a position, in order; then a check of each decision among them.
+
+    Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one before.
+    """
+    scorebooks = GrowingScorebook(book, area)
+    revisions: Counter[str] = Counter()
+    checks = []
+    for step in replay(book, membership, area, through):
+        event = step.event
+        scorebook = scorebooks.at(event.position)
+        if event.type == "DesignationDecided":
+            # A decision brings no points: what it was taken from is the same before it and after it.
+            anniversary = event.data["anniversary"]
+            revisions[anniversary] += 1
+            # The clock that the writer went by is not in the book; it was never later than the recording.
+            reached_us = min(event.occurred_us, event.recorded_us)
+            anew = decide_designation(step.state, scorebook, anniversary, reached_us)
+            checks.append(_check(event, {**anew, "revision": revisions[anniversary]}))
+        yield _step(event, score_at(step.state, scorebook, event.occurred_us))
+    yield from checks
+
+
+def _step(event: Event, score: Score) -> DesignationStep:
+    return DesignationStep(
+        seq=event.seq,
+        position=event.position,
+        type=event.type,
+        occurred_at=format_instant(event.occurred_us),
+        recorded_at=format_instant(event.recorded_us),
+        fact=event.fact,
+        actor=event.actor,
+        data=event.data,
+        announcement=event.type == CAPABILITY.announcement,
+        qualified=score.qualified,
+        centipoints=score.centipoints,
+        metrics=cast(Points, score.points),
+        edition=None if score.edition is None else score.edition.edition,
+        track=cast(Track, score.track),
+        month=None if score.month is None else month_text(score.month),
+    )
+
+
+def _check(event: Event, anew: Mapping[str, Any]) -> DesignationCheck:
+    recorded: Mapping[str, Any] = event.data
+    different = {
+        name: Difference(recorded.get(name), anew.get(name))
+        for name in sorted(recorded.keys() | anew.keys())
+        if recorded.get(name) != anew.get(name)
+    }
+    same = recorded == anew
+    return DesignationCheck(
+        checked="DesignationDecided",
+        position=event.position,
+        anniversary=recorded["anniversary"],
+        revision=recorded["revision"],
+        outcome=recorded["outcome"],
+        same=same,
+        different=LEFT_OUT if same else different,
+    )
