@@ -49,7 +49,10 @@ def imported_by(*arguments: str) -> set[str]:
         (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["review"], {"rich", "projections"}),
-        (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
+        (
+            ["--help"],
+            {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},
+        ),
         (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}),
     ],
 )
