@@ -24,7 +24,7 @@ EXTRAS: Final = {
 """The extras that can be installed, and what for."""
 
 TIMES: Final = """\
-A question about a status has two times.
+A question about a status or a score has two times.
 
   --at T         at which instant did, or will, it hold?  An RFC 3339 instant, or a date for its beginning; default: now.
                  The future assumes that nothing more arrives.

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, FailureAnswer, failure_of
+from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
 from console.cli.options import Parser, add_common
 from console.cli.output import Output, Unwritten
 from console.cli.session import Session
@@ -71,8 +71,9 @@ COMMANDS: Final = {
 }
 
 DESCRIPTION: Final = """\
-The ledger of customer-satisfaction evidence: what was reported stands in it for ever,
-and every question about eligibility is answered for any instant, as known at any time."""
+The ledger of evidence for partner programmes: what was reported stands in it for ever, of customer satisfaction
+and of the capability score. Every question about eligibility, or about a score, is answered for any instant, as known
+at any time."""
 
 EPILOG: Final = """\
 examples:
@@ -80,6 +81,7 @@ examples:
   csat-ledger record facts.jsonl                    record facts (csat-ledger.db is made)
   csat-ledger status m-1 --at 2011-02-28T23:59:59Z  where a membership stood
   csat-ledger decide m-1 --renewal 2011-03-01       decide a renewal
+  csat-ledger score m-1 --area business-applications          a capability score, and what it is made of
   csat-ledger COMMAND --help                        how a command is used
   csat-ledger help facts                            the types of facts; csat-ledger help lists all topics
 
@@ -211,6 +213,8 @@ def _perhaps(name: str) -> str:
 
 def _fail(failure: Failure, output: Output) -> int:
     """Tells of a failure as far as anybody takes it; the exit code is that of the failure in any case."""
+    from console.cli.failure_answer import FailureAnswer
+
     output.words(" ".join(failure.message.split()))
     with suppress(Unwritten):
         if output.as_json:

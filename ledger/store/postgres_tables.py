@@ -49,6 +49,8 @@ EVENTS_STATEMENTS: Final = (
     "CREATE UNIQUE INDEX IF NOT EXISTS {fact_index} ON {schema}.{table} (fact) WHERE fact IS NOT NULL",
     """CREATE INDEX IF NOT EXISTS {announcements_index} ON {schema}.{table} (position)
        WHERE topic = 'EligibilityChanged'""",
+    """CREATE INDEX IF NOT EXISTS {designations_index} ON {schema}.{table} (position)
+       WHERE topic = 'DesignationChanged'""",
     "CREATE TABLE IF NOT EXISTS {schema}.{append_lock} ()",
     """CREATE OR REPLACE FUNCTION {schema}.{refuse}() RETURNS trigger
        LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -95,6 +97,7 @@ def events_statements(schema: str, table: str, id_type: str = "text") -> list[Co
         "id_type": SQL('text COLLATE "C"') if id_type == "text" else SQL("uuid"),
         "fact_index": Identifier(f"{table}_fact"),
         "announcements_index": Identifier(f"{table}_announcements"),
+        "designations_index": Identifier(f"{table}_designations"),
         "append_lock": Identifier(f"{table}{APPEND_LOCK_SUFFIX}"),
         "refuse": Identifier(f"{table}_refuse"),
         "append_only": Identifier(f"{table}_append_only"),

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 EVENTS_INDEXES: Final = (
     "CREATE UNIQUE INDEX IF NOT EXISTS {table}_fact ON {table} (fact) WHERE fact IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS {table}_announcements ON {table} (position) WHERE topic = 'EligibilityChanged'",
+    "CREATE INDEX IF NOT EXISTS {table}_designations ON {table} (position) WHERE topic = 'DesignationChanged'",
 )
 EVENTS_TRIGGERS: Final = (
     """CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.programmes.capability.editions import Edition
-from ledger.programmes.capability.months import Eligible, Sums, largest
+from ledger.programmes.capability.months import Eligible, Limits, Sums, largest
 
 Pair = tuple[str, str]
 """A customer and a workload."""
@@ -33,24 +33,21 @@ class Report(NamedTuple):
 
 
 class EditionAtHand(NamedTuple):
-    """An edition, the position at which it was published, and what counts under it."""
+    """An edition, the position at which it was published, what counts under it, and what that is held against."""
 
     position: int
     edition: Edition
     eligible: Eligible
+    limits: Limits
 
     @classmethod
     def of(cls, position: int, edition: Edition) -> EditionAtHand:
         """An edition, at hand."""
-        return cls(position, edition, Eligible(edition))
+        return cls(position, edition, Eligible(edition), Limits.of(edition.figures))
 
 
-class Change(NamedTuple):
-    """What of a pair does not count, before some reports and after: the places of the reports."""
-
-    pair: Pair
-    before: tuple[int, ...]
-    after: tuple[int, ...]
+Change = tuple[tuple[int, ...], tuple[int, ...]]
+"""The places of a pair's reports that do not count, before a report and after it."""
 
 
 @dataclass(slots=True)
@@ -64,28 +61,31 @@ class Counted:
     @classmethod
     def nothing(cls, at_hand: EditionAtHand) -> Counted:
         """A month for which nothing was reported."""
-        return cls(at_hand, Sums(at_hand.edition))
+        return cls(at_hand, Sums(at_hand.edition, at_hand.limits))
 
     @classmethod
     def restored(cls, at_hand: EditionAtHand, kept: str, left_out: int) -> Counted:
         """What a checkpoint has."""
-        return cls(at_hand, Sums.restored(at_hand.edition, orjson.loads(kept)), left_out)
+        return cls(at_hand, Sums.restored(at_hand.edition, orjson.loads(kept), at_hand.limits), left_out)
 
     def kept(self) -> str:
         """The sums as a checkpoint has them."""
         kept: list[Any] = self.sums.kept()
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 
-    def change(self, pair: Pair, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
+    def change(self, workload: str, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
         """A pair's reports are others now."""
-        workload = pair[1]
-        was, now = self._counting(workload, before), self._counting(workload, after)
-        if was[:2] != now[:2]:
-            if before:
-                self.sums.add(workload, was[0], was[1], -1)
-            self.sums.add(workload, now[0], now[1], 1)
-        self.left_out += len(now[2]) - len(was[2])
-        return Change(pair, was[2], now[2])
+        usage, revenue, left = self._counting(workload, after)
+        if not before:
+            self.sums.add(workload, usage, revenue, 1)
+            self.left_out += len(left)
+            return (), left
+        usage_before, revenue_before, left_before = self._counting(workload, before)
+        if usage != usage_before or revenue != revenue_before:
+            self.sums.add(workload, usage_before, revenue_before, -1)
+            self.sums.add(workload, usage, revenue, 1)
+        self.left_out += len(left) - len(left_before)
+        return left_before, left
 
     def _counting(self, workload: str, amounts: Mapping[int, int]) -> tuple[int, int, tuple[int, ...]]:
         """Units and cents that count, and the places of what does not."""
@@ -112,21 +112,19 @@ class MonthFold:
     counted: Sequence[Counted]
     amounts: dict[Pair, Amounts] = field(default_factory=dict)
 
-    def add(self, reports: Iterable[Report]) -> list[list[Change]]:
-        """Adds reports in their order; for each edition what that changed of each pair, seen from before to after them."""
-        amounts, before = self.amounts, {}
-        for _, customer, workload, place, amount in reports:
-            pair = (customer, workload)
-            held = amounts.get(pair)
-            if held is None:
-                held = amounts[pair] = {}
-            if pair not in before:
-                before[pair] = held.copy() if held else NO_AMOUNTS
-            if amount:
-                held[place] = amount
-            else:
-                held.pop(place, None)
-        return [[one.change(pair, was, amounts[pair]) for pair, was in before.items()] for one in self.counted]
+    def add(self, report: Report) -> list[Change]:
+        """Adds a report, later than all before; for each edition what that changes of what does not count."""
+        _, customer, workload, place, amount = report
+        pair = (customer, workload)
+        held = self.amounts.get(pair)
+        if held is None:
+            held = self.amounts[pair] = {}
+        before = held.copy() if held else NO_AMOUNTS
+        if amount:
+            held[place] = amount
+        else:
+            held.pop(place, None)
+        return [one.change(workload, before, held) for one in self.counted]
 
 
 def amounts_of(rows: Iterable[Report]) -> dict[Pair, Amounts]:

@@ -14,13 +14,15 @@ from typing import Any, Literal, cast
 from ledger.event import Event
 from ledger.instants import format_instant
 from ledger.programmes.capability.calendar import month_text
-from ledger.programmes.capability.events import Outcome, Points, Track
+from ledger.programmes.capability.events import Outcome, Track
 from ledger.programmes.capability.flips import Score, score_at
 from ledger.programmes.capability.outcome import decide_designation
 from ledger.programmes.capability.programme import CAPABILITY
+from ledger.programmes.capability.state import METRICS
 from ledger.store.base import Reader
 from projections.capability.reading import GrowingScorebook, replay
 from projections.questions.answer import LEFT_OUT, Day, Instant, MayBeLeftOut, Number, Position
+from projections.questions.changes import Metric
 from projections.questions.replay import Difference
 
 
@@ -50,7 +52,7 @@ class DesignationStep:
     """Whether it is qualified then."""
     centipoints: int
     """The score, in hundredths of points."""
-    metrics: Points
+    metrics: Mapping[Metric, int]
     """The points of each metric, in hundredths."""
     edition: str | None
     """The scorebook edition in force then; null before the first."""
@@ -118,7 +120,7 @@ def _step(event: Event, score: Score) -> DesignationStep:
         announcement=event.type == CAPABILITY.announcement,
         qualified=score.qualified,
         centipoints=score.centipoints,
-        metrics=cast(Points, score.points),
+        metrics=cast(Mapping[Metric, int], {metric: score.points[metric] for metric in METRICS}),
         edition=None if score.edition is None else score.edition.edition,
         track=cast(Track, score.track),
         month=None if score.month is None else month_text(score.month),

@@ -34,7 +34,7 @@ from ledger.programmes.capability.months import ASSOCIATIONS, largest
 from projections.capability.cause_reader import Causes, KnownCertificate, Reported
 from projections.capability.month_fold import EditionAtHand
 from projections.capability.score_reader import ScoreReader
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut
+from projections.questions.answer import LEFT_OUT, Instant, MayBeLeftOut, Position
 
 Kind = Literal["scorebook", "close", "report", "certificate", "expiry"]
 Figure = int | str | None
@@ -54,14 +54,23 @@ class Cause:
     """What is not the same on both sides (see the module's docstring); it has only the keys that its kind has."""
 
     kind: Kind
+    """What is not the same: edition, month, report, or certificate."""
     figure_from: Figure
+    """On the `from` side: a name, a month, cents, 0 or 1, or a value in thousandths as digits; null where there is none."""
     figure_to: Figure
-    position: int
+    """The same on the `to` side."""
+    position: Position
+    """Where the event stands that brought about what the `to` side says."""
     customer: str | MayBeLeftOut = LEFT_OUT
+    """Of a report."""
     workload: str | MayBeLeftOut = LEFT_OUT
+    """Of a report."""
     month: str | MayBeLeftOut = LEFT_OUT
+    """Of a report, YYYY-MM."""
     association: str | MayBeLeftOut = LEFT_OUT
+    """Of a report."""
     certificate: str | MayBeLeftOut = LEFT_OUT
+    """Of a certificate that is gained or lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +78,27 @@ class MetricExplained:
     """A metric whose points differ, in hundredths, and its causes: those with the largest difference of figures first."""
 
     metric: str
+    """The metric."""
     from_: int
+    """Its points on the `from` side, in hundredths."""
     to: int
+    """Its points on the `to` side, in hundredths."""
     causes: tuple[Cause, ...]
+    """What is not the same on both sides; the points of a metric are no sum over its causes."""
 
 
 @dataclass(frozen=True, slots=True)
 class SideAnswer:
     """One of the two sides, and its score in hundredths of points."""
 
-    at: str
-    known_at: int
+    at: Instant
+    """The instant."""
+    known_at: Position
+    """The position up to which something is known."""
     centipoints: int
+    """The score, in hundredths of points."""
     qualified: bool
+    """Whether it is enough, with no metric at zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +106,11 @@ class ExplainAnswer:
     """Two sides, and every metric whose points differ, the largest difference first."""
 
     from_: SideAnswer
+    """The one side."""
     to: SideAnswer
+    """The other side."""
     metrics: tuple[MetricExplained, ...]
+    """Every metric whose points differ, the largest difference first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +250,7 @@ def _counting(reported: Reported | None, side: _Side, revenue: bool) -> _Countin
     if reported is None or side.edition is None:
         return None
     workload = reported.pair[1]
-    _, edition, eligible = side.edition
+    edition, eligible = side.edition.edition, side.edition.eligible
     amounts = {place: told.figure for place, told in reported.reports.items()}
     amount, place = largest(amounts, eligible.revenue if revenue else eligible.usage(workload))
     if place < 0:

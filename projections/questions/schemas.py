@@ -3,7 +3,8 @@
     answer_schema("status", Status)                      the schema of one kind of answer
     answer_schema("replay", ReplayStep | DecisionCheck)  of a list whose lines are of several kinds
 
-An object's description is the first paragraph of its class's docstring; a field's is the string beneath it. What a reader
+An object's description is the first paragraph of its class's docstring; a field's is the string beneath it, else, where it
+is an object, that of the object. What a reader
 may rely on is said, and no more: later versions may add fields, so `additionalProperties` is not false.
 """
 
@@ -91,11 +92,17 @@ def _object(kind: Any, definitions: dict[str, Schema]) -> Schema:
     properties, required = {}, []
     for name, shown in names:
         always, hint = _present(hints[name])
-        properties[shown] = ({"description": described[name]} if name in described else {}) | _schema(hint, definitions)
+        said = described.get(name) or _said_of(hint)
+        properties[shown] = ({"description": said} if said else {}) | _schema(hint, definitions)
         if always:
             required.append(shown)
-    description = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
-    return {"type": "object", "description": description, "properties": properties, "required": required}
+    return {"type": "object", "description": _said_of(kind), "properties": properties, "required": required}
+
+
+def _said_of(kind: Any) -> str:
+    """The first paragraph of a class's docstring; of what is no such class nothing."""
+    is_object = is_dataclass(kind) or typing.is_typeddict(kind)
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split()) if is_object else ""
 
 
 def _present(hint: Any) -> tuple[bool, Any]:

@@ -327,7 +327,7 @@ def show(results: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of facts, comma between")
-    parser.add_argument("--also", default="", help="postgres, latency, workers, proof: comma between")
+    parser.add_argument("--also", default="", help="postgres, latency, workers, proof, capability: comma between")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

@@ -23,7 +23,6 @@ from random import Random
 from typing import Any
 
 import orjson
-from projections.questions.answers import all_projections, view
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
@@ -35,6 +34,8 @@ from ledger.writing.writer import Writer
 from projections.capability.score_reader import ScoreReader
 from projections.database import SQLiteDatabase
 from projections.questions.score import score
+from projections.questions.view import view
+from projections.registry import all_projections
 from projections.runner import Runner
 from tests.benchmarks.bench import batches, timed
 

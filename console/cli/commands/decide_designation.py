@@ -19,10 +19,10 @@ from console.throughput import collect_garbage_seldom
 from ledger.errors import UnknownDesignation
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area, designation_stream
-from projections.questions.designation_decisions import DesignationDecision, decision_of
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
+    from projections.questions.designation_decisions import DesignationDecision
 
 EPILOG: Final = """\
 examples:
@@ -57,6 +57,8 @@ def run(session: Session) -> int:
 
 def decide_designation(ledger: Ledger, membership: str, area: str, anniversary: str) -> DesignationDecision:
     """Records a decision. Raises Refused or UnknownDesignation."""
+    from projections.questions.designation_decisions import decision_of
+
     unknown = UnknownDesignation(membership, area)
     if not (can_be_membership(membership) and can_be_area(area)):
         raise unknown

@@ -1,4 +1,4 @@
-"""Announces what time alone has changed: moves every due membership's horizon up to now, or to --until.
+"""Announces what time alone has changed: moves the horizon of what is due, of both programmes, up to now, or to --until.
 
 Every change in between is announced with the exact instant at which it takes effect, however late this runs."""
 
@@ -19,7 +19,7 @@ examples:
   csat-ledger review                                everything up to now
   csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…,"set_aside":…}
 
-Exit code 3 says that some memberships cannot be read and wait; `csat-ledger project --status` shows them."""
+Exit code 3 says that some memberships or designations cannot be read and wait; `csat-ledger project --status` shows them."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def register(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Reviews, in transactions of a few hundred memberships each."""
+    """Reviews, in transactions of a few hundred memberships and designations each."""
     output, until_us = session.output, session.options.until
     now_us = session.clock()
     if until_us is not None and until_us > now_us:
@@ -42,9 +42,13 @@ def run(session: Session) -> int:
         output.json(done)
     else:
         output.text(
-            f"reviewed {plural(done.reviewed, 'membership')}, made {plural(done.announced, 'announcement')}; "
+            f"reviewed {_subjects(done.reviewed)}, made {plural(done.announced, 'announcement')}; "
             f"the ledger is at position {done.position:,}"
         )
     if done.set_aside:
-        output.words(f"{plural(done.set_aside, 'membership')} set aside: `csat-ledger project --status` says why")
+        output.words(f"{_subjects(done.set_aside)} set aside: `csat-ledger project --status` says why")
     return SOME_REFUSED if done.set_aside else DONE
+
+
+def _subjects(number: int) -> str:
+    return f"{number:,} {'membership or designation' if number == 1 else 'memberships and designations'}"

@@ -156,28 +156,38 @@ class ScorebookPublishedData(TypedDict):
 
 
 class CompareMetric(TypedDict):
-    """A metric that compares two numbers; null where no month was closed yet."""
+    """Pairs of customer and workload that reach the threshold, in two months."""
 
     centipoints: int
+    """The points of the metric, in hundredths."""
     now: int | None
+    """Pairs in the last month; null where no month was closed."""
     year_before: int | None
+    """Pairs in the same month a year before; null where no month was closed."""
 
 
 class PeopleMetric(TypedDict):
-    """A metric that counts people."""
+    """People who hold a certificate of a tier."""
 
     centipoints: int
+    """The points of the metric, in hundredths."""
     people: int
+    """How many people, each once."""
 
 
 class GrowthMetric(TypedDict):
-    """Usage growth: values in thousandths and whole percents as digits, since they may pass what JSON readers hold."""
+    """Growth of the monthly value of usage; figures are digits, since they may pass what readers of JSON hold."""
 
     centipoints: int
+    """The points of the metric, in hundredths."""
     mcv_milli: str | None
+    """The value of the last month, in thousandths; null where no month was closed."""
     mcv_milli_year_before: str | None
+    """The value of the same month a year before, in thousandths; null where no month was closed."""
     percent: str | None
+    """Whole percents, rounded towards zero; null where no month was closed, or the value a year before was 0."""
     base_met: bool | None
+    """Whether the value a year before reaches the base, without which there is no point; null where no month was closed."""
 
 
 Metrics = TypedDict(
@@ -202,15 +212,20 @@ class Qualification(TypedDict):
     """A score at the instant at which it was first enough."""
 
     centipoints: int
+    """The score, in hundredths of points."""
     metrics: Metrics
+    """The five metrics."""
 
 
 class Best(TypedDict):
     """The highest score of a window, at its earliest instant."""
 
     at: str
+    """That instant."""
     centipoints: int
+    """The score, in hundredths of points."""
     metrics: Metrics
+    """The five metrics."""
 
 
 class DesignationDecidedData(TypedDict):

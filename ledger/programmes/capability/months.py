@@ -79,6 +79,25 @@ def largest(reports: Mapping[int, int], places: Sequence[int], base: int = 0) ->
     return found, where
 
 
+class Limits(NamedTuple):
+    """The figures of an edition that a pair is held against, by track: values in thousandths, revenue in cents."""
+
+    rates: Mapping[str, Any]
+    deployed_milli: tuple[tuple[str, int], ...]
+    customer_cents: tuple[tuple[str, int], ...]
+    track_cents: int
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Limits:
+        deployed = figures["deployments"]["threshold_mcv"].items()
+        return cls(
+            figures["rates"],
+            tuple((track, threshold * 1_000) for track, threshold in deployed),
+            tuple(figures["net_adds"]["threshold_cents"].items()),
+            figures["track"]["threshold_cents"],
+        )
+
+
 class Sums:
     """What a month amounts to under one edition.
 
@@ -88,19 +107,21 @@ class Sums:
     workloads      workloads on which some customer's revenue exceeds the track's figure (C12)
     """
 
-    __slots__ = ("_above", "_edition", "customers", "deployments", "mcv_milli")
+    __slots__ = ("_above", "_edition", "_limits", "customers", "deployments", "mcv_milli")
 
-    def __init__(self, edition: Edition) -> None:
+    def __init__(self, edition: Edition, limits: Limits | None = None) -> None:
+        """`limits` are those of the edition, where they are at hand."""
         self._edition = edition
+        self._limits = limits
         self.mcv_milli = 0
         self.deployments = {"enterprise": 0, "smb": 0}
         self.customers = {"enterprise": 0, "smb": 0}
         self._above: Counter[str] = Counter()
 
     @classmethod
-    def restored(cls, edition: Edition, kept: list[Any]) -> Sums:
+    def restored(cls, edition: Edition, kept: list[Any], limits: Limits | None = None) -> Sums:
         """What `kept` was made of."""
-        sums = cls(edition)
+        sums = cls(edition, limits)
         mcv_milli, sums.deployments, sums.customers, above = kept
         sums.mcv_milli, sums._above = int(mcv_milli), Counter(above)
         return sums
@@ -116,18 +137,21 @@ class Sums:
 
     def add(self, workload: str, usage: int, revenue: int, sign: int) -> None:
         """A pair comes in (1) or goes out (-1) with what counts of it: units, and cents."""
-        figures = self._edition.figures
+        limits = self._limits
+        if limits is None:
+            limits = self._limits = Limits.of(self._edition.figures)
         if usage:
-            value = usage * (self._edition.rate_milli(workload) or 0)
+            rate = limits.rates.get(workload)
+            value = 0 if rate is None else usage * rate["rate_milli"]
             self.mcv_milli += sign * value
-            for track, threshold in figures["deployments"]["threshold_mcv"].items():
-                if value >= threshold * 1_000:
+            for track, threshold in limits.deployed_milli:
+                if value >= threshold:
                     self.deployments[track] += sign
         if revenue:
-            for track, threshold in figures["net_adds"]["threshold_cents"].items():
+            for track, threshold in limits.customer_cents:
                 if revenue >= threshold:
                     self.customers[track] += sign
-            if revenue > figures["track"]["threshold_cents"]:
+            if revenue > limits.track_cents:
                 self._above[workload] += sign
                 if not self._above[workload]:
                     del self._above[workload]

@@ -6,8 +6,8 @@ import sqlite3
 
 import orjson
 import pytest
-from projections.questions.answers import all_projections
 
+from projections.registry import all_projections
 from tests.console.support import Program, fact, met
 
 NAMES = {projection.name for projection in all_projections()}

@@ -9,8 +9,19 @@ import time
 
 import pytest
 
+from tests.console.designation_story import AREA, qualified
 from tests.console.support import ROOT, Program, met
 
+QUESTION = {
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "asyncio",
+    "ledger.writing.writer",
+    "ledger.programmes.survey.facts",
+    "ledger.programmes.capability.facts",
+}
+HELP = {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}
 REPORT = "import sys; from console.cli.main import main; main({arguments!r}); print(*sys.modules, file=sys.stderr)"
 
 
@@ -36,25 +47,32 @@ def imported_by(*arguments: str) -> set[str]:
     [
         (
             ["status", "m-1"],
-            {
-                "pydantic",
-                "pydantic_settings",
-                "rich",
-                "asyncio",
-                "ledger.writing.writer",
-                "ledger.programmes.survey.facts",
-            },
+            QUESTION,
         ),
         (["history", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "ledger.programmes.survey.facts"}),
         (["changes"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
+        (["score", "m-1", "--area", AREA], QUESTION),
+        (["score", "m-1", "--area", AREA, "--explain", "2024-07-01", "2024-08-01"], QUESTION),
+        (["designations"], QUESTION),
+        (["anniversaries"], QUESTION),
+        (["history", "m-1", "--area", AREA], QUESTION),
+        (["decisions"], QUESTION),
+        (["replay", "m-1", "--area", AREA], QUESTION | {"projections.database"}),
         (["review"], {"rich", "projections"}),
-        (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
-        (["status", "--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}),
+        (
+            ["--help"],
+            {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},
+        ),
+        (["status", "--help"], HELP),
+        (["score", "--help"], HELP),
+        (["designations", "--help"], HELP),
+        (["decide-designation", "--help"], HELP),
     ],
 )
 def test_a_command_imports_only_what_it_needs(program: Program, command: list[str], needless: set[str]) -> None:
-    program.record(*met())
+    program.now("2024-12-31T00:00:00Z")
+    program.record(*met(), *qualified())
     program.run("project")
     found = imported_by("--store", str(program.store), *command)
     assert "console.cli.main" in found

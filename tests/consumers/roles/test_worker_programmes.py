@@ -15,12 +15,11 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from projections.questions.answers import all_projections
-
 from consumers.broker.partitioner import partition_of
 from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent
+from projections.registry import all_projections
 from tests.consumers.roles.test_worker import Team
 from tests.consumers.support import AREA, broker_with_topics, committed, eventually
 from tests.servers.kafka import KafkaBroker

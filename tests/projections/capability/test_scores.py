@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -209,3 +212,54 @@ def test_what_cannot_be_applied_parks_its_stream_and_no_other(tmp_path: Path) ->
             assert build.parked == {"designation-m-9/dense"}
             reader = ScoreReader(connection, build.prefix, build.position)
             reader.require(*DENSE)
+
+
+@pytest.mark.parametrize("edition_first", [True, False])
+def test_an_edition_and_the_reports_that_it_values_may_be_written_at_the_same_time(
+    edition_first: bool, tmp_path: Path, postgres_url: str
+) -> None:
+    """Two workers, each in a transaction that does not see the other's: the second one waits for the first."""
+    pytest.importorskip("psycopg")
+    from projections.postgres import PostgresDatabase
+
+    book = Book(tmp_path, NOW)
+    book.tell(*dense_history(Random(7)))
+    rows = [row for row in book.store.read_feed(0, 10_000) if row.type in Scores().handlers()]
+    editions = [row for row in rows if row.stream.startswith("scorebook/dense")]
+    others = [row for row in rows if row not in editions]
+    assert len(editions) > 1
+    with closing(PostgresDatabase(postgres_url)) as database:
+        in_order, build = built(database, 3), built(database, 3)
+        with database.writing() as connection:
+            apply_events(connection, [in_order], rows)
+            apply_events(connection, [build], [*editions[:1], *others[:20]])
+        first, second = (editions[1:], others[20:]) if edition_first else (others[20:], editions[1:])
+
+        def write_second() -> None:
+            with database.writing(alone=False) as connection:
+                apply_events(connection, [build], second)
+
+        with ThreadPoolExecutor(1) as other_worker:
+            with database.writing(alone=False) as connection:
+                apply_events(connection, [build], first)
+                waiting = other_worker.submit(write_second)
+                until_one_waits(database)
+                assert not waiting.done()
+            waiting.result(timeout=60)
+        assert not build.parked
+        assert differences(database, in_order, build) == 0
+    book.close()
+
+
+def until_one_waits(database: Database) -> None:
+    """Returns once a transaction waits for an advisory lock."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with database.reading() as connection:
+            ((waiting,),) = connection.query(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+        if waiting:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waited for the lock within a minute")

@@ -9,8 +9,10 @@ from random import Random
 from typing import Any
 
 from ledger.errors import Refused
+from projections.builds import load_build
 from projections.capability.designations import Designations
 from projections.capability.scores import Scores
+from projections.database import Database
 from projections.questions.view import View, view
 from projections.runner import Runner
 from tests.ledger.programmes.capability.book import Book
@@ -21,9 +23,9 @@ from tests.projections.capability.support import NOW, SmallBatches
 class ViewBook:
     """A book, an oracle that knows the same, and a view of the projections."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.book, self.oracle = Book(folder, NOW), Oracle()
-        self.database = SmallBatches(str(folder / "tables.db"))
+        self.database = database or SmallBatches(str(folder / "tables.db"))
         self.projections = [Scores(), Designations()]
         self.runner = Runner(self.book.store, self.database, self.projections)
         self.positions: list[int] = [0]
@@ -49,14 +51,22 @@ class ViewBook:
         with view(self.database) as found:
             yield found
 
+    def rebuilt_differences(self) -> int:
+        """Rows in which the tables of designations differ from those that are built anew in other batches."""
+        with self.database.reading() as connection:
+            build = load_build(connection, Designations())
+            assert build is not None
+            assert not build.parked
+        return self.runner.rebuild()[Designations.name]
+
     def close(self) -> None:
         self.book.close()
         self.database.close()
 
 
 @contextmanager
-def view_book(folder: Path) -> Iterator[ViewBook]:
-    opened = ViewBook(folder)
+def view_book(folder: Path, database: Database | None = None) -> Iterator[ViewBook]:
+    opened = ViewBook(folder, database)
     try:
         yield opened
     finally:
