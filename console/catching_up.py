@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ledger.errors import StoreUnreachable
@@ -51,6 +50,8 @@ def catch_up(
 @contextmanager
 def worked_out(store: Store, remark: Remark, on_progress: Progress | None = None) -> Iterator[Database]:
     """Projections of the whole book that nobody keeps: there are none, and none may be written here."""
+    from tempfile import TemporaryDirectory
+
     from projections.runner import Runner
 
     remark("found no projections that can be read here, and none may be kept: worked out from the whole book")

@@ -29,7 +29,8 @@ SERVER_MODULES = ("tests/servers/", "tests/consumers/test_secure_broker.py")
 
 
 SLOW = (
-    "tests/console/test_demo",
+    "tests/console/demo/test_capability_sample.py",
+    "tests/console/demo/test_demo",
     "tests/console/test_extras.py",
     "tests/console/test_questions.py::test_a_membership_of_another_form_is_unknown_and_no_lost_store",
     "tests/console/test_readme.py::test_what_is_pasted",

@@ -25,13 +25,15 @@ from typing import Any
 
 import pytest
 
-from consumers.messages.cloudevents import announcement_messages, event_message, refused_message
+from consumers.messages.cloudevents import event_message, refused_message
+from consumers.messages.registry import MESSAGES
 from consumers.messages.telling import as_told
 from consumers.roles.inbox import refused_fact
 from ledger.errors import Refused
 from ledger.fact import Fact
 from ledger.link_key import HeldKey, LinkKey
 from ledger.programmes.registry import PROGRAMMES
+from ledger.proof.survey.programme import Survey
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
@@ -128,13 +130,15 @@ class World:
             log = LogFolder(folder / "log")
             with open_sealer(store, log, [LOG_KEY]) as sealer:
                 sealer.seal()
-            self.open["bundle"] = [collect_evidence(store, log, "m-1", "2010-12-01").encoded().decode()]
+            self.open["bundle"] = [
+                collect_evidence(store, log, Survey(), "membership-m-1", "2010-12-01").encoded().decode()
+            ]
             self.rows = store.read_feed(0, 1_000)
             self.digests = {row.fact: row.digest for row in store.read_feed_full(0, 1_000)}
         self.open["messages"] = [
             repr((one.topic, one.key, one.headers, one.value))
             for row in self.rows
-            for one in (event_message(row), *(announcement_messages(row) if row.type == "EligibilityChanged" else ()))
+            for one in (event_message(row), *MESSAGES.of(row))
         ]
         for name in ("book.db", "projections"):
             self.open |= {f"{name} {table}": rows for table, rows in _tables(folder / name).items()}

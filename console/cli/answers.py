@@ -28,7 +28,7 @@ from console.cli.commands.keygen import KeyMade
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.topics import TopicFound
 from console.cli.commands.witness import WitnessListening
-from console.cli.exits import FailureAnswer
+from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from ledger.seal.audit import AuditAnswer

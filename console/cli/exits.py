@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayStopped, TopicsUnfit
@@ -52,16 +51,6 @@ class Failure(LedgerError):
         self.code = code
         self.message = message
         self.exit_code = exit_code
-
-
-@dataclass(frozen=True, slots=True)
-class FailureAnswer:
-    """What is printed instead of an answer, where there is none."""
-
-    error: str
-    """The code of what went wrong, or of why it was refused."""
-    message: str
-    """What was found, and what was expected."""
 
 
 def failure_of(error: LedgerError) -> Failure:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, FailureAnswer, failure_of
+from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
 from console.cli.options import Parser, add_common
 from console.cli.output import Output, Unwritten
 from console.cli.session import Session
@@ -212,6 +212,8 @@ def _perhaps(name: str) -> str:
 
 def _fail(failure: Failure, output: Output) -> int:
     """Tells of a failure as far as anybody takes it; the exit code is that of the failure in any case."""
+    from console.cli.failure_answer import FailureAnswer
+
     output.words(" ".join(failure.message.split()))
     with suppress(Unwritten):
         if output.as_json:

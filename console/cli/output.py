@@ -63,9 +63,7 @@ class Output:
 
     def json(self, answer: Any) -> None:
         """An answer, a dataclass of its own, as one line of JSON."""
-        from projections.questions.answer import plain
-
-        self._write(json_text(plain(answer), ascii_only=not _is_utf8(self.stdout)) + "\n")
+        self._write(json_text(answer, ascii_only=not _is_utf8(self.stdout)) + "\n")
 
     def text(self, line: str = "") -> None:
         """A line of an answer for people."""
@@ -195,10 +193,12 @@ def printable(text: str) -> str:
 
 def json_text(answer: Any, *, ascii_only: bool = False) -> str:
     """An answer as JSON that any reader takes, on one line."""
+    from projections.questions.answer import members, plain
+
     try:
-        text = orjson.dumps(answer).decode()
+        text = orjson.dumps(answer, members, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     except TypeError:
-        text = orjson.dumps(_printable_all(answer)).decode()
+        text = orjson.dumps(_printable_all(plain(answer))).decode()
     if not ascii_only or text.isascii():
         return text
     import json

@@ -15,8 +15,6 @@ from console.cli.signals import Signals
 from console.settings import Settings
 from console.wiring import Clock, Ledger, open_ledger
 from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
-from ledger.membership import can_be_membership
-from ledger.programmes.capability.events import designation_stream
 
 AREAS_SHOWN_MAX: Final = 10
 
@@ -74,6 +72,9 @@ class Session:
 
 def _areas_of(membership: str, ledger: Ledger) -> list[str]:
     """The areas in which a membership has a designation, the first of them, out of the names of the book's streams."""
+    from ledger.membership import can_be_membership
+    from ledger.programmes.capability.events import designation_stream
+
     if not can_be_membership(membership):
         return []
     prefix = designation_stream(membership, "")

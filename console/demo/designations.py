@@ -159,7 +159,7 @@ class Designations:
             return
         self._stage.title(f"An anniversary that is {pick.outcome}: {pick.name}")
         asked = f"decide-designation {pick.membership} --area {AREA} --anniversary {pick.anniversary}"
-        self._stage.say(f"{pick.why}. What `csat-ledger {asked}` recorded:\n")
+        self._stage.say(f"{pick.why}.\n\nRecorded by `{asked}`:")
         print_designation_decision(self._output, decision)
         self._stage.say(f"\nTaken again from its {len(replayed) - len(checks):,} events alone:")
         for check in checks:

@@ -46,8 +46,8 @@ class EditionAtHand(NamedTuple):
         return cls(position, edition, Eligible(edition), Limits.of(edition.figures))
 
 
-Change = tuple[Pair, tuple[int, ...], tuple[int, ...]]
-"""A pair, and the places of its reports that do not count, before some reports and after them."""
+Change = tuple[tuple[int, ...], tuple[int, ...]]
+"""The places of a pair's reports that do not count, before a report and after it."""
 
 
 @dataclass(slots=True)
@@ -73,20 +73,19 @@ class Counted:
         kept: list[Any] = self.sums.kept()
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 
-    def change(self, pair: Pair, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
+    def change(self, workload: str, before: Mapping[int, int], after: Mapping[int, int]) -> Change:
         """A pair's reports are others now."""
-        workload = pair[1]
         usage, revenue, left = self._counting(workload, after)
         if not before:
             self.sums.add(workload, usage, revenue, 1)
             self.left_out += len(left)
-            return pair, (), left
+            return (), left
         usage_before, revenue_before, left_before = self._counting(workload, before)
         if usage != usage_before or revenue != revenue_before:
             self.sums.add(workload, usage_before, revenue_before, -1)
             self.sums.add(workload, usage, revenue, 1)
         self.left_out += len(left) - len(left_before)
-        return pair, left_before, left
+        return left_before, left
 
     def _counting(self, workload: str, amounts: Mapping[int, int]) -> tuple[int, int, tuple[int, ...]]:
         """Units and cents that count, and the places of what does not."""
@@ -113,21 +112,19 @@ class MonthFold:
     counted: Sequence[Counted]
     amounts: dict[Pair, Amounts] = field(default_factory=dict)
 
-    def add(self, reports: Iterable[Report]) -> list[list[Change]]:
-        """Adds reports in their order; for each edition what that changed of each pair, seen from before to after them."""
-        amounts, before = self.amounts, {}
-        for _, customer, workload, place, amount in reports:
-            pair = (customer, workload)
-            held = amounts.get(pair)
-            if held is None:
-                held = amounts[pair] = {}
-            if pair not in before:
-                before[pair] = held.copy() if held else NO_AMOUNTS
-            if amount:
-                held[place] = amount
-            else:
-                held.pop(place, None)
-        return [[one.change(pair, was, amounts[pair]) for pair, was in before.items()] for one in self.counted]
+    def add(self, report: Report) -> list[Change]:
+        """Adds a report, later than all before; for each edition what that changes of what does not count."""
+        _, customer, workload, place, amount = report
+        pair = (customer, workload)
+        held = self.amounts.get(pair)
+        if held is None:
+            held = self.amounts[pair] = {}
+        before = held.copy() if held else NO_AMOUNTS
+        if amount:
+            held[place] = amount
+        else:
+            held.pop(place, None)
+        return [one.change(workload, before, held) for one in self.counted]
 
 
 def amounts_of(rows: Iterable[Report]) -> dict[Pair, Amounts]:

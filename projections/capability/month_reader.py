@@ -1,15 +1,16 @@
-"""What months amounted to as known by a position: the last checkpoint before it, and what has changed since."""
+"""What months amounted to as known by a position, and which reports did not count (see `month_tables`)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ledger.programmes.capability.months import PLACE
-from projections.capability.month_fold import Counted, EditionAtHand, MonthFold, Pair, Report, amounts_of
+from projections.capability.month_fold import Counted, EditionAtHand, MonthFold, Report, amounts_of
 from projections.capability.wanted import Query, look_up
+
+MonthKey = tuple[int, int, int]
+"""A designation, a month, and the position of an edition or of a checkpoint."""
 
 
 class Want(NamedTuple):
@@ -30,20 +31,6 @@ class LeftOut(NamedTuple):
     association: int
 
 
-@dataclass(slots=True)
-class MonthKnown:
-    """A month under one edition as known by a position.
-
-    `touched` has the pairs with reports since the checkpoint, and of each the places of what does not count now.
-    """
-
-    want: Want
-    checkpoint: int
-    counted: Counted
-    left_out_before: int
-    touched: dict[Pair, tuple[int, ...]] = field(default_factory=dict)
-
-
 class MonthReader:
     """Reads months of one build of the projection, a few statements for any number of them."""
 
@@ -51,51 +38,57 @@ class MonthReader:
         self._query = query
         self._prefix = prefix
 
-    def read(self, wants: Iterable[Want], known: int) -> dict[tuple[int, int, int], MonthKnown]:
-        """By designation, month and position of the edition: what a position knew of them."""
-        by_key = {(want.designation, want.month, want.edition.position): want for want in wants}
+    def read(self, wants: Iterable[Want], known: int) -> dict[tuple[int, int, int], Counted]:
+        """By designation, month and position of the edition: what they amounted to as known by a position."""
+        by_key = {(want.designation, want.month, want.edition.position): want.edition for want in wants}
         found = {}
-        restored = self._checkpoints(list(by_key), known)
-        for key, want in by_key.items():
-            if (checkpoint := restored.get(key)) is None:
-                found[key] = MonthKnown(want, 0, Counted.nothing(want.edition), 0)
+        earlier = []
+        for key, (position, kept, left) in self._latest(list(by_key)).items():
+            if position <= known:
+                found[key] = Counted.restored(by_key[key], kept, left)
             else:
-                position, kept, left = checkpoint
-                found[key] = MonthKnown(want, position, Counted.restored(want.edition, kept, left), left)
-        self._add_later(found.values(), known)
+                earlier.append(key)
+        if earlier:
+            found |= self._read_earlier({key: by_key[key] for key in earlier}, known)
+        return {key: found.get(key) or Counted.nothing(edition) for key, edition in by_key.items()}
+
+    def left_out(self, want: Want, known: int, limit: int) -> list[LeftOut]:
+        """The first reports of a month that do not count, in order, as known by a position (C13)."""
+        designation, month, edition = want
+        rows = self._query(
+            f"SELECT l.what, l.customer, l.workload, l.association FROM {self._prefix}left_out AS l "
+            "WHERE l.designation = ? AND l.month = ? AND l.edition = ? AND l.position <= ? AND l.is_out = 1 "
+            f"AND NOT EXISTS (SELECT 1 FROM {self._prefix}left_out AS n WHERE n.designation = l.designation "
+            "AND n.month = l.month AND n.edition = l.edition AND n.what = l.what AND n.customer = l.customer "
+            "AND n.workload = l.workload AND n.association = l.association AND n.position > l.position "
+            "AND n.position <= ?) ORDER BY l.what, l.customer, l.workload, l.association LIMIT ?",
+            (designation, month, edition.position, known, known, limit),
+        )
+        return [LeftOut(what, customer, workload, month, association) for what, customer, workload, association in rows]
+
+    def _latest(self, keys: Sequence[MonthKey]) -> dict[MonthKey, tuple[int, str, int]]:
+        rows = look_up(
+            self._query,
+            "SELECT s.designation, s.month, s.edition, s.position, s.kept, s.left_out FROM {wanted} "
+            f"CROSS JOIN {self._prefix}latest AS s WHERE s.designation = wanted.column1 AND s.month = wanted.column2 "
+            "AND s.edition = wanted.column3",
+            keys,
+        )
+        return {tuple(row[:3]): tuple(row[3:]) for row in rows}
+
+    def _read_earlier(self, months: Mapping[MonthKey, EditionAtHand], known: int) -> dict[MonthKey, Counted]:
+        """Months of which more was reported later: the last checkpoint before a position, and the reports since."""
+        checkpoints = self._checkpoints(list(months), known)
+        found = {}
+        by_tail: defaultdict[MonthKey, list[Counted]] = defaultdict(list)
+        for key, edition in months.items():
+            position, *kept = checkpoints.get(key, (0,))
+            found[key] = Counted.restored(edition, *kept) if position else Counted.nothing(edition)
+            by_tail[key[0], key[1], position].append(found[key])
+        self._add_later(by_tail, known)
         return found
 
-    def left_out(self, month: MonthKnown, limit: int) -> list[LeftOut]:
-        """The first reports of a month that do not count, in order: at least so many where there are so many."""
-        _, number, edition = want = month.want
-        found = [
-            LeftOut(place // 5, *pair, number, place % 5) for pair, places in month.touched.items() for place in places
-        ]
-        if month.left_out_before:
-            rows = self._query(
-                f"SELECT l.what, l.customer, l.workload, l.association FROM {self._prefix}left_out AS l "
-                "WHERE l.designation = ? AND l.month = ? AND l.edition = ? AND l.position <= ? AND l.is_out = 1 "
-                f"AND NOT EXISTS (SELECT 1 FROM {self._prefix}left_out AS n WHERE n.designation = l.designation "
-                "AND n.month = l.month AND n.edition = l.edition AND n.what = l.what AND n.customer = l.customer "
-                "AND n.workload = l.workload AND n.association = l.association AND n.position > l.position "
-                "AND n.position <= ?) ORDER BY l.what, l.customer, l.workload, l.association LIMIT ?",
-                (
-                    want.designation,
-                    number,
-                    edition.position,
-                    month.checkpoint,
-                    month.checkpoint,
-                    limit + len(PLACE) * len(month.touched),
-                ),
-            )
-            for what, customer, workload, association in rows:
-                if (customer, workload) not in month.touched:
-                    found.append(LeftOut(what, customer, workload, number, association))
-        return sorted(found)[:limit]
-
-    def _checkpoints(
-        self, keys: Sequence[tuple[int, int, int]], known: int
-    ) -> dict[tuple[int, int, int], tuple[int, str, int]]:
+    def _checkpoints(self, keys: Sequence[MonthKey], known: int) -> dict[MonthKey, Any]:
         sums = f"{self._prefix}sums"
         rows = look_up(
             self._query,
@@ -107,16 +100,10 @@ class MonthReader:
             keys,
             (known,),
         )
-        return {
-            (designation, month, edition): (position, kept, left)
-            for designation, month, edition, position, kept, left in rows
-        }
+        return {tuple(row[:3]): row[3:] for row in rows}
 
-    def _add_later(self, months: Iterable[MonthKnown], known: int) -> None:
-        """Adds the reports after each month's checkpoint: fewer than STEP of each."""
-        by_tail: defaultdict[tuple[int, int, int], list[MonthKnown]] = defaultdict(list)
-        for month in months:
-            by_tail[month.want.designation, month.want.month, month.checkpoint].append(month)
+    def _add_later(self, by_tail: Mapping[MonthKey, Sequence[Counted]], known: int) -> None:
+        """Adds the reports after a checkpoint, fewer than STEP of each: by designation, month and its position."""
         columns = (
             "wanted.column1, wanted.column2, wanted.column3, r.position, r.customer, r.workload, r.place, r.amount"
         )
@@ -146,10 +133,9 @@ class MonthReader:
             )
         )
         for tail, later in tails.items():
-            later.sort()
-            fold = MonthFold([month.counted for month in by_tail[tail]], amounts_of(earlier.get(tail, ())))
-            for month, changes in zip(by_tail[tail], fold.add(later), strict=True):
-                month.touched = {pair: after for pair, _, after in changes}
+            fold = MonthFold(by_tail[tail], amounts_of(earlier.get(tail, ())))
+            for report in sorted(later):
+                fold.add(report)
 
 
 def _by_tail(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, int, int], list[Report]]:

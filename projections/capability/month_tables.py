@@ -1,16 +1,18 @@
-"""The tables of reports: every report, and of each month now and then what it amounts to.
+"""The tables of reports: every report, and of each month what it amounts to.
 
 A score needs a few sums of two months, as they were known at any position and under any edition. Adding up 30,000
 reports takes far too long for that, and a line of sums for each report would be more than the reports themselves. So
-there is a *checkpoint* of a (designation, month) after every STEP reports of it: a line of sums for each edition of the
-area, whenever that was published. Who asks for the sums at a position takes the last checkpoint before it, and adds what
-fewer than STEP reports have changed since.
+every (designation, month) has a line of sums as it stands, and a *checkpoint* after every STEP reports: a line for each
+edition of the area, whenever that was published. Who asks for what a position knew takes the line as it stands where the
+position knew all of the month's reports, else the last checkpoint before it, and adds what fewer than STEP reports have
+changed since.
 
     reports    every report at its position; `place` is what it is about and its association (`months.PLACE`)
-    months     how many reports a month has, and the position of its last checkpoint (0: none)
-    sums       the checkpoints: `kept` as `Sums.kept` gives it, in JSON; `left_out` counts the reports that are above zero
-               and do not count (C13)
-    left_out   which these are: from the checkpoint at `position` on such a report is left out (`is_out` 1), or no longer (0)
+    months     how many reports a month has
+    latest     the sums as they stand, and the position of the last report in them; `kept` as `Sums.kept` gives it, in
+               JSON; `left_out` counts the reports that are above zero and do not count (C13)
+    sums       the checkpoints, in the same form
+    left_out   which reports do not count: from `position` on such a report is left out (`is_out` 1), or no longer (0)
 
 A designation has the position of its opening for a number, an edition that of its publishing. What the tables hold
 depends on the events alone, not on the batches in which they came, nor on whether an edition or a report came first: the
@@ -23,7 +25,7 @@ from typing import Final
 
 from projections.database import Table
 
-STEP: Final = 8
+STEP: Final = 16
 """So many reports of a month lie between two checkpoints."""
 
 REPORTS: Final = Table(
@@ -42,21 +44,19 @@ REPORTS: Final = Table(
 )
 MONTHS: Final = Table(
     "months",
-    {"designation": "BIGINT", "month": "BIGINT", "reports": "BIGINT", "checked": "BIGINT"},
+    {"designation": "BIGINT", "month": "BIGINT", "reports": "BIGINT"},
     ("designation", "month"),
 )
-SUMS: Final = Table(
-    "sums",
-    {
-        "designation": "BIGINT",
-        "month": "BIGINT",
-        "edition": "BIGINT",
-        "position": "BIGINT",
-        "kept": "TEXT",
-        "left_out": "BIGINT",
-    },
-    ("designation", "month", "edition", "position"),
-)
+_SUMS: Final = {
+    "designation": "BIGINT",
+    "month": "BIGINT",
+    "edition": "BIGINT",
+    "position": "BIGINT",
+    "kept": "TEXT",
+    "left_out": "BIGINT",
+}
+LATEST: Final = Table("latest", _SUMS, ("designation", "month", "edition"))
+SUMS: Final = Table("sums", _SUMS, ("designation", "month", "edition", "position"))
 LEFT_OUT: Final = Table(
     "left_out",
     {

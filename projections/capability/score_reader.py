@@ -23,8 +23,8 @@ from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_a
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
 from projections.capability.cause_reader import CauseReader, Causes
-from projections.capability.month_fold import EditionAtHand
-from projections.capability.month_reader import LeftOut, MonthKnown, MonthReader, Want
+from projections.capability.month_fold import Counted, EditionAtHand
+from projections.capability.month_reader import LeftOut, MonthReader, Want
 from projections.capability.scores import edition_of
 from projections.capability.wanted import look_up
 from projections.database import Connection
@@ -72,7 +72,7 @@ class KnownDesignation:
         self.known = known
         self.certificates: dict[str, Certificate] = {}
         """By name."""
-        self.read: dict[tuple[int, int], MonthKnown] = {}
+        self.read: dict[tuple[int, int], Counted] = {}
         """By month and position of the edition."""
         self._months = months
         self._people: dict[str, People] = {}
@@ -88,9 +88,9 @@ class KnownDesignation:
 
     def sums(self, month: int, edition: Edition) -> Sums:
         """What a month amounts to under an edition."""
-        return self.month(month, edition).counted.sums
+        return self.month(month, edition).sums
 
-    def month(self, month: int, edition: Edition) -> MonthKnown:
+    def month(self, month: int, edition: Edition) -> Counted:
         """A month under an edition."""
         at_hand = self.rules.at_hand(edition)
         found = self.read.get((month, at_hand.position))
@@ -167,9 +167,13 @@ class ScoreReader:
 
     def left_out(self, one: KnownDesignation, at_us: int, limit: int) -> tuple[int, list[LeftOut]]:
         """How many reports of the two months compared at an instant do not count, and the first of them, in order (C13)."""
-        months = [one.month(want.month, want.edition.edition) for want in one.compared(at_us)]
-        found = [entry for month in months for entry in self._months.left_out(month, limit)]
-        return sum(month.counted.left_out for month in months), sorted(found)[:limit]
+        found: list[LeftOut] = []
+        total = 0
+        for want in one.compared(at_us):
+            if count := one.month(want.month, want.edition.edition).left_out:
+                total += count
+                found += self._months.left_out(want, one.known, limit)
+        return total, sorted(found)[:limit]
 
     def causes(self, number: int, months: Sequence[int], known_at: int) -> Causes:
         """What a designation's score is made of, event by event, with the reports of some months."""

@@ -1,6 +1,6 @@
 """The projection of scores: what counts for each designation, each row with the position at which it became known.
 
-Nothing is ever taken out or changed but the counters of `months`. So the tables answer for every instant and for
+Nothing is ever taken out or changed but what `months` and `latest` have beside. So the tables answer for every instant and for
 everything that was known by any position (see `projections.capability.score_reader`); `projections.capability.month_tables`
 has those of reports, which are the many.
 """
@@ -23,7 +23,7 @@ from ledger.programmes.capability.months import PLACE
 from ledger.programmes.registry import PROGRAMMES
 from projections.capability.checkpoints import Key, value_by, write_reports
 from projections.capability.month_fold import EditionAtHand, Report
-from projections.capability.month_tables import LEFT_OUT, MONTHS, REPORTS, STEP, SUMS
+from projections.capability.month_tables import LATEST, LEFT_OUT, MONTHS, REPORTS, STEP, SUMS
 from projections.capability.wanted import look_up
 from projections.database import Connection, Table
 from projections.projection import Handler, Projection, RawEvent
@@ -92,6 +92,7 @@ class Scores(Projection[ScoreRows]):
         EDITIONS,
         REPORTS,
         MONTHS,
+        LATEST,
         SUMS,
         LEFT_OUT,
     )

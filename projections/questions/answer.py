@@ -55,14 +55,19 @@ Number = Annotated[int, Form(minimum=1)]
 def plain(answer: Any) -> Any:
     """An answer, or a part of one, as JSON has it: objects, lists, texts, numbers, true, false and null."""
     if is_dataclass(answer):
-        kind: Any = type(answer)
-        values = ((shown, getattr(answer, name)) for name, shown in json_names(kind))
-        return {shown: plain(value) for shown, value in values if value is not LEFT_OUT}
+        return {shown: plain(value) for shown, value in members(answer).items()}
     if isinstance(answer, Mapping):
         return {key: plain(value) for key, value in answer.items()}
     if isinstance(answer, list | tuple):
         return [plain(value) for value in answer]
     return answer
+
+
+def members(answer: Any) -> dict[str, Any]:
+    """The fields of a dataclass that JSON has, by their names in JSON; what they hold stays as it is."""
+    kind: Any = type(answer)
+    values = ((shown, getattr(answer, name)) for name, shown in json_names(kind))
+    return {shown: value for shown, value in values if value is not LEFT_OUT}
 
 
 @cache

@@ -4,29 +4,32 @@
         answer = status(seen, "m-1", at_us)
 
 A reader gives rows and what is folded from them; what a user is told is made of that by the question's own module
-(`projections.questions.status`, `.board`, …). A view brings nothing up to date: whoever asks catches up before.
+(`projections.questions.status`, `.board`, …), and only the readers that it asks for are loaded. A view brings nothing up
+to date: whoever asks catches up before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ledger.errors import StoreUnreachable
-from projections.builds import load_build
+from projections.builds import STATE, load_build
 from projections.capability.designations import Designations
-from projections.capability.designations_reader import DesignationsReader
-from projections.capability.score_reader import ScoreReader
 from projections.capability.scores import Scores
 from projections.database import Connection, Database
 from projections.projection import Projection
 from projections.survey.eligibility import Eligibility
-from projections.survey.eligibility_reader import EligibilityReader
 from projections.survey.participation import Participation
-from projections.survey.participation_reader import ParticipationReader
 from projections.survey.renewals import Renewals
-from projections.survey.renewals_reader import RenewalsReader
+
+if TYPE_CHECKING:
+    from projections.capability.designations_reader import DesignationsReader
+    from projections.capability.score_reader import ScoreReader
+    from projections.survey.eligibility_reader import EligibilityReader
+    from projections.survey.participation_reader import ParticipationReader
+    from projections.survey.renewals_reader import RenewalsReader
 
 Reader = TypeVar("Reader")
 
@@ -41,38 +44,52 @@ class View:
     Each method raises StoreUnreachable where that projection was never built.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, database: Database, connection: Connection) -> None:
+        """`connection` reads from the database, in one transaction."""
+        self._database = database
         self._connection = connection
         self._readers: dict[str, object] = {}
 
     def eligibility(self) -> EligibilityReader:
         """Of the eligibility projection: what counts for each membership, and what was announced."""
+        from projections.survey.eligibility_reader import EligibilityReader
+
         return self._reader(Eligibility(), EligibilityReader)
 
     def renewals(self) -> RenewalsReader:
         """Of the renewals projection: renewal dates and decisions."""
+        from projections.survey.renewals_reader import RenewalsReader
+
         return self._reader(Renewals(), RenewalsReader)
 
     def participation(self) -> ParticipationReader:
         """Of the participation projection: how the survey is taken up."""
+        from projections.survey.participation_reader import ParticipationReader
+
         return self._reader(Participation(), ParticipationReader)
 
     def scores(self) -> ScoreReader:
         """Of the projection of scores: what counts for each designation."""
+        from projections.capability.score_reader import ScoreReader
+
         return self._reader(Scores(), ScoreReader)
 
     def designations(self) -> DesignationsReader:
         """Of the designations projection: anniversaries and decisions, and what was announced."""
+        from projections.capability.designations_reader import DesignationsReader
+
         return self._reader(Designations(), DesignationsReader)
 
     def _reader(self, projection: Projection[Any], make: Callable[[Connection, str, int], Reader]) -> Reader:
         """What `make` makes of the connection, what the names of the tables start with, and the position."""
         reader = self._readers.get(projection.name)
         if reader is None:
-            build = load_build(self._connection, projection)
+            connection = self._connection
+            any_built = self._database.table_exists(connection, STATE.name)
+            build = load_build(connection, projection) if any_built else None
             if build is None:
                 raise StoreUnreachable(f"projection {projection.name} was never built; `csat-ledger project` builds it")
-            reader = self._readers[projection.name] = make(self._connection, build.prefix, build.position)
+            reader = self._readers[projection.name] = make(connection, build.prefix, build.position)
         return cast(Reader, reader)
 
 
@@ -80,4 +97,4 @@ class View:
 def view(database: Database) -> Iterator[View]:
     """A view of all projections that does not change while it is used."""
     with database.reading() as connection:
-        yield View(connection)
+        yield View(database, connection)

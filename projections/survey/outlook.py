@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.instants import END_US
 from ledger.programmes.survey.editions import Edition, Rulebook
@@ -11,8 +11,7 @@ from ledger.programmes.survey.outcome import is_required
 from ledger.programmes.survey.tally import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """What an answer about one membership at one instant is made of."""
 
     evidence: Evidence

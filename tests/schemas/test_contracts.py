@@ -242,7 +242,7 @@ def test_a_third_programme_has_its_schemas_and_samples_without_a_change_to_the_o
     assert "samples/events/BulbLit.v2.json" in more
     for name in more - {name for name in more if name.startswith("samples/")}:
         Draft202012Validator.check_schema(json.loads(three[name]))
-    for name in ("BulbLit.v2", "LampChanged.v1", "LampRulesPublished.v1"):
+    for name in ("BulbLit.v2", "LampChanged.v1", "LampJudged.v1", "LampRulesPublished.v1"):
         schema = json.loads(three[f"events/{name}.json"])
         Draft202012Validator(schema, format_checker=FORMATS).validate(json.loads(three[f"samples/events/{name}.json"]))
         assert schema["properties"]["stream"] in ({"type": "string", "pattern": "^lamp-"}, {"const": "lamprules"})

@@ -1,6 +1,6 @@
 """A pooler before a PostgreSQL server, as small as can be: a session for each transaction, or for each connection.
 
-It knows what the tests need: no encryption, no passwords, no COPY. Many clients share few sessions of the server: one that
+It knows what the tests need: no encryption, no passwords. Many clients share few sessions of the server: one that
 is free is taken for a transaction (or, with `by="session"`, for as long as the client stays), the one given back last first.
 """
 
@@ -21,6 +21,9 @@ class _Session:
 
     def __init__(self, server: tuple[str, int], startup: bytes) -> None:
         self.socket = socket.create_connection(server)
+        self.socket.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else each message waits for the last one's receipt
         self.socket.sendall(startup)
         self.greeting = b""
         while True:
@@ -31,6 +34,13 @@ class _Session:
                 self.greeting += message
             if kind == b"Z":
                 return
+
+    def forget(self) -> None:
+        """Nothing is left of who had the session, as a real pooler's reset query brings about."""
+        for statement in (b"ROLLBACK", b"DISCARD ALL"):
+            self.socket.sendall(b"Q" + struct.pack("!i", len(statement) + 5) + statement + b"\0")
+            while _read(self.socket)[0] != b"Z":
+                pass
 
 
 class Pooler:
@@ -61,6 +71,7 @@ class Pooler:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._all.append(client)
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
@@ -74,10 +85,13 @@ class Pooler:
             )
             self._give_back(session)
             kept = self._take(startup) if self._by == "session" else None
-            while self._transaction(client, startup, kept):
-                pass
-            if kept is not None:
-                self._give_back(kept)
+            try:
+                while self._transaction(client, startup, kept):
+                    pass
+            finally:
+                if kept is not None:
+                    kept.forget()
+                    self._give_back(kept)
 
     def _transaction(self, client: socket.socket, startup: bytes, kept: _Session | None) -> bool:
         """Passes on one transaction; False where the client leaves."""
@@ -90,12 +104,15 @@ class Pooler:
                     return False
                 asked += message
                 if kind in b"QS":
+                    asked_by = kind
                     break
             session = session or kept or self._take(startup)
             session.socket.sendall(asked)
             while True:
                 kind, message = _read(session.socket)
                 client.sendall(message)
+                if kind == b"G":
+                    _pass_on_copy(client, session.socket, asked_by)
                 if kind == b"Z":
                     break
             if message[-1:] == b"I":
@@ -126,6 +143,18 @@ def pooled(url: str, by: Literal["transaction", "session"] = "transaction") -> I
         yield f"{user}:{pooler.port}/{database}"
     finally:
         pooler.close()
+
+
+def _pass_on_copy(client: socket.socket, server: socket.socket, asked_by: bytes) -> None:
+    """Rows of a COPY up to its end; of the extended protocol another Sync follows, since the first one was ignored."""
+    end = b"cf"
+    while True:
+        kind, message = _read(client)
+        server.sendall(message)
+        if kind in end:
+            if asked_by != b"S" or end == b"S":
+                return
+            end = b"S"
 
 
 def _startup(client: socket.socket) -> bytes:

@@ -180,7 +180,7 @@ class Story:
         self.book.now_us = max(self.book.now_us, parse_instant(until))
         self.told.append((None, until))
         done = self.book.writer.review(parse_instant(until))
-        self.outcomes[f"{self.count:03} review {until}"] = repr((done.reviewed, done.announced, done.position))
+        self.outcomes[f"{self.count:03} review {until}"] = repr((done.announced, done.position))
 
     def _refused(self, name: str, code: str, sentence: str) -> None:
         self.refusals[name] = f"{code}: {sentence}"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import renewal_date
+from console.cli.options import add_area, anniversary, renewal_date
 from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signers_of, write_answer
 from console.cli.session import Session
-from ledger.errors import LedgerError, UnknownMembership
+from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
 from ledger.membership import can_be_membership
-from ledger.programmes.capability.events import designation_stream
+from ledger.programmes.capability.events import can_be_area, designation_stream
 from ledger.programmes.survey.events import membership_stream
 from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ledger.store.base import Store
 
 TLOG_PROOF: Final = "decision.tlog-proof"
-AREA_MAX: Final = 40
 
 EPILOG: Final = """\
 examples:
@@ -49,12 +48,18 @@ class Asked(NamedTuple):
     unknown: LedgerError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceWritten:
     """The files that prove a decision: on a renewal, or on an anniversary of a designation in an area."""
 
     membership: str
     """The membership."""
+    renewal_date: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a renewal."""
+    area: str | MayBeLeftOut = LEFT_OUT
+    """Of a designation."""
+    anniversary: Day | MayBeLeftOut = LEFT_OUT
+    """YYYY-MM-DD; of a designation."""
     decision: int
     """The place of the decision in the stream of the membership, or of its designation."""
     size: int
@@ -65,12 +70,6 @@ class EvidenceWritten:
     """The size of that file."""
     proof: str
     """The file with the decision alone, in the open format."""
-    renewal_date: Day | MayBeLeftOut = LEFT_OUT
-    """YYYY-MM-DD; of a renewal."""
-    area: str | MayBeLeftOut = LEFT_OUT
-    """Of a designation."""
-    anniversary: Day | MayBeLeftOut = LEFT_OUT
-    """YYYY-MM-DD; of a designation."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -78,8 +77,8 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument("membership", metavar="M", help="the membership")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--renewal", type=renewal_date, metavar="DATE", help="the renewal date")
-    which.add_argument("--anniversary", type=renewal_date, metavar="DATE", help="the designation's anniversary")
-    parser.add_argument("--area", metavar="A", help="the area of the designation")
+    which.add_argument("--anniversary", type=anniversary, metavar="DATE", help="the designation's anniversary")
+    add_area(parser, required=False)
     add_tiles(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where the evidence goes")
     add_sealing(parser, required=False)
@@ -133,16 +132,15 @@ def _asked(options: Namespace) -> Asked:
         named = {"membership": membership, "renewal_date": options.renewal}
         return Asked(Survey(), membership_stream(membership), options.renewal, named, UnknownMembership(membership))
     named = {"membership": membership, "area": area, "anniversary": options.anniversary}
-    unknown = Failure("unknown-designation", f"membership {membership!r} has opened no designation in {area!r}")
-    return Asked(Capability(), designation_stream(membership, area), options.anniversary, named, unknown)
+    stream = designation_stream(membership, area)
+    return Asked(Capability(), stream, options.anniversary, named, UnknownDesignation(membership, area))
 
 
 def _is_there(store: Store, asked: Asked, membership: str) -> bool:
     """Whether the book has the stream. What has another form than a name in it is in no book, and no database is asked."""
-    area = asked.named.get("area", "a")
-    if not can_be_membership(membership) or not (area.isascii() and area.isprintable() and 0 < len(area) <= AREA_MAX):
-        return False
-    return store.last_seq(asked.stream) > 0
+    area = asked.named.get("area")
+    could_be = can_be_membership(membership) and (area is None or can_be_area(area))
+    return could_be and store.last_seq(asked.stream) > 0
 
 
 def _write(bundle: Bundle, options: Namespace) -> int:

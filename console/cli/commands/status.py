@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from console.cli.exits import DONE, Failure
 from console.cli.options import instant, known_at
 from console.cli.output import Output, plural, short, yes_no
-from console.cli.question_batch import Unanswered, answers, exit_code
 from console.cli.session import Session
 
 if TYPE_CHECKING:
+    from console.cli.question_batch import Unanswered
     from projections.questions.answer import MayBeLeftOut
     from projections.questions.status import NextChange, Status
 
@@ -66,6 +66,7 @@ def run(session: Session) -> int:
 
 
 def _batch(session: Session, name: str) -> int:
+    from console.cli.question_batch import Unanswered, answers, exit_code
     from projections.questions.status import status
 
     output, errors = session.output, 0
@@ -79,7 +80,7 @@ def _batch(session: Session, name: str) -> int:
         if output.as_json:
             output.json(answer)
         else:
-            output.flowing(_one_line(answer))
+            output.flowing(_refused(answer) if isinstance(answer, Unanswered) else _one_line(answer))
     return exit_code(errors)
 
 
@@ -119,9 +120,11 @@ def _next_change(change: NextChange | None) -> str:
     return f"{short(change.at)}: {'satisfied' if change.satisfied else 'no longer satisfied'}"
 
 
-def _one_line(answer: Status | Unanswered) -> str:
-    if isinstance(answer, Unanswered):
-        return f"line {answer.line}: {answer.error}: {answer.sentence}"
+def _refused(answer: Unanswered) -> str:
+    return f"line {answer.line}: {answer.error}: {answer.sentence}"
+
+
+def _one_line(answer: Status) -> str:
     return (
         f"{answer.membership} at {short(answer.at)} known at {answer.known_at}: "
         f"{'satisfied' if answer.satisfied else 'not satisfied'}, {plural(answer.counted, 'response')} of "

@@ -79,12 +79,12 @@ def test_schemas_are_written_and_what_is_missing_too_much_or_different_is_found(
 
 
 def test_every_answer_about_the_demos_book_keeps_to_its_schema(program: Program) -> None:
-    assert program.run_bare("demo", "--memberships", "8").code == 0
-    program.now("2015-01-02T00:00:00Z")  # the demo's own time
+    assert program.run_bare("demo", "--memberships", "8", "--partners", "3").code == 0
+    program.now("2025-01-02T00:00:00Z")  # the demo's own time
     printed = Printed(program)
     book = "demo/ledger.db"
     ask = Asked(printed, book)
-    ask("clock-accept", "clock-accept", "2015-01-01T00:00:00.000001Z")
+    ask("clock-accept", "clock-accept", "2025-01-01T00:00:00.000001Z")
     ask("record", "record", "demo/facts.jsonl", code=3)
     ask("review", "review")
     members = [row["membership"] for row in ask("board", "board", "--at", "2013-01-01")]

@@ -60,7 +60,10 @@ def imported_by(*arguments: str) -> set[str]:
         (["decisions"], QUESTION),
         (["replay", "m-1", "--area", AREA], QUESTION | {"projections.database"}),
         (["review"], {"rich", "projections"}),
-        (["--help"], {"pydantic", "rich", "sqlite3", "eventsourcing", "projections"}),
+        (
+            ["--help"],
+            {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},
+        ),
         (["status", "--help"], HELP),
         (["score", "--help"], HELP),
         (["designations", "--help"], HELP),

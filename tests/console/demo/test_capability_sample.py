@@ -173,6 +173,16 @@ def test_refused_are_just_the_wrong_facts_each_with_the_code_it_was_made_for(rec
     assert len(refused) < len(recorded.outcomes) / 200
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_nothing_else_is_refused_whatever_the_seed(seed: int) -> None:
+    found = Recorded(list(generate(seed, 7)))
+    refused = [code for _, code in found.outcomes if code not in ("accepted", "duplicate")]
+    assert set(refused) <= set(KINDS)
+    made = [code for code in refused if code in MADE]
+    assert made == [MADE[number % len(MADE)] for number in range(len(made))]
+    assert len(made) > len(MADE)
+
+
 def test_some_facts_are_sent_twice(recorded: Recorded) -> None:
     assert 50 < recorded.codes["duplicate"] < len(recorded.outcomes) / 100
 

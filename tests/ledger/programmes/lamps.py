@@ -162,9 +162,11 @@ class Lamps:
         lit, changed = "2020-01-01T10:00:00.000000Z", {"previous": False, "cause": "bulb", "revises": False}
         rules = {"edition": "2020-01", "effective_from": lit, "needed": 1}
         told = {"occurred_at": "2020-01-01T10:00:00Z", "id": "f-1"}
+        judged = {"day": "2020-01-01", "bright": True, "burning": 1, "revision": 1}
         return SchemaForms(
             facts={
                 "light-bulb": {"type": "light-bulb", **told, "lamp": "a", "hours": 10},
+                "judge-lamp": {"type": "judge-lamp", **told, "lamp": "a", "day": "2020-01-01"},
                 "publish-lamp-rules": {"type": "publish-lamp-rules", **told, **rules},
             },
             events={
@@ -172,6 +174,7 @@ class Lamps:
                 "LampChanged": EventSample(
                     2, lit, lit, "f-1", "csat-ledger", {"effective_at": lit, "bright": True, **changed}
                 ),
+                "LampJudged": EventSample(3, lit, lit, "f-3", None, judged),
                 "LampRulesPublished": EventSample(1, lit, lit, "f-2", None, rules),
             },
             subjects=StreamForm({"type": "string", "pattern": "^lamp-"}, "lamp-a"),

@@ -9,8 +9,9 @@ import pytest
 
 from ledger.proof.log.errors import MalformedError, RefutedError
 from ledger.proof.log.event import add_months, format_instant, parse_date, parse_instant
+from ledger.proof.log.strictjson import first_difference
 from ledger.proof.survey.replay import Membership, Rulebook
-from ledger.proof.survey.rules import Status, decision, first_difference, status
+from ledger.proof.survey.rules import Status, decision, status
 from tests.ledger.proof.book import FIGURES, Book, canonical, us
 
 NOON_US = 12 * 3_600_000_000
