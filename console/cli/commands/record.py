@@ -35,9 +35,11 @@ _PIPES: Final = ("/dev/", "/proc/")
 """Where a shell's `<(…)` stands: nothing can be put beside it."""
 
 EPILOG: Final = """\
-a fact:
+a fact of each programme (csat-ledger help facts has them all):
   {"type":"record-response","id":"f-7","membership":"m-1","occurred_at":"2010-06-15T10:22:33Z",
    "response":"r-7","customer_org":"Brontegard Shipping"}
+  {"type":"report-usage","id":"g-7","membership":"m-1","area":"business-applications","occurred_at":"2024-06-18T08:00:00Z",
+   "customer":"c-7","workload":"retail","month":"2024-05","units":40,"association":"cpor"}
 
 examples:
   csat-ledger record facts.jsonl

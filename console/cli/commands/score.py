@@ -55,7 +55,8 @@ def run(session: Session) -> int:
             raise Failure("usage", "found --batch beside a question, expected one or the other")
         return _batch(session, options.batch)
     if options.membership is None or options.area is None:
-        raise Failure("usage", "found no membership with --area and no --batch; `csat-ledger score --help` shows how")
+        found = "no membership and no --batch" if options.membership is None else "no --area"
+        raise Failure("usage", f"found {found}, expected a membership and --area; `csat-ledger score --help` shows how")
     if options.explain is not None:
         if options.at is not None or options.known_at is not None:
             raise Failure(
