@@ -21,26 +21,37 @@ from typing import Any
 from consumers.broker.kafka import Broker
 from consumers.broker.partitioner import partition_of
 from consumers.errors import BrokerUnreachable
+from consumers.messages.capability import DesignationChanged
 from consumers.messages.cloudevents import RefusedFact
 from consumers.messages.survey import EligibilityChanged
+from ledger.book import replay
 from ledger.errors import StoreUnreachable
 from ledger.instants import format_instant
 from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.events import membership_of
 from ledger.store.postgres import PostgresStore
 from projections.builds import count_differences, create_build, load_build
 from projections.postgres import PostgresDatabase
 from projections.questions.projection_state import projection_states
 from projections.registry import all_projections
 from projections.runner import Runner
-from projections.survey.reading import replay
 from tests.consumers.support import committed
+from tests.oracle.capability.book import instant
 from tests.servers.guard import Guard
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import PostgresServer
 from tests.simulation.nursery import Nursery
-from tests.simulation.traffic import Listener, Source
+from tests.simulation.traffic import Heard, Listener, Source
+from tests.support.designations_checked import require_as_the_oracle
 
+KINDS: dict[str, type[EligibilityChanged] | type[DesignationChanged]] = {
+    "EligibilityChanged": EligibilityChanged,
+    "DesignationChanged": DesignationChanged,
+}
+REFUSED = {
+    *("malformed", "unknown-membership", "id-reused", "already-enrolled"),
+    *("unknown-area", "unknown-designation"),  # an edition may come after what goes by it: it is in another partition
+    *("month-not-over", "unknown-workload", "anniversary-not-due", "designation-already-decided"),
+}
 SESSION_TIMEOUT_S = "1.5"
 END_S = 20.0
 
@@ -210,15 +221,20 @@ class Team:
             assert positions == list(range(1, len(positions) + 1)), "a hole in the book"
             refused = self.refused()
             assert self.source.sent <= facts.keys() | refused.keys()
-            assert set(refused.values()) <= {"malformed", "unknown-membership", "id-reused", "already-enrolled"}, (
-                refused
-            )
+            assert set(refused.values()) <= REFUSED, refused
             expected = announcements(store)
-            for membership in {announcement.membership for announcement in expected}:
-                assert sum(1 for _ in replay(store, membership)), "the stream's chain holds"
-            again = committed(self.broker, self.broker.topics.named(EligibilityChanged.type))
-            for found in (self.listener.heard, [EligibilityChanged.from_value(record.value) for record in again]):
+            for stream in {announcement.stream for announcement in expected}:
+                assert sum(1 for _ in replay(store, PROGRAMMES, stream)), "the stream's chain holds"
+            again = [
+                kind.from_value(record.value)
+                for kind in KINDS.values()
+                for record in committed(self.broker, self.broker.topics.named(kind.type))
+            ]
+            for found in (self.listener.heard, again):
                 assert in_order(found) == in_order(expected), "announcements missing, twice, or out of order"
+            reviewed = instant(format_instant(store.reviews()[0][0]))
+            designated = require_as_the_oracle(store, self.source.designations.values(), reviewed)
+            assert designated["flips"] > 0
             events = committed(self.broker, self.broker.topics.ledger_events)
             assert Counter(record.value for record in events) == Counter(
                 row.stored for row in store.read_feed(0, 1_000_000)
@@ -229,6 +245,8 @@ class Team:
             return {
                 "facts": len(facts), "refused": len(refused), "events": len(positions), "announcements": len(expected),
                 "by the clock alone": sum(announcement.fact is None for announcement in expected),
+                "of designations": designated["DesignationChanged"], "flips of designations": designated["flips"],
+                "decisions on designations": designated["DesignationDecided"],
             }  # fmt: skip
         finally:
             database.close()
@@ -238,31 +256,37 @@ class Team:
 def facts_of(store: PostgresStore) -> Counter[str]:
     """The facts in the book, with how many events each has beside announcements."""
     events = (PROGRAMMES.decode(row.stored) for row in store.read_feed(0, 1_000_000))
-    return Counter(str(event.fact) for event in events if event.type not in ("EligibilityChanged", "RulebookPublished"))
+    return Counter(
+        str(event.fact)
+        for event in events
+        if event.type not in PROGRAMMES.announcements and not str(event.fact).startswith("csat-ledger:")
+    )
 
 
-def announcements(store: PostgresStore) -> list[EligibilityChanged]:
+def announcements(store: PostgresStore) -> list[Heard]:
     """As they must have been told."""
-    found = []
-    for row in store.read_type("EligibilityChanged", 0, 1_000_000):
-        event = PROGRAMMES.decode(row.stored, row.position)
-        found.append(
-            EligibilityChanged(
-                **event.data,
-                membership=membership_of(event.stream),
-                position=row.position,
-                seq=row.seq,
-                fact=event.fact,
-                recorded_at=format_instant(event.recorded_us),
+    found: list[Heard] = []
+    for event_type, kind in KINDS.items():
+        for row in store.read_type(event_type, 0, 1_000_000):
+            event = PROGRAMMES.decode(row.stored, row.position)
+            found.append(
+                kind(
+                    **event.data,
+                    membership=event.stream.partition("-")[2].partition("/")[0],
+                    position=row.position,
+                    seq=row.seq,
+                    fact=event.fact,
+                    recorded_at=format_instant(event.recorded_us),
+                )
             )
-        )
     return found
 
 
-def in_order(found: list[EligibilityChanged]) -> dict[str, list[EligibilityChanged]]:
+def in_order(found: list[Heard]) -> dict[str, list[Heard]]:
+    """By stream, so that what is said of one membership in either programme keeps its order."""
     grouped = defaultdict(list)
     for announcement in found:
-        grouped[announcement.membership].append(announcement)
+        grouped[announcement.stream].append(announcement)
     return dict(grouped)
 
 

@@ -31,6 +31,8 @@ except ImportError as missing:
     without_server(missing)
 
 from consumers.broker.kafka import Broker
+from consumers.messages.capability import DesignationChanged
+from consumers.messages.survey import EligibilityChanged
 from consumers.subscriber import Subscriber
 from ledger.store.base import Store
 from tests.consumers.support import (
@@ -47,6 +49,7 @@ from tests.support.soak import scaled
 
 ROOT = Path(__file__).parents[2]
 MEMBERSHIPS = [f"m-{number}" for number in range(12)]
+DESIGNATED = MEMBERSHIPS[:4]
 KILLS = 12
 BROKER_FAULTS = 4
 SETTLE_S = 90.0
@@ -139,10 +142,15 @@ class Relays:
 
 @contextmanager
 def recording(store: Store, seed: int) -> Iterator[Announcing]:
-    """Facts of all memberships, a few at a time, from a thread of their own for as long as it is used."""
+    """Facts of all memberships, a few at a time, from a thread of their own for as long as it is used.
+
+    Some of them have a designation as well, which is qualified or not as often.
+    """
     book = Announcing(store)
     for membership in MEMBERSHIPS:
         book.record(book.enrol(membership))
+    for membership in DESIGNATED:
+        book.record(book.qualify(membership))
     stop = threading.Event()
     errors: list[BaseException] = []
 
@@ -155,6 +163,8 @@ def recording(store: Store, seed: int) -> Iterator[Announcing]:
                     for membership in chance.sample(MEMBERSHIPS, chance.randint(1, 4))
                     for fact in book.flips(membership, chance.randint(1, 5))
                 ]
+                for membership in chance.sample(DESIGNATED, chance.randint(0, 2)):
+                    facts += book.restate(membership, chance.randint(1, 3))
                 book.record(facts)
                 stop.wait(chance.uniform(0.0, 0.06))
         except BaseException as error:
@@ -208,13 +218,15 @@ def run(
         try:
             end = store.max_position()
             eventually(lambda: relayed_position(broker) == end, f"relayed up to {end}", SETTLE_S)
-            expected = len(book.announcements())
+            expected = len(book.announcements()) + len(book.designations())
             eventually(lambda: len(heard) >= expected, f"{expected} announcements are heard", SETTLE_S)
             relays.stop()
         finally:
             relays.end()
         time.sleep(0.5)
-    assert by_membership(heard) == by_membership(book.announcements())
+    for kind, told in ((EligibilityChanged, book.announcements()), (DesignationChanged, book.designations())):
+        assert by_membership([one for one in heard if type(one) is kind]) == by_membership(told)
+    assert len(book.designations()) > len(DESIGNATED)
     assert_relayed_exactly_once(book, broker)
     assert relays.said()["active"] >= len(faults) // 2
     print(f"{end} events, {expected} announcements; logged: {dict(relays.said())}")

@@ -1,4 +1,4 @@
-"""What flows through a simulated team: a source of facts, and a consumer that listens to what is announced."""
+"""What flows through a simulated team: a source of facts of both programmes, and a consumer that hears what is announced."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ import json
 import random
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consumers.broker.clients import abandon
 from consumers.broker.kafka import Broker, await_sent, partitions_of
+from consumers.messages.capability import DesignationChanged
 from consumers.messages.survey import EligibilityChanged
 from ledger.instants import add_months, format_instant
+from tests.support.designations import AREAS, Author, Fact, easy_scorebook, scorebooks
 
 FACTS_A_TURN = 12
 TURN_S = 0.05
+DESIGNATED = 6
+"""So many of the memberships have designations, in two areas each."""
+EDITION_S = 2.0
+"""So often an edition is published that takes effect a moment later: the clock alone finds out what it changes."""
+HARD = 10**6
+Heard = EligibilityChanged | DesignationChanged
 
 
 class _Thread:
@@ -49,8 +58,9 @@ class _Thread:
 class Source(_Thread):
     """Produces facts onto csat.facts.v1: right ones, repeated ones, ones to be refused, and bytes that are none.
 
-    Responses were received not quite a year ago, so that they expire while the simulation runs. What was not acknowledged
-    is sent again, under the same ids: as any source must.
+    Responses were received not quite a year ago, so that they expire while the simulation runs. Designations live through
+    their two years, under editions that nobody reaches, or anybody, from a moment on that is still to come. What was not
+    acknowledged is sent again, under the same ids: as any source must.
     """
 
     def __init__(self, broker: Broker, chance: random.Random) -> None:
@@ -59,7 +69,12 @@ class Source(_Thread):
         self._chance = chance
         self._memberships: list[str] = []
         self._number = 0
+        self._lives: list[Iterator[Fact]] = []
+        self._editions = [fact for area in AREAS for fact in scorebooks(area)[:2]]
+        self._edition_due_s = time.monotonic() + EDITION_S
         self.sent: set[str] = set()
+        self.designations: dict[str, Fact] = {}
+        """What was told of designations and their editions, by id."""
 
     def run(self) -> None:
         producer = None
@@ -81,22 +96,51 @@ class Source(_Thread):
             abandon(producer)
 
     def _turn(self) -> list[tuple[bytes, bytes]]:
-        facts = []
+        facts = [self._told(fact) for fact in self._editions_due()]
         for _ in range(FACTS_A_TURN):
             dice = self._chance.random()
             if len(self._memberships) < 40 and dice < 0.1:
                 membership = f"m-{len(self._memberships)}"
                 self._memberships.append(membership)
                 facts.append(self._fact("enrol-membership", membership, name="A partner", level="gold"))
+                if len(self._memberships) <= DESIGNATED:
+                    self._lives += [Author(self._chance, membership, area, "d-").facts() for area in AREAS]
             elif dice < 0.01 + 0.1:
                 facts.append((b"m-0", b"no fact"))
             elif dice < 0.13:
                 facts.append(self._response(f"nobody-{self._number}"))
             elif dice < 0.2 and facts:
                 facts.append(self._chance.choice(facts))
+            elif dice < 0.55 and self._lives:
+                facts += [self._told(fact) for fact in self._of_a_designation()]
             elif self._memberships:
                 facts.append(self._response(self._chance.choice(self._memberships)))
         return facts
+
+    def _editions_due(self) -> list[Fact]:
+        """The first editions at once, and one that is still to take effect now and then."""
+        due, self._editions = self._editions, []
+        if time.monotonic() >= self._edition_due_s:
+            self._edition_due_s = time.monotonic() + EDITION_S
+            self._number += 1
+            begins = format_instant(time.time_ns() // 1_000 + int(self._chance.uniform(1, 6) * 1_000_000))
+            least = HARD if self._number % 2 else 1
+            due.append(
+                easy_scorebook(f"live-{self._number}", begins, self._chance.choice(AREAS), min_centipoints=least)
+            )
+        return due
+
+    def _of_a_designation(self) -> list[Fact]:
+        """The next fact of one of the designations; none where its life is at its end."""
+        life = self._chance.choice(self._lives)
+        fact = next(life, None)
+        if fact is None:
+            self._lives.remove(life)
+        return [] if fact is None else [fact]
+
+    def _told(self, fact: Fact) -> tuple[bytes, bytes]:
+        self.designations[fact["id"]] = fact
+        return str(fact.get("membership", fact["area"])).encode(), json.dumps(fact).encode()
 
     def _response(self, membership: str) -> tuple[bytes, bytes]:
         organisation = f"org-{self._chance.randrange(4)}"
@@ -117,17 +161,18 @@ class Listener(_Thread):
     def __init__(self, broker: Broker) -> None:
         super().__init__()
         self._broker = broker
-        self.heard: list[EligibilityChanged] = []
+        self.heard: list[Heard] = []
 
     def run(self) -> None:
         consumer = self._broker.consumer("listener")
+        kinds = {self._broker.topics.named(kind.type): kind for kind in (EligibilityChanged, DesignationChanged)}
         try:
-            partitions = partitions_of(consumer, self._broker.topics.named(EligibilityChanged.type))
+            partitions = [partition for topic in kinds for partition in partitions_of(consumer, topic)]
             consumer.assign(partitions)
             for partition in partitions:
                 consumer.seek(partition, 0)
             while not self._stopped.is_set():
-                for records in consumer.poll(timeout_ms=200).values():
-                    self.heard += [EligibilityChanged.from_value(record.value) for record in records]
+                for partition, records in consumer.poll(timeout_ms=200).items():
+                    self.heard += [kinds[partition.topic].from_value(record.value) for record in records]
         finally:
             consumer.close(timeout_ms=1_000)
