@@ -6,8 +6,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ledger.instants import midnight_us, parse_date
+
+Span = tuple[int, int | None]
+"""From when until before when; None: for ever."""
 
 
 @dataclass(slots=True)
@@ -33,36 +37,73 @@ def day_us(text: str) -> int:
 
 
 class People:
-    """How many people hold a certificate of one tier, over all of time."""
+    """How many people hold a certificate of one tier, over all of time.
+
+    A certificate changes what is known of its person alone, and there are no more instants than days: so recording or
+    ending one costs little, however many there are.
+    """
 
     def __init__(self, certificates: Iterable[Certificate]) -> None:
-        spans: defaultdict[str, list[tuple[int, int | None]]] = defaultdict(list)
+        self._certificates: defaultdict[str, list[Certificate]] = defaultdict(list)
+        self._spans: dict[str, list[Span]] = {}
+        self._changes: defaultdict[int, int] = defaultdict(int)
+        self._numbers: tuple[list[int], list[int]] | None = None
         for one in certificates:
-            if one.end_us is None or one.end_us > one.first_us:
-                spans[one.person].append((one.first_us, one.end_us))
-        changes: defaultdict[int, int] = defaultdict(int)
-        for held in spans.values():
-            for first_us, end_us in _merged(sorted(held, key=lambda span: span[0])):
-                changes[first_us] += 1
-                if end_us is not None:
-                    changes[end_us] -= 1
-        self.instants = sorted(at_us for at_us, change in changes.items() if change)
+            self._certificates[one.person].append(one)
+        for person in self._certificates:
+            self._count(person)
+
+    def record(self, one: Certificate) -> None:
+        """One more certificate of the tier."""
+        self._certificates[one.person].append(one)
+        self._count(one.person)
+
+    def end(self, one: Certificate) -> None:
+        """A certificate that was recorded has another end now."""
+        self._count(one.person)
+
+    @property
+    def instants(self) -> list[int]:
         """When the number changes."""
-        self._numbers: list[int] = []
-        number = 0
-        for at_us in self.instants:
-            number += changes[at_us]
-            self._numbers.append(number)
+        return self._over_time()[0]
 
     def at(self, at_us: int) -> int:
         """How many there are at an instant."""
-        place = bisect_right(self.instants, at_us)
-        return self._numbers[place - 1] if place else 0
+        instants, numbers = self._over_time()
+        place = bisect_right(instants, at_us)
+        return numbers[place - 1] if place else 0
+
+    def _count(self, person: str) -> None:
+        """Counts a person by what is known of it now, and no longer by what was before."""
+        held = [(one.first_us, one.end_us) for one in self._certificates[person]]
+        real = [(first_us, end_us) for first_us, end_us in held if end_us is None or end_us > first_us]
+        spans = _merged(sorted(real, key=lambda span: span[0]))
+        before, self._spans[person] = self._spans.get(person, []), spans
+        if spans == before:
+            return
+        for sign, counted in ((-1, before), (1, spans)):
+            for first_us, end_us in counted:
+                self._change(first_us, sign)
+                if end_us is not None:
+                    self._change(end_us, -sign)
+        self._numbers = None
+
+    def _change(self, at_us: int, by: int) -> None:
+        self._changes[at_us] += by
+        if not self._changes[at_us]:
+            del self._changes[at_us]
+
+    def _over_time(self) -> tuple[list[int], list[int]]:
+        """The instants at which the number changes, and what it is from each of them on."""
+        if self._numbers is None:
+            instants = sorted(self._changes)
+            self._numbers = instants, list(accumulate(map(self._changes.__getitem__, instants)))
+        return self._numbers
 
 
-def _merged(spans: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
+def _merged(spans: list[Span]) -> list[Span]:
     """Spans of one person without overlaps; they come by their beginning."""
-    merged: list[tuple[int, int | None]] = []
+    merged: list[Span] = []
     for first_us, end_us in spans:
         if merged and (merged[-1][1] is None or merged[-1][1] >= first_us):
             last = merged[-1][1]

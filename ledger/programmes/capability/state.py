@@ -148,9 +148,18 @@ class Designation(State):
         found = self.months.get(month)
         return Sums(edition) if found is None else found.sums(self.pairs, edition)
 
-    def forget_people(self) -> None:
-        """A certificate changed: who holds which is worked out anew."""
-        self._people.clear()
+    def record_certificate(self, name: str, one: Certificate) -> None:
+        """One more certificate."""
+        self.certificates[name] = one
+        if one.tier in self._people:
+            self._people[one.tier].record(one)
+
+    def end_certificate(self, name: str, ended_us: int) -> None:
+        """A certificate no longer counts from an instant on; the last word holds."""
+        one = self.certificates[name]
+        one.ended_us = ended_us
+        if one.tier in self._people:
+            self._people[one.tier].end(one)
 
 
 def evolve(state: Designation, event: Event) -> None:
@@ -200,16 +209,14 @@ def _certificate_recorded(state: Designation, event: Event) -> None:
     data = event.data
     until_us = None if data["valid_until"] is None else day_us(data["valid_until"])
     one = Certificate(data["person"], data["tier"], day_us(data["valid_from"]), until_us)
-    state.certificates[data["certificate"]] = one
-    state.forget_people()
+    state.record_certificate(data["certificate"], one)
     state.changed = (one.first_us, one.end_us)
 
 
 def _certificate_ended(state: Designation, event: Event) -> None:
     one = state.certificates[event.data["certificate"]]
     before = one.end_us
-    one.ended_us = day_us(event.data["on"])
-    state.forget_people()
+    state.end_certificate(event.data["certificate"], day_us(event.data["on"]))
     ends = [end for end in (before, one.end_us) if end is not None]
     state.changed = (max(one.first_us, min(ends)), None if before is None else max(ends))
 
