@@ -50,7 +50,7 @@ def test_a_partition_that_the_client_has_no_answer_for_is_a_broker_that_does_not
         broker_errors("ends not known"),
     ):
         raise KeyError(TopicPartition("t", 3))
-    with pytest.raises(BrokerUnreachable, match="ends not known: .*too slow"), broker_errors("ends not known"):
+    with pytest.raises(BrokerUnreachable, match=r"ends not known: .*too slow"), broker_errors("ends not known"):
         raise KafkaTimeoutError("too slow")
     with pytest.raises(KeyError, match="name"), broker_errors("ends not known"):
         raise KeyError("name")
