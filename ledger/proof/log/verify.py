@@ -48,12 +48,12 @@ from ledger.proof.log.errors import (
     printable,
     shown,
 )
-from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, salt_of
+from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
 from ledger.proof.log.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
-from ledger.proof.log.strictjson import base64_text, first_difference
+from ledger.proof.log.strictjson import base64_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
 CONFIRMED = "confirmed"
@@ -248,9 +248,7 @@ def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, 
         raise TamperedError(f"{decided.where}: what it is on", found=on, expected=bundle.on)
     report.decision = decided.data
     report.recomputed = programme.recompute(_before(bundle, events), decided)
-    if difference := first_difference(decided.data, report.recomputed):
-        key, found, expected = difference
-        raise RefutedError(f"{decided.where}: {key}", found=found, expected=expected)
+    require_same(decided, report.recomputed)
     for event in subject[bundle.decision :]:
         if event.type == programme.decision and programme.decided_on(event) == on:
             report.superseded_by = event.seq

@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from ledger.proof.log.event import END_OF_TIME_US, add_months
+from ledger.proof.survey.form import POOLED
 from ledger.proof.survey.organisations import Key, Regrouping
-from ledger.proof.survey.replay import POOLED, Edition, Membership, Response, Rulebook
+from ledger.proof.survey.replay import Edition, Membership, Response, Rulebook
 from ledger.proof.survey.rules import Counts, best_location, enough_responses, place
 from ledger.proof.survey.sweep import Flip
 
