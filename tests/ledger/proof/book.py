@@ -18,7 +18,8 @@ from ledger.proof.log.event import salt_of as salt_bytes_of
 from ledger.proof.log.heads import HeadsEntry
 from ledger.proof.log.map import Head, blinded
 from ledger.proof.log.map_tree import MapTree
-from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge
 from ledger.proof.registry import PROOF_PROGRAMMES

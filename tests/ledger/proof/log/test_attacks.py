@@ -17,7 +17,8 @@ from ledger.proof.log.errors import IncompleteError, MalformedError
 from ledger.proof.log.map import stream_key
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.merkle_tree import inclusion_proof
-from ledger.proof.log.note import ED25519, SignerKey, sign_note
+from ledger.proof.log.note import ED25519
+from ledger.proof.log.signer import SignerKey, sign_note
 from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.verify import Report
 from ledger.proof.survey.programme import RULEBOOK
