@@ -33,7 +33,7 @@ def _recomputed(_value: Any, _what: str) -> None:
 
 
 _primary = "zh|hr|cs|da|nl|en|et|fi|fr|de|el|he|hu|id|it|ja|ko|lv|lt|nb|no|pl|pt|ro|ru|sk|sl|es|sv|th|tr"
-_language = pattern(f"(?=.{{2,35}}$)(?i:{_primary})(-[A-Za-z0-9]{{1,8}})*", "a language of the survey")
+language = pattern(f"(?=.{{2,35}}$)(?i:{_primary})(-[A-Za-z0-9]{{1,8}})*", "a language of the survey")
 _level = one_of("gold", "silver", "small-business")
 _labels = each(require_label, 0, LIST_MAX)
 _figure = whole(1, FIGURE_MAX)
@@ -58,7 +58,7 @@ FORMS = {
     "InvitationSent": record(
         {
             "invitation": reference, "subject": reference, "customer_org": require_label, "location": _location,
-            "channel": one_of("operator", "partner"), "language": or_none(_language), "spelt": _spelt,
+            "channel": one_of("operator", "partner"), "language": or_none(language), "spelt": _spelt,
         },
         ("spelt",),
     ),

@@ -183,11 +183,6 @@ class Past:
             if response.response not in membership.void:
                 self.change(response, membership.organisations.key(response.customer_org), 1)
 
-    @staticmethod
-    def can_tell(rulebook: Rulebook) -> bool:
-        """Whether each edition wants some response, and counts one of an organisation at least."""
-        return all(edition.per_org_cap > 0 and not enough_responses(edition, 0, 0) for edition in rulebook.editions)
-
     def counts(self, instant_us: int) -> Counts:
         """What counts at an instant for each location of which something was received."""
         return {location: steps.at(instant_us) for location, steps in self._places.items()}

@@ -15,6 +15,12 @@ RULEBOOK = "programme"
 MEMBERSHIP_PREFIX = "membership-"
 
 
+def _sound(type_name: str, data: Sequence[Any]) -> bool:
+    from ledger.proof.survey.columns import sound
+
+    return sound(type_name, data)
+
+
 class Survey:
     """A stream for each membership, `membership-<id>`, and one of editions, `programme`."""
 
@@ -24,6 +30,7 @@ class Survey:
         nothing=frozenset(("ReminderSent", "AnonymityChosen")),
         labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
         unless="spelt",
+        sound=_sound,
     )
 
     def owns(self, stream: str) -> bool:

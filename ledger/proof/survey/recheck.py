@@ -41,7 +41,7 @@ from ledger.proof.survey.organisations import Regrouping
 from ledger.proof.survey.past import Change, Past
 from ledger.proof.survey.programme import RULEBOOK
 from ledger.proof.survey.replay import Membership, Response, Rulebook, earliest_us
-from ledger.proof.survey.rules import check_decision, enough_responses, status
+from ledger.proof.survey.rules import check_decision, status
 from ledger.proof.survey.sweep import Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
@@ -282,10 +282,7 @@ class StreamCheck:
 
     def _retrace_locations(self) -> None:
         """Finds anew what depends on the names of locations that count nothing."""
-        if any(enough_responses(edition, 0, 0) for edition in self.rulebook.editions):
-            self._retrace(BEGINNING_OF_TIME_US)
-        else:
-            self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
+        self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
 
     def _retrace(self, from_us: int, to_us: int = END_OF_TIME_US) -> None:
         horizon_us = self._sweep.at_us
@@ -312,7 +309,7 @@ class StreamCheck:
         first = bisect_left(by_time, earliest_us(self.rulebook.longest_window, from_us), key=_received)
         self._swept += bisect_right(by_time, to_us, key=_received) - first
         dear = SWEPT_MAX * max(len(by_time), FEW) * len(self.rulebook.editions)
-        if self._swept > dear and Past.can_tell(self.rulebook):
+        if self._swept > dear:
             self._past = Past(self.membership, self.rulebook)
 
     def _move_horizon(self, to_us: int) -> None:

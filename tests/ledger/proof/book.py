@@ -96,8 +96,8 @@ class Book:
         events.append(Entry(len(self.entries), entry))
         self.entries.append(entry)
         return Event(
-            stream, len(events), type_, 1, us(occurred_at), us(recorded_at), None, prev, data, merkle.leaf_hash(entry),
-            more.get("actor"),
+            stream, len(events), type_, 1, us(occurred_at), us(recorded_at), more.get("fact", "f"), prev, data,
+            merkle.leaf_hash(entry), more.get("actor"),
         )  # fmt: skip
 
     def publish(self, edition: str, effective: str, actor: str | None = None, **figures: Any) -> Event:
@@ -162,9 +162,7 @@ class Book:
         """What the programme's stream says so far."""
         rulebook = Rulebook()
         for entry in self.streams[RULEBOOK]:
-            event = parse_event(entry.entry)
-            if event.type == "RulebookPublished":
-                rulebook.publish(event)
+            rulebook.publish(parse_event(entry.entry))
         return rulebook
 
     def map_tree(self) -> MapTree:
