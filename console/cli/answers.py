@@ -27,6 +27,7 @@ from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
+from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.topics import TopicFound
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
@@ -35,7 +36,6 @@ from console.cli.recording import Recorded
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.sealer import SealAnswer
-from ledger.writing.writer import Reviewed
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
@@ -114,7 +114,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
-    "review": Reviewed,
+    "review": ReviewAnswer,
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,
     "score-explain": ExplainAnswer,

@@ -45,6 +45,8 @@ def proving() -> Iterator[None]:
                 "disk-full", f"{where}; make room and do the same again: what was finished stays", UNREACHABLE
             ) from error
         raise Failure("unreadable", where) from error
+    except MemoryError:  # never exit code 1, which says that something was found
+        raise Failure("unverifiable", "found more than memory holds, expected a smaller file", USAGE) from None
 
 
 def add_tiles(parser: ArgumentParser) -> None:
@@ -76,9 +78,18 @@ def add_sealing(parser: ArgumentParser, *, required: bool) -> None:
 
 def read_policy(path: Path) -> Policy:
     """The policy in a file."""
-    from ledger.proof.log.policy import parse_policy
+    from ledger.proof.log.files import read_file
+    from ledger.proof.log.policy import POLICY_MAX_BYTES, parse_policy
 
-    return parse_policy(path.read_bytes())
+    return parse_policy(read_file(path, POLICY_MAX_BYTES, pipes=True))
+
+
+def read_evidence(path: Path) -> bytes:
+    """The bytes of a file of evidence, or of a checkpoint. Raises MalformedError where it is longer than any may be."""
+    from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
+    from ledger.proof.log.files import read_file
+
+    return read_file(path, BUNDLE_MAX_BYTES, pipes=True)
 
 
 @contextmanager

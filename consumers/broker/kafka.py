@@ -232,6 +232,7 @@ def broker_errors(what: str) -> Iterator[None]:
 
     With why connections failed in the meantime, if some did.
     """
+    from kafka import TopicPartition
     from kafka.errors import KafkaConfigurationError, KafkaError
 
     failures = connection_failures()
@@ -243,6 +244,15 @@ def broker_errors(what: str) -> Iterator[None]:
     except KafkaError as error:
         why = [str(error) or type(error).__name__, *failures.since(before)]
         raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
+    except (
+        KeyError
+    ) as error:  # of several partitions that it is asked for, the client forgets those of a topic that is gone
+        missing = error.args[0] if error.args else None
+        if not isinstance(missing, TopicPartition):
+            raise
+        raise BrokerUnreachable(
+            f"{what}: found no answer for {missing.topic}, partition {missing.partition}"
+        ) from error
 
 
 def await_sent(futures: Iterable[Any], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Any]:

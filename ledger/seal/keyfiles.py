@@ -76,8 +76,8 @@ def make_policy_file(folder: Path, verifier: VerifierKey) -> PolicyFile:
 
 
 def memory_of(key: Path) -> Path:
-    """The file in which a log's key has what it signed last."""
-    return key.with_suffix(ENDING)
+    """The file in which a log's key has what it signed last: beside the key itself, not beside a link to it."""
+    return key.resolve().with_suffix(ENDING)
 
 
 def load_signer(path: Path, signature_type: int) -> SignerKey:
@@ -86,6 +86,10 @@ def load_signer(path: Path, signature_type: int) -> SignerKey:
         signer = parse_signer_key(_line(path))
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise WrongKey(f"{path}: found a key that others may read, expected mode 0600")
+        if signature_type == ED25519 and path.stat().st_nlink > 1:
+            raise WrongKey(
+                f"{path}: found a key with several names (hard links), expected one: its memory stands beside it"
+            )
     except ProofError as error:
         raise WrongKey(f"{path}: {error}") from None
     if signer.signature_type != signature_type:

@@ -7,6 +7,8 @@ what any folder says. The memory is on disk before a signature leaves the signer
     NAME.key       the secret key
     NAME.signed    the note that it signed last; empty for a key that has signed nothing yet
 
+Both stand where the key's file really is, whatever links lead there.
+
 Where the memory and the folder differ, `csat-ledger recover-signer` shows both, and takes the folder's word where an
 operator says so.
 """
@@ -110,7 +112,7 @@ class FileMemory:
     """The memory in a file beside the key's; held by one process at a time, and read once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.resolve()  # a link is one more name of the same memory
 
     def read(self) -> bytes | None:
         """The note. Raises WrongKey where the file is missing: a key without its memory may have signed anything."""

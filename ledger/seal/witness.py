@@ -34,6 +34,7 @@ from typing import Final
 from ledger.errors import SealerBusy
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
+from ledger.proof.log.files import read_file
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
 from ledger.proof.log.note import NOTE_MAX_BYTES, SignerKey, parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
@@ -106,7 +107,7 @@ class Witness:
     def last(self) -> Checkpoint | None:
         """The last checkpoint cosigned."""
         with suppress(FileNotFoundError):
-            return parse_checkpoint(parse_note(self._path.read_bytes())[0])
+            return parse_checkpoint(parse_note(read_file(self._path, NOTE_MAX_BYTES))[0])
         return None
 
     def add_checkpoint(self, body: bytes) -> Answer:

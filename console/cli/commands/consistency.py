@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from console.cli.exits import DONE
-from console.cli.proof_files import add_policy, add_tiles, proving, read_policy
+from console.cli.proof_files import add_policy, add_tiles, proving, read_evidence, read_policy
 from console.cli.session import Session
 
 EPILOG: Final = """\
@@ -36,9 +36,8 @@ def run(session: Session) -> int:
         from ledger.seal.evidence import prove_consistency
         from ledger.seal.folder import LogFolder
 
-        proved = prove_consistency(
-            options.old.read_bytes(), options.new.read_bytes(), LogFolder(options.tiles), read_policy(options.policy)
-        )
+        old, new = read_evidence(options.old), read_evidence(options.new)
+        proved = prove_consistency(old, new, LogFolder(options.tiles), read_policy(options.policy))
     if output.as_json:
         output.json(proved.answer())
     else:

@@ -5,6 +5,7 @@ Every change in between is announced with the exact instant at which it takes ef
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Final
 
 from console.cli.exits import DONE, SOME_REFUSED, Failure
@@ -13,6 +14,7 @@ from console.cli.output import plural
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
 from ledger.instants import format_instant
+from projections.questions.answer import Count, Position
 
 EPILOG: Final = """\
 examples:
@@ -20,6 +22,20 @@ examples:
   csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…,"set_aside":…}
 
 Exit code 3 says that some memberships or designations cannot be read and wait; `csat-ledger project --status` shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAnswer:
+    """What a review did."""
+
+    reviewed: Count
+    """Memberships and designations whose horizon was moved."""
+    announced: Count
+    """Announcements made."""
+    position: Position
+    """The ledger's last position now."""
+    set_aside: Count
+    """Memberships and designations that cannot be read, and wait."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -39,7 +55,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger, output.progress("reviewing") as advance:
         done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
     if output.as_json:
-        output.json(done)
+        output.json(ReviewAnswer(done.reviewed, done.announced, done.position, done.set_aside))
     else:
         output.text(
             f"reviewed {_subjects(done.reviewed)}, made {plural(done.announced, 'announcement')}; "

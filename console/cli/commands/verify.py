@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from console.cli.exits import Failure
-from console.cli.proof_files import add_policy, proving
+from console.cli.proof_files import add_policy, proving, read_evidence
 from console.cli.session import Session
 from ledger.errors import ExtraMissing
 
@@ -32,12 +32,14 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints the verdict."""
     with proving():
+        from ledger.proof.log.files import read_file
+        from ledger.proof.log.policy import POLICY_MAX_BYTES
         from ledger.proof.log.verify import verify
         from ledger.proof.registry import PROOF_PROGRAMMES
 
         options = session.options
-        evidence = options.file.read_bytes()
-        report = verify(evidence, options.policy.read_bytes(), PROOF_PROGRAMMES)
+        evidence = read_evidence(options.file)
+        report = verify(evidence, read_file(options.policy, POLICY_MAX_BYTES, pipes=True), PROOF_PROGRAMMES)
         stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
     session.output.text(report.encoded() if session.output.as_json else report.words())
     if stamped:
@@ -50,10 +52,13 @@ def _timestamp(path: Path, roots: Path | None, evidence: bytes) -> str:
     if roots is None:
         raise Failure("usage", "found --timestamp without --roots, expected the certificates to trust")
     from ledger.proof.log.bundle import parse_bundle
+    from ledger.proof.log.files import read_file
+    from ledger.proof.log.policy import POLICY_MAX_BYTES
 
     try:
         from ledger.seal.timestamp import check_timestamp, checkpoint_body
     except ImportError as error:
         raise ExtraMissing(error.name, "timestamps") from None
     body = checkpoint_body(parse_bundle(evidence).checkpoint)
-    return check_timestamp(path.read_bytes(), body, roots.read_bytes()).isoformat()
+    answer, certificates = (read_file(one, POLICY_MAX_BYTES, pipes=True) for one in (path, roots))
+    return check_timestamp(answer, body, certificates).isoformat()

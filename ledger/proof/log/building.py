@@ -9,7 +9,7 @@ from ledger.proof.log import strictjson
 from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
 from ledger.proof.log.errors import IncompleteError, MalformedError, Words
 from ledger.proof.log.event import parse_event
-from ledger.proof.log.map import Place
+from ledger.proof.log.map_tree import Place
 from ledger.proof.log.merkle_tree import HashReader, inclusion_proof
 from ledger.proof.log.tlogproof import TlogProof
 from ledger.proof.programme import ProofProgramme

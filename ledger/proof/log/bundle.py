@@ -55,6 +55,7 @@ from ledger.proof.log.merkle import PROOF_MAX_HASHES
 from ledger.proof.log.strictjson import base64_text
 
 FORMAT = "csat-ledger-evidence/v2"
+BUNDLE_MAX_BYTES = strictjson.DEFAULT_MAX_BYTES
 KEYS = ("format", "programme", "subject", "rules", "decision", "on", "checkpoint", "heads", "streams")
 
 

@@ -9,10 +9,6 @@ from pathlib import Path
 from ledger.proof.log.errors import MalformedError, Words
 
 READ_BYTES = 1 << 24
-KINDS = {
-    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}  # fmt: skip
 
 
 def read_file(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
@@ -22,24 +18,15 @@ def read_file(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if pipes else os.O_NONBLOCK))
     try:
-        found = os.fstat(descriptor)
-        kind = stat.S_IFMT(found.st_mode)
-        if kind != stat.S_IFREG and not (pipes and kind == stat.S_IFIFO):
-            raise MalformedError(
-                f"{str(path)!a}", found=Words(KINDS.get(kind, "something else")), expected=Words("a file")
-            )
-        if found.st_size > max_bytes:
-            raise _too_long(path, f"{found.st_size} bytes", max_bytes)
-        parts, size = [], 0
-        while part := os.read(descriptor, min(READ_BYTES, max_bytes + 1 - size)):
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or (pipes and stat.S_ISFIFO(mode))):
+            raise MalformedError(f"{str(path)!a}", found=Words("a folder, pipe or device"), expected=Words("a file"))
+        parts, size = [], os.fstat(descriptor).st_size
+        while size <= max_bytes and (part := os.read(descriptor, READ_BYTES)):
             parts.append(part)
-            size += len(part)
-            if size > max_bytes:
-                raise _too_long(path, "more", max_bytes)
+            size = max(size, sum(map(len, parts)))
+        if size > max_bytes:
+            raise MalformedError(f"{str(path)!a}", found=Words("more"), expected=Words(f"at most {max_bytes} bytes"))
     finally:
         os.close(descriptor)
     return b"".join(parts)
-
-
-def _too_long(path: Path, found: str, max_bytes: int) -> MalformedError:
-    return MalformedError(f"{str(path)!a}", found=Words(found), expected=Words(f"at most {max_bytes} bytes"))

@@ -67,13 +67,6 @@ class Other(NamedTuple):
     inner: bytes
 
 
-class Place(NamedTuple):
-    """What a map says of a stream's place: the siblings from the deepest up, and the leaf there, where there is one."""
-
-    siblings: tuple[bytes, ...]
-    there: Other | None
-
-
 def stream_key(stream: str) -> bytes:
     """The key of a stream."""
     return sha256(stream.encode("utf-8")).digest()

@@ -11,12 +11,19 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
-from ledger.proof.log.map import EMPTY, KEY_BITS, Head, Other, Place, bit_of, map_leaf, stream_key
+from ledger.proof.log.map import EMPTY, KEY_BITS, Head, Other, bit_of, map_leaf, stream_key
 
 _HASH: Final = 32
 _NODE: Final = b"\3"
+
+
+class Place(NamedTuple):
+    """What a map says of a stream's place: the siblings from the deepest up, and the leaf there, where there is one."""
+
+    siblings: tuple[bytes, ...]
+    there: Other | None
 
 
 class MapTree:

@@ -355,3 +355,27 @@ def test_a_key_that_lost_its_memory_signs_again_once_its_operator_says_so(sealed
     assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
     nothing = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "elsewhere")
     assert (nothing.code, nothing.json["error"]) == (1, "log-damaged")
+
+
+def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed: Program) -> None:
+    with (sealed.folder / "endless.json").open("wb") as file:
+        file.truncate(1 << 40)
+    for arguments in (
+        ("verify", "endless.json", "--policy", "policy.json"),
+        ("verify", "policy.json", "--policy", "endless.json"),
+        ("verify", "/dev/zero", "--policy", "policy.json"),
+        (
+            "consistency",
+            "--old",
+            "endless.json",
+            "--new",
+            "log/checkpoint",
+            "--tiles",
+            "log",
+            "--policy",
+            "policy.json",
+        ),
+    ):
+        ran = sealed.json(*arguments)
+        assert ran.code == 2, arguments
+        assert "bytes" in ran.err + ran.out or "device" in ran.err + ran.out, arguments

@@ -59,7 +59,7 @@ def imported_by(*arguments: str) -> set[str]:
         (["history", "m-1", "--area", AREA], QUESTION),
         (["decisions"], QUESTION),
         (["replay", "m-1", "--area", AREA], QUESTION | {"projections.database"}),
-        (["review"], {"rich", "projections"}),
+        (["review"], {"rich", "projections.database"}),
         (
             ["--help"],
             {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},

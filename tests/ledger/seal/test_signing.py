@@ -10,8 +10,9 @@ import pytest
 from ledger.errors import LogForked, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.note import parse_note, sign_note
+from ledger.proof.log.note import ED25519, parse_note, sign_note
 from ledger.seal.folder import LogFolder
+from ledger.seal.keyfiles import load_signer, make_key_files, memory_of
 from ledger.seal.recovery import compare
 from ledger.seal.sealer import Sealed, open_sealer
 from ledger.seal.signing import FileMemory, KeySigner
@@ -161,3 +162,27 @@ def test_recovery_says_where_the_folder_contradicts_the_memory(tmp_path: Path, m
         assert found.fork is not None
         with pytest.raises(WrongKey):
             compare(NEW_KEY, memory, ledger.folder)
+
+
+def test_a_key_has_one_memory_whatever_links_lead_to_it(tmp_path: Path) -> None:
+    made = make_key_files(tmp_path / "keys", LOG_KEY.name, ED25519)
+    links = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        links.append(tmp_path / name / "log.key")
+        links[-1].symlink_to(made.key)
+        (tmp_path / name / "log.signed").symlink_to(memory_of(made.key))
+    assert {memory_of(link) for link in links} == {memory_of(made.key)}
+    note = sign_note(Checkpoint(LOG_KEY.name, 0, EMPTY_ROOT).text, load_signer(made.key, ED25519))
+    FileMemory(tmp_path / "a" / "log.signed").keep(note)
+    assert FileMemory(tmp_path / "b" / "log.signed").read() == note == memory_of(made.key).read_bytes()
+    with FileMemory(memory_of(links[0])).held(), pytest.raises(WrongKey), FileMemory(memory_of(links[1])).held():
+        pass
+
+
+def test_a_key_with_two_names_is_no_key(tmp_path: Path) -> None:
+    made = make_key_files(tmp_path / "keys", LOG_KEY.name, ED25519)
+    (tmp_path / "second.key").hardlink_to(made.key)
+    for path in (made.key, tmp_path / "second.key"):
+        with pytest.raises(WrongKey, match="hard links"):
+            load_signer(path, ED25519)
