@@ -306,3 +306,14 @@ def test_a_tile_with_a_hash_too_many_is_found(tmp_path: Path) -> None:
         (tile,) = ledger.folder.root.glob("tile/0/000.p/*")
         tile.write_bytes(tile.read_bytes() + bytes(32))
         assert any(tile.name in finding.what for finding in ledger.audit().findings)
+
+
+def test_a_history_in_another_order_is_found(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        for number in range(3):
+            ledger.record(many(1, start=number))
+            ledger.seal()
+        history = ledger.folder.root / HISTORY
+        lines = history.read_bytes().splitlines(keepends=True)
+        history.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
+        assert any(finding.what == "history of checkpoints" for finding in ledger.audit().findings)
