@@ -45,6 +45,7 @@ from projections.database import SQLiteDatabase
 from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.seal.support import LOG_KEY
+from tests.support.signing import Unbound
 
 NOW_US = 1_577_836_800_000_000
 SECRET = sha256(b"what the attacker lacks").digest()
@@ -128,7 +129,7 @@ class World:
             with closing(SQLiteDatabase(str(folder / "projections"))) as database:
                 Runner(store, database, all_projections()).catch_up()
             log = LogFolder(folder / "log")
-            with open_sealer(store, log, [LOG_KEY]) as sealer:
+            with open_sealer(store, log, [Unbound(LOG_KEY)]) as sealer:
                 sealer.seal()
             self.open["bundle"] = [
                 collect_evidence(store, log, Survey(), "membership-m-1", "2010-12-01").encoded().decode()
