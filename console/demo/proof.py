@@ -126,7 +126,7 @@ class _Proof:
         bundle = collect_evidence(self._ledger.store, self._log, programme, stream, on)
         evidence = self._place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
-        write_answer(self._place / "decision.tlog-proof", decision_proof(bundle).encoded())
+        write_answer(evidence.with_suffix(".tlog-proof"), decision_proof(bundle).encoded())
         _say(
             self._output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "

@@ -25,7 +25,9 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the evidence")
     add_policy(parser)
-    parser.add_argument("--timestamp", type=Path, metavar="FILE", help="decision.tsr, an RFC 3161 timestamp")
+    parser.add_argument(
+        "--timestamp", type=Path, metavar="FILE", help="FILE.tsr beside the evidence, an RFC 3161 timestamp"
+    )
     parser.add_argument("--roots", type=Path, metavar="FILE", help="whose timestamps to trust, certificates in PEM")
 
 

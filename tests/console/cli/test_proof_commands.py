@@ -101,7 +101,7 @@ def test_evidence_is_verified_offline(sealed: Program) -> None:
     ran = evidence(sealed)
     assert ran.code == 0
     assert ran.json["bytes"] == (sealed.folder / "m-1.json").stat().st_size
-    assert (sealed.folder / "decision.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+    assert (sealed.folder / "m-1.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
     verified = sealed.run_bare("verify", "m-1.json", "--policy", "policy.json", "--json")
     assert verified.code == 0
     assert verified.json.keys() == {"verdict", "decision", "recomputed", "difference"}
@@ -186,7 +186,7 @@ def test_saved_checkpoints_and_evidence_stay_consistent(sealed: Program) -> None
     for number in range(5):
         sealed.record(response(60 + number, "Late", "2011-01-05T00:00:00Z"))
         sealed.run("seal", "--key", "keys/log.key", "--tiles", "log")
-    for old in ("saved", "m-1.json", "decision.tlog-proof", "log/checkpoint"):
+    for old in ("saved", "m-1.json", "m-1.tlog-proof", "log/checkpoint"):
         ran = sealed.run_bare(
             "consistency", old, "log/checkpoint", "--tiles", "log", "--policy", "policy.json", "--json"
         )
@@ -379,3 +379,23 @@ def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed:
         ran = sealed.json(*arguments)
         assert ran.code == 2, arguments
         assert "bytes" in ran.err + ran.out or "device" in ran.err + ran.out, arguments
+
+
+def test_evidence_is_never_written_over_and_goes_into_files_alone(sealed: Program) -> None:
+    first = evidence(sealed)
+    assert first.code == 0
+    saved = (sealed.folder / "m-1.json").read_bytes()
+    assert evidence(sealed).code == 0  # the same again
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    again = evidence(sealed, "--key", "keys/log.key")
+    assert (again.code, again.json["error"]) == (2, "exists")
+    assert (sealed.folder / "m-1.json").read_bytes() == saved
+    key = (sealed.folder / "keys" / "log.key").read_bytes()
+    (sealed.folder / "link.json").symlink_to("keys/log.key")
+    os.mkfifo(sealed.folder / "pipe.json")
+    for name in ("keys/log.key", "link.json", "pipe.json", "log", "new.tlog-proof"):
+        ran = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", name)
+        assert ran.code == 2, name
+    assert (sealed.folder / "keys" / "log.key").read_bytes() == key
+    assert (sealed.folder / "pipe.json").is_fifo()
+    assert sorted(path.name for path in sealed.folder.glob(".*.part")) == []
