@@ -366,9 +366,7 @@ def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed:
         ("verify", "/dev/zero", "--policy", "policy.json"),
         (
             "consistency",
-            "--old",
             "endless.json",
-            "--new",
             "log/checkpoint",
             "--tiles",
             "log",
