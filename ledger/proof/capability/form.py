@@ -81,6 +81,13 @@ def date(value: Any, what: str) -> str:
     return text(value, what)
 
 
+def anniversary(value: Any, what: str) -> str:
+    """The date of an anniversary."""
+    if date(value, what) > "9998-12-31":
+        raise MalformedError(what, found=value, expected=Words("a date up to 9998-12-31"))
+    return text(value, what)
+
+
 def association(value: Any, what: str) -> str:
     """One of the five kinds."""
     if value not in ASSOCIATIONS:
@@ -127,7 +134,7 @@ def _date_or_none(value: Any, what: str) -> str | None:
 
 _CHECKS = {
     "name": require_label,
-    "anniversary": date,
+    "anniversary": anniversary,
     "association": association,
     "customer": reference,
     "workload": name,
