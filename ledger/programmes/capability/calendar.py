@@ -15,9 +15,9 @@ FIRST_MONTH: Final = 1900 * 12
 LAST_MONTH: Final = 9998 * 12 + 11
 YEAR: Final = 12
 FIRST_DATE: Final = date(1, 1, 2)
-LAST_DATE: Final = date.max
+FIRST_ANNIVERSARY: Final = date(1900, 1, 1)
 LAST_ANNIVERSARY: Final = date(9998, 12, 31)
-"""A designation that was decided qualified stays for twelve months after: those lie in the calendar."""
+"""An anniversary lies in a month that there is: its window, and the twelve months after it, lie in the calendar."""
 
 
 def month_number(text: str) -> int:
@@ -42,16 +42,19 @@ def month_end_us(number: int) -> int:
     return month_start_us(number + 1)
 
 
-def parse_day(text: str, last: date = LAST_DATE) -> date:
-    """A date that a fact may name: any but the calendar's first, up to `last`. Raises BadInput."""
+def parse_day(text: str) -> date:
+    """A date that a fact may name: any but the calendar's first. Raises BadInput."""
     day = parse_date(text)
     if day < FIRST_DATE:
-        raise BadInput(f"found {text!r}, expected {FIRST_DATE} or later: many write the calendar's first day for no date")
-    if day > last:
-        raise BadInput(f"found {text!r}, expected {last} or earlier")
+        raise BadInput(
+            f"found {text!r}, expected {FIRST_DATE} or later: many write the calendar's first day for no date"
+        )
     return day
 
 
 def parse_anniversary(text: str) -> date:
-    """The date of an anniversary, 9998-12-31 at the latest. Raises BadInput."""
-    return parse_day(text, LAST_ANNIVERSARY)
+    """The date of an anniversary, in one of the months that there are. Raises BadInput."""
+    day = parse_date(text)
+    if not FIRST_ANNIVERSARY <= day <= LAST_ANNIVERSARY:
+        raise BadInput(f"found {text!r}, expected an anniversary from {FIRST_ANNIVERSARY} to {LAST_ANNIVERSARY}")
+    return day

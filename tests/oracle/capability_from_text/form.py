@@ -6,7 +6,7 @@ Readings of the text:
 - An edition's name is a label, as a rulebook edition's. Figures go to 10^12 as the reported ones
   do, `window_months` to 1200 as in the first programme, `rate_milli` to 10^7: the text has a limit for the last alone.
 - `area` and `workload` may begin with a digit or a hyphen.
-- A month is four digits, a hyphen, two digits, from 1900-01 to 9998-12; an anniversary is 9998-12-31 at the latest.
+- A month is four digits, a hyphen, two digits, from 1900-01 to 9998-12; an anniversary lies in one of these.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _is_month(value: Any) -> bool:
 
 
 def _is_anniversary(value: Any) -> bool:
-    return _is_date(value) and value <= "9998-12-31"
+    return _is_date(value) and _is_month(value[:7])
 
 
 def _is_quantity(value: Any) -> bool:
