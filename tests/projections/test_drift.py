@@ -15,6 +15,8 @@ from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
 from projections.database import SQLiteDatabase
+from projections.questions.answer import LEFT_OUT
+from projections.questions.projection_state import projection_states
 from projections.worker_progress import Source
 from tests.console.support import NOW, Program, met, response
 from tests.projections.support import Bench, Book, Tally, once
@@ -78,6 +80,32 @@ def test_workers_stop_where_the_book_is_not_the_one_that_they_have_from_kafka(
     with pytest.raises(DifferentBook):
         bench.runner(Tally()).catch_up()
     assert bench.seen() == once(range(1, 21))
+
+
+@pytest.mark.parametrize("grown", [0, 30])
+def test_a_worker_applies_nothing_of_a_topic_that_has_another_book(bench: Bench, tmp_path: Path, grown: int) -> None:
+    bench.book.add(20)
+    relayed: list[Row] = bench.book.store.read_feed(0, 100)
+    restored(bench, 5, tmp_path, grown, "Porto")
+    bench.runner(Tally())
+    worker = keeper(bench)
+    worker.prepare()
+    with pytest.raises(DifferentBook, match=f"what {TOPIC} has.*--relay-anew"):
+        worker.apply(0, 0, 20, relayed)
+    assert bench.seen() == {}
+    assert worker.apply(0, 0, 5, bench.book.store.read_feed(0, 5)) == 5
+    assert bench.seen() == once(range(1, 6))
+
+
+def test_the_first_rebuild_of_what_workers_kept_of_another_book_has_an_answer(bench: Bench, tmp_path: Path) -> None:
+    kept_by_workers(bench)
+    restored(bench, 15, tmp_path, 2, "Porto")
+    runner = bench.runner(Tally())
+    (state,) = projection_states(runner)
+    assert (state.position, state.lag) == (20, 17)
+    differences = runner.rebuild()
+    (state,) = projection_states(runner, differences)
+    assert (state.position, state.lag, state.different_book, state.differences) == (17, 0, LEFT_OUT, LEFT_OUT)
 
 
 def test_a_rebuild_is_the_way_out_and_workers_begin_anew_with_it(bench: Bench, tmp_path: Path) -> None:
