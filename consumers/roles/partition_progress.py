@@ -12,9 +12,9 @@ from consumers.errors import TopicsChanged, TopicsUnfit
 from consumers.messages.cloudevents import POSITION_HEADER
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
-from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of, require_same
 from projections.applying import apply_events
-from projections.builds import Build, create_build, load_build, make_live, reload, require_book
+from projections.builds import WAY_OUT, Build, create_build, load_build, make_live, reload, require_book
 from projections.database import Connection, Database
 from projections.projection import Projection
 from projections.runner import Runner
@@ -124,7 +124,7 @@ class Keeper:
         """Applies the events that were read from one offset to before another; returns how many.
 
         Raises Elsewhere, with nothing applied, where a projection does not stand in between, or not any more, TopicsUnfit
-        where an event is in a partition that is not its stream's.
+        where an event is in a partition that is not its stream's, DifferentBook where the topic's events are not the book's.
         """
         for row in rows:
             if partition_of(row.stream, self._source.partitions) != partition:
@@ -132,6 +132,8 @@ class Keeper:
                     f"found {row.stream}/{row.seq} in partition {partition} of {self._source.topic}, expected it in "
                     f"{partition_of(row.stream, self._source.partitions)}: its stream's order is lost; {RELAY_ANEW}"
                 )
+        if rows:
+            require_same(self._store, bookmark_of(rows[-1]), f"what {self._source.topic} has", WAY_OUT)
         then: dict[str, Place] = {}
         work: list[tuple[Build, list[Row]]] = []
         with self._database.writing(alone=False) as connection:

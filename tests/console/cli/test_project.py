@@ -95,6 +95,18 @@ def test_a_rebuild_that_comes_out_different_is_exit_code_1(program: Program) -> 
     assert program.json("project", "--rebuild").code == 0
 
 
+def test_a_rebuild_that_leaves_streams_parked_does_not_end_as_if_all_was_mended(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    position = poison(program, "m-1")
+    assert program.run("project").code == 3
+    rebuilt = program.json("project", "--rebuild")
+    assert rebuilt.code == 3
+    assert [one["position"] for line in rebuilt.lines for one in line.get("parked", ())][:1] == [position]
+    words = program.run("project", "--rebuild")
+    assert words.code == 3
+    assert f"membership-m-1 parked at {position}" in words.out
+
+
 def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Program) -> None:
     program.record(*met(), *met("m-2"))
     position = poison(program, "m-1")
@@ -111,7 +123,7 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     text = program.run("project", "--status").out
     assert f"membership-m-1 parked at {position}: " in text
     assert_questions_name_what_cannot_be_read(program)
-    assert program.json("project", "--rebuild").code == 0
+    assert program.json("project", "--rebuild").code == 3
 
 
 @pytest.mark.parametrize("stream", ["membership-m-1", "programme"])
