@@ -94,7 +94,7 @@ class _Proof:
             self._output.json(sealed.answer())
         _say(
             self._output,
-            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries\n"
+            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries",
             f"      root {base64_text(sealed.root)}",
         )
 
@@ -203,9 +203,9 @@ def _write_keys_and_policy(place: Path) -> None:
 
 
 def _title(output: Output, text: str) -> None:
-    _say(output, f"\n{text}\n{'-' * len(text)}")
+    _say(output, "", text, "-" * len(text))
 
 
-def _say(output: Output, text: str) -> None:
+def _say(output: Output, *lines: str) -> None:
     if not output.as_json:
-        output.text(text)
+        output.text(*lines)

@@ -130,7 +130,8 @@ def print_score(output: Output, answer: ScoreAnswer) -> None:
 def _print_left_out(output: Output, left_out: LeftOutReports) -> None:
     listed = len(left_out.reports)
     more = "" if listed == left_out.total else f", the first {listed} listed"
-    output.flowing(f"\nleft out ({left_out.total:,}{more}):")
+    output.text()
+    output.flowing(f"left out ({left_out.total:,}{more}):")
     columns = ("what", "customer", "workload", "month", "association", "reason")
     output.table(
         columns, [tuple(getattr(one, name) for name in columns) for one in left_out.reports], wrap=("customer",)
