@@ -25,9 +25,9 @@ examples:
   csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting;
                                                     then one for each stream that is set aside: position, reason
 
-Exit code 3 says that streams are parked or set aside, after a rebuild too; 1 that --status found a projection of another book (or of a later
-state of this one, after an older copy was restored), or that a rebuild came out different although nothing had been
-parked."""
+Exit code 3 says that streams are parked or set aside, after a rebuild too; 1 that --status found a projection of another
+book (or of a later state of this one, after an older copy was restored), or that a rebuild came out different although
+nothing had been parked."""
 
 SOME_WAIT: Final = SOME_REFUSED
 """Done, but for what waits to be readable."""
