@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ledger.errors import LogDamaged, LogForked, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.log.errors import ProofError
+from ledger.proof.log.errors import ProofError, UnknownKeyError
 from ledger.proof.log.note import Signature, SignerKey, format_note, open_note
 from ledger.proof.log.tiles import hash_reader
 from ledger.seal.folder import LogFolder
@@ -73,6 +73,8 @@ def _signed(key: SignerKey, folder: LogFolder) -> tuple[Checkpoint, Signature] |
             try:
                 opened = open_note(signed, [key.verifier])
                 found.append((parse_checkpoint(opened.text), opened.verified[0][1]))
-            except ProofError as error:
+            except UnknownKeyError as error:
                 raise WrongKey(f"{folder.root}: {error}") from error
+            except ProofError as error:
+                raise LogDamaged(f"{folder.root}: checkpoint: {error}") from error
     return max(found, key=lambda one: one[0].size, default=None)

@@ -377,6 +377,15 @@ def test_a_folder_that_is_lost_altogether_is_shown_beside_what_the_key_signed_wi
     assert (sealed.folder / "keys" / "log.signed").read_bytes() == memory
 
 
+def test_a_damaged_checkpoint_is_called_the_same_by_sealer_and_recovery(sealed: Program) -> None:
+    path = sealed.folder / "log" / "checkpoint"
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b"%d" % (int(lines[1]) - 1), *lines[2:]]))
+    for command in ("seal", "recover-signer"):
+        ran = sealed.json(command, "--key", "keys/log.key", "--tiles", "log")
+        assert (ran.code, ran.json["error"]) == (1, "log-damaged"), command
+
+
 def test_a_fork_that_is_shown_does_not_point_to_the_command_that_shows_it(sealed: Program) -> None:
     shutil.copytree(sealed.folder / "log", sealed.folder / "older")
     sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
