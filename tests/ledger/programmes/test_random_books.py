@@ -70,6 +70,7 @@ def test_each_programme_is_in_the_book_as_its_own_oracle_has_it(steps: list[Step
 def test_the_books_hold_announcements_of_both() -> None:
     found: Counter[str] = Counter()
 
+    # The same draw in each run: another one of so few may miss what is counted.
     @settings(max_examples=25, derandomize=True, database=None)
     @given(books_of_both())
     def collect(steps: list[Step]) -> None:
