@@ -50,6 +50,7 @@ SLOW = (
     "tests/ledger/store/test_copying.py",
     "tests/ledger/test_fold.py",
     "tests/simulation/",
+    "tests/support/test_example_seed.py",
     "tests/support/test_histories.py",
 )
 """What takes most of the time of all tests that need no server; `make quick` does without."""
