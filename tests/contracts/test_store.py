@@ -447,7 +447,7 @@ def test_a_wait_ends_at_once_where_there_is_an_event_and_in_time_where_there_is_
 
 def test_a_wait_ends_when_another_commits(open_store: Open) -> None:
     waiting, writing = open_store(), open_store()
-    timer = threading.Timer(0.2, lambda: append(writing, new(1)))
+    timer = threading.Timer(0.2, lambda: append(writing, new(1)))  # by then it waits; no store tells that it does
     timer.start()
     started = time.monotonic()
     assert waiting.wait(0, 30) is True
