@@ -101,7 +101,7 @@ class Ledger:
         from projections.registry import all_projections
         from projections.runner import Runner
 
-        return Runner(self.store, self.database, all_projections(), partition_of)
+        return Runner(self.store, self.database, all_projections(), partition_of, self._remark)
 
     def catch_up(self, on_progress: Progress | None = None) -> None:
         """The step before questions are asked: brings the projections to the end of the book (`console.catching_up`).

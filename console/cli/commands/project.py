@@ -25,7 +25,8 @@ examples:
   csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting;
                                                     then one for each stream that is set aside: position, reason
 
-Exit code 3 says that streams are parked or set aside; 1 that a rebuild came out different although nothing had been
+Exit code 3 says that streams are parked or set aside; 1 that --status found a projection of another book (or of a later
+state of this one, after an older copy was restored), or that a rebuild came out different although nothing had been
 parked."""
 
 SOME_WAIT: Final = SOME_REFUSED
@@ -54,6 +55,8 @@ def run(session: Session) -> int:
         states, asides = projection_states(ledger.runner), streams_set_aside(ledger.store)
         _print_states(output, states)
         _print_set_aside(output, asides)
+    if any(isinstance(state.different_book, str) for state in states):
+        return NOT_SO
     return SOME_WAIT if asides or any(state.parked for state in states) else DONE
 
 
@@ -94,6 +97,13 @@ def _print_states(output: Output, states: list[ProjectionState]) -> None:
         ],
         spare=("version",),
     )
+    different = [state.different_book for state in states if isinstance(state.different_book, str)]
+    for sentence in different:
+        output.flowing(sentence)
+    if different:
+        from projections.builds import WAY_OUT
+
+        output.flowing(WAY_OUT)
     for state in states:
         for parked in state.parked:
             output.flowing(f"{state.projection}: {parked.stream} parked at {parked.position}: {parked.error}")

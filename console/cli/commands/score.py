@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_area, instant, known_at, side
 from console.cli.output import Output, short
-from console.cli.points import points, print_metrics, qualified
+from console.cli.points import NO_EDITION, points, print_metrics, qualified
 from console.cli.question_batch import Unanswered, answers, exit_code
 from console.cli.session import Session
 
@@ -119,11 +119,10 @@ def print_score(output: Output, answer: ScoreAnswer) -> None:
     )
     output.flowing(f"  points      {points(answer.centipoints)}, {qualified(answer.qualified)}")
     output.flowing(f"  edition     {answer.edition or 'none'}, track {answer.track}")
-    compared = f"{answer.month}, compared with {answer.compared_with}" if answer.month else "none was closed"
-    output.flowing(f"  month       {compared}")
+    output.flowing(f"  month       {_compared(answer)}")
     output.flowing(f"  next change {_next_change(answer.next_change)}")
     output.text()
-    print_metrics(output, answer.metrics, indent="")
+    print_metrics(output, answer.metrics, answer.edition, indent="")
     if answer.left_out.total:
         _print_left_out(output, answer.left_out)
 
@@ -136,6 +135,12 @@ def _print_left_out(output: Output, left_out: LeftOutReports) -> None:
     output.table(
         columns, [tuple(getattr(one, name) for name in columns) for one in left_out.reports], wrap=("customer",)
     )
+
+
+def _compared(answer: ScoreAnswer) -> str:
+    if answer.edition is None:
+        return f"none, since {NO_EDITION}"
+    return "none was closed" if answer.month is None else f"{answer.month}, compared with {answer.compared_with}"
 
 
 def _next_change(change: NextChange | None) -> str:

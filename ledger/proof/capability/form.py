@@ -81,6 +81,12 @@ def date(value: Any, what: str) -> str:
     return text(value, what)
 
 
+def anniversary(value: Any, what: str) -> str:
+    """The date of an anniversary, which lies in one of the months that there are."""
+    month(date(value, what)[:7], what)
+    return text(value, what)
+
+
 def association(value: Any, what: str) -> str:
     """One of the five kinds."""
     if value not in ASSOCIATIONS:
@@ -127,7 +133,7 @@ def _date_or_none(value: Any, what: str) -> str | None:
 
 _CHECKS = {
     "name": require_label,
-    "anniversary": date,
+    "anniversary": anniversary,
     "association": association,
     "customer": reference,
     "workload": name,
