@@ -44,7 +44,7 @@ class ProjectionState:
     waiting: Count
     """Events that wait behind those."""
     differences: int | MayBeLeftOut = LEFT_OUT
-    """Rows in which it differs from the one before it; only after a rebuild."""
+    """Rows in which it differs from the one before it; only after a rebuild, and where that one was of this book."""
     different_book: str | MayBeLeftOut = LEFT_OUT
     """What shows that it was built from another book, or from a later state of this one; only where it was."""
 
@@ -62,7 +62,7 @@ class SetAsideStream:
 
 
 def projection_states(runner: Runner, differences: Mapping[str, int] | None = None) -> list[ProjectionState]:
-    """Each projection that a runner keeps; after a rebuild with the number of rows that came out different."""
+    """Each projection that a runner keeps; after a rebuild with the rows that came out different."""
     end, database = runner.book.max_position(), runner.database
     with database.reading() as connection:
         if not database.table_exists(connection, WAITING.name):
@@ -79,7 +79,8 @@ def projection_states(runner: Runner, differences: Mapping[str, int] | None = No
                 f"SELECT count(*) FROM {WAITING.name} WHERE name = ? AND generation = ?", of
             )
             state = _state(runner.book, build, end, [ParkedStream(*one) for one in parked], waiting)
-            states.append(state if differences is None else replace(state, differences=differences[name]))
+            different = None if differences is None else differences.get(name)
+            states.append(state if different is None else replace(state, differences=different))
         return states
 
 

@@ -61,18 +61,25 @@ def run(session: Session) -> int:
 
 
 def _rebuild(ledger: Ledger, output: Output) -> int:
-    from projections.questions.projection_state import projection_states
+    from projections.questions.projection_state import projection_states, streams_set_aside
 
     parked = {state.projection for state in projection_states(ledger.runner) if state.parked}
     with output.progress("rebuilding") as advance:
         differences = ledger.runner.rebuild(advance)
-    for state in projection_states(ledger.runner, differences):
+    states, asides = projection_states(ledger.runner, differences), streams_set_aside(ledger.store)
+    for state in states:
         if output.as_json:
             output.json(state)
         else:
-            different = plural(differences[state.projection], "difference")
-            output.text(f"{state.projection}: rebuilt at position {state.position:,}, {different}")
-    return NOT_SO if any(differences[name] and name not in parked for name in differences) else DONE
+            number = differences.get(state.projection)
+            compared = "compared with nothing" if number is None else plural(number, "difference")
+            output.text(f"{state.projection}: rebuilt at position {state.position:,}, {compared}")
+    if not output.as_json:
+        _print_parked(output, states)
+    _print_set_aside(output, asides)
+    if any(differences[name] and name not in parked for name in differences):
+        return NOT_SO
+    return SOME_WAIT if asides or any(state.parked for state in states) else DONE
 
 
 def _print_set_aside(output: Output, asides: list[SetAsideStream]) -> None:
@@ -104,6 +111,10 @@ def _print_states(output: Output, states: list[ProjectionState]) -> None:
         from projections.builds import WAY_OUT
 
         output.flowing(WAY_OUT)
+    _print_parked(output, states)
+
+
+def _print_parked(output: Output, states: list[ProjectionState]) -> None:
     for state in states:
         for parked in state.parked:
             output.flowing(f"{state.projection}: {parked.stream} parked at {parked.position}: {parked.error}")
