@@ -35,7 +35,7 @@ from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from ledger.errors import StoreUnreachable
-from ledger.store.migrations import Step
+from ledger.store.migrations import Step, newest_version
 
 LOG_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
@@ -182,7 +182,7 @@ def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> None:
         cursor.execute("BEGIN IMMEDIATE")
         for step in steps:
             step(cursor)
-        cursor.execute(f"PRAGMA user_version = {len(steps)}")
+        cursor.execute(f"PRAGMA user_version = {newest_version(steps)}")
         cursor.execute("COMMIT")
     finally:
         connection.close()
