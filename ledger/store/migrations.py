@@ -2,7 +2,9 @@
 
 Each backend has its steps in a list: the first makes version 4 out of nothing, the next version 5 out of 4, and so on.
 Versions 1 to 3 were those of drafts of this program, whose events have other fields: a book that was begun with one is told
-by its version alone, without reading it, and is neither read nor migrated. A store is opened only at the newest version; `csat-ledger migrate` applies what is missing, each step and the new
+by its version alone, without reading it, and is neither read nor migrated.
+
+A store is opened only at the newest version; `csat-ledger migrate` applies what is missing, each step and the new
 version in one transaction. To change the tables, add a step at the end and never change an earlier one: somebody's
 tables were made by it. A step that adds tables adds what roles may do with them to `grants.sql` (PostgreSQL).
 """

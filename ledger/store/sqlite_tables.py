@@ -89,7 +89,8 @@ def found_version(cursor: sqlite3.Cursor, name: str) -> int:
         raise StoreUnreachable(
             f"{name}: found a ledger that was restored from an SQL dump, which leaves out the marks of the file; copies "
             f"are made by `csat-ledger copy` or .backup. To use this one: sqlite3 FILE 'PRAGMA application_id="
-            f"{APPLICATION_ID}; PRAGMA user_version={newest_version(STEPS)}', then `csat-ledger audit`, since a dump can be edited"
+            f"{APPLICATION_ID}; PRAGMA user_version={newest_version(STEPS)}', then "
+            "`csat-ledger audit`, since a dump can be edited"
         )
     if mark != APPLICATION_ID:
         raise StoreUnreachable(f"{name}: found a database of something else, expected a ledger's or none")
