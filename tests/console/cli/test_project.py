@@ -207,6 +207,20 @@ def assert_questions_name_what_cannot_be_read(program: Program) -> None:
         assert "membership-m-1: found an event that cannot be read, and what is answered of it may lack" in ran.err
 
 
+def test_an_answer_about_a_membership_names_what_cannot_be_read_of_that_one_and_of_no_other(program: Program) -> None:
+    program.record(*met(), *met("m-2"), *met("m-3"))
+    for membership in ("m-1", "m-2"):
+        poison(program, membership)
+    for form in ((), ("--json",)):
+        for question in ("status", "history"):
+            for membership in ("m-1", "m-2"):
+                ran = program.run(question, membership, *form)
+                assert (ran.code, ran.err.count("cannot be read")) == (0, 1)
+                assert f"membership-{membership}: found an event that cannot be read" in ran.err
+            assert program.run(question, "m-3", *form).err == ""
+        assert "membership-m-1 and 1 more: found an event" in program.run("board", *form).err
+
+
 def test_questions_of_a_book_that_can_be_read_say_nothing(program: Program) -> None:
     program.record(*met())
     assert "cannot be read" not in program.run("status", "m-1").err
