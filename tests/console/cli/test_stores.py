@@ -223,3 +223,10 @@ def test_a_question_to_a_role_that_may_only_read_is_answered_from_what_was_proje
     asked = program.run_bare("--store", reader, "--json", "status", "m-1", "--at", "2010-12-01")
     assert (asked.code, asked.out) == (0, before.out)
     assert program.run_bare("--store", reader, "record", more, "--json").code == 4
+    for arguments in ((), ("--rebuild",)):
+        refused = program.run_bare("--store", reader, "--json", "project", *arguments)
+        assert (refused.code, refused.json["error"]) == (4, "store-unreachable")
+        assert "found projections that may only be read here" in refused.json["message"]
+        assert "csat_ledger_projector" in refused.json["message"]
+        assert "CREATE TABLE" not in refused.out + refused.err
+    assert program.run_bare("--store", reader, "--json", "project", "--status").code == 0
