@@ -47,9 +47,12 @@ WAITING: Final = Table(
 )
 
 
+TOPICS_ANEW: Final = (
+    "what was relayed to Kafka of the other one is in its topics: stop the relays, and let `csat-ledger topics --relay-anew` "
+    "make those anew"
+)
 WAY_OUT: Final = (
-    "`csat-ledger project --rebuild` builds the projections anew from the book that is there; what was relayed to Kafka of "
-    "the other one is in its topics: stop the relays, and let `csat-ledger topics --relay-anew` make those anew"
+    f"`csat-ledger project --rebuild` builds the projections anew from the book that is there; {TOPICS_ANEW}"
 )
 
 

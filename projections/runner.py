@@ -18,6 +18,8 @@ from ledger.store.base import Reader, Row
 from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
 from projections.builds import (
+    TOPICS_ANEW,
+    WAY_OUT,
     Build,
     SwappedAway,
     count_differences,
@@ -113,11 +115,14 @@ class Runner:
         """Builds every projection anew beside the live one, compares the two, and swaps them.
 
         Returns for each projection the number of rows in which the new one differs from the old at the same position.
-        One of another book is compared with nothing; where workers kept it, they begin anew with the new one.
+        One that workers kept of another book is compared with nothing, and no number is returned for it; they begin anew
+        with the new one.
         """
         try:
             self.catch_up(on_progress)
-        except DifferentBook:
+        except DifferentBook as different:
+            found = str(different).removesuffix(f"; {WAY_OUT}")
+            self._remark(f"{found}; all projections are built anew from the book that is there; {TOPICS_ANEW}")
             return self._build_beside(list(self.projections), on_progress, compare=False)[1]
         return self._build_beside(list(self.projections), on_progress, compare=True)[1]
 

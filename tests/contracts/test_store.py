@@ -545,6 +545,19 @@ def test_tables_of_a_newer_program_are_not_touched(backend: Backend, place: str,
             backend.opened(place, migrate=migrate)
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_tables_of_a_draft_are_neither_opened_nor_migrated(
+    backend: Backend, place: str, open_store: Open, version: int
+) -> None:
+    append(open_store(), new(1))
+    with backend.raw(place) as execute:
+        for statement in backend.newer:
+            execute(statement.replace("99", str(version)))
+    for migrate in (False, True, False):
+        with pytest.raises(StoreOutdated, match=f"version {version}, expected 4: this ledger was begun with a draft"):
+            backend.opened(place, migrate=migrate)
+
+
 def test_tables_of_an_older_program_are_migrated_when_somebody_asks_for_it_and_not_before(
     backend: Backend, place: str, open_store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

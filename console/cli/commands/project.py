@@ -13,6 +13,7 @@ from console.cli.exits import DONE, NOT_SO, SOME_REFUSED
 from console.cli.output import Output, plural
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
+from ledger.errors import StoreUnreachable
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -29,6 +30,10 @@ Exit code 3 says that streams are parked or set aside, after a rebuild too; 1 th
 book (or of a later state of this one, after an older copy was restored), or that a rebuild came out different although
 nothing had been parked."""
 
+READ_ONLY: Final = (
+    "{name}: found projections that may only be read here, expected a process that keeps them: a file of one's own, in "
+    "PostgreSQL the role csat_ledger_projector; `csat-ledger project --status` shows where they are"
+)
 SOME_WAIT: Final = SOME_REFUSED
 """Done, but for what waits to be readable."""
 
@@ -47,6 +52,8 @@ def run(session: Session) -> int:
     output = session.output
     collect_garbage_seldom()
     with session.ledger() as ledger:
+        if not session.options.status and not ledger.database.may_write():
+            raise StoreUnreachable(READ_ONLY.format(name=ledger.store.name))
         if session.options.rebuild:
             return _rebuild(ledger, output)
         if not session.options.status:

@@ -66,7 +66,7 @@ def run(session: Session) -> int:
     from projections.questions.score import score
 
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
             answer = score(view.scores(), options.membership, options.area, session.at_us(), session.known_at(ledger))
     if session.output.as_json:
@@ -97,7 +97,7 @@ def _explain(session: Session) -> int:
 
     options = session.options
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         before, after = (
             Side(at_us, None if known is None else known.resolve(ledger.store)) for at_us, known in options.explain
         )
