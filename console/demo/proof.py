@@ -181,7 +181,8 @@ def _fresh(place: Path) -> Path:
 
 
 def _key() -> Any:
-    from ledger.proof.log.note import ED25519, SignerKey
+    from ledger.proof.log.note import ED25519
+    from ledger.proof.log.signer import SignerKey
 
     return SignerKey(ORIGIN, ED25519, sha256(KEY_TEXT).digest())
 

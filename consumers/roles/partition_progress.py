@@ -14,7 +14,7 @@ from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of, require_same
 from projections.applying import apply_events
-from projections.builds import WAY_OUT, Build, create_build, load_build, make_live, reload, require_book
+from projections.builds import Build, create_build, load_build, make_live, reload, require_book
 from projections.database import Connection, Database
 from projections.projection import Projection
 from projections.runner import Runner

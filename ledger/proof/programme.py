@@ -21,7 +21,7 @@ A small one: a lamp is judged on a day. All streams that begin with `lamp-` are 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ledger.proof.log.event import Event
@@ -71,7 +71,7 @@ class LightCheck(Check, Protocol):
 class Light(NamedTuple):
     """Types of a programme's facts, version 1, of which an audit need not make the whole event: most of a book can be such.
 
-    Of all of them it counts when they were so, and nothing else but what stands here.
+    Of all of them it counts when they were so, and nothing else but what stands here. The first event of a stream is none.
     """
 
     nothing: frozenset[str]
@@ -80,6 +80,8 @@ class Light(NamedTuple):
     """Type -> the key of its data whose value is a label (a string) that becomes known by it."""
     unless: str
     """A key of the data: with it an event of `labels` counts in full."""
+    sound: Callable[[str, Sequence[Any]], bool]
+    """Whether the data of many events of a light type have its form; may raise a ValueError, TypeError or KeyError if not."""
 
 
 class ProofProgramme(Protocol):

@@ -12,7 +12,8 @@ from pathlib import Path
 from ledger.errors import LogDamaged, LogForked, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError, UnknownKeyError
-from ledger.proof.log.note import Signature, SignerKey, format_note, open_note
+from ledger.proof.log.note import Signature, open_note
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.tiles import hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth

@@ -28,7 +28,8 @@ from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import FIRST_LINE
 from ledger.proof.log.merkle import verify_consistency
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
-from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, SignerKey, VerifierKey, format_note, open_note
+from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, VerifierKey, open_note
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.strictjson import base64_text
 from ledger.seal.folder import fsync_folder, write_file
 

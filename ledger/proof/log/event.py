@@ -33,7 +33,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger.proof.log import strictjson
-from ledger.proof.log.errors import MalformedError, Words
+from ledger.proof.log.errors import MalformedError, RefutedError, Words
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES, leaf_hash
 
 KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "salt", "seq", "stream", "type", "v"))
@@ -119,6 +119,13 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
         leaf=leaf_hash(entry),
         actor=value["actor"],
     )
+
+
+def require_same(event: Event, recomputed: dict[str, Any]) -> None:
+    """The event says what was recomputed. Raises RefutedError, which names the first member that differs."""
+    if difference := strictjson.first_difference(event.data, recomputed):
+        key, found, expected = difference
+        raise RefutedError(f"{event.where}: {key}", found=found, expected=expected)
 
 
 def parse_instant(value: Any, what: str) -> int:

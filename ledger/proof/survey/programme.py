@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ledger.proof.log.event import Event
+from ledger.proof.log.event import Event, require_same
 from ledger.proof.programme import Light
 
 if TYPE_CHECKING:
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 RULEBOOK = "programme"
 MEMBERSHIP_PREFIX = "membership-"
+
+
+def _sound(type_name: str, data: Sequence[Any]) -> bool:
+    from ledger.proof.survey.columns import sound
+
+    return sound(type_name, data)
 
 
 class Survey:
@@ -24,6 +30,7 @@ class Survey:
         nothing=frozenset(("ReminderSent", "AnonymityChosen")),
         labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
         unless="spelt",
+        sound=_sound,
     )
 
     def owns(self, stream: str) -> bool:
@@ -49,10 +56,12 @@ class Survey:
 
         rulebook, membership = Rulebook(), Membership()
         for event in before:
-            if event.stream != RULEBOOK:
-                membership.apply(event)
-            elif event.type == "RulebookPublished":
+            if event.stream == RULEBOOK:
                 rulebook.publish(event)
+                continue
+            if event.type == self.decision:  # the one that is asked for rests on it
+                require_same(event, check_decision(membership, rulebook, event))
+            membership.apply(event)
         return check_decision(membership, rulebook, decision)
 
     def new_check(self, _stream: str) -> StreamCheck:

@@ -11,8 +11,9 @@ from ledger.errors import BookChanged, LogDamaged, NotSealed, SealerBusy, WrongK
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
-from ledger.proof.log.note import ED25519, SignerKey, format_note, parse_note
+from ledger.proof.log.note import ED25519, parse_note
 from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.tiles import parse_path, tile_data, tiles_between
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth

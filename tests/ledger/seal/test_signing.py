@@ -10,7 +10,8 @@ import pytest
 from ledger.errors import LogForked, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.note import ED25519, parse_note, sign_note
+from ledger.proof.log.note import ED25519, parse_note
+from ledger.proof.log.signer import sign_note
 from ledger.seal.folder import LogFolder
 from ledger.seal.keyfiles import load_signer, make_key_files, memory_of
 from ledger.seal.recovery import compare
