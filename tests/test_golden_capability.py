@@ -19,12 +19,8 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.seal.audit import audit
-from ledger.seal.folder import LogFolder
-from ledger.seal.sealer import open_sealer
 from ledger.store.base import Row
-from tests.ledger.seal.support import LOG_KEY, policy
+from tests.ledger.seal.support import Ledger
 from tests.oracle.capability_from_text.announcements import announcements
 from tests.oracle.capability_from_text.oracle import Oracle
 from tests.oracle.survey.time import instant
@@ -133,10 +129,9 @@ def test_what_is_frozen_is_what_the_text_says(story: Story) -> None:
 
 
 def test_what_is_frozen_is_confirmed(story: Story, tmp_path: Path) -> None:
-    log = LogFolder(tmp_path / "log")
-    with open_sealer(story.book.store, log, [LOG_KEY]) as sealer:
-        sealer.seal()
-    report = audit(story.book.store, log, policy(), PROOF_PROGRAMMES, workers=1)
+    ledger = Ledger(story.book.store, tmp_path / "log")
+    ledger.seal()
+    report = ledger.audit()
     assert (report.verdict, report.findings) == ("confirmed", [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -128,6 +129,28 @@ def write_answer(path: Path, data: bytes) -> None:
         with naming(path):
             temporary.write_bytes(data)
         temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_new(path: Path, data: bytes, max_bytes: int) -> None:
+    """Writes a file where there is none, or none but the same. Raises Failure: what differs is never written over."""
+    from ledger.proof.log.files import read_file
+    from ledger.seal.folder import naming
+
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with naming(path):
+            temporary.write_bytes(data)
+            temporary.chmod(0o600)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                if read_file(path, max_bytes) != data:
+                    raise Failure(
+                        "exists",
+                        f"{path}: found a file that says something else, expected none: nothing was written over",
+                    ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

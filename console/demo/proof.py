@@ -94,7 +94,7 @@ class _Proof:
             self._output.json(sealed.answer())
         _say(
             self._output,
-            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries\n"
+            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries",
             f"      root {base64_text(sealed.root)}",
         )
 
@@ -126,7 +126,7 @@ class _Proof:
         bundle = collect_evidence(self._ledger.store, self._log, programme, stream, on)
         evidence = self._place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
-        write_answer(self._place / "decision.tlog-proof", decision_proof(bundle).encoded())
+        write_answer(evidence.with_suffix(".tlog-proof"), decision_proof(bundle).encoded())
         _say(
             self._output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "
@@ -204,9 +204,9 @@ def _write_keys_and_policy(place: Path) -> None:
 
 
 def _title(output: Output, text: str) -> None:
-    _say(output, f"\n{text}\n{'-' * len(text)}")
+    _say(output, "", text, "-" * len(text))
 
 
-def _say(output: Output, text: str) -> None:
+def _say(output: Output, *lines: str) -> None:
     if not output.as_json:
-        output.text(text)
+        output.text(*lines)

@@ -171,10 +171,12 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
     # Older checkpoints were published with the cosignatures that were to be had then.
     lenient = Policy(policy.origin, policy.logs, policy.witnesses, 0)
     older = [signed for signed in history if signed != published]
+    sizes: list[int] = []
     for signed in [*older, *([] if published is None else [published])]:
         report.checkpoints += 1
         try:
             checkpoint = open_checkpoint(signed, lenient).checkpoint
+            sizes.append(checkpoint.size)
             if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
                 report.findings.append(
                     Finding(
@@ -187,6 +189,10 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
                 open_checkpoint(signed, policy)
         except ProofError as error:
             report.findings.append(finding_of(error))
+    if sizes != sorted(sizes):
+        report.findings.append(
+            Finding("tampered", "history of checkpoints", "a smaller one after a larger one", "the oldest first")
+        )
     return roots
 
 

@@ -334,7 +334,8 @@ class Sealer:
             rows = plain(self._book.read_feed(after, min(PAGE, through - after)))
             if not rows:
                 raise BookChanged(
-                    f"found {after} events in the book, expected the {self._state.events} that are sealed; {OTHER_BOOK}"
+                    f"found {self._book.max_position()} events in the book, expected the {self._state.events} that are "
+                    f"sealed; {OTHER_BOOK}"
                 )
             for position, _, _, _, stored in rows:
                 after += 1

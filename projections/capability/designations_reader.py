@@ -15,7 +15,7 @@ import orjson
 from ledger.errors import UnknownDesignation
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import Cause, Outcome
-from projections.database import Connection
+from projections.build_reader import BuildReader
 
 CHUNK: Final = 200
 
@@ -54,17 +54,8 @@ class Undecided(NamedTuple):
     area: str
 
 
-class DesignationsReader:
+class DesignationsReader(BuildReader):
     """`prefix` is what the names of the build's tables start with, `position` that of the last event in them."""
-
-    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
-        self._query = connection.query
-        self._prefix = prefix
-        self.position = position
-
-    def known_at(self, known_at: int | None) -> int:
-        """The position up to which something is known: the end of the projection where none, or a later one, is given."""
-        return self.position if known_at is None else max(0, min(known_at, self.position))
 
     def require(self, membership: str, area: str, known: int) -> None:
         """Raises UnknownDesignation where a membership had not opened one in an area by a position."""

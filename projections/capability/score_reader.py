@@ -22,6 +22,7 @@ from ledger.programmes.capability.editions import Edition, Scorebook
 from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_at
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
+from projections.build_reader import BuildReader
 from projections.capability.cause_reader import CauseReader, Causes
 from projections.capability.month_fold import Counted, EditionAtHand
 from projections.capability.month_reader import LeftOut, MonthReader, Want
@@ -120,19 +121,13 @@ class KnownDesignation:
             instant = min([*closes[place : place + 1], *([] if start is None else [start])], default=None)
 
 
-class ScoreReader:
+class ScoreReader(BuildReader):
     """Reads one build of the projection of scores; `prefix` is what the names of its tables start with."""
 
     def __init__(self, connection: Connection, prefix: str, position: int) -> None:
-        self._query = connection.query
-        self._prefix = prefix
+        super().__init__(connection, prefix, position)
         self._months = MonthReader(connection.query, prefix)
         self._editions: dict[str, list[EditionAtHand]] = {}
-        self.position = position
-
-    def known_at(self, known_at: int | None) -> int:
-        """The position up to which something is known: the end of the projection where none, or a later one, is given."""
-        return self.position if known_at is None else max(0, min(known_at, self.position))
 
     def require(self, membership: str, area: str, known_at: int | None = None) -> None:
         """Raises UnknownDesignation where it was not opened by a position."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from ledger.event import Event
-from ledger.instants import format_instant
 from ledger.programmes.capability.calendar import month_text
 from ledger.programmes.capability.events import Outcome, Track
 from ledger.programmes.capability.flips import Score, score_at
@@ -21,33 +20,15 @@ from ledger.programmes.capability.programme import CAPABILITY
 from ledger.programmes.capability.state import METRICS
 from ledger.store.base import Reader
 from projections.capability.reading import GrowingScorebook, replay
-from projections.questions.answer import LEFT_OUT, Day, Instant, MayBeLeftOut, Number, Position
+from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut, Number, Position
 from projections.questions.changes import Metric
-from projections.questions.replay import Difference
+from projections.questions.event_step import Difference, EventStep, differences, step_of
 
 
 @dataclass(frozen=True, slots=True)
-class DesignationStep:
+class DesignationStep(EventStep):
     """An event, and the score at its occurred_at, as known right after it."""
 
-    seq: Number
-    """Its place in the stream, from 1 on."""
-    position: Position
-    """Where it stands in the ledger."""
-    type: str
-    """The event's type."""
-    occurred_at: Instant
-    """When it was so."""
-    recorded_at: Instant
-    """When the ledger learned it."""
-    fact: str | None
-    """The id of the fact that caused it; null where none did."""
-    actor: str | None
-    """Who sent the fact, where that is said."""
-    data: Mapping[str, Any]
-    """The event's content, as its type has it (schemas/events)."""
-    announcement: bool
-    """Whether it is the ledger's own announcement of a change."""
     qualified: bool
     """Whether it is qualified then."""
     centipoints: int
@@ -109,15 +90,7 @@ def designation_replay(
 
 def _step(event: Event, score: Score) -> DesignationStep:
     return DesignationStep(
-        seq=event.seq,
-        position=event.position,
-        type=event.type,
-        occurred_at=format_instant(event.occurred_us),
-        recorded_at=format_instant(event.recorded_us),
-        fact=event.fact,
-        actor=event.actor,
-        data=event.data,
-        announcement=event.type == CAPABILITY.announcement,
+        *step_of(event, CAPABILITY.announcement),
         qualified=score.qualified,
         centipoints=score.centipoints,
         metrics=cast(Mapping[Metric, int], {metric: score.points[metric] for metric in METRICS}),
@@ -129,11 +102,6 @@ def _step(event: Event, score: Score) -> DesignationStep:
 
 def _check(event: Event, anew: Mapping[str, Any]) -> DesignationCheck:
     recorded: Mapping[str, Any] = event.data
-    different = {
-        name: Difference(recorded.get(name), anew.get(name))
-        for name in sorted(recorded.keys() | anew.keys())
-        if recorded.get(name) != anew.get(name)
-    }
     same = recorded == anew
     return DesignationCheck(
         checked="DesignationDecided",
@@ -142,5 +110,5 @@ def _check(event: Event, anew: Mapping[str, Any]) -> DesignationCheck:
         revision=recorded["revision"],
         outcome=recorded["outcome"],
         same=same,
-        different=LEFT_OUT if same else different,
+        different=LEFT_OUT if same else differences(recorded, anew),
     )

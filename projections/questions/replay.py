@@ -11,39 +11,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ledger.event import Event
-from ledger.instants import format_instant
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.events import RULEBOOK_STREAM, Outcome, Via
 from ledger.programmes.survey.flips import Standing, standing
 from ledger.programmes.survey.outcome import decide_renewal
 from ledger.store.base import Reader
-from projections.questions.answer import LEFT_OUT, Count, Day, Instant, MayBeLeftOut, Number, Position
+from projections.questions.answer import LEFT_OUT, Count, Day, MayBeLeftOut, Number, Position
+from projections.questions.event_step import Difference, EventStep, differences, step_of
 from projections.survey import reading
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayStep:
+class ReplayStep(EventStep):
     """An event, and where the membership stands at its occurred_at, as known right after it."""
 
-    seq: Number
-    """Its place in the stream, from 1 on."""
-    position: Position
-    """Where it stands in the ledger."""
-    type: str
-    """The event's type."""
-    occurred_at: Instant
-    """When it was so."""
-    recorded_at: Instant
-    """When the ledger learned it."""
-    fact: str | None
-    """The id of the fact that caused it; null where none did."""
-    actor: str | None
-    """Who sent the fact, where that is said."""
-    data: Mapping[str, Any]
-    """The event's content, as its type has it (schemas/events)."""
-    announcement: bool
-    """Whether it is the ledger's own announcement of a change."""
     satisfied: bool
     """Whether the requirement is met then."""
     via: Via | None
@@ -56,16 +38,6 @@ class ReplayStep:
     """Organisations with a response that counts there."""
     edition: str | None
     """The edition of the rules in force then; null before the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that a decision says, and that comes out otherwise."""
-
-    recorded: Any
-    """As it was recorded."""
-    recomputed: Any
-    """As it comes out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +100,7 @@ class _Rulebooks:
 
 def _step(event: Event, found: Standing) -> ReplayStep:
     return ReplayStep(
-        seq=event.seq,
-        position=event.position,
-        type=event.type,
-        occurred_at=format_instant(event.occurred_us),
-        recorded_at=format_instant(event.recorded_us),
-        fact=event.fact,
-        actor=event.actor,
-        data=event.data,
-        announcement=event.type == "EligibilityChanged",
+        *step_of(event, "EligibilityChanged"),
         satisfied=found.satisfied,
         via=found.via,
         location=found.location,
@@ -148,11 +112,6 @@ def _step(event: Event, found: Standing) -> ReplayStep:
 
 def _check(event: Event, anew: Mapping[str, Any]) -> DecisionCheck:
     recorded: Mapping[str, Any] = event.data
-    different = {
-        name: Difference(recorded.get(name), anew.get(name))
-        for name in sorted(recorded.keys() | anew.keys())
-        if recorded.get(name) != anew.get(name)
-    }
     same = recorded == anew
     return DecisionCheck(
         checked="RenewalDecided",
@@ -162,5 +121,5 @@ def _check(event: Event, anew: Mapping[str, Any]) -> DecisionCheck:
         outcome=recorded["outcome"],
         counted=recorded["counted"],
         same=same,
-        different=LEFT_OUT if same else different,
+        different=LEFT_OUT if same else differences(recorded, anew),
     )

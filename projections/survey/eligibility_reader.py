@@ -17,7 +17,7 @@ from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.events import Cause, Via
 from ledger.programmes.survey.flips import next_flip, standing
 from ledger.programmes.survey.tally import Evidence
-from projections.database import Connection
+from projections.build_reader import BuildReader
 from projections.survey.organisations import load_organisations
 from projections.survey.outlook import Outlook
 
@@ -37,17 +37,8 @@ class Announced(NamedTuple):
     position: int
 
 
-class EligibilityReader:
+class EligibilityReader(BuildReader):
     """Reads one build of the eligibility projection; `prefix` is what the names of its tables start with."""
-
-    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
-        self._query = connection.query
-        self._prefix = prefix
-        self.position = position
-
-    def known_at(self, known_at: int | None) -> int:
-        """The position up to which something is known: the end of the projection where none, or a later one, is given."""
-        return self.position if known_at is None else max(0, min(known_at, self.position))
 
     def rulebook(self, known_at: int) -> Rulebook:
         """The editions published by a position."""

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from projections.database import Connection
+from projections.build_reader import BuildReader
 from projections.survey.participation import COUNTERS
 
 By = Literal["membership", "quarter", "month"]
 
 
-class ParticipationReader:
+class ParticipationReader(BuildReader):
     """Reads one build of the participation projection; `prefix` is what the names of its tables start with."""
-
-    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
-        self._query = connection.query
-        self._prefix = prefix
-        self.position = position
 
     def counts(self, membership: str | None, by: By) -> dict[str, dict[str, int]]:
         """A count for each of COUNTERS by membership, quarter (YYYY-Qn) or month (YYYY-MM), in the order of these.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ledger.programmes.survey.events import Outcome, Via
-from projections.database import Connection
+from projections.build_reader import BuildReader
 from projections.survey.renewals import SAID
 
 
@@ -25,13 +25,8 @@ class DecisionRow(NamedTuple):
     edition: str | None
 
 
-class RenewalsReader:
+class RenewalsReader(BuildReader):
     """Reads one build of the renewals projection; `prefix` is what the names of its tables start with."""
-
-    def __init__(self, connection: Connection, prefix: str, position: int) -> None:
-        self._query = connection.query
-        self._prefix = prefix
-        self.position = position
 
     def undecided(self, through: str, known: int) -> list[tuple[str, str]]:
         """(membership, renewal date) of all dates up to and including one that were known and not decided by a position.

@@ -1,4 +1,4 @@
-"""Whatever is told to the ledger, what it stores keeps to the released schemas."""
+"""Whatever is told to the ledger of either programme, what it stores keeps to the released schemas."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from tests.oracle.capability_from_text import form as capability_form
-from tests.oracle.capability_from_text.histories import histories as designations
-from tests.oracle.survey.form import is_reserved, is_well_formed
-from tests.oracle.survey.time import instant
+from tests.oracle.capability_from_text.histories import histories as capability_histories
+from tests.oracle.survey.form import is_reserved
+from tests.support.books_of_both import NOW
+from tests.support.capability_examples import is_well_formed
 from tests.support.histories import History, histories
 from tests.support.real_book import RealBook, real_book
 from tests.support.soak import scaled
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-NOW = instant("2030-01-01T00:00:00Z")
-"""After everything that a history of designations tells."""
 
 
 @cache
 def validator(kind: str, name: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((SCHEMAS / kind / f"{name}.v1.json").read_bytes()))
+
+
+def check_fact(fact: Any) -> None:
+    if is_well_formed(fact) and not is_reserved(fact["id"]):
+        validator("facts", fact["type"]).validate(fact)
 
 
 def check_events(book: RealBook) -> None:
@@ -35,24 +38,23 @@ def check_events(book: RealBook) -> None:
 
 @settings(max_examples=scaled(25))
 @given(histories(reviews=True, max_actions=20))
-def test_every_event_of_a_random_history_keeps_to_its_schema(history: History) -> None:
+def test_every_event_of_a_random_history_of_the_survey_keeps_to_its_schema(history: History) -> None:
     with real_book() as book:
         for fact, now in history:
             if fact is None:
                 book.review(now)
                 continue
             book.tell(fact, now)
-            if is_well_formed(fact) and not is_reserved(fact["id"]):
-                validator("facts", fact["type"]).validate(fact)
+            check_fact(fact)
         check_events(book)
 
 
-@settings(max_examples=scaled(25), deadline=None, suppress_health_check=[*HealthCheck])
-@given(designations())
-def test_every_event_of_random_designations_keeps_to_its_schema(facts: list[dict[str, Any]]) -> None:
+@settings(max_examples=scaled(25))
+@given(capability_histories())
+def test_every_event_of_a_random_history_of_designations_keeps_to_its_schema(history: list[dict[str, Any]]) -> None:
     with real_book() as book:
-        for fact in facts:
+        for fact in history:
             book.tell(fact, NOW)
-            assert validator("facts", fact["type"]).is_valid(fact) == capability_form.is_well_formed(fact), fact
+            check_fact(fact)
         book.review(NOW)
         check_events(book)

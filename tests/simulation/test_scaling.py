@@ -14,6 +14,7 @@ import pytest
 
 from ledger.instants import format_instant
 from tests.benchmarks.scaling import DIMENSIONS, HOUR_US, LONG_AGO, NOW_US, Dimension, measure, record, responses
+from tests.benchmarks.scaling_designations import DESIGNATIONS
 from tests.support.real_book import RealBook
 from tests.support.soak import SOAK
 
@@ -22,7 +23,9 @@ TRIES: int = 3
 """Other processes can hold up a measurement, they cannot speed it up: one try in which it grows slowly is enough."""
 
 
-@pytest.mark.parametrize("dimension", [pytest.param(dimension, id=name) for name, dimension in DIMENSIONS.items()])
+@pytest.mark.parametrize(
+    "dimension", [pytest.param(dimension, id=name) for name, dimension in {**DIMENSIONS, **DESIGNATIONS}.items()]
+)
 def test_twice_as_many_facts_cost_about_twice_as_much(dimension: Dimension) -> None:
     size = dimension.size * (4 if SOAK else 1)
     found = []

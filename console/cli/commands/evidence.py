@@ -2,8 +2,9 @@
 
 The decision is that on the renewal of a membership (--renewal), or that on the anniversary of its designation in an area
 (--area, --anniversary). The file holds every event of the membership, or of the designation, with the proof that the log
-has it, the proof that none is left out, and every edition of the rules; beside it goes decision.tlog-proof, the decision
-alone in the open format. Nothing in it leads to a person. With --key what is not sealed yet is sealed first."""
+has it, the proof that none is left out, and every edition of the rules; beside FILE.json goes FILE.tlog-proof, the decision
+alone in the open format. Nothing in it leads to a person. A file that is there and says something else is never written
+over. With --key what is not sealed yet is sealed first."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_area, anniversary, renewal_date
-from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signing, write_answer
+from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signing, write_new
 from console.cli.session import Session
 from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
 from ledger.membership import can_be_membership
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from ledger.proof.programme import ProofProgramme
     from ledger.store.base import Store
 
-TLOG_PROOF: Final = "decision.tlog-proof"
+TLOG_PROOF: Final = ".tlog-proof"
+TIMESTAMP: Final = ".tsr"
 
 EPILOG: Final = """\
 examples:
@@ -87,6 +89,10 @@ def register(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Seals if it may, collects, writes."""
     options, output = session.options, session.output
+    if options.out.suffix in (TLOG_PROOF, TIMESTAMP):
+        raise Failure(
+            "usage", f"found --out {options.out}, expected another ending: that file goes beside the evidence"
+        )
     with proving(), session.ledger() as ledger:
         from ledger.seal.evidence import collect_evidence
         from ledger.seal.folder import LogFolder
@@ -108,7 +114,7 @@ def run(session: Session) -> int:
         size=bundle.heads.index + 1,
         bundle=str(options.out),
         bytes_=size,
-        proof=str(options.out.parent / TLOG_PROOF),
+        proof=str(options.out.with_suffix(TLOG_PROOF)),
     )
     if output.as_json:
         output.json(answer)
@@ -116,7 +122,8 @@ def run(session: Session) -> int:
         whose = options.membership if options.area is None else f"{options.membership} in {options.area}"
         output.text(
             f"{options.out}: {len(bundle.events)} events of {whose} and {size:,} bytes prove its decision "
-            f"{bundle.decision} under the checkpoint of size {answer.size}\n{answer.proof}: the decision alone"
+            f"{bundle.decision} under the checkpoint of size {answer.size}",
+            f"{answer.proof}: the decision alone",
         )
     return DONE
 
@@ -150,10 +157,13 @@ def _write(bundle: Bundle, options: Namespace) -> int:
     Gives the number of bytes of the evidence.
     """
     from ledger.proof.log.building import decision_proof
+    from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
+    from ledger.proof.log.files import read_file
+    from ledger.proof.log.note import NOTE_MAX_BYTES
 
     data = bundle.encoded()
-    write_answer(options.out, data)
-    write_answer(options.out.parent / TLOG_PROOF, decision_proof(bundle).encoded())
+    write_new(options.out, data, BUNDLE_MAX_BYTES)
+    write_new(options.out.with_suffix(TLOG_PROOF), decision_proof(bundle).encoded(), NOTE_MAX_BYTES)
     if (timestamp := options.tiles / "checkpoint.tsr").exists():
-        write_answer(options.out.parent / "decision.tsr", timestamp.read_bytes())
+        write_new(options.out.with_suffix(TIMESTAMP), read_file(timestamp, NOTE_MAX_BYTES), NOTE_MAX_BYTES)
     return len(data)

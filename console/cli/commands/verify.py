@@ -25,7 +25,9 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the evidence")
     add_policy(parser)
-    parser.add_argument("--timestamp", type=Path, metavar="FILE", help="decision.tsr, an RFC 3161 timestamp")
+    parser.add_argument(
+        "--timestamp", type=Path, metavar="FILE", help="FILE.tsr beside the evidence, an RFC 3161 timestamp"
+    )
     parser.add_argument("--roots", type=Path, metavar="FILE", help="whose timestamps to trust, certificates in PEM")
 
 
@@ -41,7 +43,7 @@ def run(session: Session) -> int:
         evidence = read_evidence(options.file)
         report = verify(evidence, read_file(options.policy, POLICY_MAX_BYTES, pipes=True), PROOF_PROGRAMMES)
         stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
-    session.output.text(report.encoded() if session.output.as_json else report.words())
+    session.output.text(*([report.encoded()] if session.output.as_json else report.words().split("\n")))
     if stamped:
         session.output.words(f"the checkpoint was timestamped at {stamped}")
     return report.exit_code

@@ -14,11 +14,13 @@ from ledger.event import Event
 from ledger.instants import format_instant
 from ledger.programmes.capability.calendar import month_number, month_text
 from ledger.programmes.capability.editions import Scorebook
-from ledger.programmes.capability.flips import flip_after, score_at
+from ledger.programmes.capability.flips import NEVER, next_change, score_at
 from ledger.programmes.capability.state import Announcement, Designation
 from ledger.programmes.programme import Span
 
 REPORTS: Final = ("UsageReported", "RevenueReported")
+LOOK_AHEAD: Final = 32
+"""So many instants at which a score can become another are looked at beyond those that are asked for."""
 _MOVED: Final = {
     "MonthClosed": "close",
     "MonthCloseCorrected": "close",
@@ -39,7 +41,8 @@ def span(state: Designation, event: Event, horizon_us: int) -> Span | None:
     if changed is None or changed[0] > horizon_us:
         return None
     first_us, end_us = changed
-    return Span(first_us, horizon_us if end_us is None else min(end_us, horizon_us), kind)
+    only = state.more_people if kind == "certificate" else None
+    return Span(first_us, horizon_us if end_us is None else min(end_us, horizon_us), kind, only)
 
 
 def disturbs(state: Designation, event: Event) -> bool:
@@ -54,12 +57,30 @@ def flips(
 ) -> tuple[list[Announcement], int]:
     """The true history in (after_us, until_us], where `qualified` holds at `after_us`; and how long it stays quiet then."""
     found: list[Announcement] = []
-    instant = flip_after(state, scorebook, after_us, qualified)
+    instant = next_change(state, scorebook, after_us)
     while instant <= until_us:
-        found.append(entry_at(state, scorebook, instant))
-        qualified = not qualified
-        instant = flip_after(state, scorebook, instant, qualified)
-    return found, instant
+        if score_at(state, scorebook, instant).qualified != qualified:
+            found.append(entry_at(state, scorebook, instant))
+            qualified = not qualified
+        instant = next_change(state, scorebook, instant)
+    return found, _quiet_from(state, scorebook, instant, qualified)
+
+
+def quiet_until(state: Designation, scorebook: Scorebook, at_us: int, qualified: bool) -> int:
+    """An instant after another before which nothing known can flip the status, which is `qualified` there."""
+    return _quiet_from(state, scorebook, next_change(state, scorebook, at_us), qualified)
+
+
+def _quiet_from(state: Designation, scorebook: Scorebook, instant: int, qualified: bool) -> int:
+    """The first instant from one on that flips the status; where the next few do not, the one after them.
+
+    Who imports a long past has as long a future before the horizon, and would look through all of it with each fact.
+    """
+    for _ in range(LOOK_AHEAD):
+        if instant >= NEVER or score_at(state, scorebook, instant).qualified != qualified:
+            break
+        instant = next_change(state, scorebook, instant)
+    return instant
 
 
 def entry_at(state: Designation, scorebook: Scorebook, at_us: int) -> Announcement:

@@ -17,7 +17,6 @@ from ledger.programmes.capability.events import (
     area_of,
     scorebook_stream,
 )
-from ledger.programmes.capability.flips import flip_after
 from ledger.programmes.capability.state import Announcement, Designation
 from ledger.programmes.programme import Span
 
@@ -136,7 +135,7 @@ class Capability:
 
     def quiet_until(self, state_: Designation, rules: Scorebook, at_us: int, holds: bool) -> int:
         """An instant before which nothing known can flip the status."""
-        return flip_after(state_, rules, at_us, holds)
+        return announce.quiet_until(state_, rules, at_us, holds)
 
 
 CAPABILITY: Final = Capability()

@@ -62,8 +62,26 @@ class Closes:
 
     def close(self, month: int, closed_us: int) -> None:
         """A month is closed at an instant, in the place of the one said before."""
+        moved = month in self.closed_us
         self.closed_us[month] = closed_us
-        self._steps = None
+        if moved:
+            self._steps = None
+        elif self._steps is not None:
+            self._step(month, closed_us, *self._steps)
+
+    def _step(self, month: int, closed_us: int, instants: list[int], last: list[int]) -> None:
+        """One more month takes its place among those that become the last one, where it does."""
+        place = bisect_right(instants, closed_us)
+        if place and last[place - 1] >= month:
+            return
+        if place and instants[place - 1] == closed_us:
+            last[place - 1] = month
+        else:
+            instants.insert(place, closed_us)
+            last.insert(place, month)
+            place += 1
+        overtaken = bisect_left(last, month, place)
+        del instants[place:overtaken], last[place:overtaken]
 
     def _worked_out(self) -> tuple[list[int], list[int]]:
         """The instants at which the last month becomes another, and those months, which increase."""
@@ -91,6 +109,12 @@ class Closes:
         instants, last = self._worked_out()
         place = bisect_right(instants, at_us)
         return last[place - 1] if place else None
+
+    def overtaken_us(self, month: int) -> int | None:
+        """From when on a later month is the last one, whenever this one was closed; None where none is."""
+        instants, last = self._worked_out()
+        place = bisect_right(last, month)
+        return instants[place] if place < len(instants) else None
 
     def span(self, month: int) -> tuple[int, int | None] | None:
         """From when until before when a month is one of the two that are compared; None where it never is.
@@ -122,6 +146,8 @@ class Designation(State):
     certificates: dict[str, Certificate] = field(default_factory=dict)
     changed: tuple[int, int | None] | None = None
     """Where the last event that moved a close or a certificate changed something: from, and until before (None: for ever)."""
+    more_people: bool = False
+    """Whether the last event about a certificate can only have added to the people who hold one; else only taken away."""
     _people: dict[str, People] = field(default_factory=dict)
 
     @property
@@ -202,7 +228,8 @@ def _close_corrected(state: Designation, event: Event) -> None:
 def _close(state: Designation, month: int, closed_us: int) -> None:
     before = state.closes.closed_us.get(month)
     state.closes.close(month, closed_us)
-    state.changed = (closed_us if before is None else min(before, closed_us), None)
+    first_us, end_us = closed_us if before is None else min(before, closed_us), state.closes.overtaken_us(month)
+    state.changed = None if end_us is not None and end_us <= first_us else (first_us, end_us)
 
 
 def _certificate_recorded(state: Designation, event: Event) -> None:
@@ -210,7 +237,7 @@ def _certificate_recorded(state: Designation, event: Event) -> None:
     until_us = None if data["valid_until"] is None else day_us(data["valid_until"])
     one = Certificate(data["person"], data["tier"], day_us(data["valid_from"]), until_us)
     state.record_certificate(data["certificate"], one)
-    state.changed = (one.first_us, one.end_us)
+    state.changed, state.more_people = (one.first_us, one.end_us), True
 
 
 def _certificate_ended(state: Designation, event: Event) -> None:
@@ -219,6 +246,7 @@ def _certificate_ended(state: Designation, event: Event) -> None:
     state.end_certificate(event.data["certificate"], day_us(event.data["on"]))
     ends = [end for end in (before, one.end_us) if end is not None]
     state.changed = (max(one.first_us, min(ends)), None if before is None else max(ends))
+    state.more_people = before is not None and ends[-1] > before
 
 
 def _changed(state: Designation, event: Event) -> None:

@@ -46,9 +46,16 @@ _tier = record({"max": _figure, "each": _by_track, "people": _by_track})
 _rate = record({"rate_milli": whole(1, RATE_MAX), "associations": _associations})
 _reported = {"customer": reference, "workload": _name, "month": _month, "association": _association}
 
+
+def _anniversary(value: Any, what: str) -> None:
+    """The date of an anniversary, which lies in one of the months that there are."""
+    parse_date(value, what)
+    _month(value[:7], what)
+
+
 FORMS = {
     "DesignationOpened": record({"name": require_name}),
-    "AnniversarySet": record({"anniversary": parse_date}),
+    "AnniversarySet": record({"anniversary": _anniversary}),
     "UsageReported": record(_reported | {"units": _amount}),
     "RevenueReported": record(_reported | {"amount_cents": _amount}),
     "MonthClosed": record({"month": _month}),

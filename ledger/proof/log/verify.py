@@ -221,11 +221,11 @@ def check_chain(name: str, stream: ProvedStream) -> list[Event]:
 
 
 def check_end(name: str, stream: ProvedStream, events: list[Event], heads: HeadsEntry) -> None:
-    """The stream ends with the last event, as the map of heads says; without events there is no such stream."""
+    """The stream ends with the last event, as the map of heads says. A book has editions before it has a subject."""
     try:
         if not events:
             verify_absence(heads.root, name, stream.absent, stream.siblings)
-            return
+            raise IncompleteError(f"events of {name}", found=Words("none"), expected=Words("one or more"))
         salt = salt_of(stream.events[-1].entry)
         verify_head(heads.root, name, Head(blinded(salt), events[-1].seq, events[-1].leaf), stream.siblings)
     except TamperedError as error:  # what is here is in the log: that nothing came after it is what is not shown

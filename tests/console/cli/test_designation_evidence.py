@@ -32,7 +32,7 @@ def test_a_designations_evidence_is_verified_offline(sealed: Program) -> None:
     assert ran.json.keys() == set(keys)
     assert [ran.json[key] for key in keys[:3]] == ["m-1", AREA, ANNIVERSARY]
     assert ran.json["bytes"] == (sealed.folder / "m-1.json").stat().st_size
-    assert (sealed.folder / "decision.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+    assert (sealed.folder / "m-1.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
     verified = sealed.run_bare("verify", "m-1.json", "--policy", "policy.json", "--json")
     assert (verified.code, verified.json["verdict"], verified.json["decision"]["outcome"]) == (
         0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from ledger.proof.log.policy import open_checkpoint, parse_policy
+from ledger.seal.signing import FileMemory
 from tests.console.support import Program, met, response
 
 ORIGIN = "ledger.example/renewals"
@@ -101,7 +103,7 @@ def test_evidence_is_verified_offline(sealed: Program) -> None:
     ran = evidence(sealed)
     assert ran.code == 0
     assert ran.json["bytes"] == (sealed.folder / "m-1.json").stat().st_size
-    assert (sealed.folder / "decision.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+    assert (sealed.folder / "m-1.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
     verified = sealed.run_bare("verify", "m-1.json", "--policy", "policy.json", "--json")
     assert verified.code == 0
     assert verified.json.keys() == {"verdict", "decision", "recomputed", "difference"}
@@ -186,7 +188,7 @@ def test_saved_checkpoints_and_evidence_stay_consistent(sealed: Program) -> None
     for number in range(5):
         sealed.record(response(60 + number, "Late", "2011-01-05T00:00:00Z"))
         sealed.run("seal", "--key", "keys/log.key", "--tiles", "log")
-    for old in ("saved", "m-1.json", "decision.tlog-proof", "log/checkpoint"):
+    for old in ("saved", "m-1.json", "m-1.tlog-proof", "log/checkpoint"):
         ran = sealed.run_bare(
             "consistency", old, "log/checkpoint", "--tiles", "log", "--policy", "policy.json", "--json"
         )
@@ -353,8 +355,50 @@ def test_a_key_that_lost_its_memory_signs_again_once_its_operator_says_so(sealed
     accepted = sealed.run_bare("recover-signer", "--key", "keys/log.key", "--tiles", "log", "--accept")
     assert (accepted.code, memory.read_bytes()) == (0, remembered)
     assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
-    nothing = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "elsewhere")
-    assert (nothing.code, nothing.json["error"]) == (1, "log-damaged")
+
+
+def test_a_folder_that_is_lost_altogether_is_shown_beside_what_the_key_signed_with_the_way_out(sealed: Program) -> None:
+    seal = ("seal", "--key", "keys/log.key", "--tiles", "log")
+    recover = ("recover-signer", "--key", "keys/log.key", "--tiles", "log")
+    last = sealed.json(*seal).json
+    shutil.rmtree(sealed.folder / "log")
+    refused = sealed.json(*seal)
+    assert (refused.code, refused.json["error"]) == (1, "log-forked")
+    memory = (sealed.folder / "keys" / "log.signed").read_bytes()
+    for accept in ([], ["--accept"]):
+        shown = sealed.json(*recover, *accept)
+        assert shown.code == 1
+        assert shown.json["remembered"] == {"size": last["size"], "root": last["root"]}
+        assert (shown.json["folder"], shown.json["written"]) == (None, False)
+        words = sealed.run(*recover, *accept)
+        assert words.code == 1
+        assert f"size {last['size']:,}, root {last['root']}" in words.out.replace("\n", " ")
+        assert "begin a new log in a new folder with a new key" in " ".join(words.out.split())
+    assert (sealed.folder / "keys" / "log.signed").read_bytes() == memory
+
+
+def test_a_damaged_checkpoint_is_called_the_same_by_sealer_and_recovery(sealed: Program) -> None:
+    path = sealed.folder / "log" / "checkpoint"
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b"%d" % (int(lines[1]) - 1), *lines[2:]]))
+    for command in ("seal", "recover-signer"):
+        ran = sealed.json(command, "--key", "keys/log.key", "--tiles", "log")
+        assert (ran.code, ran.json["error"]) == (1, "log-damaged"), command
+
+
+def test_a_fork_that_is_shown_does_not_point_to_the_command_that_shows_it(sealed: Program) -> None:
+    shutil.copytree(sealed.folder / "log", sealed.folder / "older")
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    last = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log").json
+    shown = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "older").json
+    assert f"with root {last['root']}" in shown["fork"]
+    assert "recover-signer" not in shown["fork"]
+
+
+def test_a_second_sealer_with_the_same_key_is_told_that_another_is_at_work(sealed: Program) -> None:
+    with FileMemory(sealed.folder / "keys" / "log.signed").held():
+        ran = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log")
+    assert (ran.code, ran.json["error"]) == (4, "sealer-busy")
 
 
 def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed: Program) -> None:
@@ -364,18 +408,28 @@ def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed:
         ("verify", "endless.json", "--policy", "policy.json"),
         ("verify", "policy.json", "--policy", "endless.json"),
         ("verify", "/dev/zero", "--policy", "policy.json"),
-        (
-            "consistency",
-            "--old",
-            "endless.json",
-            "--new",
-            "log/checkpoint",
-            "--tiles",
-            "log",
-            "--policy",
-            "policy.json",
-        ),
+        ("consistency", "endless.json", "log/checkpoint", "--tiles", "log", "--policy", "policy.json"),
     ):
         ran = sealed.json(*arguments)
         assert ran.code == 2, arguments
         assert "bytes" in ran.err + ran.out or "device" in ran.err + ran.out, arguments
+
+
+def test_evidence_is_never_written_over_and_goes_into_files_alone(sealed: Program) -> None:
+    first = evidence(sealed)
+    assert first.code == 0
+    saved = (sealed.folder / "m-1.json").read_bytes()
+    assert evidence(sealed).code == 0  # the same again
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    again = evidence(sealed, "--key", "keys/log.key")
+    assert (again.code, again.json["error"]) == (2, "exists")
+    assert (sealed.folder / "m-1.json").read_bytes() == saved
+    key = (sealed.folder / "keys" / "log.key").read_bytes()
+    (sealed.folder / "link.json").symlink_to("keys/log.key")
+    os.mkfifo(sealed.folder / "pipe.json")
+    for name in ("keys/log.key", "link.json", "pipe.json", "log", "new.tlog-proof"):
+        ran = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", name)
+        assert ran.code == 2, name
+    assert (sealed.folder / "keys" / "log.key").read_bytes() == key
+    assert (sealed.folder / "pipe.json").is_fifo()
+    assert sorted(path.name for path in sealed.folder.glob(".*.part")) == []

@@ -134,7 +134,7 @@ def test_a_checkpoint_is_timestamped_and_evidence_takes_it_along(
     assert ran.code == 0
     assert evidence(sealed).code == 0
     (sealed.folder / "roots.pem").write_bytes(authority.root)
-    arguments = ["verify", "m-1.json", "--policy", "policy.json", "--timestamp", "decision.tsr"]
+    arguments = ["verify", "m-1.json", "--policy", "policy.json", "--timestamp", "m-1.tsr"]
     verified = sealed.run_bare(*arguments, "--roots", "roots.pem")
     assert verified.code == 0
     assert "was timestamped at" in verified.err

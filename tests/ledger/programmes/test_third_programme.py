@@ -37,6 +37,7 @@ from tests.ledger.programmes.lamps_proof import LampsProof
 from tests.ledger.proof.book import canonical
 from tests.ledger.seal.support import LOG_KEY, policy, policy_bytes, sqlite_ledger
 from tests.ledger.seal.test_organisation_attacks import sealed_again
+from tests.support.signing import Unbound
 
 THREE = Programmes([SURVEY, CAPABILITY, LAMPS])
 LAMPS_PROOF = LampsProof()
@@ -203,7 +204,7 @@ class Sealed:
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.log = LogFolder(folder / "log")
         self.store = bench.store
-        with open_sealer(self.store, self.log, [LOG_KEY]) as sealer:
+        with open_sealer(self.store, self.log, [Unbound(LOG_KEY)]) as sealer:
             sealer.seal()
 
     def audit(self) -> AuditReport:

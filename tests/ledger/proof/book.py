@@ -167,7 +167,7 @@ class Book:
 
     def map_tree(self) -> MapTree:
         """Where all streams end."""
-        last = {name: events[-1].entry for name, events in self.streams.items()}
+        last = {name: events[-1].entry for name, events in self.streams.items() if events}
         heads = {}
         for name, entry in last.items():
             event = parse_event(entry)

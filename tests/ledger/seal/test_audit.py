@@ -217,7 +217,8 @@ def test_an_event_in_the_guise_of_a_heads_entry(tmp_path: Path, monkeypatch: pyt
     """Sealed by a sealer that looks away, among events enough for a bundle without true heads."""
     monkeypatch.setattr(sealer, "EVENT_BEGIN", b"{")
     recorded_at = "2010-09-02T00:00:00.000000Z"
-    guise = canonical({"heads": "", "prev": FIRST_PREV, "recorded_at": recorded_at, "seq": 1, "stream": "membership-z"})
+    guise = canonical({"map": "", "prev": FIRST_PREV, "recorded_at": recorded_at, "salt": "A" * 22 + "==", "seq": 1,
+                       "stream": "membership-z"})  # fmt: skip
     with sqlite_ledger(tmp_path) as ledger:
         ledger.record(many(100))
         position = ledger.store.max_position() + 1
@@ -276,7 +277,7 @@ def test_events_that_are_not_sealed_are_counted_in_the_answer(tmp_path: Path) ->
     with sqlite_ledger(tmp_path) as ledger:
         ledger.seal()
         ledger.record(many(3))
-        assert ledger.audit().answer()["unsealed"] == 3
+        assert ledger.audit().answer().unsealed == 3
 
 
 @pytest.mark.parametrize("path", ["checkpoint", "checkpoints.jsonl", "tile/0/000.p/*", "tile/entries/000.p/*"])
@@ -306,3 +307,14 @@ def test_a_tile_with_a_hash_too_many_is_found(tmp_path: Path) -> None:
         (tile,) = ledger.folder.root.glob("tile/0/000.p/*")
         tile.write_bytes(tile.read_bytes() + bytes(32))
         assert any(tile.name in finding.what for finding in ledger.audit().findings)
+
+
+def test_a_history_in_another_order_is_found(tmp_path: Path) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        for number in range(3):
+            ledger.record(many(1, start=number))
+            ledger.seal()
+        history = ledger.folder.root / HISTORY
+        lines = history.read_bytes().splitlines(keepends=True)
+        history.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
+        assert any(finding.what == "history of checkpoints" for finding in ledger.audit().findings)

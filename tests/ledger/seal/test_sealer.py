@@ -248,6 +248,20 @@ def test_a_book_that_goes_on_from_another_history_is_refused(tmp_path: Path) -> 
     assert "with a folder and a key of its own" in str(refused.value)
 
 
+@pytest.mark.parametrize("left", [3, 200])
+def test_what_is_said_of_an_older_book_names_the_events_that_it_has(tmp_path: Path, left: int) -> None:
+    with sqlite_ledger(tmp_path, [*enrolment("m-1"), *many(left)]) as ledger:
+        there = ledger.store.max_position()
+    shutil.copyfile(tmp_path / "book.db", tmp_path / "older.db")
+    with sqlite_ledger(tmp_path, many(700, left)) as ledger:
+        ledger.seal()
+        sealed = ledger.store.max_position()
+    shutil.copyfile(tmp_path / "older.db", tmp_path / "book.db")
+    expected = f"found {there} events in the book, expected the {sealed} that are sealed"
+    with sqlite_ledger(tmp_path, []) as older, pytest.raises(BookChanged, match=expected):
+        older.seal()
+
+
 def many_other() -> list[Fact]:
     return [*enrolment("m-1"), *(response(n, "Other", "2010-03-01T00:00:00Z") for n in range(60))]
 

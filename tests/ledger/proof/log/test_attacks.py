@@ -344,3 +344,13 @@ def test_a_checkpoint_of_an_empty_log_proves_nothing() -> None:
     empty = sign_note(Checkpoint(LOG_KEY.name, 0, EMPTY_ROOT).text, LOG_KEY)
     bundle: Bundle = dataclasses.replace(BUNDLE, checkpoint=empty)
     assert verify(bundle.encoded(), policy(quorum=0)).verdict == "tampered"
+
+
+def test_a_log_without_editions_is_incomplete_whatever_its_map_says() -> None:
+    """A host lays its editions aside, and proves by a map of its own that there are none: no book begins so."""
+    book, seq = sample_book()
+    del book.streams[RULEBOOK]
+    book.log_heads()
+    book.streams[RULEBOOK] = []
+    report = verify(book.bundle("m-1", seq).encoded(), policy())
+    assert (report.verdict, report.difference and report.difference["found"]) == ("incomplete", "none")
