@@ -62,7 +62,7 @@ def pattern(expression: str, words: str) -> Form:
     matches = re.compile(expression, re.ASCII).fullmatch
 
     def check(value: Any, what: str) -> None:
-        if not isinstance(value, str) or not matches(value):
+        if not (isinstance(value, str) and matches(value)):
             raise MalformedError(what, found=value, expected=Words(words))
 
     return check

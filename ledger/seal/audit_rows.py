@@ -33,6 +33,8 @@ USUAL_VERSION: Final = 1
 NONE_LIGHT: Final = Light(frozenset(), {}, "", lambda _type, _data: True)
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
+SALT_CHARS: Final = 24
+SALTS: Final = re.compile(f"(?:{SALT.pattern})*")
 FACT_IDS: Final = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]{1,200}\n)*")
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
 NO_HOUR: Final = "T24"  # some versions of the standard library let it pass
@@ -122,11 +124,11 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
         and versions == (USUAL_VERSION,) * len(versions)
         and set(map(type, own_seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
-        and all(map(SALT.fullmatch, salts))
+        and set(map(len, salts)) == {SALT_CHARS}
+        and SALTS.fullmatch("".join(salts)) is not None
         and OPTIONAL_TEXT.issuperset(map(type, actors))
         and _are_fact_ids([fact for fact in facts if fact is not None])
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
-        and _plain(chain.from_iterable(map(dict.values, data)))
         and orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER) == b"[" + b",".join(stored) + b"]"
     )
     if not sound:
@@ -138,16 +140,22 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
     actors_are_labels = all(is_label(actor) for actor in set(actors) if actor is not None)
     nothing, label_keys, unless, are_sound = light if actors_are_labels else NONE_LIGHT
     of_light: defaultdict[str, list[Any]] = defaultdict(list)
+    in_full: list[Any] = []
+    light_types = nothing | label_keys.keys()
     for i, type_name in enumerate(types):
-        named = type_name in label_keys and unless not in data[i]
-        if (named or type_name in nothing) and seqs[i] > 1 and facts[i] is not None:
-            of_light[type_name].append(data[i])
-            labels[i] = data[i][label_keys[type_name]] if named else None
-            continue
+        if type_name in light_types:
+            says, key = data[i], label_keys.get(type_name)
+            if (key is None or unless not in says) and seqs[i] > 1 and facts[i] is not None:
+                of_light[type_name].append(says)
+                labels[i] = None if key is None else says[key]
+                continue
+        in_full.append(data[i])
         events[i] = _as_event(
             (names[i], seqs[i], type_name, USUAL_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
              data[i], leaves[i], actors[i])
         )  # fmt: skip
+    if not _plain(chain.from_iterable(map(dict.values, in_full))):
+        raise ValueError(in_full)
     for type_name, of_type in of_light.items():
         if not are_sound(type_name, of_type):
             raise ValueError(of_type)

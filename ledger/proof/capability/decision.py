@@ -22,8 +22,6 @@ from ledger.proof.log.strictjson import text
 
 WITHOUT_EDITION = 6
 """Months of a window where no edition is in force at its end (C3)."""
-FIRST_MONTH = 12
-"""January of the year 1: the calendar has none before."""
 
 
 def recompute(before: Iterable[Event], decision: Event) -> dict[str, Any]:
@@ -54,24 +52,23 @@ def check_decision(designation: Designation, event: Event) -> dict[str, Any]:
     reached_us = min(event.occurred_us, event.recorded_us)
     from_us, to_us = _window(designation.scorebook, day)
     if reached_us < from_us:
-        raise RefutedError(
-            f"{where}: instant of the decision", found=format_instant(reached_us),
-            expected=Words(f"{format_instant(from_us)} or later"),
-        )  # fmt: skip
+        raise _not_due(event, reached_us, f"{format_instant(from_us)} or later")
     content = _content(designation, day, from_us, to_us, min(to_us, reached_us))
     content["revision"] = len(decided) + 1
     before = decided[-1] if decided else None
     same = before is not None and before.data | {"revision": content["revision"]} == content
     if not (content["outcome"] == "qualified" or reached_us > to_us or (decided and not same)):
-        raise RefutedError(
-            f"{where}: instant of the decision", found=format_instant(reached_us),
-            expected=Words(f"one after {format_instant(to_us)}, since it was not qualified so far"),
-        )  # fmt: skip
+        raise _not_due(event, reached_us, f"one after {format_instant(to_us)}, since it was not qualified so far")
     if before is not None and same:
         raise RefutedError(
             where, found=Words("another revision"), expected=Words(f"none: nothing changed since {before.where}")
         )
     return content
+
+
+def _not_due(event: Event, reached_us: int, expected: str) -> RefutedError:
+    what = f"{event.where}: instant of the decision"
+    return RefutedError(what, found=format_instant(reached_us), expected=Words(expected))
 
 
 def _window(scorebook: Scorebook, day: str) -> tuple[int, int]:
@@ -80,7 +77,7 @@ def _window(scorebook: Scorebook, day: str) -> tuple[int, int]:
     to_us = month_start(month + 1) - 1
     edition = scorebook.at(to_us)
     months = WITHOUT_EDITION if edition is None else edition.window_months
-    return month_start(max(FIRST_MONTH, month + 1 - months)), to_us
+    return month_start(month + 1 - months), to_us
 
 
 def _content(designation: Designation, day: str, from_us: int, to_us: int, last_us: int) -> dict[str, Any]:

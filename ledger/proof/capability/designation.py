@@ -59,7 +59,7 @@ class Designation:
             return []
         if not self.opened:
             _refute(event, "an event of a designation that is not open", "DesignationOpened first")
-        return _APPLY[event.type](self, event)
+        return [] if event.type == ANNOUNCED else _APPLY[event.type](self, event)
 
     def score(self, at_us: int) -> Score:
         """The score at an instant, as known."""
@@ -153,9 +153,6 @@ class Designation:
         self.decided[event.data["anniversary"]].append(event)
         return []
 
-    def _announce(self, _event: Event) -> list[Spell]:
-        return []
-
     def _month_over(self, event: Event, at_us: int) -> int:
         month = month_index(event.data["month"])
         if at_us < month_start(month + 1):
@@ -176,7 +173,6 @@ _APPLY = {
     "CertificateRecorded": Designation._certify,
     "CertificateEnded": Designation._end,
     "DesignationDecided": Designation._decide,
-    ANNOUNCED: Designation._announce,
 }
 
 

@@ -133,11 +133,8 @@ def require_same(event: Event, recomputed: dict[str, Any]) -> None:
 
 def parse_instant(value: Any, what: str) -> int:
     """Microseconds since 1970 of an instant in the one form that is stored."""
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        try:
-            return (datetime.fromisoformat(value) - _EPOCH) // _MICROSECOND
-        except ValueError:
-            pass
+    if isinstance(value, str) and _INSTANT.fullmatch(value) and (instant_us := _since_1970(value)) is not None:
+        return instant_us
     raise MalformedError(what, found=value, expected=Words("an instant as YYYY-MM-DDTHH:MM:SS.ffffffZ"))
 
 
@@ -148,12 +145,19 @@ def format_instant(instant_us: int) -> str:
 
 def parse_date(value: Any, what: str) -> int:
     """The first microsecond of a date, in UTC."""
-    if isinstance(value, str) and _DATE.fullmatch(value) and value > FIRST_DATE:
-        try:
-            return (datetime.fromisoformat(value).replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-        except ValueError:
-            pass
+    has_form = isinstance(value, str) and _DATE.fullmatch(value) and value > FIRST_DATE
+    if has_form and (instant_us := _since_1970(value)) is not None:
+        return instant_us
     raise MalformedError(what, found=value, expected=Words("a date as YYYY-MM-DD"))
+
+
+@lru_cache(maxsize=10_000)
+def _since_1970(text: str) -> int | None:
+    """Microseconds until an instant, or the first one of a date; None where the calendar has it not."""
+    try:
+        return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+    except ValueError:
+        return None
 
 
 def add_months(instant_us: int, months: int) -> int:

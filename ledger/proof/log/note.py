@@ -203,30 +203,22 @@ def open_note(message: bytes, known: Iterable[VerifierKey]) -> Note:
     unverified: dict[Signature, None] = {}
     for signature in signatures:
         keys = by_identity.get((signature.name, signature.key_id), [])
+        named = f"{signature.name}+{signature.key_id.hex()}"
         if not keys:
             unverified[signature] = None
             continue
         if len(keys) > 1:
-            raise MalformedError(
-                f"key {signature.name}+{signature.key_id.hex()}",
-                found=Words(f"{len(keys)} known keys"),
-                expected=Words("one"),
-            )
+            raise MalformedError(f"key {named}", found=Words(f"{len(keys)} known keys"), expected=Words("one"))
         if keys[0] in verified:
             continue
         if not keys[0].verifies(text.encode("utf-8"), signature.signature):
-            raise InvalidSignatureError(
-                f"signature by {signature.name}+{signature.key_id.hex()}",
-                found=Words("one that does not verify"),
-                expected=Words("one over this text"),
-            )
+            found, expected = Words("one that does not verify"), Words("one over this text")
+            raise InvalidSignatureError(f"signature by {named}", found=found, expected=expected)
         verified[keys[0]] = signature
     if not verified:
-        raise UnknownKeyError(
-            "signatures of the note",
-            found=[f"{s.name}+{s.key_id.hex()}" for s in signatures],
-            expected=[f"{name}+{identity.hex()}" for name, identity in by_identity],
-        )
+        signed = [f"{signature.name}+{signature.key_id.hex()}" for signature in signatures]
+        wanted = [f"{name}+{identity.hex()}" for name, identity in by_identity]
+        raise UnknownKeyError("signatures of the note", found=signed, expected=wanted)
     return Note(text, tuple(verified.items()), tuple(unverified))
 
 

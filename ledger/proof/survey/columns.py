@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -39,7 +40,12 @@ def channels(values: Sequence[str]) -> bool:
 
 def languages(values: Sequence[str | None]) -> bool:
     """All are languages, or null. Raises ProofError where one is not."""
-    for value in {*values} - {None}:
+    return all(map(_is_language, {*values}))
+
+
+@lru_cache(maxsize=1_000)
+def _is_language(value: str | None) -> bool:
+    if value is not None:
         language(value, "language")
     return True
 
@@ -58,8 +64,10 @@ COLUMNS: dict[str, dict[str, Column]] = {
 def sound(type_name: str, data: Sequence[dict[str, Any]]) -> bool:
     """Whether all are of the type's form. ProofError, TypeError or KeyError: one of them is not."""
     columns = COLUMNS[type_name]
+    key, *more = columns
+    of_each = zip(*map(itemgetter(key, *more), data), strict=True) if more else ([one[key] for one in data],)
     return {*map(len, data)} == {len(columns)} and all(
-        holds([*map(itemgetter(key), data)]) for key, holds in columns.items()
+        holds(values) for holds, values in zip(columns.values(), of_each, strict=True)
     )
 
 

@@ -213,7 +213,10 @@ class Membership:
     def _receive(self, event: Event) -> None:
         data = event.data
         name, location, organisation, token = (
-            data[key] for key in ("response", "location", "customer_org", "answer_token")
+            data["response"],
+            data["location"],
+            data["customer_org"],
+            data["answer_token"],
         )
         if name in self.responses:
             raise RefutedError(f"{event.where}: response", found=name, expected=Words("one not received before"))
