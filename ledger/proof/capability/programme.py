@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 DESIGNATION_PREFIX = "designation-"
 SCOREBOOK_PREFIX = "scorebook/"
+_STREAM = re.compile(f"({DESIGNATION_PREFIX}[A-Za-z0-9][A-Za-z0-9._:-]{{0,63}}/|{SCOREBOOK_PREFIX})[a-z0-9-]{{1,40}}")
 
 
 class Capability:
@@ -24,7 +26,7 @@ class Capability:
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
-        return stream.startswith(SCOREBOOK_PREFIX) or (stream.startswith(DESIGNATION_PREFIX) and "/" in stream)
+        return _STREAM.fullmatch(stream) is not None
 
     def rules_stream(self, stream: str) -> str:
         """The editions of the stream's area."""

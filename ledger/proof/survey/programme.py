@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 RULEBOOK = "programme"
 MEMBERSHIP_PREFIX = "membership-"
+_MEMBERSHIP = re.compile(f"{MEMBERSHIP_PREFIX}[A-Za-z0-9][A-Za-z0-9._:-]{{0,63}}")
 
 
 class Survey:
@@ -30,7 +32,7 @@ class Survey:
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
-        return stream.startswith(MEMBERSHIP_PREFIX) or stream == RULEBOOK
+        return stream == RULEBOOK or _MEMBERSHIP.fullmatch(stream) is not None
 
     def rules_stream(self, _stream: str) -> str:
         """All memberships go by the same editions."""

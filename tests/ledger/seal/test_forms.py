@@ -259,6 +259,18 @@ def test_so_is_an_envelope_that_no_fact_leaves(history: History, tmp_path: Path,
         assert audited(rows, tmp_path), type_name
 
 
+@pytest.mark.parametrize("name", [
+    "membership-", "membership-m 1", "membership--1", "membership-m/1", f"membership-{'m' * 65}", "membership-m-1\n",
+    "Programme",
+    "designation-m-1", "designation-/area", "designation-m-1/Area", "designation-m-1/", "designation-m-1/a/b", "scorebook/",
+    "scorebook/a_b", f"scorebook/{'a' * 41}", "designation-m\u0661/area",
+])  # fmt: skip
+def test_nor_can_a_stream_have_a_name_that_no_fact_gives_it(history: History, tmp_path: Path, name: str) -> None:
+    events = [(name if stream in (MEMBERSHIP, STREAM) else stream, event) for stream, event in history]
+    assert any("a stream of a programme" in finding for finding in audited(chained(events), tmp_path))
+    assert programme_of(PROOF_PROGRAMMES, name) is None
+
+
 def test_a_subject_begins_with_its_enrolment_or_opening(history: History, tmp_path: Path) -> None:
     for stream, first, on in ((MEMBERSHIP, "MembershipEnrolled", RENEWAL), (STREAM, "DesignationOpened", ANNIVERSARY)):
         begin = placed(history, stream, first)
