@@ -52,6 +52,13 @@ class Check(Protocol):
         """Everything that does not follow, once all events were taken."""
         ...
 
+    def next_change(self, until_us: int) -> int | None:
+        """After `finish`: the first instant after the horizon, and up to another, at which the status changes by itself.
+
+        None where it stays as it is until then if nothing more arrives, and for a stream of editions.
+        """
+        ...
+
 
 class LightCheck(Check, Protocol):
     """The check of a programme that has light types: it takes their events without these being made."""

@@ -91,6 +91,10 @@ class DesignationCheck:
             self._differ(error)
         return self.differences
 
+    def next_change(self, until_us: int) -> int | None:
+        """The first flip after the horizon, and up to an instant."""
+        return self._flips.next_after(self._horizon_us, until_us)
+
     def _differ(self, error: ProofError) -> None:
         self.differences.append(Difference(error.what, error.found, error.expected))
 
