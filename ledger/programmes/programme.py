@@ -184,6 +184,10 @@ class Programme(Protocol):
         """The state that bytes hold; None where they are of another format than this program writes."""
         ...
 
+    def is_of(self, stored: bytes, state: Any, rules: Any) -> bool:
+        """Whether bytes of `dump` say the same as a state that was folded from the first event on."""
+        ...
+
     def decide(
         self,
         state: Any,

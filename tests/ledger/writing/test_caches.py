@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
+from random import Random
 from typing import Any
 
 import orjson
 import pytest
 
+from console.demo.survey import generate
+from ledger.book import follow_row, read_rules
+from ledger.errors import Refused
 from ledger.instants import END_US, parse_instant
-from ledger.programmes.registry import fact_from_object
+from ledger.programmes.capability.programme import CAPABILITY
+from ledger.programmes.programme import is_subject
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.store.base import Snapshot
+from ledger.writing.checking import snapshot_differences
+from tests.console.designation_story import qualified
 from tests.ledger.writing.test_setting_aside import announced, history
+from tests.support.designations import NOW_US, designation_facts
 from tests.support.real_book import RealBook, real_book
 
 BEFORE_US = parse_instant("2019-07-01T00:00:00Z")
@@ -168,3 +179,89 @@ def test_a_snapshot_that_makes_no_sense_is_thrown_away_and_the_events_are_read(
     assert outcome.status == "accepted"
     long_book.writer.review()
     assert announced(long_book, "a")[-1][1] is False
+
+
+def test_a_snapshot_that_says_otherwise_than_the_events_is_found_and_made_anew(long_book: RealBook) -> None:
+    assert [*snapshot_differences(long_book.store, PROGRAMMES)] == []
+    edit_snapshot(long_book, lambda state: state["responses"][3].__setitem__(0, state["responses"][3][0] + 1))
+    (found,) = snapshot_differences(long_book.store, PROGRAMMES)
+    assert found[:2] == ("snapshot of membership-a", "another state")
+    long_book.writer.rebuild()
+    assert [*snapshot_differences(long_book.store, PROGRAMMES)] == []
+    assert long_book.store.read_snapshots()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda _: b"{", "bytes that hold no state"),
+        (lambda state: state.update(announced=[]), "another state"),
+        (lambda state: state.update(format=99), None),
+    ],
+)
+def test_what_a_snapshot_can_hold_else(
+    long_book: RealBook, change: Callable[[dict[str, Any]], Any], says: str | None
+) -> None:
+    edit_snapshot(long_book, change)
+    assert [one.found for one in snapshot_differences(long_book.store, PROGRAMMES)] == [] if says is None else [says]
+
+
+def test_a_snapshot_of_more_events_than_there_are(long_book: RealBook) -> None:
+    edit(long_book, "UPDATE snapshots SET seq = 4711")
+    (found,) = snapshot_differences(long_book.store, PROGRAMMES)
+    assert found.found.startswith("one of 4711 events, of a stream of ")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_snapshot_taken_anywhere_and_gone_on_with_is_the_fold_of_all_events(seed: int) -> None:
+    """Whatever was loaded and asked for on the way."""
+    random = Random(seed)
+    facts = [fact for _, fact in generate(seed, memberships=12)] + designation_facts(random, ["d-1", "d-2"])
+    with real_book() as book:
+        book.now_us = NOW_US
+        book.record([parsed for fact in facts if (parsed := _parsed(fact)) is not None])
+        book.writer.review()
+        checked = 0
+        for stream in filter(partial(is_subject, PROGRAMMES), book.store.stream_names(limit=10_000)):
+            programme = PROGRAMMES.of(stream)
+            assert programme is not None
+            state = programme.new_state()
+            rules = read_rules(book.store, PROGRAMMES, programme, programme.rules_stream(stream))
+            for row in book.store.read_stream(stream):
+                follow_row(PROGRAMMES, programme, state, row)
+                if random.random() < 0.05:
+                    programme.quiet_until(state, rules, random.randrange(NOW_US), False) if stream[0] == "d" else None
+                    state = programme.load(programme.dump(state))
+            with book.store.writing() as transaction:
+                transaction.save_snapshots([Snapshot(stream, state.seq, programme.dump(state))])
+            checked += 1
+        assert checked > 10
+        assert [*snapshot_differences(book.store, PROGRAMMES)] == []
+
+
+def test_sums_of_a_designations_snapshot_are_worked_out_anew() -> None:
+    with real_book() as book:
+        book.now_us = NOW_US
+        book.record([fact_from_object(fact) for fact in qualified()])
+        (stream,) = (name for name in book.store.stream_names() if name.startswith("designation-"))
+        state = book.writer._cache.get(stream)
+        assert state is not None
+        stored = CAPABILITY.dump(state)
+        length = int.from_bytes(stored[:8], "big")
+        head = orjson.loads(stored[8 : 8 + length])
+        kept = next(kept for _, _, kept in head["months"] if kept)
+        edition = next(iter(kept))
+        for change, found in ((0, []), (5, ["another state"])):
+            kept[edition][0] = str(int(kept[edition][0]) + change)
+            edited = orjson.dumps(head)
+            with book.store.writing() as transaction:
+                snapshot = Snapshot(stream, state.seq, len(edited).to_bytes(8, "big") + edited + stored[8 + length :])
+                transaction.save_snapshots([snapshot])
+            assert [one.found for one in snapshot_differences(book.store, PROGRAMMES)] == found
+
+
+def _parsed(fact: Any) -> Any:
+    try:
+        return fact_from_object(fact)
+    except Refused:
+        return None
