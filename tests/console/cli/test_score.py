@@ -415,3 +415,12 @@ def test_a_ledger_without_designations_has_an_empty_board(later: Program, comman
     later.record(*met())
     assert later.json(command).out == ""
     assert later.run(command).out.startswith("0 ")
+
+
+@pytest.mark.parametrize("command", ["designations", "decisions"])
+@pytest.mark.parametrize("area", ["security", "Business-Applications", "Nope!"])
+def test_an_area_in_which_nobody_has_a_designation_is_no_empty_list(later: Program, command: str, area: str) -> None:
+    later.record(*qualified())
+    ran = later.json(command, "--area", area)
+    assert (ran.code, ran.json["error"]) == (2, "unknown-designation")
+    assert f"in the area '{area}'" in ran.err
