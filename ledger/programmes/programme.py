@@ -283,6 +283,12 @@ class Programmes:
         return FactParser([model for programme in self.all for model in programme.facts()])
 
 
+def is_subject(programmes: Programmes, stream: str) -> bool:
+    """Whether a stream is a subject's: of a programme that is here, and none of its streams of editions."""
+    programme = programmes.of(stream)
+    return programme is not None and programme.rules_stream(stream) != stream
+
+
 def follow(programme: Programme, state: State, event: Event, stored_hash: str) -> None:
     """The state after one more event of its stream; `stored_hash` is the leaf hash of the stored bytes."""
     programme.evolve(state, event)
