@@ -91,8 +91,11 @@ class ProofProgramme(Protocol):
     """Lower-case letters; a bundle names its programme so."""
     decision: str
     """The type of the events that are decisions."""
-    light: Light | None
-    """Its light types, for which its checks are `LightCheck`; None where every event counts in full."""
+
+    @property
+    def light(self) -> Light | None:
+        """Its light types, for which its checks are `LightCheck`; None where every event counts in full."""
+        ...
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's: of a subject or of editions."""

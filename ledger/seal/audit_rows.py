@@ -6,6 +6,7 @@ it should be is read again row by row, and what then is not as it should be by t
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ USUAL_VERSION: Final = 1
 NONE_LIGHT: Final = Light(frozenset(), {}, "", lambda _type, _data: True)
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
+FACT_IDS: Final = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]{1,200}\n)*")
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
 NO_HOUR: Final = "T24"  # some versions of the standard library let it pass
 DIGITS_TO_ZERO: Final = bytes.maketrans(b"0123456789", b"0" * 10)
@@ -121,7 +123,8 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
         and set(map(type, own_seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
         and all(map(SALT.fullmatch, salts))
-        and OPTIONAL_TEXT.issuperset(map(type, actors + facts))
+        and OPTIONAL_TEXT.issuperset(map(type, actors))
+        and _are_fact_ids([fact for fact in facts if fact is not None])
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
         and _plain(chain.from_iterable(map(dict.values, data)))
         and orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER) == b"[" + b",".join(stored) + b"]"
@@ -174,6 +177,12 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
     said.recorded.append(format_instant(event.recorded_us))
     said.events.append(event._replace(stream=name, seq=seq))
     said.labels.append(None)
+
+
+def _are_fact_ids(facts: list[str]) -> bool:
+    """Whether the verifier would read them, as `FACT_ID` asks of each. TypeError where one is no text."""
+    lines = "\n".join([*facts, ""])
+    return lines.count("\n") == len(facts) and FACT_IDS.fullmatch(lines) is not None
 
 
 def _plain(values: Iterable[Any]) -> bool:

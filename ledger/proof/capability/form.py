@@ -60,12 +60,10 @@ FORMS = {
     "RevenueReported": record(_reported | {"amount_cents": _amount}),
     "MonthClosed": record({"month": _month}),
     "MonthCloseCorrected": record({"month": _month, "closed_at": parse_instant}),
-    "CertificateRecorded": record(
-        {
-            "certificate": reference, "person": reference, "code": reference, "tier": one_of(*TIERS),
-            "valid_from": parse_date, "valid_until": or_none(parse_date),
-        }
-    ),
+    "CertificateRecorded": record({
+        "certificate": reference, "person": reference, "code": reference, "tier": one_of(*TIERS),
+        "valid_from": parse_date, "valid_until": or_none(parse_date),
+    }),
     "CertificateEnded": record({"certificate": reference, "on": parse_date}),
     "DesignationDecided": _recomputed,
     ANNOUNCED: record(

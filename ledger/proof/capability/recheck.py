@@ -13,6 +13,8 @@ nothing leaves no event, so the ledger's own horizon may be later; what is check
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ledger.proof.capability.decision import check_decision
 from ledger.proof.capability.designation import Designation, Score
 from ledger.proof.capability.flips import Flip, Flips
@@ -52,33 +54,31 @@ class DesignationCheck:
 
     def take(self, event: Event) -> None:
         """The next event, of the stream or of the scorebook."""
-        try:
-            of_rules = event.stream.startswith(SCOREBOOK_PREFIX)
-            if event.type == ANNOUNCED and not of_rules:
-                self.announcements += 1
-                self.designation.apply(event)
-                self._batch.append(event)
-                return
-            self._close()
-            self._cause, self._open = event, True
-            self._before_us = self._horizon_us
-            if of_rules:
-                self._take_edition(event)
-            else:
-                self._take_own(event)
-        except ProofError as error:
-            self._differ(error)
+        of_rules = event.stream.startswith(SCOREBOOK_PREFIX)
+        if event.type == ANNOUNCED and not of_rules:
+            self.announcements += 1
+            self._attempt(self._take_announcement, event)
+            return
+        self._attempt(self._close)
+        self._cause, self._open = event, True
+        self._before_us = self._horizon_us
+        self._attempt(self._take_edition if of_rules else self._take_own, event)
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
-        try:
-            self._close()
-        except ProofError as error:
-            self._differ(error)
+        self._attempt(self._close)
         return self.differences
 
-    def _differ(self, error: ProofError) -> None:
-        self.differences.append(Difference(error.what, error.found, error.expected))
+    def _attempt(self, step: Callable[..., None], *events: Event) -> None:
+        """Takes a step; keeps what does not follow."""
+        try:
+            step(*events)
+        except ProofError as error:
+            self.differences.append(Difference(error.what, error.found, error.expected))
+
+    def _take_announcement(self, event: Event) -> None:
+        self.designation.apply(event)
+        self._batch.append(event)
 
     def _take_edition(self, event: Event) -> None:
         effective_us = self.scorebook.publish(event).effective_us

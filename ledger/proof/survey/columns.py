@@ -1,4 +1,4 @@
-"""The form of many events of one light type at once, as `form` has it for one: a key at a time."""
+"""The light types of events, and the form of many of one type at once: as `form` has it for one, a key at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from ledger.proof.fold import is_label
+from ledger.proof.programme import Light
 from ledger.proof.survey.form import POOLED, language
 
 _references = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}\n)*", re.ASCII).fullmatch
@@ -60,3 +61,11 @@ def sound(type_name: str, data: Sequence[dict[str, Any]]) -> bool:
     return {*map(len, data)} == {len(columns)} and all(
         holds([*map(itemgetter(key), data)]) for key, holds in columns.items()
     )
+
+
+LIGHT = Light(
+    nothing=frozenset(("ReminderSent", "AnonymityChosen")),
+    labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
+    unless="spelt",
+    sound=sound,
+)

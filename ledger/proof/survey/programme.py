@@ -15,23 +15,18 @@ RULEBOOK = "programme"
 MEMBERSHIP_PREFIX = "membership-"
 
 
-def _sound(type_name: str, data: Sequence[Any]) -> bool:
-    from ledger.proof.survey.columns import sound
-
-    return sound(type_name, data)
-
-
 class Survey:
     """A stream for each membership, `membership-<id>`, and one of editions, `programme`."""
 
     name = "survey"
     decision = "RenewalDecided"
-    light: Light | None = Light(
-        nothing=frozenset(("ReminderSent", "AnonymityChosen")),
-        labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
-        unless="spelt",
-        sound=_sound,
-    )
+
+    @property
+    def light(self) -> Light:
+        """Reminders, choices of anonymity, and most of consents and invitations."""
+        from ledger.proof.survey.columns import LIGHT
+
+        return LIGHT
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
