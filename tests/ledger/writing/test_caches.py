@@ -39,7 +39,11 @@ def move_later(book: RealBook) -> None:
 
 
 def move_reviews(book: RealBook) -> None:
-    edit(book, "INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)", f"[[{END_US - 1},{book.store.max_position()}]]")
+    edit(
+        book,
+        "INSERT OR REPLACE INTO ledger_meta VALUES ('reviews', ?)",
+        f"[[{END_US - 1},{book.store.max_position()}]]",
+    )
 
 
 @pytest.fixture
