@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import StoreUnreachable
 from ledger.event import leaf_hash
+from ledger.membership import membership_or_stream
 from projections.builds import Build, load_build, require_book
 from projections.database import Database, SQLiteDatabase
 from projections.registry import all_projections
@@ -26,12 +27,18 @@ Remark = Callable[[str], None]
 
 
 def catch_up(
-    store: Store, database: Database, runner: Callable[[], Runner], remark: Remark, on_progress: Progress | None = None
+    store: Store,
+    database: Database,
+    runner: Callable[[], Runner],
+    remark: Remark,
+    on_progress: Progress | None = None,
+    asked: str | None = None,
 ) -> bool:
     """Brings the projections to the end of the book; costs two look-ups where they are there, and then asks for no runner.
 
     False where there is nothing that this program can read. Raises DifferentBook where it is of another book: where this
-    process may keep it, it is built anew, but what workers keep Kafka has as well.
+    process may keep it, it is built anew, but what workers keep Kafka has as well. `asked` is the membership that is asked
+    about, if it is one: what cannot be read of others is no matter of its answer.
     """
     lags, builds = _lags(store, database)
     if lags and database.may_write():
@@ -43,7 +50,7 @@ def catch_up(
         there = [build for build in builds if build is not None]
         require_book(store, [build for build in there if lags or build.by_workers])
         _remark_lag(store, there, remark)
-    _remark_unread(store, builds, remark)
+    _remark_unread(store, builds, remark, asked)
     return True
 
 
@@ -86,10 +93,12 @@ def _remark_lag(store: Store, builds: list[Build], remark: Remark) -> None:
         )
 
 
-def _remark_unread(store: Store, builds: Iterable[Build | None], remark: Remark) -> None:
+def _remark_unread(store: Store, builds: Iterable[Build | None], remark: Remark, asked: str | None) -> None:
     """Names the streams of which an event cannot be read: what is answered of them may lack something."""
     streams = {aside.stream for aside in store.set_aside()}
     streams.update(*(build.parked for build in builds if build is not None))
+    if asked is not None:  # its own, and those that are no membership's: rulebooks and scorebooks, which all go by
+        streams = {stream for stream in streams if membership_or_stream(stream) in (asked, stream)}
     if streams:
         first = min(streams)
         others = f" and {len(streams) - 1:,} more" if len(streams) > 1 else ""

@@ -101,19 +101,20 @@ class Ledger:
         from projections.registry import all_projections
         from projections.runner import Runner
 
-        return Runner(self.store, self.database, all_projections(), partition_of)
+        return Runner(self.store, self.database, all_projections(), partition_of, self._remark)
 
-    def catch_up(self, on_progress: Progress | None = None) -> None:
+    def catch_up(self, on_progress: Progress | None = None, *, asked: str | None = None) -> None:
         """The step before questions are asked: brings the projections to the end of the book (`console.catching_up`).
 
         Where none can be read and none may be kept, views are of some that are worked out now and dropped by `close`.
-        Raises DifferentBook where the projections are of another book.
+        `asked` is the one membership that is asked about, if it is one: remarks are about that. Raises DifferentBook where the
+        projections are of another book.
         """
         from console.catching_up import catch_up, worked_out
 
         self._asked.close()
         self._stand_in = None
-        if not catch_up(self.store, self.database, lambda: self.runner, self._remark, on_progress):
+        if not catch_up(self.store, self.database, lambda: self.runner, self._remark, on_progress, asked):
             self._stand_in = self._asked.enter_context(worked_out(self.store, self._remark, on_progress))
 
     def view(self) -> AbstractContextManager[View]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union, get_args
 
@@ -30,8 +31,8 @@ OWN_IDS: Final = "csat-ledger:"
 LINE_BYTES_MAX: Final = 65_536
 """A fact is refused unread beyond this: no event of it could be stored."""
 
-QUOTED_MAX: Final = 64
-"""Characters of a key or a type that a sentence quotes at most."""
+COMPARED_MAX: Final = 64
+"""So many characters of an unknown type are compared with the known ones."""
 
 NEAR_TYPES: Final = 3
 """So many types are named where a fact has one that is none."""
@@ -191,7 +192,7 @@ class FactParser:
         try:
             fact = self._adapter.validate_json(line)
         except ValidationError as error:
-            raise Refused("malformed", _sentence(error)) from None
+            raise Refused("malformed", _sentence(error, line, self.by_type)) from None
         _check_keys_once(line if isinstance(line, bytes) else line.encode(), len(fact.model_fields_set))
         return fact
 
@@ -229,19 +230,66 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         raise Refused("malformed", f"found {', '.join(map(repr, twice[:5]))} more than once, expected each key once")
 
 
-def _sentence(error: ValidationError) -> str:
-    """What is wrong, without quoting the input at length: it may hold what must not go into a log, or to a terminal."""
-    parts = []
+def _sentence(error: ValidationError, line: bytes | str, by_type: Mapping[str, type[Fact]]) -> str:
+    """What is wrong with a line, in words that quote neither an unknown member's name nor an unknown type.
+
+    Sentences go onto topics and into logs, and nobody knows what stands in what has no form: an invitation beside the
+    answer to it, or a command to a terminal. So a member that its type does not know is named by its place.
+    """
+    parts: list[str] = []
     for found in error.errors(include_url=False, include_input=False)[:5]:
-        where = ".".join(_quoted(str(step)) for step in found["loc"][1:]) or "the fact"
         if found["type"] == "union_tag_invalid":
             parts.append(_unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"]))
         elif found["type"] == "union_tag_not_found":
             parts.append("type: found none, expected that of a fact, such as 'record-response'")
+        elif len(found["loc"]) < 2:
+            parts.append(f"the fact: {found['msg'].removeprefix('Value error, ')}")
         else:
-            parts.append(f"{where}: {found['msg'].removeprefix('Value error, ')}")
+            kind, *steps = found["loc"]
+            where = _where(steps, line, _member_names(by_type[str(kind)]))
+            extra = f"found one that {kind} does not have there, expected none"
+            said = extra if found["type"] == "extra_forbidden" else found["msg"].removeprefix("Value error, ")
+            parts.append(f"{where}: {said}")
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _where(steps: list[int | str], line: bytes | str, known: frozenset[str]) -> str:
+    """The way to a member, such as `rates.member 2.associations.0`: a name that is not `known` is a place, from 1 on."""
+    if known.issuperset(steps):
+        return ".".join(map(str, steps))
+    named: list[str] = []
+    # Numbers stay text: nothing here asks for their values.
+    value = json.loads(line, object_pairs_hook=_Members, parse_int=str, parse_float=str)
+    for step in steps:
+        if isinstance(value, _Members):
+            place = next((place for place, (name, _) in enumerate(value, 1) if name == step), 0)
+            named.append(f"member {place}" if place and step not in known else str(step))
+            value = value[place - 1][1] if place else value  # a step that names no member is a word of the model's
+        else:
+            named.append(str(step))
+            value = value[step] if isinstance(step, int) and isinstance(value, list) else value
+    return ".".join(named)
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object in their order."""
+
+
+@cache
+def _member_names(model: type[Fact]) -> frozenset[str]:
+    """The names of all members that a model has, of the objects in it too."""
+    names: set[str] = set()
+
+    def collect(schema: Any) -> None:
+        if isinstance(schema, dict):
+            properties = schema.get("properties")
+            names.update(properties if isinstance(properties, dict) else ())
+        for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+            collect(inner)
+
+    collect(model.model_json_schema())
+    return frozenset(names)
 
 
 def _unknown_type(tag: str, expected: str) -> str:
@@ -249,11 +297,5 @@ def _unknown_type(tag: str, expected: str) -> str:
     from difflib import get_close_matches
 
     types = expected.replace("'", "").split(", ")
-    near = get_close_matches(tag[:QUOTED_MAX], types, n=NEAR_TYPES, cutoff=0.0)
-    return f"type: found {_quoted(tag)}, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"
-
-
-def _quoted(text: str) -> str:
-    """What the input says, cut short, with nothing in it that a terminal could take for a command."""
-    shown = text[:QUOTED_MAX] + ("…" if len(text) > QUOTED_MAX else "")
-    return shown if shown.isprintable() else ascii(shown)[1:-1]
+    near = get_close_matches(tag[:COMPARED_MAX], types, n=NEAR_TYPES, cutoff=0.0)
+    return f"type: found another, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.errors import LedgerError
+from ledger.errors import DifferentBook, LedgerError
 from ledger.store.base import Reader
 from ledger.store.bookmark import START, Bookmark, require_same
 from projections.database import Connection, Database, Table
@@ -47,9 +47,12 @@ WAITING: Final = Table(
 )
 
 
+TOPICS_ANEW: Final = (
+    "what was relayed to Kafka of the other one is in its topics: stop the relays, and let `csat-ledger topics --relay-anew` "
+    "make those anew"
+)
 WAY_OUT: Final = (
-    "`csat-ledger project --rebuild` builds the projections anew from the book that is there; what was relayed to Kafka of "
-    "the other one is in its topics: stop the relays, and let `csat-ledger topics --relay-anew` make those anew"
+    f"`csat-ledger project --rebuild` builds the projections anew from the book that is there; {TOPICS_ANEW}"
 )
 
 
@@ -119,6 +122,15 @@ def reload(connection: Connection, build: Build) -> None:
         "SELECT stream FROM projection_parked WHERE name = ? AND generation = ?", (name, generation)
     )
     build.parked = {stream for (stream,) in parked}
+
+
+def other_book(book: Reader, build: Build) -> str | None:
+    """What shows that a build was made of another book than this one; None where the book has what is in it."""
+    try:
+        require_same(book, build.mark, f"the projection {build.projection.name}")
+    except DifferentBook as different:
+        return str(different)
+    return None
 
 
 def require_book(book: Reader, builds: Iterable[Build]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ledger.errors import StoreUnreachable
-from ledger.store.sqlite_files import ReadOnlyFile, identity_of, may_write
+from ledger.store.sqlite_files import ReadOnlyFile, identity_of, may_write, reason
 
 Params = Sequence[Any]
 
@@ -249,5 +249,7 @@ def _naming_damage(path: str) -> Iterator[None]:
                 "built anew from the ledger, which is not damaged by that"
             ) from error
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise StoreUnreachable(f"{path}: {error}; make room, and the projections go on where they were") from error
+            found = reason(error, path)
+            found = f"{found}; make room, and the projections go on where they were" if found == str(error) else found
+            raise StoreUnreachable(f"{path}: {found}") from error
         raise

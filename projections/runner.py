@@ -18,6 +18,8 @@ from ledger.store.base import Reader, Row
 from ledger.store.bookmark import bookmark_at
 from projections.applying import apply_events, apply_rows
 from projections.builds import (
+    TOPICS_ANEW,
+    WAY_OUT,
     Build,
     SwappedAway,
     count_differences,
@@ -26,6 +28,7 @@ from projections.builds import (
     drop_build,
     load_build,
     make_live,
+    other_book,
     require_book,
     still_there,
 )
@@ -37,6 +40,8 @@ Progress = Callable[[int, int], None]
 """Called with (events applied, position of the book's last event)."""
 PartitionOf = Callable[[str, int], int]
 """(stream, number of partitions) -> the partition in which the stream's messages are."""
+Remark = Callable[[str], None]
+"""Told what somebody should know beside what is done."""
 
 
 class Runner:
@@ -52,9 +57,12 @@ class Runner:
         database: Database,
         projections: Sequence[Projection[Any]],
         partition_of: PartitionOf | None = None,
+        remark: Remark = lambda _: None,
     ) -> None:
+        """`remark` is told of projections of another book, which are built anew."""
         self.book = book
         self._partition_of = partition_of
+        self._remark = remark
         self.database = database
         self.projections = {projection.name: projection for projection in projections}
         if database.may_write():
@@ -84,38 +92,45 @@ class Runner:
 
     def _live_and_stale(self) -> tuple[list[Build], list[str]]:
         """The live builds that are kept up from the feed, and the names of those that have to be built anew."""
-        live, stale = [], []
+        live, stale, others = [], [], []
         with self.database.writing() as connection:
             for name, projection in self.projections.items():
                 build = load_build(connection, projection, any_version=True)
                 if build is None:
                     build = create_build(self.database, connection, projection)
                     make_live(connection, build)
-                if not self._is_of_this_book_and_version(connection, build):
+                other = self._other_book(build)
+                if other is not None:
+                    others.append(other)
+                if other is not None or build.version != projection.version:
                     stale.append(name)
                 elif not build.by_workers:
                     live.append(build)
+        if others:
+            more = f", as {len(others) - 1} more are" if len(others) > 1 else ""
+            self._remark(f"{others[0]}; that projection is built anew from the book that is there{more}")
         return live, stale
 
     def rebuild(self, on_progress: Progress | None = None) -> dict[str, int]:
         """Builds every projection anew beside the live one, compares the two, and swaps them.
 
         Returns for each projection the number of rows in which the new one differs from the old at the same position.
-        One of another book is compared with nothing; where workers kept it, they begin anew with the new one.
+        One that workers kept of another book is compared with nothing, and no number is returned for it; they begin anew
+        with the new one.
         """
         try:
             self.catch_up(on_progress)
-        except DifferentBook:
+        except DifferentBook as different:
+            found = str(different).removesuffix(f"; {WAY_OUT}")
+            self._remark(f"{found}; all projections are built anew from the book that is there; {TOPICS_ANEW}")
             return self._build_beside(list(self.projections), on_progress, compare=False)[1]
         return self._build_beside(list(self.projections), on_progress, compare=True)[1]
 
-    def _is_of_this_book_and_version(self, connection: Connection, build: Build) -> bool:
-        if load_build(connection, build.projection) is None:
-            return False
-        if build.by_workers:
+    def _other_book(self, build: Build) -> str | None:
+        """What shows that a build is of another book; None where it is of this one."""
+        if build.by_workers and build.version == build.projection.version:
             require_book(self.book, [build])  # they would go on with what Kafka has of the other book
-            return True
-        return bookmark_at(self.book, build.mark.position) == build.mark
+        return other_book(self.book, build)
 
     def _follow(self, builds: list[Build], on_progress: Progress | None) -> int:
         """Applies the next batch to the builds that are furthest behind; what workers took over leaves the list."""

@@ -1,7 +1,7 @@
 """How hypothesis goes about it, and which tests need a server.
 
-By default every run tries the same examples; a soak tries new ones each time. A failure prints the example, and
-`@reproduce_failure` with what brings it back. A test that asks for a database server or a broker gets the mark `server`,
+Every run draws new examples (see tests/support/example_seed.py). A failure prints the example, and `@reproduce_failure`
+with what brings it back. A test that asks for a database server or a broker gets the mark `server`,
 so that `make quick` can do without; what else takes long has the mark `slow`.
 """
 
@@ -14,41 +14,44 @@ from collections.abc import Generator, Iterable
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.soak import SOAK
+pytest_plugins = ["tests.servers.fixtures", "tests.support.example_seed"]
 
-pytest_plugins = ["tests.servers.fixtures"]
-
-COMMON = {"deadline": None, "database": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("ci", settings(**COMMON, derandomize=True))
-settings.register_profile("soak", settings(**COMMON))
-settings.load_profile("soak" if SOAK else "ci")
+# Without a database, since what it keeps would never reach another machine: what was found is kept as an @example.
+settings.register_profile(
+    "new examples",
+    settings(deadline=None, database=None, derandomize=False, print_blob=True, suppress_health_check=list(HealthCheck)),
+)
+settings.load_profile("new examples")
 
 SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
 SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
-SERVER_MODULES = ("tests/servers/", "tests/consumers/test_secure_broker.py")
+SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.py")
 
 
 SLOW = (
+    "tests/console/cli/test_extras.py",
+    "tests/console/cli/test_questions.py::test_a_membership_of_another_form_is_unknown_and_no_lost_store",
+    "tests/console/cli/test_startup.py",
+    "tests/console/cli/test_streams.py",
+    "tests/console/cli/test_tables.py::test_every_commands_table_shows_whole_dates_and_states",
     "tests/console/demo/test_capability_sample.py",
-    "tests/console/demo/test_demo",
-    "tests/console/test_extras.py",
-    "tests/console/test_questions.py::test_a_membership_of_another_form_is_unknown_and_no_lost_store",
-    "tests/console/test_readme.py::test_what_is_pasted",
-    "tests/console/test_startup.py",
-    "tests/console/test_streams.py",
-    "tests/console/test_tables.py::test_every_commands_table_shows_whole_dates_and_states",
-    "tests/consumers/test_clock.py",
-    "tests/consumers/test_outages.py",
-    "tests/ledger/proof/test_attacks.py",
-    "tests/ledger/proof/test_random_histories.py",
-    "tests/ledger/proof/test_recheck.py",
+    "tests/console/demo/test_demo.py",
+    "tests/console/demo/test_demo_proof.py",
+    "tests/console/test_readme.py::test_what_is_pasted_from_the_readme_prints_what_it_shows",
+    "tests/consumers/roles/test_clock.py",
+    "tests/consumers/roles/test_outages.py",
+    "tests/ledger/programmes/survey/test_properties.py",
+    "tests/ledger/proof/capability/test_recheck.py",
+    "tests/ledger/proof/log/test_attacks.py",
+    "tests/ledger/proof/survey/test_random_histories.py",
+    "tests/ledger/proof/survey/test_recheck.py",
     "tests/ledger/seal/test_book_attacks.py",
     "tests/ledger/seal/test_tile_mutations.py",
     "tests/ledger/store/test_copying.py",
     "tests/ledger/test_fold.py",
-    "tests/ledger/test_properties.py",
     "tests/simulation/",
-    "tests/test_histories.py",
+    "tests/support/test_example_seed.py",
+    "tests/support/test_histories.py",
 )
 """What takes most of the time of all tests that need no server; `make quick` does without."""
 

@@ -88,14 +88,24 @@ def programme(author: str) -> Iterator[dict[str, Any]]:
     # What comes twice, too early, under another organisation, or spoilt is refused, and told of.
     yield told("record-response", "r-0", "02-01", response="res-1", invitation="inv-unknown", **harbour)
     yield told("record-response", "r-1", "02-01", response="res-1", invitation=answers("inv-1"), anonymous=True, **mill)
-    yield told("record-response", "r-1x", "02-01", response="res-1", invitation=answers("inv-1"), more=1, **harbour)
+    yield told(
+        "record-response",
+        "r-1x",
+        "02-01",
+        response="res-1",
+        invitation=answers("inv-1"),
+        **harbour,
+        **{f"more {answers('inv-1')}": 1, "nested": {"of": answers("inv-1")}},
+    )
     yield told(
         "record-response", "r-1", "02-01", response="res-1", invitation=answers("inv-1"), anonymous=True, **harbour
     )
     yield told("record-response", "r-2", "02-02", response="res-x", invitation=answers("inv-1"), **harbour)
     yield told("record-response", "r-1", "02-02", response="res-x", invitation=answers("inv-1"), **harbour)
     yield told("record-reminder", "m-1", "02-03", invitation=answers("inv-1"))
+    yield told("record-reminder", "m-1x", "02-03", invitation="inv-unknown")
     yield told("record-reminder", "m-5", "02-03", invitation="inv-5")
+    yield told("record-reminder", "m-5x", "02-04", invitation="inv-5")
     yield told("record-response", "r-3", "02-04", response="res-2", invitation=answers("inv-2"), **harbour)
     yield told("void-response", "v-2", "02-05", response="res-2", reason="test")
     yield told("record-response", "r-4", "02-06", response="res-3", invitation=answers("inv-2"), **harbour)
@@ -186,6 +196,7 @@ def test_the_programme_is_refused_what_it_is_meant_to_be(world: World) -> None:
     codes = [re.findall(r'"code":"([a-z-]+)"', one)[0] for one in world.open["refused"]]
     assert codes == [
         "unknown-invitation", "org-mismatch", "malformed", "already-answered", "id-reused", "already-answered",
+        "unknown-invitation", "already-reminded",
     ]  # fmt: skip
     assert len([one for one in world.events if one["type"] == "ResponseReceived"]) == len(RESPONSES)
     for place in ("snapshots", "bundle", "log", "messages", "book.db events"):
@@ -199,12 +210,23 @@ def test_nothing_small_holds_an_invitation_and_a_response(world: World) -> None:
     for place, texts in world.open.items():
         for text in texts if place not in whole else ():
             assert not (tied(text)), (place, text)
-    for text in world.open["bundle"] + world.open["log"]:
-        for entry in re.findall(r'\{\\?"actor\\?":.*?\\?"v\\?":\d+\}', text):
-            assert not tied(entry), entry
+    for kind in ("bundle", "log"):
+        entries = [one for text in world.open[kind] for one in re.findall(r'\{\\?"actor\\?":.*?\\?"v\\?":\d+\}', text)]
+        assert len(entries) >= len(RESPONSES), kind
+        assert [entry for entry in entries if tied(entry)] == []
     for text in world.open["snapshots"]:
         for column in _innermost(json.loads(text)):
             assert not tied(json.dumps(column)), column
+
+
+def test_what_is_told_of_a_refusal_names_no_invitation_and_no_other_response(world: World) -> None:
+    """Neither in the sentence nor in what is kept of the message, an unknown member's name among it."""
+    refused = [one for one in programme("inv-1") if one["id"] in ("r-0", "r-1", "r-1x", "r-2", "m-1x", "m-5x")]
+    assert any("inv-1" in name for one in refused for name in one)
+    for text in world.open["refused"]:
+        assert "inv-" not in text
+        own = re.search(r'response\\*":\\*"(res-[0-9x]+)', text)
+        assert set(re.findall(r"\bres-[0-9x]+", text)) <= ({own[1]} if own else set())
 
 
 def tied(text: str) -> bool:
@@ -222,12 +244,12 @@ def _innermost(value: Any) -> Iterator[Any]:
 
 
 def test_a_snapshots_columns_of_invitations_say_nothing_of_answers(world: World) -> None:
-    for text in world.open["snapshots"]:
-        snapshot = json.loads(text)
-        if snapshot.get("invitations"):
-            assert "res-" not in json.dumps(snapshot["invitations"])
-            assert not re.search("[0-9a-f]{64}", json.dumps(snapshot["invitations"]))
-            assert "inv-" not in json.dumps([snapshot["answers"], snapshot["responses"]])
+    snapshots = [one for one in map(json.loads, world.open["snapshots"]) if one.get("invitations")]
+    assert snapshots
+    for snapshot in snapshots:
+        assert "res-" not in json.dumps(snapshot["invitations"])
+        assert not re.search("[0-9a-f]{64}", json.dumps(snapshot["invitations"]))
+        assert "inv-" not in json.dumps([snapshot["answers"], snapshot["responses"]])
 
 
 def test_the_key_lies_nowhere_and_nothing_that_lies_open_serves_as_one(world: World) -> None:

@@ -24,5 +24,7 @@ def main() -> int:
         from contextlib import suppress
 
         with suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(f"{traceback.format_exc()}csat-ledger: this installation cannot be used: {error!r}\n")
+            for line in traceback.format_exc().splitlines():  # behind a mark: what an error says begins no line
+                sys.stderr.write(f"  | {line if line.isprintable() else ascii(line)}\n")
+            sys.stderr.write(f"csat-ledger: this installation cannot be used: {error!r}\n")
         return FAULT

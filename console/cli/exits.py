@@ -6,7 +6,8 @@
 3   done, but something was refused
 4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, the clock cannot be believed,
     or the link key is missing or not the book's
-70  a fault of this program; a traceback stands on stderr
+70  a fault of this program; a traceback stands on stderr. `record` refuses the fact over which it failed as `fault`, and
+    records the others
 74  done, but the answer, or what is refused, could not be written: a full disk
 130, 143  stopped by SIGINT, by SIGTERM; 141: nobody reads the output any more
 """

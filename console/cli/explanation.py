@@ -21,7 +21,8 @@ def print_explanation(output: Output, answer: ExplainAnswer) -> None:
     if not answer.metrics:
         output.text("no metric has other points")
     for metric in answer.metrics:
-        output.flowing(f"\n{NAMES[metric.metric]}: {points(metric.from_)} -> {points(metric.to)}")
+        output.text()
+        output.flowing(f"{NAMES[metric.metric]}: {points(metric.from_)} -> {points(metric.to)}")
         _print_causes(output, metric)
 
 

@@ -39,5 +39,5 @@ def follow(
                 raise
             failures = 1 if time.monotonic() - since >= SOUND_FOR_S else failures + 1
             pause_s = backoff.pause_s(failures)
-            session.output.words(f"lost: {' '.join(str(error).split())}; again in {pause_s:.1f} s")
+            session.output.words(f"lost: {error}; again in {pause_s:.1f} s")
             time.sleep(pause_s)  # a signal ends it

@@ -66,7 +66,10 @@ def _refusals() -> str:
     return (
         "A fact that breaks a rule is refused with a code that never changes and a sentence; the others go on. `record`\n"
         "keeps the line as it was in FILE.refused, and `record --retry FILE.refused` takes it again. The codes, in the\n"
-        f"order in which the checks are made:\n\n{codes}"
+        f"order in which the checks are made:\n\n{codes}\n\n"
+        "Beside these, of facts that no rule refuses and that wait: stream-set-aside (an event of its membership cannot be\n"
+        "read now), link-key-missing (what names an invitation needs the link key); and fault (the program itself failed\n"
+        "over it). `record --retry` takes them once that is mended."
     )
 
 

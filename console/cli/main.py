@@ -215,7 +215,7 @@ def _fail(failure: Failure, output: Output) -> int:
     """Tells of a failure as far as anybody takes it; the exit code is that of the failure in any case."""
     from console.cli.failure_answer import FailureAnswer
 
-    output.words(" ".join(failure.message.split()))
+    output.words(failure.message)
     with suppress(Unwritten):
         if output.as_json:
             output.json(FailureAnswer(failure.code, failure.message))

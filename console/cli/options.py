@@ -128,7 +128,12 @@ def renewal_date(text: str) -> str:
 
 def anniversary(text: str) -> str:
     """The anniversary of a designation, YYYY-MM-DD, for argparse."""
-    return renewal_date(text)  # the calendar's first day is none either: the same fact form
+    from ledger.programmes.capability.calendar import parse_anniversary
+
+    try:
+        return parse_anniversary(text).isoformat()
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_area(parser: argparse.ArgumentParser, *, required: bool, text: str = "the area of the designation") -> None:

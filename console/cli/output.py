@@ -2,7 +2,8 @@
 
 With --json an answer is one object, a list one object a line. Without, it is text and tables (`console.cli.tables`). Every
 output works in any encoding: what an encoding lacks is printed as an escape, JSON as ASCII wherever stdout is not UTF-8.
-Bytes that are no UTF-8, as file names may have them, are printed as `\\xff`.
+What people read is printed by the line: a line break inside of a text, as a value may hold one, is an escape, as every
+control is (`ledger.printable`), so that no value writes a line of its own. Several lines are given as several texts.
 
 An answer that cannot be written raises Unwritten; words that cannot be written are dropped, since they often tell of a
 failure, and telling must not fail too.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,10 +23,12 @@ import orjson
 
 from console.cli.exits import BROKEN_PIPE, UNWRITTEN, Failure
 from console.cli.tables import table_lines, text_width, wrapped_at_spaces
+from ledger.printable import printable, printable_json
 
 CONTINUED: Final = 4
 """How far the rest of a line is moved in, where it goes on beneath itself."""
-_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+TRACED: Final = "  | "
+"""What stands before each line of a traceback."""
 Advance = Callable[[int, int | None], None]
 """Called with (done, of how many or None)."""
 
@@ -65,9 +67,10 @@ class Output:
         """An answer, a dataclass of its own, as one line of JSON."""
         self._write(json_text(answer, ascii_only=not _is_utf8(self.stdout)) + "\n")
 
-    def text(self, line: str = "") -> None:
-        """A line of an answer for people."""
-        self._write(self._shown(line) + "\n")
+    def text(self, *lines: str) -> None:
+        """Lines of an answer for people; an empty one where none is given."""
+        for line in lines or ("",):
+            self._write(self._shown(line) + "\n")
 
     def flowing(self, line: str, rest: str = "") -> None:
         """A line of an answer; where a terminal is too narrow for it, `rest` goes on beneath it, and so on at spaces."""
@@ -81,12 +84,17 @@ class Output:
 
     def words(self, line: str) -> None:
         """Something said beside the answer."""
-        self.trace(f"csat-ledger: {line}\n")
+        self._say(f"csat-ledger: {line}")
 
     def trace(self, text: str) -> None:
-        """Text on stderr as it is; dropped where stderr takes none."""
+        """A traceback on stderr, line by line, each behind a mark: what the error says begins none."""
+        for line in text.splitlines():
+            self._say(f"{TRACED}{line}")
+
+    def _say(self, line: str) -> None:
+        """A line on stderr; dropped where stderr takes none."""
         with suppress(OSError, ValueError):
-            self.stderr.write(printable(text))
+            self.stderr.write(printable(line) + "\n")
             self.stderr.flush()
 
     def flush(self) -> None:
@@ -176,29 +184,14 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def printable(text: str) -> str:
-    """A text that any reader of UTF-8 takes, and any terminal.
-
-    Bytes that are no UTF-8 (as arguments may have them) are `\\xff`, and so is what a terminal takes for a command or for
-    another order of the letters: names of files, and whoever wrote them, give it no commands. Ends of lines stay.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    try:
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a pair of surrogates
-        text = text.encode("utf-8", "backslashreplace").decode()
-    return _COMMANDS.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
 def json_text(answer: Any, *, ascii_only: bool = False) -> str:
     """An answer as JSON that any reader takes, on one line."""
     from projections.questions.answer import members, plain
 
     try:
-        text = orjson.dumps(answer, members, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+        text = printable_json(orjson.dumps(answer, members, orjson.OPT_PASSTHROUGH_DATACLASS).decode())
     except TypeError:
-        text = orjson.dumps(_printable_all(plain(answer))).decode()
+        text = printable_json(orjson.dumps(_printable_all(plain(answer))).decode())
     if not ascii_only or text.isascii():
         return text
     import json

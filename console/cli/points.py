@@ -50,12 +50,20 @@ def people(number: int) -> str:
     return f"{number:,} {'person' if number == 1 else 'people'}"
 
 
-def print_metrics(output: Output, metrics: Mapping[str, Any], indent: str = "  ") -> None:
-    """A line for each metric: its points, and what they are made of."""
+NO_EDITION: Final = "no edition is in force"
+"""Why nothing counts, whatever was closed and whoever is certified."""
+
+
+def print_metrics(output: Output, metrics: Mapping[str, Any], edition: str | None, indent: str = "  ") -> None:
+    """A line for each metric: its points, and what they are made of under an edition."""
     output.table(
         (f"{indent}metric", "points", "made of"),
         [
-            (indent + NAMES[name], points(metric["centipoints"]).rjust(WIDTH), _made_of(name, metric))
+            (
+                indent + NAMES[name],
+                points(metric["centipoints"]).rjust(WIDTH),
+                NO_EDITION if edition is None else _made_of(name, metric),
+            )
             for name, metric in in_order(metrics)
         ],
         wrap=("made of",),

@@ -12,6 +12,7 @@ from console.cli.refusals_file import Refusals, RefusedLine
 from ledger.errors import Refused
 from ledger.fact import LINE_BYTES_MAX, Fact, too_long
 from ledger.programmes.registry import parse_fact
+from ledger.writing.faults import record_apart
 from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Number, Position
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class Intake:
     """Records lines in batches, each in one transaction, and keeps account of what became of them.
 
     `sift` is given the refusals of a batch and returns those that are final; `hold` is asked of each fact whether it
-    waits. Both are for who knows more of the order of the lines (see `console.cli.out_of_order`).
+    waits. Both are for who knows more of the order of the lines (see `console.cli.out_of_order`). `on_fault` is told why the
+    program failed over a fact, which is refused as `fault`; the others of its batch are recorded.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Intake:
         put_off_signals: Callable[[], AbstractContextManager[None]],
         sift: Callable[[list[RefusedLine]], list[RefusedLine]] = lambda refused: refused,
         hold: Callable[[Line, Fact], bool] = lambda _line, _fact: False,
+        on_fault: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self._record = record
         self._refusals = refusals
@@ -113,6 +116,7 @@ class Intake:
         self._put_off_signals = put_off_signals
         self._sift = sift
         self._hold = hold
+        self._on_fault = on_fault
         self._taken: list[tuple[Line, Fact | RefusedLine]] = []
         self.codes = Codes()
         self.lines = 0
@@ -142,7 +146,7 @@ class Intake:
         """Records what was taken in since the last time. A signal waits until the refusals are written too."""
         with self._put_off_signals():
             facts = [taken for _, taken in self._taken if not isinstance(taken, RefusedLine)]
-            outcomes = iter(self._record(facts) if facts else [])
+            outcomes = iter(record_apart(self._record, facts, lambda _, error: self._on_fault(error)))
             refused = []
             for line, taken in self._taken:
                 if isinstance(taken, RefusedLine):

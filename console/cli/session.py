@@ -55,9 +55,22 @@ class Session:
             try:
                 yield ledger
             except (UnknownMembership, UnknownDesignation) as error:
-                if areas := _areas_of(error.membership, ledger):
-                    error.args = (f"{error}; it has a designation in {', '.join(areas)}, which --area names",)
+                if areas := _areas_of(error.membership, ledger, self._first_known_at(ledger)):
+                    named = ", ".join(areas)
+                    there = (
+                        f"it has a designation in {named}, which --area names"
+                        if isinstance(error, UnknownMembership)
+                        else f"known then of the membership: {named}"
+                    )
+                    error.args = (f"{error}; {there}",)
                 raise
+
+    def _first_known_at(self, ledger: Ledger) -> int | None:
+        """The earliest position that the question asks to know up to; None where it asks for all that is known."""
+        asked: list[KnownAt | None] = [getattr(self.options, "known_at", None)]
+        asked += [known for _, known in getattr(self.options, "explain", None) or ()]
+        positions = [known.resolve(ledger.store) for known in asked if known is not None]
+        return min(positions, default=None)
 
     def known_at(self, ledger: Ledger) -> int | None:
         """The position that `--known-at` means; None where all is known that the ledger has."""
@@ -70,8 +83,8 @@ class Session:
         return self.clock() if at is None else at
 
 
-def _areas_of(membership: str, ledger: Ledger) -> list[str]:
-    """The areas in which a membership has a designation, the first of them, out of the names of the book's streams."""
+def _areas_of(membership: str, ledger: Ledger, known: int | None) -> list[str]:
+    """The areas in which a membership had opened a designation by a position, the first of them, out of the book's streams."""
     from ledger.membership import can_be_membership
     from ledger.programmes.capability.events import designation_stream
 
@@ -80,5 +93,7 @@ def _areas_of(membership: str, ledger: Ledger) -> list[str]:
     prefix = designation_stream(membership, "")
     with suppress(LedgerError):
         names = ledger.store.stream_names(prefix, AREAS_SHOWN_MAX)
-        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        own = [name for name in names if name.startswith(prefix)]
+        opened = [name for name in own if next(ledger.store.read_stream(name, through=known), None) is not None]
+        return [name.removeprefix(prefix) for name in opened]
     return []

@@ -30,7 +30,7 @@ from ledger.writing.salts import foreseeable_salts
 if TYPE_CHECKING:
     from console.cli.session import Session
 
-WITHOUT_PROOF: Final = "\n(The demo goes on with a proof where the extra `proof` is installed.)"
+WITHOUT_PROOF: Final = "(The demo goes on with a proof where the extra `proof` is installed.)"
 
 
 class Demonstration:
@@ -75,7 +75,7 @@ class Demonstration:
         if can_prove:
             designations.prove()
         else:
-            self._stage.say(WITHOUT_PROOF)
+            self._stage.say("", WITHOUT_PROOF)
         self._what_next(ledger, [*renewals.what_next(), *designations.what_next()])
 
     def _catch_up(self, ledger: Ledger) -> None:

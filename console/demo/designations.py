@@ -78,7 +78,8 @@ class Designations:
         self._stage.title(f"Where the designations stand at {now}")
         print_designations_summary(self._output, lines)
         self._stage.say(
-            f"\nIn progress, the {min(SHOWN, len(near))} that lack the fewest points, and what brings the next:"
+            "",
+            f"In progress, the {min(SHOWN, len(near))} that lack the fewest points, and what brings the next:",
         )
         self._stage.command(f"designations --area {AREA} --at {now} --state in-progress")
         print_designations(self._output, near[:SHOWN])
@@ -91,11 +92,14 @@ class Designations:
             f"At {one.closed_at} the month {one.month} was closed. Its score, as it was known on {one.before[:10]}:"
         )
         self._score(one.membership, one.closed_at, one.before)
-        stage.say(f"\nBy {one.restated[:10]} somebody restated the month a year before, by five units of one workload:")
+        stage.say(
+            "", f"By {one.restated[:10]} somebody restated the month a year before, by five units of one workload:"
+        )
         self._explain(one.before, one.restated)
         stage.say(
-            "\nOne unit of value lacks to the base without which growth brings nothing. By "
-            f"{one.corrected[:10]} the restatement was corrected:"
+            "",
+            "One unit of value lacks to the base without which growth brings nothing. By "
+            f"{one.corrected[:10]} the restatement was corrected:",
         )
         self._explain(one.restated, one.corrected)
 
@@ -128,7 +132,7 @@ class Designations:
 
     def _announced(self) -> None:
         """What was announced of the restated partner, each announcement after the event that it follows from."""
-        self._stage.say("\nWhat was announced, in the order of the book, each beneath what it follows from:")
+        self._stage.say("", "What was announced, in the order of the book, each beneath what it follows from:")
         before: DesignationStep | None = None
         for step in designation_replay(self._ledger.store, RESTATEMENT.membership, AREA):
             if not isinstance(step, DesignationStep):
@@ -140,7 +144,7 @@ class Designations:
             before = None if step.announcement else step
         with self._ledger.view() as view:
             history = designation_history(view, RESTATEMENT.membership, AREA)
-        self._stage.say("\nAnd as it stands now:")
+        self._stage.say("", "And as it stands now:")
         self._stage.command(f"history {RESTATEMENT.membership} --area {AREA}")
         if self._output.as_json:
             for change in history:
@@ -159,13 +163,13 @@ class Designations:
             return
         self._stage.title(f"An anniversary that is {pick.outcome}: {pick.name}")
         asked = f"decide-designation {pick.membership} --area {AREA} --anniversary {pick.anniversary}"
-        self._stage.say(f"{pick.why}.\n\nRecorded by `{asked}`:")
+        self._stage.say(f"{pick.why}.", "", f"Recorded by `{asked}`:")
         print_designation_decision(self._output, decision)
-        self._stage.say(f"\nTaken again from its {len(replayed) - len(checks):,} events alone:")
+        self._stage.say("", f"Taken again from its {len(replayed) - len(checks):,} events alone:")
         for check in checks:
             print_designation_check(self._output, check)
         if pick.outcome != "qualified":
-            self._stage.say("\nWhat was reported and does not count:")
+            self._stage.say("", "What was reported and does not count:")
             self._score(pick.membership, f"{pick.anniversary}T00:00:00Z")
 
     def prove(self) -> None:
@@ -176,7 +180,7 @@ class Designations:
         prove_designations(self._output, self._ledger, stage.folder, AREA, decided)
         place = stage.folder / PROOF
         log, policy = quote(str(place / LOG)), f"--policy {quote(str(place / POLICY))}"
-        stage.say("\nThe same by hand:")
+        stage.say("", "The same by hand:")
         membership, anniversary = decided[-1]
         out = quote(str(place / f"{membership}.json"))
         stage.command(f"evidence {membership} --area {AREA} --anniversary {anniversary} --tiles {log} --out {out}")

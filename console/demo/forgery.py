@@ -44,7 +44,7 @@ def change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, polic
     if output.as_json:
         output.json(report.answer())
     else:
-        output.text("\naudit of the copy:")
+        output.text("", "audit of the copy:")
         more = len(report.findings) - FINDINGS_SHOWN
         del report.findings[FINDINGS_SHOWN:]
         print_report(output, report)

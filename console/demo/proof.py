@@ -94,7 +94,7 @@ class _Proof:
             self._output.json(sealed.answer())
         _say(
             self._output,
-            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries\n"
+            f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries",
             f"      root {base64_text(sealed.root)}",
         )
 
@@ -181,7 +181,8 @@ def _fresh(place: Path) -> Path:
 
 
 def _key() -> Any:
-    from ledger.proof.log.note import ED25519, SignerKey
+    from ledger.proof.log.note import ED25519
+    from ledger.proof.log.signer import SignerKey
 
     return SignerKey(ORIGIN, ED25519, sha256(KEY_TEXT).digest())
 
@@ -203,9 +204,9 @@ def _write_keys_and_policy(place: Path) -> None:
 
 
 def _title(output: Output, text: str) -> None:
-    _say(output, f"\n{text}\n{'-' * len(text)}")
+    _say(output, "", text, "-" * len(text))
 
 
-def _say(output: Output, text: str) -> None:
+def _say(output: Output, *lines: str) -> None:
     if not output.as_json:
-        output.text(text)
+        output.text(*lines)

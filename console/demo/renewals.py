@@ -59,7 +59,7 @@ class Renewals:
             return
         self._stage.title(f"Who is eligible at {short(format_instant(NOW_US))}")
         print_summary(self._output, rows, WITHIN_DAYS)
-        self._stage.say(f"\nAbout to lose it, the first {min(SHOWN, len(losing))} of {len(losing)}:")
+        self._stage.say("", f"About to lose it, the first {min(SHOWN, len(losing))} of {len(losing)}:")
         print_rows(self._output, losing[:SHOWN])
 
     def _decide(self, pick: Pick) -> None:
@@ -73,10 +73,12 @@ class Renewals:
                 self._output.json(check)
             return
         self._stage.title(f"A renewal that is {pick.outcome}: {pick.name}")
-        self._stage.say(f"{pick.why}.\n")
+        self._stage.say(f"{pick.why}.", "")
         print_decision(self._output, decision, SHOWN)
         told = [step for step in steps if step.type in SHORT_TYPES]
-        self._stage.say(f"\nReplayed from its {len(steps)} events, the last {min(SHORT_STEPS, len(told))} that matter:")
+        self._stage.say(
+            "", f"Replayed from its {len(steps)} events, the last {min(SHORT_STEPS, len(told))} that matter:"
+        )
         for step in told[-SHORT_STEPS:]:
             self._stage.say(step_line(step))
         for check in checks:

@@ -39,12 +39,12 @@ class Stage:
 
     def title(self, text: str) -> None:
         """A headline for people."""
-        self.say(f"\n{text}\n{'-' * len(text)}")
+        self.say("", text, "-" * len(text))
 
-    def say(self, text: str) -> None:
-        """A line for people; nothing with --json."""
+    def say(self, *lines: str) -> None:
+        """Lines for people; nothing with --json."""
         if not self.output.as_json:
-            self.output.text(text)
+            self.output.text(*lines)
 
     def command(self, words: str) -> None:
         """A command on the demo's ledger, to be pasted."""

@@ -11,8 +11,8 @@ Beside each offset the topic's id and the message before it are kept. Where they
 anew, or has lost its end), the partition is read again from its beginning, which changes nothing but time.
 
 Nothing stops it for good. Bytes that are no fact are refused as `malformed`. A fact over which the program itself fails
-is found out by recording the batch fact by fact, refused as `fault`, and said loudly in the log; that code is none of
-the ledger's refusal codes, and the message can be sent again once the fault is mended.
+is found out, refused as `fault`, and said loudly in the log (`ledger.writing.faults`); the message can be sent again once
+the fault is mended.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from consumers.messages.telling import as_told
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
 from consumers.subscriber_start import bounds_of
-from ledger.errors import DifferentBook, LedgerError, Refused
+from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
+from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
 from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
 
@@ -52,8 +53,6 @@ ROLE: Final = "inbox"
 BATCH_MAX: Final = 1_000
 POLL_MS: Final = 500
 LOOK_AROUND_S: Final = 1.0
-FAULT_CODE: Final = "fault"
-FAULT_SENTENCE: Final = "the ledger's program failed over this fact; it can be sent again once that is mended"
 FIELD_MAX: Final = 200
 ORIGINAL_MAX: Final = 128 * 1024
 """Of a longer message only the beginning is told on: as JSON it might not fit into one. A fact is half of that."""
@@ -228,26 +227,13 @@ class Inbox:
         self._figures.set_aside.set(len(waiting))
 
     def _record(self, facts: list[Fact]) -> list[Outcome]:
-        """The outcomes of a batch. Where the program fails over it, each fact is recorded by itself."""
-        if not facts:
-            return []
-        try:
-            return self._writer.record(facts)
-        except (LedgerError, OSError):
-            raise  # the store is lost: all of it comes again
-        except Exception as error:
-            if _is_of_the_store(error):
-                raise
-            if len(facts) == 1:
-                place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
-                where = f"{place.filename}:{place.lineno}"
-                self._service.log.error("fault", fact=facts[0].id, error=type(error).__name__, where=where)
-                return [Outcome("refused", 0, FAULT_CODE, FAULT_SENTENCE)]
-        outcomes = []
-        for fact in facts:
-            self._service.check()
-            outcomes += self._record([fact])
-        return outcomes
+        """The outcomes of a batch. Where the program fails over it, all but the fact that it is."""
+        return record_apart(self._writer.record, facts, self._note_fault, self._service.check)
+
+    def _note_fault(self, fact: Fact, error: Exception) -> None:
+        place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
+        where = f"{place.filename}:{place.lineno}"
+        self._service.log.error("fault", fact=fact.id, error=type(error).__name__, where=where)
 
     def _deliver(self, refusals: Sequence[Refusal]) -> None:
         """Sends refusals and waits for every acknowledgement."""
@@ -376,15 +362,6 @@ def _object_in(value: bytes) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value[:FIELD_MAX] if isinstance(value, str) else None
-
-
-def _is_of_the_store(error: Exception) -> bool:
-    """Whether the store's driver failed for a reason of its own; imported late, since the writer knows no driver."""
-    import sqlite3
-
-    from eventsourcing.persistence import IntegrityError, PersistenceError
-
-    return isinstance(error, (sqlite3.OperationalError, PersistenceError)) and not isinstance(error, IntegrityError)
 
 
 @contextmanager

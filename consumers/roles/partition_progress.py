@@ -12,7 +12,7 @@ from consumers.errors import TopicsChanged, TopicsUnfit
 from consumers.messages.cloudevents import POSITION_HEADER
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
-from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of, require_same
 from projections.applying import apply_events
 from projections.builds import Build, create_build, load_build, make_live, reload, require_book
 from projections.database import Connection, Database
@@ -22,6 +22,7 @@ from projections.worker_progress import Place, Source, claim, move_over, places_
 
 BUILDER_LOCK: Final = "projections"
 FILL_BATCH: Final = 2_000
+WAY_OUT: Final = f"give the worker the book that was relayed; where this one takes its place for good, {RELAY_ANEW}"
 
 
 class Elsewhere(Exception):
@@ -124,7 +125,8 @@ class Keeper:
         """Applies the events that were read from one offset to before another; returns how many.
 
         Raises Elsewhere, with nothing applied, where a projection does not stand in between, or not any more, TopicsUnfit
-        where an event is in a partition that is not its stream's.
+        where an event is in a partition that is not its stream's, DifferentBook where the book does not have the last of
+        them: the topic was filled from another book, or from what an older copy has lost.
         """
         for row in rows:
             if partition_of(row.stream, self._source.partitions) != partition:
@@ -132,6 +134,9 @@ class Keeper:
                     f"found {row.stream}/{row.seq} in partition {partition} of {self._source.topic}, expected it in "
                     f"{partition_of(row.stream, self._source.partitions)}: its stream's order is lost; {RELAY_ANEW}"
                 )
+        if rows:  # one look at the book for a batch, also where all of it is there already
+            last = bookmark_of(max(rows, key=lambda row: row.position))
+            require_same(self._store, last, f"the topic {self._source.topic}", WAY_OUT)
         then: dict[str, Place] = {}
         work: list[tuple[Build, list[Row]]] = []
         with self._database.writing(alone=False) as connection:

@@ -41,6 +41,7 @@ from consumers.errors import BrokerUnreachable
 from consumers.roles.metrics import Metrics
 from ledger.errors import BadInput, LedgerError, StoreUnreachable
 from ledger.instants import format_instant
+from ledger.printable import printable_json
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 LIVE_FOR_S: Final = 60.0
@@ -332,7 +333,7 @@ class _JSONLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["traceback"] = self.formatException(record.exc_info)
         cleaned = {key: hide_passwords(value) if isinstance(value, str) else value for key, value in line.items()}
-        return json.dumps(cleaned, default=str, ensure_ascii=False)
+        return printable_json(json.dumps(cleaned, default=str, ensure_ascii=False))
 
 
 def hide_passwords(text: str) -> str:

@@ -12,7 +12,8 @@ A worker sends nothing. A projection that is new, or of another version, is buil
 process while the others wait (or go on with the old one, if that is what they know), and swapped in; the places are
 carried over. A topic from which messages were deleted before they were read is no harm either, nor one that was made
 anew, or has another name or another number of partitions: what is missing is read from the book, and the topic's id is
-compared after each fetch. Where events are missing all the same, the projections are built anew from the book.
+compared after each fetch. A topic of another book is noticed before anything of it is applied: the last event of each
+batch must stand in the book. Where events are missing all the same, the projections are built anew from the book.
 """
 
 from __future__ import annotations

@@ -35,6 +35,9 @@ def _characters(table: str) -> Iterator[str]:
     return (chr(point) for first, last in ranges(table) for point in range(first, last + 1))
 
 
+LABEL_MAX = 64
+"""Characters of a label."""
+
 _DROPPED = frozenset((*_characters(WHITE_SPACE), *_characters(PUNCTUATION)))
 _DIGITS = frozenset(_characters(DIGITS))
 _REFUSED = ranges(REFUSED)
@@ -58,7 +61,6 @@ def fold(name: str) -> str:
     return normalize("NFKC", "".join(kept)) if kept else folded
 
 
-@lru_cache(maxsize=100_000)
 def refused_at(label: str) -> int | None:
     """The index of the first character that no label may hold."""
     if label.isascii() and label.isprintable():
@@ -71,10 +73,26 @@ def refused_at(label: str) -> int | None:
     return None
 
 
+@lru_cache(maxsize=100_000)
+def is_label(name: str) -> bool:
+    """Whether a text is a label: 1 to 64 characters, no @, no space at either end, and none that is refused."""
+    return 0 < len(name) <= LABEL_MAX and "@" not in name and name == name.strip(" ") and refused_at(name) is None
+
+
 def require_label(value: Any, what: str) -> str:
-    """A label of an event. Raises MalformedError where it is no string, RefutedError where a character is refused."""
-    label = text(value, what)
-    if (index := refused_at(label)) is not None:
-        expected = f"a name without U+{ord(label[index]):04X}, which stands at character {index + 1}: malformed"
-        raise RefutedError(what, found=label, expected=Words(expected))
-    return label
+    """A label of an event. Raises MalformedError where it is no string, RefutedError where it is none."""
+    if not isinstance(value, str) or not is_label(value):
+        require_name(value, what, LABEL_MAX)
+        raise RefutedError(what, found=value, expected=Words("a name without @, and without a space at either end"))
+    return value
+
+
+def require_name(value: Any, what: str, longest: int = 200) -> str:
+    """The name of a company: as a label, but longer, and with @ and spaces."""
+    name = text(value, what)
+    if (index := refused_at(name)) is not None:
+        expected = f"a name without U+{ord(name[index]):04X}, which stands at character {index + 1}: malformed"
+        raise RefutedError(what, found=name, expected=Words(expected))
+    if not 0 < len(name) <= longest:
+        raise RefutedError(what, found=name, expected=Words(f"1 to {longest} characters"))
+    return name

@@ -6,6 +6,8 @@ it should be is read again row by row, and what then is not as it should be by t
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
-from ledger.proof.fold import refused_at
+from ledger.proof.fold import is_label
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
@@ -28,9 +30,10 @@ RUN: Final = 256
 NESTING_MAX: Final = 8
 USUAL_VERSION: Final = 1
 """The version of nearly all events; what is of another one is read by itself."""
-NONE_LIGHT: Final = Light(frozenset(), {}, "")
+NONE_LIGHT: Final = Light(frozenset(), {}, "", lambda _type, _data: True)
 OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
+FACT_IDS: Final = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]{1,200}\n)*")
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
 NO_HOUR: Final = "T24"  # some versions of the standard library let it pass
 DIGITS_TO_ZERO: Final = bytes.maketrans(b"0123456789", b"0" * 10)
@@ -120,7 +123,8 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
         and set(map(type, own_seqs + versions)) == {int}
         and set(map(type, prevs)) == {str}
         and all(map(SALT.fullmatch, salts))
-        and OPTIONAL_TEXT.issuperset(map(type, actors + facts))
+        and OPTIONAL_TEXT.issuperset(map(type, actors))
+        and _are_fact_ids([fact for fact in facts if fact is not None])
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
         and _plain(chain.from_iterable(map(dict.values, data)))
         and orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER) == b"[" + b",".join(stored) + b"]"
@@ -131,20 +135,22 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
     recorded_us = dict(zip(distinct, _instants(distinct), strict=True))
     events: list[Event | int | None] = [*_instants(occurred)]
     labels: list[str | None] = [None] * len(events)
-    actors_are_labels = not any(refused_at(actor) is not None for actor in set(actors) if actor is not None)
-    nothing, label_keys, unless = light if actors_are_labels else NONE_LIGHT
+    actors_are_labels = all(is_label(actor) for actor in set(actors) if actor is not None)
+    nothing, label_keys, unless, are_sound = light if actors_are_labels else NONE_LIGHT
+    of_light: defaultdict[str, list[Any]] = defaultdict(list)
     for i, type_name in enumerate(types):
-        if type_name in label_keys and unless not in data[i]:
-            labels[i] = data[i][label_keys[type_name]]
-            continue
-        if type_name in nothing:
+        named = type_name in label_keys and unless not in data[i]
+        if (named or type_name in nothing) and seqs[i] > 1 and facts[i] is not None:
+            of_light[type_name].append(data[i])
+            labels[i] = data[i][label_keys[type_name]] if named else None
             continue
         events[i] = _as_event(
             (names[i], seqs[i], type_name, USUAL_VERSION, events[i], recorded_us[recorded[i]], facts[i], prevs[i],
              data[i], leaves[i], actors[i])
         )  # fmt: skip
-    if not OPTIONAL_TEXT.issuperset(map(type, labels)):
-        raise ValueError(labels)
+    for type_name, of_type in of_light.items():
+        if not are_sound(type_name, of_type):
+            raise ValueError(of_type)
     said.prevs.extend(prevs)
     said.recorded.extend(recorded)
     said.events.extend(events)
@@ -171,6 +177,12 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
     said.recorded.append(format_instant(event.recorded_us))
     said.events.append(event._replace(stream=name, seq=seq))
     said.labels.append(None)
+
+
+def _are_fact_ids(facts: list[str]) -> bool:
+    """Whether the verifier would read them, as `FACT_ID` asks of each. TypeError where one is no text."""
+    lines = "\n".join([*facts, ""])
+    return lines.count("\n") == len(facts) and FACT_IDS.fullmatch(lines) is not None
 
 
 def _plain(values: Iterable[Any]) -> bool:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from ledger.proof.log.errors import shown
 from ledger.proof.log.event import FIRST_PREV, LOG, Event
-from ledger.proof.programme import Check, LightCheck, ProofProgramme, ProofProgrammes, programme_of
+from ledger.proof.programme import Difference, LightCheck, ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.audit_due import Due, Overdue, Reviews
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
@@ -73,14 +73,13 @@ def check_known(
         known.log.extend(event for event in stream.events if isinstance(event, Event))
     for stream in read_streams(editions, programmes, findings):
         events = known.editions[stream.name] = []
-        check = None if stream.programme is None else stream.programme.new_check(stream.name)
         for row, event in zip(stream.rows, stream.events, strict=True):
             if isinstance(event, Event):
                 events.append((_position(row), event))
-                if check is not None:
-                    check.take(event)
-        if check is not None:
-            findings += _differences(stream.name, check)
+        if stream.programme is not None:
+            judge = Judge(stream.name, stream.programme)
+            judge.take(stream.rows, stream.events, stream.labels)
+            findings += judge.finish()
     return known, findings
 
 
@@ -173,48 +172,68 @@ def _audit_stream(stream: Stream, known: Known, part: Part, due: Due) -> None:
     if programme is None:
         part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a stream of a programme"))
         return
-    check = programme.new_check(name)
+    judge = Judge(name, programme)
     positions = list(map(_position, rows))
     start = 0
     for position, edition in (*known.editions.get(programme.rules_stream(name), ()), (AFTER_ALL, None)):
         end = bisect_left(positions, position, lo=start)
-        if programme.light is None:
-            _take_each(check, events[start:end])
-        else:
-            _take_light(cast("LightCheck", check), rows[start:end], events[start:end], labels[start:end])
+        judge.take(rows[start:end], events[start:end], labels[start:end])
         if edition is not None:
-            check.take(edition)
+            judge.take((edition,), (edition,), (None,))
         start = end
-    differences = [*_differences(name, check)]
-    part.findings += differences
-    if not differences:  # else nobody knows what comes next
-        overdue = due.overdue(name, programme.rules_stream(name), positions[0], check)
+    findings = judge.finish()
+    part.findings += findings
+    if not findings:  # else nobody knows what comes next
+        overdue = due.overdue(name, programme.rules_stream(name), positions[0], judge.check)
         part.overdue += [] if overdue is None else [overdue]
-    part.announcements += check.announcements
-    part.decisions += check.decisions
+    part.announcements += judge.check.announcements
+    part.decisions += judge.check.decisions
 
 
-def _take_each(check: Check, events: Sequence[Event | int | None]) -> None:
-    for event in events:
-        if isinstance(event, Event):
-            check.take(event)
+class Judge:
+    """A programme's check of a stream. Where the check itself fails, that is a finding, and the rest is not judged."""
 
+    def __init__(self, stream: str, programme: ProofProgramme) -> None:
+        self.check = programme.new_check(stream)
+        self._stream = stream
+        self._failed: list[Finding] = []
 
-def _take_light(
-    check: LightCheck, rows: Sequence[Leafed], events: Sequence[Event | int | None], labels: Sequence[str | None]
-) -> None:
-    """Events of light types are not made at all."""
-    known_labels = check.known_labels
-    for row, event, label in zip(rows, events, labels, strict=True):
-        if isinstance(event, int):
-            check.take_instant(event, row)
-            if label is not None and label not in known_labels:
-                check.take_label(label, row)
-        elif event is not None:
-            check.take(event)
+    def take(
+        self, rows: Sequence[tuple[Any, ...]], events: Sequence[Event | int | None], labels: Sequence[str | None]
+    ) -> None:
+        """The next events, with the rows that they were read from. Those of light types are not made at all."""
+        if self._failed:
+            return
+        check = self.check
+        light = cast("LightCheck", check)
+        known_labels = getattr(check, "known_labels", ())
+        row: tuple[Any, ...] = ()
+        try:
+            for row, event, label in zip(rows, events, labels, strict=True):
+                if isinstance(event, int):
+                    light.take_instant(event, row)
+                    if label is not None and label not in known_labels:
+                        light.take_label(label, row)
+                elif event is not None:
+                    check.take(event)
+        except Exception as error:
+            self._fail("event {}/{} {}".format(*row), error)
 
+    def finish(self) -> list[Finding]:
+        """What does not follow, and what the check failed at."""
+        differences: Sequence[Difference] = ()
+        try:
+            differences = self.check.finish()
+        except Exception as error:
+            if not self._failed:
+                self._fail(self._stream, error)
+        return self._failed + [
+            Finding(
+                "refuted", what if self._stream in what else f"{self._stream}: {what}", shown(found), shown(expected)
+            )
+            for what, found, expected in differences
+        ]
 
-def _differences(stream: str, check: Check) -> Iterator[Finding]:
-    for difference in check.finish():
-        what = difference.what if stream in difference.what else f"{stream}: {difference.what}"
-        yield Finding("refuted", what, shown(difference.found), shown(difference.expected))
+    def _fail(self, where: str, error: Exception) -> None:
+        found = f"what the rules fail at: {shown(repr(error))}"
+        self._failed.append(Finding("unverifiable", where, found, "an event; what follows in the stream is not judged"))

@@ -16,7 +16,8 @@ from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import new_key
-from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, VerifierKey, parse_signer_key, parse_verifier_key
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
+from ledger.proof.log.signer import SignerKey, parse_signer_key
 from ledger.seal.folder import fsync_folder
 from ledger.seal.signing import ENDING
 

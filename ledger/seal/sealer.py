@@ -27,7 +27,8 @@ from ledger.proof.log.event import SALT
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import HASH_SIZE, leaf_hash
 from ledger.proof.log.merkle_tree import HashReader
-from ledger.proof.log.note import format_note, open_note, parse_note
+from ledger.proof.log.note import open_note, parse_note
+from ledger.proof.log.signer import format_note
 from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.tiles import WIDTH, Tile, hash_reader
 from ledger.seal.folder import LogFolder
@@ -333,7 +334,8 @@ class Sealer:
             rows = plain(self._book.read_feed(after, min(PAGE, through - after)))
             if not rows:
                 raise BookChanged(
-                    f"found {after} events in the book, expected the {self._state.events} that are sealed; {OTHER_BOOK}"
+                    f"found {self._book.max_position()} events in the book, expected the {self._state.events} that are "
+                    f"sealed; {OTHER_BOOK}"
                 )
             for position, _, _, _, stored in rows:
                 after += 1

@@ -21,14 +21,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from ledger.errors import LogForked, WrongKey
+from ledger.errors import LogForked, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import FIRST_LINE
 from ledger.proof.log.merkle import verify_consistency
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
-from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, SignerKey, VerifierKey, format_note, open_note
+from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, VerifierKey, open_note
+from ledger.proof.log.signer import SignerKey, format_note
+from ledger.proof.log.strictjson import base64_text
 from ledger.seal.folder import fsync_folder, write_file
 
 ENDING: Final = ".signed"
@@ -132,18 +134,20 @@ class FileMemory:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other processes from signing with this key. Raises WrongKey where one does."""
+        """Keeps other processes from signing with this key. Raises SealerBusy where one does."""
         with self._path.with_suffix(".lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise WrongKey(f"{self._path}: found another process that signs with this key, expected none") from None
+                raise SealerBusy(
+                    f"{self._path}: found another sealer at work that signs with this key, expected none"
+                ) from None
             yield
 
 
 def require_extension(last: Checkpoint, checkpoint: Checkpoint, read: HashReader) -> None:
     """Passes where a checkpoint extends what was signed last. Raises LogForked."""
-    what = f"the key signed size {last.size} of {last.origin} last, with root {last.root.hex()}"
+    what = f"the key signed size {last.size} of {last.origin} last, with root {base64_text(last.root)}"
     if checkpoint.origin != last.origin or checkpoint.size < last.size:
         raise LogForked(f"found size {checkpoint.size} of {checkpoint.origin} to sign, but {what}; {RECOVER}")
     try:
@@ -151,6 +155,6 @@ def require_extension(last: Checkpoint, checkpoint: Checkpoint, read: HashReader
         verify_consistency(last.size, last.root, checkpoint.size, checkpoint.root, proof)
     except ProofError as error:
         raise LogForked(
-            f"found size {checkpoint.size} with root {checkpoint.root.hex()} to sign, which does not extend what was "
+            f"found size {checkpoint.size} with root {base64_text(checkpoint.root)} to sign, which does not extend what was "
             f"signed: {what} ({error}); {RECOVER}"
         ) from error

@@ -36,8 +36,9 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
 from ledger.proof.log.files import read_file
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
-from ledger.proof.log.note import NOTE_MAX_BYTES, SignerKey, parse_note
+from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
 from ledger.seal.folder import fsync_folder, write_file
 

@@ -28,8 +28,9 @@ from ledger.errors import BadInput, LogForked, QuorumMissing
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
-from ledger.proof.log.note import Signature, format_note, open_note, parse_note
+from ledger.proof.log.note import Signature, open_note, parse_note
 from ledger.proof.log.policy import Policy
+from ledger.proof.log.signer import format_note
 from ledger.proof.log.strictjson import decimal
 from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, Witness
 

@@ -31,7 +31,7 @@ from ledger.store.base import (
     as_row,
 )
 from ledger.store.locks import checked_role
-from ledger.store.migrations import missing_steps
+from ledger.store.migrations import missing_steps, newest_version
 from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
 from ledger.store.postgres_reader import PostgresReader, query, stored_reviews
 from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
@@ -201,7 +201,7 @@ class PostgresStore(PostgresReader):
         self._address = Address(url)
         self.name = self._address.name
         self.link_key_path: Path | None = None
-        self.tables_version = len(postgres_tables.STEPS)
+        self.tables_version = newest_version(postgres_tables.STEPS)
         self._lock_timeout_s = lock_timeout_s
         self._connections = Connections(self._address, (*SETTINGS, f"SET lock_timeout = '{lock_timeout_s}s'"))
         super().__init__(self._query_once)
@@ -221,10 +221,11 @@ class PostgresStore(PostgresReader):
         steps = postgres_tables.STEPS
         if found == 0 and not create:
             raise StoreUnreachable(f"found no ledger at {self.name}; `csat-ledger record` makes one")
+        allowed = found > 0 or migrate or postgres_tables.may_create(connection)
+        missing = missing_steps(self.name, found, steps, migrate=migrate, may_create=allowed)
         if found and migrate:
             self.mended = postgres_guards.unguarded(self._connections)
-        allowed = found > 0 or migrate or postgres_tables.may_create(connection)
-        if missing_steps(self.name, found, steps, migrate=migrate, may_create=allowed) or migrate:
+        if missing or migrate:
             grants = files("ledger.store").joinpath("grants.sql").read_text()
             found = postgres_tables.apply_steps(connection, steps, grants, mend=bool(self.mended))
         return found
@@ -261,9 +262,10 @@ class PostgresStore(PostgresReader):
             last = cursor.fetchone()
             cursor.nextset()
             version, reviews, any_aside, server_clock_us = cursor.fetchone() or (None, None, False, 0)
-        if version != str(len(postgres_tables.STEPS)):
+        newest = newest_version(postgres_tables.STEPS)
+        if version != str(newest):
             raise StoreOutdated(
-                f"{self.name}: found tables of version {version}, expected {len(postgres_tables.STEPS)}: "
+                f"{self.name}: found tables of version {version}, expected {newest}: "
                 "they were migrated while this process was running"
             )
         return PostgresWriteTransaction(

@@ -25,7 +25,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from ledger.errors import StoreUnreachable
-from ledger.store.migrations import Step
+from ledger.store.migrations import Step, newest_version, steps_after
 from ledger.store.postgres_connections import PgConnection, lock_key
 
 SCHEMA: Final = "ledger"
@@ -85,6 +85,9 @@ OTHER_TABLES: Final = (
     f'CREATE TABLE {SCHEMA}.due (stream text COLLATE "C" PRIMARY KEY, at_us bigint NOT NULL)',
     f"CREATE INDEX due_at ON {SCHEMA}.due (at_us)",
     f"CREATE TABLE {SCHEMA}.reviews (one boolean PRIMARY KEY DEFAULT true CHECK (one), value text NOT NULL)",
+    f'CREATE TABLE {SCHEMA}.set_aside (stream text COLLATE "C" PRIMARY KEY, position bigint NOT NULL, '
+    "reason text NOT NULL, reviewed_us bigint NOT NULL)",
+    f"CREATE TABLE {SCHEMA}.link_key (one boolean PRIMARY KEY DEFAULT true CHECK (one), id text NOT NULL)",
     f"CREATE TABLE {SCHEMA}.ledger_meta (name text PRIMARY KEY, value text NOT NULL)",
 )
 
@@ -105,7 +108,7 @@ def events_statements(schema: str, table: str, id_type: str = "text") -> list[Co
     return [SQL(statement).format(**names) for statement in EVENTS_STATEMENTS]
 
 
-def _version_1(connection: PgConnection) -> None:
+def _version_4(connection: PgConnection) -> None:
     taken = connection.execute(f"SELECT to_regclass('{SCHEMA}.{EVENTS}')").fetchone()
     if taken is not None and taken[0] is not None:
         raise StoreUnreachable(f"found a schema {SCHEMA!r} of something else, expected a ledger's or none")
@@ -120,20 +123,7 @@ def _version_1(connection: PgConnection) -> None:
         connection.execute(text)
 
 
-def _version_2(connection: PgConnection) -> None:
-    connection.execute(
-        f'CREATE TABLE {SCHEMA}.set_aside (stream text COLLATE "C" PRIMARY KEY, position bigint NOT NULL, '
-        "reason text NOT NULL, reviewed_us bigint NOT NULL)"
-    )
-
-
-def _version_3(connection: PgConnection) -> None:
-    connection.execute(
-        f"CREATE TABLE {SCHEMA}.link_key (one boolean PRIMARY KEY DEFAULT true CHECK (one), id text NOT NULL)"
-    )
-
-
-STEPS: list[Step[PgConnection]] = [_version_1, _version_2, _version_3]
+STEPS: list[Step[PgConnection]] = [_version_4]
 
 
 def found_version(connection: PgConnection) -> int:
@@ -168,13 +158,14 @@ def apply_steps(connection: PgConnection, steps: list[Step[PgConnection]], grant
         if found:
             # Whoever appends has finished, and the next one finds the new version.
             connection.execute(f"LOCK TABLE {SCHEMA}.{EVENTS}{APPEND_LOCK_SUFFIX} IN EXCLUSIVE MODE")
-        for step in steps[found:]:
+        for step in steps_after(found, steps):
             step(connection)
-        if found < len(steps):
+        newest = newest_version(steps)
+        if found < newest:
             connection.execute(
                 f"INSERT INTO {SCHEMA}.ledger_meta VALUES ('tables', %s) "
                 "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (str(len(steps)),),
+                (str(newest),),
             )
         connection.execute(grants)
     return found

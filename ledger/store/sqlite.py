@@ -28,7 +28,7 @@ from ledger.store.base import (
     Unguarded,
 )
 from ledger.store.locks import FileRoleLock, try_file_lock
-from ledger.store.migrations import missing_steps
+from ledger.store.migrations import missing_steps, newest_version
 from ledger.store.sqlite_files import (
     Identity,
     OpenFile,
@@ -153,7 +153,7 @@ class SQLiteStore(SQLiteReader):
         self.path = real_path(path)
         self.link_key_path: Path | None = Path(f"{self.path}{link_key_file.ENDING}")
         self._place = str(self.path)
-        self.tables_version = len(STEPS)
+        self.tables_version = newest_version(STEPS)
         self.mended: list[Unguarded] = []
         self._lock_timeout_s = lock_timeout_s
         try:
@@ -204,7 +204,7 @@ class SQLiteStore(SQLiteReader):
             looking.row_factory = None
             found = found_version(looking, self.name)
             looking.close()
-        if found == len(STEPS) and not migrate:
+        if found == self.tables_version and not migrate:
             return found  # the usual case, in which nobody waits for a writer
         if found == 0 and not migrate:
             raise StoreUnreachable(
@@ -215,7 +215,7 @@ class SQLiteStore(SQLiteReader):
             found = found_version(cursor, self.name)
             for step in missing_steps(self.name, found, STEPS, migrate=migrate):
                 step(cursor)
-            cursor.execute(f"PRAGMA user_version = {len(STEPS)}")
+            cursor.execute(f"PRAGMA user_version = {self.tables_version}")
             if migrate:
                 self.mended = sqlite_guards.mend(cursor)
         return found
@@ -223,7 +223,7 @@ class SQLiteStore(SQLiteReader):
     def _found_in_read_only(self, *, migrate: bool) -> int:
         found = found_version(self._read_only_file.execute("SELECT 1"), self.name)
         missing_steps(self.name, found, STEPS, migrate=False, may_create=False)
-        if migrate and found < len(STEPS):
+        if migrate and found < self.tables_version:
             raise StoreUnreachable(f"{self.name}: this file, or its folder, may only be read here")
         return found
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -35,7 +36,7 @@ from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from ledger.errors import StoreUnreachable
-from ledger.store.migrations import Step
+from ledger.store.migrations import Step, newest_version
 
 LOG_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
@@ -127,7 +128,9 @@ class OpenFile:
 
 
 def reason(error: Exception, place: str | Path) -> str:
-    """What an error of SQLite says of a file, and that its disk is full where that is why: SQLite seldom names it."""
+    """What an error of SQLite says of a file, and that its disk is full where that is why, or that this process may write
+    no larger file: SQLite seldom names either.
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         return str(error)
@@ -136,8 +139,23 @@ def reason(error: Exception, place: str | Path) -> str:
     except (OSError, ValueError):
         return str(error)
     if free >= ROOM_BYTES:
-        return str(error)
+        return f"{error}{_at_the_limit(Path(place))}"
     return f"{error}: found {free:,} bytes left on its disk, expected room for a log and its index; make room, nothing is lost"
+
+
+def _at_the_limit(path: Path) -> str:
+    """That a file, or its log, is as large as this process may make one; empty where it is not."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    files = [path.with_name(f"{path.name}{ending}") for ending in ("", "-wal", "-journal")]
+    largest = max((file.stat().st_size for file in files if file.exists()), default=0)
+    if largest + ROOM_BYTES < limit:
+        return ""
+    return (
+        f": found that this process may make no file larger than {limit:,} bytes (`ulimit -f`), expected room for a log and "
+        "its index; raise the limit and do the same again, nothing is lost"
+    )
 
 
 def may_write(path: Path) -> bool:
@@ -182,7 +200,7 @@ def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> None:
         cursor.execute("BEGIN IMMEDIATE")
         for step in steps:
             step(cursor)
-        cursor.execute(f"PRAGMA user_version = {len(steps)}")
+        cursor.execute(f"PRAGMA user_version = {newest_version(steps)}")
         cursor.execute("COMMIT")
     finally:
         connection.close()

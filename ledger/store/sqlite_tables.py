@@ -17,7 +17,7 @@ import sqlite3
 from typing import Final
 
 from ledger.errors import StoreUnreachable
-from ledger.store.migrations import Step
+from ledger.store.migrations import Step, newest_version
 
 APPLICATION_ID: Final = 0x43534154  # "CSAT"
 
@@ -62,24 +62,21 @@ def events_table_statements(table: str) -> list[str]:
     return [statement.format(table=table) for statement in (EVENTS_TABLE, *EVENTS_INDEXES, *EVENTS_TRIGGERS)]
 
 
-def _version_1(cursor: sqlite3.Cursor) -> None:
+def _version_4(cursor: sqlite3.Cursor) -> None:
     for statement in (TRACKING_TABLE, *events_table_statements("events")):
         cursor.execute(statement)
     cursor.execute("CREATE TABLE snapshots (stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL)")
     cursor.execute("CREATE TABLE due (stream TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID")
     cursor.execute("CREATE INDEX due_at ON due (at_us)")
     cursor.execute("CREATE TABLE ledger_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-    cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def _version_2(cursor: sqlite3.Cursor) -> None:
     cursor.execute(
         "CREATE TABLE set_aside (stream TEXT PRIMARY KEY, position INTEGER NOT NULL, reason TEXT NOT NULL, "
         "reviewed_us INTEGER NOT NULL) WITHOUT ROWID"
     )
+    cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-STEPS: list[Step[sqlite3.Cursor]] = [_version_1, _version_2]
+STEPS: list[Step[sqlite3.Cursor]] = [_version_4]
 
 
 def found_version(cursor: sqlite3.Cursor, name: str) -> int:
@@ -92,7 +89,8 @@ def found_version(cursor: sqlite3.Cursor, name: str) -> int:
         raise StoreUnreachable(
             f"{name}: found a ledger that was restored from an SQL dump, which leaves out the marks of the file; copies "
             f"are made by `csat-ledger copy` or .backup. To use this one: sqlite3 FILE 'PRAGMA application_id="
-            f"{APPLICATION_ID}; PRAGMA user_version={len(STEPS)}', then `csat-ledger audit`, since a dump can be edited"
+            f"{APPLICATION_ID}; PRAGMA user_version={newest_version(STEPS)}', then "
+            "`csat-ledger audit`, since a dump can be edited"
         )
     if mark != APPLICATION_ID:
         raise StoreUnreachable(f"{name}: found a database of something else, expected a ledger's or none")

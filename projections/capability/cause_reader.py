@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ledger.programmes.capability.certificates import Certificate
@@ -34,6 +34,10 @@ class KnownCertificate(NamedTuple):
     certificate: Certificate
     position: int
     end_position: int | None
+
+    def if_ended(self, ended_us: int | None) -> KnownCertificate:
+        """As it would be if another word on its end were the last one; None: if there were none."""
+        return self._replace(certificate=replace(self.certificate, ended_us=ended_us))
 
     def counts(self, at_us: int) -> bool:
         """Whether it counts at an instant (C10)."""

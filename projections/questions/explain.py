@@ -204,12 +204,17 @@ def _certificates(tier: str, before: _Side, after: _Side) -> Iterator[Cause]:
 
 
 def _word_on(was: KnownCertificate | None, now: KnownCertificate, at_us: int) -> int:
-    """The position of the event that lets a certificate count now, or not."""
+    """The position of the event that lets a certificate count now, or not.
+
+    That is the last word on its end where that ended it, and not its own valid_until, or where with the word that was the
+    last one before it would be otherwise; else the recording.
+    """
     if now.end_position is None:
         return now.position
-    another_end = was is not None and was.certificate.ended_us != now.certificate.ended_us
-    ends_it = now.certificate.ended_us == now.certificate.end_us and not now.counts(at_us)
-    return now.end_position if another_end or ends_it else now.position
+    one = now.certificate
+    ended = one.ended_us is not None and one.ended_us <= at_us and (one.until_us is None or one.ended_us < one.until_us)
+    otherwise = was is not None and now.if_ended(was.certificate.ended_us).counts(at_us) != now.counts(at_us)
+    return now.end_position if ended or otherwise else now.position
 
 
 class _Counting(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.store.base import Reader
-from projections.builds import PARKED, WAITING, Build, load_build
+from projections.builds import PARKED, WAITING, Build, load_build, other_book
 from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Position
 from projections.runner import Runner
 
@@ -34,9 +34,9 @@ class ProjectionState:
     generation: Count
     """How often it was built."""
     position: Position
-    """The position up to which nothing is missing in it."""
+    """The position up to which nothing is missing in it; of the other book where it is of another one."""
     lag: Count
-    """Positions from there to the end of the book."""
+    """Positions from there to the end of the book; all of the book where it is of another one."""
     gaps: Count
     """Positions that the feed passed over."""
     parked: tuple[ParkedStream, ...]
@@ -44,7 +44,9 @@ class ProjectionState:
     waiting: Count
     """Events that wait behind those."""
     differences: int | MayBeLeftOut = LEFT_OUT
-    """Rows in which it differs from the one before it; only after a rebuild."""
+    """Rows in which it differs from the one before it; only after a rebuild that compared the two."""
+    different_book: str | MayBeLeftOut = LEFT_OUT
+    """What shows that it was built from another book, or from a later state of this one; only where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,14 @@ class SetAsideStream:
 
 
 def projection_states(runner: Runner, differences: Mapping[str, int] | None = None) -> list[ProjectionState]:
-    """Each projection that a runner keeps; after a rebuild with the number of rows that came out different."""
+    """Each projection that a runner keeps; after a rebuild with the number of rows that came out different.
+
+    One that was compared with nothing, since the one before it was of another book, has none.
+    """
     end, database = runner.book.max_position(), runner.database
     with database.reading() as connection:
         if not database.table_exists(connection, WAITING.name):
-            return [_state(name, Build(projection, 0), end, [], 0) for name, projection in runner.projections.items()]
+            return [_state(runner.book, Build(projection, 0), end, [], 0) for projection in runner.projections.values()]
         states = []
         for name, projection in runner.projections.items():
             build = load_build(connection, projection, any_version=True) or Build(projection, 0)
@@ -76,8 +81,9 @@ def projection_states(runner: Runner, differences: Mapping[str, int] | None = No
             ((waiting,),) = connection.query(
                 f"SELECT count(*) FROM {WAITING.name} WHERE name = ? AND generation = ?", of
             )
-            state = _state(name, build, end, [ParkedStream(*one) for one in parked], waiting)
-            states.append(state if differences is None else replace(state, differences=differences[name]))
+            state = _state(runner.book, build, end, [ParkedStream(*one) for one in parked], waiting)
+            compared = None if differences is None else differences.get(name)
+            states.append(state if compared is None else replace(state, differences=compared))
         return states
 
 
@@ -86,14 +92,16 @@ def streams_set_aside(book: Reader) -> list[SetAsideStream]:
     return [SetAsideStream(aside.stream, aside.position, aside.reason) for aside in book.set_aside()]
 
 
-def _state(name: str, build: Build, end: int, parked: Sequence[ParkedStream], waiting: int) -> ProjectionState:
+def _state(book: Reader, build: Build, end: int, parked: Sequence[ParkedStream], waiting: int) -> ProjectionState:
+    different = other_book(book, build)
     return ProjectionState(
-        projection=name,
+        projection=build.projection.name,
         version=build.version,
         generation=build.generation,
         position=build.position,
-        lag=max(0, end - build.position),
+        lag=max(0, end - build.position) if different is None else end,
         gaps=build.gaps,
         parked=tuple(parked),
         waiting=waiting,
+        different_book=LEFT_OUT if different is None else different,
     )

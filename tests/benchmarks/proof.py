@@ -23,8 +23,9 @@ from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
-from ledger.proof.log.note import ED25519, SignerKey
+from ledger.proof.log.note import ED25519
 from ledger.proof.log.policy import parse_policy
+from ledger.proof.log.signer import SignerKey
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit

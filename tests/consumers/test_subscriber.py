@@ -64,7 +64,9 @@ def test_from_the_end_only_what_is_announced_from_now_on_comes(book: Announcing,
     thread.start()
     assert beating.wait(20)
     announce(book, broker, "m-1", flips=1)
-    time.sleep(1)
+    eventually(lambda: heard, "what is announced from now on is heard")
+    beating.clear()
+    assert beating.wait(20), "everything up to the end has been read once more"
     subscriber.stop()
     thread.join(10)
     assert heard == book.announcements()[-1:]
@@ -72,7 +74,7 @@ def test_from_the_end_only_what_is_announced_from_now_on_comes(book: Announcing,
 
 def test_from_a_time_what_was_recorded_since_then_comes(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1", "m-2", "m-3", flips=4)
-    time.sleep(0.01)
+    time.sleep(0.01)  # the broker finds a time by its milliseconds: some are to lie between the two announcements
     announce(book, broker, "m-1", "m-2", flips=3)
     told = book.announcements()
     for since in (told[0], told[5], told[-6], told[-1]):
@@ -157,7 +159,7 @@ def test_group_goes_on_where_it_was_and_repeats_at_most_what_was_not_done(book: 
 
 def test_group_starts_at_a_time_where_it_has_no_offsets(book: Announcing, broker: Broker) -> None:
     announce(book, broker, "m-1")
-    time.sleep(0.01)
+    time.sleep(0.01)  # as above
     announce(book, broker, "m-1")
     since = Start.at(book.announcements()[3].recorded_us)
     assert all_now(broker, since, group="late") == book.announcements()[3:]
@@ -236,7 +238,7 @@ def test_unreadable_message_stops_the_reader_or_goes_to_its_handler(book: Announ
 
 
 def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answer(
-    book: Announcing, own_kafka: KafkaBroker
+    book: Announcing, own_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = broker_with_topics(own_kafka.bootstrap)
     announce(book, broker, "m-1", flips=2)
@@ -251,8 +253,9 @@ def test_subscriber_outlives_a_broker_that_is_killed_and_one_that_does_not_answe
         own_kafka.start()
         announce(book, broker, "m-1", flips=2)
         eventually(lambda: len(heard) == 4, "heard after the kill", 60)
+        caplog.clear()
         own_kafka.pause()
-        time.sleep(3)
+        eventually(lambda: "lost" in caplog.messages, "the silence is noticed", 60)
         own_kafka.resume()
         announce(book, broker, "m-1", flips=2)
         eventually(lambda: len(heard) == 6, "heard after the pause", 60)

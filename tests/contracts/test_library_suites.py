@@ -34,6 +34,8 @@ PERSISTENCE_MODULE = "ledger.store.sqlite"
 class InFolder(TestCase):
     """A file of its own for each test, in memory where the machine has room for that."""
 
+    test_performance = None  # prints durations and asserts nothing: `make bench` measures
+
     def setUp(self) -> None:
         folder = TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
         self.addCleanup(folder.cleanup)
@@ -70,19 +72,10 @@ class TestAggregateRecorder(InFolder, persistence.AggregateRecorderTestCase):
         recorder.create_table()
         return recorder
 
-    def test_performance(self) -> None:
-        """Measured by `make bench`."""
-
 
 class TestApplicationRecorder(InFolder, persistence.ApplicationRecorderTestCase[ApplicationRecorder]):
     def test_insert_subscribe(self) -> None:
         self.optional_test_insert_subscribe()
-
-    def test_performance(self) -> None:
-        """Measured by `make bench`."""
-
-    def test_concurrent_throughput(self) -> None:
-        """Measured by `make bench`."""
 
 
 class TestProcessRecorder(InFolder, persistence.ProcessRecorderTestCase):
@@ -90,9 +83,6 @@ class TestProcessRecorder(InFolder, persistence.ProcessRecorderTestCase):
         recorder = LedgerProcessRecorder(self.datastore())
         recorder.create_table()
         return recorder
-
-    def test_performance(self) -> None:
-        """Measured by `make bench`."""
 
     def test_a_position_tracked_twice_leaves_nothing_of_the_events_beside_it(self) -> None:
         recorder: Any = self.create_recorder()

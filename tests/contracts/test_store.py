@@ -447,7 +447,7 @@ def test_a_wait_ends_at_once_where_there_is_an_event_and_in_time_where_there_is_
 
 def test_a_wait_ends_when_another_commits(open_store: Open) -> None:
     waiting, writing = open_store(), open_store()
-    timer = threading.Timer(0.2, lambda: append(writing, new(1)))
+    timer = threading.Timer(0.2, lambda: append(writing, new(1)))  # by then it waits; no store tells that it does
     timer.start()
     started = time.monotonic()
     assert waiting.wait(0, 30) is True
@@ -542,6 +542,19 @@ def test_tables_of_a_newer_program_are_not_touched(backend: Backend, place: str,
             execute(statement)
     for migrate in (False, True):
         with pytest.raises(StoreOutdated, match="found tables of version 99"):
+            backend.opened(place, migrate=migrate)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_tables_of_a_draft_are_neither_opened_nor_migrated(
+    backend: Backend, place: str, open_store: Open, version: int
+) -> None:
+    append(open_store(), new(1))
+    with backend.raw(place) as execute:
+        for statement in backend.newer:
+            execute(statement.replace("99", str(version)))
+    for migrate in (False, True, False):
+        with pytest.raises(StoreOutdated, match=f"version {version}, expected 4: this ledger was begun with a draft"):
             backend.opened(place, migrate=migrate)
 
 

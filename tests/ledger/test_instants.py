@@ -168,10 +168,9 @@ def test_months_are_added_to_every_day_of_eight_years_as_the_calendar_has_it() -
 
 
 @settings(max_examples=scaled(100))
-@given(st.dates(date(1970, 1, 1), date(2100, 1, 1)), st.integers(1, 60))
+@given(st.dates(date(1970, 1, 1), date(2100, 1, 1)).filter(lambda day: day.day <= 28), st.integers(1, 60))
 def test_the_same_instant_comes_back_where_the_day_exists_in_both_months(day: date, months: int) -> None:
-    if day.day <= 28:
-        assert add_months(add_months(midnight_us(day), months), -months) == midnight_us(day)
+    assert add_months(add_months(midnight_us(day), months), -months) == midnight_us(day)
 
 
 def test_expiry_is_not_monotone_in_receipt() -> None:

@@ -15,6 +15,8 @@ from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
 from projections.database import SQLiteDatabase
+from projections.questions.answer import LEFT_OUT
+from projections.questions.projection_state import projection_states
 from projections.worker_progress import Source
 from tests.console.support import NOW, Program, met, response
 from tests.projections.support import Bench, Book, Tally, once
@@ -78,6 +80,32 @@ def test_workers_stop_where_the_book_is_not_the_one_that_they_have_from_kafka(
     with pytest.raises(DifferentBook):
         bench.runner(Tally()).catch_up()
     assert bench.seen() == once(range(1, 21))
+
+
+@pytest.mark.parametrize("grown", [0, 30])
+def test_a_worker_applies_nothing_of_a_topic_that_has_another_book(bench: Bench, tmp_path: Path, grown: int) -> None:
+    bench.book.add(20)
+    relayed: list[Row] = bench.book.store.read_feed(0, 100)
+    restored(bench, 5, tmp_path, grown, "Porto")
+    bench.runner(Tally())
+    worker = keeper(bench)
+    worker.prepare()
+    with pytest.raises(DifferentBook, match=f"what {TOPIC} has.*--relay-anew"):
+        worker.apply(0, 0, 20, relayed)
+    assert bench.seen() == {}
+    assert worker.apply(0, 0, 5, bench.book.store.read_feed(0, 5)) == 5
+    assert bench.seen() == once(range(1, 6))
+
+
+def test_the_first_rebuild_of_what_workers_kept_of_another_book_has_an_answer(bench: Bench, tmp_path: Path) -> None:
+    kept_by_workers(bench)
+    restored(bench, 15, tmp_path, 2, "Porto")
+    runner = bench.runner(Tally())
+    (state,) = projection_states(runner)
+    assert (state.position, state.lag) == (20, 17)
+    differences = runner.rebuild()
+    (state,) = projection_states(runner, differences)
+    assert (state.position, state.lag, state.different_book, state.differences) == (17, 0, LEFT_OUT, LEFT_OUT)
 
 
 def test_a_rebuild_is_the_way_out_and_workers_begin_anew_with_it(bench: Bench, tmp_path: Path) -> None:
@@ -147,6 +175,56 @@ def test_questions_after_an_older_ledger_was_restored_are_answered_from_that_one
     assert program.json("status", "m-1", "--at", "2011-01-02").json["counted"] == 11
 
 
+@pytest.mark.parametrize("grown", [0, 30])
+def test_the_status_of_projections_of_another_book_says_so_and_never_that_nothing_lacks(
+    program: Program, grown: int
+) -> None:
+    program.now(NOW)
+    program.record(*met())
+
+    def later() -> None:
+        program.record(*(response(number, "Northwind", "2011-01-01T00:00:00Z") for number in range(11, 14)))
+        assert program.run("project").code == 0
+
+    restore(program, later)
+    if grown:
+        program.record(*(response(20 + number, "Lindomar", "2011-01-01T00:00:00Z") for number in range(grown)))
+    ran = program.json("project", "--status")
+    assert ran.code == 1
+    end = 15 + grown
+    assert [(line["position"], line["lag"]) for line in ran.lines] == [(18, end)] * len(ran.lines)
+    expected = "at position 18, expected" if grown else f"found a book up to position {end}, expected at least 18"
+    for line in ran.lines:
+        assert expected in line["different_book"]
+        assert line["projection"] in line["different_book"]
+    words = program.run("project", "--status")
+    assert (words.code, words.out.count("or an older copy that was restored")) == (1, len(ran.lines))
+    assert "project --rebuild" in words.out
+    rebuilt = program.json("project", "--rebuild")
+    assert (rebuilt.code, [line["lag"] for line in rebuilt.lines]) == (0, [0] * len(ran.lines))
+    ran = program.json("project", "--status")
+    assert (ran.code, ["different_book" in line for line in ran.lines]) == (0, [False] * len(ran.lines))
+
+
+@pytest.mark.parametrize("question", [("status", "m-1"), ("board",), ("project",), ("project", "--rebuild")])
+def test_whoever_builds_projections_of_another_book_anew_says_so_once(
+    program: Program, question: tuple[str, ...]
+) -> None:
+    program.now(NOW)
+    program.record(*met())
+
+    def later() -> None:
+        program.record(*(response(number, "Northwind", "2011-01-01T00:00:00Z") for number in range(11, 14)))
+        assert program.run("project").err == ""
+
+    restore(program, later)
+    ran = program.json(*question)
+    assert ran.code == 0
+    assert "found a book up to position 15, expected at least 18" in ran.err
+    assert "built anew from the book that is there" in ran.err
+    assert program.json(*question).err == ""
+
+
 def test_who_may_only_read_is_not_answered_from_projections_of_another_book(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,3 +240,4 @@ def test_who_may_only_read_is_not_answered_from_projections_of_another_book(
     ran = program.json("status", "m-1", "--at", "2011-01-02")
     assert (ran.code, ran.json["error"]) == (1, "different-book")
     assert "project --rebuild" in ran.json["message"]
+    assert program.json("project", "--status").code == 1

@@ -33,7 +33,7 @@ except ImportError as missing:
 from consumers.broker.kafka import Broker
 from consumers.messages.capability import DesignationChanged
 from consumers.messages.survey import EligibilityChanged
-from consumers.subscriber import Subscriber
+from consumers.subscriber import Heartbeat, Subscriber
 from ledger.store.base import Store
 from tests.consumers.support import (
     Announcing,
@@ -182,13 +182,16 @@ def recording(store: Store, seed: int) -> Iterator[Announcing]:
 
 @contextmanager
 def listening(broker: Broker) -> Iterator[list[Any]]:
-    """What a subscriber hears that was there from the beginning."""
+    """What a subscriber hears that was there from the beginning; afterwards, everything up to the end."""
     heard: list[Any] = []
-    subscriber = Subscriber(broker, heartbeat_s=2)
+    beats: list[Heartbeat] = []
+    subscriber = Subscriber(broker, heartbeat_s=2, on_heartbeat=beats.append)
     thread = threading.Thread(target=lambda: heard.extend(subscriber))
     thread.start()
     try:
         yield heard
+        since = len(beats) + 1  # the first may be of the end as it was before
+        eventually(lambda: any(beat.lag == 0 for beat in beats[since:]), "everything is read", SETTLE_S)
     finally:
         subscriber.stop()
         thread.join(60)
@@ -223,7 +226,6 @@ def run(
             relays.stop()
         finally:
             relays.end()
-        time.sleep(0.5)
     for kind, told in ((EligibilityChanged, book.announcements()), (DesignationChanged, book.designations())):
         assert by_membership([one for one in heard if type(one) is kind]) == by_membership(told)
     assert len(book.designations()) > len(DESIGNATED)
@@ -272,6 +274,7 @@ def test_broker_that_is_killed_stopped_or_silent_costs_no_message_and_repeats_no
     from ledger.store.sqlite import SQLiteStore
 
     def broker_fault(relays: Relays, chance: random.Random) -> None:
+        """How long the broker is away is the fault: any time from not at all to beyond what a client waits for."""
         match chance.choice(["kill", "stop", "pause"]):
             case "kill":
                 own_kafka.kill()

@@ -81,7 +81,7 @@ def test_nothing_is_lost_repeated_or_stuck_whatever_is_killed(team: Team, seed: 
     for fault in plan:
         Fault(team, chance).do(fault)
         counted[fault] += 1
-        time.sleep(chance.uniform(0.05, 0.5))
+        time.sleep(chance.uniform(0.05, 0.5))  # the next one falls into whatever the team is doing by then
     faults_s = time.monotonic() - started
     for process in team.processes.values():
         assert until(lambda process=process: process.is_ready, READY_S), f"not ready again:\n{process.text()[-3000:]}"
@@ -124,7 +124,7 @@ class Fault:
         process.start()
 
     def _join(self) -> None:
-        """One more worker joins the group and leaves it again, in order or not: two rebalances."""
+        """One more worker joins the group and leaves it again, in order or not, at some time: two rebalances."""
         extra = self._team.process(f"worker-{self._chance.random():.6f}", ["worker", "--session-timeout", "1.5"])
         extra.start()
         until(lambda: extra.is_ready, 8)
@@ -137,5 +137,5 @@ class Fault:
             server.restart()
             return
         server.kill()
-        time.sleep(self._chance.uniform(0, 0.5))
+        time.sleep(self._chance.uniform(0, 0.5))  # how long it is away is part of the fault
         server.start()

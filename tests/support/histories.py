@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -11,7 +12,24 @@ from tests.oracle.survey.time import start_of
 from tests.support.history_author import ACTIONS, NUDGES, Author, Draw, History, Step
 from tests.support.history_names import NAMING_ACTIONS, NamingAuthor
 
-__all__ = ["History", "Step", "edges", "histories", "play", "points", "recorded_instants"]
+__all__ = ["ANSWERED_INVITATIONS", "History", "Step", "edges", "histories", "play", "points", "recorded_instants"]
+
+_OF_ALL = {"occurred_at": "2014-03-01T00:00:00Z", "membership": "m-1"}
+_OF_ALL_BUT_ENROLMENT = {**_OF_ALL, "customer_org": "fabrikam"}
+ANSWERED_INVITATIONS: list[dict[str, Any]] = [
+    {**_OF_ALL, "type": "enrol-membership", "id": "a-1", "name": "Contoso", "level": "gold"},
+    {**_OF_ALL_BUT_ENROLMENT, "type": "record-consent", "id": "a-2", "subject": "s-1"},
+    *(
+        {**_OF_ALL_BUT_ENROLMENT, **invited, "channel": "partner", "subject": "s-1"}
+        for invited in (
+            {"type": "record-invitation", "id": "a-3", "invitation": "i-1"},
+            {"type": "record-invitation", "id": "a-4", "invitation": "i-2"},
+        )
+    ),
+    {**_OF_ALL_BUT_ENROLMENT, "type": "record-response", "id": "a-5", "response": "r-1", "invitation": "i-1"},
+    {**_OF_ALL_BUT_ENROLMENT, "type": "record-response", "id": "a-6", "response": "r-2", "invitation": "i-2"},
+]
+"""Answers that need the link key: as an example, since a draw has seldom more than one to an invitation."""
 
 
 @st.composite

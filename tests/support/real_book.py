@@ -58,7 +58,11 @@ class RealBook:
 
     def open(self) -> None:
         self.store = SQLiteStore(self.path)
-        self.writer = Writer(self.store, lambda: self.now_us, PROGRAMMES, **self._options)
+        self.writer = self.new_writer()
+
+    def new_writer(self) -> Writer:
+        """Another one over the same store, as another process has it: with the same link key, and nothing remembered."""
+        return Writer(self.store, lambda: self.now_us, PROGRAMMES, **self._options)
 
     def close(self) -> None:
         self.writer.close()

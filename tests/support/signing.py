@@ -5,7 +5,8 @@ from __future__ import annotations
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.merkle_tree import HashReader
-from ledger.proof.log.note import Signature, SignerKey, VerifierKey, sign_note
+from ledger.proof.log.note import Signature, VerifierKey
+from ledger.proof.log.signer import SignerKey, sign_note
 
 
 class Unbound:

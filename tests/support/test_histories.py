@@ -20,6 +20,8 @@ from tests.support.capability_examples import is_well_formed as is_of_either
 from tests.support.histories import History, edges, histories, play, points
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
+COUNTED = settings(SLOW, derandomize=True, database=None)
+"""The same draw in each run: what it reaches is counted, and another draw may miss what is seldom."""
 
 CODES = (
     *(
@@ -47,7 +49,7 @@ def test_the_histories_reach_every_refusal_and_every_cause() -> None:
     said: Counter[Any] = Counter()
     flips: Counter[Any] = Counter()
 
-    @settings(SLOW, max_examples=350, derandomize=True, database=None)
+    @settings(COUNTED, max_examples=350)
     @given(histories())
     def collect(history: History) -> None:
         oracle = Oracle()
@@ -69,7 +71,7 @@ def test_the_histories_with_names_reach_every_refusal_of_a_name_and_what_a_join_
     said: Counter[Any] = Counter()
     causes: Counter[Any] = Counter()
 
-    @settings(SLOW, max_examples=250, derandomize=True, database=None)
+    @settings(COUNTED, max_examples=250)
     @given(histories(names=True, reviews=True, max_actions=20))
     def collect(history: History) -> None:
         oracle = Oracle()

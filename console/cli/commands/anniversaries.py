@@ -109,6 +109,7 @@ def _print_expiring(output: Output, lines: list[AnniversaryLine]) -> None:
     if not rows:
         return
     more = "" if len(rows) <= EXPIRING_MAX else f", the first {EXPIRING_MAX} listed"
-    output.flowing(f"\ncertificates that expire before that ({len(rows):,}{more}):")
+    output.text()
+    output.flowing(f"certificates that expire before that ({len(rows):,}{more}):")
     columns = ("no longer counts at", "membership", "area", "tier", "person", "certificate")
     output.table(columns, sorted(rows)[:EXPIRING_MAX])

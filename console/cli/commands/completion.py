@@ -42,5 +42,5 @@ def run(session: Session) -> int:
     if session.output.as_json:
         session.output.json(CompletionScript(session.options.shell, script))
     else:
-        session.output.text(script.rstrip("\n"))
+        session.output.text(*script.rstrip("\n").split("\n"))
     return DONE

@@ -77,12 +77,14 @@ def print_decision(output: Output, decision: RenewalDecision, listed_max: int = 
     )
     applied, left_out = decision.applied[:listed_max], decision.left_out[:listed_max]
     if applied:
-        output.flowing(f"\napplied ({decision.applied_total:,}{_of_listed(applied, decision.applied_total)}):")
+        output.text()
+        output.flowing(f"applied ({decision.applied_total:,}{_of_listed(applied, decision.applied_total)}):")
         columns = ("response", "organisation", "received at", "seq")
         rows = [(it.response, _organisation(it), short(it.received_at), it.seq) for it in applied]
         output.table(columns, rows, wrap=("organisation",), spare=("seq",))
     if left_out:
-        output.flowing(f"\nleft out ({decision.left_out_total:,}{_of_listed(left_out, decision.left_out_total)}):")
+        output.text()
+        output.flowing(f"left out ({decision.left_out_total:,}{_of_listed(left_out, decision.left_out_total)}):")
         output.table(("response", "reason"), [(it.response, it.reason) for it in left_out])
 
 

@@ -81,9 +81,9 @@ def print_designation_decision(output: Output, decision: DesignationDecision) ->
         output.flowing(
             f"  qualified at {short(decision.first_qualified_at)} with {points(first['centipoints'])} points"
         )
-        print_metrics(output, first["metrics"])
+        print_metrics(output, first["metrics"], decision.edition)
     if decision.best is not None:
         best = decision.best
         output.flowing(f"  best at {short(best['at'])} with {points(best['centipoints'])} points")
         if decision.at_first is None:
-            print_metrics(output, best["metrics"])
+            print_metrics(output, best["metrics"], decision.edition)

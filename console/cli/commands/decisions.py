@@ -1,5 +1,6 @@
 """The decisions on renewals and on designations: all of them, or those of one membership, in the order of the ledger.
 
+In words those on renewals stand first, then those on designations, each in that order; --json has one order for all.
 What was decided again has several, one a revision; all but the last are superseded, and stay provable. A decision on a
 designation names its area; --area shows those of one area only."""
 

@@ -122,7 +122,8 @@ def run(session: Session) -> int:
         whose = options.membership if options.area is None else f"{options.membership} in {options.area}"
         output.text(
             f"{options.out}: {len(bundle.events)} events of {whose} and {size:,} bytes prove its decision "
-            f"{bundle.decision} under the checkpoint of size {answer.size}\n{answer.proof}: the decision alone"
+            f"{bundle.decision} under the checkpoint of size {answer.size}",
+            f"{answer.proof}: the decision alone",
         )
     return DONE
 

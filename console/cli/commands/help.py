@@ -41,7 +41,7 @@ def run(session: Session) -> int:
     if session.output.as_json:
         session.output.json(HelpText(topic, text))
     else:
-        session.output.text(text)
+        session.output.text(*text.split("\n"))
     return DONE
 
 

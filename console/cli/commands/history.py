@@ -39,7 +39,7 @@ def run(session: Session) -> int:
 
     output = session.output
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
             changes = history(view, session.options.membership)
     if output.as_json:
@@ -62,7 +62,7 @@ def _of_designation(session: Session) -> int:
 
     options, output = session.options, session.output
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
             changes = designation_history(view, options.membership, options.area)
     if not output.as_json:

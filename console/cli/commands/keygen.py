@@ -55,11 +55,14 @@ def run(session: Session) -> int:
         file = LEFT_OUT if policy is None else str(policy.path)
         output.json(KeyMade(str(made.key), str(made.vkey), str(made.verifier), file))
         return DONE
-    output.text(f"secret  {made.key}\npublic  {made.vkey}")
+    output.text(f"secret  {made.key}", f"public  {made.vkey}")
     if policy is None:
-        output.text(f"\n{made.verifier}\n\nPut it under `witnesses` in the policies of those who trust this witness.")
+        output.text(
+            "", str(made.verifier), "", "Put it under `witnesses` in the policies of those who trust this witness."
+        )
     elif policy.written:
-        output.text(f"policy  {policy.path}, which trusts this key, and no witness:\n\n{policy.text}")
+        output.text(f"policy  {policy.path}, which trusts this key, and no witness:", "", *policy.text.split("\n"))
     else:
-        output.text(f"\nfound {policy.path} and left it as it is; a policy that trusts this key:\n\n{policy.text}")
+        found = f"found {policy.path} and left it as it is; a policy that trusts this key:"
+        output.text("", found, "", *policy.text.split("\n"))
     return DONE

@@ -13,6 +13,7 @@ from console.cli.exits import DONE, NOT_SO, SOME_REFUSED
 from console.cli.output import Output, plural
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
+from ledger.errors import StoreUnreachable
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -25,9 +26,14 @@ examples:
   csat-ledger project --status --json               a line for each: position, lag, gaps, parked streams, events waiting;
                                                     then one for each stream that is set aside: position, reason
 
-Exit code 3 says that streams are parked or set aside; 1 that a rebuild came out different although nothing had been
-parked."""
+Exit code 3 says that streams are parked or set aside, after a rebuild too; 1 that --status found a projection of another
+book (or of a later state of this one, after an older copy was restored), or that a rebuild came out different although
+nothing had been parked."""
 
+READ_ONLY: Final = (
+    "{name}: found projections that may only be read here, expected a process that keeps them: a file of one's own, in "
+    "PostgreSQL the role csat_ledger_projector; `csat-ledger project --status` shows where they are"
+)
 SOME_WAIT: Final = SOME_REFUSED
 """Done, but for what waits to be readable."""
 
@@ -46,6 +52,8 @@ def run(session: Session) -> int:
     output = session.output
     collect_garbage_seldom()
     with session.ledger() as ledger:
+        if not session.options.status and not ledger.database.may_write():
+            raise StoreUnreachable(READ_ONLY.format(name=ledger.store.name))
         if session.options.rebuild:
             return _rebuild(ledger, output)
         if not session.options.status:
@@ -54,22 +62,30 @@ def run(session: Session) -> int:
         states, asides = projection_states(ledger.runner), streams_set_aside(ledger.store)
         _print_states(output, states)
         _print_set_aside(output, asides)
+    if any(isinstance(state.different_book, str) for state in states):
+        return NOT_SO
     return SOME_WAIT if asides or any(state.parked for state in states) else DONE
 
 
 def _rebuild(ledger: Ledger, output: Output) -> int:
-    from projections.questions.projection_state import projection_states
+    from projections.questions.projection_state import projection_states, streams_set_aside
 
     parked = {state.projection for state in projection_states(ledger.runner) if state.parked}
     with output.progress("rebuilding") as advance:
         differences = ledger.runner.rebuild(advance)
-    for state in projection_states(ledger.runner, differences):
+    states, asides = projection_states(ledger.runner, differences), streams_set_aside(ledger.store)
+    for state in states:
         if output.as_json:
             output.json(state)
         else:
-            different = plural(differences[state.projection], "difference")
+            number = differences.get(state.projection)
+            different = "compared with nothing" if number is None else plural(number, "difference")
             output.text(f"{state.projection}: rebuilt at position {state.position:,}, {different}")
-    return NOT_SO if any(differences[name] and name not in parked for name in differences) else DONE
+    _print_parked(output, states)
+    _print_set_aside(output, asides)
+    if any(differences[name] and name not in parked for name in differences):
+        return NOT_SO
+    return SOME_WAIT if asides or any(state.parked for state in states) else DONE
 
 
 def _print_set_aside(output: Output, asides: list[SetAsideStream]) -> None:
@@ -94,6 +110,19 @@ def _print_states(output: Output, states: list[ProjectionState]) -> None:
         ],
         spare=("version",),
     )
+    different = [state.different_book for state in states if isinstance(state.different_book, str)]
+    for sentence in different:
+        output.flowing(sentence)
+    if different:
+        from projections.builds import WAY_OUT
+
+        output.flowing(WAY_OUT)
+    _print_parked(output, states)
+
+
+def _print_parked(output: Output, states: list[ProjectionState]) -> None:
+    if output.as_json:
+        return  # they stand in each state
     for state in states:
         for parked in state.parked:
             output.flowing(f"{state.projection}: {parked.stream} parked at {parked.position}: {parked.error}")

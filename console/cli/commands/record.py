@@ -14,7 +14,7 @@ from pathlib import Path
 from shlex import quote
 from typing import IO, Final
 
-from console.cli.exits import DONE, SOME_REFUSED, UNREACHABLE, Failure
+from console.cli.exits import DONE, FAULT, SOME_REFUSED, UNREACHABLE, Failure
 from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
@@ -28,6 +28,7 @@ from console.cli.standard_streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
 from ledger.errors import LedgerError, LinkKeyMissing
+from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT
 
 STDIN: Final = "-"
@@ -159,10 +160,20 @@ def _intake(
 ) -> tuple[Intake, Waiting | None]:
     """What records the lines; with --any-order also what waits."""
     record, batch_max, put_off = spelling.record, session.settings.record_batch, session.signals.put_off
+
+    def trace(error: Exception) -> None:
+        from traceback import format_exception
+
+        if FAULT_CODE not in told:  # one says what is wrong; each of them stands in the file of refusals
+            told.add(FAULT_CODE)
+            session.output.trace("".join(format_exception(error)))
+
+    told: set[str] = set()
+
     if not session.options.any_order:
-        return Intake(record, refusals, batch_max, put_off), None
+        return Intake(record, refusals, batch_max, put_off, on_fault=trace), None
     waits = stack.enter_context(waiting())
-    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold), waits
+    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold, trace), waits
 
 
 def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
@@ -196,6 +207,8 @@ def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: i
         output.words(line)
     again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
     output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
+    if FAULT_CODE in intake.codes:
+        return FAULT
     return UNREACHABLE if LinkKeyMissing.code in intake.codes else SOME_REFUSED
 
 

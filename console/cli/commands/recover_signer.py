@@ -2,7 +2,8 @@
 
 A key signs only what extends the last checkpoint that it signed. Where its memory was lost, or the folder is an older one,
 it signs nothing until this command has put both side by side and --accept has told it to go on from the folder. If the key
-signed more than the folder holds, look for the newer folder first: what others hold of it proves a fork for ever."""
+signed more than the folder holds, look for the newer folder first: what others hold of it proves a fork for ever.
+Where the folder holds no log at all there is nothing to go on from: exit code 1."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from console.cli.exits import DONE
+from console.cli.exits import DONE, NOT_SO
 from console.cli.proof_files import add_tiles, proving
 from console.cli.session import Session
 
@@ -23,6 +24,12 @@ examples:
   csat-ledger recover-signer --key keys/log.key --tiles log            shows both, and changes nothing
   csat-ledger recover-signer --key keys/log.key --tiles log --accept   the key goes on from the folder's checkpoint"""
 
+NO_LOG: Final = (
+    "put the folder that was sealed, or a mirror of it, in its place; where all are lost, nothing can be signed under this "
+    "key any more: begin a new log in a new folder with a new key, and tell auditors why"
+)
+"""What to do where the folder has no log for a key that signed one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedAt:
@@ -31,7 +38,7 @@ class SignedAt:
     size: int
     """Entries of the log."""
     root: str
-    """The root over them, in hex."""
+    """The root over them, base64, as in a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,8 @@ class SignerRecovery:
     """The file in which the key has what it signed last."""
     remembered: SignedAt | None
     """What it signed last; null where it remembers nothing."""
-    folder: SignedAt
-    """The largest checkpoint in the folder that the key signed."""
+    folder: SignedAt | None
+    """The largest checkpoint in the folder that the key signed; null where the folder holds none."""
     fork: str | None
     """Why the folder does not go on from what is remembered, or the memory cannot be read; null where it does."""
     written: bool
@@ -71,24 +78,28 @@ def run(session: Session) -> int:
         memory = FileMemory(path)
         with memory.held():
             found = compare(key, path, LogFolder(options.tiles))
-            if options.accept:
+            if options.accept and found.note is not None:
                 memory.keep(found.note)
+    written = options.accept and found.note is not None
     if output.as_json:
         output.json(
             SignerRecovery(
                 memory=str(path),
                 remembered=_shown(found.remembered),
-                folder=SignedAt(found.folder.size, found.folder.root.hex()),
+                folder=_shown(found.folder),
                 fork=found.fork or found.unreadable,
-                written=options.accept,
+                written=written,
             )
         )
-        return DONE
-    output.flowing(f"the key remembers  {found.unreadable or _words(found.remembered)}")
-    output.flowing(f"the folder holds   {_words(found.folder)}")
+        return NOT_SO if found.folder is None else DONE
+    output.flowing(f"the key remembers  {found.unreadable or _words(found.remembered, 'that it signed nothing')}")
+    output.flowing(f"the folder holds   {_words(found.folder, 'no checkpoint')}")
     if found.fork:
         output.flowing(f"these contradict each other: {found.fork}")
-    if options.accept:
+    if found.folder is None:
+        output.flowing(f"nothing was written: {NO_LOG}")
+        return NOT_SO
+    if written:
         output.flowing(f"written to {path}: the key goes on from size {found.folder.size:,}")
     else:
         output.flowing(f"nothing was written; --accept makes the key go on from size {found.folder.size:,}")
@@ -96,8 +107,14 @@ def run(session: Session) -> int:
 
 
 def _shown(checkpoint: Checkpoint | None) -> SignedAt | None:
-    return None if checkpoint is None else SignedAt(checkpoint.size, checkpoint.root.hex())
+    return None if checkpoint is None else SignedAt(checkpoint.size, _root(checkpoint))
 
 
-def _words(checkpoint: Checkpoint | None) -> str:
-    return "that it signed nothing" if checkpoint is None else f"size {checkpoint.size:,}, root {checkpoint.root.hex()}"
+def _words(checkpoint: Checkpoint | None, none: str) -> str:
+    return none if checkpoint is None else f"size {checkpoint.size:,}, root {_root(checkpoint)}"
+
+
+def _root(checkpoint: Checkpoint) -> str:
+    from ledger.proof.log.strictjson import base64_text
+
+    return base64_text(checkpoint.root)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_area, instant, known_at, side
 from console.cli.output import Output, short
-from console.cli.points import points, print_metrics, qualified
+from console.cli.points import NO_EDITION, points, print_metrics, qualified
 from console.cli.question_batch import Unanswered, answers, exit_code
 from console.cli.session import Session
 
@@ -66,7 +66,7 @@ def run(session: Session) -> int:
     from projections.questions.score import score
 
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
             answer = score(view.scores(), options.membership, options.area, session.at_us(), session.known_at(ledger))
     if session.output.as_json:
@@ -97,7 +97,7 @@ def _explain(session: Session) -> int:
 
     options = session.options
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         before, after = (
             Side(at_us, None if known is None else known.resolve(ledger.store)) for at_us, known in options.explain
         )
@@ -119,11 +119,10 @@ def print_score(output: Output, answer: ScoreAnswer) -> None:
     )
     output.flowing(f"  points      {points(answer.centipoints)}, {qualified(answer.qualified)}")
     output.flowing(f"  edition     {answer.edition or 'none'}, track {answer.track}")
-    compared = f"{answer.month}, compared with {answer.compared_with}" if answer.month else "none was closed"
-    output.flowing(f"  month       {compared}")
+    output.flowing(f"  month       {_compared(answer)}")
     output.flowing(f"  next change {_next_change(answer.next_change)}")
     output.text()
-    print_metrics(output, answer.metrics, indent="")
+    print_metrics(output, answer.metrics, answer.edition, indent="")
     if answer.left_out.total:
         _print_left_out(output, answer.left_out)
 
@@ -131,11 +130,18 @@ def print_score(output: Output, answer: ScoreAnswer) -> None:
 def _print_left_out(output: Output, left_out: LeftOutReports) -> None:
     listed = len(left_out.reports)
     more = "" if listed == left_out.total else f", the first {listed} listed"
-    output.flowing(f"\nleft out ({left_out.total:,}{more}):")
+    output.text()
+    output.flowing(f"left out ({left_out.total:,}{more}):")
     columns = ("what", "customer", "workload", "month", "association", "reason")
     output.table(
         columns, [tuple(getattr(one, name) for name in columns) for one in left_out.reports], wrap=("customer",)
     )
+
+
+def _compared(answer: ScoreAnswer) -> str:
+    if answer.edition is None:
+        return f"none, since {NO_EDITION}"
+    return "none was closed" if answer.month is None else f"{answer.month}, compared with {answer.compared_with}"
 
 
 def _next_change(change: NextChange | None) -> str:

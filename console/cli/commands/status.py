@@ -55,7 +55,7 @@ def run(session: Session) -> int:
     from projections.questions.status import status
 
     with session.ledger() as ledger:
-        ledger.catch_up()
+        ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
             answer = status(view, options.membership, session.at_us(), session.known_at(ledger))
     if session.output.as_json:

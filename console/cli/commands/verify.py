@@ -43,7 +43,7 @@ def run(session: Session) -> int:
         evidence = read_evidence(options.file)
         report = verify(evidence, read_file(options.policy, POLICY_MAX_BYTES, pipes=True), PROOF_PROGRAMMES)
         stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
-    session.output.text(report.encoded() if session.output.as_json else report.words())
+    session.output.text(*([report.encoded()] if session.output.as_json else report.words().split("\n")))
     if stamped:
         session.output.words(f"the checkpoint was timestamped at {stamped}")
     return report.exit_code

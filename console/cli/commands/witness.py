@@ -62,7 +62,7 @@ def run(session: Session) -> int:
                 if output.as_json:
                     output.json(WitnessListening(f"{host!s}:{port}", str(signer.verifier)))
                 else:
-                    output.text(f"{signer.verifier}\nlistening on {host!s}:{port}")
+                    output.text(str(signer.verifier), f"listening on {host!s}:{port}")
                 output.flush()  # from here on it may be told to stop, which is how it ends
                 server.serve_forever()
             except Interrupted:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ledger.errors import BadInput
 from ledger.fact import CompanyName, Fact, Instant, Label, MembershipId, Reference, content_digest, distinct
-from ledger.instants import parse_renewal_date
-from ledger.programmes.capability.calendar import FIRST_MONTH, LAST_MONTH, month_number, month_text
+from ledger.programmes.capability.calendar import (
+    FIRST_MONTH,
+    LAST_MONTH,
+    month_number,
+    month_text,
+    parse_anniversary,
+    parse_day,
+)
 from ledger.programmes.capability.events import designation_stream, scorebook_stream
 
 RATES_MAX: Final = 200
@@ -23,8 +31,16 @@ def _month(text: str) -> str:
 
 
 def _date(text: str) -> str:
+    return _parsed(parse_day, text)
+
+
+def _anniversary(text: str) -> str:
+    return _parsed(parse_anniversary, text)
+
+
+def _parsed(parse: Callable[[str], date], text: str) -> str:
     try:
-        parse_renewal_date(text)
+        parse(text)
     except BadInput as error:
         raise ValueError(str(error)) from None
     return text
@@ -34,6 +50,7 @@ Area = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 Workload = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), AfterValidator(_month)]
 Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_date)]
+Anniversary = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_anniversary)]
 Amount = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 AssociationName = Literal["cpor", "csp-1", "csp-2", "dpor", "pal"]
 Associations = Annotated[list[AssociationName], Field(min_length=1, max_length=5), AfterValidator(distinct)]
@@ -62,7 +79,7 @@ class SetAnniversary(DesignationFact):
     """A date on which the designation is to be renewed (C3)."""
 
     type: Literal["set-anniversary"]
-    anniversary: Date
+    anniversary: Anniversary
 
 
 class ReportUsage(DesignationFact):
@@ -132,7 +149,7 @@ class DecideDesignation(DesignationFact):
     """The decision on a designation at an anniversary is to be recorded (C3)."""
 
     type: Literal["decide-designation"]
-    anniversary: Date
+    anniversary: Anniversary
 
 
 class _Figures(BaseModel):

@@ -18,7 +18,7 @@ from ledger.programmes.capability.facts import (
 from ledger.programmes.capability.samples import EVENT_SAMPLES, FACT_SAMPLES, SAMPLE_STREAM
 from ledger.programmes.schema_forms import COUNT, DATE, INSTANT, Schema, SchemaForms, StreamForm, form, pattern_of, tidy
 
-_DATES: Final = ("anniversary", "valid_from", "valid_until", "on")
+_DATES: Final = ("valid_from", "valid_until", "on")
 _INSTANTS: Final = ("closed_at", "window_from", "window_to", "first_qualified_at", "at")
 _REFERENCES: Final = ("customer", "person", "certificate", "code")
 _COUNTS: Final = (
@@ -39,6 +39,11 @@ _MONTH: Final[Schema] = {
     "pattern": "^(?:19[0-9]{2}|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-(?:0[1-9]|1[0-2])$",
 }
 """1900-01 to 9998-12."""
+_ANNIVERSARY: Final[Schema] = {
+    **DATE,
+    "pattern": "^(?:19[0-9]{2}|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-[0-9]{2}-[0-9]{2}$",
+}
+"""1900-01-01 to 9998-12-31."""
 _MCV: Final[Schema] = {"type": "string", "pattern": "^(?:0|[1-9][0-9]*)$"}
 _PERCENT: Final[Schema] = {"type": "string", "pattern": "^(?:0|-?[1-9][0-9]*)$"}
 
@@ -61,6 +66,7 @@ def _field(model: Any, name: str) -> Schema:
 
 _OF_BOTH: Final[dict[str, Schema]] = {
     **dict.fromkeys(_DATES, DATE),
+    "anniversary": _ANNIVERSARY,
     "month": _MONTH,
     "associations": {**form(Associations), "uniqueItems": True},
 }

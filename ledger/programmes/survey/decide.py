@@ -127,9 +127,15 @@ def _check_consent(state: Membership, subject: str, customer_org: str, occurred_
 
 
 def _invitation(state: Membership, reference: str) -> Invitation:
+    """The invitation that an answer or a reminder is about.
+
+    No sentence about either names an invitation, nor the response that answers one: sentences go onto topics and into
+    logs, where the two beside one another would tie an answer to who was asked (DESIGN 13). The operator's own file of
+    refusals has the fact itself.
+    """
     found = state.invitations.get(reference)
     if found is None:
-        refuse("unknown-invitation", f"found invitation {reference!r}, expected one that was recorded")
+        refuse("unknown-invitation", "found an invitation that this membership has not, expected one recorded for it")
     return found
 
 
@@ -166,11 +172,9 @@ def _record_reminder(
         _check_consent(state, invitation.subject, invitation.customer_org, occurred_us)
     invitation = _invitation(state, fact.invitation)
     if not invitation.by_operator:
-        refuse(
-            "reminder-not-operator", f"invitation {fact.invitation!r} is the partner's: only the operator reminds (I2)"
-        )
+        refuse("reminder-not-operator", "the invitation is the partner's, and only the operator reminds (I2)")
     if invitation.reminded:
-        refuse("already-reminded", f"invitation {fact.invitation!r} had its one reminder (I2)")
+        refuse("already-reminded", "the invitation had its one reminder (I2)")
     answer = _answer(state, fact)
     if answer is not None and state.responses[answer].received_us <= occurred_us:
         refuse("already-answered", "the invitation was answered before, and who has answered is not reminded (I2)")
@@ -181,15 +185,9 @@ def _record_response(state: Membership, fact: facts.RecordResponse, *_: object) 
     location = _location(state, fact.location)
     check_spelling(state.organisations, fact.customer_org)
     if fact.invitation is not None:
-        # No sentence names the invitation: it stands beside the response in what is told of a refusal (DESIGN 13).
-        invitation = state.invitations.get(fact.invitation)
-        if invitation is None:
-            refuse(
-                "unknown-invitation", "found an invitation that this membership has not, expected one recorded for it"
-            )
-        answer = _answer(state, fact)
-        if answer is not None:
-            refuse("already-answered", f"its invitation was answered by response {answer!r}")
+        invitation = _invitation(state, fact.invitation)
+        if _answer(state, fact) is not None:
+            refuse("already-answered", "the invitation was answered before, expected one without an answer")
         known = state.organisations
         if known.name_of(invitation.customer_org) != known.name_of(fact.customer_org):
             refuse(

@@ -8,16 +8,17 @@ be otherwise; and it is not taken again where nothing but its revision would be.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ledger.proof.capability.designation import Designation, Score
-from ledger.proof.capability.form import KEYS, date, require_known_form
+from ledger.proof.capability.form import FORMS
 from ledger.proof.capability.months import month_index, month_start
-from ledger.proof.capability.programme import Capability
-from ledger.proof.capability.scorebook import SCOREBOOK, Scorebook
+from ledger.proof.capability.scorebook import Scorebook
+from ledger.proof.form import check_event
 from ledger.proof.log.errors import RefutedError, Words
-from ledger.proof.log.event import Event, format_instant
+from ledger.proof.log.event import Event, format_instant, require_same
+from ledger.proof.log.strictjson import text
 
 WITHOUT_EDITION = 6
 """Months of a window where no edition is in force at its end (C3)."""
@@ -29,29 +30,27 @@ def recompute(before: Iterable[Event], decision: Event) -> dict[str, Any]:
     """The data that a decision has to have, after the events before it in the log, of its stream and of the scorebook."""
     scorebook = Scorebook()
     designation = Designation(scorebook)
-    decided: list[Event] = []
     for event in before:
         if event.stream != decision.stream:
-            if event.type == SCOREBOOK:
-                scorebook.publish(event)
-        elif event.type in KEYS:
-            designation.apply(event)
-        elif event.type == Capability.decision:
-            decided.append(event)
-    same = [event for event in decided if event.data.get("anniversary") == decision.data.get("anniversary")]
-    return check_decision(designation, same, decision)
+            scorebook.publish(event)
+            continue
+        if event.type == decision.type:  # the one that is asked for rests on it
+            require_same(event, check_decision(designation, event))
+        designation.apply(event)
+    return check_decision(designation, decision)
 
 
-def check_decision(designation: Designation, decided: Sequence[Event], event: Event) -> dict[str, Any]:
+def check_decision(designation: Designation, event: Event) -> dict[str, Any]:
     """The recomputed data of a decision; raises ProofError where it could not be made at all.
 
-    The designation is as it was just before the event; `decided` are the decisions on the same anniversary.
+    The designation is as it was just before the event.
     """
-    require_known_form(event)
+    check_event(event, FORMS)
     where = event.where
-    day = date(event.data.get("anniversary"), f"{where}: anniversary")
-    if day not in designation.anniversaries:
-        raise RefutedError(f"{where}: anniversary", found=day, expected=sorted(designation.anniversaries))
+    day = text(event.data.get("anniversary"), f"{where}: anniversary")
+    decided = designation.decided.get(day)
+    if decided is None:
+        raise RefutedError(f"{where}: anniversary", found=day, expected=sorted(designation.decided))
     reached_us = min(event.occurred_us, event.recorded_us)
     from_us, to_us = _window(designation.scorebook, day)
     if reached_us < from_us:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, NoReturn
 
-from ledger.proof.capability.form import check_fact
+from ledger.proof.capability.form import ANNOUNCED, FORMS
 from ledger.proof.capability.months import Month, Totals, month_index, month_name, month_start
 from ledger.proof.capability.scorebook import Edition, Scorebook
 from ledger.proof.capability.timeline import END_US, NO_MONTH, Certificate, Spell, Timeline
+from ledger.proof.form import check_event
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import Event, format_instant, parse_date, parse_instant
-
-METRICS = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
 
 
 class Score(NamedTuple):
@@ -40,18 +39,19 @@ class Designation:
         self.scorebook = scorebook
         self.timeline = Timeline()
         self.opened = False
-        self.anniversaries: set[str] = set()
+        self.decided: dict[str, list[Event]] = {}
+        """The decisions on each anniversary that was set."""
         self._months: dict[int, Month] = {}
         self._certificates: dict[str, Certificate] = {}
         self._compared: dict[int, list[tuple[Any, ...]]] = {}
         """Of months that are compared: track and points by each edition, as of the last report."""
 
     def apply(self, event: Event) -> list[Spell]:
-        """An event that a fact makes; when the score may be enough now and was not, or the other way round.
+        """The next event of the stream; when the score may be enough now and was not, or the other way round.
 
         Raises MalformedError or RefutedError where it cannot be one.
         """
-        check_fact(event)
+        check_event(event, FORMS, ANNOUNCED)
         if event.type == "DesignationOpened":
             if self.opened or not self.scorebook.editions:
                 _refute(event, "opened twice, or in an area without an edition", "the first opening of a known area")
@@ -146,7 +146,14 @@ class Designation:
         return self.timeline.certify(name, certificate, self.scorebook.most_people[certificate.tier])
 
     def _anniversary(self, event: Event) -> list[Spell]:
-        self.anniversaries.add(event.data["anniversary"])
+        self.decided.setdefault(event.data["anniversary"], [])
+        return []
+
+    def _decide(self, event: Event) -> list[Spell]:
+        self.decided[event.data["anniversary"]].append(event)
+        return []
+
+    def _announce(self, _event: Event) -> list[Spell]:
         return []
 
     def _month_over(self, event: Event, at_us: int) -> int:
@@ -168,6 +175,8 @@ _APPLY = {
     "MonthCloseCorrected": Designation._close,
     "CertificateRecorded": Designation._certify,
     "CertificateEnded": Designation._end,
+    "DesignationDecided": Designation._decide,
+    ANNOUNCED: Designation._announce,
 }
 
 

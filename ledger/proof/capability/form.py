@@ -1,145 +1,93 @@
-"""The form of the events of a designation and of an area's scorebook: each as the docs have it, and in no other.
-
-Every function raises MalformedError where a value has another form; `what` names the value in it.
-"""
+"""The form of the events of a designation and of an area's scorebook: each as the docs have it, and in no other."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
-from ledger.proof.fold import refused_at, require_label
+from ledger.proof.fold import require_label, require_name
+from ledger.proof.form import each, one_of, or_none, pattern, record, reference, whole
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.event import Event, parse_date, parse_instant
-from ledger.proof.log.strictjson import array, members, natural, text
+from ledger.proof.log.event import parse_date, parse_instant
+from ledger.proof.log.strictjson import natural, truth
 
-ASSOCIATIONS = frozenset(("cpor", "csp-1", "csp-2", "dpor", "pal"))
+ANNOUNCED = "DesignationChanged"
+SCOREBOOK = "ScorebookPublished"
 TRACKS = ("enterprise", "smb")
 TIERS = ("intermediate", "advanced")
+METRICS = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
 AMOUNT_MAX = 10**12
 RATE_MAX = 10**7
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}", re.ASCII)
-_NAME = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
-_MONTH = re.compile(r"(19|[2-9]\d)\d\d-(0[1-9]|1[0-2])", re.ASCII)
-
-KEYS: Mapping[str, frozenset[str]] = {
-    "DesignationOpened": frozenset(("name",)),
-    "AnniversarySet": frozenset(("anniversary",)),
-    "UsageReported": frozenset(("association", "customer", "month", "units", "workload")),
-    "RevenueReported": frozenset(("amount_cents", "association", "customer", "month", "workload")),
-    "MonthClosed": frozenset(("month",)),
-    "MonthCloseCorrected": frozenset(("closed_at", "month")),
-    "CertificateRecorded": frozenset(("certificate", "code", "person", "tier", "valid_from", "valid_until")),
-    "CertificateEnded": frozenset(("certificate", "on")),
-}
-"""The keys of the data of each type that a fact makes."""
+RATES_MAX = 200
+MONTHS_MAX = 1_200
 
 
-def check_fact(event: Event) -> None:
-    """The data of an event that a fact makes, whatever its type among those of `KEYS`."""
-    require_known_form(event)
-    data, where = event.data, event.where
-    if data.keys() != KEYS[event.type]:
-        members(data, where, KEYS[event.type])
-    for key, value in data.items():
-        _CHECKS[key](value, f"{where}: {key}")
+def _recomputed(_value: Any, _what: str) -> None:
+    """All that a decision says is worked out again."""
 
 
-def require_known_form(event: Event) -> None:
-    """The version that is read here, and an actor without characters that no label may hold."""
-    if event.version != 1:
-        raise MalformedError(f"{event.where}: version", found=event.version, expected=1)
-    if event.actor is not None and refused_at(event.actor) is not None:
-        require_label(event.actor, f"{event.where}: actor")  # raises
+def _rates(value: Any, what: str) -> None:
+    if not isinstance(value, dict) or not 0 < len(value) <= RATES_MAX:
+        raise MalformedError(what, found=value, expected=Words(f"an object with 1 to {RATES_MAX} workloads"))
+    for workload, rate in value.items():
+        _name(workload, what)
+        _rate(rate, f"{what}: {workload}")
 
 
-def reference(value: Any, what: str) -> str:
-    """An opaque reference."""
-    if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
-        raise MalformedError(what, found=value, expected=Words("a reference"))
-    return value
+_name = pattern("[a-z0-9-]{1,40}", "lower-case letters, digits and hyphens")
+_month = pattern(
+    r"(19\d\d|[2-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])-(0[1-9]|1[0-2])", "a month from 1900-01 to 9998-12"
+)
+_association = one_of("cpor", "csp-1", "csp-2", "dpor", "pal")
+_associations = each(_association, 1, 5)
+_amount = whole(0, AMOUNT_MAX)
+_figure = whole(1, AMOUNT_MAX)
+_by_track = record(dict.fromkeys(TRACKS, _figure))
+_tier = record({"max": _figure, "each": _by_track, "people": _by_track})
+_rate = record({"rate_milli": whole(1, RATE_MAX), "associations": _associations})
+_reported = {"customer": reference, "workload": _name, "month": _month, "association": _association}
 
 
-def name(value: Any, what: str) -> str:
-    """A workload or an area."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise MalformedError(what, found=value, expected=Words("lower-case letters, digits and hyphens"))
-    return value
-
-
-def month(value: Any, what: str) -> str:
-    """A month, YYYY-MM."""
-    if not isinstance(value, str) or not _MONTH.fullmatch(value) or value > "9998-12":
-        raise MalformedError(what, found=value, expected=Words("a month from 1900-01 to 9998-12"))
-    return value
-
-
-def date(value: Any, what: str) -> str:
-    """A date, YYYY-MM-DD."""
+def _anniversary(value: Any, what: str) -> None:
+    """The date of an anniversary, which lies in one of the months that there are."""
     parse_date(value, what)
-    return text(value, what)
+    _month(value[:7], what)
 
 
-def association(value: Any, what: str) -> str:
-    """One of the five kinds."""
-    if value not in ASSOCIATIONS:
-        raise MalformedError(what, found=value, expected=Words(f"one of {sorted(ASSOCIATIONS)}"))
-    return text(value, what)
-
-
-def amount(value: Any, what: str) -> int:
-    """Units or cents."""
-    if natural(value, what) > AMOUNT_MAX:
-        raise MalformedError(what, found=value, expected=Words(f"at most {AMOUNT_MAX}"))
-    return int(value)
-
-
-def figure(value: Any, what: str, at_most: int = AMOUNT_MAX) -> int:
-    """A figure of an edition: whole, at least 1."""
-    if not 1 <= natural(value, what) <= at_most:
-        raise MalformedError(what, found=value, expected=Words(f"an integer from 1 to {at_most}"))
-    return int(value)
-
-
-def associations(value: Any, what: str) -> frozenset[str]:
-    """Kinds of association that count, each once, one at least."""
-    kinds = [association(one, what) for one in array(value, what, max_items=len(ASSOCIATIONS))]
-    if not kinds or len(set(kinds)) != len(kinds):
-        raise MalformedError(what, found=kinds, expected=Words("some kinds of association, each once"))
-    return frozenset(kinds)
-
-
-def by_track(value: Any, what: str) -> dict[str, int]:
-    """A figure for each track."""
-    return {track: figure(value[track], f"{what}: {track}") for track in members(value, what, TRACKS)}
-
-
-def _tier(value: Any, what: str) -> str:
-    if value not in TIERS:
-        raise MalformedError(what, found=value, expected=Words("intermediate or advanced"))
-    return text(value, what)
-
-
-def _date_or_none(value: Any, what: str) -> str | None:
-    return None if value is None else date(value, what)
-
-
-_CHECKS = {
-    "name": require_label,
-    "anniversary": date,
-    "association": association,
-    "customer": reference,
-    "workload": name,
-    "month": month,
-    "units": amount,
-    "amount_cents": amount,
-    "closed_at": parse_instant,
-    "certificate": reference,
-    "person": reference,
-    "code": reference,
-    "tier": _tier,
-    "valid_from": date,
-    "valid_until": _date_or_none,
-    "on": date,
-}
+FORMS = {
+    "DesignationOpened": record({"name": require_name}),
+    "AnniversarySet": record({"anniversary": _anniversary}),
+    "UsageReported": record(_reported | {"units": _amount}),
+    "RevenueReported": record(_reported | {"amount_cents": _amount}),
+    "MonthClosed": record({"month": _month}),
+    "MonthCloseCorrected": record({"month": _month, "closed_at": parse_instant}),
+    "CertificateRecorded": record({
+        "certificate": reference, "person": reference, "code": reference, "tier": one_of(*TIERS),
+        "valid_from": parse_date, "valid_until": or_none(parse_date),
+    }),
+    "CertificateEnded": record({"certificate": reference, "on": parse_date}),
+    "DesignationDecided": _recomputed,
+    ANNOUNCED: record(
+        {
+            "area": _name, "qualified": truth, "previous": truth, "centipoints": natural,
+            "metrics": record(dict.fromkeys(METRICS, natural)), "month": or_none(_month), "track": one_of(*TRACKS),
+            "edition": or_none(require_label), "effective_at": parse_instant, "revises": truth,
+            "cause": one_of("report", "close", "certificate", "expiry", "scorebook"),
+        }
+    ),
+}  # fmt: skip
+"""The types of events in the stream of a designation."""
+SCOREBOOK_FORMS = {
+    SCOREBOOK: record(
+        {
+            "edition": require_label, "effective_from": parse_instant, "min_centipoints": _figure,
+            "window_months": whole(1, MONTHS_MAX), "intermediate": _tier, "advanced": _tier,
+            "net_adds": record(
+                {"max": _figure, "each": _figure, "threshold_cents": _by_track, "associations": _associations}
+            ),
+            "usage_growth": record({"max": _figure, "each_percent": _figure, "base_mcv": _by_track}),
+            "deployments": record({"max": _figure, "each": _figure, "threshold_mcv": _by_track}),
+            "track": record({"workloads": _figure, "threshold_cents": _figure}), "rates": _rates,
+        }
+    )
+}  # fmt: skip
+"""Those in the stream of an area's scorebook."""

@@ -13,23 +13,19 @@ nothing leaves no event, so the ledger's own horizon may be later; what is check
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ledger.proof.capability.decision import check_decision
-from ledger.proof.capability.designation import METRICS, Designation, Score
+from ledger.proof.capability.designation import Designation, Score
 from ledger.proof.capability.flips import Flip, Flips
-from ledger.proof.capability.form import KEYS, require_known_form
+from ledger.proof.capability.form import ANNOUNCED, METRICS, SCOREBOOK
 from ledger.proof.capability.programme import SCOREBOOK_PREFIX, Capability
-from ledger.proof.capability.scorebook import SCOREBOOK, Scorebook
+from ledger.proof.capability.scorebook import Scorebook
 from ledger.proof.capability.timeline import BEGINNING_OF_TIME_US, END_US
 from ledger.proof.log.errors import ProofError, RefutedError, Words
-from ledger.proof.log.event import Event, format_instant, parse_instant
-from ledger.proof.log.strictjson import first_difference, members, truth
+from ledger.proof.log.event import Event, format_instant, parse_instant, require_same
 from ledger.proof.programme import Difference
 
-ANNOUNCED = "DesignationChanged"
-ANNOUNCED_KEYS = (
-    "area", "cause", "centipoints", "edition", "effective_at", "metrics", "month", "previous", "qualified", "revises",
-    "track",
-)  # fmt: skip
 KINDS = {
     "UsageReported": "report", "RevenueReported": "report", "MonthClosed": "close", "MonthCloseCorrected": "close",
     "CertificateRecorded": "certificate", "CertificateEnded": "certificate", SCOREBOOK: "scorebook",
@@ -55,74 +51,59 @@ class DesignationCheck:
         self._batch: list[Event] = []
         self._cause: Event | None = None
         self._open = False
-        self._decided: dict[str, list[Event]] = {}
-        """The decisions on each anniversary."""
 
     def take(self, event: Event) -> None:
         """The next event, of the stream or of the scorebook."""
-        try:
-            of_rules = event.stream.startswith(SCOREBOOK_PREFIX)
-            if event.type == ANNOUNCED and not of_rules:
-                self.announcements += 1
-                self._check_form(event)
-                self._batch.append(event)
-                return
-            self._close()
-            self._cause, self._open = event, True
-            self._before_us = self._horizon_us
-            if of_rules:
-                self._take_edition(event)
-            elif event.type == Capability.decision:
-                self.decisions += 1
-                self._take_decision(event)
-                self._move_horizon(event.occurred_us)
-            elif event.type in KEYS:
-                for spell in self.designation.apply(event):
-                    self._flips.look_again(*spell)
-                self._move_horizon(event.occurred_us)
-        except ProofError as error:
-            self._differ(error)
+        of_rules = event.stream.startswith(SCOREBOOK_PREFIX)
+        if event.type == ANNOUNCED and not of_rules:
+            self.announcements += 1
+            self._attempt(self._take_announcement, event)
+            return
+        self._attempt(self._close)
+        self._cause, self._open = event, True
+        self._before_us = self._horizon_us
+        self._attempt(self._take_edition if of_rules else self._take_own, event)
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
-        try:
-            self._close()
-        except ProofError as error:
-            self._differ(error)
+        self._attempt(self._close)
         return self.differences
 
     def next_change(self, until_us: int) -> int | None:
         """The first flip after the horizon, and up to an instant."""
         return self._flips.next_after(self._horizon_us, until_us)
 
-    def _differ(self, error: ProofError) -> None:
-        self.differences.append(Difference(error.what, error.found, error.expected))
+    def _attempt(self, step: Callable[..., None], *events: Event) -> None:
+        """Takes a step; keeps what does not follow."""
+        try:
+            step(*events)
+        except ProofError as error:
+            self.differences.append(Difference(error.what, error.found, error.expected))
+
+    def _take_announcement(self, event: Event) -> None:
+        self.designation.apply(event)
+        self._batch.append(event)
 
     def _take_edition(self, event: Event) -> None:
-        if event.type == SCOREBOOK:
-            effective_us = self.scorebook.publish(event).effective_us
-            self.designation.timeline.cut(effective_us)
-            until_us = self.scorebook.next_us(effective_us)
-            self._flips.look_again(effective_us, END_US if until_us is None else until_us)
+        effective_us = self.scorebook.publish(event).effective_us
+        self.designation.timeline.cut(effective_us)
+        until_us = self.scorebook.next_us(effective_us)
+        self._flips.look_again(effective_us, END_US if until_us is None else until_us)
 
-    def _take_decision(self, event: Event) -> None:
-        day = event.data.get("anniversary")
-        decided = self._decided.setdefault(day, []) if isinstance(day, str) else []
-        recomputed = check_decision(self.designation, decided, event)
-        decided.append(event)
-        if difference := first_difference(event.data, recomputed):
-            key, found, expected = difference
-            raise RefutedError(f"{event.where}: {key}", found=found, expected=expected)
+    def _take_own(self, event: Event) -> None:
+        """A fact or a decision."""
+        recomputed = None
+        if event.type == Capability.decision:
+            self.decisions += 1
+            recomputed = check_decision(self.designation, event)
+        for spell in self.designation.apply(event):
+            self._flips.look_again(*spell)
+        self._move_horizon(event.occurred_us)
+        if recomputed is not None:
+            require_same(event, recomputed)
 
     def _move_horizon(self, to_us: int) -> None:
         self._horizon_us = max(self._horizon_us, to_us)
-
-    def _check_form(self, event: Event) -> None:
-        require_known_form(event)
-        members(event.data, event.where, ANNOUNCED_KEYS)
-        for key in ("qualified", "previous", "revises"):
-            truth(event.data[key], f"{event.where}: {key}")
-        parse_instant(event.data["effective_at"], f"{event.where}: effective_at")
 
     def _close(self) -> None:
         """The announcements of the last cause, and of reviews since, are complete."""
@@ -188,7 +169,7 @@ class DesignationCheck:
             "track": score.track,
         }
         for key, value in expected.items():
-            if data[key] != value or type(data[key]) is not type(value):
+            if data[key] != value:
                 raise RefutedError(f"{event.where}: {key}", found=data[key], expected=value)
 
     def _what_takes_effect(self, at_us: int, qualified: bool) -> str:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ledger.proof.capability.form import RATE_MAX, TIERS, associations, by_track, figure, name, require_known_form
-from ledger.proof.fold import require_label
-from ledger.proof.log.errors import MalformedError, RefutedError, Words
+from ledger.proof.capability.form import SCOREBOOK_FORMS, TIERS
+from ledger.proof.form import check_event
+from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import Event, parse_instant
-from ledger.proof.log.strictjson import members
-
-SCOREBOOK = "ScorebookPublished"
-MONTHS_MAX = 1_200
 
 _effective = attrgetter("effective_us")
 
@@ -64,7 +60,7 @@ class Scorebook:
         self._names: set[str] = set()
 
     def publish(self, event: Event) -> Edition:
-        """Takes a ScorebookPublished event."""
+        """Takes an event of the scorebook, which has to be a new edition."""
         edition = _edition(event)
         if edition.name in self._names:
             expected = Words("a name not used before")
@@ -92,66 +88,26 @@ class Scorebook:
 
 
 def _edition(event: Event) -> Edition:
-    require_known_form(event)
-    where, data = event.where, event.data
-    members(data, where, (
-        "edition", "effective_from", "min_centipoints", "window_months", "net_adds", "intermediate", "advanced",
-        "usage_growth", "deployments", "track", "rates",
-    ))  # fmt: skip
-    adds = members(data["net_adds"], f"{where}: net_adds", ("max", "each", "threshold_cents", "associations"))
-    growth = members(data["usage_growth"], f"{where}: usage_growth", ("max", "each_percent", "base_mcv"))
-    deployments = members(data["deployments"], f"{where}: deployments", ("max", "each", "threshold_mcv"))
-    track = members(data["track"], f"{where}: track", ("workloads", "threshold_cents"))
-
-    def number(value: Any, what: str, at_most: int = 10**12) -> int:
-        return figure(value, f"{where}: {what}", at_most)
-
+    check_event(event, SCOREBOOK_FORMS)
+    data = event.data
+    adds, growth, deployments = data["net_adds"], data["usage_growth"], data["deployments"]
     return Edition(
-        name=require_label(data["edition"], f"{where}: edition"),
-        effective_us=parse_instant(data["effective_from"], f"{where}: effective_from"),
-        enough=number(data["min_centipoints"], "min_centipoints"),
-        window_months=number(data["window_months"], "window_months", MONTHS_MAX),
-        net_adds=More(
-            number(adds["max"], "net_adds: max"),
-            number(adds["each"], "net_adds: each"),
-            by_track(adds["threshold_cents"], f"{where}: net_adds: threshold_cents"),
-        ),
-        revenue_by=associations(adds["associations"], f"{where}: net_adds: associations"),
-        tiers={tier: _tier(data[tier], f"{where}: {tier}") for tier in TIERS},
-        growth_most=number(growth["max"], "usage_growth: max"),
-        growth_each=number(growth["each_percent"], "usage_growth: each_percent"),
-        base=_thousandths(by_track(growth["base_mcv"], f"{where}: usage_growth: base_mcv")),
-        deployments=More(
-            number(deployments["max"], "deployments: max"),
-            number(deployments["each"], "deployments: each"),
-            _thousandths(by_track(deployments["threshold_mcv"], f"{where}: deployments: threshold_mcv")),
-        ),
-        wide_workloads=number(track["workloads"], "track: workloads"),
-        wide_cents=number(track["threshold_cents"], "track: threshold_cents"),
-        rates=_rates(data["rates"], f"{where}: rates"),
-    )
-
-
-def _tier(value: Any, what: str) -> Tier:
-    rule = members(value, what, ("max", "each", "people"))
-    return Tier(
-        figure(rule["max"], f"{what}: max"),
-        by_track(rule["each"], f"{what}: each"),
-        by_track(rule["people"], f"{what}: people"),
+        name=data["edition"],
+        effective_us=parse_instant(data["effective_from"], event.where),
+        enough=data["min_centipoints"],
+        window_months=data["window_months"],
+        net_adds=More(adds["max"], adds["each"], adds["threshold_cents"]),
+        revenue_by=frozenset(adds["associations"]),
+        tiers={tier: Tier(data[tier]["max"], data[tier]["each"], data[tier]["people"]) for tier in TIERS},
+        growth_most=growth["max"],
+        growth_each=growth["each_percent"],
+        base=_thousandths(growth["base_mcv"]),
+        deployments=More(deployments["max"], deployments["each"], _thousandths(deployments["threshold_mcv"])),
+        wide_workloads=data["track"]["workloads"],
+        wide_cents=data["track"]["threshold_cents"],
+        rates={name: (rate["rate_milli"], frozenset(rate["associations"])) for name, rate in data["rates"].items()},
     )
 
 
 def _thousandths(figures: dict[str, int]) -> dict[str, int]:
     return {track: whole * 1_000 for track, whole in figures.items()}
-
-
-def _rates(value: Any, what: str) -> dict[str, tuple[int, frozenset[str]]]:
-    if not isinstance(value, dict) or not value:
-        raise MalformedError(what, found=value, expected=Words("an object with a rate for each workload"))
-    rates = {}
-    for workload, rate in value.items():
-        where = f"{what}: {workload}"
-        members(rate, where, ("rate_milli", "associations"))
-        milli = figure(rate["rate_milli"], f"{where}: rate_milli", RATE_MAX)
-        rates[name(workload, what)] = (milli, associations(rate["associations"], f"{where}: associations"))
-    return rates

@@ -33,7 +33,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger.proof.log import strictjson
-from ledger.proof.log.errors import MalformedError, Words
+from ledger.proof.log.errors import MalformedError, RefutedError, Words
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES, leaf_hash
 
 KEYS = frozenset(("actor", "data", "fact", "occurred_at", "prev", "recorded_at", "salt", "seq", "stream", "type", "v"))
@@ -51,6 +51,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX_HASH = re.compile("[0-9a-f]{64}")
+FACT_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
 SALT = re.compile("[A-Za-z0-9+/]{21}[AQgw]==")
 """16 bytes in canonical base64."""
 
@@ -101,9 +102,11 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
     if not isinstance(prev, str) or not _HEX_HASH.fullmatch(prev):
         raise MalformedError(f"{what}: prev", found=prev, expected=Words("64 hex digits"))
     salt_bytes(value["salt"], what)
-    for key in ("actor", "fact"):
-        if value[key] is not None and not isinstance(value[key], str):
-            raise MalformedError(f"{what}: {key}", found=value[key], expected=Words("a string or null"))
+    actor, fact = value["actor"], value["fact"]
+    if actor is not None and not isinstance(actor, str):
+        raise MalformedError(f"{what}: actor", found=actor, expected=Words("a string or null"))
+    if fact is not None and (not isinstance(fact, str) or not FACT_ID.fullmatch(fact)):
+        raise MalformedError(f"{what}: fact", found=fact, expected=Words("the id of a fact, or null"))
     if strictjson.natural(seq, f"{what}: seq") == 0:
         raise MalformedError(f"{what}: seq", found=0, expected=Words("1 or more"))
     return Event(
@@ -113,12 +116,19 @@ def parse_event(entry: bytes, what: str = "event") -> Event:
         version=strictjson.natural(value["v"], f"{what}: v"),
         occurred_us=parse_instant(value["occurred_at"], f"{what}: occurred_at"),
         recorded_us=parse_instant(value["recorded_at"], f"{what}: recorded_at"),
-        fact=value["fact"],
+        fact=fact,
         prev=prev,
         data=data,
         leaf=leaf_hash(entry),
-        actor=value["actor"],
+        actor=actor,
     )
+
+
+def require_same(event: Event, recomputed: dict[str, Any]) -> None:
+    """The event says what was recomputed. Raises RefutedError, which names the first member that differs."""
+    if difference := strictjson.first_difference(event.data, recomputed):
+        key, found, expected = difference
+        raise RefutedError(f"{event.where}: {key}", found=found, expected=expected)
 
 
 def parse_instant(value: Any, what: str) -> int:

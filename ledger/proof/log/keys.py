@@ -21,16 +21,8 @@ from typing import Any, Protocol
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, TamperedError, Words
-from ledger.proof.log.note import (
-    ED25519,
-    KEY_BYTES,
-    Signature,
-    SignerKey,
-    VerifierKey,
-    format_note,
-    open_note,
-    parse_verifier_key,
-)
+from ledger.proof.log.note import ED25519, KEY_BYTES, Signature, VerifierKey, open_note, parse_verifier_key
+from ledger.proof.log.signer import SignerKey, format_note
 
 EVENT_TYPE = "KeyRotated"
 FIRST_LINE = "csat-ledger/key-rotated/v1"

@@ -9,7 +9,6 @@ from the signatures. The text signed is everything before that line.
 
     key id        first 4 bytes of SHA-256(key name || 0x0A || signature type || public key)
     verifier key  <key name>+<key id, 8 hex digits>+base64(signature type || public key)
-    signer key    PRIVATE+KEY+<key name>+<key id>+base64(signature type || 32-byte seed)
 
 Two signature types are known here, both with 32-byte Ed25519 public keys:
 
@@ -40,12 +39,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger.proof.log.errors import InvalidSignatureError, MalformedError, UnknownKeyError, Words
 from ledger.proof.log.strictjson import base64_bytes, base64_text
@@ -86,8 +85,8 @@ class VerifierKey:
     public_key: bytes
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
-        _require_type(self.signature_type)
+        require_name(self.name)
+        require_type(self.signature_type)
         if len(self.public_key) != KEY_BYTES:
             raise MalformedError("public key", found=Words(f"{len(self.public_key)} bytes"), expected=KEY_BYTES)
         y = int.from_bytes(self.public_key, "little") & 2**255 - 1
@@ -125,48 +124,6 @@ class VerifierKey:
 
 
 @dataclass(frozen=True)
-class SignerKey:
-    """A private key (its Ed25519 seed) under a name, for one type of signature."""
-
-    name: str
-    signature_type: int
-    seed: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        _require_name(self.name)
-        _require_type(self.signature_type)
-        if len(self.seed) != KEY_BYTES:
-            raise MalformedError("private key", found=Words(f"{len(self.seed)} bytes"), expected=KEY_BYTES)
-
-    @cached_property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
-
-    @cached_property
-    def verifier(self) -> VerifierKey:
-        """The public half."""
-        return VerifierKey(self.name, self.signature_type, self._private.public_key().public_bytes_raw())
-
-    def encoded(self) -> str:
-        """The text form, which is secret."""
-        material = base64_text(bytes([self.signature_type]) + self.seed)
-        return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{material}"
-
-    def sign(self, text: bytes, time_s: int | None = None) -> Signature:
-        """A signature over the note text. A cosignature needs the POSIX time at which it is made."""
-        if (time_s is None) == (self.signature_type == COSIGNATURE_V1):
-            raise MalformedError(
-                "time of the signature",
-                found=time_s,
-                expected=Words("a time for a cosignature, none for another signature"),
-            )
-        if time_s is None:
-            return Signature(self.name, self.verifier.key_id, self._private.sign(text))
-        stamped = time_s.to_bytes(TIME_BYTES, "big") + self._private.sign(cosigned_text(text, time_s))
-        return Signature(self.name, self.verifier.key_id, stamped)
-
-
-@dataclass(frozen=True)
 class Signature:
     """One signature line: the key's name and id, and the bytes that follow the id."""
 
@@ -196,20 +153,9 @@ class Note:
 
 def parse_verifier_key(encoded: str) -> VerifierKey:
     """The key that a verifier key string holds; its key id has to be right."""
-    name, key_id_hex, material = _split_key("verifier key", encoded)
+    name, key_id_hex, material = split_key("verifier key", encoded)
     key = VerifierKey(name, material[0], material[1:])
-    _require_key_id("verifier key", key_id_hex, key)
-    return key
-
-
-def parse_signer_key(encoded: str) -> SignerKey:
-    """The key that a signer key string holds; its key id has to be right. No error shows the key."""
-    prefix = "PRIVATE+KEY+"
-    if not encoded.startswith(prefix):
-        raise MalformedError("signer key", found=Words("another beginning"), expected=prefix)
-    name, key_id_hex, material = _split_key("signer key", encoded.removeprefix(prefix))
-    key = SignerKey(name, material[0], material[1:])
-    _require_key_id("signer key", key_id_hex, key.verifier)
+    require_key_id("verifier key", key_id_hex, key)
     return key
 
 
@@ -284,32 +230,19 @@ def open_note(message: bytes, known: Iterable[VerifierKey]) -> Note:
     return Note(text, tuple(verified.items()), tuple(unverified))
 
 
-def format_note(text: str, signatures: Iterable[Signature]) -> bytes:
-    """The signed note. Of several signatures by one key the last is written: signing again replaces."""
-    last = {(signature.name, signature.key_id): signature for signature in signatures}
-    message = (text + "\n" + "".join(signature.line for signature in last.values())).encode("utf-8")
-    if not text.endswith("\n") or parse_note(message) != (text, list(last.values())):
-        raise MalformedError("text to sign", found=text[-20:], expected=Words("lines, each ending in a newline"))
-    return message
-
-
-def sign_note(text: str, *signers: SignerKey) -> bytes:
-    """The text signed by each of the keys."""
-    return format_note(text, [signer.sign(text.encode("utf-8")) for signer in signers])
-
-
 def _parse_line(line: str) -> Signature:
     if not line.startswith(_SIGNATURE_PREFIX):
         raise MalformedError("signature line", found=line, expected=Words("an em dash and a space"))
     name, _, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
-    _require_name(name)
+    require_name(name)
     raw = base64_bytes(encoded, f"signature by {name}")
     if len(raw) <= KEY_ID_BYTES:
         raise MalformedError(f"signature by {name}", found=Words(f"{len(raw)} bytes"), expected=Words("5 or more"))
     return Signature(name, raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:])
 
 
-def _split_key(what: str, encoded: str) -> tuple[str, str, bytes]:
+def split_key(what: str, encoded: str) -> tuple[str, str, bytes]:
+    """Name, key id and bytes of the text form of a key."""
     name, _, rest = encoded.partition("+")
     key_id_hex, _, material64 = rest.partition("+")
     try:
@@ -325,17 +258,20 @@ def _split_key(what: str, encoded: str) -> tuple[str, str, bytes]:
     return name, key_id_hex, material
 
 
-def _require_key_id(what: str, key_id_hex: str, key: VerifierKey) -> None:
+def require_key_id(what: str, key_id_hex: str, key: VerifierKey) -> None:
+    """The key has this id."""
     if key_id_hex != key.key_id.hex():
         raise MalformedError(f"key id of the {what} {key.name}", found=key_id_hex, expected=key.key_id.hex())
 
 
-def _require_name(name: str) -> None:
+def require_name(name: str) -> None:
+    """A key may have this name."""
     if not 0 < len(name) <= NAME_MAX_CHARS or _NOT_IN_NAMES.search(name):
         raise MalformedError("key name", found=name, expected=Words("characters without white space and plus"))
 
 
-def _require_type(signature_type: int) -> None:
+def require_type(signature_type: int) -> None:
+    """A type of signature that is known here."""
     if signature_type not in (ED25519, COSIGNATURE_V1):
         raise MalformedError(
             "signature type", found=signature_type, expected=Words("1 (Ed25519) or 4 (cosignature/v1)")

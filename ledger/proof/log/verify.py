@@ -48,12 +48,12 @@ from ledger.proof.log.errors import (
     printable,
     shown,
 )
-from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, salt_of
+from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
 from ledger.proof.log.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
-from ledger.proof.log.strictjson import base64_text, first_difference
+from ledger.proof.log.strictjson import base64_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
 CONFIRMED = "confirmed"
@@ -247,13 +247,32 @@ def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, 
     if on != bundle.on:
         raise TamperedError(f"{decided.where}: what it is on", found=on, expected=bundle.on)
     report.decision = decided.data
-    report.recomputed = programme.recompute(_before(bundle, events), decided)
-    if difference := first_difference(decided.data, report.recomputed):
-        key, found, expected = difference
-        raise RefutedError(f"{decided.where}: {key}", found=found, expected=expected)
+    report.recomputed = _recompute(programme, _before(bundle, events), decided)
+    require_same(decided, report.recomputed)
     for event in subject[bundle.decision :]:
         if event.type == programme.decision and programme.decided_on(event) == on:
             report.superseded_by = event.seq
+
+
+def _recompute(programme: ProofProgramme, before: Iterator[Event], decision: Event) -> dict[str, Any]:
+    """What the programme says. An event at which its rules fail is named: nothing that a host wrote leaves no verdict."""
+    at = decision
+
+    def noted() -> Iterator[Event]:
+        nonlocal at
+        for event in before:
+            at = event
+            yield event
+        at = decision
+
+    try:
+        return programme.recompute(noted(), decision)
+    except (ProofError, MemoryError):
+        raise
+    except Exception as error:
+        raise MalformedError(
+            at.where, found=Words(f"what the rules fail at: {error!r:.100}"), expected=Words("an event")
+        ) from error
 
 
 def _before(bundle: Bundle, events: dict[str, list[Event]]) -> Iterator[Event]:

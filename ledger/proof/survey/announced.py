@@ -1,20 +1,16 @@
-"""What an EligibilityChanged event says: a flip, and whether it takes the place of one announced before.
-
-Event data: those of `ANNOUNCEMENT_KEYS` and `revises`, all of them and no others, version 1.
-"""
+"""What an EligibilityChanged event says: a flip, and whether it takes the place of one announced before."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import Any
 
-from ledger.proof.log.errors import RefutedError, Words
+from ledger.proof.form import check_event
+from ledger.proof.log.errors import Words
 from ledger.proof.log.event import Event, parse_instant
-from ledger.proof.log.strictjson import natural, truth
-from ledger.proof.survey.replay import require_actor, require_version
-from ledger.proof.survey.sweep import ANNOUNCEMENT_KEYS, Flip
+from ledger.proof.survey.form import ANNOUNCED, FORMS
+from ledger.proof.survey.sweep import Flip
 
-ANNOUNCED_KEYS = frozenset((*ANNOUNCEMENT_KEYS, "revises"))
 KINDS = {
     "ResponseReceived": "response", "EvaluationReceived": "evaluation", "ResponseVoided": "void",
     "MembershipEnrolled": "membership", "MembershipUpdated": "membership", "LocationAdded": "membership",
@@ -32,13 +28,6 @@ def data_or_words(flip: Flip | None) -> Any:
 
 def announced_flip(event: Event) -> Flip:
     """The flip that an announcement names. Raises ProofError where it is in another form than is read here."""
-    require_actor(event)
-    require_version(event)
-    data, where = event.data, event.where
-    if data.keys() != ANNOUNCED_KEYS:
-        raise RefutedError(f"{where}: keys", found=sorted(data), expected=sorted(ANNOUNCED_KEYS))
-    for key in ("satisfied", "previous", "revises"):
-        truth(data[key], f"{where}: {key}")
-    for key in ("counted", "organisations"):
-        natural(data[key], f"{where}: {key}")
-    return Flip(parse_instant(data["effective_at"], f"{where}: effective_at"), *_said(data))
+    check_event(event, FORMS, ANNOUNCED)
+    data = event.data
+    return Flip(parse_instant(data["effective_at"], event.where), *_said(data))

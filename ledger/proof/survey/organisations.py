@@ -20,8 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ledger.proof.fold import fold, require_label
+from ledger.proof.fold import fold
 from ledger.proof.log.errors import RefutedError, Words
+
+ALIKE_MAX = 200
+"""Names that fold alike at most: a withdrawal that could mean each of them lists them all."""
 
 
 class Group:
@@ -78,30 +81,28 @@ class Organisations:
             if len(alike) > 1:
                 raise RefutedError(f"{where}: spelt", found=alike, expected=Words("one known name that folds alike"))
             return alike[0]
-        return self._known_or_new(data.get("customer_org"), f"{where}: customer_org")
+        return self._known_or_new(data["customer_org"], f"{where}: customer_org")
 
     def withdraw(self, data: dict[str, Any], where: str) -> None:
         """Takes what a withdrawal says of its organisation."""
         others = self._spelt(data, where)[1:] if "spelt" in data else []
         if "spelt" not in data:
-            self._known_or_new(data.get("customer_org"), f"{where}: customer_org")
+            self._known_or_new(data["customer_org"], f"{where}: customer_org")
         found, expected = data.get("also", Words("nothing")), others or Words("nothing")
         if found != expected:
             raise RefutedError(f"{where}: also", found=found, expected=expected)
 
     def tell_apart(self, data: dict[str, Any], where: str) -> None:
         """Takes a name that folds like a known one and is another organisation."""
-        known = self._known(data.get("from"), f"{where}: from")
-        name = require_label(data.get("organisation"), f"{where}: organisation")
-        if name in self.known or fold(name) != fold(known):
-            raise RefutedError(
-                f"{where}: organisation", found=name, expected=Words(f"a new name that folds like {known!a}")
-            )
+        known, name = self._known(data["from"], f"{where}: from"), data["organisation"]
+        if name in self.known or fold(name) != fold(known) or len(self._alike[fold(name)]) >= ALIKE_MAX:
+            expected = Words(f"a new name that folds like {known!a}, and like fewer than {ALIKE_MAX}")
+            raise RefutedError(f"{where}: organisation", found=name, expected=expected)
         self._add(name)
 
     def join(self, data: dict[str, Any], where: str) -> Regrouping:
         """Joins two names, whose organisations become one."""
-        one, other = (self._known_or_new(data.get(key), f"{where}: {key}") for key in ("organisation", "same_as"))
+        one, other = (self._known_or_new(data[key], f"{where}: {key}") for key in ("organisation", "same_as"))
         few, many = sorted((self.key(one), self.key(other)), key=lambda key: len(self.names(key)))
         if few == many:
             raise RefutedError(where, found=[one, other], expected=Words("two organisations, not one group already"))
@@ -115,7 +116,7 @@ class Organisations:
 
     def separate(self, data: dict[str, Any], where: str) -> Regrouping:
         """Undoes the join of two names; their organisation becomes two."""
-        one, other = (self._known(data.get(key), f"{where}: {key}") for key in ("organisation", "same_as"))
+        one, other = (self._known(data[key], f"{where}: {key}") for key in ("organisation", "same_as"))
         if other not in self._joins.get(one, ()):
             raise RefutedError(where, found=[one, other], expected=Words("two names of which a join was recorded"))
         self._joins[one].remove(other)
@@ -151,10 +152,9 @@ class Organisations:
                     waiting.append(name)
                 yield name
 
-    def _known_or_new(self, value: Any, what: str) -> str:
-        if isinstance(value, str) and value in self.known:
-            return value
-        name = require_label(value, what)
+    def _known_or_new(self, name: str, what: str) -> str:
+        if name in self.known:
+            return name
         if alike := self._alike.get(fold(name)):
             raise RefutedError(
                 what, found=name, expected=Words(f"the known spelling {alike[0]!a}, or told apart before")
@@ -162,16 +162,14 @@ class Organisations:
         self._add(name)
         return name
 
-    def _known(self, value: Any, what: str) -> str:
-        if isinstance(value, str) and value in self.known:
-            return value
-        raise RefutedError(what, found=value, expected=Words("a name known before"))
+    def _known(self, name: str, what: str) -> str:
+        if name not in self.known:
+            raise RefutedError(what, found=name, expected=Words("a name known before"))
+        return name
 
     def _spelt(self, data: dict[str, Any], where: str) -> list[str]:
         """The known names that fold like a `customer_org` that the source spelt otherwise."""
-        name = self._known(data.get("customer_org"), f"{where}: customer_org")
-        if data["spelt"] is not True:
-            raise RefutedError(f"{where}: spelt", found=data["spelt"], expected=True)
+        name = self._known(data["customer_org"], f"{where}: customer_org")
         alike = self._alike[fold(name)]
         if name != alike[0]:
             raise RefutedError(f"{where}: customer_org", found=name, expected=alike[0])

@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from ledger.proof.log.event import END_OF_TIME_US, add_months
+from ledger.proof.survey.form import POOLED
 from ledger.proof.survey.organisations import Key, Regrouping
-from ledger.proof.survey.replay import POOLED, Edition, Membership, Response, Rulebook
+from ledger.proof.survey.replay import Edition, Membership, Response, Rulebook
 from ledger.proof.survey.rules import Counts, best_location, enough_responses, place
 from ledger.proof.survey.sweep import Flip
 
@@ -181,11 +182,6 @@ class Past:
         for response in membership.by_time:
             if response.response not in membership.void:
                 self.change(response, membership.organisations.key(response.customer_org), 1)
-
-    @staticmethod
-    def can_tell(rulebook: Rulebook) -> bool:
-        """Whether each edition wants some response, and counts one of an organisation at least."""
-        return all(edition.per_org_cap > 0 and not enough_responses(edition, 0, 0) for edition in rulebook.editions)
 
     def counts(self, instant_us: int) -> Counts:
         """What counts at an instant for each location of which something was received."""

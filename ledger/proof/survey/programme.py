@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ledger.proof.log.event import Event
+from ledger.proof.log.event import Event, require_same
 from ledger.proof.programme import Light
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ class Survey:
 
     name = "survey"
     decision = "RenewalDecided"
-    light: Light | None = Light(
-        nothing=frozenset(("ReminderSent", "AnonymityChosen")),
-        labels={"ConsentGiven": "customer_org", "InvitationSent": "customer_org"},
-        unless="spelt",
-    )
+
+    @property
+    def light(self) -> Light:
+        """Reminders, choices of anonymity, and most of consents and invitations."""
+        from ledger.proof.survey.columns import LIGHT
+
+        return LIGHT
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's."""
@@ -49,10 +51,12 @@ class Survey:
 
         rulebook, membership = Rulebook(), Membership()
         for event in before:
-            if event.stream != RULEBOOK:
-                membership.apply(event)
-            elif event.type == "RulebookPublished":
+            if event.stream == RULEBOOK:
                 rulebook.publish(event)
+                continue
+            if event.type == self.decision:  # the one that is asked for rests on it
+                require_same(event, check_decision(membership, rulebook, event))
+            membership.apply(event)
         return check_decision(membership, rulebook, decision)
 
     def new_check(self, _stream: str) -> StreamCheck:

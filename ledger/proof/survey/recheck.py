@@ -33,15 +33,15 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from ledger.proof.log.errors import ProofError, Words
-from ledger.proof.log.event import END_OF_TIME_US, Event, add_months, format_instant, parse_instant
-from ledger.proof.log.strictjson import first_difference
+from ledger.proof.log.event import END_OF_TIME_US, Event, add_months, format_instant, parse_instant, require_same
 from ledger.proof.programme import Difference
 from ledger.proof.survey.announced import KINDS, announced_flip, data_or_words
+from ledger.proof.survey.form import ANNOUNCED
 from ledger.proof.survey.organisations import Regrouping
 from ledger.proof.survey.past import Change, Past
 from ledger.proof.survey.programme import RULEBOOK
-from ledger.proof.survey.replay import Membership, Response, Rulebook, earliest_us, require_actor
-from ledger.proof.survey.rules import check_decision, enough_responses, status
+from ledger.proof.survey.replay import Membership, Response, Rulebook, earliest_us
+from ledger.proof.survey.rules import check_decision, status
 from ledger.proof.survey.sweep import Flip, Sweep
 
 BEGINNING_OF_TIME_US = -62_135_596_800_000_000
@@ -107,7 +107,7 @@ class StreamCheck:
                 self.take_instant(event.occurred_us, event)
                 self.membership.apply(event)
                 return
-            if type_name == "EligibilityChanged":
+            if type_name == ANNOUNCED and event.stream != RULEBOOK:
                 self.announcements += 1
                 self._batch.append((event, announced_flip(event)))
                 return
@@ -119,7 +119,7 @@ class StreamCheck:
             else:
                 self._take_fact(event)
         except ProofError as error:
-            self.differences.append(Difference(error.what, error.found, error.expected))
+            self._differ(error)
 
     def take_instant(self, occurred_us: int, cause: Cause) -> None:
         """The next event, of a type in COUNT_FOR_NOTHING: all that matters here is when it was so."""
@@ -136,7 +136,10 @@ class StreamCheck:
         try:
             self.membership.organisations.use({"customer_org": label}, "event {}/{} {}".format(*cause))
         except ProofError as error:
-            self.differences.append(Difference(error.what, error.found, error.expected))
+            self._differ(error)
+
+    def _differ(self, error: ProofError) -> None:
+        self.differences.append(Difference(error.what, error.found, error.expected))
 
     def finish(self) -> list[Difference]:
         """Everything that does not follow, once all events were taken."""
@@ -149,9 +152,6 @@ class StreamCheck:
         return None if flip is None else flip.effective_us
 
     def _take_edition(self, event: Event) -> None:
-        require_actor(event)
-        if event.type != "RulebookPublished":
-            return
         edition = self.rulebook.publish(event)
         if self._past is not None:
             self._past, self._swept = None, 0
@@ -270,9 +270,10 @@ class StreamCheck:
     def _take_decision(self, event: Event) -> None:
         known = self._past.counts if self._past is not None else lambda _: None
         recomputed = check_decision(self.membership, self.rulebook, event, known)
-        if difference := first_difference(event.data, recomputed):
-            key, found, expected = difference
-            self.differences.append(Difference(f"{event.where}: {key}", found, expected))
+        try:
+            require_same(event, recomputed)
+        except ProofError as error:
+            self._differ(error)
         evaluated_us = parse_instant(recomputed["evaluated_at"], "evaluated_at")
         self._count_swept(evaluated_us, evaluated_us)
 
@@ -286,10 +287,7 @@ class StreamCheck:
 
     def _retrace_locations(self) -> None:
         """Finds anew what depends on the names of locations that count nothing."""
-        if any(enough_responses(edition, 0, 0) for edition in self.rulebook.editions):
-            self._retrace(BEGINNING_OF_TIME_US)
-        else:
-            self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
+        self._retrace(min((flip.effective_us for flip in self._true if flip.counted == 0), default=END_OF_TIME_US))
 
     def _retrace(self, from_us: int, to_us: int = END_OF_TIME_US) -> None:
         horizon_us = self._sweep.at_us
@@ -316,7 +314,7 @@ class StreamCheck:
         first = bisect_left(by_time, earliest_us(self.rulebook.longest_window, from_us), key=_received)
         self._swept += bisect_right(by_time, to_us, key=_received) - first
         dear = SWEPT_MAX * max(len(by_time), FEW) * len(self.rulebook.editions)
-        if self._swept > dear and Past.can_tell(self.rulebook):
+        if self._swept > dear:
             self._past = Past(self.membership, self.rulebook)
 
     def _move_horizon(self, to_us: int) -> None:

@@ -1,45 +1,32 @@
 """What a membership's stream and the rulebook say, folded from the stored events.
 
-Event data used here, version 1; other types count for nothing:
-
-    MembershipEnrolled {level, competencies[], locations[], …}     MembershipUpdated {level?, competencies?, …}
-    LocationAdded {location}                                       RenewalDateSet {renewal_date}
-    ResponseReceived {response, customer_org, location,            ResponseVoided {response, received_at, customer_org,
-        answer_token, …}                                               location, …}
-    EvaluationReceived {evaluation}
-    RenewalDecided {renewal_date, …}                               RulebookPublished {edition, effective_from, …}
-    what names an organisation: `organisations`
+The form of each event is checked first (`form`), and what contradicts the stream is refuted: anything before the
+enrolment or a second one, a second response of the same name, or with the token of one that is not void. What is said of
+names of organisations: `organisations`.
 
 A response or an evaluation is received at the occurred_at of its event. Level and competencies hold from the
-occurred_at of the event that set them; of two with the same instant the later in the stream. An event that contradicts
-the stream, such as a second response of the same name, or with the token of one that is not void, is refuted; so is a
-label with a character that none may hold.
+occurred_at of the event that set them; of two with the same instant the later in the stream.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ledger.proof.fold import refused_at, require_label
-from ledger.proof.log.errors import MalformedError, RefutedError, Words
+from ledger.proof.form import check_event
+from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import DAY_US, END_OF_TIME_US, Event, add_months, format_instant, parse_instant
-from ledger.proof.log.strictjson import array, natural, text, truth
+from ledger.proof.survey.form import ANNOUNCED, FORMS, RULES_FORMS
 from ledger.proof.survey.organisations import Key, Organisations, Regrouping
 
 LEARNING = "learning"
-POOLED = "*"
-"""What an edition that pools locations counts under; no location may be named so."""
-KNOWN_VERSION = 1
 LONGEST_MONTH_DAYS = 31
 SHORTEST_MONTH_DAYS = 28
 SHORTEST_YEAR_DAYS = 365
 
-_TOKEN = re.compile("[0-9a-f]{64}")
 _instant = itemgetter(0)
 _received = attrgetter("received_us")
 _effective = attrgetter("effective_us")
@@ -80,22 +67,13 @@ class Rulebook:
         self._names: set[str] = set()
 
     def publish(self, event: Event) -> Edition:
-        """Takes a RulebookPublished event."""
-        require_actor(event)
-        require_version(event)
-        data, where = event.data, event.where
-        edition = Edition(
-            require_label(data.get("edition"), f"{where}: edition"),
-            parse_instant(data.get("effective_from"), f"{where}: effective_from"),
-            natural(data.get("min_responses"), f"{where}: min_responses"),
-            natural(data.get("per_org_cap"), f"{where}: per_org_cap"),
-            natural(data.get("min_organisations"), f"{where}: min_organisations"),
-            natural(data.get("window_months"), f"{where}: window_months"),
-            natural(data.get("min_evaluations"), f"{where}: min_evaluations"),
-            truth(data.get("pool_locations"), f"{where}: pool_locations"),
-        )
+        """Takes an event of the rulebook, which has to be a new edition."""
+        check_event(event, RULES_FORMS)
+        figures = dict(event.data)
+        name, effective_from = figures.pop("edition"), figures.pop("effective_from")
+        edition = Edition(name, parse_instant(effective_from, event.where), **figures)
         if edition.name in self._names:
-            raise RefutedError(f"{where}: edition", found=edition.name, expected=Words("a name not used before"))
+            raise RefutedError(f"{event.where}: edition", found=edition.name, expected=Words("a name not used before"))
         self._names.add(edition.name)
         self.longest_window = max(self.longest_window, edition.window_months)
         insort(self.editions, edition, key=_effective)
@@ -134,13 +112,13 @@ class Membership:
 
     def apply(self, event: Event) -> Regrouping | None:
         """Takes the next event of the stream; one that contradicts the stream is refuted, and changes nothing."""
-        if event.actor is not None:
-            require_actor(event)
+        check_event(event, FORMS, ANNOUNCED)
+        if not self.locations and event.type != "MembershipEnrolled":
+            raise RefutedError(
+                event.where, found=Words("a membership that was never enrolled"), expected=Words("one that was")
+            )
         handler = _HANDLERS.get(event.type)
-        if handler is not None:
-            require_version(event)
-            return handler(self, event)
-        return None
+        return None if handler is None else handler(self, event)
 
     def level_at(self, instant_us: int) -> str | None:
         """The level held at an instant."""
@@ -193,32 +171,29 @@ class Membership:
         return [response for name in self.organisations.names(key) for response in self._by_name.get(name, ())]
 
     def _enrol(self, event: Event) -> None:
-        if self.locations or self.levels:
+        if self.locations:
             raise RefutedError(event.where, found=Words("a second enrolment"), expected=Words("one"))
-        locations = [_location(name, f"{event.where}: locations") for name in _labels(event, "locations")]
         self._update(event)
-        self.locations = locations
+        self.locations = [*event.data["locations"]]
 
     def _update(self, event: Event) -> None:
-        data, where = event.data, event.where
-        for key in ("name", "level", "business_model"):
-            if data.get(key) is not None:
-                require_label(data[key], f"{where}: {key}")
-        lists = {key: _labels(event, key) for key in ("competencies", "solution_areas") if key in data}
+        data = event.data
+        if not data:
+            raise RefutedError(event.where, found=data, expected=Words("something that changes"))
         if "level" in data:
-            insort(self.levels, (event.occurred_us, event.seq, _text(event, "level")))
-        if "competencies" in lists:
-            held = any(name.casefold() == LEARNING for name in lists["competencies"])
+            insort(self.levels, (event.occurred_us, event.seq, data["level"]))
+        if "competencies" in data:
+            held = any(name.casefold() == LEARNING for name in data["competencies"])
             insort(self.learning, (event.occurred_us, event.seq, held))
 
     def _add_location(self, event: Event) -> None:
-        location = _location(event.data.get("location"), f"{event.where}: location")
+        location = event.data["location"]
         if location in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=Words("one not added before"))
         self.locations.append(location)
 
     def _set_renewal_date(self, event: Event) -> None:
-        self.renewal_dates.add(_text(event, "renewal_date"))
+        self.renewal_dates.add(event.data["renewal_date"])
 
     def _name(self, event: Event) -> None:
         self.organisations.use(event.data, event.where)
@@ -236,14 +211,19 @@ class Membership:
         return self.organisations.separate(event.data, event.where)
 
     def _receive(self, event: Event) -> None:
-        name, location, data = _text(event, "response"), _text(event, "location"), event.data
+        data = event.data
+        name, location, organisation, token = (
+            data[key] for key in ("response", "location", "customer_org", "answer_token")
+        )
         if name in self.responses:
             raise RefutedError(f"{event.where}: response", found=name, expected=Words("one not received before"))
         if location not in self.locations:
             raise RefutedError(f"{event.where}: location", found=location, expected=sorted(self.locations))
-        token = self._unanswered(data.get("answer_token"), f"{event.where}: answer_token")
-        organisation = data.get("customer_org")
-        if "spelt" in data or not isinstance(organisation, str) or organisation not in self.organisations.known:
+        answer = self._answers.get(token)
+        if answer is not None and answer not in self.void:
+            expected = Words(f"another than that of {answer!a}, which is not void")
+            raise RefutedError(f"{event.where}: answer_token", found=token, expected=expected)
+        if "spelt" in data or organisation not in self.organisations.known:
             organisation = self.organisations.use(data, event.where)
         if token is not None:
             self._answers[token] = name
@@ -255,38 +235,27 @@ class Membership:
         else:
             self.by_time.append(response)
 
-    def _unanswered(self, token: Any, where: str) -> str | None:
-        """The token of a new response: no other with the same may count."""
-        if token is not None and _TOKEN.fullmatch(text(token, where)) is None:
-            raise RefutedError(where, found=token, expected=Words("64 hex digits in lower case, or null"))
-        answer = self._answers.get(token, "")
-        if answer and answer not in self.void:
-            raise RefutedError(
-                where, found=token, expected=Words(f"another than that of {answer!a}, which is not void")
-            )
-        return None if token is None else str(token)
-
     def _void(self, event: Event) -> None:
         data, where = event.data, event.where
-        name = _text(event, "response")
+        name = data["response"]
         response = self.responses.get(name)
         if response is None or name in self.void:
             raise RefutedError(f"{where}: response", found=name, expected=Words("one received and not void yet"))
-        recorded = [data.get("received_at"), data.get("customer_org"), data.get("location")]
+        recorded = [data["received_at"], data["customer_org"], data["location"]]
         received = [format_instant(response.received_us), response.customer_org, response.location]
         if recorded != received:
             raise RefutedError(f"{where}: what is said of {name}", found=recorded, expected=received)
         self.void.add(name)
 
     def _evaluate(self, event: Event) -> None:
-        name = _text(event, "evaluation")
+        name = event.data["evaluation"]
         if name in self.evaluation_ids:
             raise RefutedError(f"{event.where}: evaluation", found=name, expected=Words("one not received before"))
         self.evaluation_ids.add(name)
         insort(self.evaluations, (event.occurred_us, event.seq))
 
     def _decide(self, event: Event) -> None:
-        self.decided.setdefault(_text(event, "renewal_date"), []).append(event)
+        self.decided.setdefault(event.data["renewal_date"], []).append(event)
 
 
 _HANDLERS: dict[str, Callable[[Membership, Event], Regrouping | None]] = {
@@ -310,35 +279,3 @@ _HANDLERS: dict[str, Callable[[Membership, Event], Regrouping | None]] = {
 def earliest_us(months: int, instant_us: int) -> int:
     """An instant before which nothing received can still count; a little early, never late."""
     return instant_us - (months * LONGEST_MONTH_DAYS + 1) * DAY_US
-
-
-def _text(event: Event, key: str) -> str:
-    """A member of an event's data, which has to be a string."""
-    value = event.data.get(key)
-    return value if isinstance(value, str) else text(value, f"{event.where}: {key}")
-
-
-def _labels(event: Event, key: str) -> list[str]:
-    """A member of an event's data, which has to be a list of labels."""
-    where = f"{event.where}: {key}"
-    return [require_label(value, where) for value in array(event.data.get(key), where)]
-
-
-def _location(value: Any, where: str) -> str:
-    """The name of a new location."""
-    name = require_label(value, where)
-    if name == POOLED:
-        raise RefutedError(where, found=name, expected=Words("another name: it stands for all locations together"))
-    return name
-
-
-def require_actor(event: Event) -> None:
-    """The actor's name holds no character that no label may hold."""
-    if event.actor is not None and refused_at(event.actor) is not None:
-        require_label(event.actor, f"{event.where}: actor")  # raises
-
-
-def require_version(event: Event) -> None:
-    """The event's data is in the form that is read here."""
-    if event.version != KNOWN_VERSION:
-        raise MalformedError(f"{event.where}: version", found=event.version, expected=KNOWN_VERSION)

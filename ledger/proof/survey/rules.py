@@ -30,8 +30,9 @@ from typing import Any, NamedTuple
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import Event, format_instant, parse_date
 from ledger.proof.log.strictjson import canonical, text
+from ledger.proof.survey.form import POOLED
 from ledger.proof.survey.organisations import Key
-from ledger.proof.survey.replay import POOLED, Edition, Membership, Response, Rulebook, require_version
+from ledger.proof.survey.replay import Edition, Membership, Response, Rulebook
 
 GOLD = "gold"
 LISTED_MAX = 100
@@ -187,7 +188,6 @@ def check_decision(
 
     The membership and the rulebook are as they were just before the event; `known` are the counts of an instant.
     """
-    require_version(event)
     date = text(event.data.get("renewal_date"), f"{event.where}: renewal_date")
     due_us = parse_date(date, f"{event.where}: renewal_date")
     if date not in membership.renewal_dates:

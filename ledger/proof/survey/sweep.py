@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from ledger.proof.log.event import END_OF_TIME_US, add_months, format_instant
 from ledger.proof.survey.organisations import Key, Regrouping
 from ledger.proof.survey.replay import Edition, Membership, Response, Rulebook
-from ledger.proof.survey.rules import best_location, enough_responses, place
+from ledger.proof.survey.rules import best_location, place
 
 ANNOUNCEMENT_KEYS = (
     "satisfied", "previous", "via", "location", "counted", "organisations", "edition", "effective_at", "cause",
@@ -391,8 +391,6 @@ class Sweep:
             return "responses"
         if self._edition is None:
             return None
-        if enough_responses(self._edition, 0, 0) and self._location()[0] is not None:
-            return "responses"
         return "evaluations" if self._learning and self._evaluations >= self._edition.min_evaluations else None
 
     def _location(self) -> tuple[str | None, int, int]:

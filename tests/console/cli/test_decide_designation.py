@@ -8,7 +8,7 @@ import pytest
 
 from tests.console.cli.test_decide import tamper
 from tests.console.designation_story import ANNIVERSARY, AREA, CLOSED, opened, qualified, restated, told
-from tests.console.support import Program, met
+from tests.console.support import Program, enrolment, met
 
 DECIDE = ("decide-designation", "m-1", "--area", AREA, "--anniversary", ANNIVERSARY)
 AT_FIRST = {
@@ -294,6 +294,32 @@ def test_who_has_a_designation_only_is_told_so_where_something_else_is_asked_for
     ran = later.json(*question)
     assert ran.code == 2
     assert ran.json["error"] == ("unknown-designation" if "--area" in question else "unknown-membership")
-    assert ran.json["message"].endswith(f"it has a designation in {AREA}, which --area names")
+    told_there = (
+        f"known then of the membership: {AREA}"
+        if "--area" in question
+        else f"it has a designation in {AREA}, which --area names"
+    )
+    assert ran.json["message"].endswith(f"; {told_there}")
     other = later.json(question[0], "m-2", *question[2:])
-    assert "designation in business" not in other.json["message"]
+    assert AREA not in other.json["message"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("score", "m-1", "--known-at", "1"),
+        ("score", "m-1", "--explain", "2024-07-01@1", "2024-07-01"),
+        ("decisions", "m-1", "--known-at", "1"),
+        ("replay", "m-1", "--known-at", "1"),
+    ],
+)
+def test_what_is_said_of_an_early_position_does_not_tell_what_came_later(
+    later: Program, question: tuple[str, ...]
+) -> None:
+    later.record(*enrolment("m-2"))
+    before = later.json(*question, "--area", AREA)
+    later.record(*opened())
+    after = later.json(*question, "--area", AREA)
+    assert before.code == after.code == 2
+    assert before.json == after.json
+    assert AREA not in later.json(*question, "--area", "elsewhere").json["message"]

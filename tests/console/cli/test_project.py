@@ -95,6 +95,18 @@ def test_a_rebuild_that_comes_out_different_is_exit_code_1(program: Program) -> 
     assert program.json("project", "--rebuild").code == 0
 
 
+def test_a_rebuild_that_leaves_streams_parked_does_not_end_as_if_all_was_mended(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    position = poison(program, "m-1")
+    assert program.run("project").code == 3
+    rebuilt = program.json("project", "--rebuild")
+    assert rebuilt.code == 3
+    assert [one["position"] for line in rebuilt.lines for one in line.get("parked", ())][:1] == [position]
+    words = program.run("project", "--rebuild")
+    assert words.code == 3
+    assert f"membership-m-1 parked at {position}" in words.out
+
+
 def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Program) -> None:
     program.record(*met(), *met("m-2"))
     position = poison(program, "m-1")
@@ -111,7 +123,54 @@ def test_an_event_that_cannot_be_read_parks_its_stream_and_no_other(program: Pro
     text = program.run("project", "--status").out
     assert f"membership-m-1 parked at {position}: " in text
     assert_questions_name_what_cannot_be_read(program)
-    assert program.json("project", "--rebuild").code == 0
+    assert program.json("project", "--rebuild").code == 3
+
+
+def test_a_rebuild_after_which_streams_are_parked_still_is_exit_code_3_and_names_them(program: Program) -> None:
+    program.record(*met(), *met("m-2"))
+    position = poison(program, "m-1")
+    assert program.run("project").code == 3
+    ran = program.json("project", "--rebuild")
+    assert (ran.code, {line["differences"] for line in ran.lines}) == (3, {0})
+    assert any(parked["position"] == position for line in ran.lines for parked in line["parked"])
+    words = program.run("project", "--rebuild")
+    assert words.code == 3
+    assert f"membership-m-1 parked at {position}: " in words.out
+    assert program.run("review").code == 3  # a writer sets it aside
+    aside = program.json("project", "--rebuild")
+    assert (aside.code, aside.lines[-1]["set_aside"]) == (3, "membership-m-1")
+    with sqlite3.connect(program.store) as connection:
+        connection.execute("DROP TRIGGER events_no_delete")
+        connection.execute("DELETE FROM events WHERE position = ?", (position,))
+        connection.execute("DELETE FROM set_aside")
+    connection.close()
+    assert program.run("migrate").code == 0  # the trigger
+    mended = program.json("project", "--rebuild")
+    assert (mended.code, [line["parked"] for line in mended.lines]) == (0, [[]] * len(NAMES))
+
+
+def test_a_rebuild_where_workers_kept_projections_of_another_book_is_compared_with_nothing(program: Program) -> None:
+    program.record(*met())
+    assert program.run("project").code == 0
+    database = program.store.with_name("ledger.db.projections")
+    with sqlite3.connect(database) as connection:  # as workers leave it that read the topics of another book
+        for name, generation in connection.execute("SELECT name, generation FROM projection_state").fetchall():
+            connection.execute(
+                "INSERT INTO projection_partitions VALUES (?,?,'events','an-id',0,100,100,100,?,100)",
+                (name, generation, "ab" * 32),
+            )
+    connection.close()
+    assert program.json("status", "m-1").json["error"] == "different-book"
+    ran = program.json("project", "--rebuild")
+    assert ran.code == 0
+    assert [(line["position"], line["lag"], "differences" in line) for line in ran.lines] == [(15, 0, False)] * len(
+        NAMES
+    )
+    assert "this is another book, or an older copy" in ran.err
+    assert "topics --relay-anew" in ran.err
+    assert program.json("status", "m-1").json["counted"] >= 0
+    again = program.run("project", "--rebuild")
+    assert (again.code, again.err, again.out.count("0 differences")) == (0, "", len(NAMES))
 
 
 @pytest.mark.parametrize("stream", ["membership-m-1", "programme"])
@@ -159,6 +218,20 @@ def assert_questions_name_what_cannot_be_read(program: Program) -> None:
         ran = program.run(*question)
         assert ran.code == 0
         assert "membership-m-1: found an event that cannot be read, and what is answered of it may lack" in ran.err
+
+
+def test_an_answer_about_a_membership_names_what_cannot_be_read_of_that_one_and_of_no_other(program: Program) -> None:
+    program.record(*met(), *met("m-2"), *met("m-3"))
+    for membership in ("m-1", "m-2"):
+        poison(program, membership)
+    for form in ((), ("--json",)):
+        for question in ("status", "history"):
+            for membership in ("m-1", "m-2"):
+                ran = program.run(question, membership, *form)
+                assert (ran.code, ran.err.count("cannot be read")) == (0, 1)
+                assert f"membership-{membership}: found an event that cannot be read" in ran.err
+            assert program.run(question, "m-3", *form).err == ""
+        assert "membership-m-1 and 1 more: found an event" in program.run("board", *form).err
 
 
 def test_questions_of_a_book_that_can_be_read_say_nothing(program: Program) -> None:

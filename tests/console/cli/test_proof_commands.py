@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from ledger.proof.log.policy import open_checkpoint, parse_policy
+from ledger.seal.signing import FileMemory
 from tests.console.support import Program, met, response
 
 ORIGIN = "ledger.example/renewals"
@@ -353,8 +355,50 @@ def test_a_key_that_lost_its_memory_signs_again_once_its_operator_says_so(sealed
     accepted = sealed.run_bare("recover-signer", "--key", "keys/log.key", "--tiles", "log", "--accept")
     assert (accepted.code, memory.read_bytes()) == (0, remembered)
     assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
-    nothing = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "elsewhere")
-    assert (nothing.code, nothing.json["error"]) == (1, "log-damaged")
+
+
+def test_a_folder_that_is_lost_altogether_is_shown_beside_what_the_key_signed_with_the_way_out(sealed: Program) -> None:
+    seal = ("seal", "--key", "keys/log.key", "--tiles", "log")
+    recover = ("recover-signer", "--key", "keys/log.key", "--tiles", "log")
+    last = sealed.json(*seal).json
+    shutil.rmtree(sealed.folder / "log")
+    refused = sealed.json(*seal)
+    assert (refused.code, refused.json["error"]) == (1, "log-forked")
+    memory = (sealed.folder / "keys" / "log.signed").read_bytes()
+    for accept in ([], ["--accept"]):
+        shown = sealed.json(*recover, *accept)
+        assert shown.code == 1
+        assert shown.json["remembered"] == {"size": last["size"], "root": last["root"]}
+        assert (shown.json["folder"], shown.json["written"]) == (None, False)
+        words = sealed.run(*recover, *accept)
+        assert words.code == 1
+        assert f"size {last['size']:,}, root {last['root']}" in words.out.replace("\n", " ")
+        assert "begin a new log in a new folder with a new key" in " ".join(words.out.split())
+    assert (sealed.folder / "keys" / "log.signed").read_bytes() == memory
+
+
+def test_a_damaged_checkpoint_is_called_the_same_by_sealer_and_recovery(sealed: Program) -> None:
+    path = sealed.folder / "log" / "checkpoint"
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b"%d" % (int(lines[1]) - 1), *lines[2:]]))
+    for command in ("seal", "recover-signer"):
+        ran = sealed.json(command, "--key", "keys/log.key", "--tiles", "log")
+        assert (ran.code, ran.json["error"]) == (1, "log-damaged"), command
+
+
+def test_a_fork_that_is_shown_does_not_point_to_the_command_that_shows_it(sealed: Program) -> None:
+    shutil.copytree(sealed.folder / "log", sealed.folder / "older")
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    last = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log").json
+    shown = sealed.json("recover-signer", "--key", "keys/log.key", "--tiles", "older").json
+    assert f"with root {last['root']}" in shown["fork"]
+    assert "recover-signer" not in shown["fork"]
+
+
+def test_a_second_sealer_with_the_same_key_is_told_that_another_is_at_work(sealed: Program) -> None:
+    with FileMemory(sealed.folder / "keys" / "log.signed").held():
+        ran = sealed.json("seal", "--key", "keys/log.key", "--tiles", "log")
+    assert (ran.code, ran.json["error"]) == (4, "sealer-busy")
 
 
 def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed: Program) -> None:
@@ -364,15 +408,7 @@ def test_a_file_longer_than_any_evidence_is_unverifiable_and_is_not_read(sealed:
         ("verify", "endless.json", "--policy", "policy.json"),
         ("verify", "policy.json", "--policy", "endless.json"),
         ("verify", "/dev/zero", "--policy", "policy.json"),
-        (
-            "consistency",
-            "endless.json",
-            "log/checkpoint",
-            "--tiles",
-            "log",
-            "--policy",
-            "policy.json",
-        ),
+        ("consistency", "endless.json", "log/checkpoint", "--tiles", "log", "--policy", "policy.json"),
     ):
         ran = sealed.json(*arguments)
         assert ran.code == 2, arguments

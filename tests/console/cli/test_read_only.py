@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.resources import files
@@ -50,11 +51,20 @@ def told(program: Program) -> None:
     assert program.run("project").code == 0
 
 
-def ask(store: Path | str | None, question: list[str]) -> tuple[int, str, str]:
-    """One run in this very process, whoever it is run as."""
+def ask(store: Path | str | None, question: list[str], stopped_after: str | None = None) -> tuple[int, str, str]:
+    """One run in this very process, whoever it is run as; what follows is told to stop once it has printed so much."""
     where = [] if store is None else ["--store", str(store)]
     out, err = io.StringIO(), io.StringIO()
+
+    def stop() -> None:
+        deadline = time.monotonic() + 30
+        while len(out.getvalue()) < len(stopped_after or "") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
     with redirect_stdout(out), redirect_stderr(err):
+        if stopped_after is not None:
+            threading.Thread(target=stop).start()
         code = main(["--json", *where, *question])
     return code, out.getvalue(), err.getvalue()
 
@@ -159,8 +169,7 @@ def test_a_copy_a_follower_and_an_audit_need_no_right_to_write(program: Program,
         with readable_folder() as mine:
             code, out, _ = ask(None, ["copy", "--from", str(store), "--to", str(mine / "copy.db")])
             assert (code, json.loads(out).get("same")) == (0, True), out
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        assert ask(store, ["changes", "--follow"])[:2] == changes[:2]
+        assert ask(store, ["changes", "--follow"], stopped_after=changes[1])[:2] == changes[:2]
 
     as_nobody(as_reader)
 

@@ -16,6 +16,7 @@ import pytest
 
 from console.cli.fact_files.lines import Line, read_lines
 from ledger.fact import LINE_BYTES_MAX
+from ledger.programmes.survey.programme import Survey
 from tests.console.support import ROOT, Program, enrolment, fact, met, response
 
 
@@ -88,6 +89,29 @@ def test_of_many_refusals_each_code_is_shown_once_and_all_are_kept(program: Prog
     assert "malformed: 50, the first is " in ran.err
     assert "facts.jsonl:1: " in ran.err
     assert len(refusals(program.folder / "facts.jsonl.refused")) == 50
+
+
+@pytest.mark.parametrize("options", [(), ("--any-order",)])
+def test_a_fact_over_which_the_program_fails_takes_no_other_away(
+    program: Program, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    decide = Survey.decide
+
+    def failing(state: Any, fact: Any, *rest: Any, **more: Any) -> Any:
+        if fact.id in ("m-1-f-3", "m-1-f-7"):
+            raise OverflowError("year 10000 is out of range")
+        return decide(state, fact, *rest, **more)
+
+    monkeypatch.setattr(Survey, "decide", staticmethod(failing))
+    facts = program.write("facts.jsonl", met())
+    ran = program.json("record", facts, *options)
+    assert ran.code == 70
+    assert ran.err.count("Traceback") == 1
+    assert (ran.json["accepted"], ran.json["refused"]) == (len(met()) - 2, 2)
+    assert ran.json["codes"]["fault"]["count"] == 2
+    monkeypatch.setattr(Survey, "decide", staticmethod(decide))
+    again = program.json("record", "--retry", program.folder / "facts.jsonl.refused")
+    assert (again.code, again.json["accepted"]) == (0, 2)
 
 
 def test_what_a_shell_pipes_in_by_a_name_is_refused_as_of_stdin(program: Program) -> None:

@@ -129,7 +129,55 @@ def test_a_score_is_told_to_people_in_points_and_words(later: Program) -> None:
     assert "usage growth                  30.00  40,000, a year before 25,000 (60 %)" in text
     early = later.run(*ASKED, "--at", "2023-06-12").out
     assert "edition     none, track smb" in early
-    assert "month       none was closed" in early
+    assert "month       none, since no edition is in force" in early
+
+
+def test_an_end_that_made_no_difference_is_not_named_as_the_cause(later: Program) -> None:
+    later.record(*opened(), certificate(1, "advanced", "p-1", valid_until="2024-08-01"))
+    recorded = later.json("score", "m-1", "--area", AREA).json["known_at"]
+    later.record(
+        told("end-certificate", "end-1", "2024-07-01T00:00:00Z", certificate="advanced-1", on="2024-12-01"),
+        told("end-certificate", "end-2", "2024-07-01T00:00:00Z", certificate="advanced-1", on="2024-03-01"),
+        told("end-certificate", "end-3", "2024-07-01T00:00:00Z", certificate="advanced-1", on="2024-12-01"),
+    )
+    first, second, third = recorded + 1, recorded + 2, recorded + 3
+
+    def cause(before: str, after: str) -> tuple[str, int]:
+        (metric,) = later.json(*ASKED, "--explain", before, after).json["metrics"]
+        (found,) = metric["causes"]
+        return found["kind"], found["position"]
+
+    for known in (recorded, first):
+        assert cause(f"2024-07-31@{known}", f"2024-08-01@{first}") == ("expiry", recorded)
+        assert cause(f"2024-08-01@{known}", f"2024-07-31@{first}") == ("certificate", recorded)
+    assert cause(f"2024-07-01@{first}", f"2024-07-01@{second}") == ("expiry", second)
+    assert cause(f"2024-02-01@{second}", f"2024-07-01@{second}") == ("expiry", second)
+    assert cause(f"2024-07-01@{second}", f"2024-07-01@{third}") == ("certificate", third)
+
+
+def test_before_the_first_edition_it_is_said_that_none_is_in_force_whatever_was_closed(later: Program) -> None:
+    later.record(
+        told("open-designation", "open", "2023-01-01T00:00:00Z", name="A"),
+        told(
+            "record-certificate", "z", "2023-01-01T00:00:00Z",
+            certificate="z", person="p", code="c", tier="advanced", valid_from="2023-01-01",
+        ),
+        told("close-month", "close", "2023-02-20T00:00:00Z", month="2023-01"),
+    )  # fmt: skip
+    early = later.run(*ASKED, "--at", "2023-03-01").out
+    assert "closed" not in early
+    assert "people" not in early
+    assert early.count("no edition is in force") == 6
+    then = later.run(*ASKED, "--at", "2023-07-01").out
+    assert "month       2023-01, compared with 2022-01" in then
+    assert "1 person" in then
+
+
+def test_under_an_edition_without_a_closed_month_that_is_what_is_said(later: Program) -> None:
+    later.record(*opened())
+    text = later.run(*ASKED, "--at", "2023-07-01").out
+    assert "month       none was closed" in text
+    assert text.count("no month was closed") == 3
 
 
 @pytest.mark.parametrize(
@@ -273,7 +321,6 @@ def test_the_board_says_what_state_each_designation_is_in(later: Program) -> Non
         },
     ]
     assert later.json("designations", "--at", "2024-07-01", "--state", "qualified").lines == lines[:1]
-    assert later.json("designations", "--at", "2024-07-01", "--area", "elsewhere").lines == []
     text = later.run("designations", "--at", "2024-07-01").out
     assert "2 designations: 0 enrolled, 0 of them with a renewal due; 1 qualified, 1 in progress" in text
     assert "net adds +1: 3.00" in text
@@ -367,3 +414,12 @@ def test_a_ledger_without_designations_has_an_empty_board(later: Program, comman
     later.record(*met())
     assert later.json(command).out == ""
     assert later.run(command).out.startswith("0 ")
+
+
+@pytest.mark.parametrize("command", ["designations", "decisions"])
+@pytest.mark.parametrize("area", ["security", "Business-Applications", "Nope!"])
+def test_an_area_in_which_nobody_has_a_designation_is_no_empty_list(later: Program, command: str, area: str) -> None:
+    later.record(*qualified())
+    ran = later.json(command, "--area", area)
+    assert (ran.code, ran.json["error"]) == (2, "unknown-designation")
+    assert f"in the area '{area}'" in ran.err

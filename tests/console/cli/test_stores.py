@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ledger.store import postgres_tables, sqlite_tables
+from ledger.store.migrations import newest_version
 from tests.console.support import Program, fact, met, response
 
 
@@ -122,11 +123,38 @@ def add_a_table(cursor: Any) -> None:
     cursor.execute("CREATE TABLE notes (text TEXT)")
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_ledger_that_was_begun_with_a_draft_is_refused_by_every_command_and_left_as_it_is(
+    program: Program, version: int
+) -> None:
+    program.record(*met())
+    facts = program.write("more.jsonl", [fact("add-location", "l-1", "2010-07-01T00:00:00Z", location="Oslo")])
+    with sqlite3.connect(program.store) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    before = program.store.read_bytes()
+    for command in (
+        ("record", str(facts)),
+        ("migrate",),
+        ("status", "m-1"),
+        ("project", "--rebuild"),
+        ("review",),
+        ("copy", "--from", str(program.store), "--to", "copy.db"),
+    ):
+        ran = program.run_bare("--json", *command) if command[0] == "copy" else program.json(*command)
+        assert (ran.code, ran.json["error"]) == (4, "store-outdated"), command
+        assert (
+            f"found tables of version {version}, expected 4: this ledger was begun with a draft" in ran.json["message"]
+        )
+        assert "facts are recorded anew" in ran.json["message"]
+    assert program.store.read_bytes() == before
+
+
 def test_migrating_brings_older_tables_to_the_present_version(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.record(*met())
-    newest = len(sqlite_tables.STEPS)
+    newest = newest_version(sqlite_tables.STEPS)
     present = program.json("migrate")
     expected = {"store": str(program.store), "from": newest, "to": newest, "mended": [], "unguarded": []}
     expected["link_key"] = None
@@ -170,7 +198,7 @@ def test_migrating_mends_what_guards_the_events_and_says_what_it_cannot_mend(pro
 def test_migrating_makes_what_is_not_there(program: Program, request: pytest.FixtureRequest, makes: str) -> None:
     where = "new.db" if makes == "file" else request.getfixturevalue("postgres_url")
     ran = program.run_bare("migrate", "--store", where, "--json")
-    newest = len((sqlite_tables if makes == "file" else postgres_tables).STEPS)
+    newest = newest_version(sqlite_tables.STEPS if makes == "file" else postgres_tables.STEPS)
     assert (ran.code, ran.json["from"], ran.json["to"]) == (0, 0, newest)
     assert program.run_bare("migrate", "--store", where, "--json").json["from"] == newest
 
@@ -195,3 +223,10 @@ def test_a_question_to_a_role_that_may_only_read_is_answered_from_what_was_proje
     asked = program.run_bare("--store", reader, "--json", "status", "m-1", "--at", "2010-12-01")
     assert (asked.code, asked.out) == (0, before.out)
     assert program.run_bare("--store", reader, "record", more, "--json").code == 4
+    for arguments in ((), ("--rebuild",)):
+        refused = program.run_bare("--store", reader, "--json", "project", *arguments)
+        assert (refused.code, refused.json["error"]) == (4, "store-unreachable")
+        assert "found projections that may only be read here" in refused.json["message"]
+        assert "csat_ledger_projector" in refused.json["message"]
+        assert "CREATE TABLE" not in refused.out + refused.err
+    assert program.run_bare("--store", reader, "--json", "project", "--status").code == 0

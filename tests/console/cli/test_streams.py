@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.output import json_text, printable
+from console.cli.output import json_text
+from ledger.printable import printable
 from tests.console.support import NOW, ROOT, Program, enrolment, met
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "CSAT_LEDGER_NOW": NOW}

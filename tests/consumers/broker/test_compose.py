@@ -55,7 +55,9 @@ READY_S = 40.0
 
 def test_file_is_valid_by_the_schema_of_the_compose_specification() -> None:
     schema = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
-    jsonschema.Draft201909Validator(schema).validate({key: value for key, value in COMPOSE.items() if key[:2] != "x-"})
+    validator = jsonschema.Draft201909Validator(schema)
+    found = validator.iter_errors({key: value for key, value in COMPOSE.items() if key[:2] != "x-"})
+    assert [(error.json_path, error.message) for error in found] == []
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose (a Debian package) is not installed")

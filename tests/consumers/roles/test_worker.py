@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from consumers.roles.worker import Worker, open_worker
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
 from projections.projection import Projection
+from projections.questions.answer import LEFT_OUT
 from projections.questions.projection_state import ProjectionState, projection_states
 from projections.questions.status import status, status_from_evidence
 from projections.questions.view import view
@@ -444,6 +446,55 @@ def test_partitions_that_are_added_spread_no_stream_over_two(team: Team) -> None
     team.assert_whole()
 
 
+def restore(team: Team, position: int) -> None:
+    """The book as it was at a position, as an older copy brings it back."""
+    with psycopg.connect(team.url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM ledger.events WHERE position > %s", (position,))
+        connection.execute("ALTER TABLE ledger.events ENABLE TRIGGER ALL")
+
+
+def rows_of(team: Team) -> dict[str, int]:
+    """How many rows each projection has, over its tables."""
+    found = {}
+    with team.database.reading() as connection:
+        for projection in all_projections():
+            build = load_build(connection, projection)
+            assert build is not None
+            tables = [build.prefix + table.name for table in projection.tables]
+            found[projection.name] = sum(connection.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
+    return found
+
+
+@pytest.mark.parametrize("grown", [False, True], ids=["shorter", "longer"])
+@pytest.mark.parametrize("projected", [False, True], ids=["empty", "projected"])
+def test_nothing_of_another_book_comes_from_its_topics_into_the_projections(
+    team: Team, tmp_path: Path, *, projected: bool, grown: bool
+) -> None:
+    """The book is shorter than what was relayed, or longer, with other events at the same positions."""
+    with closing(Announcing.in_file(tmp_path / "other.db")) as other:
+        other.record([fact for membership in MEMBERSHIPS[:6] for fact in other.enrol(membership)])
+        relay_all(other.store, team.broker)
+        length = other.store.max_position()
+    team.book.record([fact for number in range(9 if grown else 3) for fact in team.book.enrol(f"n-{number}")])
+    assert (team.book.store.max_position() > length) is grown
+    runner = team.runner()
+    if projected:
+        runner.catch_up()
+        before = rows_of(team)
+    else:
+        before = dict.fromkeys(runner.projections, 0)
+    with team.worker() as worker:
+        eventually(lambda: len(worker.events("lost")) > 1, "it does not go on")
+        assert "this is another book" in worker.events("lost")[-1]["error"]
+        assert "--relay-anew" in worker.events("lost")[-1]["error"]
+        assert rows_of(team) == before
+        assert {state.different_book for state in team.states()} == {LEFT_OUT}
+        relay_anew(team)
+        eventually(lambda: worker.ready and team.is_up_to_date(), "it goes on once the topics are of this book")
+    team.assert_whole()
+
+
 def test_worker_of_a_restored_older_book_stops_and_the_way_out_is_one(team: Team, postgres_server: Any) -> None:
     team.enrol()
     team.relay()
@@ -451,10 +502,7 @@ def test_worker_of_a_restored_older_book_stops_and_the_way_out_is_one(team: Team
         eventually(team.is_up_to_date, "all is applied")
     team.write(2)
     older = team.book
-    with psycopg.connect(team.url, autocommit=True) as connection:
-        connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
-        connection.execute("DELETE FROM ledger.events WHERE position > 20")
-        connection.execute("ALTER TABLE ledger.events ENABLE TRIGGER ALL")
+    restore(team, 20)
     with team.worker() as worker:
         eventually(lambda: worker.events("lost"), "it does not go on")
         assert "expected at least" in worker.events("lost")[-1]["error"]

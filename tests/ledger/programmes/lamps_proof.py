@@ -26,7 +26,7 @@ class Folded:
         self.judged: list[Event] = []
 
     def apply(self, event: Event) -> None:
-        """An edition, a bulb or a decision; all else counts for nothing."""
+        """An edition, a bulb, a decision or an announcement."""
         if event.type == "LampRulesPublished":
             effective_us = parse_instant(event.data.get("effective_from"), f"{event.where}: effective_from")
             self.editions.append((effective_us, natural(event.data.get("needed"), f"{event.where}: needed")))
@@ -35,6 +35,8 @@ class Folded:
             self.bulbs.append((event.occurred_us, event.occurred_us + hours(event) * HOUR_US))
         elif event.type == "LampJudged":
             self.judged.append(event)
+        elif event.type != "LampChanged":
+            raise RefutedError(event.where, found=Words("a type that is none of lamps"), expected=Words("one that is"))
 
     def burning(self, at_us: int) -> int:
         """How many bulbs burn at an instant."""

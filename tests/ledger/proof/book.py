@@ -18,7 +18,8 @@ from ledger.proof.log.event import salt_of as salt_bytes_of
 from ledger.proof.log.heads import HeadsEntry
 from ledger.proof.log.map import Head, blinded
 from ledger.proof.log.map_tree import MapTree
-from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, format_note
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge
 from ledger.proof.registry import PROOF_PROGRAMMES
@@ -95,8 +96,8 @@ class Book:
         events.append(Entry(len(self.entries), entry))
         self.entries.append(entry)
         return Event(
-            stream, len(events), type_, 1, us(occurred_at), us(recorded_at), None, prev, data, merkle.leaf_hash(entry),
-            more.get("actor"),
+            stream, len(events), type_, 1, us(occurred_at), us(recorded_at), more.get("fact", "f"), prev, data,
+            merkle.leaf_hash(entry), more.get("actor"),
         )  # fmt: skip
 
     def publish(self, edition: str, effective: str, actor: str | None = None, **figures: Any) -> Event:
@@ -161,9 +162,7 @@ class Book:
         """What the programme's stream says so far."""
         rulebook = Rulebook()
         for entry in self.streams[RULEBOOK]:
-            event = parse_event(entry.entry)
-            if event.type == "RulebookPublished":
-                rulebook.publish(event)
+            rulebook.publish(parse_event(entry.entry))
         return rulebook
 
     def map_tree(self) -> MapTree:

@@ -19,7 +19,7 @@ from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.merkle_tree import root_of_leaves
-from ledger.proof.log.note import sign_note
+from ledger.proof.log.signer import sign_note
 from ledger.proof.log.strictjson import canonical
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import audit as audit_module

@@ -63,15 +63,13 @@ def test_an_edition_that_is_taken_out_is_missed(ledger: Ledger, tmp_path: Path) 
     assert sealed_again(ledger, tmp_path, rewritten).audit().verdict == "refuted"
 
 
-def test_events_of_the_other_programme_in_a_designation_are_no_trouble_and_no_help(
-    ledger: Ledger, tmp_path: Path
-) -> None:
-    """A reminder counts for nothing in the survey, and is read so quickly that it is not even made; here it is nothing."""
+def test_an_event_of_the_other_programme_in_a_designation_is_refuted(ledger: Ledger, tmp_path: Path) -> None:
+    """A reminder counts for nothing in the survey, and is read so quickly that it is not even made; here it cannot be."""
     rewritten = history_of(ledger)
     place = next(number for number, (stream, _) in enumerate(rewritten) if stream == STREAM) + 1
     reminder = rewritten[place - 1][1] | {"type": "ReminderSent", "data": {"invitation": "i"}, "fact": "a-reminder"}
     forged = sealed_again(ledger, tmp_path, [*rewritten[:place], (STREAM, reminder), *rewritten[place:]])
-    assert forged.audit().verdict == "confirmed"
+    assert forged.audit().verdict == "refuted"
 
 
 def test_a_stream_of_a_programme_that_is_not_handed_in_is_refuted(ledger: Ledger) -> None:

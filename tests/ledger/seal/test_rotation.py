@@ -12,8 +12,9 @@ import pytest
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError
 from ledger.proof.log.keys import check_rotation, new_key, rotation_data
-from ledger.proof.log.note import COSIGNATURE_V1, ED25519, SignerKey, parse_note
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, parse_note
 from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.signer import SignerKey
 from ledger.seal.keyfiles import load_signer, load_verifier, make_key_files
 from ledger.seal.rotation import record_rotations, rotations
 from tests.console.support import response

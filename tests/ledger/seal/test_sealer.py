@@ -11,8 +11,9 @@ from ledger.errors import BookChanged, LogDamaged, NotSealed, SealerBusy, WrongK
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
-from ledger.proof.log.note import ED25519, SignerKey, format_note, parse_note
+from ledger.proof.log.note import ED25519, parse_note
 from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.tiles import parse_path, tile_data, tiles_between
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
@@ -245,6 +246,20 @@ def test_a_book_that_goes_on_from_another_history_is_refused(tmp_path: Path) -> 
         ledger.seal()
     assert "leaf hash" in str(refused.value) or "expected the" in str(refused.value)
     assert "with a folder and a key of its own" in str(refused.value)
+
+
+@pytest.mark.parametrize("left", [3, 200])
+def test_what_is_said_of_an_older_book_names_the_events_that_it_has(tmp_path: Path, left: int) -> None:
+    with sqlite_ledger(tmp_path, [*enrolment("m-1"), *many(left)]) as ledger:
+        there = ledger.store.max_position()
+    shutil.copyfile(tmp_path / "book.db", tmp_path / "older.db")
+    with sqlite_ledger(tmp_path, many(700, left)) as ledger:
+        ledger.seal()
+        sealed = ledger.store.max_position()
+    shutil.copyfile(tmp_path / "older.db", tmp_path / "book.db")
+    expected = f"found {there} events in the book, expected the {sealed} that are sealed"
+    with sqlite_ledger(tmp_path, []) as older, pytest.raises(BookChanged, match=expected):
+        older.seal()
 
 
 def many_other() -> list[Fact]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import LogForked, WrongKey
+from ledger.errors import LogForked, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.note import ED25519, parse_note, sign_note
+from ledger.proof.log.note import ED25519, parse_note
+from ledger.proof.log.signer import sign_note
 from ledger.seal.folder import LogFolder
 from ledger.seal.keyfiles import load_signer, make_key_files, memory_of
 from ledger.seal.recovery import compare
@@ -139,7 +140,7 @@ def test_a_memory_of_another_key_is_no_memory(tmp_path: Path, memory: Path) -> N
 
 
 def test_two_processes_do_not_sign_with_one_key(memory: Path) -> None:
-    with FileMemory(memory).held(), pytest.raises(WrongKey, match="another process"), FileMemory(memory).held():
+    with FileMemory(memory).held(), pytest.raises(SealerBusy, match="another sealer"), FileMemory(memory).held():
         pass
 
 
@@ -162,6 +163,9 @@ def test_recovery_says_where_the_folder_contradicts_the_memory(tmp_path: Path, m
         assert found.fork is not None
         with pytest.raises(WrongKey):
             compare(NEW_KEY, memory, ledger.folder)
+        nothing = compare(LOG_KEY, memory, LogFolder(tmp_path / "lost"))
+        assert (nothing.remembered, nothing.folder, nothing.note) == (found.remembered, None, None)
+        assert f"expected size {newer.size:,}" in str(nothing.fork)
 
 
 def test_a_key_has_one_memory_whatever_links_lead_to_it(tmp_path: Path) -> None:
@@ -176,7 +180,7 @@ def test_a_key_has_one_memory_whatever_links_lead_to_it(tmp_path: Path) -> None:
     note = sign_note(Checkpoint(LOG_KEY.name, 0, EMPTY_ROOT).text, load_signer(made.key, ED25519))
     FileMemory(tmp_path / "a" / "log.signed").keep(note)
     assert FileMemory(tmp_path / "b" / "log.signed").read() == note == memory_of(made.key).read_bytes()
-    with FileMemory(memory_of(links[0])).held(), pytest.raises(WrongKey), FileMemory(memory_of(links[1])).held():
+    with FileMemory(memory_of(links[0])).held(), pytest.raises(SealerBusy), FileMemory(memory_of(links[1])).held():
         pass
 
 

@@ -18,8 +18,9 @@ from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
-from ledger.proof.log.note import ED25519, SignerKey, format_note, open_note, parse_note, sign_note
+from ledger.proof.log.note import ED25519, open_note, parse_note
 from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.signer import SignerKey, format_note, sign_note
 from ledger.proof.log.tiles import hash_reader
 from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
 from ledger.seal.witness_http import CLIENTS_MAX, Witnesses, WitnessServer

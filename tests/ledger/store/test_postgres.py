@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,31 +123,46 @@ def test_the_lock_of_a_role_ends_with_its_process(postgres_url: str, store: Post
 # Waiting
 
 
-def test_a_wait_finds_what_nobody_announced(postgres_url: str, store: PostgresStore) -> None:
-    def append_in_silence() -> None:
-        time.sleep(0.1)
-        with psycopg.connect(postgres_url) as connection:
-            connection.execute("INSERT INTO ledger.events VALUES (1, 's', 1, 'T', '{}')")
+HAS_LOOKED = """
+SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'
+AND query LIKE '%%max(position)%%' AND query_start > %s
+"""
 
-    thread = threading.Thread(target=append_in_silence)
-    thread.start()
-    assert store.wait(0, 10)
-    thread.join()
+
+@contextmanager
+def waiting(store: PostgresStore, url: str, after: int) -> Iterator[list[float]]:
+    """A thread that waits for what comes after a position, once it has looked and found nothing: when it heard of it."""
+    heard: list[float] = []
+
+    def wait() -> None:
+        if store.wait(after, 10):
+            heard.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    with psycopg.connect(url, autocommit=True) as connection:
+        (began,) = connection.execute("SELECT clock_timestamp()").fetchone() or ()
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not connection.execute(HAS_LOOKED, [began]).fetchall():
+            assert time.monotonic() < deadline, "it did not look within 10 s"
+            time.sleep(0.001)
+    yield heard
+    thread.join(20)
+    assert len(heard) == 1, "it did not hear of what came"
+
+
+def test_a_wait_finds_what_nobody_announced(postgres_url: str, store: PostgresStore) -> None:
+    with waiting(store, postgres_url, 0), psycopg.connect(postgres_url) as connection:
+        connection.execute("INSERT INTO ledger.events VALUES (1, 's', 1, 'T', '{}')")
 
 
 def test_a_wait_hears_of_a_commit_long_before_it_would_look(postgres_url: str, store: PostgresStore) -> None:
     writer = PostgresStore(postgres_url)
     late = []
     for position in range(10):
-        heard: list[float] = []
-        thread = threading.Thread(
-            target=lambda at=position, into=heard: (store.wait(at, 10), into.append(time.monotonic()))
-        )
-        thread.start()
-        time.sleep(0.05)
-        append(writer)
-        committed = time.monotonic()
-        thread.join()
+        with waiting(store, postgres_url, position) as heard:
+            append(writer)
+            committed = time.monotonic()
         late.append(heard[0] - committed)
     writer.close()
     assert sorted(late)[5] < 0.1  # the look is every half second
@@ -155,10 +171,8 @@ def test_a_wait_hears_of_a_commit_long_before_it_would_look(postgres_url: str, s
 def test_a_wait_listens_again_on_a_new_connection(own: PostgresStore, own_postgres: PostgresServer) -> None:
     assert not own.wait(0, 0.05)
     own_postgres.restart()
-    thread = threading.Timer(0.2, append, (own,))
-    thread.start()
-    assert own.wait(0, 10)
-    thread.join()
+    with waiting(own, own_postgres.url(own.name.rpartition("/")[2]), 0):
+        append(own)
 
 
 def test_a_subscription_of_the_library_outlives_a_restart_of_the_server(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
+from pkgutil import iter_modules
 from typing import Any
 
 import psycopg
 import pytest
 
+import console.cli.commands
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.postgres import PostgresStore
@@ -156,3 +159,11 @@ def test_roles_made_after_the_tables_are_granted_by_the_next_migration(postgres_
     store = PostgresStore(f"postgresql://csat_ledger_writer@{place}")
     assert Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("a", 5)))[0].status == "accepted"
     store.close()
+
+
+def test_roles_are_said_to_be_used_by_commands_that_there_are() -> None:
+    text = files("ledger.store").joinpath("roles.sql").read_text()
+    named = {name for line in text.splitlines() if line.startswith("--  ") for name in re.findall("`([a-z-]+)`", line)}
+    assert "record" in named
+    commands = {module.name.replace("_", "-") for module in iter_modules(console.cli.commands.__path__)}
+    assert named <= commands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -325,6 +326,23 @@ def test_who_reads_on_sees_what_a_writer_adds_later(path: Path, monkeypatch: pyt
 
 
 # A full disk
+
+
+def test_a_limit_on_the_size_of_files_is_named_with_what_to_do(path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with closing(SQLiteStore(path)) as store:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300 * 1024, limits[1]))
+        try:
+            with pytest.raises(StoreUnreachable, match=r"no file larger than 307,200 bytes .*raise the limit"):  # noqa: SIM117
+                with store.writing() as transaction:
+                    transaction.append([NewRow(4, "s", 4, "T", b"x" * 1_000_000, None, None)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == 3
+        with store.writing() as transaction:
+            transaction.append([NewRow(4, "s", 4, "T", b"x" * 1_000_000, None, None)])
+        assert store.max_position() == 4
 
 
 @pytest.mark.parametrize(("free", "said"), [(4_096, "found 4,096 bytes left on its disk"), (1 << 30, "disk is full$")])

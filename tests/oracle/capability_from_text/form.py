@@ -6,7 +6,7 @@ Readings of the text:
 - An edition's name is a label, as a rulebook edition's. Figures go to 10^12 as the reported ones
   do, `window_months` to 1200 as in the first programme, `rate_milli` to 10^7: the text has a limit for the last alone.
 - `area` and `workload` may begin with a digit or a hyphen.
-- A month is four digits, a hyphen, two digits, from 1900-01 to 9998-12.
+- A month is four digits, a hyphen, two digits, from 1900-01 to 9998-12; an anniversary lies in one of these.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ def _is_area(value: Any) -> bool:
 
 def _is_month(value: Any) -> bool:
     return isinstance(value, str) and MONTH.match(value) is not None and "1900-01" <= value <= "9998-12"
+
+
+def _is_anniversary(value: Any) -> bool:
+    return _is_date(value) and _is_month(value[:7])
 
 
 def _is_quantity(value: Any) -> bool:
@@ -95,7 +99,7 @@ _USED = {"customer": _is_reference, "workload": _is_area, "month": _is_month}
 _UNDER = {"association": _is_one_of(*ASSOCIATIONS)}
 NEEDED: dict[str, dict[str, Check]] = {
     "open-designation": {"name": _is_name},
-    "set-anniversary": {"anniversary": _is_date},
+    "set-anniversary": {"anniversary": _is_anniversary},
     "report-usage": {**_USED, "units": _is_quantity, **_UNDER},
     "report-revenue": {**_USED, "amount_cents": _is_quantity, **_UNDER},
     "close-month": {"month": _is_month},
@@ -108,7 +112,7 @@ NEEDED: dict[str, dict[str, Check]] = {
         "valid_from": _is_date,
     },
     "end-certificate": {"certificate": _is_reference, "on": _is_date},
-    "decide-designation": {"anniversary": _is_date},
+    "decide-designation": {"anniversary": _is_anniversary},
     "publish-scorebook": {
         "edition": _is_label,
         "effective_from": _is_instant,

@@ -169,6 +169,7 @@ def count(facts: list[dict[str, Any]], found: Counter[Any]) -> None:
 def test_the_histories_reach_every_refusal_cause_outcome_and_turn() -> None:
     found: Counter[Any] = Counter()
 
+    # The same draw in each run: another one may miss what is seldom.
     @settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
     @given(histories())
     def collect(facts: list[dict[str, Any]]) -> None:

@@ -125,7 +125,9 @@ def test_the_generated_facts_have_something_of_everything(told: Told) -> None:
 
 def test_the_response_rate_is_invitations_answered_by_what_is_not_void_of_invitations_sent(told: Told) -> None:
     void = {fact["response"] for fact in told.facts if fact["type"] == "void-response"}
-    for answer in told.ask(None, "membership"):
+    answers = told.ask(None, "membership")
+    assert answers
+    for answer in answers:
         own = [fact for fact in told.facts if fact["membership"] == answer["membership"]]
         answered = {
             fact["invitation"]

@@ -72,6 +72,7 @@ def test_the_ledger_says_the_same(
         if hasattr(module, "Book"):
             monkeypatch.setattr(module, "Book", ToldTwice)
         case()
+        assert told, "the case tells a ledger nothing"
         for oracle in told:
             for membership in oracle.memberships():
                 same_in_the_end(oracle, oracle.real, membership)

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refused
@@ -24,15 +24,13 @@ from ledger.programmes.survey.snapshot import dump_state, load_state
 from ledger.programmes.survey.state import Membership
 from ledger.store.base import Row
 from ledger.writing import state_cache as states
-from ledger.writing.salts import foreseeable_salts
-from ledger.writing.writer import Writer
 from projections.questions.history import history as history_of
 from projections.survey.reading import fold as fold_stream
 from tests.oracle.survey.announcements import MAKES_A_FLIP, announcements, fold
 from tests.oracle.survey.organisations import ABOUT_A_CUSTOMER
 from tests.oracle.survey.status import Oracle
 from tests.oracle.survey.time import MICROSECOND, instant, stamp
-from tests.support.histories import History, edges, histories, play, points
+from tests.support.histories import ANSWERED_INVITATIONS, History, edges, histories, play, points
 from tests.support.real_book import RealBook, as_json, micros, projected, real_book
 from tests.support.soak import scaled
 
@@ -266,15 +264,14 @@ def test_snapshots_and_restarts_change_no_byte_of_the_book(history: History, see
 
 @settings(max_examples=scaled(60))
 @given(histories(reviews=True, max_actions=20, names=True), st.integers(0, 1 << 30))
+@example([(fact, instant("2025-03-02T00:00:00Z")) for fact in ANSWERED_INVITATIONS], 2)
 def test_two_writers_in_turn_write_what_one_writes(history: History, seed: int) -> None:
     random = Random(seed)
     with real_book() as plain:
         retell(history, plain)
         expected = bytes_of(plain)
     with real_book() as book:
-        salts = foreseeable_salts("test")
-        second = Writer(book.store, lambda: book.now_us, PROGRAMMES, rehearsal=True, salts=salts)
-        writers = [book.writer, second]
+        writers = [book.writer, book.new_writer()]
         for fact, now in history:
             book.writer = random.choice(writers)
             if fact is None:

@@ -239,6 +239,28 @@ def test_it_is_the_same_in_one_batch_from_the_first_fact_of_the_book_on(case: Ca
         assert len(sentence) > 15
 
 
+ABOUT_INVITATIONS = [
+    case for case in CASES if case.when and case.when["type"] in ("record-response", "record-reminder")
+]
+
+
+@pytest.mark.parametrize("case", ABOUT_INVITATIONS, ids=name_of)
+def test_no_sentence_about_an_answer_or_a_reminder_names_an_invitation_or_who_has_answered_one(case: Case) -> None:
+    """It goes onto a topic, beside the response that the fact names; see `consumers.messages.telling`."""
+    with real_book() as book:
+        book.now_us = micros(NOW)
+        for number, given in enumerate(case.given):
+            book.tell({"id": f"f-{number}", **given}, NOW)
+        try:
+            (outcome,) = book.record([fact_from_object({"id": "the-fact", **case.when})])
+            sentence = outcome.sentence or ""
+        except Refused as refusal:
+            sentence = refusal.sentence
+    assert sentence
+    assert "i-1" not in sentence
+    assert set(re.findall(r"\br-\d", sentence)) <= {case.when.get("response")}
+
+
 def test_the_sentence_of_what_is_malformed_names_the_field_and_not_its_content() -> None:
     with pytest.raises(Refused, match="evaluation") as caught:
         fact_from_object({"id": "f", **EVALUATION, "evaluation": "jane@adatum.example"})

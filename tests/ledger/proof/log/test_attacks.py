@@ -17,10 +17,12 @@ from ledger.proof.log.errors import IncompleteError, MalformedError
 from ledger.proof.log.map import stream_key
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.merkle_tree import inclusion_proof
-from ledger.proof.log.note import ED25519, SignerKey, sign_note
+from ledger.proof.log.note import ED25519
+from ledger.proof.log.signer import SignerKey, sign_note
 from ledger.proof.log.strictjson import base64_text
 from ledger.proof.log.verify import Report
 from ledger.proof.survey.programme import RULEBOOK
+from ledger.proof.survey.rules import decision
 from tests.ledger.proof.book import LOG_KEY, WITNESSES, Book, canonical, policy, sample_book, stored_event, verify
 from tests.ledger.proof.log.test_verify import BOOK, BUNDLE, DECISION, ENCODED, verdict
 
@@ -298,12 +300,18 @@ def test_events_of_a_later_version_or_in_another_form_are_unverifiable() -> None
         assert verdict(book, event.seq).verdict == "unverifiable"
 
 
-def test_unknown_event_types_are_let_pass() -> None:
+@pytest.mark.parametrize(("stream", "type_name"), [
+    ("membership-m-1", "SomethingNew"), ("membership-m-1", "RulebookPublished"), (RULEBOOK, "KeyRotated"),
+    (RULEBOOK, "ReminderSent"),
+])  # fmt: skip
+def test_an_event_of_a_type_that_the_stream_cannot_have_is_refuted(stream: str, type_name: str) -> None:
     book, _ = sample_book()
-    book.append("membership-m-1", "SomethingNew", "2011-03-02", {"a": [1]}, version=7)
-    book.append(RULEBOOK, "KeyRotated", "2011-03-02", {}, version=3)
     book.respond("membership-m-1", "late", "2010-07-01", "org-c")
-    assert verdict(book, book.decide("membership-m-1", "2011-03-01", at="2011-04-01").seq).verdict == "confirmed"
+    data = decision(book.membership("membership-m-1"), book.rulebook(), "2011-03-01")
+    unknown = book.append(stream, type_name, "2011-03-02", {"invitation": "i-1"})
+    decided = book.append("membership-m-1", "RenewalDecided", "2011-04-01", data)
+    report = verdict(book, decided.seq)
+    assert (report.verdict, report.difference and report.difference["what"]) == ("refuted", unknown.where)
 
 
 def test_no_bundle_is_made_of_what_is_not_a_sealed_decision() -> None:

@@ -11,7 +11,8 @@ import pytest
 from ledger.proof.log import merkle, merkle_tree, tiles
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.note import ED25519, Note, Signature, SignerKey, VerifierKey, format_note, open_note, sign_note
+from ledger.proof.log.note import ED25519, Note, Signature, VerifierKey, open_note
+from ledger.proof.log.signer import SignerKey, format_note, sign_note
 from ledger.proof.log.tiles import ENTRIES, Tile
 from tests.ledger.proof.conftest import Ask
 from tests.ledger.proof.log.test_merkle import stored_log

@@ -16,16 +16,13 @@ from ledger.proof.log.note import (
     ED25519,
     SMALL_ORDER_Y,
     Signature,
-    SignerKey,
     VerifierKey,
     cosigned_text,
-    format_note,
     open_note,
     parse_note,
-    parse_signer_key,
     parse_verifier_key,
-    sign_note,
 )
+from ledger.proof.log.signer import SignerKey, format_note, parse_signer_key, sign_note
 
 TEXT = "ledger.example/renewals\n5\nOWzC8+pXpLvOMYsH2CT91q0pLUsT6Q9WrpQRsWTbETY=\n"
 VKEY = "ledger.example/renewals+a05394b1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"

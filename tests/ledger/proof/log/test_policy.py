@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.proof.log.errors import IncompleteError, InvalidSignatureError, MalformedError, UnknownKeyError
-from ledger.proof.log.note import ED25519, SignerKey
+from ledger.proof.log.note import ED25519
 from ledger.proof.log.policy import open_checkpoint, parse_policy
+from ledger.proof.log.signer import SignerKey
 from tests.ledger.proof.book import LOG_KEY, NEW_LOG_KEY, WITNESSES, Book, policy
 
 VKEY = str(LOG_KEY.verifier)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import InvalidSignatureError, MalformedError, TamperedError, UnknownKeyError
-from ledger.proof.log.note import sign_note
+from ledger.proof.log.signer import sign_note
 from ledger.proof.log.tlogproof import TlogProof, parse_tlog_proof, verify_tlog_proof
 from tests.ledger.proof.log.test_merkle import ENTRIES, stored_log
 from tests.ledger.proof.log.test_note import LOG, OTHER

@@ -99,6 +99,7 @@ def test_a_decision_made_too_early_or_never_due_is_refuted() -> None:
     early = book.decide("membership-m-1", "2011-03-01", at="2011-02-28T23:59:59.999999Z")
     report = verdict(book, early.seq)
     assert (report.verdict, "instant of the decision" in str(report.difference)) == ("refuted", True)
+    book, _ = sample_book()
     unset = book.decide("membership-m-1", "2011-03-02")
     report = verdict(book, unset.seq)
     assert (report.verdict, report.difference and report.difference["found"]) == ("refuted", "2011-03-02")
@@ -114,6 +115,7 @@ def test_a_renewal_decided_again_though_nothing_changed_is_refuted() -> None:
         "found": "another revision",
         "expected": f"none: nothing changed since event membership-m-1/{seq} RenewalDecided",
     }
+    book, seq = sample_book()
     book.respond("membership-m-1", "late", "2010-07-01", "org-c")
     assert verdict(book, book.decide("membership-m-1", "2011-03-01").seq).verdict == "confirmed"
 
@@ -127,13 +129,22 @@ def test_a_decision_recorded_before_its_date_is_refuted_whatever_it_claims_of_it
     assert verdict(book, event.seq).verdict == "refuted"
 
 
+AT = "2010-07-01T00:00:00.000000Z"
+
+
 def test_events_that_contradict_their_stream_refute_the_decision() -> None:
     stream = "membership-m-1"
     contradictions: list[Callable[[Book], object]] = [
         lambda book: book.respond(stream, "r-0", "2010-07-01", "org-c"),
         lambda book: book.respond(stream, "z", "2010-07-01", "org-c", location="nowhere"),
         lambda book: book.void(stream, "q-0", "2010-07-02"),
-        lambda book: book.append(stream, "ResponseVoided", "2010-07-01", {"response": "z", "reason": "test"}),
+        lambda book: book.append(
+            stream,
+            "ResponseVoided",
+            "2010-07-01",
+            {"response": "z", "reason": "test", "received_at": AT, "customer_org": "org-a", "location": "main"},
+        ),
+        lambda book: book.append(stream, "MembershipUpdated", "2010-07-01", {}),
         lambda book: book.enrol("m-1"),
         lambda book: book.publish("2009-11", "2010-07-01"),
         lambda book: book.append(stream, "LocationAdded", "2010-07-01", {"location": "main"}),
