@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
-from ledger.errors import BrokenHistory
+from ledger.errors import BrokenHistory, StoreUnreachable
 from ledger.event import Event, leaf_hash, recorded_us_of
 from ledger.instants import BEGINNING_US
 from ledger.programmes.programme import Programme, Programmes, State, follow
@@ -56,10 +56,26 @@ def position_at(book: Reader, instant_us: int) -> int:
     return low
 
 
+@contextmanager
+def making_sense(what: str) -> Iterator[None]:
+    """Whatever is wrong inside is BrokenHistory of `what`: content that could be read and names what is not there, say.
+
+    Only somebody who appends behind the ledger's back writes such an event; it is no fault of who reads it.
+    """
+    try:
+        yield
+    except (BrokenHistory, StoreUnreachable):
+        raise
+    except Exception as error:
+        raise BrokenHistory(
+            f"{what}: found content that makes no sense after what stands before it: {error!r}"
+        ) from error
+
+
 def follow_row(programmes: Programmes, programme: Programme, state: State, row: Row) -> Event:
     """Evolves a state by the next event of its stream; returns the event.
 
-    Raises BrokenHistory where it does not follow the one before, or whatever damaged content makes of it.
+    Raises BrokenHistory where it does not follow the one before, or has content that names what is not there.
     """
     event = programmes.decode(row.stored, row.position)
     if event.prev != state.head or event.seq != state.seq + 1 or row.seq != event.seq or row.stream != event.stream:
@@ -67,7 +83,12 @@ def follow_row(programmes: Programmes, programme: Programme, state: State, row: 
             f"position {row.position}: found seq {event.seq} of {event.stream} after {event.prev}, "
             f"expected seq {state.seq + 1} of {row.stream} after {state.head}"
         )
-    follow(programme, state, event, leaf_hash(row.stored))
+    try:
+        follow(programme, state, event, leaf_hash(row.stored))
+    except Exception as error:  # as `making_sense`, which would cost every event of a fold a generator
+        raise BrokenHistory(
+            f"position {row.position}: {event.type} makes no sense after what stands before it: {error!r}"
+        ) from error
     return event
 
 
@@ -77,7 +98,8 @@ def read_rules(
     """The editions of a stream published up to and including a position, as the programme's `Rules`."""
     rules = programme.new_rules()
     for row in book.read_stream(stream, through=through):
-        programme.add_edition(rules, programmes.decode(row.stored, row.position))
+        with making_sense(f"position {row.position}"):
+            programme.add_edition(rules, programmes.decode(row.stored, row.position))
     return rules
 
 

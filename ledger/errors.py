@@ -107,14 +107,16 @@ class UnknownMembership(LedgerError):
 
 
 class UnknownDesignation(LedgerError):
-    """A question about a designation that is not in the ledger (as it was known then)."""
+    """A question about a designation that is not in the ledger (as it was known then).
+
+    Without a membership it is about an area in which nobody has one.
+    """
 
     code: Final = "unknown-designation"
 
     def __init__(self, membership: str, area: str) -> None:
-        super().__init__(
-            f"no designation of {membership!r} in the area {area!r} was opened in what the ledger knew then"
-        )
+        whose = f"of {membership!r} " if membership else ""
+        super().__init__(f"no designation {whose}in the area {area!r} was opened in what the ledger knew then")
         self.membership = membership
         self.area = area
 

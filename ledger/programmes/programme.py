@@ -184,6 +184,10 @@ class Programme(Protocol):
         """The state that bytes hold; None where they are of another format than this program writes."""
         ...
 
+    def is_of(self, stored: bytes, state: Any, rules: Any) -> bool:
+        """Whether bytes of `dump` say the same as a state that was folded from the first event on."""
+        ...
+
     def decide(
         self,
         state: Any,
@@ -281,6 +285,12 @@ class Programmes:
         from ledger.fact import FactParser
 
         return FactParser([model for programme in self.all for model in programme.facts()])
+
+
+def is_subject(programmes: Programmes, stream: str) -> bool:
+    """Whether a stream is a subject's: of a programme that is here, and none of its streams of editions."""
+    programme = programmes.of(stream)
+    return programme is not None and programme.rules_stream(stream) != stream
 
 
 def follow(programme: Programme, state: State, event: Event, stored_hash: str) -> None:

@@ -46,11 +46,15 @@ class Check(Protocol):
 
     def take(self, event: Event) -> None:
         """The next event. Keeps what does not follow, and never raises for what a host may have written."""
-        ...
 
     def finish(self) -> Sequence[Difference]:
         """Everything that does not follow, once all events were taken."""
-        ...
+
+    def next_change(self, until_us: int) -> int | None:
+        """After `finish`: the first instant after the horizon, and up to another, at which the status changes by itself.
+
+        None where it stays as it is until then if nothing more arrives, and for a stream of editions.
+        """
 
 
 class LightCheck(Check, Protocol):
@@ -61,11 +65,9 @@ class LightCheck(Check, Protocol):
 
     def take_instant(self, occurred_us: int, cause: tuple[Any, ...]) -> None:
         """The next event, of a light type. `cause` begins with its stream, seq and type."""
-        ...
 
     def take_label(self, label: str, cause: tuple[Any, ...]) -> None:
         """The label that this event names, where it is not known yet."""
-        ...
 
 
 class Light(NamedTuple):
@@ -95,26 +97,21 @@ class ProofProgramme(Protocol):
     @property
     def light(self) -> Light | None:
         """Its light types, for which its checks are `LightCheck`; None where every event counts in full."""
-        ...
 
     def owns(self, stream: str) -> bool:
         """Whether a stream is one of the programme's: of a subject or of editions."""
-        ...
 
     def rules_stream(self, stream: str) -> str:
         """The stream whose editions a stream goes by; of a stream of editions: itself."""
-        ...
 
     def decided_on(self, decision: Event) -> Any:
         """What a decision is on, of all that is decided in its stream: a date, as a string, if the event is in order.
 
         Of two decisions on the same, the later one supersedes the other.
         """
-        ...
 
     def about(self, stream: str, on: str) -> Sequence[tuple[str, str]]:
         """What a decision is about, for people: words, and what they stand for. The verifier escapes all of it."""
-        ...
 
     def recompute(self, before: Iterable[Event], decision: Event) -> dict[str, Any]:
         """The data that a decision has to have.
@@ -122,11 +119,9 @@ class ProofProgramme(Protocol):
         `before` are the events of its stream before it, and the editions that were in the log before it, in log order.
         Raises ProofError where one of them contradicts those before it, or no decision could be made at all then.
         """
-        ...
 
     def new_check(self, stream: str) -> Check:
         """A check of one stream, before its first event; of a stream of editions with that stream's own events alone."""
-        ...
 
 
 ProofProgrammes = Sequence[ProofProgramme]

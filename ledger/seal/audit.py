@@ -30,6 +30,7 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
+from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
 from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
 from ledger.seal.audit_spool import Spool
@@ -120,19 +121,24 @@ def audit(
         with closing(Spool(paths, programmes)) as spool:
             first = LogAudit(book, folder, roots, spool)
             first.run(lambda done: on_progress(done, total) if on_progress else None)
+            reviews = book.reviews()
+            spool_due(book, paths, spool.places)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
         known, findings = check_known(programmes, spool.editions, spool.log)
         report.findings += findings
         report.findings += check_keys(known, policy)
         done = report.events + known.events
-        for part in _recheck(paths, known, workers):
+        overdue: list[Overdue] = []
+        for part in _recheck(paths, known, reviews, workers):
+            overdue += part.overdue
             report.announcements += part.announcements
             report.decisions += part.decisions
             report.findings += part.findings
             done += part.events
             if on_progress is not None:
                 on_progress(done, total)
+    report.findings += confirmed(book, events, overdue)
     report.findings = list(dict.fromkeys(report.findings))
     return report
 
@@ -221,11 +227,13 @@ def _drop_later(roots: dict[int, bytes], published: int, report: AuditReport) ->
         del roots[size]
 
 
-def _recheck(paths: Sequence[Path], known: Known, workers: int) -> Iterator[Part]:
+def _recheck(paths: Sequence[Path], known: Known, reviews: Reviews, workers: int) -> Iterator[Part]:
     processes = min(len(paths), workers)
     if processes <= 1:
-        yield from (audit_part(path, known) for path in paths)
+        yield from (audit_part(path, known, reviews) for path in paths)
         return
     # Spawned, not forked: this process may hold threads and connections.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(audit_part, paths, repeat(known))  # in order, so that a report is the same every time
+        yield from pool.map(
+            audit_part, paths, repeat(known), repeat(reviews)
+        )  # in order, so that a report is the same every time

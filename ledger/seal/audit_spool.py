@@ -41,6 +41,12 @@ class Spool:
                 file.write(len(block).to_bytes(LENGTH_BYTES, "big"))
                 file.write(block)
 
+    @property
+    def places(self) -> dict[str, int]:
+        """The number of the file that has a stream's rows, for each stream that is in one."""
+        numbers = {id(rows): number for number, rows in enumerate(self._rows)}
+        return {stream: numbers[id(rows)] for stream, rows in self._places.items() if id(rows) in numbers}
+
     def close(self) -> None:
         """Everything is in the files."""
         for file in self._files:

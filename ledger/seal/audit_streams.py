@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, cast
 from ledger.proof.log.errors import shown
 from ledger.proof.log.event import FIRST_PREV, LOG, Event
 from ledger.proof.programme import Difference, LightCheck, ProofProgramme, ProofProgrammes, programme_of
+from ledger.seal.audit_due import Due, Overdue, Reviews
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
 
@@ -49,6 +50,7 @@ class Part:
     announcements: int = 0
     decisions: int = 0
     findings: list[Finding] = field(default_factory=list)
+    overdue: list[Overdue] = field(default_factory=list)
 
 
 class Stream(NamedTuple):
@@ -81,9 +83,9 @@ def check_known(
     return known, findings
 
 
-def audit_part(path: Path, known: Known) -> Part:
+def audit_part(path: Path, known: Known, reviews: Reviews) -> Part:
     """All streams of one file of rows; the work of one process."""
-    part = Part()
+    part, due = Part(), Due(path, reviews)
     was_enabled = gc.isenabled()
     gc.disable()  # a large heap without cycles: looking for some costs half as much as the check
     try:
@@ -92,7 +94,7 @@ def audit_part(path: Path, known: Known) -> Part:
             streams[row[0]].append(row)
         for stream in read_streams(streams, known.programmes, part.findings):
             part.events += len(stream.rows)
-            _audit_stream(stream, known, part)
+            _audit_stream(stream, known, part, due)
     finally:
         if was_enabled:
             gc.enable()
@@ -165,7 +167,7 @@ def _check_recorded(rows: Sequence[Leafed], recorded: list[str | None], findings
             last = instant
 
 
-def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
+def _audit_stream(stream: Stream, known: Known, part: Part, due: Due) -> None:
     name, programme, rows, events, labels = stream
     if programme is None:
         part.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a stream of a programme"))
@@ -179,7 +181,11 @@ def _audit_stream(stream: Stream, known: Known, part: Part) -> None:
         if edition is not None:
             judge.take((edition,), (edition,), (None,))
         start = end
-    part.findings += judge.finish()
+    findings = judge.finish()
+    part.findings += findings
+    if not findings:  # else nobody knows what comes next
+        overdue = due.overdue(name, programme.rules_stream(name), positions[0], judge.check)
+        part.overdue += [] if overdue is None else [overdue]
     part.announcements += judge.check.announcements
     part.decisions += judge.check.decisions
 

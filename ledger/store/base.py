@@ -145,6 +145,14 @@ class Reader(Protocol):
         """At most `limit` of what `save_due` kept, for streams after a name, in order of name."""
         ...
 
+    def streams_without_due(self, after: str = "", limit: int = 1000) -> list[str]:
+        """At most `limit` names of streams after a name of which `save_due` kept nothing, in order."""
+        ...
+
+    def read_snapshots(self, after: str = "", limit: int = 1) -> list[Snapshot]:
+        """At most `limit` snapshots, of streams after a name, in order of name. One alone can take many megabytes."""
+        ...
+
 
 class WriteTransaction(Reader, Protocol):
     """The book while one writer holds it: no other appends until it is committed or rolled back."""
@@ -171,6 +179,10 @@ class WriteTransaction(Reader, Protocol):
 
     def save_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
         """Puts snapshots in the place of older ones."""
+        ...
+
+    def drop_snapshots(self, streams: Sequence[str]) -> None:
+        """Throws the snapshots of some streams away."""
         ...
 
     def save_due(self, due: Iterable[tuple[str, int]]) -> None:

@@ -133,6 +133,9 @@ class PostgresWriteTransaction(PostgresReader):
                 newest.values(),
             )
 
+    def drop_snapshots(self, streams: Sequence[str]) -> None:
+        self._connection.execute(f"DELETE FROM {SCHEMA}.snapshots WHERE stream = ANY(%s)", (list(streams),))
+
     def save_due(self, due: Iterable[tuple[str, int]]) -> None:
         latest = dict(due)
         self._connection.execute(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.store.base import Aside, Columns, NewRow, Row, as_columns, as_new_row, as_row
+from ledger.store.base import Aside, Columns, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 from ledger.store.postgres_connections import PgConnection
 from ledger.store.postgres_tables import EVENTS, SCHEMA
 
@@ -24,6 +24,10 @@ STREAM_NAMES: Final = f"""
     )
     SELECT originator_id FROM names WHERE originator_id IS NOT NULL LIMIT %s"""
 """One look into the index for each name; DISTINCT would walk through all events."""
+WITHOUT_DUE: Final = (
+    STREAM_NAMES.removesuffix(" LIMIT %s")
+    + f" AND NOT EXISTS (SELECT FROM {SCHEMA}.due WHERE due.stream = names.originator_id) LIMIT %s"
+)
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -137,6 +141,16 @@ class PostgresReader:
             f"SELECT stream, at_us FROM {SCHEMA}.due WHERE stream > %s ORDER BY stream LIMIT %s", (after, limit)
         )
         return [(stream, at_us) for stream, at_us in rows]
+
+    def streams_without_due(self, after: str = "", limit: int = 1000) -> list[str]:
+        return [name for (name,) in self._query(WITHOUT_DUE, (after, limit))]
+
+    def read_snapshots(self, after: str = "", limit: int = 1) -> list[Snapshot]:
+        rows = self._query(
+            f"SELECT stream, seq, state FROM {SCHEMA}.snapshots WHERE stream > %s ORDER BY stream LIMIT %s",
+            (after, limit),
+        )
+        return list(map(Snapshot._make, rows))
 
 
 def stored_reviews(stored: str | None) -> list[tuple[int, int]]:

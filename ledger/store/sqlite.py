@@ -100,6 +100,9 @@ class SQLiteWriteTransaction(SQLiteReader):
     def save_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
         self._cursor.executemany("INSERT OR REPLACE INTO snapshots VALUES (?,?,?)", snapshots)
 
+    def drop_snapshots(self, streams: Sequence[str]) -> None:
+        self._cursor.executemany("DELETE FROM snapshots WHERE stream = ?", [(stream,) for stream in streams])
+
     def save_due(self, due: Iterable[tuple[str, int]]) -> None:
         self._cursor.executemany("INSERT OR REPLACE INTO due VALUES (?,?)", due)
 

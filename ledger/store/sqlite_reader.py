@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.store.base import Aside, Columns, NewRow, Row, as_columns, as_new_row, as_row
+from ledger.store.base import Aside, Columns, NewRow, Row, Snapshot, as_columns, as_new_row, as_row
 
 READ_CHUNK: Final = 2_000
 SELECT_UNDECODED: Final = (
@@ -20,6 +20,16 @@ SELECT_UNDECODED_NAMES: Final = (
     "SELECT DISTINCT CAST(originator_id AS BLOB) FROM events "
     "WHERE originator_id > CAST(? AS TEXT) ORDER BY originator_id LIMIT ?"
 )
+SELECT_NAMES_WITHOUT_DUE: Final = """
+    WITH RECURSIVE names(name) AS (
+        SELECT min(originator_id) FROM events WHERE originator_id > ?
+        UNION ALL
+        SELECT (SELECT min(originator_id) FROM events WHERE originator_id > names.name) FROM names
+        WHERE names.name IS NOT NULL
+    )
+    SELECT CAST(name AS BLOB) FROM names
+    WHERE name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM due WHERE due.stream = names.name) LIMIT ?"""
+"""One look into two indexes for each name; DISTINCT would walk through all events."""
 SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
 
 
@@ -143,6 +153,19 @@ class SQLiteReader:
         return self._execute(
             "SELECT stream, at_us FROM due WHERE stream > ? ORDER BY stream LIMIT ?", (after, limit)
         ).fetchall()
+
+    def streams_without_due(self, after: str = "", limit: int = 1000) -> list[str]:
+        names: list[str] = []
+        for (name,) in self._execute(SELECT_NAMES_WITHOUT_DUE, (after, limit)).fetchall():
+            with suppress(UnicodeDecodeError):  # what is no UTF-8 names no stream
+                names.append(name.decode())
+        return names
+
+    def read_snapshots(self, after: str = "", limit: int = 1) -> list[Snapshot]:
+        rows = self._execute(
+            "SELECT stream, seq, state FROM snapshots WHERE stream > ? ORDER BY stream LIMIT ?", (after, limit)
+        ).fetchall()
+        return list(map(Snapshot._make, rows))
 
 
 def _is_of_text(error: sqlite3.OperationalError) -> bool:

@@ -37,6 +37,8 @@ class StateCache:
         self._idle: OrderedDict[str, bytes] = OrderedDict()
         self._idle_bytes = 0
         self.snapshot_seq: dict[str, int] = {}
+        self.from_snapshot: set[str] = set()
+        """Streams whose states were not folded from the first event on."""
         self.due: dict[str, int] = {}
         self.quiet: dict[str, int | None] = {}
         """Before this instant nothing known can flip a subject's status; None where it must be worked out anew."""
@@ -81,6 +83,7 @@ class StateCache:
             else:
                 continue
             self.snapshot_seq.pop(stream, None)
+            self.from_snapshot.discard(stream)
             self.due.pop(stream, None)
             self.quiet.pop(stream, None)
 

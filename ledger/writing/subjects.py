@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ledger.errors import LedgerError
 from ledger.event import Event, NewEvent
 from ledger.instants import END_US
 from ledger.programmes.programme import State, follow
@@ -13,7 +14,7 @@ from ledger.writing.appending import Appender, Cause
 from ledger.writing.at_hand import AtHand
 from ledger.writing.editions import Editions
 from ledger.writing.horizons import Horizons
-from ledger.writing.loading import REASON_MAX, Unreadable, load_states
+from ledger.writing.loading import REASON_MAX, SnapshotDoubted, Unreadable, load_states
 
 
 class Subjects:
@@ -81,12 +82,17 @@ class Subjects:
         self._touch(stream)
         return event
 
-    def review(self, stream: str, state: State, until_us: int) -> int:
-        """Moves the horizon of a subject on; returns how many announcements that made."""
-        horizon_us = self._horizons.of(state)
-        to_us = max(until_us, horizon_us)
+    def review(self, stream: str, state: State, until_us: int, *, anew: bool = False) -> int:
+        """Moves the horizon of a subject on; returns how many announcements that made.
+
+        `anew`: from where its own events have brought it. That a review of all went further is not believed.
+        """
+        reviewed_us = self._horizons.of(state)
+        horizon_us, to_us = state.horizon_us if anew else reviewed_us, max(until_us, reviewed_us)
         editions = self.editions(stream)
         programme, rules = editions.programme, editions.rules
+        if anew:
+            self._cache.quiet.pop(stream, None)
         issue = advance(programme, state, rules, horizon_us, to_us, self._cache.quiet.get(stream))
         self.announce(stream, state, issue, None)
         quiet_us = self._cache.quiet.get(stream)
@@ -118,6 +124,11 @@ class Subjects:
         self._tries.failed(self._transaction, one.stream, one.position)
         self._cache.drop([one.stream])
         self._transaction.save_due([(one.stream, END_US)])
+
+    def doubt(self, stream: str, error: Exception) -> None:
+        """Something went wrong with a state: raises SnapshotDoubted where it came from a snapshot, which may be the cause."""
+        if stream in self._cache.from_snapshot and not isinstance(error, LedgerError):
+            raise SnapshotDoubted(stream) from error
 
     def damaged(self, stream: str, error: Exception) -> None:
         """Sets a stream aside whose content could be read and makes no sense all the same."""
@@ -159,7 +170,11 @@ class Subjects:
             editions, quiet_us = self.editions(stream), cache.quiet.get(stream)
             if quiet_us is None:
                 horizon_us = self._horizons.of(state)
-                quiet_us = editions.programme.quiet_until(state, editions.rules, horizon_us, held(state))
+                try:
+                    quiet_us = editions.programme.quiet_until(state, editions.rules, horizon_us, held(state))
+                except Exception as error:
+                    self.doubt(stream, error)
+                    raise
                 cache.quiet[stream] = quiet_us
             if cache.due.get(stream) != quiet_us:
                 cache.due[stream] = quiet_us

@@ -64,9 +64,14 @@ class EditionSweep:
                 if state is None:
                     continue
                 horizon_us = self._horizons.of(state)
-                if effective_us <= horizon_us:
+                if effective_us > horizon_us:
+                    continue
+                try:
                     issue = announce_edition(programme, state, editions.rules, effective_us, horizon_us)
                     self._subjects.announce(stream, state, issue, event.fact)
+                except Exception as error:
+                    self._subjects.doubt(stream, error)
+                    raise
             self._appender.flush()
             # What was not at hand before is given up again: a large book must not be loaded whole. What the facts of
             # this transaction are about stays, also where it is of another programme: they are decided on by it.

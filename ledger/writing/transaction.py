@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ledger.errors import LinkKeyMissing, Refused
 from ledger.event import Event, NewEvent
-from ledger.instants import END_US, format_instant, parse_instant
+from ledger.instants import BEGINNING_US, END_US, format_instant, parse_instant
 from ledger.log_events import LOG_STREAM
 from ledger.store.base import KnownFact, WriteTransaction
 from ledger.writing.appending import ACTOR, Appender, Cause
@@ -111,8 +111,8 @@ class Transaction:
                 outcomes.append(Outcome("put-off", 0, missing.code, str(missing)))
         return outcomes
 
-    def review(self, streams: Sequence[str], until_us: int) -> Counter[str]:
-        """Moves the horizons of some streams; returns how many announcements that made, by type.
+    def review(self, streams: Sequence[str], until_us: int, *, anew: bool = False) -> Counter[str]:
+        """Moves the horizons of some streams; returns how many announcements that made, by type. `anew` as `Subjects.review`.
 
         Those that cannot be read are set aside; those that have no events were due in another book, and are forgotten.
         """
@@ -123,15 +123,22 @@ class Transaction:
             state = self._cache.get(stream)
             if state is not None:
                 try:
-                    if made := subjects.review(stream, state, until_us):
+                    if made := subjects.review(stream, state, until_us, anew=anew):
                         announced[subjects.editions(stream).programme.announcement] += made
                 except Exception as error:  # damaged content that could be read all the same
+                    subjects.doubt(stream, error)
                     subjects.damaged(stream, error)
             elif stream in subjects.asides:
                 self._transaction.save_due([(stream, END_US)])  # it waits for the mend, and not for an instant
             else:
                 self._transaction.drop_due([stream])
         return announced
+
+    def rebuild(self, streams: Sequence[str]) -> Counter[str]:
+        """Works out from the events alone when some subjects are due, and their snapshots; as `review`."""
+        self._cache.drop(streams)
+        self._transaction.drop_snapshots(streams)
+        return self.review(streams, BEGINNING_US, anew=True)
 
     def save_review(self, until_us: int) -> None:
         """Every subject there is has been reviewed up to an instant; those that begin from now on have not."""
@@ -198,10 +205,14 @@ class Transaction:
                 raise PutOff([subjects.asides[stream]])
             state = programme.new_state()
         occurred_us = fact.occurred_us()
-        new = programme.decide(
-            state, fact, editions.rules, self._now_us, occurred_us, recorded_us=self.recorded_us, lenient=lenient
-        )
-        return subjects.record(stream, state, new, occurred_us, cause)
+        try:
+            new = programme.decide(
+                state, fact, editions.rules, self._now_us, occurred_us, recorded_us=self.recorded_us, lenient=lenient
+            )
+            return subjects.record(stream, state, new, occurred_us, cause)
+        except Exception as error:
+            subjects.doubt(stream, error)
+            raise
 
     def _publish(self, fact: Fact, cause: Cause) -> Event:
         """An edition, and what it changes of what was announced."""

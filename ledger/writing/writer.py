@@ -13,9 +13,11 @@ where the store holds another book than it did, or an older copy. A membership w
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,13 +27,13 @@ from ledger.errors import BadInput
 from ledger.instants import format_instant
 from ledger.link_key import LinkKeys
 from ledger.log_events import CLOCK_ACCEPTED
-from ledger.programmes.programme import Programmes
+from ledger.programmes.programme import Programmes, is_subject
 from ledger.store.base import Store, WriteTransaction
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 from ledger.writing.at_hand import AtHand
 from ledger.writing.editions import EditionCache
 from ledger.writing.linking import Linking, keys_of_store
-from ledger.writing.loading import Unreadable
+from ledger.writing.loading import SnapshotDoubted, Unreadable
 from ledger.writing.salts import SaltOf, SystemSalts
 from ledger.writing.setting_aside import FoundUnreadable, Tries
 from ledger.writing.state_cache import StateCache
@@ -40,12 +42,14 @@ from ledger.writing.transaction import Outcome, Transaction
 if TYPE_CHECKING:
     from ledger.fact import Fact
 
-__all__ = ["Outcome", "Reviewed", "Writer"]
+__all__ = ["Outcome", "Rebuilt", "Reviewed", "Writer"]
 
 CACHE_BYTES_MAX: Final = 64 << 20
 """How much memory the states at hand may take, about."""
 CATCH_UP_MAX: Final = 20_000
 REVIEW_BATCH: Final = 500
+REBUILD_BATCH: Final = 50
+LOOK_FOR_UNNOTICED_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,20 @@ class Reviewed:
     """Those that cannot be read, which wait (`ledger.writing.setting_aside`)."""
     by_type: Mapping[str, int] = field(default_factory=dict)
     """Announcements made, by the type of their event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of working the caches out anew."""
+
+    subjects: int
+    """Memberships and designations, all there are."""
+    moved: int
+    """Rows that say when one is due, and said otherwise, were missing, or are of none."""
+    announced: int
+    """Announcements that should have been made by then."""
+    position: int
+    """The ledger's last position now."""
 
 
 class Writer:
@@ -98,6 +116,7 @@ class Writer:
         self._at_hand = AtHand(
             programmes, self._cache, self._editions, Tries(), SystemSalts() if salts is None else salts, self._linking
         )
+        self._looked_s: float | None = None
         self._recorded_us = 0
         """When the last event of the book was recorded, as far as this writer has seen."""
 
@@ -119,6 +138,9 @@ class Writer:
                 except FoundUnreadable as found:
                     self._forget()
                     self._set_aside(found.unreadable)
+                except SnapshotDoubted as doubted:
+                    self._forget()
+                    self._drop_snapshot(doubted.stream)
                 except BaseException:
                     self._forget()
                     raise
@@ -132,18 +154,27 @@ class Writer:
         announced: Counter[str] = Counter()
         with self._lock:
             until = self._clock() if until_us is None else until_us
+            unnoticed = self._unnoticed()
             try:
                 while True:
-                    with self._store.writing() as transaction:
-                        batch = self._begin(transaction)
-                        if not reviewed:
-                            batch.try_set_aside()
-                        streams = transaction.due_streams(until, REVIEW_BATCH)
-                        announced += batch.review(streams, until)
-                        if not streams:
-                            batch.save_review(until)
-                        self._end(batch)
-                        set_aside = batch.number_set_aside
+                    missing = next(unnoticed, [])
+                    try:
+                        with self._store.writing() as transaction:
+                            batch = self._begin(transaction)
+                            if not reviewed:
+                                batch.try_set_aside()
+                            streams = missing or transaction.due_streams(until, REVIEW_BATCH)
+                            made = batch.review(streams, until, anew=bool(missing))
+                            if not streams:
+                                batch.save_review(until)
+                            self._end(batch)
+                            set_aside = batch.number_set_aside
+                    except SnapshotDoubted as doubted:
+                        self._forget()
+                        self._drop_snapshot(doubted.stream)
+                        unnoticed = chain([missing] if missing else [], unnoticed)
+                        continue
+                    announced += made
                     reviewed += len(streams)
                     self._cache.shrink()
                     if on_progress is not None:
@@ -153,6 +184,52 @@ class Writer:
             except BaseException:
                 self._forget()
                 raise
+
+    def rebuild(self, on_progress: Callable[[int], None] | None = None) -> Rebuilt:
+        """Works the caches of the writer out anew from the events: when each subject is due, and the snapshots.
+
+        What should have been announced by the instant up to which all were reviewed is announced. It holds the book while
+        some subjects are folded from their first event on, and others who write wait for that.
+        """
+        subjects = moved = 0
+        announced: Counter[str] = Counter()
+        after = ""
+        with self._lock:
+            try:
+                while names := self._store.stream_names(after, REBUILD_BATCH):
+                    before, after = after, names[-1]
+                    streams = [name for name in names if is_subject(self.programmes, name)]
+                    with self._store.writing() as transaction:
+                        batch = self._begin(transaction)
+                        due = _due_between(transaction, before, after)
+                        announced += batch.rebuild(streams)
+                        self._end(batch)
+                        now = _due_between(transaction, before, after)
+                        moved += sum(due.get(stream) != now.get(stream) for stream in due.keys() | now.keys())
+                    subjects += len(streams)
+                    self._cache.shrink()
+                    if on_progress is not None:
+                        on_progress(subjects)
+                return Rebuilt(subjects, moved, announced.total(), self._mark.position)
+            except BaseException:
+                self._forget()
+                raise
+
+    def _unnoticed(self) -> Iterator[list[str]]:
+        """Subjects of which nobody has kept when they are due, some at a time: they are looked at first.
+
+        Everybody who writes an event of a subject keeps it. So a row is missing only where somebody took it away; it is
+        looked for by the first review of a process, and then from time to time.
+        """
+        now_s = time.monotonic()
+        if self._looked_s is not None and now_s - self._looked_s < LOOK_FOR_UNNOTICED_S:
+            return
+        after = ""
+        while names := self._store.streams_without_due(after, REVIEW_BATCH):
+            after = names[-1]
+            if subjects := [name for name in names if is_subject(self.programmes, name)]:
+                yield subjects
+        self._looked_s = now_s
 
     def note(self, event_type: str, data: Any, fact: str) -> int:
         """Appends an event to the log's own stream on which no rule decides, once for each `fact`; its position."""
@@ -236,6 +313,11 @@ class Writer:
             batch.set_aside(unreadable)
             self._end(batch)
 
+    def _drop_snapshot(self, stream: str) -> None:
+        """The next one who asks for the state reads the events."""
+        with self._store.writing() as transaction:
+            transaction.drop_snapshots([stream])
+
     def _catch_up(self, transaction: WriteTransaction) -> None:
         """Drops the states of streams to which other processes have appended since; all where this is another book."""
         last = transaction.last_event()
@@ -259,3 +341,14 @@ class Writer:
         self._editions.drop()
         self._linking.forget()
         self._mark = START
+
+
+def _due_between(transaction: WriteTransaction, after: str, through: str) -> dict[str, int]:
+    """When the streams with names after one, and up to another, are due."""
+    found: dict[str, int] = {}
+    while page := transaction.read_due(after, REVIEW_BATCH):
+        found.update((stream, at_us) for stream, at_us in page if stream <= through)
+        after = page[-1][0]
+        if after > through:
+            break
+    return found

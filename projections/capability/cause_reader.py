@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ledger.programmes.capability.certificates import Certificate
 from projections.capability.month_fold import Pair
-from projections.capability.wanted import Query
+from projections.look_up import Query
 
 
 class Told(NamedTuple):

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from projections.capability.month_fold import Counted, EditionAtHand, MonthFold, Report, amounts_of
 from projections.capability.month_tables import LATEST, LEFT_OUT, MONTHS, REPORTS, STEP, SUMS
-from projections.capability.wanted import look_up
 from projections.database import Connection
+from projections.look_up import look_up
 
 Key = tuple[int, int]
 """A designation and a month, by their numbers."""

@@ -62,6 +62,13 @@ class DesignationsReader(BuildReader):
         if area not in self.areas_of(membership, known):
             raise UnknownDesignation(membership, area)
 
+    def require_area(self, area: str, known: int) -> None:
+        """Raises UnknownDesignation where nobody had opened one in an area by a position: a name that is misspelt."""
+        if not self._query(
+            f"SELECT 1 FROM {self._prefix}designations WHERE area = ? AND position <= ? LIMIT 1", (area, known)
+        ):
+            raise UnknownDesignation("", area)
+
     def areas_of(self, membership: str, known: int) -> list[str]:
         """The areas in which a membership had opened a designation by a position, in order."""
         if not can_be_membership(membership):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from projections.capability.month_fold import Counted, EditionAtHand, MonthFold, Report, amounts_of
-from projections.capability.wanted import Query, look_up
+from projections.look_up import Query, look_up
 
 MonthKey = tuple[int, int, int]
 """A designation, a month, and the position of an edition or of a checkpoint."""

@@ -27,8 +27,8 @@ from projections.capability.cause_reader import CauseReader, Causes
 from projections.capability.month_fold import Counted, EditionAtHand
 from projections.capability.month_reader import LeftOut, MonthReader, Want
 from projections.capability.scores import edition_of
-from projections.capability.wanted import look_up
 from projections.database import Connection
+from projections.look_up import look_up
 
 AREA: Final = re.compile(r"[a-z0-9-]{1,40}")
 CHUNK: Final = 200

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from ledger.errors import BrokenHistory
 from ledger.instants import parse_instant
 from ledger.programmes.capability.calendar import month_number
 from ledger.programmes.capability.certificates import day_us
@@ -24,8 +25,8 @@ from ledger.programmes.registry import PROGRAMMES
 from projections.capability.checkpoints import Key, value_by, write_reports
 from projections.capability.month_fold import EditionAtHand, Report
 from projections.capability.month_tables import LATEST, LEFT_OUT, MONTHS, REPORTS, STEP, SUMS
-from projections.capability.wanted import look_up
 from projections.database import Connection, Table
+from projections.look_up import look_up
 from projections.projection import Handler, Projection, RawEvent
 
 DESIGNATIONS: Final = Table(
@@ -124,6 +125,7 @@ class Scores(Projection[ScoreRows]):
         if pending.designations:
             connection.insert(prefix + DESIGNATIONS.name, len(DESIGNATIONS.columns), pending.designations)
         numbers = _numbers(connection, prefix, pending)
+        _require_certificates(connection, prefix, pending, numbers)
         for table in SINGLE_ROWS:
             if rows := getattr(pending, table.name):
                 numbered = [(numbers[row[0]], *row[1:]) for row in rows]
@@ -161,6 +163,25 @@ def _numbers(connection: Connection, prefix: str, pending: ScoreRows) -> dict[st
     )
     found.update(rows)
     return found
+
+
+def _require_certificates(connection: Connection, prefix: str, pending: ScoreRows, numbers: Mapping[str, int]) -> None:
+    """Raises BrokenHistory where a certificate is ended that was not recorded before: no rule lets that in."""
+    since = {(designation, name): position for designation, name, position, *_ in reversed(pending.certificates)}
+    before = [row for row in pending.certificate_ends if since.get((row[0], row[1]), row[2]) >= row[2]]
+    known = set(
+        look_up(
+            connection.query,
+            "SELECT c.designation, c.certificate FROM {wanted} "
+            f"CROSS JOIN {prefix}certificates AS c WHERE c.designation = wanted.column1 AND c.certificate = wanted.column2",
+            [(numbers[designation], name) for designation, name, *_ in before],
+        )
+    )
+    for designation, name, *_ in before:
+        if (numbers[designation], name) not in known:
+            raise BrokenHistory(
+                f"found an end of certificate {name!r} of {designation}, expected one that was recorded"
+            )
 
 
 def _editions(connection: Connection, prefix: str, areas: Iterable[str]) -> dict[str, list[EditionAtHand]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from ledger.book import making_sense
 from ledger.errors import BrokenHistory, PositionUnknown
 from ledger.membership import membership_or_stream
 from ledger.programmes.capability.events import Cause as DesignationCause
@@ -130,6 +131,7 @@ def _announced(row: Row) -> Announced:
             f"position {row.position}: found an event {event.type}, expected {row.type} as its row says"
         )
     kind = DesignationChange if event.type == "DesignationChanged" else EligibilityChange
-    said: Mapping[str, Any] = event.data
-    membership = membership_or_stream(event.stream)
-    return kind(position=event.position, membership=membership, **said, fact=event.fact, seq=event.seq)
+    with making_sense(f"position {event.position}"):
+        said: Mapping[str, Any] = event.data
+        membership = membership_or_stream(event.stream)
+        return kind(position=event.position, membership=membership, **said, fact=event.fact, seq=event.seq)

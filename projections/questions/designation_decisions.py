@@ -66,13 +66,15 @@ def designation_decisions(
 ) -> list[DesignationDecisionTaken]:
     """The decisions taken by an instant, as known by a position, in the order of the ledger.
 
-    Of all designations, or of those of a membership, of an area, or of both: where both are named, raises
-    UnknownDesignation for one that was not opened by then.
+    Of all designations, or of those of a membership, of an area, or of both. Raises UnknownDesignation for one, or an area of
+    none, that was not opened by then.
     """
     reader = view.designations()
     known = reader.known_at(known_at)
     if membership is not None and area is not None:
         reader.require(membership, area, known)
+    elif area is not None:
+        reader.require_area(area, known)
     taken = reader.all_decisions(membership, area, at_us, known)
     newest = {(one.membership, one.area, one.anniversary): one.position for one in taken}
     return [

@@ -20,7 +20,7 @@ class QualificationChange:
     qualified: bool
     """Whether it is qualified from then on."""
     centipoints: int
-    """The score at that instant, in hundredths of points."""
+    """The score at that instant as it was announced, in hundredths; without what was learned since and flips nothing."""
     cause: Cause
     """What changed it."""
     position: Position

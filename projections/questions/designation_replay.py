@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from ledger.book import making_sense
 from ledger.event import Event
 from ledger.programmes.capability.calendar import month_text
 from ledger.programmes.capability.events import Outcome, Track
@@ -68,23 +69,26 @@ def designation_replay(
 ) -> Iterator[DesignationStep | DesignationCheck]:
     """Each event up to and including a position, in order; then a check of each decision among them.
 
-    Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one before.
+    Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one
+    before, or names what is not there.
     """
     scorebooks = GrowingScorebook(book, area)
     revisions: Counter[str] = Counter()
     checks = []
     for step in replay(book, membership, area, through):
         event = step.event
-        scorebook = scorebooks.at(event.position)
-        if event.type == "DesignationDecided":
-            # A decision brings no points: what it was taken from is the same before it and after it.
-            anniversary = event.data["anniversary"]
-            revisions[anniversary] += 1
-            # The clock that the writer went by is not in the book; it was never later than the recording.
-            reached_us = min(event.occurred_us, event.recorded_us)
-            anew = decide_designation(step.state, scorebook, anniversary, reached_us)
-            checks.append(_check(event, {**anew, "revision": revisions[anniversary]}))
-        yield _step(event, score_at(step.state, scorebook, event.occurred_us))
+        with making_sense(f"position {event.position}"):
+            scorebook = scorebooks.at(event.position)
+            if event.type == "DesignationDecided":
+                # A decision brings no points: what it was taken from is the same before it and after it.
+                anniversary = event.data["anniversary"]
+                revisions[anniversary] += 1
+                # The clock that the writer went by is not in the book; it was never later than the recording.
+                reached_us = min(event.occurred_us, event.recorded_us)
+                anew = decide_designation(step.state, scorebook, anniversary, reached_us)
+                checks.append(_check(event, {**anew, "revision": revisions[anniversary]}))
+            found = _step(event, score_at(step.state, scorebook, event.occurred_us))
+        yield found
     yield from checks
 
 

@@ -74,6 +74,8 @@ def designations(
     reader, scores = view.designations(), view.scores()
     known = min(reader.known_at(known_at), scores.known_at(known_at))
     scorebooks: dict[str, Scorebook] = {}
+    if area is not None:
+        reader.require_area(area, known)
     for keys in reader.keys(known, area):
         found = scores.scores(keys, at_us, known)
         days, decided = reader.anniversaries(keys, known), reader.decisions(keys, at_us, known)

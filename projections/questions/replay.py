@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ledger.book import making_sense
 from ledger.event import Event
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.editions import Edition, Rulebook
@@ -65,20 +66,23 @@ class DecisionCheck:
 def replay(book: Reader, membership: str, through: int | None = None) -> Iterator[ReplayStep | DecisionCheck]:
     """Each event up to and including a position, in order; then a check of each decision among them.
 
-    Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before.
+    Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before,
+    or names what is not there.
     """
     rulebooks = _Rulebooks(book)
     revisions: dict[str, int] = {}
     checks = []
     for step in reading.replay(book, membership, through):
         event, state = step.event, step.state
-        rulebook = rulebooks.at(event.position)
-        if event.type == "RenewalDecided":
-            # A decision is no evidence: what it was taken from is the same before it and after it.
-            renewal_date = event.data["renewal_date"]
-            revision = revisions[renewal_date] = revisions.get(renewal_date, 0) + 1
-            checks.append(_check(event, {**decide_renewal(state, rulebook, renewal_date), "revision": revision}))
-        yield _step(event, standing(state.evidence, rulebook, event.occurred_us))
+        with making_sense(f"position {event.position}"):
+            rulebook = rulebooks.at(event.position)
+            if event.type == "RenewalDecided":
+                # A decision is no evidence: what it was taken from is the same before it and after it.
+                renewal_date = event.data["renewal_date"]
+                revision = revisions[renewal_date] = revisions.get(renewal_date, 0) + 1
+                checks.append(_check(event, {**decide_renewal(state, rulebook, renewal_date), "revision": revision}))
+            found = _step(event, standing(state.evidence, rulebook, event.occurred_us))
+        yield found
     yield from checks
 
 

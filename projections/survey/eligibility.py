@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.errors import BrokenHistory
 from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.state import holds_learning
 from projections.database import Connection, Table
+from projections.look_up import look_up
 from projections.projection import Handler, Projection, RawEvent, membership_of
-from projections.survey.organisations import JOINS, NAMED_BY, NAMES, Known, join_row, know
+from projections.survey.organisations import JOINS, NAMED_BY, NAMES, Known, join_row, know, require_joins
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Eligibility(Projection[EligibilityRows]):
         return EligibilityRows()
 
     def flush(self, pending: EligibilityRows, connection: Connection, prefix: str) -> None:
+        _require_what_is_named(pending, connection, prefix)
         for table in self.tables:
             rows = getattr(pending, table.name, None)
             if rows:
@@ -149,6 +152,33 @@ class Eligibility(Projection[EligibilityRows]):
                 ("membership", "received_us", "response"),
                 pending.voided,
             )
+
+
+def _require_what_is_named(pending: EligibilityRows, connection: Connection, prefix: str) -> None:
+    """Raises BrokenHistory where a response names a location that was not there, or a join is undone that was not made.
+
+    No rule lets such an event in; one that came in behind the ledger's back parks its stream, and no question stumbles
+    over it. A batch costs a look-up for each membership and location that it names, not for each response.
+    """
+    named: dict[tuple[str, str], int] = {}
+    for membership, _, position, location, *_ in pending.responses:
+        named.setdefault((membership, location), position)
+    since = {(membership, location): position for membership, location, position in reversed(pending.locations)}
+    looked_up = [key for key, position in named.items() if since.get(key, position) >= position]
+    known = set(
+        look_up(
+            connection.query,
+            f"SELECT l.membership, l.location FROM {{wanted}} CROSS JOIN {prefix}locations AS l "
+            "WHERE l.membership = wanted.column1 AND l.location = wanted.column2",
+            looked_up,
+        )
+    )
+    for membership, location in looked_up:
+        if (membership, location) not in known:
+            raise BrokenHistory(
+                f"found a response to location {location!r} of {membership}, expected one that was added"
+            )
+    require_joins(connection.query, prefix, pending.joins)
 
 
 def _enrolled(rows: EligibilityRows, event: RawEvent, position: int) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from ledger.errors import BrokenHistory
 from ledger.programmes.survey.organisations import Organisations
 from projections.database import Table
+from projections.look_up import look_up
 from projections.projection import RawEvent, membership_of
 
 NAMES: Final = Table(
@@ -54,6 +56,27 @@ def join_row(event: RawEvent, position: int) -> tuple[Any, ...]:
     """The row that a join or a separation becomes."""
     data, joined = event["data"], event["type"] == "OrganisationsJoined"
     return membership_of(event), position, data["organisation"], data["same_as"], int(joined)
+
+
+def require_joins(query: Query, prefix: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Raises BrokenHistory where one of the rows, in the order of the ledger, undoes a join that does not stand."""
+    undone = [(row[0], *pair) for row in rows if not row[4] for pair in ((row[2], row[3]), (row[3], row[2]))]
+    if not undone:
+        return
+    before = look_up(
+        query,
+        f"SELECT j.position, j.membership, j.organisation, j.same_as, j.joined FROM {{wanted}} CROSS JOIN {prefix}joins "
+        "AS j WHERE j.membership = wanted.column1 AND j.organisation = wanted.column2 AND j.same_as = wanted.column3",
+        undone,
+    )
+    stands = {(membership, frozenset(pair)): joined for _, membership, *pair, joined in sorted(set(before))}
+    for membership, _, one, other, joined in sorted(rows, key=lambda row: int(row[1])):
+        key = (membership, frozenset((one, other)))
+        if not joined and not stands.get(key):
+            raise BrokenHistory(
+                f"found {one!r} and {other!r} of {membership} told apart, expected two that were joined"
+            )
+        stands[key] = joined
 
 
 def load_organisations(

@@ -298,6 +298,31 @@ def test_who_is_due_is_told_the_earliest_first(store: Store) -> None:
     assert store.read_due("membership-a", 1) == [("membership-b", -10)]
 
 
+def test_streams_of_which_nothing_says_when_they_are_due(store: Store) -> None:
+    append(
+        store, new(1, "programme", 1), new(2, "membership-b", 1), new(3, "membership-b", 2), new(4, "membership-a", 1)
+    )
+    with store.writing() as transaction:
+        transaction.save_due([("membership-b", 5), ("membership-of-another-book", 5)])
+        assert transaction.streams_without_due() == ["membership-a", "programme"]
+    assert store.streams_without_due() == ["membership-a", "programme"]
+    assert store.streams_without_due(limit=1) == ["membership-a"]
+    assert store.streams_without_due("membership-a") == ["programme"]
+    assert store.streams_without_due("programme") == []
+
+
+def test_snapshots_are_read_in_order_and_thrown_away(store: Store) -> None:
+    kept = [Snapshot("membership-a", 9, b"new"), Snapshot("membership-b", 1, b"\x00\xff")]
+    with store.writing() as transaction:
+        transaction.save_snapshots(reversed(kept))
+    assert store.read_snapshots(limit=5) == kept
+    assert store.read_snapshots() == kept[:1]
+    assert store.read_snapshots("membership-a") == kept[1:]
+    with store.writing() as transaction:
+        transaction.drop_snapshots(["membership-a", "membership-unknown"])
+    assert store.read_snapshots() == kept[1:]
+
+
 def test_bringing_due_forward_never_puts_anybody_off(store: Store) -> None:
     with store.writing() as transaction:
         transaction.save_due([("membership-a", 30), ("membership-b", 10), ("membership-c", END_US)])

@@ -3,11 +3,14 @@ from the raw facts, and lists each difference.
 
 Checked are each row against its entry in the log, each stream's chain, each heads entry, each tile, the root of each
 checkpoint ever published, signatures and cosignatures by the policy, and by the verifier's own implementation of the
-rules what was announced and decided. Last, whether the database still guards the events: triggers, keys, rights."""
+rules what was announced and decided; and whether what the database keeps of when each is due lets every change be
+noticed. Last, whether the database still guards the events (triggers, keys, rights), and whether each snapshot is the
+state that the events fold to."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, NOT_SO, USAGE
@@ -41,15 +44,18 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     collect_garbage_seldom()
     with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
+        from ledger.programmes.registry import PROGRAMMES
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.audit import audit
         from ledger.seal.audit_rows import Finding
         from ledger.seal.folder import LogFolder
+        from ledger.writing.checking import snapshot_differences
 
         policy = read_policy(options.policy)
         folder, workers = LogFolder(options.tiles), options.workers
         report = audit(ledger.store, folder, policy, PROOF_PROGRAMMES, workers=workers, on_progress=advance)
-        report.findings += [Finding("incomplete", *one) for one in ledger.store.unguarded()]
+        beside = chain(ledger.store.unguarded(), snapshot_differences(ledger.store, PROGRAMMES))
+        report.findings += [Finding("incomplete", *one) for one in beside]
     if output.as_json:
         output.json(report.answer())
     else:

@@ -19,6 +19,8 @@ from projections.questions.answer import Count, Position
 EPILOG: Final = """\
 examples:
   csat-ledger review                                everything up to now
+  csat-ledger review --rebuild                      after a restore from a dump, or where `audit` says that something is due
+                                                    later than it should be, or a snapshot is not what the events say
   csat-ledger review --until 2011-07-01 --json      {"reviewed":…,"announced":…,"position":…,"set_aside":…}
 
 Exit code 3 says that some memberships or designations cannot be read and wait; `csat-ledger project --status` shows them."""
@@ -40,6 +42,11 @@ class ReviewAnswer:
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="first work out anew when each is due, and all snapshots, from the events",
+    )
     parser.add_argument("--until", type=instant, metavar="T", help="an instant not after now; default: now")
 
 
@@ -53,6 +60,12 @@ def run(session: Session) -> int:
         )
     collect_garbage_seldom()
     with session.ledger() as ledger, output.progress("reviewing") as advance:
+        if session.options.rebuild:
+            built = ledger.writer.rebuild(lambda number: advance(number, None))
+            output.words(
+                f"worked out anew when {_subjects(built.subjects)} are due: {plural(built.moved, 'difference')}, "
+                f"{plural(built.announced, 'announcement')} overdue"
+            )
         done = ledger.writer.review(now_us if until_us is None else until_us, lambda number: advance(number, None))
     if output.as_json:
         output.json(ReviewAnswer(done.reviewed, done.announced, done.position, done.set_aside))

@@ -90,6 +90,10 @@ class Capability:
         """The state that bytes hold; None where they are of another format."""
         return snapshot.load_state(stored)
 
+    def is_of(self, stored: bytes, state_: Designation, rules: Scorebook) -> bool:
+        """Whether bytes of `dump` say the same as a state."""
+        return snapshot.is_of(stored, state_, rules)
+
     def decide(
         self,
         state_: Designation,

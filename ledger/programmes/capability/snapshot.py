@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.programmes.capability.certificates import Certificate
+from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.months import Month, Pairs
 from ledger.programmes.capability.state import Announcement, Decision, Designation
 
@@ -67,3 +68,30 @@ def load_state(stored: bytes) -> Designation | None:
     state.certificates = {name: Certificate(*attributes) for name, *attributes in raw["certificates"]}
     state.announced = [Announcement(*entry) for entry in raw["announced"]]
     return state
+
+
+def is_of(stored: bytes, state: Designation, scorebook: Scorebook) -> bool:
+    """Whether a snapshot says the same as a state that was folded anew.
+
+    Which sums are among it depends on what was asked for: so those that it has are worked out anew and compared, but for
+    those of editions in whose place another came, which nobody asks for any more.
+    """
+    editions = {edition.edition: edition for edition in scorebook.editions}
+    head = _head(stored)
+    for number, _, kept in head["months"]:
+        for name in [name for name in kept if name not in editions]:
+            del kept[name]
+        for name in kept:
+            state.sums(number, editions[name])
+    anew = dump_state(state)
+    return head == _head(anew) and _packed(stored) == _packed(anew)
+
+
+def _head(stored: bytes) -> dict[str, Any]:
+    length = int.from_bytes(stored[:LENGTH_BYTES], "big")
+    head: dict[str, Any] = orjson.loads(stored[LENGTH_BYTES : LENGTH_BYTES + length])
+    return head
+
+
+def _packed(stored: bytes) -> bytes:
+    return stored[LENGTH_BYTES + int.from_bytes(stored[:LENGTH_BYTES], "big") :]

@@ -84,6 +84,10 @@ class Survey:
         """A membership of which nothing is known."""
         return Membership()
 
+    def is_of(self, stored: bytes, state_: Membership, _rules: Rulebook) -> bool:
+        """Whether bytes of `dump` say the same as a state: it is always written the same."""
+        return stored == dump_state(state_)
+
     def flips(
         self, state_: Membership, rules: Rulebook, after_us: int, until_us: int, holds: bool
     ) -> tuple[list[Announcement], int]:

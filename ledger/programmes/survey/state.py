@@ -272,6 +272,8 @@ def announcement_of(event: Event) -> Announcement:
 
 def _renewal_decided(state: Membership, event: Event) -> None:
     decided = {key: value for key, value in event.data.items() if key != "revision"}
+    if not isinstance(decided["applied"], list) or not isinstance(decided["left_out"], list):
+        raise ValueError("found a decision without lists of responses, expected what was applied and what was left out")
     state.renewals[event.data["renewal_date"]] = Renewal(event.data["revision"], decided)
 
 

@@ -64,6 +64,12 @@ class Flips:
             return None
         return true[index] if index < end else None, announced[index] if index < len(announced) else None
 
+    def next_after(self, at_us: int, until_us: int) -> int | None:
+        """The first true flip after an instant, and up to another."""
+        place = bisect_right(self._true, (at_us, True))
+        found = self._true[place][0] if place < len(self._true) else END_US
+        return found if found <= until_us and found != END_US else None
+
     def agree(self, horizon_us: int) -> None:
         """From now on the true flips up to the horizon pass for announced: what differs is named once."""
         self._agreed = bisect_right(self._true, (horizon_us, True))

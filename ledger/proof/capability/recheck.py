@@ -69,6 +69,10 @@ class DesignationCheck:
         self._attempt(self._close)
         return self.differences
 
+    def next_change(self, until_us: int) -> int | None:
+        """The first flip after the horizon, and up to an instant."""
+        return self._flips.next_after(self._horizon_us, until_us)
+
     def _attempt(self, step: Callable[..., None], *events: Event) -> None:
         """Takes a step; keeps what does not follow."""
         try:

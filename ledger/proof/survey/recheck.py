@@ -146,6 +146,11 @@ class StreamCheck:
         self._close()
         return self.differences
 
+    def next_change(self, until_us: int) -> int | None:
+        """The first flip after the horizon, and up to an instant; nothing can be taken any more afterwards."""
+        flip = self._sweep.next_flip(until_us)
+        return None if flip is None else flip.effective_us
+
     def _take_edition(self, event: Event) -> None:
         edition = self.rulebook.publish(event)
         if self._past is not None:

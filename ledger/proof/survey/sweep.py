@@ -199,6 +199,16 @@ class Sweep:
         self.at_us = max(self.at_us, to_us)
         return flips
 
+    def next_flip(self, until_us: int) -> Flip | None:
+        """The first flip after the present instant, and up to another; the present instant moves on."""
+        until_us = min(until_us, END_OF_TIME_US)
+        while self.next_us <= until_us:
+            if not self._satisfied and self._arrival_us > until_us:
+                return None  # nothing that only expires can satisfy
+            if flips := self.advance(self.next_us):
+                return flips[0]
+        return None
+
     def receive(self, response: Response) -> list[Flip]:
         """The flips up to and at the receipt of a response, which comes after all that the membership holds besides."""
         edition, received_us = self._edition, response.received_us

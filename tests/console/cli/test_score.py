@@ -321,7 +321,6 @@ def test_the_board_says_what_state_each_designation_is_in(later: Program) -> Non
         },
     ]
     assert later.json("designations", "--at", "2024-07-01", "--state", "qualified").lines == lines[:1]
-    assert later.json("designations", "--at", "2024-07-01", "--area", "elsewhere").lines == []
     text = later.run("designations", "--at", "2024-07-01").out
     assert "2 designations: 0 enrolled, 0 of them with a renewal due; 1 qualified, 1 in progress" in text
     assert "net adds +1: 3.00" in text
@@ -415,3 +414,12 @@ def test_a_ledger_without_designations_has_an_empty_board(later: Program, comman
     later.record(*met())
     assert later.json(command).out == ""
     assert later.run(command).out.startswith("0 ")
+
+
+@pytest.mark.parametrize("command", ["designations", "decisions"])
+@pytest.mark.parametrize("area", ["security", "Business-Applications", "Nope!"])
+def test_an_area_in_which_nobody_has_a_designation_is_no_empty_list(later: Program, command: str, area: str) -> None:
+    later.record(*qualified())
+    ran = later.json(command, "--area", area)
+    assert (ran.code, ran.json["error"]) == (2, "unknown-designation")
+    assert f"in the area '{area}'" in ran.err

@@ -228,6 +228,9 @@ class Lamps:
         kept = (state.seq, state.head, state.first_position, state.horizon_us, state.announced, state.bulbs)
         return orjson.dumps([1, *kept[:4], [list(entry) for entry in kept[4]], kept[5], state.judged])
 
+    def is_of(self, stored: bytes, state: Lamp, _rules: Any) -> bool:
+        return stored == self.dump(state)
+
     def load(self, stored: bytes) -> Lamp | None:
         version, *kept, announced, bulbs, judged = orjson.loads(stored)
         entries = [Entry(*entry) for entry in announced]

@@ -113,6 +113,10 @@ class LampCheck:
         self._compare()
         return self.differences
 
+    def next_change(self, until_us: int) -> int | None:
+        """The first flip after the horizon, and up to an instant."""
+        return next((at_us for at_us, _ in self._folded.flips(until_us) if at_us > self._horizon_us), None)
+
     def _take_announcement(self, event: Event) -> None:
         self.announcements += 1
         members(event.data, event.where, ("bright", "cause", "effective_at", "previous", "revises"))

@@ -108,6 +108,8 @@ class _Changed:
     def __init__(self, store: Reader) -> None:
         self._store = store
         self.max_position, self.count_events = store.max_position, store.count_events
+        self.read_due, self.reviews, self.set_aside = store.read_due, store.reviews, store.set_aside
+        self.read_feed, self.read_stream = store.read_feed, store.read_stream
 
     def read_columns(self, after: int | None, limit: int) -> Columns:
         columns = self._store.read_columns(after, limit)

@@ -32,6 +32,7 @@ from tests.ledger.seal.support import (
     a_ledger,
     a_witness,
     decision,
+    keep_due,
     policy,
     policy_bytes,
     record_designation,
@@ -85,6 +86,7 @@ class Attacked:
             rows.append(NewRow(position, stream, seq + 1, event["type"], stored, None, None))
         with self.ledger.store.writing() as transaction:
             transaction.append(rows)
+            keep_due(transaction)
 
     def history(self) -> list[tuple[str, dict[str, Any]]]:
         """What `rewrite` takes, as it stands now."""

@@ -28,6 +28,7 @@ from ledger.proof.programme import programme_of
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.form import FORMS as MEMBERSHIP_FORMS
 from ledger.proof.survey.form import RULES_FORMS
+from ledger.seal.audit_due import SUFFIX
 from ledger.seal.audit_spool import Leafed, Spool
 from ledger.seal.audit_streams import Judge, audit_part, check_known
 from tests.console.support import fact
@@ -171,8 +172,9 @@ def audited(rows: list[Leafed], folder: Path) -> list[str]:
     spool = Spool([path], PROOF_PROGRAMMES)
     spool.put([row[0] for row in rows], rows)
     spool.close()
+    path.with_suffix(SUFFIX).touch()  # when which stream is due is of no matter here
     known, findings = check_known(PROOF_PROGRAMMES, spool.editions, spool.log)
-    return [str(finding) for finding in (*findings, *audit_part(path, known).findings)]
+    return [str(finding) for finding in (*findings, *audit_part(path, known, ()).findings)]
 
 
 @pytest.mark.parametrize(("stream", "type_name"), TYPES)
@@ -214,9 +216,17 @@ def test_so_it_does_in_a_log_that_was_sealed_with_the_key(
             assert report.verdict in ("refuted", "unverifiable")
 
 
-@pytest.mark.parametrize("stream", [MEMBERSHIP, RULES, STREAM, SCOREBOOK])
+OWN_TYPES = {(MEMBERSHIP, "MembershipEnrolled"), (SCOREBOOK, "ScorebookPublished")}
+
+
 @pytest.mark.parametrize(
-    "type_name", ["SomethingNew", "MonthReopened", "MembershipEnrolled", "ScorebookPublished", "log"]
+    ("stream", "type_name"),
+    [
+        (stream, type_name)
+        for stream in (MEMBERSHIP, RULES, STREAM, SCOREBOOK)
+        for type_name in ("SomethingNew", "MonthReopened", "MembershipEnrolled", "ScorebookPublished", "log")
+        if (stream, type_name) not in OWN_TYPES
+    ],
 )
 def test_a_type_that_a_stream_cannot_have_is_refuted(
     history: History, tmp_path: Path, stream: str, type_name: str
@@ -225,8 +235,6 @@ def test_a_type_that_a_stream_cannot_have_is_refuted(
         at for at, (name, event) in enumerate(history) if name == stream and not event["type"].endswith("Decided")
     )
     like = next(event for name, event in history if name == stream)
-    if like["type"] == type_name:
-        pytest.skip("one that it can have")
     changed = [*history[:last], (stream, like | {"type": type_name, "data": {}}), *history[last:]]
     subject, on = (MEMBERSHIP, RENEWAL) if stream in (MEMBERSHIP, RULES) else (STREAM, ANNIVERSARY)
     rows = chained(changed)

@@ -17,7 +17,7 @@ from ledger.store.base import NewRow
 from projections.survey.reading import read_rulebook, replay
 from tests.console.support import enrolment, fact, met, response
 from tests.contracts.backends import BACKENDS
-from tests.ledger.seal.support import Ledger, decision, sqlite_ledger
+from tests.ledger.seal.support import Ledger, decision, keep_due, sqlite_ledger
 
 History = list[tuple[str, dict[str, Any]]]
 STREAM = "membership-m-1"
@@ -58,6 +58,7 @@ def sealed_again(ledger: Ledger, folder: Path, history: History) -> Ledger:
         rows.append(NewRow(position, stream, seq + 1, event["type"], stored, None, None))
     with ledger.store.writing() as transaction:
         transaction.append(rows)
+        keep_due(transaction)
     forged = Ledger(ledger.store, folder / "forged")
     forged.seal()
     return forged

@@ -128,7 +128,7 @@ def test_a_designation_is_unknown_before_its_opening_and_under_any_other_name(to
             ("m-1/business-applications", "x", None),
             ("", "", None),
         ):
-            with pytest.raises(UnknownDesignation, match=r"no designation of .* was opened in what the ledger knew"):
+            with pytest.raises(UnknownDesignation, match=r"no designation .*was opened in what the ledger knew"):
                 reader.require(membership, area, known)
         assert UnknownDesignation.code == "unknown-designation"
 

@@ -49,17 +49,21 @@ def thing(fact: Fact) -> tuple[Any, ...]:
 
 
 def tell(book: Book, facts: list[Fact]) -> list[Fact]:
-    """Tells facts until nothing more is accepted (usage waits for an edition with a rate); those that were."""
+    """Tells facts until nothing more is accepted (usage waits for an edition with a rate); those that were.
+
+    Where one waits, so do all later ones about the same thing: they keep their order.
+    """
     accepted: list[Fact] = []
     left = facts
     while left:
-        refused = []
+        refused, waiting = [], set()
         for fact in left:
-            status, _, _ = told(book, fact)
+            status = "refused" if thing(fact) in waiting else told(book, fact)[0]
             if status == "accepted":
                 accepted.append(fact)
             elif status == "refused":
                 refused.append(fact)
+                waiting.add(thing(fact))
         if len(refused) == len(left):
             break
         left = refused
