@@ -90,7 +90,7 @@ def test_a_worker_applies_nothing_of_a_topic_that_has_another_book(bench: Bench,
     bench.runner(Tally())
     worker = keeper(bench)
     worker.prepare()
-    with pytest.raises(DifferentBook, match=f"what {TOPIC} has.*--relay-anew"):
+    with pytest.raises(DifferentBook, match=f"the topic {TOPIC}.*--relay-anew"):
         worker.apply(0, 0, 20, relayed)
     assert bench.seen() == {}
     assert worker.apply(0, 0, 5, bench.book.store.read_feed(0, 5)) == 5
