@@ -141,6 +141,19 @@ def add_area(parser: argparse.ArgumentParser, *, required: bool, text: str = "th
     parser.add_argument("--area", required=required, metavar="A", help=text)
 
 
+def add_times(parser: argparse.ArgumentParser, *, at: str = "seen from this instant; default: now") -> None:
+    """The options of a question about what stands: at which instant, and as known when. `at` says what the instant is."""
+    parser.add_argument("--at", type=instant, metavar="T", help=at)
+    add_known_at(parser)
+
+
+def add_known_at(parser: argparse.ArgumentParser) -> None:
+    """The option that says what was known: see `KnownAt`."""
+    parser.add_argument(
+        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
+    )
+
+
 def position(text: str) -> int:
     """A position of the ledger, for argparse."""
     if not (text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX):

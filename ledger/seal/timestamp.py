@@ -1,7 +1,7 @@
 """RFC 3161 timestamps over a checkpoint's body: somebody who is no witness says when the log had this root.
 
 A timestamp is optional and judged by itself: it lies beside the checkpoint as `checkpoint.tsr` (DER, as any other tool
-reads it: `openssl ts -verify -in checkpoint.tsr -data body …`) and beside evidence as `decision.tsr`. The offline
+reads it: `openssl ts -verify -in checkpoint.tsr -data body …`) and beside evidence `NAME.json` as `NAME.tsr`. The offline
 verifier does not need it, since the cosignatures of witnesses carry times of their own.
 
 Needs rfc3161-client (csat-ledger[timestamps]), which is imported only here.

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.options import days, instant, known_at
+from console.cli.options import add_times, days
 from console.cli.output import Output, plural, short
 from console.cli.session import Session
 
@@ -28,10 +28,7 @@ def register(parser: ArgumentParser) -> None:
         "--within", type=days, default=90, metavar="DAYS", help="who loses it so soon; default: 90 days"
     )
     parser.add_argument("--losing", action="store_true", help="only those who lose it within that time")
-    parser.add_argument("--at", type=instant, metavar="T", help="seen from this instant; default: now")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser)
 
 
 def run(session: Session) -> int:

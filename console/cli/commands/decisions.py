@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.options import add_area, instant, known_at
+from console.cli.options import add_area, add_times
 from console.cli.output import Output, plural, short
 from console.cli.points import WIDTH, points
 from console.cli.session import Session
@@ -37,10 +37,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", nargs="?", metavar="M", help="of this membership only")
     add_area(parser, required=False, text="on designations in this area only; default: on renewals and on designations")
-    parser.add_argument("--at", type=instant, metavar="T", help="those taken by this instant; default: all")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser, at="those taken by this instant; default: all")
 
 
 def run(session: Session) -> int:

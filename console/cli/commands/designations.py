@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.options import add_area, instant, known_at
+from console.cli.options import add_area, add_times
 from console.cli.output import Output, plural
 from console.cli.points import SHORT, WIDTH, in_order, points
 from console.cli.session import Session
@@ -37,10 +37,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     add_area(parser, required=False, text="designations in this area only; default: all")
     parser.add_argument("--state", choices=STATES, help="only those in this state")
-    parser.add_argument("--at", type=instant, metavar="T", help="seen from this instant; default: now")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser)
 
 
 def run(session: Session) -> int:

@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any, Final
 
 from console.cli.exits import DONE
-from console.cli.options import days, days_left, instant, known_at
+from console.cli.options import add_times, days, days_left
 from console.cli.output import plural
 from console.cli.session import Session
 
@@ -31,10 +31,7 @@ examples:
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("--within", type=days, default=90, metavar="DAYS", help="how far ahead; default: 90 days")
-    parser.add_argument("--at", type=instant, metavar="T", help="seen from this instant; default: now")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser)
 
 
 def run(session: Session) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 from console.cli.designation_steps import designation_step_parts, print_designation_check
 from console.cli.exits import DONE, NOT_SO
-from console.cli.options import add_area, known_at
+from console.cli.options import add_area, add_known_at
 from console.cli.output import Output, short
 from console.cli.session import Session
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -48,9 +48,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
     add_area(parser, required=False, text="its designation in this area; default: its part in the survey")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_known_at(parser)
 
 
 def run(session: Session) -> int:

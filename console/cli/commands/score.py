@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import add_area, instant, known_at, side
+from console.cli.options import add_area, add_times, side
 from console.cli.output import Output, short
 from console.cli.points import NO_EDITION, points, print_metrics, qualified
 from console.cli.question_batch import Unanswered, answers, exit_code
@@ -36,10 +36,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", nargs="?", metavar="M", help="the membership")
     add_area(parser, required=False)
-    parser.add_argument("--at", type=instant, metavar="T", help="the instant asked for; default: now")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser, at="the instant asked for; default: now")
     parser.add_argument(
         "--explain", nargs=2, type=side, metavar=("FROM", "TO"), help="why the score differs between two T or T@K"
     )

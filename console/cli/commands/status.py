@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import instant, known_at
+from console.cli.options import add_times
 from console.cli.output import Output, plural, short, yes_no
 from console.cli.session import Session
 
@@ -36,10 +36,7 @@ A date stands for the instant at which it begins, 00:00 UTC. A line of a batch t
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", nargs="?", metavar="M", help="the membership")
-    parser.add_argument("--at", type=instant, metavar="T", help="the instant asked for; default: now")
-    parser.add_argument(
-        "--known-at", type=known_at, metavar="K", help="a position, or an instant; default: all that is known"
-    )
+    add_times(parser, at="the instant asked for; default: now")
     parser.add_argument("--batch", metavar="FILE", help="answers the question on each line of a file; - is stdin")
 
 

@@ -70,7 +70,7 @@ def build_bundle(
 
 
 def decision_proof(bundle: Bundle) -> TlogProof:
-    """The decision's own proof, as the file `decision.tlog-proof` holds it beside the bundle."""
+    """The decision's own proof, as a file of its own holds it beside the bundle."""
     if not 0 < bundle.decision <= len(bundle.events):
         raise IncompleteError("events of the stream", found=len(bundle.events), expected=bundle.decision)
     decided = bundle.events[bundle.decision - 1]

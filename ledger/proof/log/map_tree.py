@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import Final, NamedTuple
 
-from ledger.proof.log.map import EMPTY, KEY_BITS, Head, Other, bit_of, map_leaf, stream_key
+from ledger.proof.log.map import EMPTY, KEY_BITS, Head, Other, bit_of, map_leaf, map_node, stream_key
 
 _HASH: Final = 32
-_NODE: Final = b"\3"
+Touched = defaultdict[int, list[int]]
+"""Depth -> nodes that are to be hashed anew, each once."""
 
 
 class Place(NamedTuple):
@@ -47,12 +48,11 @@ class MapTree:
 
     def update(self, heads: Iterable[tuple[str, Head]]) -> None:
         """Takes heads that are new or have moved."""
-        touched: list[list[int]] = []
+        touched: Touched = defaultdict(list)
         seen: set[int] = set()
         for stream, head in heads:
             self._put(stream_key(stream), head.inner, touched, seen)
-        for nodes in reversed(touched):
-            self._rehash(nodes)
+        self._rehash(touched)
 
     def find(self, stream: str) -> Place:
         """What stands in the place of a stream: its own leaf, another one's, or nothing."""
@@ -87,7 +87,7 @@ class MapTree:
             return bytes(self._hashes[(at - 1) * _HASH : at * _HASH])
         return map_leaf(*self._leaf(at)) if at else EMPTY
 
-    def _put(self, key: bytes, inner: bytes, touched: list[list[int]], seen: set[int]) -> None:
+    def _put(self, key: bytes, inner: bytes, touched: Touched, seen: set[int]) -> None:
         """A head in its place; nodes above it are gathered by depth, each once."""
         left, right = self._left, self._right
         bits = int.from_bytes(key, "big")
@@ -95,8 +95,6 @@ class MapTree:
         while at > 0:
             if at not in seen:
                 seen.add(at)
-                if depth == len(touched):
-                    touched.append([])
                 touched[depth].append(at)
             above, side = at, bits >> (KEY_BITS - 1 - depth) & 1
             at = right[at - 1] if side else left[at - 1]
@@ -112,8 +110,6 @@ class MapTree:
             for level in range(depth, parting + 1):
                 node = self._node()
                 seen.add(node)
-                if level == len(touched):
-                    touched.append([])
                 touched[level].append(node)
                 self._refer(above, side, node)
                 above, side = node, bits >> (KEY_BITS - 1 - level) & 1
@@ -134,18 +130,19 @@ class MapTree:
         else:
             self._left[above - 1] = at
 
-    def _rehash(self, nodes: Iterable[int]) -> None:
+    def _rehash(self, touched: Touched) -> None:
+        """Hashes nodes anew, the deepest first."""
         left, right, hashes, hash_of = self._left, self._right, self._hashes, self._hash
-        for at in nodes:
-            both = _NODE + hash_of(left[at - 1]) + hash_of(right[at - 1])
-            hashes[(at - 1) * _HASH : at * _HASH] = sha256(both).digest()
+        for depth in sorted(touched, reverse=True):
+            for at in touched[depth]:
+                hashes[(at - 1) * _HASH : at * _HASH] = map_node(hash_of(left[at - 1]), hash_of(right[at - 1]))
 
     def _build(self, leaves: list[tuple[bytes, bytes]]) -> None:
         """All at once, from leaves in the order of their keys."""
         self._keys = bytearray(b"".join(key for key, _ in leaves))
         self._inners = bytearray(b"".join(inner for _, inner in leaves))
         numbers = [int.from_bytes(key, "big") for key, _ in leaves]
-        touched: list[list[int]] = []
+        touched: Touched = defaultdict(list)
         below: list[tuple[int, int, int, int, int]] = [(0, len(leaves), 0, 0, 0)]
         while below:
             start, end, depth, above, side = below.pop()
@@ -154,8 +151,6 @@ class MapTree:
                 continue
             node = self._node()
             self._refer(above, side, node)
-            if depth == len(touched):
-                touched.append([])
             touched[depth].append(node)
             bit = KEY_BITS - 1 - depth
             middle = bisect_left(numbers, (numbers[start] >> bit | 1) << bit, start, end)
@@ -164,5 +159,4 @@ class MapTree:
                 for first, last, on in ((start, middle, 0), (middle, end, 1))
                 if first < last
             ]
-        for nodes in reversed(touched):
-            self._rehash(nodes)
+        self._rehash(touched)
