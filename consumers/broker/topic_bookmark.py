@@ -73,14 +73,14 @@ class Resume(NamedTuple):
             id_, _, rest = kept.partition("/")
             if not _NAME.fullmatch(name) or name in topics:
                 raise _no_resume(text)
-            topics[name] = TopicPlaces(id_, {})
+            places: dict[int, Place] = {}
             for part in rest.split(","):
                 found = _PLACE.fullmatch(part)
                 if not found:
                     raise _no_resume(text)
                 partition, offset, before, mark = found.groups()
-                place = Place(int(offset), None if before is None else int(before), mark or "")
-                topics[name] = TopicPlaces(id_, {**topics[name].places, int(partition): place})
+                places[int(partition)] = Place(int(offset), None if before is None else int(before), mark or "")
+            topics[name] = TopicPlaces(id_, places)
         return cls(topics)
 
 
