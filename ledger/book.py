@@ -103,6 +103,22 @@ def read_rules(
     return rules
 
 
+class GrowingRules:
+    """The editions of a stream as they were known at each position, for positions that only grow."""
+
+    def __init__(self, book: Reader, programmes: Programmes, programme: Programme, stream: str) -> None:
+        self._programme = programme
+        self._to_come = [programmes.decode(row.stored, row.position) for row in book.read_stream(stream)]
+        self._to_come.reverse()
+        self._rules = programme.new_rules()
+
+    def at(self, position: int) -> Any:
+        """The programme's `Rules` with what was published by a position (the same object each time)."""
+        while self._to_come and self._to_come[-1].position <= position:
+            self._programme.add_edition(self._rules, self._to_come.pop())
+        return self._rules
+
+
 def replay(book: Reader, programmes: Programmes, stream: str, through: int | None = None) -> Iterator[Step]:
     """A subject's stream, event by event, up to and including a position; the chain is checked on the way.
 

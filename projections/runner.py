@@ -130,6 +130,7 @@ class Runner:
         """What shows that a build is of another book; None where it is of this one."""
         if build.by_workers and build.version == build.projection.version:
             require_book(self.book, [build])  # they would go on with what Kafka has of the other book
+            return None
         return other_book(self.book, build)
 
     def _follow(self, builds: list[Build], on_progress: Progress | None) -> int:

@@ -60,13 +60,17 @@ def check_not_in_the_future(fact: Fact, occurred_us: int, now_us: int) -> None:
         )
 
 
-class Announced(Protocol):
-    """An announcement as it stands in the folded history of a subject; `holds` is what it says from `effective_us` on."""
+class Effective(Protocol):
+    """What is said from an instant on."""
 
     @property
     def effective_us(self) -> int:
         """From when on it holds, in microseconds since 1970."""
         ...
+
+
+class Announced(Effective, Protocol):
+    """An announcement as it stands in the folded history of a subject; `holds` is what it says from `effective_us` on."""
 
     @property
     def holds(self) -> bool:
@@ -302,7 +306,7 @@ def follow(programme: Programme, state: State, event: Event, stored_hash: str) -
     state.horizon_us = max(state.horizon_us, event.occurred_us)
 
 
-def fold_announcement(announced: list[Any], entry: Announced) -> None:
+def fold_announcement(announced: list[Any], entry: Effective) -> None:
     """An announcement at e replaces everything announced from e on (DESIGN 6)."""
     while announced and announced[-1].effective_us >= entry.effective_us:
         announced.pop()

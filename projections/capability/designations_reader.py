@@ -36,6 +36,13 @@ class Decided:
     said: dict[str, Any]
 
 
+class DecidedOutcome(NamedTuple):
+    """What was decided on an anniversary."""
+
+    anniversary: str
+    outcome: Outcome
+
+
 class Announced(NamedTuple):
     """An announcement; it replaces everything announced from `effective_us` on."""
 
@@ -101,17 +108,16 @@ class DesignationsReader(BuildReader):
             found[membership, area].append(day)
         return found
 
-    def decisions(self, keys: Sequence[Key], at_us: int, known: int) -> dict[Key, list[Decided]]:
-        """Decisions that had occurred by an instant, as known by a position, for designations that follow one another.
+    def decisions(self, keys: Sequence[Key], at_us: int, known: int) -> dict[Key, list[DecidedOutcome]]:
+        """What was decided by an instant, as known by a position, for designations that follow one another.
 
         By anniversary, and those on the same in the order in which they were recorded.
         """
-        columns = "anniversary, position, decided_us, outcome, said"
-        found: defaultdict[Key, list[Decided]] = defaultdict(list)
-        for row in self._of_chunk(columns, "decisions", keys, known, "anniversary, position"):
-            one = _decided(row)
-            if one.decided_us <= at_us:
-                found[one.membership, one.area].append(one)
+        found: defaultdict[Key, list[DecidedOutcome]] = defaultdict(list)
+        rows = self._of_chunk("decided_us, anniversary, outcome", "decisions", keys, known, "anniversary, position")
+        for membership, area, decided_us, *said in rows:
+            if decided_us <= at_us:
+                found[membership, area].append(DecidedOutcome(*said))
         return found
 
     def all_decisions(self, membership: str | None, area: str | None, at_us: int, known: int) -> list[Decided]:
@@ -126,7 +132,10 @@ class DesignationsReader(BuildReader):
             f"FROM {self._prefix}decisions WHERE {among}position <= ? AND decided_us <= ? ORDER BY position",
             [*(value for _, value in named), known, at_us],
         )
-        return [_decided(row) for row in rows]
+        return [
+            Decided(member, of_area, anniversary, position, decided_us, outcome, orjson.loads(said))
+            for member, of_area, anniversary, position, decided_us, outcome, said in rows
+        ]
 
     def undecided(self, through: str, known: int) -> list[Undecided]:
         """Anniversaries up to and including a day that were known and not decided by a position.
@@ -162,8 +171,3 @@ class DesignationsReader(BuildReader):
             f"AND (membership, area) <= (?, ?) AND position <= ? ORDER BY membership, area, {order}",
             [*keys[0], *keys[-1], known],
         )
-
-
-def _decided(row: tuple[Any, ...]) -> Decided:
-    membership, area, anniversary, position, decided_us, outcome, said = row
-    return Decided(membership, area, anniversary, position, decided_us, outcome, orjson.loads(said))

@@ -7,7 +7,6 @@ partner with ten reports and with millions, in a book of 10^4 and of 10^7 events
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,10 +14,10 @@ from itertools import islice
 from typing import Any, Final
 
 from ledger.errors import UnknownDesignation
-from ledger.membership import can_be_membership
 from ledger.programmes.capability.calendar import YEAR
 from ledger.programmes.capability.certificates import Certificate, People
 from ledger.programmes.capability.editions import Edition, Scorebook
+from ledger.programmes.capability.events import can_be_designation
 from ledger.programmes.capability.flips import NEVER, Score, flip_after, score_at
 from ledger.programmes.capability.months import Sums
 from ledger.programmes.capability.state import Closes
@@ -30,7 +29,6 @@ from projections.capability.scores import edition_of
 from projections.database import Connection
 from projections.look_up import look_up
 
-AREA: Final = re.compile(r"[a-z0-9-]{1,40}")
 CHUNK: Final = 200
 """So many designations are read at once."""
 MONTHS_AHEAD: Final = 4
@@ -128,6 +126,8 @@ class ScoreReader(BuildReader):
         super().__init__(connection, prefix, position)
         self._months = MonthReader(connection.query, prefix)
         self._editions: dict[str, list[EditionAtHand]] = {}
+        self._rules_known: dict[str, tuple[int, Rules]] = {}
+        """By area: the position that was asked for last, and the rules known by it."""
 
     def require(self, membership: str, area: str, known_at: int | None = None) -> None:
         """Raises UnknownDesignation where it was not opened by a position."""
@@ -207,7 +207,7 @@ class ScoreReader(BuildReader):
 
     def _numbers(self, keys: Sequence[Key], known: int) -> dict[Key, int]:
         for membership, area in keys:
-            if not can_be_membership(membership) or AREA.fullmatch(area) is None:
+            if not can_be_designation(membership, area):
                 raise UnknownDesignation(membership, area)
         rows = look_up(
             self._query,
@@ -223,6 +223,9 @@ class ScoreReader(BuildReader):
         return {(membership, area): numbers[f"{membership}/{area}"] for membership, area in keys}
 
     def _rules(self, area: str, known: int) -> Rules:
+        found_at, found = self._rules_known.get(area, (None, None))
+        if found is not None and found_at == known:
+            return found
         editions = self._editions.get(area)
         if editions is None:
             rows = self._query(
@@ -230,7 +233,9 @@ class ScoreReader(BuildReader):
             )
             editions = [EditionAtHand.of(position, edition_of(figures)) for position, figures in rows]
             self._editions[area] = editions
-        return Rules(editions, known)
+        rules = Rules(editions, known)
+        self._rules_known[area] = known, rules
+        return rules
 
     def _closes(self, numbers: Sequence[tuple[int]], known: int) -> Mapping[int, dict[int, int]]:
         rows = look_up(

@@ -123,7 +123,9 @@ def anniversaries(view: View, at_us: int, within_days: int, known_at: int | None
         found = scores.designations(keys, from_us, known)
         ones = [found[one.membership, one.area] for one in chunk]
         wants = [
-            want for one, (_, to_us) in zip(ones, windows, strict=True) for want in _wanted(one, at_us, from_us, to_us)
+            want
+            for one, (first_us, to_us) in zip(ones, windows, strict=True)
+            for want in _wanted(one, at_us, first_us, to_us)
         ]
         scores.read_ahead(list(found.values()), wants, known)
         for undecided_one, known_one, span in zip(chunk, ones, windows, strict=True):
@@ -227,15 +229,10 @@ def _wanted(one: KnownDesignation, at_us: int, from_us: int, to_us: int) -> Iter
         starts.append(start)
         start = scorebook.next_start(start)
     closes = [instant for instant in one.closes.instants if from_us < instant <= to_us]
-    seen: set[tuple[int, int]] = set()
-    for instant in (from_us, at_us, *starts, *closes):
-        for want in one.compared(instant):
-            if (want.month, want.edition.position) not in seen:
-                seen.add((want.month, want.edition.position))
-                yield want
+    for instant in (from_us, at_us, to_us, *starts, *closes):
+        yield from one.compared(instant)
     edition, month = scorebook.in_force(at_us), _next_month(one, at_us)
     if edition is not None and month is not None:
         at_hand = one.rules.at_hand(edition)
         for number in (month, month - YEAR):
-            if (number, at_hand.position) not in seen:
-                yield Want(one.number, number, at_hand)
+            yield Want(one.number, number, at_hand)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ledger.instants import format_instant
 from ledger.programmes.capability.events import Cause
-from projections.capability.designations_reader import Announced
 from projections.questions.answer import Instant, Position
+from projections.questions.standing_changes import standing_changes
 from projections.questions.view import View
 
 
@@ -33,14 +33,8 @@ def designation_history(view: View, membership: str, area: str) -> list[Qualific
     Later announcements have replaced what they revise, and one that says what held before it is left out: it only replaced
     a flip that is none any more.
     """
-    folded: list[Announced] = []
-    for announced in view.designations().announcements(membership, area):
-        while folded and folded[-1].effective_us >= announced.effective_us:
-            folded.pop()
-        folded.append(announced)
-    changes, held = [], False
-    for announced in folded:
-        if announced.qualified != held:
-            changes.append(QualificationChange(format_instant(announced.effective_us), *announced[1:]))
-            held = not held
-    return changes
+    announced = view.designations().announcements(membership, area)
+    return [
+        QualificationChange(format_instant(change.effective_us), *change[1:])
+        for change in standing_changes(announced, lambda one: one.qualified)
+    ]

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from ledger.book import making_sense
+from ledger.book import GrowingRules, making_sense
 from ledger.event import Event
 from ledger.programmes.capability.calendar import month_text
-from ledger.programmes.capability.events import Outcome, Track
+from ledger.programmes.capability.events import Outcome, Track, scorebook_stream
 from ledger.programmes.capability.flips import Score, score_at
 from ledger.programmes.capability.outcome import decide_designation
 from ledger.programmes.capability.programme import CAPABILITY
 from ledger.programmes.capability.state import METRICS
+from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Reader
-from projections.capability.reading import GrowingScorebook, replay
+from projections.capability.reading import replay
 from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut, Number, Position
 from projections.questions.changes import Metric
 from projections.questions.event_step import Difference, EventStep, differences, step_of
@@ -72,7 +73,7 @@ def designation_replay(
     Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one
     before, or names what is not there.
     """
-    scorebooks = GrowingScorebook(book, area)
+    scorebooks = GrowingRules(book, PROGRAMMES, CAPABILITY, scorebook_stream(area))
     revisions: Counter[str] = Counter()
     checks = []
     for step in replay(book, membership, area, through):

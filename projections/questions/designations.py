@@ -22,7 +22,7 @@ from ledger.programmes.capability import next_steps as rules
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.flips import Score
 from ledger.programmes.capability.outcome import window
-from projections.capability.designations_reader import Decided, Key
+from projections.capability.designations_reader import DecidedOutcome, Key
 from projections.questions.answer import LEFT_OUT, Count, Day, MayBeLeftOut
 from projections.questions.changes import Metric
 from projections.questions.view import View
@@ -73,21 +73,18 @@ def designations(
     """Every designation at an instant, as known by a position, or those of one area; by membership, then area."""
     reader, scores = view.designations(), view.scores()
     known = min(reader.known_at(known_at), scores.known_at(known_at))
-    scorebooks: dict[str, Scorebook] = {}
     if area is not None:
         reader.require_area(area, known)
     for keys in reader.keys(known, area):
         found = scores.scores(keys, at_us, known)
         days, decided = reader.anniversaries(keys, known), reader.decisions(keys, at_us, known)
         for key in keys:
-            scorebook = scorebooks.get(key[1])
-            if scorebook is None:
-                scorebook = scorebooks[key[1]] = scores.scorebook(key[1], known)
+            scorebook = scores.scorebook(key[1], known)
             yield _line(key, found[key], scorebook, days.get(key, ()), decided.get(key, ()), at_us)
 
 
 def _line(
-    key: Key, score: Score, scorebook: Scorebook, days: Sequence[str], decided: Sequence[Decided], at_us: int
+    key: Key, score: Score, scorebook: Scorebook, days: Sequence[str], decided: Sequence[DecidedOutcome], at_us: int
 ) -> DesignationLine:
     ahead = next((day for day in days if midnight_us(parse_date(day)) > at_us), None)
     steps = rules.next_steps(score)
@@ -107,7 +104,9 @@ def zero_metrics(score: Score) -> tuple[Metric, ...]:
     return tuple(metric for metric in METRICS if not score.points[metric])
 
 
-def _state(score: Score, scorebook: Scorebook, ahead: str | None, decided: Sequence[Decided], at_us: int) -> State:
+def _state(
+    score: Score, scorebook: Scorebook, ahead: str | None, decided: Sequence[DecidedOutcome], at_us: int
+) -> State:
     """`decided` come by anniversary, and on the same one in the order in which they were recorded."""
     if not decided or decided[-1].outcome != "qualified" or at_us >= stays_until_us(decided[-1].anniversary):
         return "qualified" if score.qualified else "in-progress"

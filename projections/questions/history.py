@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ledger.instants import format_instant
 from ledger.programmes.survey.events import Cause, Via
 from projections.questions.answer import Count, Instant, Position
+from projections.questions.standing_changes import standing_changes
 from projections.questions.view import View
-from projections.survey.eligibility_reader import Announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,8 @@ def history(view: View, membership: str) -> list[Change]:
     An announcement that says what held before it is left out: it only replaced a flip that is none any more. Raises
     UnknownMembership.
     """
-    folded: list[Announced] = []
-    for announced in view.eligibility().announcements(membership):
-        while folded and folded[-1].effective_us >= announced.effective_us:
-            folded.pop()
-        folded.append(announced)
-    changes, held = [], False
-    for announced in folded:
-        if announced.satisfied != held:
-            changes.append(Change(format_instant(announced.effective_us), *announced[1:]))
-            held = not held
-    return changes
+    announced = view.eligibility().announcements(membership)
+    return [
+        Change(format_instant(change.effective_us), *change[1:])
+        for change in standing_changes(announced, lambda one: one.satisfied)
+    ]

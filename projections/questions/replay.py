@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ledger.book import making_sense
+from ledger.book import GrowingRules, making_sense
 from ledger.event import Event
 from ledger.programmes.registry import PROGRAMMES
-from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.events import RULEBOOK_STREAM, Outcome, Via
 from ledger.programmes.survey.flips import Standing, standing
 from ledger.programmes.survey.outcome import decide_renewal
+from ledger.programmes.survey.programme import SURVEY
 from ledger.store.base import Reader
 from projections.questions.answer import LEFT_OUT, Count, Day, MayBeLeftOut, Number, Position
 from projections.questions.event_step import Difference, EventStep, differences, step_of
@@ -69,7 +69,7 @@ def replay(book: Reader, membership: str, through: int | None = None) -> Iterato
     Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before,
     or names what is not there.
     """
-    rulebooks = _Rulebooks(book)
+    rulebooks = GrowingRules(book, PROGRAMMES, SURVEY, RULEBOOK_STREAM)
     revisions: dict[str, int] = {}
     checks = []
     for step in reading.replay(book, membership, through):
@@ -86,25 +86,9 @@ def replay(book: Reader, membership: str, through: int | None = None) -> Iterato
     yield from checks
 
 
-class _Rulebooks:
-    """The rulebook as it was known at each position, for positions that only grow."""
-
-    def __init__(self, book: Reader) -> None:
-        rows = book.read_stream(RULEBOOK_STREAM)
-        self._to_come = [PROGRAMMES.decode(row.stored, row.position) for row in rows if row.type == "RulebookPublished"]
-        self._to_come.reverse()
-        self._rulebook = Rulebook(())
-
-    def at(self, position: int) -> Rulebook:
-        """The editions published by a position."""
-        while self._to_come and self._to_come[-1].position <= position:
-            self._rulebook.publish(Edition.from_data(self._to_come.pop().data))
-        return self._rulebook
-
-
 def _step(event: Event, found: Standing) -> ReplayStep:
     return ReplayStep(
-        *step_of(event, "EligibilityChanged"),
+        *step_of(event, SURVEY.announcement),
         satisfied=found.satisfied,
         via=found.via,
         location=found.location,

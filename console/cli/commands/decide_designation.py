@@ -17,8 +17,7 @@ from console.cli.points import points, print_metrics
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
 from ledger.errors import UnknownDesignation
-from ledger.membership import can_be_membership
-from ledger.programmes.capability.events import can_be_area, designation_stream
+from ledger.programmes.capability.events import can_be_designation, designation_stream
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -60,7 +59,7 @@ def decide_designation(ledger: Ledger, membership: str, area: str, anniversary: 
     from projections.questions.designation_decisions import decision_of
 
     unknown = UnknownDesignation(membership, area)
-    if not (can_be_membership(membership) and can_be_area(area)):
+    if not can_be_designation(membership, area):
         raise unknown
     fact = {"type": "decide-designation", "membership": membership, "area": area, "anniversary": anniversary}
     about = f"decide-designation:{membership}:{area}:{anniversary}"

@@ -10,6 +10,7 @@ import re
 from typing import Final, Literal, TypedDict
 
 from ledger.event import EventTypes
+from ledger.membership import can_be_membership
 
 DESIGNATION_PREFIX: Final = "designation-"
 SCOREBOOK_PREFIX: Final = "scorebook/"
@@ -280,6 +281,11 @@ EVENTS: Final = EventTypes(
 def can_be_area(text: str) -> bool:
     """Whether a text has the form of an area: what has another form is in no book, and no database is asked for it."""
     return _AREA.fullmatch(text) is not None
+
+
+def can_be_designation(membership: str, area: str) -> bool:
+    """Whether two texts have the form of a membership and of an area."""
+    return can_be_membership(membership) and can_be_area(area)
 
 
 def designation_stream(membership: str, area: str) -> str:
