@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.commands.audit import print_report
 from console.cli.exits import Failure
 from console.cli.output import Output, plural
+from console.demo.stage import say
 
 if TYPE_CHECKING:
     from ledger.proof.log.bundle import Bundle
@@ -34,8 +35,7 @@ def change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, polic
     copy = place / "changed.db"
     position = _write_copy(book, copy, bundle.subject, number, changed)
     at = next(i for i, (one, other) in enumerate(zip(entry, changed, strict=True)) if one != other)
-    if not output.as_json:
-        output.text(f"position {position}, byte {at}: {chr(entry[at])!r} became {chr(changed[at])!r} in {copy}")
+    say(output, f"position {position}, byte {at}: {chr(entry[at])!r} became {chr(changed[at])!r} in {copy}")
     store = SQLiteStore(copy)
     try:
         report = audit(store, LogFolder(place / "log"), parse_policy(policy_data), PROOF_PROGRAMMES, workers=1)

@@ -5,7 +5,6 @@ The key is made from a text that stands below, so that everybody sees the same o
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,6 +17,7 @@ from console.cli.points import named, points
 from console.cli.proof_files import proving, write_answer
 from console.demo.folder import PROOF
 from console.demo.forgery import change_a_byte
+from console.demo.stage import say, title
 from ledger.programmes.capability.events import designation_stream
 from ledger.programmes.survey.events import membership_stream
 
@@ -45,12 +45,12 @@ def prove(output: Output, ledger: Ledger, folder: Path, membership: str, renewal
         place = _fresh(folder / PROOF)
         _write_keys_and_policy(place)
         proof = _Proof(output, ledger, place)
-        _title(output, "A proof for who does not trust the ledger's host")
+        title(output, "A proof for who does not trust the ledger's host")
         proof.seal()
         bundle = proof.verify(Survey(), membership_stream(membership), membership, renewal_date)
-        _title(output, "One byte changed in a copy of the database, past everything that guards it")
+        title(output, "One byte changed in a copy of the database, past everything that guards it")
         forged = change_a_byte(output, Path(ledger.store.name), place, bundle, proof.policy_data)
-        _say(output, "")
+        say(output, "")
         _print_verdict(output, "verify, of evidence with the changed event", forged)
 
 
@@ -62,7 +62,7 @@ def prove_designations(
         from ledger.proof.capability.programme import Capability
 
         proof = _Proof(output, ledger, folder / PROOF)
-        _title(output, "The same log, seven years on: both decisions proven")
+        title(output, "The same log, seven years on: both decisions proven")
         proof.seal_on()
         for membership, anniversary in decided:
             proof.verify(Capability(), designation_stream(membership, area), membership, anniversary)
@@ -92,7 +92,7 @@ class _Proof:
             sealed = sealer.seal()
         if self._output.as_json:
             self._output.json(sealed.answer())
-        _say(
+        say(
             self._output,
             f"seal: {plural(sealed.sealed, 'event')} in {self._log.root}, a log of {sealed.size:,} entries",
             f"      root {base64_text(sealed.root)}",
@@ -110,7 +110,7 @@ class _Proof:
         proved = prove_consistency(old, new, self._log, parse_policy(self.policy_data))
         if self._output.as_json:
             self._output.json(proved.answer())
-        _say(
+        say(
             self._output,
             f"consistency: the log of {proved.old.size:,} entries that was sealed before is a prefix of it, by a proof of "
             f"{len(proved.proof)} hashes",
@@ -127,7 +127,7 @@ class _Proof:
         evidence = self._place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
         write_answer(evidence.with_suffix(".tlog-proof"), decision_proof(bundle).encoded())
-        _say(
+        say(
             self._output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "
             f"{evidence.stat().st_size:,} bytes, and no word about a person",
@@ -189,24 +189,11 @@ def _key() -> Any:
 
 def _write_keys_and_policy(place: Path) -> None:
     """The demo's key as files, and a policy that trusts it."""
+    from ledger.seal.keyfiles import make_policy_file, memory_of
+
     key = _key()
-    policy = {
-        "origin": ORIGIN,
-        "logs": [{"vkey": str(key.verifier), "from": 0, "to": None}],
-        "witnesses": [],
-        "quorum": 0,
-    }
-    (place / POLICY).write_bytes(json.dumps(policy, indent=1).encode() + b"\n")
+    make_policy_file(place, key.verifier)
     (place / "log.vkey").write_text(f"{key.verifier}\n")
     (place / "log.key").touch(mode=0o600)
     (place / "log.key").write_text(f"{key.encoded()}\n")
-    (place / "log.signed").touch(mode=0o600)
-
-
-def _title(output: Output, text: str) -> None:
-    _say(output, "", text, "-" * len(text))
-
-
-def _say(output: Output, *lines: str) -> None:
-    if not output.as_json:
-        output.text(*lines)
+    memory_of(place / "log.key").touch(mode=0o600)

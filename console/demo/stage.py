@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 import orjson
 
 from console.cli.fact_files.lines import Line
-from console.cli.output import Advance, plural
+from console.cli.output import Advance, Output, plural
 from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import RefusalsFile
 from console.demo.arrivals import Fact
@@ -39,12 +39,11 @@ class Stage:
 
     def title(self, text: str) -> None:
         """A headline for people."""
-        self.say("", text, "-" * len(text))
+        title(self.output, text)
 
     def say(self, *lines: str) -> None:
         """Lines for people; nothing with --json."""
-        if not self.output.as_json:
-            self.output.text(*lines)
+        say(self.output, *lines)
 
     def command(self, words: str) -> None:
         """A command on the demo's ledger, to be pasted."""
@@ -93,6 +92,17 @@ class Stage:
         if self.output.as_json:
             position = ledger.store.max_position()
             self.output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position))
+
+
+def title(output: Output, text: str) -> None:
+    """A headline for people."""
+    say(output, "", text, "-" * len(text))
+
+
+def say(output: Output, *lines: str) -> None:
+    """Lines for people; nothing with --json."""
+    if not output.as_json:
+        output.text(*lines)
 
 
 def _written(arrivals: Iterable[Arrival], file: IO[bytes], name: str) -> Iterator[tuple[int, Line]]:

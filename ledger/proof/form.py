@@ -100,4 +100,9 @@ def each(form: Form, least: int, most: int) -> Form:
     return check
 
 
-reference = pattern(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}", "a reference")
+REFERENCE = "[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}"
+reference = pattern(REFERENCE, "a reference")
+
+
+def recomputed(_value: Any, _what: str) -> None:
+    """Of a decision: all that it says is worked out again."""

@@ -21,7 +21,7 @@ import orjson
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.fold import is_label
 from ledger.proof.log.errors import ProofError, shown
-from ledger.proof.log.event import KEYS, SALT, Event, format_instant, parse_event
+from ledger.proof.log.event import FACT_ID, KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
 from ledger.proof.programme import Light
 from ledger.seal.audit_spool import Leafed
@@ -35,7 +35,7 @@ OPTIONAL_TEXT: Final = frozenset((str, type(None)))
 NESTED: Final = frozenset((dict, list))
 SALT_CHARS: Final = 24
 SALTS: Final = re.compile(f"(?:{SALT.pattern})*")
-FACT_IDS: Final = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]{1,200}\n)*")
+FACT_IDS: Final = re.compile(rf"(?:{FACT_ID.pattern}\n)*")
 INSTANT_SHAPE: Final = b"0000-00-00T00:00:00.000000Z"
 NO_HOUR: Final = "T24"  # some versions of the standard library let it pass
 DIGITS_TO_ZERO: Final = bytes.maketrans(b"0123456789", b"0" * 10)

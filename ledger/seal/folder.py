@@ -64,11 +64,7 @@ class LogFolder:
     def lock(self) -> Iterator[None]:
         """Held by the one sealer of this folder. Raises SealerBusy where there is another."""
         self._private.mkdir(parents=True, exist_ok=True)
-        with (self._private / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise SealerBusy(f"{self.root}: found another sealer at work, expected none") from None
+        with held(self._private / "lock", f"{self.root}: found another sealer at work, expected none"):
             yield
 
     def checkpoint(self) -> bytes | None:
@@ -236,6 +232,17 @@ def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True
             if durable:
                 os.fsync(file.fileno())
         temporary.replace(path)
+
+
+@contextmanager
+def held(path: Path, busy: str) -> Iterator[None]:
+    """The lock that a file is. Raises SealerBusy, with what `busy` says, where another process holds it."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SealerBusy(busy) from None
+        yield
 
 
 def fsync_folder(path: Path) -> None:

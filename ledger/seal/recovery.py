@@ -17,7 +17,7 @@ from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.tiles import hash_reader
 from ledger.seal.folder import LogFolder
 from ledger.seal.growth import Growth
-from ledger.seal.signing import RECOVER, FileMemory, require_extension
+from ledger.seal.signing import RECOVER, FileMemory, require_extension, signed_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _remembered(key: SignerKey, memory: Path) -> tuple[Checkpoint | None, str | 
     """What the key signed last, or why that cannot be read."""
     try:
         note = FileMemory(memory).read()
-        return None if note is None else parse_checkpoint(open_note(note, [key.verifier]).text), None
+        return None if note is None else signed_checkpoint(note, key.verifier), None
     except (WrongKey, ProofError) as error:
         return None, str(error).removesuffix(f"; {RECOVER}")
 

@@ -15,13 +15,11 @@ operator says so.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
-from ledger.errors import LogForked, SealerBusy, WrongKey
+from ledger.errors import LogForked, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
@@ -31,7 +29,7 @@ from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES, Signature, VerifierKey, open_note
 from ledger.proof.log.signer import SignerKey, format_note
 from ledger.proof.log.strictjson import base64_text
-from ledger.seal.folder import fsync_folder, write_file
+from ledger.seal.folder import fsync_folder, held, write_file
 
 ENDING: Final = ".signed"
 RECOVER: Final = "`csat-ledger recover-signer` shows what both say"
@@ -84,21 +82,14 @@ class KeySigner:
 
     def last(self) -> bytes | None:
         """The note that was signed last; None where nothing was signed yet. Raises WrongKey where it is no such note."""
-        note = self._memory.read()
-        if note is not None:
-            try:
-                parse_checkpoint(open_note(note, [self.verifier]).text)
-            except ProofError as error:
-                raise WrongKey(
-                    f"memory of the key {self.verifier}: {error}; expected what the key signed last; {RECOVER}"
-                ) from error
-        return note
+        last = self._last()
+        return None if last is None else last[0]
 
     def sign_checkpoint(self, checkpoint: Checkpoint, read: HashReader) -> Signature:
         """A signature, once it is remembered. Raises LogForked where the checkpoint does not extend the last one."""
-        note = self.last()
-        if note is not None:
-            require_extension(parse_checkpoint(open_note(note, [self.verifier]).text), checkpoint, read)
+        last = self._last()
+        if last is not None:
+            require_extension(last[1], checkpoint, read)
         signature = self._key.sign(checkpoint.text.encode("utf-8"))
         self._memory.keep(format_note(checkpoint.text, [signature]))
         return signature
@@ -108,6 +99,17 @@ class KeySigner:
         if not text.startswith(FIRST_LINE.encode("ascii") + b"\n"):
             raise WrongKey(f"found {text[:40]!r} to sign, expected a statement of rotation")
         return self._key.sign(text)
+
+    def _last(self) -> tuple[bytes, Checkpoint] | None:
+        note = self._memory.read()
+        if note is None:
+            return None
+        try:
+            return note, signed_checkpoint(note, self.verifier)
+        except ProofError as error:
+            raise WrongKey(
+                f"memory of the key {self.verifier}: {error}; expected what the key signed last; {RECOVER}"
+            ) from error
 
 
 class FileMemory:
@@ -132,17 +134,17 @@ class FileMemory:
         write_file(self._path, note, self._path.with_name(f".{self._path.name}.part"))
         fsync_folder(self._path.parent)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Keeps other processes from signing with this key. Raises SealerBusy where one does."""
-        with self._path.with_suffix(".lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise SealerBusy(
-                    f"{self._path}: found another sealer at work that signs with this key, expected none"
-                ) from None
-            yield
+        return held(
+            self._path.with_suffix(".lock"),
+            f"{self._path}: found another sealer at work that signs with this key, expected none",
+        )
+
+
+def signed_checkpoint(note: bytes, verifier: VerifierKey) -> Checkpoint:
+    """The checkpoint in a note that a key signed. Raises a ProofError where it is no such note."""
+    return parse_checkpoint(open_note(note, [verifier]).text)
 
 
 def require_extension(last: Checkpoint, checkpoint: Checkpoint, read: HashReader) -> None:

@@ -7,7 +7,6 @@ designation names its area; --area shows those of one area only."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
@@ -73,13 +72,13 @@ def _on_renewals(view: View, membership: str | None, at_us: int, known: int | No
     """Those of a membership of whatever programme. Raises UnknownMembership where it is in none."""
     from projections.questions.decisions import decisions
 
-    if membership is not None:
+    try:
+        return decisions(view, membership, at_us, known)
+    except UnknownMembership:
         designations = view.designations()
-        if designations.areas_of(membership, designations.known_at(known)):
-            with suppress(UnknownMembership):
-                return decisions(view, membership, at_us, known)
-            return []
-    return decisions(view, membership, at_us, known)
+        if membership is None or not designations.areas_of(membership, designations.known_at(known)):
+            raise
+        return []
 
 
 def _print_renewals(output: Output, rows: list[DecisionTaken]) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort_right
+from bisect import bisect_right, insort_right
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -119,11 +119,6 @@ class Membership(State):
             + 200 * (len(self.evaluations) + len(self.announced))
             + 500 * (len(self.renewals) + listed)
         )
-
-    def satisfied_before(self, at_us: int) -> bool:
-        """What was announced for the instant just before `at_us`; a membership starts out not satisfied."""
-        place = bisect_left(self.announced, at_us, key=lambda entry: entry.effective_us)
-        return self.announced[place - 1].satisfied if place else False
 
     def consent_in_effect(self, subject: str, customer_org: str, at_us: int) -> bool:
         """Whether permission was given, and not withdrawn, by an instant (I1): the last word under any of its names."""

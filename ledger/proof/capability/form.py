@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.proof.fold import require_label, require_name
-from ledger.proof.form import each, one_of, or_none, pattern, record, reference, whole
+from ledger.proof.form import each, one_of, or_none, pattern, recomputed, record, reference, whole
 from ledger.proof.log.errors import MalformedError, Words
 from ledger.proof.log.event import parse_date, parse_instant
 from ledger.proof.log.strictjson import natural, truth
@@ -19,10 +19,6 @@ AMOUNT_MAX = 10**12
 RATE_MAX = 10**7
 RATES_MAX = 200
 MONTHS_MAX = 1_200
-
-
-def _recomputed(_value: Any, _what: str) -> None:
-    """All that a decision says is worked out again."""
 
 
 def _rates(value: Any, what: str) -> None:
@@ -65,7 +61,7 @@ FORMS = {
         "valid_from": parse_date, "valid_until": or_none(parse_date),
     }),
     "CertificateEnded": record({"certificate": reference, "on": parse_date}),
-    "DesignationDecided": _recomputed,
+    "DesignationDecided": recomputed,
     ANNOUNCED: record(
         {
             "area": _name, "qualified": truth, "previous": truth, "centipoints": natural,

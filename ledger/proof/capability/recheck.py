@@ -21,9 +21,9 @@ from ledger.proof.capability.flips import Flip, Flips
 from ledger.proof.capability.form import ANNOUNCED, METRICS, SCOREBOOK
 from ledger.proof.capability.programme import SCOREBOOK_PREFIX, Capability
 from ledger.proof.capability.scorebook import Scorebook
-from ledger.proof.capability.timeline import BEGINNING_OF_TIME_US, END_US
+from ledger.proof.capability.timeline import END_US
 from ledger.proof.log.errors import ProofError, RefutedError, Words
-from ledger.proof.log.event import Event, format_instant, parse_instant, require_same
+from ledger.proof.log.event import BEGINNING_OF_TIME_US, Event, format_instant, parse_instant, require_same
 from ledger.proof.programme import Difference
 
 KINDS = {

@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ledger.proof.capability.form import TIERS
+from ledger.proof.log.event import BEGINNING_OF_TIME_US
 
-BEGINNING_OF_TIME_US = -62_135_596_800_000_000
 END_US = 1 << 62
 """Later than every instant: until then counts what has no end."""
 NO_MONTH = -1

@@ -43,6 +43,8 @@ LOG = "log"
 DAY_US = 86_400_000_000
 FIRST_DATE = "0001-01-01"
 """The calendar's first day is no date here: what is evaluated just before a date needs an instant before it."""
+BEGINNING_OF_TIME_US = -62_135_596_800_000_000
+"""The first instant of the year 1."""
 END_OF_TIME_US = 253_402_300_800_000_000
 """The first instant of the year 10000: what expires after the calendar ends never does."""
 

@@ -9,10 +9,11 @@ from operator import itemgetter
 from typing import Any
 
 from ledger.proof.fold import is_label
+from ledger.proof.form import REFERENCE
 from ledger.proof.programme import Light
-from ledger.proof.survey.form import POOLED, language
+from ledger.proof.survey.form import CHANNELS, POOLED, language
 
-_references = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}\n)*", re.ASCII).fullmatch
+_references = re.compile(rf"(?:{REFERENCE}\n)*", re.ASCII).fullmatch
 
 Column = Callable[[Sequence[Any]], bool]
 
@@ -35,7 +36,7 @@ def locations(values: Sequence[str]) -> bool:
 
 def channels(values: Sequence[str]) -> bool:
     """All are channels of an invitation."""
-    return {*values} <= {"operator", "partner"}
+    return {*values} <= {*CHANNELS}
 
 
 def languages(values: Sequence[str | None]) -> bool:

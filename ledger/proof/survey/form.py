@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.proof.fold import require_label, require_name
-from ledger.proof.form import each, one_of, or_none, pattern, record, reference, whole
+from ledger.proof.form import each, one_of, or_none, pattern, recomputed, record, reference, whole
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import parse_date, parse_instant
 from ledger.proof.log.strictjson import natural, truth
@@ -13,6 +13,7 @@ from ledger.proof.log.strictjson import natural, truth
 ANNOUNCED = "EligibilityChanged"
 POOLED = "*"
 """What an edition that pools locations counts under; no location may be named so."""
+CHANNELS = ("operator", "partner")
 LIST_MAX = 50
 FIGURE_MAX = 10**6
 MONTHS_MAX = 1_200
@@ -26,10 +27,6 @@ def _location(value: Any, what: str) -> None:
 def _spelt(value: Any, what: str) -> None:
     if value is not True:
         raise RefutedError(what, found=value, expected=True)
-
-
-def _recomputed(_value: Any, _what: str) -> None:
-    """All that a decision says is worked out again."""
 
 
 _primary = "zh|hr|cs|da|nl|en|et|fi|fr|de|el|he|hu|id|it|ja|ko|lv|lt|nb|no|pl|pt|ro|ru|sk|sl|es|sv|th|tr"
@@ -58,7 +55,7 @@ FORMS = {
     "InvitationSent": record(
         {
             "invitation": reference, "subject": reference, "customer_org": require_label, "location": _location,
-            "channel": one_of("operator", "partner"), "language": or_none(language), "spelt": _spelt,
+            "channel": one_of(*CHANNELS), "language": or_none(language), "spelt": _spelt,
         },
         ("spelt",),
     ),
@@ -82,7 +79,7 @@ FORMS = {
     "OrganisationsJoined": _two_names,
     "OrganisationsSeparated": _two_names,
     "OrganisationDistinguished": record({"organisation": require_label, "from": require_label}),
-    "RenewalDecided": _recomputed,
+    "RenewalDecided": recomputed,
     ANNOUNCED: record(
         {
             "satisfied": truth, "previous": truth, "via": or_none(one_of("responses", "evaluations")),

@@ -33,7 +33,15 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from ledger.proof.log.errors import ProofError, Words
-from ledger.proof.log.event import END_OF_TIME_US, Event, add_months, format_instant, parse_instant, require_same
+from ledger.proof.log.event import (
+    BEGINNING_OF_TIME_US,
+    END_OF_TIME_US,
+    Event,
+    add_months,
+    format_instant,
+    parse_instant,
+    require_same,
+)
 from ledger.proof.programme import Difference
 from ledger.proof.survey.announced import KINDS, announced_flip, data_or_words
 from ledger.proof.survey.form import ANNOUNCED
@@ -44,7 +52,6 @@ from ledger.proof.survey.replay import Membership, Response, Rulebook, earliest_
 from ledger.proof.survey.rules import check_decision, status
 from ledger.proof.survey.sweep import Flip, Sweep
 
-BEGINNING_OF_TIME_US = -62_135_596_800_000_000
 COUNT_FOR_NOTHING = frozenset(
     (
         "ConsentGiven",
