@@ -52,6 +52,8 @@ REFUSED = {
     *("unknown-area", "unknown-designation"),  # an edition may come after what goes by it: it is in another partition
     *("month-not-over", "unknown-workload", "anniversary-not-due", "designation-already-decided"),
 }
+WRITERS = ("inbox", "clock")
+"""The processes that write into the book."""
 SESSION_TIMEOUT_S = "1.5"
 END_S = 20.0
 
@@ -87,6 +89,11 @@ class Process:
         os.kill(self._pid, signal.SIGSTOP)
         time.sleep(seconds)
         os.kill(self._pid, signal.SIGCONT)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not ended."""
+        return self._pid is not None
 
     @property
     def is_ready(self) -> bool:
@@ -152,8 +159,14 @@ class Team:
         self.listener.start()
 
     def stop(self) -> None:
-        """An orderly end of everything."""
+        """An orderly end of everything: first of those who write, then, once the last that they wrote was heard, of the rest.
+
+        Responses expire and editions begin at all times: between a quiet moment and the clock's end something may fall due.
+        """
         self.source.stop()
+        for name in WRITERS:
+            self.processes[name].stop()
+        self.wait_until_quiet(END_S)
         self.listener.stop()
         for process in self.processes.values():
             process.stop()
@@ -188,7 +201,7 @@ class Team:
             if missing:
                 return f"{len(missing)} facts neither recorded nor refused, for example {sorted(missing)[:3]}"
             due_us = store.next_due()
-            if due_us is not None and due_us <= time.time_ns() // 1_000:
+            if self.processes["clock"].is_running and due_us is not None and due_us <= time.time_ns() // 1_000:
                 return "something is due that is not announced"
             with database.reading() as connection:
                 if not database.table_exists(connection, "projection_state"):
@@ -230,8 +243,14 @@ class Team:
                 for kind in KINDS.values()
                 for record in committed(self.broker, self.broker.topics.named(kind.type))
             ]
-            for found in (self.listener.heard, again):
-                assert in_order(found) == in_order(expected), "announcements missing, twice, or out of order"
+            told = in_order(expected)
+            for how, found in (("heard at once", in_order(self.listener.heard)), ("read afterwards", in_order(again))):
+                wrong = {
+                    stream: (seqs(found.get(stream, [])), seqs(told.get(stream, [])))
+                    for stream in found.keys() | told.keys()
+                    if found.get(stream) != told.get(stream)
+                }
+                assert not wrong, f"announcements missing, twice, or out of order, {how}: (found, expected) {wrong}"
             reviewed = instant(format_instant(store.reviews()[0][0]))
             designated = require_as_the_oracle(store, self.source.designations.values(), reviewed)
             assert designated["flips"] > 0
@@ -288,6 +307,11 @@ def in_order(found: list[Heard]) -> dict[str, list[Heard]]:
     for announcement in found:
         grouped[announcement.stream].append(announcement)
     return dict(grouped)
+
+
+def seqs(found: list[Heard]) -> list[tuple[int, str]]:
+    """Where announcements stand in their stream, and when they were recorded."""
+    return [(one.seq, one.recorded_at) for one in found]
 
 
 def differences(store: PostgresStore, database: PostgresDatabase) -> dict[str, int]:
