@@ -79,7 +79,7 @@ class Subjects:
         issue = announce_event(editions.programme, state, editions.rules, event, horizon_us, quiet_us)
         if issue is not None:
             self.announce(stream, state, issue, cause.fact)
-        self._touch(stream)
+        self._touched.add(stream)  # in use it is already, as the stream of a fact
         return event
 
     def review(self, stream: str, state: State, until_us: int, *, anew: bool = False) -> int:

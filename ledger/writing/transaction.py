@@ -68,16 +68,13 @@ class Transaction:
         self._sweep = EditionSweep(transaction, at_hand, self._subjects, self._appender, self._horizons, now_us)
         self._known: dict[str, KnownFact] = {}
         self._link = at_hand.linking.link(transaction)
+        self.recorded_us = recorded_us
+        """When everything in it is recorded."""
 
     @property
     def end(self) -> tuple[int, str] | None:
         """Position and leaf hash of the last event appended; None where none was."""
         return None if self._appender.head is None else (self._appender.position, self._appender.head)
-
-    @property
-    def recorded_us(self) -> int:
-        """When everything in it is recorded."""
-        return self._appender.recorded_us
 
     def note(self, event_type: str, data: Any, fact: str) -> int:
         """An event of the log's own stream, on which no rule decides, once for each `fact`; its position."""
@@ -182,7 +179,8 @@ class Transaction:
             appender.flush()  # so that their ids are found among those of the book
 
     def _record_one(self, fact: Fact, stream: str, lenient: bool) -> Outcome:
-        fact.tie(self._link)
+        if fact.hidden:
+            fact.tie(self._link)
         digest = fact.digest()
         known = self._known.get(fact.id)
         if known is not None:
