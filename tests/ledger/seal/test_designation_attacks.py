@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.log.verify import Report, verify
+from ledger.proof.log.report import Report
+from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
 from ledger.seal.evidence import collect_evidence

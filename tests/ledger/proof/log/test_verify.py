@@ -14,8 +14,8 @@ import pytest
 from ledger.proof.log.building import decision_proof
 from ledger.proof.log.bundle import parse_bundle
 from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.report import Report
 from ledger.proof.log.tlogproof import parse_tlog_proof, verify_tlog_proof
-from ledger.proof.log.verify import Report
 from ledger.proof.verify import main
 from tests.ledger.proof.book import LOG_KEY, Book, policy, sample_book, verify
 
