@@ -114,7 +114,7 @@ def _chosen(about: str, decided: list[int], events: int, revision: int | None, *
     if 0 < number <= len(decided):
         raise NotSealed(
             f"{about}: found its decision at position {decided[number - 1]}, expected one up to {events}, the last that is "
-            "sealed; seal first"
+            f"{'sealed; seal first' if newest else 'under this checkpoint'}"
         )
     raise NotSealed(f"{about}: found {len(sealed)} decisions under this checkpoint, expected {number or 1} or more")
 

@@ -31,9 +31,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ledger.proof.log.errors import ProofError, printable, shown
+from ledger.proof.log.event import END_OF_TIME_US, format_instant
+from ledger.proof.log.policy import TrustedCheckpoint
+from ledger.proof.log.strictjson import base64_text
 
 CONFIRMED = "confirmed"
 EXIT_CODES = {CONFIRMED: 0, "refuted": 1, "tampered": 1, "incomplete": 1, "not-this-decision": 1, "unverifiable": 2}
+
+
+def checkpoint_time(trusted: TrustedCheckpoint, quorum: int) -> int | None:
+    """When the quorum was reached: the quorum-th smallest time of the cosignatures (POSIX); None with a quorum of 0."""
+    return sorted(time_s for _, time_s in trusted.cosigned)[quorum - 1] if quorum else None
+
+
+def time_text(time_s: int) -> str | None:
+    """A POSIX time as RFC 3339; None beyond the calendar."""
+    return format_instant(time_s * 1_000_000)[:19] + "Z" if time_s * 1_000_000 < END_OF_TIME_US else None
 
 
 @dataclass
@@ -66,6 +79,17 @@ class Report:
         """Names what no verdict goes by, and has to be known all the same."""
         self.warnings.append({"code": code, "sentence": printable(sentence)})
 
+    def takes(self, trusted: TrustedCheckpoint, time_s: int | None) -> None:
+        """Takes the checkpoint under which all is proved, and its time."""
+        checkpoint = trusted.checkpoint
+        self.checkpoint = {
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+            "root": base64_text(checkpoint.root),
+            "at": None if time_s is None else time_text(time_s),
+            "cosigned": [{"witness": name, "time": at_s, "at": time_text(at_s)} for name, at_s in trusted.cosigned],
+        }
+
     def differs(self, error: ProofError) -> None:
         """Takes the first thing that differs."""
         self.verdict = error.verdict
@@ -86,7 +110,7 @@ class Report:
     def _lines(self) -> Iterator[str]:
         revision, of = self.revision, ""
         if revision:
-            of = f": revision {revision['number']} of {revision['of']}, recorded at {revision['recorded_at']}"
+            of = f": revision {revision['number']} of {revision['of']} in this log, recorded at {revision['recorded_at']}"
         superseded = ", of a decision that is SUPERSEDED" if self.superseded_by is not None else ""
         yield f"verdict: {self.verdict}{superseded}"
         if self.about:

@@ -5,7 +5,8 @@ One bundle shows one state of a log; what its host says elsewhere, or said befor
     1. The older one holds by itself, by the same policy.
     2. It is of the same subject, and its checkpoint is of no greater size, and of the same root where it is of the same.
     3. Every event of its two streams is in the newer one with the same bytes, at the same index of the log. None is gone.
-    4. What the newer one has beyond that stands in the log after the older checkpoint: nothing was hidden from it.
+    4. What the newer one has beyond that stands in the log after the older checkpoint: nothing was hidden from it. And the
+       heads under its checkpoint cover more events than those under the older one.
     5. The newer log extends the older one, by a consistency proof (RFC 6962, 2.1.2) between the roots of both checkpoints.
 
 Where 2, 3 or 4 fails, the two bundles contradict each other: both are signed by the log, and together they are the proof
@@ -29,6 +30,7 @@ from ledger.proof.log import strictjson
 from ledger.proof.log.bundle import Bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import IncompleteError, OtherDecisionError, ProofError, TamperedError, Words
+from ledger.proof.log.heads import parse_heads_entry
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, leaf_hash, verify_consistency
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy
@@ -63,6 +65,7 @@ class Since:
         }
         report.since = shown
         require_sizes(before, now)
+        require_heads(old, bundle, before.size, now.size)
         require_streams(old, bundle, before.size, now.size)
         shown["streams_extend"] = True
         self._require_log(before, now)
@@ -96,6 +99,14 @@ def require_sizes(before: Checkpoint, now: Checkpoint) -> None:
     if before.size == now.size and before.root != now.root:
         what = f"a fork, signed twice: root of the log at size {now.size}, here and in the older evidence"
         raise TamperedError(what, found=Words(now.root.hex()), expected=Words(before.root.hex()))
+
+
+def require_heads(old: Bundle, new: Bundle, old_size: int, new_size: int) -> None:
+    """Between two checkpoints both events and heads entries were added, as the heads entries under them say."""
+    before, now = (parse_heads_entry(bundle.heads.entry).through for bundle in (old, new))
+    if old_size < new_size and not 0 < now - before < new_size - old_size:
+        what = f"a fork, signed twice: events that the heads cover at size {new_size}, after {before} at {old_size}"
+        raise TamperedError(what, found=now, expected=Words(f"{before + 1} to {before + new_size - old_size - 1}"))
 
 
 def require_streams(old: Bundle, new: Bundle, old_size: int, new_size: int) -> None:

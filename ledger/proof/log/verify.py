@@ -34,13 +34,12 @@ from ledger.proof.log.errors import (
     TamperedError,
     Words,
 )
-from ledger.proof.log.event import END_OF_TIME_US, FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
+from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
-from ledger.proof.log.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
-from ledger.proof.log.report import Report
-from ledger.proof.log.strictjson import base64_text
+from ledger.proof.log.policy import Policy, open_checkpoint, parse_policy
+from ledger.proof.log.report import Report, checkpoint_time, time_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
 if TYPE_CHECKING:
@@ -96,8 +95,8 @@ def judge(
     its cosignature is refuted, and not only named.
     """
     trusted = open_checkpoint(bundle.checkpoint, policy)
-    checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy)
-    report.checkpoint = _checkpoint_json(trusted, time_s)
+    checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy.quorum)
+    report.takes(trusted, time_s)
     programme = check_programme(bundle, programmes)
     report.programme, report.about = programme.name, dict(programme.about(bundle.subject, bundle.on))
     check_asked(asked or {}, report.about)
@@ -117,12 +116,6 @@ def check_asked(asked: Mapping[str, str], about: Mapping[str, str]) -> None:
         if about.get(what) != name:
             found = about.get(what, Words(f"none: it is on {', '.join(about)}"))
             raise OtherDecisionError(f"{what} of the evidence", found=found, expected=name)
-
-
-def checkpoint_time(trusted: TrustedCheckpoint, policy: Policy) -> int | None:
-    """When the quorum was reached: the quorum-th smallest time of the cosignatures (POSIX); None with a quorum of 0."""
-    times = sorted(time_s for _, time_s in trusted.cosigned)
-    return times[policy.quorum - 1] if policy.quorum else None
 
 
 def check_programme(bundle: Bundle, programmes: ProofProgrammes) -> ProofProgramme:
@@ -240,7 +233,7 @@ def check_recorded(decided: Event, time_s: int | None, report: Report, *, checki
             "not-cosigned", "the policy asks for no witness: that this was the log, and when, is its host's word alone"
         )
     elif decided.recorded_us >= (time_s + 1) * 1_000_000:
-        recorded_at, at = format_instant(decided.recorded_us), _instant_text(time_s)
+        recorded_at, at = format_instant(decided.recorded_us), time_text(time_s)
         report.warn(
             "recorded-after-cosignature", f"it says that it was recorded at {recorded_at}, and was cosigned at {at}"
         )
@@ -293,19 +286,3 @@ def _before(bundle: Bundle, events: dict[str, list[Event]]) -> Iterator[Event]:
         if proved.index < end
     ]
     return (event for _, event in sorted(indexed, key=itemgetter(0)))
-
-
-def _checkpoint_json(trusted: TrustedCheckpoint, time_s: int | None) -> dict[str, Any]:
-    checkpoint = trusted.checkpoint
-    return {
-        "origin": checkpoint.origin,
-        "size": checkpoint.size,
-        "root": base64_text(checkpoint.root),
-        "at": None if time_s is None else _instant_text(time_s),
-        "cosigned": [{"witness": name, "time": at_s, "at": _instant_text(at_s)} for name, at_s in trusted.cosigned],
-    }
-
-
-def _instant_text(time_s: int) -> str | None:
-    """A time of a cosignature as RFC 3339; None beyond the calendar."""
-    return format_instant(time_s * 1_000_000)[:19] + "Z" if time_s * 1_000_000 < END_OF_TIME_US else None

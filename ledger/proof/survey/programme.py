@@ -67,7 +67,7 @@ class Survey:
         edition = f"edition {data['edition']!a}" if data["edition"] else "no edition in force"
         return (
             f"{data['outcome']}{via}: {data['counted']} responses of {data['organisations']} organisations count at location "
-            f"{data['location']!a}, {data['left_out_total']} are left out; {edition}"
+            f"{data['location']!a}, {data['left_out_total']} left out; {edition}"
         )
 
     def new_check(self, _stream: str) -> StreamCheck:
