@@ -28,7 +28,9 @@ def sealed(program: Program) -> Program:
 def test_a_designations_evidence_is_verified_offline(sealed: Program) -> None:
     ran = sealed.json("evidence", "m-1", *WHICH, *FILES)
     assert ran.code == 0, ran
-    keys = ("membership", "area", "anniversary", "decision", "size", "bundle", "bytes", "proof")
+    keys = (
+        "membership", "area", "anniversary", "decision", "revision", "revisions", "size", "bundle", "bytes", "proof",
+    )  # fmt: skip
     assert ran.json.keys() == set(keys)
     assert [ran.json[key] for key in keys[:3]] == ["m-1", AREA, ANNIVERSARY]
     assert ran.json["bytes"] == (sealed.folder / "m-1.json").stat().st_size

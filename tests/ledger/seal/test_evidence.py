@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,11 +27,13 @@ from ledger.proof.survey.programme import Survey
 from ledger.seal.evidence import collect_evidence, prove_extension, published_at
 from projections.questions.answer import plain
 from tests.console.support import edition, fact, met, response
+from tests.contracts.backends import BACKENDS
 from tests.ledger.seal.support import (
     RENEWAL,
     WITNESSED_S,
     Beside,
     Ledger,
+    a_ledger,
     a_witness,
     decision,
     policy_bytes,
@@ -67,10 +70,10 @@ def decide_again(ledger: Ledger, number: int) -> None:
     ledger.record([void, decision("m-1", number)])
 
 
-@pytest.fixture
-def revised(tmp_path: Path) -> Any:
-    """Three revisions, of which the third is not sealed; the first is sealed alone."""
-    with sqlite_ledger(tmp_path) as ledger:
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def revised(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """Three revisions, of which the third is not sealed; the first is sealed alone. On each backend."""
+    with a_ledger(request.param, request.param.place(request), tmp_path / "log") as ledger:
         ledger.seal()
         decide_again(ledger, 2)
         ledger.seal()
