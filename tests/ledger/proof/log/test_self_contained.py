@@ -65,6 +65,7 @@ def test_one_file_is_enough(files: list[str], tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-I", str(target), *files], capture_output=True, timeout=60, check=False)
     assert ran.returncode == 1
     assert all(name.startswith("ledger.proof") or name == "ledger" for name in modules)
+    assert "ledger.proof.log.since" in modules  # it is loaded only where older evidence is given
 
 
 def test_the_one_file_names_itself(files: list[str], tmp_path: Path) -> None:
