@@ -37,6 +37,7 @@ from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.sealer import SealAnswer
 from projections.questions.anniversaries import AnniversaryLine
+from projections.questions.answer import Count, Instant, Number
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
 from projections.questions.decisions import DecisionTaken
@@ -71,20 +72,106 @@ class FirstDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class WhichRevision:
+    """Which decision on the same the evidence is of."""
+
+    seq: Number
+    """Its place in the stream of the membership, or of the designation."""
+    number: Number
+    """The first decision on the same is 1."""
+    of: Number
+    """How many decisions on the same the stream holds under the checkpoint."""
+    superseded: bool
+    """Whether a later one is among them."""
+    superseded_by: Number | None
+    """The place in the stream of the last one; null where this is it."""
+    recorded_at: Instant
+    """When it was recorded, as the event says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A cosignature of a witness that the policy names."""
+
+    witness: str
+    """The witness."""
+    time: Count
+    """When, in POSIX seconds, as it is signed."""
+    at: str | None
+    """The same as an RFC 3339 instant; null where the calendar has it not."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSeen:
+    """The checkpoint under which evidence is proved, once its signatures hold."""
+
+    origin: str
+    """The name of the log."""
+    size: Count
+    """Entries in it."""
+    root: str
+    """The root of its tree, base64."""
+    at: str | None
+    """When the policy's quorum of witnesses was reached; null where it asks for none."""
+    cosigned: tuple[Cosigned, ...]
+    """The cosignatures by witnesses of the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderEvidence:
+    """What was shown of older evidence."""
+
+    size: Count
+    """Entries in its log."""
+    root: str
+    """The root of its tree, base64."""
+    events: Mapping[str, tuple[Count, ...]]
+    """By stream: how many events it has, and how many the newer evidence."""
+    streams_extend: bool
+    """Whether it was shown that the newer evidence holds all of them unchanged, and hid none from the older."""
+    log_extends: bool
+    """Whether it was shown that its log is a prefix of the newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierWarning:
+    """What no verdict goes by, and has to be known all the same."""
+
+    code: Literal["superseded", "recorded-after-cosignature", "not-cosigned"]
+    """What it is."""
+    sentence: str
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifierReport:
     """What the offline verifier says of evidence.
 
-    The verifier prints it by itself, with the standard library alone; its own class is `ledger.proof.log.verify.Report`.
+    The verifier prints it by itself, with the standard library alone; its own class is `ledger.proof.log.report.Report`.
     """
 
-    verdict: Literal["confirmed", "refuted", "tampered", "incomplete", "unverifiable"]
+    verdict: Literal["confirmed", "refuted", "tampered", "incomplete", "not-this-decision", "unverifiable"]
     """The verdict."""
+    programme: str | None
+    """Whose rules the decision goes by; null where the verifier did not come so far."""
+    about: Mapping[str, str]
+    """What was decided on, by name (membership, renewal, area, anniversary); the file's own claim where decision is null."""
+    revision: WhichRevision | None
+    """Which decision on the same it is; null where the verifier did not come so far."""
+    checkpoint: CheckpointSeen | None
+    """The checkpoint under which it is proved; null where the verifier did not come so far."""
+    rules: str | None
+    """What the rules say, in a sentence; null where the verifier did not come so far."""
     decision: Mapping[str, Any] | None
     """The decision as it was recorded; null where the verifier did not come so far."""
     recomputed: Mapping[str, Any] | None
     """The decision by the verifier's own reckoning; null where it did not come so far."""
     difference: FirstDifference | None
     """The first thing that differs; null where all is confirmed."""
+    since: OlderEvidence | None
+    """What was shown of older evidence; null where none was given, or the verifier did not come so far."""
+    warnings: tuple[VerifierWarning, ...]
+    """What no verdict goes by, and has to be known all the same."""
 
 
 ANSWERS: Final[Mapping[str, Any]] = {

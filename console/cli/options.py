@@ -161,6 +161,13 @@ def position(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and int(text)):
+        raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 on")
+    return int(text)
+
+
 def days(text: str) -> int:
     """A number of days, for argparse."""
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= WITHIN_DAYS_MAX):

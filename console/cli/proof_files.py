@@ -15,6 +15,8 @@ from console.cli.session import Session
 from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, SealError, WrongKey
 
 if TYPE_CHECKING:
+    from argparse import _ActionsContainer
+
     from ledger.proof.log.policy import Policy
     from ledger.seal.sealer import Cosigner
     from ledger.seal.signing import CheckpointSigner
@@ -50,9 +52,9 @@ def proving() -> Iterator[None]:
         raise Failure("unverifiable", "found more than memory holds, expected a smaller file", USAGE) from None
 
 
-def add_tiles(parser: ArgumentParser) -> None:
+def add_tiles(parser: _ActionsContainer, *, required: bool = True) -> None:
     """Names the folder of the log."""
-    parser.add_argument("--tiles", required=True, type=Path, metavar="DIR", help="the folder in which the log lies")
+    parser.add_argument("--tiles", required=required, type=Path, metavar="DIR", help="the folder in which the log lies")
 
 
 def add_policy(parser: ArgumentParser, *, required: bool = True) -> None:

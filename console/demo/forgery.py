@@ -14,7 +14,7 @@ from console.demo.stage import say
 
 if TYPE_CHECKING:
     from ledger.proof.log.bundle import Bundle
-    from ledger.proof.log.verify import Report
+    from ledger.proof.log.report import Report
 
 FINDINGS_SHOWN: Final = 4
 

@@ -24,7 +24,7 @@ from ledger.programmes.survey.events import membership_stream
 if TYPE_CHECKING:
     from console.wiring import Ledger
     from ledger.proof.log.bundle import Bundle
-    from ledger.proof.log.verify import Report
+    from ledger.proof.log.report import Report
     from ledger.proof.programme import ProofProgramme
 
 ORIGIN: Final = "demo.example/renewals"

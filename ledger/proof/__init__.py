@@ -1,7 +1,7 @@
 """Proofs over the ledger: a transparency log in the open C2SP formats, and the offline verifier.
 
-Nothing in this package does I/O except `verify` (two files, read once), and nothing imports the rest of the ledger:
-the standard library and `cryptography` are enough to run it. In `log`, which knows no programme:
+Nothing in this package does I/O except `verify` (the files that it is given, read once), and nothing imports the rest of
+the ledger: the standard library and `cryptography` are enough to run it. In `log`, which knows no programme:
 
     errors      every error, and the verdict that it leads to
     strictjson  JSON read strictly: no duplicate keys, no floats, no huge numbers
@@ -14,7 +14,9 @@ the standard library and `cryptography` are enough to run it. In `log`, which kn
     heads       the heads entry: where every stream ends
     bundle      the evidence bundle: one decision with everything that proves it
     policy      the auditor's roots of trust
+    report      what the verifier says, in words and as JSON
     verify      the verdict on a bundle
+    since       a bundle held against an older one of the same stream
 
 `programme` says what a programme gives to the verifier and the audit. `survey` and `capability` have the rules of each,
 implemented a second time: in both, `programme` is the way in, and `recheck` recomputes every announcement and decision of

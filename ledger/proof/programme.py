@@ -14,6 +14,7 @@ A small one: a lamp is judged on a day. All streams that begin with `lamp-` are 
         def decided_on(self, decision): return decision.data.get("day")
         def about(self, stream, on): return ("lamp", stream.removeprefix("lamp-")), ("day", on)
         def recompute(self, before, decision): return judged(before, decision)
+        def says(self, data): return "bright" if data["bright"] else "dark"
         def new_check(self, stream): return LampCheck(stream)
 
 `tests/ledger/programmes/lamps_proof.py` has one like it in full.
@@ -111,7 +112,7 @@ class ProofProgramme(Protocol):
         """
 
     def about(self, stream: str, on: str) -> Sequence[tuple[str, str]]:
-        """What a decision is about, for people: words, and what they stand for. The verifier escapes all of it."""
+        """What a decision is about, for people: words, and what they stand for: what a verifier can be asked for, each once."""
 
     def recompute(self, before: Iterable[Event], decision: Event) -> dict[str, Any]:
         """The data that a decision has to have.
@@ -119,6 +120,9 @@ class ProofProgramme(Protocol):
         `before` are the events of its stream before it, and the editions that were in the log before it, in log order.
         Raises ProofError where one of them contradicts those before it, or no decision could be made at all then.
         """
+
+    def says(self, data: Mapping[str, Any]) -> str:
+        """What a recomputed decision says, for people: its outcome, and the figures that it rests on."""
 
     def new_check(self, stream: str) -> Check:
         """A check of one stream, before its first event; of a stream of editions with that stream's own events alone."""

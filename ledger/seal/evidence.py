@@ -17,7 +17,7 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import parse_event
 from ledger.proof.log.merkle import leaf_hash, verify_consistency, verify_inclusion
-from ledger.proof.log.merkle_tree import consistency_proof
+from ledger.proof.log.merkle_tree import consistency_proof, root
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.tiles import hash_reader
@@ -29,39 +29,47 @@ from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader
 
 
-def last_decision(book: Reader, programme: ProofProgramme, stream: str, on: str) -> int | None:
-    """The position of the latest decision in a stream on what `on` says; None where there is none."""
-    position = None
-    for row in plain_stream(book.read_stream(stream)):
-        if row.type == programme.decision and programme.decided_on(parse_event(row.stored)) == on:
-            position = row.position
-    return position
+def decisions_on(book: Reader, programme: ProofProgramme, stream: str, on: str) -> list[int]:
+    """The positions of the decisions in a stream on what `on` says, in order: revision 1, 2, …"""
+    return [
+        row.position
+        for row in plain_stream(book.read_stream(stream))
+        if row.type == programme.decision and programme.decided_on(parse_event(row.stored)) == on
+    ]
 
 
-def collect_evidence(book: Reader, folder: LogFolder, programme: ProofProgramme, stream: str, on: str) -> Bundle:
-    """The bundle of the latest decision in a stream of the programme on what `on` says, under the published checkpoint.
+def collect_evidence(
+    book: Reader,
+    folder: LogFolder,
+    programme: ProofProgramme,
+    stream: str,
+    on: str,
+    *,
+    revision: int | None = None,
+    at: int | None = None,
+) -> Bundle:
+    """The bundle of a decision in a stream of the programme on what `on` says.
 
-    Raises NotSealed where there is none, or BookChanged where the book is not what was sealed.
+    It is under the published checkpoint, or under that of the size `at`, as everything stood then. `revision` counts the
+    decisions on the same from 1; the latest is taken where it is not given, or with `at` the latest of then. Raises
+    NotSealed where there is none under the checkpoint, or BookChanged where the book is not what was sealed.
     """
-    position = last_decision(book, programme, stream, on)
+    decided = decisions_on(book, programme, stream, on)
     about = ", ".join(f"{what} {name}" for what, name in programme.about(stream, on))
+    if not decided:
+        raise NotSealed(f"{about}: found no decision on it, expected a sealed decision")
     cached = folder.state()
-    signed = folder.checkpoint()
-    if position is None or signed is None:
-        found = "no decision on it" if position is None else f"no checkpoint in {folder.root}"
-        raise NotSealed(f"{about}: found {found}, expected a sealed decision")
+    signed = folder.checkpoint() if at is None else published_at(folder, at)
+    if signed is None:
+        raise NotSealed(f"{about}: found no checkpoint in {folder.root}, expected a sealed decision")
     checkpoint = parse_checkpoint(parse_note(signed)[0])
     state, tree = load_state(folder, checkpoint.size, cached)
-    if position > state.events:
-        raise NotSealed(
-            f"{about}: found its decision at position {position}, expected one up to {state.events}, the last that is "
-            "sealed; seal first"
-        )
+    position = _chosen(about, decided, state.events, revision, newest=at is None)
     entries = {name: _entries(book, state, name) for name in (stream, programme.rules_stream(stream))}
-    decided = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
+    number = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
     (heads,) = folder.read_entries(checkpoint.size - 1, checkpoint.size)
     bundle = build_bundle(
-        programme, stream, decided, entries=entries, heads=Entry(checkpoint.size - 1, heads), place_of=tree.find,
+        programme, stream, number, entries=entries, heads=Entry(checkpoint.size - 1, heads), place_of=tree.find,
         read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
     )  # fmt: skip
     for event in (*bundle.events, *bundle.editions):
@@ -70,6 +78,45 @@ def collect_evidence(book: Reader, folder: LogFolder, programme: ProofProgramme,
         except ProofError as error:
             raise BookChanged(f"log index {event.index}, {event.entry[:60]!r}…: {error}") from None
     return bundle
+
+
+def published_at(folder: LogFolder, size: int) -> bytes:
+    """The checkpoint of a size out of the folder's history: of several the first one with the most signatures.
+
+    Raises NotSealed, which names the sizes next to it.
+    """
+    sizes: list[int] = []
+    found: list[bytes] = []
+    for signed in (*folder.history(), folder.checkpoint() or b""):
+        line = signed.split(b"\n", 2)[1:2]
+        if line and line[0].isdigit():
+            sizes.append(int(line[0]))
+            found += [signed] if sizes[-1] == size and size > 0 else []
+    if not found:
+        below, above = (
+            max((n for n in sizes if n < size), default=None),
+            min((n for n in sizes if n > size), default=None),
+        )
+        near = " or ".join(str(n) for n in (below, above) if n) or "none"
+        raise NotSealed(f"found no checkpoint of size {size} in {folder.root}, expected that of one published: {near}")
+    return max(found, key=lambda signed: len(parse_note(signed)[1]))
+
+
+def _chosen(about: str, decided: list[int], events: int, revision: int | None, *, newest: bool) -> int:
+    """The position of the decision that is asked for, if it is among the first `events`. Raises NotSealed.
+
+    Where nothing is asked for, `newest` wants the newest one, sealed or not: an older one must not pass for it.
+    """
+    sealed = [position for position in decided if position <= events]
+    number = revision or (len(decided) if newest else len(sealed))
+    if 0 < number <= len(sealed):
+        return sealed[number - 1]
+    if 0 < number <= len(decided):
+        raise NotSealed(
+            f"{about}: found its decision at position {decided[number - 1]}, expected one up to {events}, the last that is "
+            f"{'sealed; seal first' if newest else 'under this checkpoint'}"
+        )
+    raise NotSealed(f"{about}: found {len(sealed)} decisions under this checkpoint, expected {number or 1} or more")
 
 
 def _entries(book: Reader, state: LogState, stream: str) -> list[Entry]:
@@ -128,6 +175,21 @@ def prove_consistency(old: bytes, new: bytes, folder: LogFolder, policy: Policy)
         proof = tuple(consistency_proof(before.size, after.size, hash_reader(after.size, folder.read_tile)))
     verify_consistency(before.size, before.root, after.size, after.root, proof)
     return Consistency(before, after, proof)
+
+
+def prove_extension(old_size: int, signed: bytes, folder: LogFolder) -> Consistency:
+    """The proof that the log of a checkpoint extends what its first `old_size` entries were, out of the tiles.
+
+    Raises NotSealed where it has not as many; SealError where the tiles cannot be read.
+    """
+    new = parse_checkpoint(parse_note(signed)[0])
+    if not 0 < old_size <= new.size:
+        raise NotSealed(
+            f"found a log of {new.size} entries, expected {old_size} or more, the size that it has to extend"
+        )
+    read = hash_reader(new.size, folder.read_tile)
+    proof = tuple(consistency_proof(old_size, new.size, read)) if old_size < new.size else ()
+    return Consistency(Checkpoint(new.origin, old_size, root(old_size, read)), new, proof)
 
 
 def checkpoint_in(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.proof.log.event import Event
@@ -46,6 +46,16 @@ class Capability:
         from ledger.proof.capability.decision import recompute
 
         return recompute(before, decision)
+
+    def says(self, data: Mapping[str, Any]) -> str:
+        """Qualified or not, and with how many points at best, or when it first was."""
+        edition = f"edition {data['edition']!a}" if data["edition"] else "no edition in force"
+        score, at = data["at_first"] or data["best"], data["first_qualified_at"]
+        if score is None:
+            return f"{data['outcome']}: {edition}"
+        when = f"first at {at}" if at else f"at best, at {score['at']}"
+        whole, cents = divmod(score["centipoints"], 100)
+        return f"{data['outcome']}: {whole}.{cents:02} points {when}; {edition}, track {data['track']!a}"
 
     def new_check(self, stream: str) -> DesignationCheck:
         """A check of one stream."""

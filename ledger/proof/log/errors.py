@@ -6,6 +6,7 @@
     ├── TamperedError           a hash, a chain or a proof does not hold              -> tampered
     │   └── InvalidSignatureError   a trusted key's signature does not verify         -> tampered
     ├── IncompleteError         something that has to be there is left out            -> incomplete
+    ├── OtherDecisionError      sound or not, it is not what was asked for            -> not-this-decision
     └── RefutedError            the log is sound, the decision does not follow        -> refuted
 
 Every error says what was looked at, what was found and what was expected:
@@ -74,6 +75,12 @@ class IncompleteError(ProofError):
     """Something that has to be there is left out."""
 
     verdict = "incomplete"
+
+
+class OtherDecisionError(ProofError):
+    """The evidence is of another decision, or of another stream, than the one that was asked for."""
+
+    verdict = "not-this-decision"
 
 
 class RefutedError(ProofError):

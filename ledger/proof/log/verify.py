@@ -2,125 +2,72 @@
 
 Verdicts and exit codes:
 
-    confirmed     0  the log is sound, and the decision is what the rules say of what it holds
-    refuted       1  the log is sound, but the decision does not follow from it: both are shown
-    tampered      1  a signature, hash, chain or proof does not hold
-    incomplete    1  something that has to be there is left out: events, the end of a stream, cosignatures
-    unverifiable  2  bundle or policy cannot be read, or nothing is signed by a key that the policy trusts
+    confirmed          0  the log is sound, and the decision is what the rules say of what it holds
+    refuted            1  the log is sound, but the decision does not follow from it: both are shown
+    tampered           1  a signature, hash, chain or proof does not hold
+    incomplete         1  something that has to be there is left out: events, the end of a stream, cosignatures
+    not-this-decision  1  the evidence is of another decision than the one that was asked for
+    unverifiable       2  bundle or policy cannot be read, or nothing is signed by a key that the policy trusts
 
 It goes from the policy to the signatures and the quorum, whose streams these are, the inclusion of every entry, the chain
 of each stream, the heads, and last has the programme recompute the decision; the first thing that differs ends it, and
 both sides are shown. It knows no programme itself: those of a book are handed in (`ledger.proof.programme`).
 
-A report as one JSON object:
-
-    verdict       one of the five
-    decision      the recorded decision (the event's data), or null where it was not reached
-    recomputed    the decision by this implementation of the rules, or null where it was not reached
-    difference    null, or {"what","found","expected"}
-
-A report in words also says what was decided on, as of which checkpoint the verdict holds, when that was cosigned, and
-whether the bundle has a later decision on the same. Nothing out of a file is printed but as printable ASCII.
-
-Example (exit code 1):
-
-    {"verdict":"refuted","decision":{…,"counted":10,…},"recomputed":{…,"counted":9,…},
-     "difference":{"what":"event membership-m-1/14 RenewalDecided: counted","found":10,"expected":9}}
+What a report says: `report`. Who asks for evidence of one membership, renewal, area or anniversary names it (`asked`), and
+who has older evidence hands that in as well (`since`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import (
     IncompleteError,
     MalformedError,
+    OtherDecisionError,
     ProofError,
     RefutedError,
     TamperedError,
     Words,
-    printable,
-    shown,
 )
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
-from ledger.proof.log.policy import Policy, TrustedCheckpoint, open_checkpoint, parse_policy
-from ledger.proof.log.strictjson import base64_text
+from ledger.proof.log.policy import Policy, open_checkpoint, parse_policy
+from ledger.proof.log.report import Report, checkpoint_time, time_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
-CONFIRMED = "confirmed"
-JSON_KEYS = ("verdict", "decision", "recomputed", "difference")
-EXIT_CODES = {CONFIRMED: 0, "refuted": 1, "tampered": 1, "incomplete": 1, "unverifiable": 2}
+if TYPE_CHECKING:
+    from ledger.proof.log.since import Since
+
+CLOCKS_APART_US = 300_000_000
+"""How far a checking witness lets `recorded_at` be past its own clock (five minutes): no honest one cosigns more."""
 
 
-@dataclass
-class Report:
-    """What the verifier says; filled in as far as it came."""
+def verify(
+    bundle_data: bytes,
+    policy_data: bytes,
+    programmes: ProofProgrammes,
+    *,
+    asked: Mapping[str, str] | None = None,
+    since: Since | None = None,
+) -> Report:
+    """The verdict on a bundle, by a policy, and by the rules of one of these programmes.
 
-    verdict: str = CONFIRMED
-    about: str = ""
-    """What the decision is about, in words: whose, and which one. Printable."""
-    decision: dict[str, Any] | None = None
-    recomputed: dict[str, Any] | None = None
-    difference: dict[str, Any] | None = None
-    checkpoint: dict[str, Any] | None = None
-    superseded_by: int | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """0, 1 or 2."""
-        return EXIT_CODES[self.verdict]
-
-    def differs(self, error: ProofError) -> None:
-        """Takes the first thing that differs."""
-        self.verdict = error.verdict
-        sides = {"found": error.found, "expected": error.expected}
-        self.difference = {"what": error.what} | {
-            side: value.decode("ascii", "backslashreplace") if isinstance(value, bytes) else value
-            for side, value in sides.items()
-        }
-
-    def encoded(self) -> str:
-        """One JSON object on one line."""
-        return json.dumps({key: getattr(self, key) for key in JSON_KEYS})
-
-    def words(self) -> str:
-        """The report for people."""
-        return "\n".join(map(printable, self._lines()))
-
-    def _lines(self) -> Iterator[str]:
-        yield f"verdict: {self.verdict}"
-        if self.about:
-            yield self.about if self.decision is not None else f"what the file claims to be about: {self.about}"
-        if self.checkpoint:
-            yield f"log {self.checkpoint['origin']!a}, size {self.checkpoint['size']}, root {self.checkpoint['root']}"
-            for name, time_s in self.checkpoint["cosigned"]:
-                yield f"cosigned by {name!a} at POSIX time {time_s}"
-        if self.difference:
-            yield f"first difference: {self.difference['what']}"
-            yield f"  found:    {shown(self.difference['found'])}"
-            yield f"  expected: {shown(self.difference['expected'])}"
-        for name, data in (("recorded", self.decision), ("recomputed", self.recomputed)):
-            if data is not None and (name == "recorded" or self.verdict == "refuted"):
-                yield f"{name} decision: {json.dumps(data)}"
-        if self.superseded_by is not None:
-            yield f"the same was decided again, by event {self.superseded_by} of the stream"
-
-
-def verify(bundle_data: bytes, policy_data: bytes, programmes: ProofProgrammes) -> Report:
-    """The verdict on a bundle, by a policy, and by the rules of one of these programmes."""
+    `asked` names what the decision has to be on, in the words of the programme ("membership", "renewal"). `since` has
+    older evidence, which the bundle has to extend.
+    """
     report = Report()
     try:
-        policy = parse_policy(policy_data)
-        judge(parse_bundle(bundle_data), policy, programmes, report)
+        policy, bundle = parse_policy(policy_data), parse_bundle(bundle_data)
+        judge(bundle, policy, programmes, report, asked=asked)
+        if since is not None:
+            since.check(bundle, policy, programmes, report)
     except ProofError as error:
         report.differs(error)
     return report
@@ -133,13 +80,26 @@ def unread(error: ProofError) -> Report:
     return report
 
 
-def judge(bundle: Bundle, policy: Policy, programmes: ProofProgrammes, report: Report) -> None:
-    """Fills in the report; raises the first thing that differs."""
+def judge(
+    bundle: Bundle,
+    policy: Policy,
+    programmes: ProofProgrammes,
+    report: Report,
+    *,
+    asked: Mapping[str, str] | None = None,
+    checking: bool = False,
+) -> None:
+    """Fills in the report; raises the first thing that differs.
+
+    With `checking` the policy demands witnesses that look at what they cosign: then a decision that was recorded after
+    its cosignature is refuted, and not only named.
+    """
     trusted = open_checkpoint(bundle.checkpoint, policy)
-    checkpoint = trusted.checkpoint
-    report.checkpoint = _checkpoint_json(trusted)
+    checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy.quorum)
+    report.takes(trusted, time_s)
     programme = check_programme(bundle, programmes)
-    report.about = ", ".join(f"{what} {name!a}" for what, name in programme.about(bundle.subject, bundle.on))
+    report.programme, report.about = programme.name, dict(programme.about(bundle.subject, bundle.on))
+    check_asked(asked or {}, report.about)
     heads = check_heads(bundle.heads, checkpoint)
     for name, stream in bundle.streams.items():
         check_inclusion(name, stream, checkpoint)
@@ -147,6 +107,15 @@ def judge(bundle: Bundle, policy: Policy, programmes: ProofProgrammes, report: R
     for name, stream in bundle.streams.items():
         check_end(name, stream, events[name], heads)
     check_decision(bundle, programme, events, report)
+    check_recorded(events[bundle.subject][bundle.decision - 1], time_s, report, checking=checking)
+
+
+def check_asked(asked: Mapping[str, str], about: Mapping[str, str]) -> None:
+    """The evidence is about what was asked for."""
+    for what, name in asked.items():
+        if about.get(what) != name:
+            found = about.get(what, Words(f"none: it is on {', '.join(about)}"))
+            raise OtherDecisionError(f"{what} of the evidence", found=found, expected=name)
 
 
 def check_programme(bundle: Bundle, programmes: ProofProgrammes) -> ProofProgramme:
@@ -247,11 +216,43 @@ def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, 
     if on != bundle.on:
         raise TamperedError(f"{decided.where}: what it is on", found=on, expected=bundle.on)
     report.decision = decided.data
+    report.revision = _revision(programme, subject, decided, on)
+    if (last := report.superseded_by) is not None:
+        report.warn(
+            "superseded", f"this is not the last decision on it: it was decided again, by event {last} of the stream"
+        )
     report.recomputed = _recompute(programme, _before(bundle, events), decided)
+    report.rules = programme.says(report.recomputed)
     require_same(decided, report.recomputed)
-    for event in subject[bundle.decision :]:
-        if event.type == programme.decision and programme.decided_on(event) == on:
-            report.superseded_by = event.seq
+
+
+def check_recorded(decided: Event, time_s: int | None, report: Report, *, checking: bool) -> None:
+    """The decision was recorded before its cosignature, whose time is a whole second."""
+    if time_s is None:
+        report.warn(
+            "not-cosigned", "the policy asks for no witness: that this was the log, and when, is its host's word alone"
+        )
+    elif decided.recorded_us >= (time_s + 1) * 1_000_000:
+        recorded_at, at = format_instant(decided.recorded_us), time_text(time_s)
+        report.warn(
+            "recorded-after-cosignature", f"it says that it was recorded at {recorded_at}, and was cosigned at {at}"
+        )
+        if checking and decided.recorded_us > time_s * 1_000_000 + CLOCKS_APART_US:
+            expected = Words(f"at most five minutes after {at}, when it was cosigned")
+            raise RefutedError(f"{decided.where}: recorded_at", found=recorded_at, expected=expected)
+
+
+def _revision(programme: ProofProgramme, subject: list[Event], decided: Event, on: str) -> dict[str, Any]:
+    same = [event.seq for event in subject if event.type == programme.decision and programme.decided_on(event) == on]
+    superseded = same[-1] != decided.seq
+    return {
+        "seq": decided.seq,
+        "number": same.index(decided.seq) + 1,
+        "of": len(same),
+        "superseded": superseded,
+        "superseded_by": same[-1] if superseded else None,
+        "recorded_at": format_instant(decided.recorded_us),
+    }
 
 
 def _recompute(programme: ProofProgramme, before: Iterator[Event], decision: Event) -> dict[str, Any]:
@@ -285,13 +286,3 @@ def _before(bundle: Bundle, events: dict[str, list[Event]]) -> Iterator[Event]:
         if proved.index < end
     ]
     return (event for _, event in sorted(indexed, key=itemgetter(0)))
-
-
-def _checkpoint_json(trusted: TrustedCheckpoint) -> dict[str, Any]:
-    checkpoint = trusted.checkpoint
-    return {
-        "origin": checkpoint.origin,
-        "size": checkpoint.size,
-        "root": base64_text(checkpoint.root),
-        "cosigned": [list(cosigned) for cosigned in trusted.cosigned],
-    }

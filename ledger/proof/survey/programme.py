@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.proof.log.event import Event, require_same
@@ -60,6 +60,15 @@ class Survey:
                 require_same(event, check_decision(membership, rulebook, event))
             membership.apply(event)
         return check_decision(membership, rulebook, decision)
+
+    def says(self, data: Mapping[str, Any]) -> str:
+        """Met or not, and what counts where."""
+        via = f", by {data['via']}" if data["via"] else ""
+        edition = f"edition {data['edition']!a}" if data["edition"] else "no edition in force"
+        return (
+            f"{data['outcome']}{via}: {data['counted']} responses of {data['organisations']} organisations count at location "
+            f"{data['location']!a}, {data['left_out_total']} left out; {edition}"
+        )
 
     def new_check(self, _stream: str) -> StreamCheck:
         """A check of one stream."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.console.cli.test_proof_commands import ORIGIN, policy_file
 from tests.console.support import Program
-from tests.ledger.seal.designations import ANNIVERSARY, AREA, designation_facts
+from tests.ledger.seal.designations import ANNIVERSARY, AREA, designation_facts, restatement
 
 WHICH = ("--area", AREA, "--anniversary", ANNIVERSARY)
 FILES = ("--tiles", "log", "--out", "m-1.json")
@@ -28,7 +28,9 @@ def sealed(program: Program) -> Program:
 def test_a_designations_evidence_is_verified_offline(sealed: Program) -> None:
     ran = sealed.json("evidence", "m-1", *WHICH, *FILES)
     assert ran.code == 0, ran
-    keys = ("membership", "area", "anniversary", "decision", "size", "bundle", "bytes", "proof")
+    keys = (
+        "membership", "area", "anniversary", "decision", "revision", "revisions", "size", "bundle", "bytes", "proof",
+    )  # fmt: skip
     assert ran.json.keys() == set(keys)
     assert [ran.json[key] for key in keys[:3]] == ["m-1", AREA, ANNIVERSARY]
     assert ran.json["bytes"] == (sealed.folder / "m-1.json").stat().st_size
@@ -42,6 +44,30 @@ def test_a_designations_evidence_is_verified_offline(sealed: Program) -> None:
     words = sealed.run_bare("verify", "m-1.json", "--policy", "policy.json").out
     assert f"membership 'm-1', area '{AREA}', anniversary '{ANNIVERSARY}'" in words
     assert f"events of m-1 in {AREA}" in sealed.run("evidence", "m-1", *WHICH, *FILES).out
+
+
+def test_evidence_of_a_designation_then_and_now_and_of_no_other(sealed: Program) -> None:
+    size = sealed.json("evidence", "m-1", *WHICH, *FILES).json["size"]
+    sealed.record(*restatement())
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    asked = ("--policy", "policy.json", "--json", "--membership", "m-1")
+    for name, more, revision, outcome in (
+        ("then.json", ("--at", str(size)), (1, 1), "qualified"),
+        ("first.json", ("--revision", "1"), (1, 2), "qualified"),
+        ("now.json", ("--since-size", str(size)), (2, 2), "not-qualified"),
+    ):
+        ran = sealed.json("evidence", "m-1", *WHICH, "--tiles", "log", "--out", name, *more)
+        assert (ran.code, ran.json["revision"], ran.json["revisions"]) == (0, *revision)
+        verified = sealed.run_bare("verify", name, *asked, *WHICH)
+        assert (verified.code, verified.json["decision"]["outcome"]) == (0, outcome)
+        assert verified.json["rules"].startswith(f"{outcome}: ")
+        assert verified.json["about"] == {"membership": "m-1", "area": AREA, "anniversary": ANNIVERSARY}
+        for other in (("--area", "other"), ("--anniversary", "2025-06-30"), ("--renewal", ANNIVERSARY)):
+            refused = sealed.run_bare("verify", name, *asked, *other)
+            assert (refused.code, refused.json["verdict"]) == (1, "not-this-decision")
+    assert (sealed.folder / "then.json").read_bytes() == (sealed.folder / "m-1.json").read_bytes()
+    since = ("--since", "m-1.json", "--consistency", "now.consistency.json")
+    assert sealed.run_bare("verify", "now.json", *asked, *since).json["since"]["log_extends"] is True
 
 
 def test_its_evidence_can_stand_for_the_checkpoint_in_it(sealed: Program) -> None:

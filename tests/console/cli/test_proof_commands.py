@@ -106,7 +106,10 @@ def test_evidence_is_verified_offline(sealed: Program) -> None:
     assert (sealed.folder / "m-1.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
     verified = sealed.run_bare("verify", "m-1.json", "--policy", "policy.json", "--json")
     assert verified.code == 0
-    assert verified.json.keys() == {"verdict", "decision", "recomputed", "difference"}
+    assert set(verified.json) == {
+        "verdict", "programme", "about", "revision", "checkpoint", "rules", "decision", "recomputed", "difference", "since",
+        "warnings",
+    }  # fmt: skip
     assert (verified.json["verdict"], verified.json["decision"]["outcome"]) == ("confirmed", "met")
     assert "verdict: confirmed" in sealed.run_bare("verify", "m-1.json", "--policy", "policy.json").out
 

@@ -5,7 +5,7 @@ It is a value in a registry of the verifier's, beside the survey and the capabil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ledger.proof.log.errors import MalformedError, ProofError, RefutedError, Words
@@ -166,6 +166,9 @@ class LampsProof:
         for event in before:
             folded.apply(event)
         return folded.decision(decision)
+
+    def says(self, data: Mapping[str, Any]) -> str:
+        return f"{'bright' if data['bright'] else 'dark'}: {data['burning']} bulbs burn"
 
     def new_check(self, stream: str) -> LampCheck:
         return LampCheck(stream)

@@ -255,7 +255,10 @@ def test_evidence_of_its_decision_is_verified_and_refuted_where_it_is_forged(jud
         "confirmed",
         {"day": "2019-01-02", "bright": True, "burning": 2, "revision": 2},
     )
-    assert report.words().splitlines()[1] == "lamp 'a', day '2019-01-02'"
+    assert report.words().splitlines()[1].startswith("lamp 'a', day '2019-01-02': revision 2 of 2 in this log")
+    assert report.words().splitlines()[2] == "the rules say: bright: 2 bulbs burn"
+    other = verify(bundle, policy_bytes(), THREE_PROVEN, asked={"lamp": "b"})
+    assert (other.verdict, other.exit_code) == ("not-this-decision", 1)
     value = json.loads(bundle)
     first = next(event["entry"] for event in value["streams"]["lamp-a"]["events"] if "LampJudged" in event["entry"])
     older = verify(canonical(value | {"decision": json.loads(first)["seq"]}), policy_bytes(), THREE_PROVEN)

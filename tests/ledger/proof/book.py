@@ -19,8 +19,8 @@ from ledger.proof.log.heads import HeadsEntry
 from ledger.proof.log.map import Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519
+from ledger.proof.log.report import Report
 from ledger.proof.log.signer import SignerKey, format_note
-from ledger.proof.log.verify import Report
 from ledger.proof.log.verify import verify as judge
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import RULEBOOK, Survey

@@ -11,7 +11,8 @@ from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES
 from ledger.proof.capability.programme import Capability
 from ledger.proof.log.bundle import Bundle
-from ledger.proof.log.verify import Report, verify
+from ledger.proof.log.report import Report
+from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.evidence import collect_evidence
 from ledger.writing.writer import Writer

@@ -13,8 +13,9 @@ from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.bundle import Bundle
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519
 from ledger.proof.log.policy import Policy, parse_policy
+from ledger.proof.log.report import Report
 from ledger.proof.log.signer import SignerKey
-from ledger.proof.log.verify import Report, verify
+from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import AuditReport, audit

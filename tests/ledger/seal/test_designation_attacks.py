@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from ledger.proof.log.verify import Report, verify
+from ledger.proof.capability.programme import Capability
+from ledger.proof.log.report import Report
+from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
 from ledger.seal.evidence import collect_evidence
@@ -68,9 +70,28 @@ def test_the_words_name_the_designation_and_the_anniversary(ledger: Ledger, bund
     report = verify(canonical(bundle), policy_bytes(), PROOF_PROGRAMMES)
     first, second = report.words().splitlines()[:2]
     assert first == "verdict: confirmed"
-    assert second == "membership 'm-1', area 'business-applications', anniversary '2024-06-30'"
+    assert second.startswith(
+        "membership 'm-1', area 'business-applications', anniversary '2024-06-30': revision 1 of 1 "
+    )
+    third = report.words().splitlines()[2]
+    assert third.startswith("the rules say: qualified: 74.00 points first at 2024-06-20T00:00:00.000000Z; edition ")
     survey = ledger.verdict().words().splitlines()[1]
-    assert survey == f"membership 'm-1', renewal '{RENEWAL}'"
+    assert survey.startswith(f"membership 'm-1', renewal '{RENEWAL}': revision 1 of 1 in this log, ")
+
+
+def test_what_the_rules_say_of_one_that_is_not_qualified_or_without_an_edition() -> None:
+    told = {
+        "outcome": "not-qualified",
+        "first_qualified_at": None,
+        "at_first": None,
+        "edition": "2024-01",
+        "track": "small",
+    }
+    best = {"at": "2024-06-20T00:00:00.000000Z", "centipoints": 4_405, "metrics": {}}
+    words = "not-qualified: 44.05 points at best, at 2024-06-20T00:00:00.000000Z; edition '2024-01', track 'small'"
+    assert Capability().says(told | {"best": best}) == words
+    nothing = told | {"outcome": "no-edition", "best": None, "edition": None, "track": None}
+    assert Capability().says(nothing) == "no-edition: no edition in force"
 
 
 def test_a_later_decision_supersedes_it_and_is_named(on_each: Ledger) -> None:

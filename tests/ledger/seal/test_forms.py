@@ -22,8 +22,9 @@ from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV, Event
 from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.report import Report
 from ledger.proof.log.strictjson import INTEGER_MAX, canonical
-from ledger.proof.log.verify import Report, check_chain, check_decision, verify
+from ledger.proof.log.verify import check_chain, check_decision, verify
 from ledger.proof.programme import programme_of
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.form import FORMS as MEMBERSHIP_FORMS

@@ -18,9 +18,9 @@ from ledger.proof.log.map import stream_key
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.merkle_tree import inclusion_proof
 from ledger.proof.log.note import ED25519
+from ledger.proof.log.report import Report
 from ledger.proof.log.signer import SignerKey, sign_note
 from ledger.proof.log.strictjson import base64_text
-from ledger.proof.log.verify import Report
 from ledger.proof.survey.programme import RULEBOOK
 from ledger.proof.survey.rules import decision
 from tests.ledger.proof.book import LOG_KEY, WITNESSES, Book, canonical, policy, sample_book, stored_event, verify
