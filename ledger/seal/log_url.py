@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
 from ledger.seal.folder import LogFolder
+from ledger.seal.http_serving import hang_up
 from ledger.seal.log_reader import HISTORY, LogFiles
 
 TIMEOUT_S: Final = 30.0
@@ -204,7 +205,7 @@ class LogUrl(LogFiles):
             connection = self._new()
             connection.connect()
         sock = connection.sock
-        deadline = Timer(max(0.0, end_s - time.monotonic()), _hang_up, (sock,))
+        deadline = Timer(max(0.0, end_s - time.monotonic()), hang_up, (sock,))
         deadline.daemon = True
         deadline.start()
         try:
@@ -303,8 +304,3 @@ def _is_stale(connection: http.client.HTTPConnection) -> bool:
         with suppress(OSError):
             sock.settimeout(timeout_s)
     return True
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
