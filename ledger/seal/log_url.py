@@ -173,6 +173,8 @@ class LogUrl(LogFiles):
         if (response.length or 0) > max_bytes:
             raise self._too_long(path, max_bytes)
         expected = response.length
+        if expected is None and not response.chunked:
+            raise http.client.HTTPException("found an answer without a length, expected one whose end can be told")
         data = response.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise self._too_long(path, max_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -90,7 +91,7 @@ def ask(url: str, path: str, method: str = "GET", **headers: str) -> Answer:
 
 
 @contextmanager
-def hostile(answer: Callable[[socket.socket, bytes, int], None]) -> Iterator[str]:
+def hostile(answer: Callable[[socket.socket, bytes, int], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The URL of a server that does to each request what it is told to: the connection, the request, how many came before."""
     count = 0
 
@@ -101,9 +102,9 @@ def hostile(answer: Callable[[socket.socket, bytes, int], None]) -> Iterator[str
                 client, _ = listening.accept()
                 threading.Thread(target=one, args=(client,), daemon=True).start()
 
-    def one(client: socket.socket) -> None:
+    def one(accepted: socket.socket) -> None:
         nonlocal count
-        with client, suppress(OSError):
+        with suppress(OSError), accepted if tls is None else tls.wrap_socket(accepted, server_side=True) as client:
             request = b""
             while not request.endswith(b"\r\n\r\n"):
                 if not (part := client.recv(65_536)):
