@@ -269,13 +269,13 @@ def test_a_connection_is_used_again_and_another_taken_where_it_was_closed(tmp_pa
         used = set()
         for _ in range(5):
             log.read_tile(Tile(0, 0))
-            (connection,) = log._idle
+            (connection,) = log._client._idle
             used.add(connection.sock.getsockname())
         assert len(used) == 1
         time.sleep(1)
         assert log.read_tile(Tile(0, 1)) == folder.read_tile(Tile(0, 1))
         log.close()
-        assert log._idle == []
+        assert log._client._idle == []
 
 
 def history_server(
