@@ -1,4 +1,4 @@
-"""What of a log the world may read, and what auditors may: a log folder by the paths of c2sp.org/tlog-tiles, nothing else.
+"""What of a log the world may read, and what auditors may: a log's folder, by the paths of c2sp.org/tlog-tiles, nothing else.
 
 Served is what the published checkpoint covers. What a crash left beyond it, in tiles or in the history, is not; nor is what
 the folder holds beside the log (`.sealer`), or what a link leads to. A partial tile is cut out of the one that the published
