@@ -36,6 +36,7 @@ from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
+from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.board import BoardRow
@@ -107,6 +108,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "history": Change,
     "history-area": QualificationChange,
     "keygen": KeyMade,
+    "log-publish": PublishAnswer,
     "log-server": LogServerListening,
     "migrate": MigrateAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
