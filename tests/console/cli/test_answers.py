@@ -15,8 +15,8 @@ from tests.support.answers import SCHEMAS, validator, wrong_with
 
 OTHERS = {"subscribe", "demo", "relay", "inbox", "worker", "clock"}
 """Commands that print no answers of their own; `console.cli.answers` says why."""
-ELSEWHERE = {"topics"}
-"""Answers that are held against their schemas where there is a broker (tests/consumers)."""
+ELSEWHERE = {"topics", "log-publish"}
+"""Answers that are held against their schemas where there is a broker (tests/consumers) or an object store."""
 OF_AN_OPTION = {"status-batch", "score-batch", "score-explain", "history-area", "replay-area"}
 """What a command prints with an option."""
 AREA = "business-applications"

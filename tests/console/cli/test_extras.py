@@ -54,6 +54,7 @@ NEEDS = {
         ("cryptography", ("audit", *LOG, *POLICY)),
         ("cryptography", ("consistency", "log/checkpoint", "log/checkpoint", *LOG, *POLICY)),
         ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
+        ("cryptography", ("log-publish", "log", "--to", "https://127.0.0.1:1/bucket")),
         ("cryptography", ("log-server", "log", "--listen", "127.0.0.1:0")),
     ],
     "timestamps": [

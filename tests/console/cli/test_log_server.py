@@ -14,6 +14,8 @@ import pytest
 from tests.console.cli.test_proof_commands import policy_file, started, stopped
 from tests.console.support import Program, met, response
 from tests.ledger.seal.logs import ask
+from tests.servers.seaweed_server import SeaweedServer, SeaweedUnavailable
+from tests.support.answers import wrong_with
 
 TOKEN = "f" * 64
 ORIGIN = "ledger.example/renewals"
@@ -127,3 +129,52 @@ def test_a_log_that_is_damaged_is_told_on_stderr_and_no_token(sealed: Program) -
     assert (answer.status, process.returncode) == (500, 0)
     assert b"entry 0 of the bundle" in errors
     assert TOKEN.encode() not in errors
+
+
+@pytest.mark.parametrize(
+    ("to", "environment", "said"),
+    [
+        ("https://h/bucket", {}, "found no AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/csat", {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "found the object store"),
+    ],
+)
+def test_what_it_cannot_publish_to_it_says_at_once(
+    sealed: Program, monkeypatch: pytest.MonkeyPatch, to: str, environment: dict[str, str], said: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ran = sealed.run_bare("log-publish", "log", "--to", to)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+@pytest.mark.elsewhere
+def test_a_log_in_an_object_store_is_read_by_its_url(
+    sealed: Program, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        server = SeaweedServer(tmp_path_factory.mktemp("seaweed")).__enter__()
+    except SeaweedUnavailable as error:
+        pytest.skip(str(error))
+    try:
+        to = f"{server.new_bucket('auditors')}/csat"
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.credentials.key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.credentials.secret)
+        process, said = started(sealed, "log-publish", "log", "--to", to, "--entries", "--follow")
+        assert wrong_with("log-publish", said) == []
+        assert said["before"] == 0
+        sealed.record(response(61, "Later", "2010-07-06T00:00:00Z"))
+        assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+        assert process.stdout is not None
+        grown = json.loads(process.stdout.readline())
+        while grown["size"] == said["size"]:  # the first round of those that follow finds what is there already
+            grown = json.loads(process.stdout.readline())
+        assert (grown["before"], stopped(process)) == (said["size"], 0)
+        here = sealed.run("audit", "--tiles", "log", "--policy", "policy.json", "--json")
+        there = sealed.run("audit", "--tiles", to, "--policy", "policy.json", "--json")
+        assert (there.code, there.json) == (0, here.json)
+        assert here.json["verdict"] == "confirmed"
+    finally:
+        server.__exit__(None, None, None)
