@@ -54,9 +54,9 @@ def run(session: Session) -> int:
 
         store = ObjectStore(options.to, credentials_of(), options.region)
         try:
-            _publish(session, Bucket(store))
+            published = _publish(session, Bucket(store))
             if options.follow:
-                _follow(session, Bucket(store))
+                _follow(session, Bucket(store), published)
         except Interrupted:
             if not options.follow:
                 raise
@@ -83,16 +83,15 @@ def _publish(session: Session, target: LogTarget) -> bytes | None:
     return found
 
 
-def _follow(session: Session, target: LogTarget) -> None:
+def _follow(session: Session, target: LogTarget, published: bytes | None) -> None:
     """A round for each new checkpoint; a store that cannot be reached meanwhile is waited for."""
     from ledger.seal.folder import LogFolder
 
-    published: bytes | None = None
     while True:
+        time.sleep(WAIT_S)
         try:
             found = LogFolder(session.options.tiles).checkpoint()
             if found != published:
                 published = _publish(session, target)
         except (LogUnreachable, NotSealed) as lacking:
             session.output.words(str(lacking))
-        time.sleep(WAIT_S)
