@@ -152,8 +152,9 @@ class SeaweedServer:
         Guard.get().forget(self._process.pid)
         self._process = None
         for port in self._ports:
-            for socket in Path("/tmp").glob(f"seaweedfs-*-grpc-{port + GRPC_PORTS_LATER}.sock"):
-                socket.unlink(missing_ok=True)
+            for name in (f"seaweedfs-*-{port}.sock", f"seaweedfs-*-grpc-{port + GRPC_PORTS_LATER}.sock"):
+                for socket in Path("/tmp").glob(name):
+                    socket.unlink(missing_ok=True)
 
 
 def _port_of_two() -> int:

@@ -1,4 +1,6 @@
-"""log-server, and the commands that read a log by its URL, as an operator and an auditor use them."""
+"""log-server, log-publish, and the commands that read a log by its URL, as an operator and an auditor use them.
+
+The object store is a real one, where it was built (CSAT_LEDGER_TEST_SOAK=1 builds it)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing a log to an object store: a real S3 server, where one was built (see tests/servers/seaweed_server.py)."""
+"""Publishing a log to an object store: a real S3 server, where one was built (CSAT_LEDGER_TEST_SOAK=1 builds it)."""
 
 from __future__ import annotations
 
