@@ -25,6 +25,7 @@ from console.cli.commands.copy import CopyAnswer
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
+from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.review import ReviewAnswer
@@ -35,6 +36,7 @@ from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
+from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
@@ -193,6 +195,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "history": Change,
     "history-area": QualificationChange,
     "keygen": KeyMade,
+    "log-publish": PublishAnswer,
+    "log-server": LogServerListening,
     "migrate": MigrateAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,
