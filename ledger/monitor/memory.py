@@ -94,6 +94,7 @@ class Memory:
         self._version = f"{FORM}, {version}"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(folder.stat().st_mode & ~_PRIVATE)
+        _make_private(folder / "lock")
         self._held = ExitStack()
         self._held.enter_context(held(folder / "lock", f"{folder}: found another monitor at work, expected none"))
         try:
@@ -112,8 +113,7 @@ class Memory:
         self._held.close()
 
     def _open(self) -> None:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._path.chmod(0o600)
+        _make_private(self._path)  # the files beside it take its mode
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -345,6 +345,11 @@ _CHECKS: Final = "SELECT name, rules, delivered, recorded, open, digest, pickled
 def _check(row: tuple[Any, ...]) -> SavedCheck:
     stream, rules, delivered, recorded, is_open, digest, pickled = row
     return SavedCheck(stream, rules, delivered, recorded, bool(is_open), _unpickled(digest, pickled))
+
+
+def _make_private(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
 
 
 def _digest(pickled: bytes) -> bytes:
