@@ -19,6 +19,8 @@ LedgerError
 └── SealError          the log in which the book is sealed; carries a code
     ├── BookChanged    the book no longer holds what was sealed
     ├── LogDamaged     the log's own files do not hold together
+    ├── LogUnreachable a log at a URL gives no answer now
+    ├── LogDenied      what the host of a log does not give to this reader
     ├── LogForked      a witness has seen another history of this log
     ├── QuorumMissing  too few witnesses cosigned
     ├── NotSealed      what is asked for is not under the published checkpoint
@@ -221,6 +223,18 @@ class LogDamaged(SealError):
     """The log's own files do not hold together."""
 
     code = "log-damaged"
+
+
+class LogUnreachable(SealError):
+    """A log at a URL gives no answer now, or one that no log's server gives; nothing is wrong with the log itself."""
+
+    code = "log-unreachable"
+
+
+class LogDenied(SealError):
+    """The host of a log does not give this to this reader: entries are for who has the token."""
+
+    code = "log-denied"
 
 
 class LogForked(SealError):

@@ -25,6 +25,7 @@ from console.cli.commands.copy import CopyAnswer
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
+from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.review import ReviewAnswer
@@ -106,6 +107,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "history": Change,
     "history-area": QualificationChange,
     "keygen": KeyMade,
+    "log-server": LogServerListening,
     "migrate": MigrateAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,

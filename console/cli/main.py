@@ -65,6 +65,7 @@ COMMANDS: Final = {
     "audit": Command("audit", "derive everything again, and list each difference"),
     "consistency": Command("consistency", "prove that an old checkpoint is a prefix of a new one"),
     "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
+    "log-server": Command("log_server", "serve a log over HTTP: hash tiles to anybody, entries by a token"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
     "completion": Command("completion", "make a shell complete commands and options"),
     "help": Command("help", "tell about a command or a topic"),

@@ -8,16 +8,20 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure
 from console.cli.session import Session
-from ledger.errors import ExtraMissing, QuorumMissing, SealerBusy, SealError, WrongKey
+from ledger.errors import ExtraMissing, LogDenied, LogUnreachable, QuorumMissing, SealerBusy, SealError, WrongKey
 
 if TYPE_CHECKING:
     from ledger.proof.log.policy import Policy
+    from ledger.seal.folder import LogFolder
+    from ledger.seal.log_url import LogUrl
     from ledger.seal.sealer import Cosigner
     from ledger.seal.signing import CheckpointSigner
+
+TOKEN_FILE: Final = "--entries-token-file"
 
 
 @contextmanager
@@ -30,9 +34,9 @@ def proving() -> Iterator[None]:
         raise ExtraMissing(error.name, "proof") from None
     try:
         yield
-    except WrongKey as error:
+    except (WrongKey, LogDenied) as error:
         raise Failure(error.code, str(error), USAGE) from error
-    except (QuorumMissing, SealerBusy) as error:  # nothing is wrong with the book or its log: try again
+    except (QuorumMissing, SealerBusy, LogUnreachable) as error:  # nothing is wrong with the book or its log: try again
         raise Failure(error.code, str(error), UNREACHABLE) from error
     except SealError as error:
         raise Failure(error.code, str(error), NOT_SO) from error
@@ -53,6 +57,30 @@ def proving() -> Iterator[None]:
 def add_tiles(parser: ArgumentParser) -> None:
     """Names the folder of the log."""
     parser.add_argument("--tiles", required=True, type=Path, metavar="DIR", help="the folder in which the log lies")
+
+
+def add_log(parser: ArgumentParser, option: str = "--tiles", *, entries: bool) -> None:
+    """Names a log that is only read, in a folder or at a URL; and the token, where its entries are read."""
+    parser.add_argument(option, required=True, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL")
+    if entries:
+        parser.add_argument(
+            TOKEN_FILE, type=Path, metavar="FILE", help="the token with which the log's host gives its entries"
+        )
+
+
+@contextmanager
+def reading_log(session: Session) -> Iterator[LogFolder | LogUrl]:
+    """The log that `add_log` named."""
+    from ledger.seal.log_url import LogUrl, open_log
+    from ledger.seal.token_file import load_tokens
+
+    token_file = getattr(session.options, "entries_token_file", None)
+    log = open_log(session.options.log, *(load_tokens(token_file, 1) if token_file else ()))
+    try:
+        yield log
+    finally:
+        if isinstance(log, LogUrl):
+            log.close()
 
 
 def add_policy(parser: ArgumentParser, *, required: bool = True) -> None:

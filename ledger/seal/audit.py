@@ -25,7 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal, get_args
 
-from ledger.errors import SealError
+from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.log.policy import Policy, open_checkpoint
@@ -35,7 +35,7 @@ from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_streams import Known, Part, audit_part, check_known
-from ledger.seal.folder import LogFolder
+from ledger.seal.log_reader import LogReader
 from ledger.store.base import Reader
 
 Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
@@ -102,7 +102,7 @@ class AuditReport:
 
 def audit(
     book: Reader,
-    folder: LogFolder,
+    log: LogReader,
     policy: Policy,
     programmes: ProofProgrammes,
     *,
@@ -111,7 +111,7 @@ def audit(
 ) -> AuditReport:
     """Audits a book and its log. `workers` is the number of processes for the second pass."""
     report = AuditReport()
-    roots = _checkpoints(folder, policy, report)
+    roots = _checkpoints(log, policy, report)
     events = book.max_position()
     total = 2 * events  # each is gone over twice
     workers = workers or os.cpu_count() or 1
@@ -119,7 +119,7 @@ def audit(
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
         paths = [Path(temporary, str(number)) for number in range(parts)]
         with closing(Spool(paths, programmes)) as spool:
-            first = LogAudit(book, folder, roots, spool)
+            first = LogAudit(book, log, roots, spool)
             first.run(lambda done: on_progress(done, total) if on_progress else None)
             reviews = book.reviews()
             spool_due(book, paths, spool.places)
@@ -163,10 +163,10 @@ def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
             yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the book", "one")
 
 
-def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict[int, bytes]:
+def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[int, bytes]:
     """size -> root of every checkpoint that the log signed; what is wrong with them goes into the report."""
     roots: dict[int, bytes] = {}
-    published, history = _signed_in(folder, report)
+    published, history = _signed_in(log, report)
     if history[-1:] != [published] and published is not None:
         report.findings.append(
             Finding(
@@ -202,18 +202,18 @@ def _checkpoints(folder: LogFolder, policy: Policy, report: AuditReport) -> dict
     return roots
 
 
-def _signed_in(folder: LogFolder, report: AuditReport) -> tuple[bytes | None, list[bytes]]:
+def _signed_in(log: LogReader, report: AuditReport) -> tuple[bytes | None, list[bytes]]:
     """The published checkpoint, and the history, as far as they can be read."""
     published, history = None, []
     try:
-        published = folder.checkpoint()
+        published = log.checkpoint()
         if published is None:
             report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
-    except SealError as error:
+    except LogDamaged as error:
         report.findings.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
     try:
-        history = folder.history()
-    except SealError as error:
+        history = log.history()
+    except LogDamaged as error:
         report.findings.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
     return published, history
 

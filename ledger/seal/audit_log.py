@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
 
-from ledger.errors import SealError
+from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry
@@ -20,7 +20,7 @@ from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_
 from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
-from ledger.seal.folder import LogFolder
+from ledger.seal.log_reader import LogReader
 from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, as_columns
 
@@ -32,15 +32,15 @@ MISSING_MAX: Final = 100_000
 class LogAudit:
     """Goes through book and log once; `findings` holds every difference, and the spool the rows."""
 
-    def __init__(self, book: Reader, folder: LogFolder, roots: dict[int, bytes], spool: Spool) -> None:
+    def __init__(self, book: Reader, log: LogReader, roots: dict[int, bytes], spool: Spool) -> None:
         self.findings: list[Finding] = []
         self.events = 0
         self.unsealed = 0
         self._book = book
-        self._folder = folder
+        self._log = log
         self._roots = roots
         self._sizes = sorted(roots)
-        self._tree = DerivedTree(folder, self.findings)
+        self._tree = DerivedTree(log, self.findings)
         self._spool = spool
         self._heads: dict[str, tuple[int, bytes]] = {}
         """Stream -> seq of its last event, and that event's leaf hash."""
@@ -126,8 +126,8 @@ class LogAudit:
         for n in range(-(-size // WIDTH)):
             tile = Tile(ENTRIES, n, min(WIDTH, size - n * WIDTH))
             try:
-                yield tile, self._folder.read_tile(tile)
-            except (SealError, OSError) as error:
+                yield tile, self._log.read_tile(tile)
+            except (LogDamaged, OSError) as error:
                 self._add(tile.path, str(error), "an entry bundle")
                 yield tile, b""
 

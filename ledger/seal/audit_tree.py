@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ledger.errors import SealError
+from ledger.errors import LogDamaged
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.tiles import HEIGHT, WIDTH, Tile
 from ledger.seal.audit_rows import Finding
-from ledger.seal.folder import LogFolder
+from ledger.seal.log_reader import LogReader
 
 
 class DerivedTree:
     """The tree over the leaves as they were derived anew, compared with the tiles on disk."""
 
-    def __init__(self, folder: LogFolder, findings: list[Finding]) -> None:
+    def __init__(self, log: LogReader, findings: list[Finding]) -> None:
         self.size = 0
-        self._folder = folder
+        self._log = log
         self._findings = findings
         self._rows: list[list[bytes]] = [[]]
         """Of each tile level the hashes since its last full tile."""
@@ -56,8 +56,8 @@ class DerivedTree:
         tile = Tile(level, (end - 1) // WIDTH, len(row))
         derived = b"".join(row)
         try:
-            found = self._folder.read_tile(tile)[: len(derived)]
-        except (SealError, OSError) as error:
+            found = self._log.read_tile(tile)[: len(derived)]
+        except (LogDamaged, OSError) as error:
             self._findings.append(Finding("tampered", tile.path, str(error), "a tile"))
             return
         if found != derived:

@@ -24,6 +24,7 @@ from ledger.proof.log.tiles import hash_reader
 from ledger.proof.log.tlogproof import HEADER, parse_tlog_proof
 from ledger.proof.programme import ProofProgramme
 from ledger.seal.folder import LogFolder
+from ledger.seal.log_reader import LogReader
 from ledger.seal.rows import plain_stream
 from ledger.seal.state import LogState, load_state
 from ledger.store.base import Reader
@@ -117,7 +118,7 @@ class Consistency:
         return ConsistencyAnswer("consistent", old, new, tuple(map(strictjson.base64_text, self.proof)))
 
 
-def prove_consistency(old: bytes, new: bytes, folder: LogFolder, policy: Policy) -> Consistency:
+def prove_consistency(old: bytes, new: bytes, log: LogReader, policy: Policy) -> Consistency:
     """The proof, verified, between two checkpoints (or saved evidence that holds them) that meet the policy.
 
     Raises the ProofError that differs first; SealError where the tiles cannot be read.
@@ -125,7 +126,7 @@ def prove_consistency(old: bytes, new: bytes, folder: LogFolder, policy: Policy)
     before, after = (open_checkpoint(checkpoint_in(data), policy).checkpoint for data in (old, new))
     proof: tuple[bytes, ...] = ()
     if 0 < before.size < after.size:
-        proof = tuple(consistency_proof(before.size, after.size, hash_reader(after.size, folder.read_tile)))
+        proof = tuple(consistency_proof(before.size, after.size, hash_reader(after.size, log.read_tile)))
     verify_consistency(before.size, before.root, after.size, after.root, proof)
     return Consistency(before, after, proof)
 

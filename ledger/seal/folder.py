@@ -32,23 +32,19 @@ from typing import Final
 from ledger.errors import LogDamaged, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
-from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE
 from ledger.proof.log.note import NOTE_MAX_BYTES
-from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile, decode_entries
+from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile
+from ledger.seal.log_reader import CHECKPOINT, HISTORY, LogFiles
 
-CHECKPOINT: Final = "checkpoint"
-HISTORY: Final = "checkpoints.jsonl"
 PRIVATE: Final = ".sealer"
 WRITERS: Final = 4
 WAITING_MAX: Final = 256
 STATE_MAX_BYTES: Final = 1 << 31
 """A state of 10^7 streams takes about 1.3 GB."""
-HISTORY_MAX_BYTES: Final = 1 << 31
-BUNDLE_MAX_BYTES: Final = WIDTH * (2 + ENTRY_MAX_BYTES)
 
 
-class LogFolder:
-    """Reads a log's files, and writes them so that they are on disk."""
+class LogFolder(LogFiles):
+    """Reads a log's files (see `log_reader`), and writes them so that they are on disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -67,9 +63,14 @@ class LogFolder:
         with held(self._private / "lock", f"{self.root}: found another sealer at work, expected none"):
             yield
 
-    def checkpoint(self) -> bytes | None:
-        """The published checkpoint; None before the first."""
-        return _read(self.root / CHECKPOINT, NOTE_MAX_BYTES)
+    @property
+    def name(self) -> str:
+        """The folder, for messages."""
+        return str(self.root)
+
+    def read_path(self, path: str, max_bytes: int) -> bytes | None:
+        """The bytes at a path of the log; None where there is nothing. Raises LogDamaged for what is no file or too long."""
+        return _read(self.root / path, max_bytes)
 
     def pending(self) -> bytes | None:
         """The checkpoint that is signed and not published."""
@@ -78,43 +79,6 @@ class LogFolder:
     def state(self) -> bytes | None:
         """The cache."""
         return _read(self._private / "state", STATE_MAX_BYTES)
-
-    def history(self) -> list[bytes]:
-        """Every checkpoint that was published, or signed and followed by another, oldest first.
-
-        A last line that was cut off by a crash is none.
-        """
-        lines = (_read(self.root / HISTORY, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
-        try:
-            return [json.loads(line)["checkpoint"].encode("utf-8") for line in lines]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LogDamaged(f"{self.root / HISTORY}: found {error!r}, expected a checkpoint on each line") from None
-
-    def read_tile(self, tile: Tile) -> bytes:
-        """A tile's bytes, or those of the full tile that has taken a partial one's place. Raises LogDamaged.
-
-        The file of a hash tile has exactly the hashes that its name says.
-        """
-        for candidate in (tile, tile.full):
-            bound = BUNDLE_MAX_BYTES if tile.level == ENTRIES else WIDTH * HASH_SIZE
-            data = _read(self.root / candidate.path, bound)
-            if data is None:
-                continue
-            if tile.level != ENTRIES and len(data) != candidate.width * HASH_SIZE:
-                raise LogDamaged(
-                    f"{self.root / candidate.path}: found {len(data)} bytes, expected {candidate.width * HASH_SIZE}"
-                )
-            return data
-        raise LogDamaged(f"{self.root / tile.path}: found no such file, expected one of {tile.width} entries")
-
-    def read_entries(self, first: int, end: int) -> Iterator[bytes]:
-        """The entries at log indexes [first, end)."""
-        for n in range(first // WIDTH, -(-end // WIDTH)):
-            width = min(WIDTH, end - n * WIDTH)
-            entries = decode_entries(self.read_tile(Tile(ENTRIES, n, width)))
-            if len(entries) < width:
-                raise LogDamaged(f"entry bundle {n}: found {len(entries)} entries, expected {width} or more")
-            yield from entries[max(0, first - n * WIDTH) : width]
 
     def save_state(self, data: bytes) -> None:
         """Keeps the cache; losing it costs time only, so it need not be on disk at once."""

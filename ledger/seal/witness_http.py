@@ -16,11 +16,10 @@ import http.client
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from queue import Empty, SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread, Timer
+from threading import Lock, Thread, Timer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,6 +31,7 @@ from ledger.proof.log.note import Signature, open_note, parse_note
 from ledger.proof.log.policy import Policy
 from ledger.proof.log.signer import format_note
 from ledger.proof.log.strictjson import decimal
+from ledger.seal.http_serving import BoundedServer, hang_up
 from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, Witness
 
 PATH: Final = "/add-checkpoint"
@@ -39,47 +39,28 @@ TIMEOUT_S: Final = 10
 """For a whole request, on either side."""
 GRACE_S: Final = 1
 """So long the sealer waits for the other witnesses once the quorum is met."""
-CLIENTS_MAX: Final = 32
 ANSWER_MAX_BYTES: Final = 100_000
 ASKED_MAX: Final = 3
 
 
-class WitnessServer(ThreadingHTTPServer):
-    """Serves one witness to several clients, a request at a time: comparing and keeping cannot be overtaken.
-
-    A client that is one too many is not heard, and may come again.
-    """
-
-    daemon_threads = True
-    block_on_close = False
+class WitnessServer(BoundedServer):
+    """Serves one witness to several clients, a request at a time: comparing and keeping cannot be overtaken."""
 
     def __init__(self, address: tuple[str, int], witness: Witness, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(address, _Handler)
         self.witness = witness
         self.one_at_a_time = Lock()
         self._timeout_s = timeout_s
-        self._places = BoundedSemaphore(CLIENTS_MAX)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Hands a client to a thread of its own, where there is a place."""
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serves a client until its deadline."""
-        deadline = Timer(self._timeout_s, _hang_up, (request,))
+        deadline = Timer(self._timeout_s, hang_up, (request,))
         deadline.daemon = True
         deadline.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
             deadline.cancel()
-            self._places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of a client that went away, or was too slow."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -229,7 +210,7 @@ class _Asked:
         """Ends a request that is under way; whoever waits for its answer gets an error."""
         self._end_s = 0.0
         if self._socket is not None:
-            _hang_up(self._socket)
+            hang_up(self._socket)
 
     def post(self, url: str, body: bytes) -> tuple[int, str, bytes]:
         """Status, type and body of the answer. Raises OSError or HTTPException."""
@@ -252,8 +233,3 @@ class _Asked:
 def _identity(signature: Signature) -> tuple[str, bytes]:
     """The key of a signature line: four bytes alone may be those of another name's key."""
     return signature.name, signature.key_id
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, NOT_SO, USAGE
 from console.cli.output import Output, plural
-from console.cli.proof_files import add_policy, add_tiles, proving, read_policy
+from console.cli.proof_files import add_log, add_policy, proving, read_policy, reading_log
 from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
 
@@ -28,13 +28,14 @@ EPILOG: Final = """\
 examples:
   csat-ledger audit --tiles log --policy policy.json
   csat-ledger audit --tiles log --policy policy.json --json
+  csat-ledger audit --tiles https://log.example/csat --entries-token-file entries.token --policy policy.json
 
 exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed"""
 
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
-    add_tiles(parser)
+    add_log(parser, entries=True)
     add_policy(parser)
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes; default: one for each core")
 
@@ -48,12 +49,12 @@ def run(session: Session) -> int:
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.audit import audit
         from ledger.seal.audit_rows import Finding
-        from ledger.seal.folder import LogFolder
         from ledger.writing.checking import snapshot_differences
 
         policy = read_policy(options.policy)
-        folder, workers = LogFolder(options.tiles), options.workers
-        report = audit(ledger.store, folder, policy, PROOF_PROGRAMMES, workers=workers, on_progress=advance)
+        workers = options.workers
+        with reading_log(session) as log:
+            report = audit(ledger.store, log, policy, PROOF_PROGRAMMES, workers=workers, on_progress=advance)
         beside = chain(ledger.store.unguarded(), snapshot_differences(ledger.store, PROGRAMMES))
         report.findings += [Finding("incomplete", *one) for one in beside]
     if output.as_json:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from console.cli.exits import DONE
-from console.cli.proof_files import add_policy, add_tiles, proving, read_evidence, read_policy
+from console.cli.proof_files import add_log, add_policy, proving, read_evidence, read_policy, reading_log
 from console.cli.session import Session
 
 EPILOG: Final = """\
 examples:
   csat-ledger consistency saved-checkpoint log/checkpoint --tiles log --policy policy.json
   csat-ledger consistency last-year/m-1.json log/checkpoint --tiles log --policy policy.json
+  csat-ledger consistency saved-checkpoint now --tiles https://log.example/csat --policy policy.json
 
 Exit code 1: NEW is another history than OLD."""
 
@@ -25,7 +26,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("old", type=Path, metavar="OLD", help="what was saved")
     parser.add_argument("new", type=Path, metavar="NEW", help="what is there now")
-    add_tiles(parser)
+    add_log(parser, entries=False)
     add_policy(parser)
 
 
@@ -34,10 +35,10 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     with proving():
         from ledger.seal.evidence import prove_consistency
-        from ledger.seal.folder import LogFolder
 
         old, new = read_evidence(options.old), read_evidence(options.new)
-        proved = prove_consistency(old, new, LogFolder(options.tiles), read_policy(options.policy))
+        with reading_log(session) as log:
+            proved = prove_consistency(old, new, log, read_policy(options.policy))
     if output.as_json:
         output.json(proved.answer())
     else:

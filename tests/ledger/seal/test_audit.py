@@ -25,7 +25,8 @@ from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool, sealer
 from ledger.seal.audit import audit
-from ledger.seal.folder import HISTORY, LogFolder
+from ledger.seal.folder import LogFolder
+from ledger.seal.log_reader import HISTORY
 from ledger.store.base import Columns, NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
