@@ -8,7 +8,7 @@ are judged (`entries`, `streams`), and what was derived is on disk before the ro
 What is found is of two kinds. What follows from entries, or from two checkpoints of one size, is signed by the log: it stays
 true, and is kept for ever. What lies in the files that are served (a tile that is missing or of another tree, a checkpoint
 that is older than the last, a history that was cut) is said in each round in which it is so, and the monitor takes no entry
-that it could not prove. A log that cannot be reached (OSError) is not guilty of anything.
+that it could not prove. A log that cannot be reached is not guilty of anything.
 
 With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind.
 """
@@ -21,16 +21,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from ledger.errors import SealError
+from ledger.errors import LogDamaged, SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import Memory, Seen, StateDamaged
-from ledger.monitor.proven import LogReader, NotNow, Progress, ProvenEntries
+from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
+from ledger.seal.log_reader import LogReader
 
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
@@ -135,7 +136,7 @@ class Monitor:
         return self._memory.root_at(size) if size <= self.size else None
 
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
-        """Follows the log to its published checkpoint. Raises OSError where it cannot be reached."""
+        """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
         signed, history = self._published(passing), self._history(passing)
         published = self._see(signed, passing, is_published=True) if signed else None
@@ -159,7 +160,7 @@ class Monitor:
     def advance(self, checkpoint: Checkpoint) -> bool:
         """Takes the next entries under a checkpoint that the log signed; True once all are taken, and on disk.
 
-        Raises NotNow where the files do not prove them, OSError where the files cannot be reached.
+        Raises NotNow where the files do not prove them; LogUnreachable, LogDenied or OSError where they cannot be had.
         """
         try:
             return self._advance(checkpoint)
@@ -173,14 +174,14 @@ class Monitor:
     def _published(self, passing: list[Finding]) -> bytes | None:
         try:
             return self._log.checkpoint()
-        except SealError as error:
+        except LogDamaged as error:
             passing.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
             return None
 
     def _history(self, passing: list[Finding]) -> list[bytes]:
         try:
             return self._log.history()
-        except SealError as error:
+        except LogDamaged as error:
             passing.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
             return []
 
@@ -258,7 +259,7 @@ class Monitor:
                 self._require_extension(under)
                 self._under = under
             taken, after = self._under.next(edge, None if self._clock_us is None else self._clock_us())
-        except (NotNow, OSError):
+        except (NotNow, SealError, OSError):
             self._under = None
             if self._unkept:
                 self._keep(settle=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
-from ledger.errors import SealError
+from ledger.errors import LogDamaged
 from ledger.monitor.edge import Edge
 from ledger.monitor.entries import Taken
 from ledger.proof.log.checkpoint import Checkpoint
@@ -18,27 +18,12 @@ from ledger.proof.log.merkle import HASH_SIZE, verify_consistency
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, hash_reader
 from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.log_reader import LogReader
 
 SLICE_TILES: Final = 64
 """The entries of so many bundles are proven and taken at a time."""
 AHEAD_MAX_US: Final = 300_000_000
 """An event may be recorded so much past the clock of who looks."""
-
-
-class LogReader(Protocol):
-    """The files of a log, in a folder or at a URL. Raises OSError where they cannot be reached, SealError for what is none."""
-
-    def checkpoint(self) -> bytes | None:
-        """The published checkpoint; None before the first."""
-        ...
-
-    def history(self) -> list[bytes]:
-        """Every checkpoint that was published, oldest first, as far as the log shows them."""
-        ...
-
-    def read_tile(self, tile: Tile) -> bytes:
-        """The bytes of a tile or an entry bundle, at least of its width."""
-        ...
 
 
 class NotNow(Exception):
@@ -65,7 +50,10 @@ class ProvenEntries:
             verify_consistency(edge.size, edge.root(), size, root, proof)
 
     def next(self, edge: Edge, now_us: int | None) -> tuple[Taken, Edge]:
-        """The next entries, and the edge after them. Raises NotNow or OSError."""
+        """The next entries, and the edge after them.
+
+        Raises NotNow; LogUnreachable, LogDenied or OSError where the files cannot be had.
+        """
         taken, after, full = self._read_slice(edge)
         for tile, derived in [*full, *(after.partial() if after.size == self.checkpoint.size else ())]:
             with not_now(tile.path):
@@ -107,7 +95,7 @@ def not_now(what: str) -> Iterator[None]:
         yield
     except ProofError as error:
         raise NotNow(finding_of(error, "incomplete" if isinstance(error, IncompleteError) else "tampered")) from error
-    except SealError as error:
+    except LogDamaged as error:
         raise NotNow(Finding("incomplete", what, shown(Words(error)), "a file of the log")) from error
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.monitor.monitor import Monitor, MonitorReport
-from ledger.monitor.proven import LogReader
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.seal.log_reader import LogReader
 from tests.ledger.seal.support import policy
 
 VERSION = "test"
