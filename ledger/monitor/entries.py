@@ -6,7 +6,7 @@ true, and is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -97,8 +97,8 @@ class LogEntries:
         if self.streams.are_many:
             self.streams.put_away(self.recorded)
 
-    def keep(self, *, settle: bool) -> None:
-        """All that was taken is on disk; with `settle`, what has to follow by now is judged."""
+    def keep(self, more: Iterable[Finding], *, settle: bool) -> None:
+        """All that was taken is on disk, and what else was found; with `settle`, what has to follow by now is judged."""
         self._memory.begin()
         edge = self.edge
         if settle:
@@ -107,7 +107,7 @@ class LogEntries:
             self.streams.put_away(self.recorded)
         self._memory.keep_streams((name, *self._ends[name]) for name in self._unkept)
         self._unkept.clear()
-        self._memory.keep_findings(self.findings + self.streams.findings)
+        self._memory.keep_findings([*self.findings, *self.streams.findings, *more])
         self.findings.clear()
         self.streams.findings.clear()
         self._memory.keep_state(

@@ -154,7 +154,8 @@ class Monitor:
                         on_progress(self.size, published.size)
             except NotNow as refused:
                 passing.append(refused.finding)
-            self._compare(published, bool(history), passing)
+            if history:
+                self._require_history(published, passing)
         return self._report(passing)
 
     def advance(self, checkpoint: Checkpoint) -> bool:
@@ -215,17 +216,17 @@ class Monitor:
             expected = f"{_text(largest.note)}, which was published before"
             passing.append(Finding("tampered", what, _text(now.note), expected))
 
-    def _compare(self, published: Checkpoint, has_history: bool, passing: list[Finding]) -> None:
-        """Every checkpoint that was ever seen is what the entries lead to; every heads entry stands under one."""
-        findings = []
-        for seen, root in self._memory.contradicted(self.size):
-            expected = "a heads entry as the last entry under it" if root is None else self._against(seen.size, root)
-            findings.append(Finding("tampered", f"checkpoint of size {seen.size}", _text(seen.note), expected))
-        with self._memory.transaction():
-            self._memory.keep_findings(findings)
-        if has_history and (lacking := self._memory.unseen(min(published.size, self.size))):
+    def _require_history(self, published: Checkpoint, passing: list[Finding]) -> None:
+        """Every heads entry stands under a checkpoint that the log shows, or once showed."""
+        if lacking := self._memory.unseen(min(published.size, self.size)):
             found = f"none of size {lacking[0]}, and {lacking[1]} lack in all"
             passing.append(Finding("incomplete", "history of checkpoints", found, "every one"))
+
+    def _contradictions(self) -> Iterator[Finding]:
+        """Every checkpoint that was ever seen is what the entries lead to, the last of them a heads entry."""
+        for seen, root in self._memory.contradicted(self.size):
+            expected = "a heads entry as the last entry under it" if root is None else self._against(seen.size, root)
+            yield Finding("tampered", f"checkpoint of size {seen.size}", _text(seen.note), expected)
 
     def _against(self, size: int, root: bytes) -> str:
         """The root as derived, and a checkpoint over it, to be shown beside another."""
@@ -241,8 +242,21 @@ class Monitor:
             entries.announcements,
             entries.decisions,
             self._memory.count_checkpoints(),
-            tuple(dict.fromkeys(self._memory.findings() + passing)),
+            tuple(dict.fromkeys([*self._memory.findings(), *passing, *self.check_keys()])),
         )
+
+    def check_keys(self) -> Iterator[Finding]:
+        """Every key that signs is the policy's first, or was introduced by a rotation whose older key is known."""
+        known = {str(log.key) for log in self._policy.logs}
+        introduced: set[str] = set()
+        for old, new in self._entries.streams.handovers:
+            if old not in known and old not in introduced:
+                yield Finding("tampered", f"rotation to the key {new}: old", old, "a key that the policy trusts")
+            introduced.add(new)
+        first = min(self._policy.logs, key=lambda log: log.first_size)
+        for log in self._policy.logs:
+            if log is not first and log.first_size < self.size and str(log.key) not in introduced:
+                yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the log", "one")
 
     # Entries
 
@@ -302,7 +316,7 @@ class Monitor:
 
     def _keep(self, *, settle: bool) -> None:
         with self._all_or_nothing():
-            self._entries.keep(settle=settle)
+            self._entries.keep(self._contradictions(), settle=settle)
         self._unkept = None if settle else 0
 
     @contextmanager

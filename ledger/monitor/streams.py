@@ -185,8 +185,7 @@ class Streams:
         live, self._live = self._live, {}
         self._memory.keep_checks(_saved(name, one, last_recorded) for name, one in live.items())
         for one in live.values():
-            if one.recorded < last_recorded:
-                self.findings += one.judge.finish()
+            self.findings += one.judge.finish() if one.recorded < last_recorded else one.judge.so_far()
 
     def settle(self, last_recorded: str) -> None:
         """At the end of a round: every edition reaches every check, and every transaction that is over is judged."""

@@ -43,6 +43,8 @@ class Check(Protocol):
 
     announcements: int
     decisions: int
+    differences: list[Difference]
+    """What does not follow so far, whatever comes next."""
 
     def take(self, event: Event) -> None:
         """The next event. Keeps what does not follow, and never raises for what a host may have written."""

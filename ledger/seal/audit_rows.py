@@ -20,6 +20,7 @@ import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.fold import is_label
+from ledger.proof.log import strictjson
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import FACT_ID, KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
@@ -178,6 +179,8 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
         said.events.append(None)
         said.labels.append(None)
         return
+    if (canonical := strictjson.canonical(strictjson.loads(stored, where, max_bytes=ENTRY_MAX_BYTES))) != stored:
+        findings.append(Finding("tampered", f"{where}: form", shown(stored), shown(canonical)))
     if (own := (event.stream, event.seq, event.type)) != (name, seq, type_name):
         what = f"{where}: stream, seq and type of the event"
         findings.append(Finding("tampered", what, str(own), str((name, seq, type_name))))

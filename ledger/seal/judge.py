@@ -48,9 +48,19 @@ class Judge:
         except Exception as error:
             if not self._failed:
                 self._fail(self._stream, error)
-        return self._failed + [
+        return self._failed + self._findings(differences)
+
+    def so_far(self) -> list[Finding]:
+        """What does not follow, whatever comes next; what it failed at."""
+        return self._failed + self._findings(self.check.differences)
+
+    def _findings(self, differences: Sequence[Difference]) -> list[Finding]:
+        return [
             Finding(
-                "refuted", what if self._stream in what else f"{self._stream}: {what}", shown(found), shown(expected)
+                "refuted",
+                what if self._stream in what else f"{self._stream}: {what}",
+                shown(found),
+                shown(expected),
             )
             for what, found, expected in differences
         ]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.monitor.monitor import Monitor, MonitorReport
+from ledger.monitor.witness import CheckingWitness
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.log_reader import LogReader
-from tests.ledger.seal.support import policy
+from tests.ledger.seal.support import WITNESS_KEY, WITNESSED_S, policy
 
 VERSION = "test"
 
@@ -31,3 +32,16 @@ def watch(log: LogReader, state: Path, **changed: Any) -> MonitorReport:
     """One round of a monitor that goes on from the state, or begins."""
     with a_monitor(log, state, **changed) as monitor:
         return monitor.round()
+
+
+@contextmanager
+def a_checking_witness(
+    log: LogReader, folder: Path, clock_us: Callable[[], int] | None = None
+) -> Iterator[CheckingWitness]:
+    """A witness that looks, with its memory and its monitor's state in a folder."""
+    monitor = Monitor(log, policy(), PROOF_PROGRAMMES, folder / "monitored", VERSION, clock_us)
+    witness = CheckingWitness(WITNESS_KEY, policy(), folder, lambda: WITNESSED_S, monitor)
+    try:
+        yield witness
+    finally:
+        witness.close()
