@@ -4,8 +4,8 @@
 1   what was asked is not so: a decision that does not hold, a history that is damaged
 2   usage, unreadable input, or a membership or designation that the ledger does not know
 3   done, but something was refused
-4   the store, the broker or enough witnesses cannot be reached, another sealer is at work, the clock cannot be believed,
-    or the link key is missing or not the book's
+4   the store, the broker, enough witnesses or a log at a URL cannot be reached, another sealer is at work, the clock
+    cannot be believed, or the link key is missing or not the book's
 70  a fault of this program; a traceback stands on stderr. `record` refuses the fact over which it failed as `fault`, and
     records the others
 74  done, but the answer, or what is refused, could not be written: a full disk

@@ -4,6 +4,8 @@ The formats and their verification are in `ledger.proof`, which knows neither fi
 them and what reads them back:
 
     folder      the files of a log: durable writing, the checkpoint, the history of checkpoints, the lock
+    log_reader  the port through which a log is read, from a folder or (`log_url`) from a URL
+    log_server  the log over HTTP; `published_log` what of a folder it serves, `token_file` to whom
     growth      the right edge of the tree: entries in, full and partial tiles out
     state       where every stream ends, and which entries are heads entries: a cache that is checked, never believed
     sealer      takes events from the feed, logs heads, signs, has witnesses cosign, publishes

@@ -89,14 +89,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_one(self) -> None:
         self.raw_requestline = self.rfile.readline(LINE_MAX_BYTES + 1)
-        self.command, self.request_version, self.close_connection = "", self.protocol_version, True
+        self.command, self.requestline, self.request_version = "", "", self.protocol_version
         if len(self.raw_requestline) > LINE_MAX_BYTES:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
-        elif self.parse_request():
-            if self.command not in ("GET", "HEAD"):
-                self.close_connection = True  # a body may follow, which nobody reads
-                self._send(Served(HTTPStatus.METHOD_NOT_ALLOWED, b"expected GET or HEAD\n"))
-                return
+        elif not self.parse_request():
+            return
+        elif self.request_version == "HTTP/0.9":
+            self.send_error(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        elif self.command not in ("GET", "HEAD"):
+            self.close_connection = True  # a body may follow, which nobody reads
+            self._send(Served(HTTPStatus.METHOD_NOT_ALLOWED, b"expected GET or HEAD\n"))
+        else:
             if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
                 self.close_connection = True
             asked = Asked(self.path, self.headers.get("Authorization", ""), self.headers.get("Range", ""))
@@ -130,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """A request that the library cannot read; what it held is not repeated."""
-        self.close_connection = True
+        self.close_connection, self.request_version = True, self.protocol_version
         self.headers = self.MessageClass()
         self._send(Served(HTTPStatus(code), f"{HTTPStatus(code).phrase}\n".encode("ascii")))
 

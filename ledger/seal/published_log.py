@@ -1,4 +1,4 @@
-"""What of a log the world may read, and what auditors may: a log folder by the paths of c2sp.org/tlog-tiles, nothing else.
+"""What of a log the world may read, and what auditors may: a log's folder, by the paths of c2sp.org/tlog-tiles, nothing else.
 
 Served is what the published checkpoint covers; of the tiles also what a checkpoint covers that is signed and waits for its
 cosignatures, since a checking witness reads what it is asked to cosign, and the log never goes another way than through it.

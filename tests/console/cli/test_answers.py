@@ -157,6 +157,9 @@ def test_every_answer_of_a_decision_and_its_proof_keeps_to_its_schema(program: P
                             "--listen", "127.0.0.1:0")  # fmt: skip
     printed.take("witness", [said])
     assert stopped(witness) == 0
+    log_server, said = started(program, "log-server", "log", "--listen", "127.0.0.1:0")
+    printed.take("log-server", [said])
+    assert stopped(log_server) == 0
     assert printed.wrong == []
     assert {one["reason"] for one in first[0]["left_out"]} == {"over-cap"}
     assert joined[0]["locations"]["main"]["by_org"]["Brontegard"]["names"] == ["Brontegard", "Lindomar"]

@@ -54,6 +54,7 @@ NEEDS = {
         ("cryptography", ("audit", *LOG, *POLICY)),
         ("cryptography", ("consistency", "log/checkpoint", "log/checkpoint", *LOG, *POLICY)),
         ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
+        ("cryptography", ("log-server", "log", "--listen", "127.0.0.1:0")),
     ],
     "timestamps": [
         ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),

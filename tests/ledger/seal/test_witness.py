@@ -22,8 +22,9 @@ from ledger.proof.log.note import ED25519, open_note, parse_note
 from ledger.proof.log.policy import open_checkpoint
 from ledger.proof.log.signer import SignerKey, format_note, sign_note
 from ledger.proof.log.tiles import hash_reader
+from ledger.seal.http_serving import CLIENTS_MAX
 from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
-from ledger.seal.witness_http import CLIENTS_MAX, Witnesses, WitnessServer
+from ledger.seal.witness_http import Witnesses, WitnessServer
 from tests.console.support import response
 from tests.ledger.proof.log.test_merkle import stored_log
 from tests.ledger.seal.support import (
