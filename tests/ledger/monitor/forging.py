@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +26,16 @@ from ledger.proof.log.strictjson import canonical
 from ledger.proof.log.tiles import ENTRIES, WIDTH, encode_entries, parse_path, tile_data
 from ledger.seal.log_reader import CHECKPOINT, HISTORY, LogFiles
 from ledger.seal.witness import AddCheckpoint, Answer, Witness
-from tests.ledger.seal.support import LOG_KEY, Ledger
+from ledger.store.base import Reader
+from tests.ledger.seal.support import LOG_KEY
 
 Said = tuple[str, dict[str, Any]]
 """A stream, and an event of it."""
 
 
-def history_of(ledger: Ledger) -> list[Said]:
+def history_of(book: Reader) -> list[Said]:
     """What the book says, without the places in the chains."""
-    events = [(row.stream, json.loads(row.stored)) for row in ledger.store.read_feed(0, 1_000_000)]
+    events = [(row.stream, json.loads(row.stored)) for row in book.read_feed(0, 1_000_000)]
     return [
         (stream, {key: one for key, one in event.items() if key not in ("seq", "prev", "stream")})
         for stream, event in events
@@ -48,6 +49,10 @@ class HostLog(LogFiles):
         self.entries: list[bytes] = []
         self.ends: dict[str, tuple[int, bytes, str]] = {}
         self.notes: list[bytes] = []
+        self.waiting: list[bytes] = []
+        """Signed, and not published yet."""
+        self._hashed: list[bytes] = []
+        self._stored: list[bytes] = []
         self.lost: set[str] = set()
         """Paths at which nothing is shown."""
         self.spoilt: dict[str, bytes] = {}
@@ -60,7 +65,8 @@ class HostLog(LogFiles):
     def copy(self) -> HostLog:
         """Another one that goes its own way."""
         other = HostLog()
-        other.entries, other.ends, other.notes = list(self.entries), dict(self.ends), list(self.notes)
+        other.entries, other.ends = list(self.entries), dict(self.ends)
+        other.notes, other.waiting = list(self.notes), list(self.waiting)
         return other
 
     # Writing
@@ -77,7 +83,7 @@ class HostLog(LogFiles):
     def heads_entry(self, ends: dict[str, tuple[int, bytes, str]] | None = None, **forged: Any) -> HeadsEntry:
         """The heads entry that follows; of other ends, or with other members."""
         of = self.ends if ends is None else ends
-        tree = MapTree({name: Head(blinded(b64decode(salt)), seq, leaf) for name, (seq, leaf, salt) in of.items()})
+        tree = MapTree({name: _head(*end) for name, end in of.items()})
         events = sum(not is_heads_entry(entry) for entry in self.entries)
         return replace(HeadsEntry(tree.root, len(of), events), **forged)
 
@@ -113,12 +119,19 @@ class HostLog(LogFiles):
         count = len(self.entries) >> 8 * tile.level
         return tile_data(tile, self.hashes) if tile.n * WIDTH + tile.width <= count else None
 
-    def hashes(self, indexes: Any) -> list[bytes]:
+    def hashes(self, indexes: Sequence[int]) -> list[bytes]:
         """The stored hashes of the log."""
-        stored: list[bytes] = []
-        for n, entry in enumerate(self.entries):
-            stored.extend(stored_hashes(n, leaf_hash(entry), lambda some: [stored[i] for i in some]))
-        return [stored[i] for i in indexes]
+        if self._hashed != self.entries:
+            stored = self._stored = []
+            for n, entry in enumerate(self.entries):
+                stored.extend(stored_hashes(n, leaf_hash(entry), lambda some: [stored[i] for i in some]))
+            self._hashed = list(self.entries)
+        return [self._stored[i] for i in indexes]
+
+    def heads_by_name(self) -> dict[str, Head]:
+        """Where the streams end, by the entries."""
+        events = [(entry, json.loads(entry)) for entry in self.entries if not is_heads_entry(entry)]
+        return {event["stream"]: _head(event["seq"], leaf_hash(entry), event["salt"]) for entry, event in events}
 
     def ask(self, witness: Witness, signed: bytes | None = None) -> Answer:
         """Asks a witness for its cosignature, with an honest proof from where it stands."""
@@ -126,3 +139,7 @@ class HostLog(LogFiles):
         old = last.size if last else 0
         proof = tuple(consistency_proof(old, len(self.entries), self.hashes)) if 0 < old < len(self.entries) else ()
         return witness.add_checkpoint(AddCheckpoint(old, proof, signed or self.signed()).encoded())
+
+
+def _head(seq: int, leaf: bytes, salt: str) -> Head:
+    return Head(blinded(b64decode(salt)), seq, leaf)

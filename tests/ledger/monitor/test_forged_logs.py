@@ -33,7 +33,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
     """An honest book: a survey with two memberships and a decision, and then a designation."""
     with sqlite_ledger(tmp_path_factory.mktemp("book")) as ledger:
         record_designation(ledger)
-        return history_of(ledger)
+        return history_of(ledger.store)
 
 
 def later(said: Said, **changed: Any) -> Said:

@@ -28,7 +28,7 @@ from tests.ledger.seal.support import LOG_KEY, NEW_KEY, record_designation, sqli
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
     with sqlite_ledger(tmp_path_factory.mktemp("book")) as ledger:
         record_designation(ledger)
-        return history_of(ledger)
+        return history_of(ledger.store)
 
 
 @pytest.fixture
