@@ -34,7 +34,7 @@ from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
-from ledger.monitor.monitor import MonitorAnswer
+from ledger.monitor.report import MonitorAnswer
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.sealer import SealAnswer

@@ -17,74 +17,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final
 
 from ledger.errors import LogDamaged, SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
+from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
-from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
+from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.log_reader import LogReader
 
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
-
-Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
-VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
-"""The worst comes first: it is the verdict on the whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorAnswer:
-    """What the monitor says of a log."""
-
-    verdict: Verdict
-    """`confirmed`, or the worst of the differences."""
-    size: int
-    """Entries of the log that were taken: all under the published checkpoint, if nothing is wrong with the files."""
-    events: int
-    """Events among them."""
-    streams: int
-    """Streams among which they are."""
-    announcements: int
-    """Announcements among them, derived again."""
-    decisions: int
-    """Decisions among them, derived again."""
-    checkpoints: int
-    """Checkpoints that were seen."""
-    differences: tuple[AuditDifference, ...]
-    """Each thing that is not as it should be; of two checkpoints that cannot both be, both."""
-
-
-@dataclass(frozen=True)
-class MonitorReport:
-    """A round."""
-
-    size: int
-    events: int
-    streams: int
-    announcements: int
-    decisions: int
-    checkpoints: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """`confirmed`, or the worst of the findings."""
-        found = {finding.verdict for finding in self.findings}
-        return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
-
-    def answer(self) -> MonitorAnswer:
-        """As the command prints it."""
-        counts = {name: getattr(self, name) for name in MonitorAnswer.__dataclass_fields__ if hasattr(self, name)}
-        return MonitorAnswer(**counts, differences=tuple(finding.answer() for finding in self.findings))
 
 
 class Monitor:
@@ -107,6 +59,8 @@ class Monitor:
         self._clock_us = clock_us
         self._memory = Memory(folder, policy.origin, version)
         self._under: ProvenEntries | None = None
+        self._looked_at = 0, _digest([])
+        """So many checkpoints of the history were looked at, and the digest of these."""
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
         self._load()
@@ -139,10 +93,9 @@ class Monitor:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
         signed, history = self._published(passing), self._history(passing)
-        published = self._see(signed, passing, is_published=True) if signed else None
-        for note in history:
-            if note != signed:
-                self._see(note, passing, is_published=False)
+        with self._memory.transaction():
+            published = self._see(signed, passing, is_published=True) if signed else None
+            self._look_back(history, signed, passing)
         if published is None:
             if signed is None and not passing:
                 passing.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
@@ -185,6 +138,18 @@ class Monitor:
         except LogDamaged as error:
             passing.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
             return []
+
+    def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
+        """The checkpoints of the history; those in which nothing was wrong are looked at once."""
+        known, digest = self._looked_at
+        sound = known if _digest(history[:known]) == digest else 0
+        for place, note in enumerate(history[sound:], sound):
+            before = len(passing)
+            if note != signed:
+                self._see(note, passing, is_published=False)
+            if sound == place and len(passing) == before:
+                sound += 1
+        self._looked_at = sound, _digest(history[:sound])
 
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
         """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
@@ -331,6 +296,10 @@ class Monitor:
             self._memory.rollback()
             self._load()
             raise
+
+
+def _digest(notes: list[bytes]) -> bytes:
+    return sha256(b"".join(notes)).digest()
 
 
 def _text(signed: bytes) -> str:

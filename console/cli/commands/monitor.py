@@ -21,7 +21,8 @@ from console.cli.signals import Interrupted
 from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
-    from ledger.monitor.monitor import Monitor, MonitorReport
+    from ledger.monitor.monitor import Monitor
+    from ledger.monitor.report import MonitorReport
 
 POLL_S: Final = 2.0
 """So often a log is looked at that is followed."""

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ledger.monitor.monitor import Monitor, MonitorReport
+from ledger.monitor.monitor import Monitor
+from ledger.monitor.report import MonitorReport
 from ledger.monitor.witness import CheckingWitness
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.log_reader import LogReader

@@ -11,7 +11,7 @@ import pytest
 from ledger.errors import BadInput, LogDenied, LogUnreachable, SealerBusy
 from ledger.instants import parse_instant
 from ledger.monitor.memory import NAME, Memory
-from ledger.monitor.monitor import MonitorReport
+from ledger.monitor.report import MonitorReport
 from ledger.monitor.streams import Streams
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
