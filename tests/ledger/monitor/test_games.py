@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.monitor.forging import Said
-from tests.ledger.monitor.games import LIES, Game, a_book
+from tests.ledger.monitor.games import Game, a_book
+from tests.ledger.monitor.lies import LIES
 from tests.support.real_book import some_folder
 from tests.support.soak import SOAK
 
