@@ -29,6 +29,7 @@ from ledger.seal.audit_spool import Leafed
 
 RUN: Final = 256
 NESTING_MAX: Final = 8
+CANONICAL: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_SORT_KEYS
 USUAL_VERSION: Final = 1
 """The version of nearly all events; what is of another one is read by itself."""
 NONE_LIGHT: Final = Light(frozenset(), {}, "", lambda _type, _data: True)
@@ -130,7 +131,7 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
         and OPTIONAL_TEXT.issuperset(map(type, actors))
         and _are_fact_ids([fact for fact in facts if fact is not None])
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
-        and orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER) == b"[" + b",".join(stored) + b"]"
+        and orjson.dumps(values, option=CANONICAL) == b"[" + b",".join(stored) + b"]"
     )
     if not sound:
         raise ValueError(stored)

@@ -233,6 +233,16 @@ def an_event_that_is_not_canonical(log: HostLog, told: list[Said]) -> None:
 
 
 @lie
+def an_event_whose_keys_are_not_sorted(log: HostLog, told: list[Said]) -> None:
+    log.take([evaluation(told, "unsorted")])
+    entry = log.entries[-1].replace(b'"data":{', b'"data":{"zz":1,', 1)
+    log.entries[-1] = entry
+    seq, _, salt = log.ends[TWO]
+    log.ends[TWO] = (seq, leaf_hash(entry), salt)
+    log.heads()
+
+
+@lie
 def an_entry_that_is_no_event(log: HostLog, told: list[Said]) -> None:
     log.take(told[EARLY:])
     log.entries.append(b"nothing that can be read")
