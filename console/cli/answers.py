@@ -34,6 +34,7 @@ from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from ledger.monitor.report import MonitorAnswer
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
@@ -198,6 +199,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "log-publish": PublishAnswer,
     "log-server": LogServerListening,
     "migrate": MigrateAnswer,
+    "monitor": MonitorAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,
     "record": Recorded,

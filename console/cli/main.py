@@ -63,6 +63,7 @@ COMMANDS: Final = {
     "evidence": Command("evidence", "write the evidence that proves a decision"),
     "verify": Command("verify", "verify evidence offline"),
     "audit": Command("audit", "derive everything again, and list each difference"),
+    "monitor": Command("monitor", "follow a log by its files alone, and derive everything again"),
     "consistency": Command("consistency", "prove that an old checkpoint is a prefix of a new one"),
     "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
     "log-server": Command("log_server", "serve a log over HTTP: hash tiles to anybody, entries by a token"),

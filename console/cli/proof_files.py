@@ -61,9 +61,11 @@ def add_tiles(parser: _ActionsContainer, *, required: bool = True) -> None:
     parser.add_argument("--tiles", required=required, type=Path, metavar="DIR", help="the folder in which the log lies")
 
 
-def add_log(parser: ArgumentParser, option: str = "--tiles", *, entries: bool) -> None:
+def add_log(parser: ArgumentParser, option: str = "--tiles", *, entries: bool, required: bool = True) -> None:
     """Names a log that is only read, in a folder or at a URL; and the token, where its entries are read."""
-    parser.add_argument(option, required=True, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL")
+    parser.add_argument(
+        option, required=required, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL"
+    )
     if entries:
         parser.add_argument(
             TOKEN_FILE, type=Path, metavar="FILE", help="the token with which the log's host gives its entries"

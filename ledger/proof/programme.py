@@ -8,7 +8,7 @@ programme, and no more of them than a decision takes.
 A small one: a lamp is judged on a day. All streams that begin with `lamp-` are its subjects, `lamprules` has the editions.
 
     class Lamps:
-        name, decision, light = "lamps", "LampJudged", None
+        name, decision, announced, light = "lamps", "LampJudged", "LampChanged", None
         def owns(self, stream): return stream.startswith("lamp-") or stream == "lamprules"
         def rules_stream(self, stream): return "lamprules"
         def decided_on(self, decision): return decision.data.get("day")
@@ -44,6 +44,8 @@ class Check(Protocol):
 
     announcements: int
     decisions: int
+    differences: list[Difference]
+    """What does not follow so far, whatever comes next."""
 
     def take(self, event: Event) -> None:
         """The next event. Keeps what does not follow, and never raises for what a host may have written."""
@@ -94,6 +96,8 @@ class ProofProgramme(Protocol):
     """Lower-case letters; a bundle names its programme so."""
     decision: str
     """The type of the events that are decisions."""
+    announced: str
+    """The type of the events that announce a change; they name the fact that caused it, as its own event does."""
 
     @property
     def light(self) -> Light | None:

@@ -20,6 +20,7 @@ import orjson
 
 from ledger.instants import EPOCH, MICROSECOND
 from ledger.proof.fold import is_label
+from ledger.proof.log import strictjson
 from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import FACT_ID, KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
@@ -28,6 +29,7 @@ from ledger.seal.audit_spool import Leafed
 
 RUN: Final = 256
 NESTING_MAX: Final = 8
+CANONICAL: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_SORT_KEYS
 USUAL_VERSION: Final = 1
 """The version of nearly all events; what is of another one is read by itself."""
 NONE_LIGHT: Final = Light(frozenset(), {}, "", lambda _type, _data: True)
@@ -129,7 +131,7 @@ def _read_run(rows: Sequence[Leafed], said: Said, light: Light) -> None:
         and OPTIONAL_TEXT.issuperset(map(type, actors))
         and _are_fact_ids([fact for fact in facts if fact is not None])
         and max(map(len, stored)) <= ENTRY_MAX_BYTES
-        and orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER) == b"[" + b",".join(stored) + b"]"
+        and orjson.dumps(values, option=CANONICAL) == b"[" + b",".join(stored) + b"]"
     )
     if not sound:
         raise ValueError(stored)
@@ -178,6 +180,8 @@ def _read_strictly(row: Leafed, said: Said, findings: list[Finding]) -> None:
         said.events.append(None)
         said.labels.append(None)
         return
+    if (canonical := strictjson.canonical(strictjson.loads(stored, where, max_bytes=ENTRY_MAX_BYTES))) != stored:
+        findings.append(Finding("tampered", f"{where}: form", shown(stored), shown(canonical)))
     if (own := (event.stream, event.seq, event.type)) != (name, seq, type_name):
         what = f"{where}: stream, seq and type of the event"
         findings.append(Finding("tampered", what, str(own), str((name, seq, type_name))))

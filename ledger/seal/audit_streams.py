@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from ledger.proof.log.errors import shown
 from ledger.proof.log.event import FIRST_PREV, LOG, Event
-from ledger.proof.programme import Difference, LightCheck, ProofProgramme, ProofProgrammes, programme_of
+from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.audit_due import Due, Overdue, Reviews
 from ledger.seal.audit_rows import RUN, Finding, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
+from ledger.seal.judge import Judge
 
 AFTER_ALL: Final = 1 << 63
 
@@ -188,52 +189,3 @@ def _audit_stream(stream: Stream, known: Known, part: Part, due: Due) -> None:
         part.overdue += [] if overdue is None else [overdue]
     part.announcements += judge.check.announcements
     part.decisions += judge.check.decisions
-
-
-class Judge:
-    """A programme's check of a stream. Where the check itself fails, that is a finding, and the rest is not judged."""
-
-    def __init__(self, stream: str, programme: ProofProgramme) -> None:
-        self.check = programme.new_check(stream)
-        self._stream = stream
-        self._failed: list[Finding] = []
-
-    def take(
-        self, rows: Sequence[tuple[Any, ...]], events: Sequence[Event | int | None], labels: Sequence[str | None]
-    ) -> None:
-        """The next events, with the rows that they were read from. Those of light types are not made at all."""
-        if self._failed:
-            return
-        check = self.check
-        light = cast("LightCheck", check)
-        known_labels = getattr(check, "known_labels", ())
-        row: tuple[Any, ...] = ()
-        try:
-            for row, event, label in zip(rows, events, labels, strict=True):
-                if isinstance(event, int):
-                    light.take_instant(event, row)
-                    if label is not None and label not in known_labels:
-                        light.take_label(label, row)
-                elif event is not None:
-                    check.take(event)
-        except Exception as error:
-            self._fail("event {}/{} {}".format(*row), error)
-
-    def finish(self) -> list[Finding]:
-        """What does not follow, and what the check failed at."""
-        differences: Sequence[Difference] = ()
-        try:
-            differences = self.check.finish()
-        except Exception as error:
-            if not self._failed:
-                self._fail(self._stream, error)
-        return self._failed + [
-            Finding(
-                "refuted", what if self._stream in what else f"{self._stream}: {what}", shown(found), shown(expected)
-            )
-            for what, found, expected in differences
-        ]
-
-    def _fail(self, where: str, error: Exception) -> None:
-        found = f"what the rules fail at: {shown(repr(error))}"
-        self._failed.append(Finding("unverifiable", where, found, "an event; what follows in the stream is not judged"))

@@ -31,7 +31,7 @@ class DerivedTree:
         level = 0
         while len(row := self._rows[level]) == WIDTH:
             self._compare(level, row)
-            (root,) = _rise(row)
+            (root,) = rise(row)
             self._rows[level] = []
             level += 1
             if level == len(self._rows):
@@ -48,7 +48,7 @@ class DerivedTree:
         """The root with some more leaves."""
         carried = more  # then the node over what is beyond the full tiles of the level below
         for row in self._rows:
-            carried = _rise(row + carried)
+            carried = rise(row + carried)
         return carried[0] if carried else EMPTY_ROOT
 
     def _compare(self, level: int, row: list[bytes]) -> None:
@@ -70,7 +70,7 @@ class DerivedTree:
             )  # fmt: skip
 
 
-def _rise(nodes: list[bytes]) -> list[bytes]:
+def rise(nodes: list[bytes]) -> list[bytes]:
     """The nodes one tile level up: pairs are hashed, a last one without a neighbour rises as it is."""
     for _ in range(HEIGHT):
         pairs = iter(nodes)

@@ -1,7 +1,9 @@
 """What of a log the world may read, and what auditors may: a log's folder, by the paths of c2sp.org/tlog-tiles, nothing else.
 
-Served is what the published checkpoint covers. What a crash left beyond it, in tiles or in the history, is not; nor is what
-the folder holds beside the log (`.sealer`), or what a link leads to. A partial tile is cut out of the one that the published
+Served is what the published checkpoint covers; of the tiles also what a checkpoint covers that is signed and waits for its
+cosignatures, since a checking witness reads what it is asked to cosign, and the log never goes another way than through it.
+What a crash left beyond, in tiles or in the history, is not; nor is what the folder holds beside the log (`.sealer`), or
+what a link leads to. A partial tile is cut out of the one that the published
 checkpoint has at its place: so it is right, and may be kept for ever, even where a crash left another file by its name.
 `log_server` has the paths and the answers.
 """
@@ -98,9 +100,11 @@ class PublishedLog:
         if tile is not None and tile.level == ENTRIES and not self._tokens:
             return Served(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
         signed = self._log.checkpoint()
+        if tile is not None and (promised := self._log.pending()):
+            return self._tile(tile, max(_size_of(promised), _size_of(signed) if signed else 0))
         if signed is None:
             return Served(HTTPStatus.NOT_FOUND, b"found no checkpoint yet\n")
-        size = parse_checkpoint(parse_note(signed)[0]).size
+        size = _size_of(signed)
         if tile is not None:
             return self._tile(tile, size)
         return self._history(size, asked.range) if path == HISTORY else Served(HTTPStatus.OK, signed, cache=BRIEFLY)
@@ -116,7 +120,7 @@ class PublishedLog:
         below = HEIGHT * max(tile.level, 0)
         covered = min(WIDTH, (size >> below) - tile.n * WIDTH)
         if tile.width > covered:
-            return Served(HTTPStatus.NOT_FOUND, b"found nothing by this path under the published checkpoint\n")
+            return Served(HTTPStatus.NOT_FOUND, b"found nothing by this path under the checkpoint\n")
         data = self._log.read_tile(tile._replace(width=covered))
         if tile.level == ENTRIES:
             entries = decode_entries(data)
@@ -174,6 +178,10 @@ class _Unlinked(LogFolder):
             return own.resolve() == own
         except (OSError, RuntimeError):  # links in a circle
             return False
+
+
+def _size_of(signed: bytes) -> int:
+    return parse_checkpoint(parse_note(signed)[0]).size
 
 
 def _tile_at(path: str) -> Tile | None:

@@ -16,6 +16,11 @@ and the answers
     409  the old size is not the last one cosigned: the body is that size, text/x.tlog.size; or another root at this size
     422  the consistency proof does not hold
 
+and of a witness that looks (`ledger.monitor.witness`)
+
+    403  the checkpoint is of a log that the monitor found something wrong with: the body says what
+    503  the entries under the checkpoint are not derived yet, or cannot be read now; it may be asked again
+
 The last checkpoint cosigned is on disk before its cosignature leaves the witness, so that neither a crash nor an older
 copy of the log makes it sign two histories.
 """
@@ -36,7 +41,7 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
 from ledger.proof.log.files import read_file
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
-from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
+from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
@@ -101,6 +106,11 @@ class Witness:
             self._lock.close()
             raise SealerBusy(f"{folder}: found another witness at work with this memory, expected none") from None
 
+    @property
+    def verifier(self) -> VerifierKey:
+        """Its public key."""
+        return self._signer.verifier
+
     def close(self) -> None:
         """Lets another witness use the folder."""
         self._lock.close()
@@ -126,6 +136,7 @@ class Witness:
             return _refusal(HTTPStatus.FORBIDDEN, error)
         except ProofError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, error)
+        self.saw(checkpoint, request.signed)
         if request.old_size > checkpoint.size:
             return Answer(HTTPStatus.BAD_REQUEST, f"found an old size beyond {checkpoint.size}, the checkpoint's\n")
         last = self.last()
@@ -143,9 +154,18 @@ class Witness:
                 )
         except ProofError as error:
             return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error)
+        if (refusal := self.refusal(checkpoint)) is not None:
+            return refusal
         self._keep(request.signed)
         text = parse_note(request.signed)[0].encode("utf-8")
         return Answer(HTTPStatus.OK, self._signer.sign(text, self._clock_s()).line)
+
+    def saw(self, _checkpoint: Checkpoint, _signed: bytes) -> None:
+        """The log has signed this, whatever becomes of it."""
+
+    def refusal(self, _checkpoint: Checkpoint) -> Answer | None:
+        """Why a checkpoint that extends the last one is not cosigned after all. A witness that looks has more to ask."""
+        return None
 
     def _keep(self, signed: bytes) -> None:
         write_file(self._path, signed, self._path.with_suffix(".tmp"))

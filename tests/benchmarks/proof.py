@@ -2,6 +2,7 @@
 
 sealing      events/s into a new log on disk, against reading the same rows and hashing each once
 audit        events/s for each core, in one process: rows, chains, tiles, announcements and decisions
+monitor      events/s of one core, from nothing to a state on disk
 verify       seconds for a bundle of about a hundred events, as a whole process, against the interpreter's own start
 bundle       its bytes
 """
@@ -22,6 +23,7 @@ from typing import Any
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
 from ledger.instants import parse_instant
+from ledger.monitor.monitor import Monitor
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.note import ED25519
 from ledger.proof.log.policy import parse_policy
@@ -62,6 +64,7 @@ def measure(folder: Path, facts: int) -> dict[str, Any]:
     try:
         make_book(store, facts)
         figures = {"events": store.max_position()} | sealing(store, folder) | auditing(store, folder / "log-0")
+        figures |= monitoring(folder / "log-0", folder / "monitored")
     finally:
         store.close()
     return figures | verifying(folder)
@@ -109,6 +112,18 @@ def auditing(store: Store, log: Path) -> dict[str, Any]:
     if reports[-1].verdict != "confirmed":
         raise AssertionError(f"the audit found {reports[-1].findings[:3]}")
     return {"audit_per_core_s": events / core_s}
+
+
+def monitoring(log: Path, state: Path) -> dict[str, Any]:
+    """Events/s of a monitor that begins, by the time of its core; once, since it does not begin again."""
+    monitor = Monitor(LogFolder(log), parse_policy(POLICY), PROOF_PROGRAMMES, state, "bench")
+    before_s = time.process_time()
+    report = monitor.round()
+    core_s = time.process_time() - before_s
+    monitor.close()
+    if report.verdict != "confirmed":
+        raise AssertionError(f"the monitor found {report.findings[:3]}")
+    return {"monitor_per_core_s": report.events / core_s}
 
 
 def verifying(folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Capability:
 
     name = "capability"
     decision = "DesignationDecided"
+    announced = "DesignationChanged"
     light: Light | None = None
 
     def owns(self, stream: str) -> bool:

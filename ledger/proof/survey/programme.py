@@ -22,6 +22,7 @@ class Survey:
 
     name = "survey"
     decision = "RenewalDecided"
+    announced = "EligibilityChanged"
 
     @property
     def light(self) -> Light:

@@ -149,6 +149,7 @@ def test_every_answer_of_a_decision_and_its_proof_keeps_to_its_schema(program: P
     printed.by("seal", "seal", "--key", "keys/log.key", "--tiles", "log")
     printed.by("consistency", "consistency", "old", "log/checkpoint", "--tiles", "log", *policy)
     printed.by("audit", "audit", "--tiles", "log", *policy)
+    printed.by("monitor", "monitor", "--log", "log", *policy, "--state", "state")
     changed = (program.folder / "m-1.json").read_text().replace("Alderbrook", "Alderbrock", 1)
     (program.folder / "changed.json").write_text(changed)
     (found,) = printed.by("verify", "verify", "changed.json", *policy, code=1)

@@ -53,6 +53,7 @@ NEEDS = {
         ("cryptography", ("verify", "m-1.json", *POLICY)),
         ("cryptography", ("audit", *LOG, *POLICY)),
         ("cryptography", ("consistency", "log/checkpoint", "log/checkpoint", *LOG, *POLICY)),
+        ("cryptography", ("monitor", "--log", "log", *POLICY, "--state", "state")),
         ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
         ("cryptography", ("log-publish", "log", "--to", "https://127.0.0.1:1/bucket")),
         ("cryptography", ("log-server", "log", "--listen", "127.0.0.1:0")),

@@ -147,6 +147,7 @@ class LampsProof:
 
     name = "lamps"
     decision = "LampJudged"
+    announced = "LampChanged"
     light: Light | None = None
 
     def owns(self, stream: str) -> bool:

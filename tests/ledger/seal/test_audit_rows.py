@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV, Event, parse_event
 from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.strictjson import canonical, loads
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.recheck import COUNT_FOR_NOTHING
 from ledger.seal import audit_rows, audit_streams
@@ -74,7 +75,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
 
 
 def expected(rows: list[Row]) -> tuple[set[int], dict[int, Any]]:
-    """By the verifier: positions where something is wrong, and what is said at all others."""
+    """By the verifier, and in canonical form: positions where something is wrong, and what is said at all others."""
     wrong: set[int] = set()
     events: dict[int, Any] = {}
     heads: dict[str, tuple[int, str]] = {}
@@ -84,6 +85,9 @@ def expected(rows: list[Row]) -> tuple[set[int], dict[int, Any]]:
         try:
             event = parse_event(stored)
         except ProofError:
+            wrong.add(position)
+            continue
+        if canonical(loads(stored, "event", max_bytes=len(stored))) != stored:
             wrong.add(position)
             continue
         if (event.stream, event.type, event.seq, event.prev) != (stream, type_name, seq, head[1]) or seq != head[0] + 1:

@@ -1,0 +1,15 @@
+"""The monitor: everything that a log says, derived again from its entries alone, round after round.
+
+It reads tiles and entry bundles, and needs neither the book nor a database of it. What it has derived it keeps in a folder
+of its own, so that it goes on where it was. A checking witness cosigns what a monitor confirms.
+
+    monitor     follows a log: its checkpoints, its files, and the entries under a checkpoint, which are taken only once the
+                checkpoint's root proves them
+    entries     what the entries say: positions, chains, times, fact ids, heads entries; what they record of streams
+    streams     the programmes' checks, a stream at a time, loaded when a stream goes on and put away afterwards
+    report      what a round found
+    proven      entries out of the files, with the proof that they are those of a checkpoint
+    edge        the right edge of the tree
+    memory      all of that on disk
+    witness     the witness that looks
+"""

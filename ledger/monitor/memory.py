@@ -1,0 +1,366 @@
+"""What a monitor has derived, on disk: an SQLite file in a folder that nobody else reads (0700, the file 0600).
+
+    state         one row: size and edge of the tree, counts, the last instant
+    streams       where each stream ends
+    checks        the programmes' checks, a stream each, pickled by this version of the program
+    editions      the editions of all streams of editions, in log order
+    facts         the first 16 bytes of SHA-256 of each fact's id, and its position: so no id is kept in memory
+    heads         the sizes that end in a heads entry, and the root there
+    checkpoints   every signed checkpoint that was seen
+    findings      what follows from what the log has signed, and so stays true
+
+All that is derived changes in one transaction, on disk when it ends. What another version of the program wrote, or what is
+damaged, is derived anew from the log; checkpoints that were seen are evidence, and outlive a new version.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ledger.errors import BadInput
+from ledger.proof.log.map import SEQ_MAX
+from ledger.seal.audit_rows import Finding
+from ledger.seal.folder import held
+
+NAME: Final = "monitor.db"
+FORM: Final = 1
+"""Of the tables; more when a table, or what stands in one, changes."""
+FINDINGS_MAX: Final = 1_000
+"""So many findings are kept: who looks at a log that has more has seen enough of it."""
+IN_ONE_QUERY: Final = 500
+_DIGEST: Final = 16
+_PRIVATE: Final = 0o077
+
+_DERIVED: Final = ("state", "streams", "checks", "editions", "facts", "heads", "findings")
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS program (version TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS state (digest BLOB NOT NULL, pickled BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, seq INTEGER, leaf BLOB, salt TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checks (
+    name TEXT PRIMARY KEY, rules TEXT, delivered INTEGER, recorded TEXT, open INTEGER, digest BLOB, pickled BLOB);
+CREATE INDEX IF NOT EXISTS open_checks ON checks (recorded) WHERE open;
+CREATE TABLE IF NOT EXISTS editions (position INTEGER PRIMARY KEY, stream TEXT, entry BLOB);
+CREATE TABLE IF NOT EXISTS facts (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, root BLOB);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    size INTEGER, root BLOB, note BLOB, published INTEGER, PRIMARY KEY (size, root)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS findings (
+    number INTEGER PRIMARY KEY, verdict TEXT, what TEXT, found TEXT, expected TEXT, UNIQUE (what, found, expected));
+"""
+
+
+class StateDamaged(Exception):
+    """What is kept cannot be what was written. It is derived anew."""
+
+
+class SavedCheck(NamedTuple):
+    """A check that is put away."""
+
+    stream: str
+    rules: str
+    """The stream of the editions that it goes by; empty for one of editions."""
+    delivered: int
+    """How many of these it has taken."""
+    recorded: str
+    """The recorded_at of what it took last."""
+    is_open: bool
+    """The transaction of what it took last may go on."""
+    judge: Any
+
+
+class Seen(NamedTuple):
+    """A signed checkpoint that was seen."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+class Memory:
+    """The file, held by one process."""
+
+    def __init__(self, folder: Path, origin: str, version: str) -> None:
+        self.notices: list[str] = []
+        """What was found of the file when it was opened, where it could not be used."""
+        self._path = folder / NAME
+        self._origin = origin
+        self._version = f"{FORM}, {version}"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(folder.stat().st_mode & ~_PRIVATE)
+        _make_private(folder / "lock")
+        self._held = ExitStack()
+        self._held.enter_context(held(folder / "lock", f"{folder}: found another monitor at work, expected none"))
+        try:
+            with self.reading():
+                self._open()
+        except StateDamaged as error:
+            self._remove(f"is damaged ({error})")
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Lets another process use the folder."""
+        self._db.close()
+        self._held.close()
+
+    def _open(self) -> None:
+        _make_private(self._path)  # the files beside it take its mode
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_TABLES)
+        found = self._db.execute("SELECT version, origin FROM program").fetchone()
+        if found is None:
+            self._db.execute("INSERT INTO program VALUES (?, ?)", (self._version, self._origin))
+        elif found[1] != self._origin:
+            raise BadInput(f"{self._path}: found the state of a monitor of {found[1]!r}, expected {self._origin!r}")
+        elif found[0] != self._version:
+            self.forget(f"was written by version {found[0]}, this is {self._version}")
+
+    def forget(self, why: str) -> None:
+        """Drops all that is derived; it is derived anew."""
+        self.notices.append(f"{self._path}: {why}; all is derived anew from the log")
+        try:
+            self.rollback()
+            with self.transaction():
+                for table in _DERIVED:
+                    self._db.execute(f"DELETE FROM {table}")
+                self._db.execute("UPDATE program SET version = ?, origin = ?", (self._version, self._origin))
+        except sqlite3.DatabaseError:
+            self.notices.pop()
+            self._remove(why)
+            self._open()
+
+    def _remove(self, why: str) -> None:
+        self._db.close()
+        self.notices.append(f"{self._path}: {why}; all is derived anew from the log")
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    # Transactions
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What the file cannot give is StateDamaged."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, a lock: nothing is wrong with the file
+                raise OSError(str(error), str(self._path)) from error
+            raise StateDamaged(str(error)) from error
+
+    def begin(self) -> None:
+        """From here on changes are one."""
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """The changes are on disk."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """The changes are none."""
+        with suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction of its own, or part of the one that is begun."""
+        if self._db.in_transaction:
+            yield
+            return
+        self.begin()
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    # What is derived
+
+    def state(self) -> Any:
+        """The one row of the state; None where there is none. Raises StateDamaged."""
+        rows = self._db.execute("SELECT digest, pickled FROM state").fetchall()
+        return _unpickled(*rows[0]) if rows else None
+
+    def keep_state(self, state: Any) -> None:
+        """Takes the row's place."""
+        pickled = pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+        self._db.execute("DELETE FROM state")
+        self._db.execute("INSERT INTO state VALUES (?, ?)", (_digest(pickled), pickled))
+
+    def streams(self) -> Iterator[tuple[str, int, bytes, str]]:
+        """Name, seq, leaf hash and salt of the end of every stream."""
+        yield from self._db.execute("SELECT name, seq, leaf, salt FROM streams")
+
+    def keep_streams(self, rows: Iterable[tuple[str, int, bytes, str]]) -> None:
+        """Where some streams end now."""
+        self._db.executemany("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)", rows)
+
+    def editions(self) -> Iterator[tuple[int, str, bytes]]:
+        """Position, stream and stored bytes of every edition, in log order."""
+        yield from self._db.execute("SELECT position, stream, entry FROM editions ORDER BY position")
+
+    def keep_editions(self, rows: Iterable[tuple[int, str, bytes]]) -> None:
+        """More of them."""
+        self._db.executemany("INSERT OR REPLACE INTO editions VALUES (?, ?, ?)", rows)
+
+    def checks(self, names: Sequence[str]) -> Iterator[SavedCheck]:
+        """The checks of some streams, of those that have one."""
+        for start in range(0, len(names), IN_ONE_QUERY):
+            some = names[start : start + IN_ONE_QUERY]
+            asked = ",".join("?" * len(some))
+            yield from map(_check, self._db.execute(f"{_CHECKS} WHERE name IN ({asked})", some).fetchall())
+
+    def open_checks(self, before: str) -> list[SavedCheck]:
+        """Some checks whose last transaction is over by an instant and was not judged to its end."""
+        rows = self._db.execute(f"{_CHECKS} WHERE open AND recorded < ? LIMIT {IN_ONE_QUERY}", (before,))
+        return [_check(row) for row in rows.fetchall()]
+
+    def lagging_checks(self, rules: str, editions: int, after: str) -> list[SavedCheck]:
+        """Some checks that have not taken all editions of a stream, by name after another."""
+        rows = self._db.execute(
+            f"{_CHECKS} WHERE name > ? AND rules = ? AND delivered < ? ORDER BY name LIMIT {IN_ONE_QUERY}",
+            (after, rules, editions),
+        )
+        return [_check(row) for row in rows.fetchall()]
+
+    def keep_checks(self, saved: Iterable[SavedCheck]) -> None:
+        """Puts checks away."""
+        rows = []
+        for check in saved:
+            pickled = pickle.dumps(check.judge, pickle.HIGHEST_PROTOCOL)
+            rows.append((*check[:4], int(check.is_open), _digest(pickled), pickled))
+        self._db.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def keep_facts(self, facts: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
+        """Ids with their positions; of each that was there before, the position now and the one then."""
+        rows = sorted((sha256(fact.encode("utf-8")).digest()[:_DIGEST], position) for fact, position in facts)
+        before = self._db.total_changes
+        self._db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", rows)
+        if self._db.total_changes - before == len(rows):
+            return []
+        self._db.execute("CREATE TEMP TABLE again (id BLOB, position INTEGER)")
+        self._db.executemany("INSERT INTO again VALUES (?, ?)", rows)
+        twice: list[tuple[int, int]] = self._db.execute(
+            "SELECT again.position, facts.position FROM again JOIN facts USING (id) "
+            "WHERE again.position <> facts.position ORDER BY 1"
+        ).fetchall()
+        self._db.execute("DROP TABLE again")
+        return twice
+
+    # Heads and checkpoints
+
+    def keep_heads(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Sizes that end in a heads entry, and their roots."""
+        self._db.executemany("INSERT OR REPLACE INTO heads VALUES (?, ?)", rows)
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root at a size that ends in a heads entry; None at another."""
+        row = self._db.execute("SELECT root FROM heads WHERE size = ?", (min(size, SEQ_MAX),)).fetchone()
+        return None if row is None else row[0]
+
+    def see(self, checkpoint: Seen, *, published: bool) -> None:
+        """A checkpoint was seen."""
+        self._db.execute(
+            "INSERT INTO checkpoints VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET published = max(published, excluded.published)",
+            (*checkpoint, int(published)),
+        )
+
+    def seen_at(self, size: int) -> list[Seen]:
+        """The checkpoints of a size; more than one where the log is forked."""
+        rows = self._db.execute("SELECT size, root, note FROM checkpoints WHERE size = ?", (size,))
+        return [Seen(*row) for row in rows]
+
+    def last_up_to(self, size: int) -> Seen | None:
+        """The last checkpoint up to a size that is what the entries lead to."""
+        return self._seen("JOIN heads h USING (size) WHERE h.root = c.root AND c.size <= ? ORDER BY c.size DESC", size)
+
+    def first_from(self, size: int) -> Seen | None:
+        """The first checkpoint from a size on that is what the entries lead to."""
+        return self._seen("JOIN heads h USING (size) WHERE h.root = c.root AND c.size >= ? ORDER BY c.size", size)
+
+    def _seen(self, which: str, *values: int) -> Seen | None:
+        row = self._db.execute(f"SELECT c.size, c.root, c.note FROM checkpoints c {which} LIMIT 1", values).fetchone()
+        return None if row is None else Seen(*row)
+
+    def largest_published(self) -> Seen | None:
+        """The largest checkpoint that was seen published."""
+        return self._seen("WHERE published ORDER BY size DESC")
+
+    def count_checkpoints(self) -> int:
+        """How many were seen."""
+        count: int = self._db.execute("SELECT count(*) FROM checkpoints").fetchone()[0]
+        return count
+
+    def contradicted(self, size: int) -> list[tuple[Seen, bytes | None]]:
+        """Some checkpoints up to a size that are not what the entries lead to, with the root there; None: no heads entry."""
+        rows = self._db.execute(
+            "SELECT c.size, c.root, c.note, h.root FROM checkpoints c LEFT JOIN heads h USING (size) "
+            "WHERE c.size BETWEEN 1 AND ? AND h.root IS NOT c.root ORDER BY c.size LIMIT 10",
+            (size,),
+        )
+        return [(Seen(*row[:3]), row[3]) for row in rows]
+
+    def unseen(self, below: int) -> tuple[int, int] | None:
+        """The first size below another that ends in a heads entry and of which no checkpoint was seen, and how many."""
+        count, first = self._db.execute(
+            "SELECT count(*), min(size) FROM heads WHERE size < ? AND size NOT IN (SELECT size FROM checkpoints)",
+            (below,),
+        ).fetchone()
+        return (first, count) if count else None
+
+    # Findings
+
+    def keep_findings(self, findings: Iterable[Finding]) -> None:
+        """What was found, each once, and no more than so many."""
+        (number,) = self._db.execute("SELECT count(*) FROM findings").fetchone()
+        self._db.executemany(
+            "INSERT OR IGNORE INTO findings (verdict, what, found, expected) VALUES (?, ?, ?, ?)",
+            [tuple(finding) for finding in findings][: max(0, FINDINGS_MAX - number)],
+        )
+
+    def findings(self) -> list[Finding]:
+        """All that was found."""
+        rows = self._db.execute("SELECT verdict, what, found, expected FROM findings ORDER BY number")
+        return [Finding(*row) for row in rows]
+
+
+_CHECKS: Final = "SELECT name, rules, delivered, recorded, open, digest, pickled FROM checks"
+
+
+def _check(row: tuple[Any, ...]) -> SavedCheck:
+    stream, rules, delivered, recorded, is_open, digest, pickled = row
+    return SavedCheck(stream, rules, delivered, recorded, bool(is_open), _unpickled(digest, pickled))
+
+
+def _make_private(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+
+
+def _digest(pickled: bytes) -> bytes:
+    return sha256(pickled).digest()[:_DIGEST]
+
+
+def _unpickled(digest: bytes, pickled: bytes) -> Any:
+    """What was pickled; only the very bytes are read that were written."""
+    try:
+        if _digest(pickled) != digest:
+            raise StateDamaged("what is kept of a stream has other bytes than were written")
+        return pickle.loads(pickled)
+    except (TypeError, AttributeError, ImportError, EOFError, IndexError, pickle.UnpicklingError) as error:
+        raise StateDamaged(f"what is kept cannot be read: {error!r}") from error

@@ -1,0 +1,306 @@
+"""The monitor: follows a log by its files alone, and derives again everything that it says.
+
+A round reads the published checkpoint and the history of checkpoints, and then goes from the size where the last round
+ended up to the published one, some entries at a time. Entries are taken only once they are proven: the tree over them, and
+over all entries before them, has to be a prefix of the checkpoint's, and the tiles have to be those of this tree. Then they
+are judged (`entries`, `streams`), and what was derived is on disk before the round goes on.
+
+What is found is of two kinds. What follows from entries, or from two checkpoints of one size, is signed by the log: it stays
+true, and is kept for ever. What lies in the files that are served (a tile that is missing or of another tree, a checkpoint
+that is older than the last, a history that was cut) is said in each round in which it is so, and the monitor takes no entry
+that it could not prove. A log that cannot be reached is not guilty of anything.
+
+With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import LogDamaged, SealError
+from ledger.monitor.entries import LogEntries
+from ledger.monitor.memory import Memory, Seen, StateDamaged
+from ledger.monitor.proven import NotNow, Progress, ProvenEntries
+from ledger.monitor.report import MonitorReport
+from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.errors import ProofError
+from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.programme import ProofProgrammes
+from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.log_reader import LogReader
+
+KEPT_AFTER: Final = 1 << 18
+"""After so many entries what was derived is brought to disk, if the round does not end before."""
+
+
+class Monitor:
+    """Follows one log, and keeps in a folder what it derived."""
+
+    def __init__(
+        self,
+        log: LogReader,
+        policy: Policy,
+        programmes: ProofProgrammes,
+        folder: Path,
+        version: str,
+        clock_us: Callable[[], int] | None = None,
+    ) -> None:
+        """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work."""
+        self._log = log
+        self._policy = policy
+        self._lenient = replace(policy, witnesses=(), quorum=0)
+        self._programmes = programmes
+        self._clock_us = clock_us
+        self._memory = Memory(folder, policy.origin, version)
+        self._under: ProvenEntries | None = None
+        self._looked_at = 0, _digest([])
+        """So many checkpoints of the history were looked at, and the digest of these."""
+        self._unkept: int | None = 0
+        """Entries that were taken and are not on disk; None where all is on disk and settled."""
+        self._load()
+
+    def close(self) -> None:
+        """Lets another monitor use the folder."""
+        self._memory.close()
+
+    @property
+    def size(self) -> int:
+        """So many entries were taken."""
+        return self._entries.edge.size
+
+    def notices(self) -> list[str]:
+        """What is to be told of the state that was found; each once."""
+        notices, self._memory.notices = self._memory.notices, []
+        return notices
+
+    def findings(self) -> list[Finding]:
+        """What the log has signed and cannot be."""
+        return self._memory.findings()
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root over so many entries, of those that were taken, where the last of them is a heads entry; or of none."""
+        if size == 0:
+            return EMPTY_ROOT
+        return self._memory.root_at(size) if size <= self.size else None
+
+    def round(self, on_progress: Progress | None = None) -> MonitorReport:
+        """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
+        passing: list[Finding] = []
+        signed, history = self._published(passing), self._history(passing)
+        with self._memory.transaction():
+            published = self._see(signed, passing, is_published=True) if signed else None
+            self._look_back(history, signed, passing)
+        if published is None:
+            if signed is None and not passing:
+                passing.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
+        else:
+            self._require_newest(published, passing)
+            try:
+                while not self.advance(published):
+                    if on_progress is not None:
+                        on_progress(self.size, published.size)
+            except NotNow as refused:
+                passing.append(refused.finding)
+            if history:
+                self._require_history(published, passing)
+        return self._report(passing)
+
+    def advance(self, checkpoint: Checkpoint) -> bool:
+        """Takes the next entries under a checkpoint that the log signed; True once all are taken, and on disk.
+
+        Raises NotNow where the files do not prove them; LogUnreachable, LogDenied or OSError where they cannot be had.
+        """
+        try:
+            return self._advance(checkpoint)
+        except StateDamaged as error:
+            self._memory.forget(f"is damaged ({error})")
+            self._load()
+            return False
+
+    # Checkpoints
+
+    def _published(self, passing: list[Finding]) -> bytes | None:
+        try:
+            return self._log.checkpoint()
+        except LogDamaged as error:
+            passing.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
+            return None
+
+    def _history(self, passing: list[Finding]) -> list[bytes]:
+        try:
+            return self._log.history()
+        except LogDamaged as error:
+            passing.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
+            return []
+
+    def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
+        """The checkpoints of the history; those in which nothing was wrong are looked at once."""
+        known, digest = self._looked_at
+        sound = known if _digest(history[:known]) == digest else 0
+        for place, note in enumerate(history[sound:], sound):
+            before = len(passing)
+            if note != signed:
+                self._see(note, passing, is_published=False)
+            if sound == place and len(passing) == before:
+                sound += 1
+        self._looked_at = sound, _digest(history[:sound])
+
+    def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
+        """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
+        try:
+            checkpoint = open_checkpoint(signed, self._lenient).checkpoint
+            if is_published:
+                open_checkpoint(signed, self._policy)
+        except ProofError as error:
+            passing.append(finding_of(error))
+            if not is_published or error.verdict != "incomplete":
+                return None
+        self.see(checkpoint, signed, published=is_published)
+        return checkpoint
+
+    def see(self, checkpoint: Checkpoint, signed: bytes, *, published: bool = False) -> None:
+        """Keeps what the log has signed; two of one size are proof against it for ever."""
+        with self._memory.transaction():
+            others = [seen for seen in self._memory.seen_at(checkpoint.size) if seen.root != checkpoint.root]
+            if others:
+                what = f"second checkpoint of size {checkpoint.size}"
+                self._memory.keep_findings([Finding("tampered", what, _text(signed), _text(others[0].note))])
+            self._memory.see(Seen(checkpoint.size, checkpoint.root, signed), published=published)
+
+    def _require_newest(self, published: Checkpoint, passing: list[Finding]) -> None:
+        largest = self._memory.largest_published()
+        if largest is not None and largest.size > published.size:
+            (now, *_) = (seen for seen in self._memory.seen_at(published.size) if seen.root == published.root)
+            what = f"published checkpoint of size {published.size}"
+            expected = f"{_text(largest.note)}, which was published before"
+            passing.append(Finding("tampered", what, _text(now.note), expected))
+
+    def _require_history(self, published: Checkpoint, passing: list[Finding]) -> None:
+        """Every heads entry stands under a checkpoint that the log shows, or once showed."""
+        if lacking := self._memory.unseen(min(published.size, self.size)):
+            found = f"none of size {lacking[0]}, and {lacking[1]} lack in all"
+            passing.append(Finding("incomplete", "history of checkpoints", found, "every one"))
+
+    def _contradictions(self) -> Iterator[Finding]:
+        """Every checkpoint that was ever seen is what the entries lead to, the last of them a heads entry."""
+        for seen, root in self._memory.contradicted(self.size):
+            expected = "a heads entry as the last entry under it" if root is None else self._against(seen.size, root)
+            yield Finding("tampered", f"checkpoint of size {seen.size}", _text(seen.note), expected)
+
+    def _against(self, size: int, root: bytes) -> str:
+        """The root as derived, and a checkpoint over it, to be shown beside another."""
+        later = self._memory.first_from(size)
+        return f"root {root.hex()}, as derived" + ("" if later is None else f" under {_text(later.note)}")
+
+    def _report(self, passing: list[Finding]) -> MonitorReport:
+        entries = self._entries
+        return MonitorReport(
+            self.size,
+            entries.events,
+            entries.count_streams,
+            entries.announcements,
+            entries.decisions,
+            self._memory.count_checkpoints(),
+            tuple(dict.fromkeys([*self._memory.findings(), *passing, *self.check_keys()])),
+        )
+
+    def check_keys(self) -> Iterator[Finding]:
+        """Every key that signs is the policy's first, or was introduced by a rotation whose older key is known."""
+        known = {str(log.key) for log in self._policy.logs}
+        introduced: set[str] = set()
+        for old, new in self._entries.streams.handovers:
+            if old not in known and old not in introduced:
+                yield Finding("tampered", f"rotation to the key {new}: old", old, "a key that the policy trusts")
+            introduced.add(new)
+        first = min(self._policy.logs, key=lambda log: log.first_size)
+        for log in self._policy.logs:
+            if log is not first and log.first_size < self.size and str(log.key) not in introduced:
+                yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the log", "one")
+
+    # Entries
+
+    def _advance(self, checkpoint: Checkpoint) -> bool:
+        edge = self._entries.edge
+        if checkpoint.size <= edge.size:
+            self._require_part(checkpoint)
+            if self._unkept is not None:
+                self._keep(settle=True)
+            return True
+        try:
+            if self._under is None or self._under.checkpoint != checkpoint:
+                under = ProvenEntries(self._log, checkpoint)
+                self._require_extension(under)
+                self._under = under
+            taken, after = self._under.next(edge, None if self._clock_us is None else self._clock_us())
+        except (NotNow, SealError, OSError):
+            self._under = None
+            if self._unkept:
+                self._keep(settle=False)
+            raise
+        with self._all_or_nothing():
+            self._entries.take(taken)
+        self._entries.edge = after
+        self._unkept = (self._unkept or 0) + len(taken.entries)
+        if after.size == checkpoint.size or self._unkept >= KEPT_AFTER:
+            self._keep(settle=after.size == checkpoint.size)
+        return after.size == checkpoint.size
+
+    def _require_part(self, checkpoint: Checkpoint) -> None:
+        """A checkpoint of a size up to ours is one of our log."""
+        if (root := self.root_at(checkpoint.size)) != checkpoint.root:
+            expected = "a heads entry as the last entry under it" if root is None else f"{root.hex()}, as derived"
+            what = f"root of the checkpoint of size {checkpoint.size}"
+            raise NotNow(Finding("tampered", what, checkpoint.root.hex(), expected))
+
+    def _require_extension(self, under: ProvenEntries) -> None:
+        """A larger checkpoint extends what we have; where it does not, both are shown: they are the proof."""
+        try:
+            under.require_extends(self._entries.edge)
+        except NotNow as refused:
+            last = self._memory.last_up_to(self.size)
+            if refused.finding.verdict != "tampered" or last is None:
+                raise
+            notes = [_text(seen.note) for seen in self._memory.seen_at(under.checkpoint.size)]
+            what = f"checkpoint of size {under.checkpoint.size}, by the log's tiles"
+            expected = f"one that extends this: {_text(last.note)}"
+            raise NotNow(Finding("tampered", what, notes[0] if notes else refused.finding.found, expected)) from refused
+
+    def _load(self) -> None:
+        self._under, self._unkept = None, 0
+        try:
+            self._entries = LogEntries(self._programmes, self._memory)
+        except StateDamaged as error:
+            self._memory.forget(f"is damaged ({error})")
+            self._entries = LogEntries(self._programmes, self._memory)
+
+    def _keep(self, *, settle: bool) -> None:
+        with self._all_or_nothing():
+            self._entries.keep(self._contradictions(), settle=settle)
+        self._unkept = None if settle else 0
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What fails in the middle is as if it had not begun."""
+        try:
+            with self._memory.reading():
+                yield
+        except StateDamaged:
+            raise
+        except BaseException:
+            self._memory.rollback()
+            self._load()
+            raise
+
+
+def _digest(notes: list[bytes]) -> bytes:
+    return sha256(b"".join(notes)).digest()
+
+
+def _text(signed: bytes) -> str:
+    return signed.decode("utf-8", "backslashreplace")

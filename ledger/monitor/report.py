@@ -1,0 +1,58 @@
+"""What a monitor says of a log, after a round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from ledger.seal.audit_rows import AuditDifference, Finding
+
+Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+"""The worst comes first: it is the verdict on the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorAnswer:
+    """What the monitor says of a log."""
+
+    verdict: Verdict
+    """`confirmed`, or the worst of the differences."""
+    size: int
+    """Entries of the log that were taken: all under the published checkpoint, if nothing is wrong with the files."""
+    events: int
+    """Events among them."""
+    streams: int
+    """Streams among which they are."""
+    announcements: int
+    """Announcements among them, derived again."""
+    decisions: int
+    """Decisions among them, derived again."""
+    checkpoints: int
+    """Checkpoints that were seen."""
+    differences: tuple[AuditDifference, ...]
+    """Each thing that is not as it should be; of two checkpoints that cannot both be, both."""
+
+
+@dataclass(frozen=True)
+class MonitorReport:
+    """A round."""
+
+    size: int
+    events: int
+    streams: int
+    announcements: int
+    decisions: int
+    checkpoints: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """`confirmed`, or the worst of the findings."""
+        found = {finding.verdict for finding in self.findings}
+        return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
+
+    def answer(self) -> MonitorAnswer:
+        """As the command prints it."""
+        counts = {name: getattr(self, name) for name in MonitorAnswer.__dataclass_fields__ if hasattr(self, name)}
+        return MonitorAnswer(**counts, differences=tuple(finding.answer() for finding in self.findings))

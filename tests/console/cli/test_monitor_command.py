@@ -1,0 +1,147 @@
+"""monitor, and a witness that looks, as an auditor uses them: over a folder and over a URL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.strictjson import canonical
+from tests.console.cli.test_proof_commands import policy_file, sealed, started, stopped
+from tests.console.support import Program, response
+
+__all__ = ["sealed"]
+
+
+def monitored(program: Program, log: str = "log", *more: str, state: str = "state") -> Any:
+    return program.json("monitor", "--log", log, "--policy", "policy.json", "--state", state, *more)
+
+
+def test_a_log_is_confirmed_and_gone_on_with(sealed: Program) -> None:
+    first = monitored(sealed)
+    assert (first.code, first.json["verdict"], first.json["decisions"]) == (0, "confirmed", 1)
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    second = monitored(sealed)
+    assert (second.code, second.json["checkpoints"]) == (0, 2)
+    assert second.json["size"] > first.json["size"]
+    assert second.json == monitored(sealed, state="another").json
+    words = sealed.run_bare("monitor", "--log", "log", "--policy", "policy.json", "--state", "state")
+    assert words.out.splitlines()[0] == "verdict: confirmed"
+
+
+def test_what_is_not_so_ends_with_1_and_both_sides(sealed: Program) -> None:
+    assert monitored(sealed).code == 0
+    old = (sealed.folder / "log" / "checkpoint").read_bytes()
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    assert monitored(sealed).code == 0
+    (sealed.folder / "log" / "checkpoint").write_bytes(old)
+    went_back = monitored(sealed)
+    assert (went_back.code, went_back.json["verdict"]) == (1, "tampered")
+    assert any(old.decode() == one["found"] for one in went_back.json["differences"])
+
+
+def test_usage_and_logs_that_cannot_be_had(sealed: Program) -> None:
+    gone = monitored(sealed, "http://127.0.0.1:9")
+    assert (gone.code, gone.json["error"]) == (4, "log-unreachable")
+    assert monitored(sealed, "nowhere").json["verdict"] == "incomplete"
+    assert sealed.run_bare("monitor", "--log", "log", "--policy", "policy.json").code == 2
+    (sealed.folder / "policy.json").write_text("{}")
+    assert monitored(sealed).code == 2
+
+
+def test_a_monitor_follows_until_it_is_told_to_stop(sealed: Program) -> None:
+    follower, first = started(
+        sealed, "monitor", "--log", "log", "--policy", "policy.json", "--state", "state", "--follow"
+    )
+    try:
+        sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+        assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+        assert follower.stdout is not None
+        second = json.loads(follower.stdout.readline())
+        assert second["verdict"] == "confirmed"
+        assert second["size"] > first["size"]
+    finally:
+        assert stopped(follower) == 0
+
+
+@contextmanager
+def looking(program: Program, log: str, *more: str) -> Iterator[str]:
+    """A checking witness of a log; its URL. The policy asks for it."""
+    assert program.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    vkey = (program.folder / "auditor" / "witness.vkey").read_text().strip()
+    policy_file(program, witnesses=[vkey], quorum=1)
+    witness, said = started(
+        program, "witness", "--checking", "--log", log, *more, "--key", "auditor/witness.key", "--policy", "policy.json",
+        "--listen", "127.0.0.1:0",
+    )  # fmt: skip
+    assert said["checking"] is True
+    try:
+        yield f"http://{said['listening']}"
+    finally:
+        assert stopped(witness) == 0
+
+
+def seal(program: Program, witness: str) -> Any:
+    return program.json(
+        "seal", "--key", "keys/log.key", "--tiles", "log", "--witness", witness, "--policy", "policy.json"
+    )
+
+
+def test_a_witness_that_looks_reads_what_it_is_asked_to_cosign_over_http(sealed: Program) -> None:
+    token = sealed.folder / "entries.token"
+    token.write_text("0123456789abcdef" * 4 + "\n")
+    token.chmod(0o600)
+    server, said = started(sealed, "log-server", "log", "--listen", "127.0.0.1:0", "--entries-token-file", str(token))
+    url = f"http://{said['listening']}"
+    try:
+        with looking(sealed, url, "--entries-token-file", str(token)) as witness:
+            for number in range(3):
+                sealed.record(response(60 + number, "Late", f"2011-01-0{5 + number}T00:00:00Z"))
+                assert seal(sealed, witness).code == 0
+            assert monitored(sealed, url, "--entries-token-file", str(token)).json["verdict"] == "confirmed"
+            denied = monitored(sealed, url, state="another")
+            assert (denied.code, denied.json["error"]) == (2, "log-denied")
+    finally:
+        assert stopped(server) == 0
+
+
+def test_a_witness_that_looks_refuses_a_log_that_lies_and_the_sealer_says_so(sealed: Program) -> None:
+    """The host's own program seals what was written behind it: a decision that the rules do not give."""
+    with looking(sealed, "log") as witness:
+        assert seal(sealed, witness).code == 0
+        append_a_lie(sealed.folder / "ledger.db")
+        refused = seal(sealed, witness)
+        assert (refused.code, refused.json["error"]) == (4, "quorum-missing")
+        assert "not confirmed" in refused.json["message"]
+        assert monitored(sealed).json["verdict"] == "confirmed"  # what lies was not published
+
+
+def append_a_lie(book: Path) -> None:
+    """One more decision on m-1, in the chain and as it is stored, whose outcome is another."""
+    with closing(sqlite3.connect(book)) as db, db:
+        position = db.execute("SELECT max(position) FROM events").fetchone()[0]
+        ((decided,),) = db.execute("SELECT state FROM events WHERE topic = 'RenewalDecided'")
+        event = json.loads(decided)
+        last, seq = db.execute(
+            "SELECT state, originator_version FROM events WHERE originator_id = ? ORDER BY 2 DESC", (event["stream"],)
+        ).fetchone()
+        event |= {"prev": leaf_hash(last).hex(), "seq": seq + 1, "fact": "a-lie", "salt": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+        event["data"] |= {"outcome": "not-met", "revision": 2}
+        db.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (position + 1, event["stream"], seq + 1, event["type"], canonical(event), "a-lie", b"x" * 32),
+        )
+
+
+def test_both_options_of_a_witness_that_looks_are_needed(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    arguments = ["witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen", "127.0.0.1:0"]
+    assert sealed.run_bare(*arguments, "--checking").code == 2
+    assert sealed.run_bare(*arguments, "--log", "log").code == 2
+    assert sealed.run_bare(*arguments, "--checking", "--log", "nowhere").code == 2
