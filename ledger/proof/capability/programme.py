@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.proof.log.event import Event
@@ -52,3 +52,9 @@ class Capability:
         from ledger.proof.capability.recheck import DesignationCheck
 
         return DesignationCheck(stream)
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        """A fact, field by field."""
+        from ledger.proof.capability.facts import compare
+
+        compare(fact, event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.proof.log.event import Event, require_same
@@ -66,3 +66,9 @@ class Survey:
         from ledger.proof.survey.recheck import StreamCheck
 
         return StreamCheck()
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        """A fact, field by field."""
+        from ledger.proof.survey.facts import compare
+
+        compare(fact, event)
