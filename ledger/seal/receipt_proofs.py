@@ -179,7 +179,7 @@ def _proof(seen: _Seen, receipt: Receipt, note: bytes, signed: Signed, read: Has
             at, through, entry = seen.sealed[around - 1]
             before, index = proved(at, entry), at + receipt.position - through
         if index < size:
-            leaf = ProvedLeaf(*read([stored_index(0, index)]), tuple(inclusion_proof(index, size, read)))
+            leaf = ProvedLeaf(read([stored_index(0, index)])[0], tuple(inclusion_proof(index, size, read)))
     fork = seen.same_place
     if fork is None and (first := seen.first_of_fact) is not None and leaf_hash(first[1]) != receipt.leaf:
         fork = first if index is None or first[0] < index else None

@@ -5,9 +5,9 @@
     for outcome, handed in zip(outcomes, receipts.for_outcomes(store, outcomes)):
         answer(outcome, handed and handed.encoded())
 
-The port is `Signs` (`ledger.proof.log.keys`): a key in a file, or a key service; several processes may hold one key. The event is
-read back from the store by its position, so nothing is signed but what is committed, and a duplicate gets the same bytes
-again as long as key and delay are the same: `promised_by` is `recorded_at` and the delay, and Ed25519 signs alike each time.
+The port is `Signs` (`ledger.proof.log.keys`): a key in a file, or a key service; several processes may hold one key. The
+event is read back from the store by its position, so nothing is signed but what is committed, and a duplicate gets the same
+bytes again as long as key and delay are the same: `promised_by` is `recorded_at` and the delay, and Ed25519 signs alike.
 """
 
 from __future__ import annotations
