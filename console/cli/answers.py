@@ -30,6 +30,7 @@ from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.topics import TopicFound
+from console.cli.commands.verify_receipt import ReceiptReport
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
@@ -216,6 +217,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "topics": TopicFound,
     "verify": VerifierReport,
+    "verify-receipt": ReceiptReport,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

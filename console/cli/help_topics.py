@@ -15,8 +15,8 @@ class Topic(NamedTuple):
 
 
 EXTRAS: Final = {
-    "proof": "the transparency log: keygen, recover-signer, seal, evidence, verify, audit, consistency, witness, log-server, "
-    "log-publish",
+    "proof": "the transparency log: keygen, recover-signer, seal, evidence, verify, verify-receipt, audit, consistency, "
+    "monitor, witness, log-server, log-publish",
     "postgres": "a ledger in PostgreSQL, --store postgresql://…",
     "kafka": "topics, relay, inbox, worker, subscribe",
     "service": "health and metrics of what runs for ever: relay, inbox, worker, clock",

@@ -55,6 +55,8 @@ class Recorded:
     """The ledger's last position now."""
     spelt: int | MayBeLeftOut = LEFT_OUT
     """Facts taken under the known spelling of a name; where that was asked for, or there were any."""
+    receipts: Count | MayBeLeftOut = LEFT_OUT
+    """Receipts written; where they were asked for."""
     codes: Mapping[str, RefusedCode] | MayBeLeftOut = LEFT_OUT
     """By code, the most frequent first; only where something was refused."""
 
@@ -97,7 +99,8 @@ class Intake:
 
     `sift` is given the refusals of a batch and returns those that are final; `hold` is asked of each fact whether it
     waits. Both are for who knows more of the order of the lines (see `console.cli.out_of_order`). `on_fault` is told why the
-    program failed over a fact, which is refused as `fault`; the others of its batch are recorded.
+    program failed over a fact, which is refused as `fault`; the others of its batch are recorded. `on_recorded` is given
+    the outcomes of each batch once it is on disk.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Intake:
         sift: Callable[[list[RefusedLine]], list[RefusedLine]] = lambda refused: refused,
         hold: Callable[[Line, Fact], bool] = lambda _line, _fact: False,
         on_fault: Callable[[Exception], None] = lambda _: None,
+        on_recorded: Callable[[Sequence[Outcome]], None] = lambda _: None,
     ) -> None:
         self._record = record
         self._refusals = refusals
@@ -117,6 +121,7 @@ class Intake:
         self._sift = sift
         self._hold = hold
         self._on_fault = on_fault
+        self._on_recorded = on_recorded
         self._taken: list[tuple[Line, Fact | RefusedLine]] = []
         self.codes = Codes()
         self.lines = 0
@@ -146,7 +151,8 @@ class Intake:
         """Records what was taken in since the last time. A signal waits until the refusals are written too."""
         with self._put_off_signals():
             facts = [taken for _, taken in self._taken if not isinstance(taken, RefusedLine)]
-            outcomes = iter(record_apart(self._record, facts, lambda _, error: self._on_fault(error)))
+            recorded = list(record_apart(self._record, facts, lambda _, error: self._on_fault(error)))
+            outcomes = iter(recorded)
             refused = []
             for line, taken in self._taken:
                 if isinstance(taken, RefusedLine):
@@ -161,6 +167,7 @@ class Intake:
                     refused.append(RefusedLine(line, outcome.code or "", outcome.sentence or ""))
             self.refuse(self._sift(refused))
             self._taken = []
+            self._on_recorded(recorded)
 
     def refuse(self, refused: Sequence[RefusedLine]) -> None:
         """Counts and writes refusals, in the order of their lines."""

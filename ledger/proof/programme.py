@@ -16,6 +16,7 @@ A small one: a lamp is judged on a day. All streams that begin with `lamp-` are 
         def recompute(self, before, decision): return judged(before, decision)
         def says(self, data): return "bright" if data["bright"] else "dark"
         def new_check(self, stream): return LampCheck(stream)
+        def compare_fact(self, fact, event): ...    # raises RefutedError where the event is not what the fact became
 
 `tests/ledger/programmes/lamps_proof.py` has one like it in full.
 """
@@ -130,6 +131,12 @@ class ProofProgramme(Protocol):
 
     def new_check(self, stream: str) -> Check:
         """A check of one stream, before its first event; of a stream of editions with that stream's own events alone."""
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        """Passes if an event of one of its streams is what a fact became, field by field (see `ledger.proof.facts`).
+
+        Raises RefutedError, or MalformedError, with the first thing that differs.
+        """
 
 
 ProofProgrammes = Sequence[ProofProgramme]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +19,7 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import new_key
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
+from ledger.proof.log.policy import is_checking
 from ledger.proof.log.signer import SignerKey, parse_signer_key
 from ledger.seal.folder import fsync_folder
 from ledger.seal.signing import ENDING
@@ -63,10 +66,35 @@ def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
     return KeyFiles(key, vkey, signer.verifier)
 
 
-def make_policy_file(folder: Path, verifier: VerifierKey) -> PolicyFile:
-    """Writes a policy that trusts a log's key for every size, and no witness, where there is none."""
-    logs = [{"vkey": str(verifier), "from": 0, "to": None}]
-    text = json.dumps({"origin": verifier.name, "logs": logs, "witnesses": [], "quorum": 0}, indent=1)
+def make_receipt_key_files(folder: Path, origin: str) -> KeyFiles:
+    """Makes a key for receipts of a log, `receipt-<n>.…` with the first number that is free. Raises WrongKey."""
+    number = next(n for n in count(1) if not any((folder / f"receipt-{n}{end}").exists() for end in (".key", ".vkey")))
+    try:
+        signer = new_key(f"{origin}/receipt-{number}", ED25519)
+    except ProofError as error:
+        raise WrongKey(str(error)) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    key, vkey = folder / f"receipt-{number}.key", folder / f"receipt-{number}.vkey"
+    _write(key, signer.encoded(), 0o600)
+    _write(vkey, str(signer.verifier), 0o644)
+    fsync_folder(folder)
+    return KeyFiles(key, vkey, signer.verifier)
+
+
+def make_policy_file(folder: Path, verifier: VerifierKey, witnesses: Sequence[VerifierKey] = ()) -> PolicyFile:
+    """Writes a policy that trusts a log's key for every size, where there is none.
+
+    Of witnesses it wants more than half, one of them a checking one where there is one; keys of receipts are to be added.
+    """
+    value = {
+        "origin": verifier.name,
+        "logs": [{"vkey": str(verifier), "from": 0, "to": None}],
+        "witnesses": [str(witness) for witness in witnesses],
+        "quorum": len(witnesses) // 2 + 1 if witnesses else 0,
+        "checking": int(any(map(is_checking, witnesses))),
+        "receipts": {"keys": [], "within_s": 86_400},
+    }
+    text = json.dumps(value, indent=1)
     path = folder / POLICY
     try:
         _write(path, text, 0o644)

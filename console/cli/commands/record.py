@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, FAULT, SOME_REFUSED, UNREACHABLE, Failure
 from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
 from console.cli.output import Output, plural
+from console.cli.proof_files import proving
+from console.cli.receipts_file import ReceiptsFile, open_receipts
 from console.cli.recording import Intake, Recorded
 from console.cli.refusals_file import Refusals, RefusalsFile, take_again
 from console.cli.session import Session
@@ -30,6 +32,9 @@ from console.wiring import Ledger, files_of
 from ledger.errors import LedgerError, LinkKeyMissing
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT
+
+if TYPE_CHECKING:
+    from ledger.writing.transaction import Outcome
 
 STDIN: Final = "-"
 _PIPES: Final = ("/dev/", "/proc/")
@@ -48,6 +53,7 @@ examples:
   zcat facts-*.gz | csat-ledger record - --refused refused.jsonl
   csat-ledger record crm.jsonl --known-spelling     "BRONTEGARD" is taken as "Brontegard", if that is known
   csat-ledger record --retry facts.jsonl.refused    what is accepted now leaves the file, the rest stays
+  csat-ledger record facts.jsonl --receipts r.jsonl --receipt-key keys/receipt-1.key      a signed receipt for each fact
   csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
 
 Exit code 3 says that some facts were refused; with --json `codes` has then how many for each code, and the first.
@@ -78,6 +84,22 @@ def register(parser: ArgumentParser) -> None:
         action="store_true",
         help="take a customer's name that is spelt otherwise than it is known as it is known, and say so for each",
     )
+    parser.add_argument(
+        "--receipts",
+        type=Path,
+        metavar="FILE",
+        help="signed receipts of all facts that are in the book are added to it",
+    )
+    parser.add_argument(
+        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs them (keygen --receipts)"
+    )
+    parser.add_argument(
+        "--promise",
+        type=int,
+        default=None,
+        metavar="SECONDS",
+        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
+    )
 
 
 def run(session: Session) -> int:
@@ -85,6 +107,10 @@ def run(session: Session) -> int:
     options = session.options
     if bool(options.files) == (options.retry is not None):
         raise Failure("usage", "expected FILEs to record, or --retry with a file of refusals")
+    if (options.receipts is None) != (options.receipt_key is None):
+        raise Failure("usage", "found one of --receipts and --receipt-key, expected both or none")
+    if options.receipts is None and options.promise is not None:
+        raise Failure("usage", "found --promise without --receipts, which it is for")
     collect_garbage_seldom()
     if options.retry is not None:
         if options.refused is not None:
@@ -104,7 +130,8 @@ def _record_files(session: Session, names: list[str]) -> int:
         if ledger.store.found_version == 0:
             output.words(f"made a new ledger at {ledger.store.name}")
         spelling = _spelling(session, ledger)
-        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack)
+        receipts = _receipts(session, ledger, stack, (*names, refusals_path))
+        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack, receipts)
         with _saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
             for source in sources:
@@ -120,7 +147,7 @@ def _record_files(session: Session, names: list[str]) -> int:
             if waits is not None:
                 waits.settle(intake)
         position = ledger.store.max_position()
-    return _report(output, intake, spelling, position, refusals_path)
+    return _report(output, intake, spelling, position, refusals_path, receipts)
 
 
 def _record_again(session: Session, path: Path) -> int:
@@ -132,7 +159,8 @@ def _record_again(session: Session, path: Path) -> int:
             raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
         ledger = stack.enter_context(session.ledger())
         spelling = _spelling(session, ledger)
-        intake, waits = _intake(session, spelling, again, stack)
+        receipts = _receipts(session, ledger, stack, (path,))
+        intake, waits = _intake(session, spelling, again, stack, receipts)
         with _saying_what_stays(output, intake):
             for line in again.lines():
                 intake.take(line)
@@ -148,15 +176,32 @@ def _record_again(session: Session, path: Path) -> int:
         position = ledger.store.max_position()
     if again.strange:
         output.words(f"left {plural(again.strange, 'line')} in {path} as found: expected refusals that `record` wrote")
-    return _report(output, intake, spelling, position, path) or (SOME_REFUSED if again.strange else DONE)
+    return _report(output, intake, spelling, position, path, receipts) or (SOME_REFUSED if again.strange else DONE)
 
 
 def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
     return KnownSpelling(ledger.writer, session.options.known_spelling, session.output.words)
 
 
+def _receipts(session: Session, ledger: Ledger, stack: ExitStack, others: Sequence[str | Path]) -> ReceiptsFile | None:
+    """The file of receipts, where one is asked for; found out before anything is recorded whether that is possible."""
+    path, options = session.options.receipts, session.options
+    if path is None:
+        return None
+    if any(_is_same(path, other) for other in (*others, options.receipt_key, *files_of(session.where))):
+        raise Failure("usage", f"found {path} as a file of receipts and of something else, expected two files")
+    with proving():
+        from ledger.proof.log.note import ED25519
+        from ledger.seal.keyfiles import load_signer
+        from ledger.seal.receipts import DELAY_S, ReceiptSigner
+
+        delay_s = DELAY_S if options.promise is None else options.promise
+        signer = ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
+    return stack.enter_context(open_receipts(path, signer, ledger.store))
+
+
 def _intake(
-    session: Session, spelling: KnownSpelling, refusals: Refusals, stack: ExitStack
+    session: Session, spelling: KnownSpelling, refusals: Refusals, stack: ExitStack, receipts: ReceiptsFile | None
 ) -> tuple[Intake, Waiting | None]:
     """What records the lines; with --any-order also what waits."""
     record, batch_max, put_off = spelling.record, session.settings.record_batch, session.signals.put_off
@@ -170,10 +215,14 @@ def _intake(
 
     told: set[str] = set()
 
+    def hand_out(outcomes: Sequence[Outcome]) -> None:
+        if receipts is not None:
+            receipts.write(outcomes)
+
     if not session.options.any_order:
-        return Intake(record, refusals, batch_max, put_off, on_fault=trace), None
+        return Intake(record, refusals, batch_max, put_off, on_fault=trace, on_recorded=hand_out), None
     waits = stack.enter_context(waiting())
-    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold, trace), waits
+    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold, trace, hand_out), waits
 
 
 def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
@@ -189,17 +238,29 @@ def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
     return facts
 
 
-def _report(output: Output, intake: Intake, spelling: KnownSpelling, position: int, refusals: Path) -> int:
+def _report(
+    output: Output,
+    intake: Intake,
+    spelling: KnownSpelling,
+    position: int,
+    refusals: Path,
+    receipts: ReceiptsFile | None,
+) -> int:
     """Says what became of the lines; the exit code."""
     spelling.end()
     codes = intake.codes.answer() if intake.refused else LEFT_OUT
     if output.as_json:
-        output.json(Recorded(intake.accepted, intake.duplicates, intake.refused, position, spelling.answer(), codes))
+        handed = LEFT_OUT if receipts is None else receipts.written
+        output.json(
+            Recorded(intake.accepted, intake.duplicates, intake.refused, position, spelling.answer(), handed, codes)
+        )
     else:
         output.text(
             f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "
             f"{intake.refused:,} refused; the ledger is at position {position:,}"
         )
+        if receipts is not None:
+            output.text(f"wrote {plural(receipts.written, 'receipt')}")
     output.flush()
     if not intake.refused:
         return DONE

@@ -63,3 +63,9 @@ class Capability:
         from ledger.proof.capability.recheck import DesignationCheck
 
         return DesignationCheck(stream)
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        """A fact, field by field."""
+        from ledger.proof.capability.facts import compare
+
+        compare(fact, event)

@@ -76,3 +76,9 @@ class Survey:
         from ledger.proof.survey.recheck import StreamCheck
 
         return StreamCheck()
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        """A fact, field by field."""
+        from ledger.proof.survey.facts import compare
+
+        compare(fact, event)

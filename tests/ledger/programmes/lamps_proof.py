@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ledger.proof.facts import FactForm, compare_fact
 from ledger.proof.log.errors import MalformedError, ProofError, RefutedError, Words
 from ledger.proof.log.event import Event, format_instant, parse_date, parse_instant
 from ledger.proof.log.strictjson import first_difference, members, natural
@@ -15,6 +16,13 @@ from ledger.proof.programme import Difference, Light
 
 RULES = "lamprules"
 HOUR_US = 3_600_000_000
+FACTS = {
+    "light-bulb": FactForm("BulbLit", ("hours",), ("lamp",)),
+    "judge-lamp": FactForm("LampJudged", ("day",), ("lamp",), derived=("bright", "burning", "revision")),
+    "publish-lamp-rules": FactForm(
+        "LampRulesPublished", ("edition", "effective_from", "needed"), instants=("effective_from",)
+    ),
+}
 
 
 class Folded:
@@ -173,3 +181,6 @@ class LampsProof:
 
     def new_check(self, stream: str) -> LampCheck:
         return LampCheck(stream)
+
+    def compare_fact(self, fact: Mapping[str, Any], event: Event) -> None:
+        compare_fact(fact, event, FACTS, f"lamp-{fact['lamp']}" if "lamp" in fact else RULES)

@@ -133,3 +133,62 @@ def test_a_log_key_of_another_name_than_the_origin_may_be_trusted() -> None:
     named = SignerKey("sequencer.example", ED25519, b"n" * 32)
     trust = parse_policy(policy(logs=[log(vkey=str(named.verifier))], quorum=0))
     assert open_checkpoint(BOOK.signed(named), trust).checkpoint.origin == LOG_KEY.name
+
+
+CHECKERS = [
+    SignerKey(f"checker.example/c{i}/checking", WITNESSES[0].signature_type, bytes([9, i]) * 16) for i in range(2)
+]
+RECEIPT_KEY = SignerKey(f"{LOG_KEY.name}/receipt-1", ED25519, b"r" * 32)
+
+
+def receipts(key: SignerKey = RECEIPT_KEY, within_s: Any = 60, **changed: Any) -> dict[str, Any]:
+    return {"keys": [{"vkey": str(key.verifier), "from": 1, "to": None} | changed], "within_s": within_s}
+
+
+def named(name: str, seed: bytes = b"r" * 32, signature_type: int = ED25519) -> SignerKey:
+    return SignerKey(name, signature_type, seed)
+
+
+def test_a_policy_may_leave_out_receipts_and_checking() -> None:
+    plain = parse_policy(policy())
+    assert (plain.checking, plain.receipts.keys, plain.receipts.within_s) == (0, (), 0)
+    said = parse_policy(policy(receipts=receipts()))
+    assert [str(one.key) for one in said.receipts.keys] == [str(RECEIPT_KEY.verifier)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"receipts": None}, {"receipts": {"keys": []}}, {"receipts": receipts(within_s=-1)},
+        {"receipts": receipts(within_s="1")},
+        {"receipts": receipts(within_s=10**10)}, {"receipts": receipts() | {"more": 1}}, {"receipts": receipts(to=1)},
+        {"receipts": receipts(named(LOG_KEY.name))}, {"receipts": receipts(named(f"{LOG_KEY.name}/receipt-0"))},
+        {"receipts": receipts(named(f"{LOG_KEY.name}/receipt-01"))}, {"receipts": receipts(named("other/receipt-1"))},
+        {"receipts": receipts(named(f"{LOG_KEY.name}/receipt-1", signature_type=4))},
+        {"receipts": receipts(named(f"{LOG_KEY.name}/receipt-1", LOG_KEY.seed))},
+        {"receipts": receipts(named(f"{LOG_KEY.name}/receipt-1", WITNESSES[0].seed))},
+        {"receipts": {"keys": [*receipts()["keys"], *receipts(named(f"{LOG_KEY.name}/receipt-2"))["keys"]], "within_s": 1}},
+        {"checking": 1}, {"checking": -1}, {"checking": True},
+    ],
+)  # fmt: skip
+def test_receipts_and_checking_in_another_form_are_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError, match="policy"):
+        parse_policy(policy(**changed))
+
+
+def test_where_checking_witnesses_are_asked_for_the_quorum_is_more_than_half() -> None:
+    keys = [str(key.verifier) for key in (*WITNESSES[:2], *CHECKERS)]
+    assert parse_policy(policy(witnesses=keys, quorum=3, checking=2)).checking == 2
+    parse_policy(policy(witnesses=keys, quorum=2))
+    for quorum, checking in ((2, 1), (3, 3), (1, 2)):
+        with pytest.raises(MalformedError, match=r"more than half|at most"):
+            parse_policy(policy(witnesses=keys, quorum=quorum, checking=checking))
+
+
+def test_a_checkpoint_without_the_checking_witness_is_incomplete() -> None:
+    trust = parse_policy(
+        policy(witnesses=[str(key.verifier) for key in (*WITNESSES[:2], CHECKERS[0])], quorum=2, checking=1)
+    )
+    open_checkpoint(BOOK.signed(LOG_KEY, WITNESSES[0], CHECKERS[0]), trust)
+    with pytest.raises(IncompleteError, match="checking"):
+        open_checkpoint(BOOK.signed(LOG_KEY, *WITNESSES[:2]), trust)

@@ -1,0 +1,106 @@
+"""The file of receipts: one for each fact that is in the book, JSON lines, added to and never written over.
+
+    {"event":"<stored bytes>","fact":"<id>","receipt":"<note>"}
+
+The receipts of a batch are signed and written once its transaction is durable. A crash in between loses none: the same
+facts again are duplicates, and a duplicate gets the same receipt. The file is made with access for its owner alone, and
+who adds to it holds a lock. A line that a crash cut off is taken away before others are added.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from console.cli.exits import UNWRITTEN, Failure
+
+if TYPE_CHECKING:
+    from ledger.seal.receipts import ReceiptSigner
+    from ledger.store.base import Reader
+    from ledger.writing.transaction import Outcome
+
+LINES_TOGETHER: Final = 1_000
+
+
+class ReceiptsFile:
+    """Signs receipts for what was recorded, and adds them to a file."""
+
+    def __init__(self, file: IO[bytes], path: Path, signer: ReceiptSigner, book: Reader) -> None:
+        """See `open_receipts`."""
+        self._file = file
+        self._path = path
+        self._signer = signer
+        self._book = book
+        self.written = 0
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Adds the receipts of a batch that is durable. Raises Failure where that fails; the file has whole lines then."""
+        from ledger.seal.receipts import encoded
+
+        lines = [encoded(handed) for handed in self._signer.for_outcomes(self._book, outcomes) if handed is not None]
+        with _naming(self._path):
+            for start in range(0, len(lines), LINES_TOGETHER):
+                _append(self._file, b"".join(lines[start : start + LINES_TOGETHER]))
+            os.fsync(self._file.fileno())
+        self.written += len(lines)
+
+
+@contextmanager
+def open_receipts(path: Path, signer: ReceiptSigner, book: Reader) -> Iterator[ReceiptsFile]:
+    """The file, held by this process alone. Raises Failure where another has it, or it can be no file of receipts."""
+    with _naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Failure("unreadable", f"{path}: found a folder, pipe or device, expected a file for receipts")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure("unreadable", f"{path}: found another `record` at work on it, expected none") from None
+        with _naming(path):
+            _cut_half_a_line(file)
+        yield ReceiptsFile(file, path, signer, book)
+
+
+def _cut_half_a_line(file: IO[bytes]) -> None:
+    end = size = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - (1 << 16))
+        file.seek(start)
+        part = file.read(end - start)
+        if (at := part.rfind(b"\n")) >= 0:
+            end = start + at + 1
+            break
+        end = start
+    if end != size:
+        file.truncate(end)
+
+
+def _append(file: IO[bytes], data: bytes) -> None:
+    """Adds whole lines to the end: all of them or none."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        while data:
+            data = data[os.write(file.fileno(), data) :]
+    except OSError:
+        with suppress(OSError):
+            file.truncate(size)
+        raise
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Failure(
+            "receipts-not-written",
+            f"{path}: receipts could not be written: {why}; what was recorded stays, and the same facts again give them",
+            UNWRITTEN,
+        ) from error
