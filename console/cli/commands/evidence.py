@@ -156,14 +156,17 @@ def _write(bundle: Bundle, options: Namespace) -> int:
 
     Gives the number of bytes of the evidence.
     """
-    from ledger.proof.log.building import decision_proof
     from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
     from ledger.proof.log.files import read_file
     from ledger.proof.log.note import NOTE_MAX_BYTES
+    from ledger.seal.evidence import decided_alone
+    from ledger.seal.folder import LogFolder
 
     data = bundle.encoded()
     write_new(options.out, data, BUNDLE_MAX_BYTES)
-    write_new(options.out.with_suffix(TLOG_PROOF), decision_proof(bundle).encoded(), NOTE_MAX_BYTES)
+    write_new(
+        options.out.with_suffix(TLOG_PROOF), decided_alone(bundle, LogFolder(options.tiles)).encoded(), NOTE_MAX_BYTES
+    )
     if (timestamp := options.tiles / "checkpoint.tsr").exists():
         write_new(options.out.with_suffix(TIMESTAMP), read_file(timestamp, NOTE_MAX_BYTES), NOTE_MAX_BYTES)
     return len(data)
