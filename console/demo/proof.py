@@ -118,15 +118,14 @@ class _Proof:
 
     def verify(self, programme: ProofProgramme, stream: str, membership: str, on: str) -> Bundle:
         """Writes the evidence for the last decision in a stream on what `on` says, and verifies the file."""
-        from ledger.proof.log.building import decision_proof
         from ledger.proof.log.verify import verify
         from ledger.proof.registry import PROOF_PROGRAMMES
-        from ledger.seal.evidence import collect_evidence
+        from ledger.seal.evidence import collect_evidence, decided_alone
 
         bundle = collect_evidence(self._ledger.store, self._log, programme, stream, on)
         evidence = self._place / f"{membership}.json"
         write_answer(evidence, bundle.encoded())
-        write_answer(evidence.with_suffix(".tlog-proof"), decision_proof(bundle).encoded())
+        write_answer(evidence.with_suffix(".tlog-proof"), decided_alone(bundle, self._log).encoded())
         say(
             self._output,
             f"evidence: {evidence} has {len(bundle.events)} events of {membership} and "

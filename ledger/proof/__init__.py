@@ -6,6 +6,7 @@ the ledger: the standard library and `cryptography` are enough to run it. In `lo
     errors      every error, and the verdict that it leads to
     strictjson  JSON read strictly: no duplicate keys, no floats, no huge numbers
     merkle      RFC 6962 hashes, roots, inclusion and consistency proofs
+    multiproof  one inclusion proof for many entries
     tiles       tile and entry-bundle paths and bytes (tlog-tiles)
     note        signed notes, Ed25519 keys and cosignatures (signed-note, tlog-cosignature)
     checkpoint  the body of a signed tree head (tlog-checkpoint)

@@ -7,21 +7,23 @@ published checkpoint, so that a book that was changed after sealing gives no evi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from ledger.errors import BookChanged, NotSealed
 from ledger.proof.log import strictjson
-from ledger.proof.log.building import Entry, build_bundle
+from ledger.proof.log.building import Entry, build_bundle, decision_proof
 from ledger.proof.log.bundle import Bundle, parse_bundle
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import parse_event
-from ledger.proof.log.merkle import leaf_hash, verify_consistency, verify_inclusion
-from ledger.proof.log.merkle_tree import consistency_proof, root
+from ledger.proof.log.merkle import leaf_hash, verify_consistency
+from ledger.proof.log.merkle_tree import HashReader, consistency_proof, root, stored_index
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.tiles import hash_reader
-from ledger.proof.log.tlogproof import HEADER, parse_tlog_proof
+from ledger.proof.log.tlogproof import HEADER, TlogProof, parse_tlog_proof
+from ledger.proof.log.verify import check_inclusion
 from ledger.proof.programme import ProofProgramme
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import LogReader
@@ -69,15 +71,15 @@ def collect_evidence(
     entries = {name: _entries(book, state, name) for name in (stream, programme.rules_stream(stream))}
     number = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
     (heads,) = folder.read_entries(checkpoint.size - 1, checkpoint.size)
+    read = hash_reader(checkpoint.size, folder.read_tile)
     bundle = build_bundle(
         programme, stream, number, entries=entries, heads=Entry(checkpoint.size - 1, heads), place_of=tree.find,
-        read=hash_reader(checkpoint.size, folder.read_tile), signed_checkpoint=signed,
+        read=read, signed_checkpoint=signed,
     )  # fmt: skip
-    for event in (*bundle.events, *bundle.editions):
-        try:
-            verify_inclusion(leaf_hash(event.entry), event.index, checkpoint.size, event.proof, checkpoint.root)
-        except ProofError as error:
-            raise BookChanged(f"log index {event.index}, {event.entry[:60]!r}…: {error}") from None
+    try:
+        check_inclusion(bundle, checkpoint)
+    except ProofError as error:
+        raise BookChanged(f"{_first_changed(bundle, read)}: {error}") from None
     return bundle
 
 
@@ -118,6 +120,20 @@ def _chosen(about: str, decided: list[int], events: int, revision: int | None, *
             f"{'sealed; seal first' if newest else 'under this checkpoint'}"
         )
     raise NotSealed(f"{about}: found {len(sealed)} decisions under this checkpoint, expected {number or 1} or more")
+
+
+def _first_changed(bundle: Bundle, read: HashReader) -> str:
+    """Where in the log the book first differs from what the tiles hold."""
+    events = sorted((*bundle.events, *bundle.editions), key=attrgetter("index"))
+    for event, leaf in zip(events, read([stored_index(0, event.index) for event in events]), strict=True):
+        if leaf != leaf_hash(event.entry):
+            return f"log index {event.index}, {event.entry[:60]!r}…"
+    return "the log's tiles"
+
+
+def decided_alone(bundle: Bundle, folder: LogFolder) -> TlogProof:
+    """The decision's own inclusion proof, out of the tiles of the log that the bundle is from."""
+    return decision_proof(bundle, hash_reader(bundle.heads.index + 1, folder.read_tile))
 
 
 def _entries(book: Reader, state: LogState, stream: str) -> list[Entry]:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from ledger.proof.log.bundle import ProvedEntry
 from ledger.proof.log.errors import MalformedError, ProofError
 from ledger.proof.log.event import salt_bytes
 from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
@@ -25,7 +24,7 @@ from ledger.proof.log.merkle_tree import HashReader, inclusion_proof, stored_ind
 from ledger.proof.log.policy import Policy, log_checkpoint
 from ledger.proof.log.tiles import Tile, hash_reader
 from ledger.proof.receipts.judging import Judgement, checkpoint_time, foremost, judge_proof
-from ledger.proof.receipts.proof import ProvedHead, ProvedLeaf, ReceiptProof
+from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ProvedLeaf, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
 
 EARLIER_MAX = 1_000
@@ -166,8 +165,8 @@ def _proof(seen: _Seen, receipt: Receipt, note: bytes, signed: Signed, read: Has
     if not size:
         return ReceiptProof(note, signed.note)
 
-    def proved(index: int, entry: bytes) -> ProvedEntry:
-        return ProvedEntry(index, entry, tuple(inclusion_proof(index, size, read)))
+    def proved(index: int, entry: bytes) -> IncludedEntry:
+        return IncludedEntry(index, entry, tuple(inclusion_proof(index, size, read)))
 
     leaf = after = before = index = None
     around = next((n for n, one in enumerate(seen.sealed) if one[1] >= receipt.position), None)

@@ -199,12 +199,11 @@ def _write(bundle: Bundle, folder: LogFolder, options: Namespace) -> tuple[int, 
 
     Gives the number of bytes of the evidence, and the file with the consistency proof.
     """
-    from ledger.proof.log.building import decision_proof
     from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
     from ledger.proof.log.files import read_file
     from ledger.proof.log.note import NOTE_MAX_BYTES
     from ledger.proof.log.since import CONSISTENCY_MAX_BYTES
-    from ledger.seal.evidence import prove_extension
+    from ledger.seal.evidence import decided_alone, prove_extension
 
     beside, consistency = None, options.out.with_suffix(CONSISTENCY)
     if options.since_size is not None:
@@ -212,7 +211,8 @@ def _write(bundle: Bundle, folder: LogFolder, options: Namespace) -> tuple[int, 
         beside = json_text(proof.answer(), ascii_only=True).encode("ascii") + b"\n"
     data = bundle.encoded()
     write_new(options.out, data, BUNDLE_MAX_BYTES)
-    write_new(options.out.with_suffix(TLOG_PROOF), decision_proof(bundle).encoded(), NOTE_MAX_BYTES)
+    alone = decided_alone(bundle, folder).encoded()
+    write_new(options.out.with_suffix(TLOG_PROOF), alone, NOTE_MAX_BYTES)
     timestamp = options.tiles / "checkpoint.tsr"
     if timestamp.exists() and bundle.checkpoint == folder.checkpoint():
         write_new(options.out.with_suffix(TIMESTAMP), read_file(timestamp, NOTE_MAX_BYTES), NOTE_MAX_BYTES)

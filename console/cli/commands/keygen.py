@@ -93,10 +93,10 @@ def run(session: Session) -> int:
         )
         output.text(f"policy  {policy.path}, which trusts this key, {whom}:", "", *policy.text.split("\n"))
         if not trusted:
-            output.text(
-                "",
-                "Once you name witnesses, let `quorum` be more than half of them, and `checking` 1: one at least should look",
-                "into the log before it cosigns. Its key's name ends in /checking (keygen --trust does it so).",
+            output.words(
+                "once you name witnesses, let `quorum` be more than half of them, and `checking` 1: one at least should look "
+                "into the log before it cosigns; keygen --trust writes both. A checking witness's key has a name that ends in "
+                "/checking"
             )
     else:
         found = f"found {policy.path} and left it as it is; a policy that trusts this key:"

@@ -10,7 +10,7 @@ from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
 from ledger.proof.log.errors import IncompleteError, MalformedError, Words
 from ledger.proof.log.event import parse_event
 from ledger.proof.log.map_tree import Place
-from ledger.proof.log.merkle_tree import HashReader, inclusion_proof
+from ledger.proof.log.merkle_tree import HashReader, inclusion_proof, inclusions_proof
 from ledger.proof.log.tlogproof import TlogProof
 from ledger.proof.programme import ProofProgramme
 
@@ -40,7 +40,6 @@ def build_bundle(
     order. The heads entry is the last entry under the checkpoint, `place_of` finds a stream in the map that it names, and
     `read` reads the log's hashes. Raises IncompleteError where there is no such event, MalformedError where it is no decision.
     """
-    size = heads.index + 1
     rules = programme.rules_stream(subject)
     events = list(entries[subject])
     if not 0 < decision <= len(events):
@@ -50,13 +49,12 @@ def build_bundle(
     if decided.type != programme.decision:
         raise MalformedError(decided.where, found=decided.type, expected=programme.decision)
 
-    def proved(entry: Entry) -> ProvedEntry:
-        return ProvedEntry(entry.index, entry.entry, tuple(inclusion_proof(entry.index, size, read)))
-
     def stream(name: str, of_stream: Iterable[Entry]) -> ProvedStream:
-        events, place = tuple(map(proved, of_stream)), place_of(name)
+        events, place = tuple(ProvedEntry(entry.index, entry.entry) for entry in of_stream), place_of(name)
         return ProvedStream(events, place.siblings, None if events else place.there)
 
+    streams = {subject: stream(subject, events), rules: stream(rules, entries[rules])}
+    indexes = sorted([heads.index, *(event.index for part in streams.values() for event in part.events)])
     return Bundle(
         programme=programme.name,
         subject=subject,
@@ -64,14 +62,15 @@ def build_bundle(
         decision=decision,
         on=strictjson.text(programme.decided_on(decided), f"{decided.where}: what it is on"),
         checkpoint=signed_checkpoint,
-        heads=proved(heads),
-        streams={subject: stream(subject, events), rules: stream(rules, entries[rules])},
+        heads=ProvedEntry(heads.index, heads.entry),
+        streams=streams,
+        proof=tuple(inclusions_proof(indexes, heads.index + 1, read)),
     )
 
 
-def decision_proof(bundle: Bundle) -> TlogProof:
-    """The decision's own proof, as a file of its own holds it beside the bundle."""
+def decision_proof(bundle: Bundle, read: HashReader) -> TlogProof:
+    """The decision's own proof, as a file of its own holds it beside the bundle; `read` reads the log's hashes."""
     if not 0 < bundle.decision <= len(bundle.events):
         raise IncompleteError("events of the stream", found=len(bundle.events), expected=bundle.decision)
-    decided = bundle.events[bundle.decision - 1]
-    return TlogProof(decided.index, decided.proof, bundle.checkpoint)
+    index = bundle.events[bundle.decision - 1].index
+    return TlogProof(index, tuple(inclusion_proof(index, bundle.heads.index + 1, read)), bundle.checkpoint)

@@ -9,15 +9,20 @@ A JSON object with exactly these keys. Hashes are base64, log entries are string
     decision     seq of the decision in the subject's stream
     on           what was decided on: the date of the renewal, or of the anniversary, YYYY-MM-DD
     checkpoint   the signed checkpoint, byte for byte: proves what the log said, and when witnesses saw it
-    heads        {"entry","index","proof"}: the heads entry (see `heads`), the last entry under the checkpoint
+    heads        {"entry","index"}: the heads entry (see `heads`), the last entry under the checkpoint
+    proof        one inclusion proof under the checkpoint for the heads entry and all events together (see `multiproof`):
+                 proves that the log holds exactly these bytes at these indexes
     streams      the two streams by name, each {"events","siblings"}, or {"absent","events","siblings"} without events
 
-An event is {"entry","index","proof"}:
+An event is {"entry","index"}:
 
     entry        the stored bytes
     index        its index in the log; the order of indexes is the order in which the ledger recorded its events, so an
                  edition is known to a decision if its index is lower
-    proof        the inclusion proof under the checkpoint: proves that the log holds exactly these bytes at this index
+
+One proof is shared by heads entry and both streams: it is the smallest, since entries that stand side by side in the log
+need no hash between them, and there is one list of hashes, one order and one root to check. Its indexes are all of the
+bundle, sorted; none may be there twice.
 
 The events are all of their stream, from seq 1 to the end, in order: also those after the decision, for without them it
 could not be seen that nothing else was recorded. The siblings, from the deepest up, prove by the map of heads (see `map`)
@@ -34,17 +39,17 @@ file is ever trusted, and nothing in it stands for itself: a field that is chang
 Example, shortened:
 
     {"checkpoint":"ledger.example/renewals\\n72\\n…","decision":14,"format":"csat-ledger-evidence/v2",
-     "heads":{"entry":"{\\"map\\":\\"…\\",\\"streams\\":2,\\"through\\":71,\\"type\\":\\"heads\\",\\"v\\":2}","index":71,"proof":["…"]},
-     "on":"2011-03-01","programme":"survey","rules":"programme",
+     "heads":{"entry":"{\\"map\\":\\"…\\",\\"streams\\":2,\\"through\\":71,\\"type\\":\\"heads\\",\\"v\\":2}","index":71},
+     "on":"2011-03-01","programme":"survey","proof":["…"],"rules":"programme",
      "streams":{"membership-m-1":{"events":[…],"siblings":["…"]},
-                "programme":{"events":[{"entry":"{\\"actor\\":\\"csat-ledger\\",…}","index":0,"proof":["…"]},…],
+                "programme":{"events":[{"entry":"{\\"actor\\":\\"csat-ledger\\",…}","index":0},…],
                              "siblings":["…"]}},
      "subject":"membership-m-1"}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,17 +60,17 @@ from ledger.proof.log.merkle import PROOF_MAX_HASHES
 from ledger.proof.log.strictjson import base64_text
 
 FORMAT = "csat-ledger-evidence/v2"
-BUNDLE_MAX_BYTES = strictjson.DEFAULT_MAX_BYTES
-KEYS = ("format", "programme", "subject", "rules", "decision", "on", "checkpoint", "heads", "streams")
+BUNDLE_MAX_BYTES = 1 << 31
+"""Room for some three million events of 600 bytes."""
+KEYS = ("format", "programme", "subject", "rules", "decision", "on", "checkpoint", "heads", "proof", "streams")
 
 
 @dataclass(frozen=True, slots=True)
 class ProvedEntry:
-    """A log entry, its index, and its inclusion proof."""
+    """A log entry and its index; the bundle's proof is for all of them."""
 
     index: int
     entry: bytes
-    proof: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Bundle:
     checkpoint: bytes
     heads: ProvedEntry
     streams: Mapping[str, ProvedStream]
+    proof: tuple[bytes, ...]
 
     @property
     def events(self) -> tuple[ProvedEntry, ...]:
@@ -111,6 +117,7 @@ class Bundle:
             "on": self.on,
             "checkpoint": self.checkpoint.decode("utf-8"),
             "heads": _entry_json(self.heads),
+            "proof": [*map(base64_text, self.proof)],
             "streams": {name: _stream_json(stream) for name, stream in self.streams.items()},
         }
         return strictjson.canonical(value) + b"\n"
@@ -119,7 +126,7 @@ class Bundle:
 def parse_bundle(data: bytes) -> Bundle:
     """The bundle that a file holds. Raises MalformedError."""
     what = "bundle"
-    value = strictjson.loads(data, what)
+    value = strictjson.loads(data, what, max_bytes=BUNDLE_MAX_BYTES)
     if isinstance(value, dict) and value.get("format", FORMAT) != FORMAT:
         raise MalformedError(f"{what}: format", found=value["format"], expected=FORMAT)
     strictjson.members(value, what, KEYS)
@@ -129,6 +136,8 @@ def parse_bundle(data: bytes) -> Bundle:
     if subject == rules:
         raise MalformedError(f"{what}: rules", found=rules, expected=Words("another stream than that of the subject"))
     streams = strictjson.members(value["streams"], f"{what}: streams", (subject, rules))
+    parsed = {name: _parse_stream(streams[name], f"{what}: stream {name!a}") for name in (subject, rules)}
+    entries = 1 + sum(len(stream.events) for stream in parsed.values())
     return Bundle(
         programme=programme,
         subject=subject,
@@ -137,12 +146,13 @@ def parse_bundle(data: bytes) -> Bundle:
         on=on,
         checkpoint=strictjson.text(value["checkpoint"], f"{what}: checkpoint").encode("utf-8"),
         heads=_parse_entry(value["heads"], f"{what}: heads"),
-        streams={name: _parse_stream(streams[name], f"{what}: stream {name!a}") for name in (subject, rules)},
+        streams=parsed,
+        proof=_parse_hashes(value["proof"], f"{what}: proof", entries * PROOF_MAX_HASHES),
     )
 
 
 def _entry_json(entry: ProvedEntry) -> dict[str, Any]:
-    return {"entry": entry.entry.decode("utf-8"), "index": entry.index, "proof": [*map(base64_text, entry.proof)]}
+    return {"entry": entry.entry.decode("utf-8"), "index": entry.index}
 
 
 def _stream_json(stream: ProvedStream) -> dict[str, Any]:
@@ -156,27 +166,24 @@ def _stream_json(stream: ProvedStream) -> dict[str, Any]:
     return value
 
 
-def _parse_proof(value: Any, what: str) -> tuple[bytes, ...]:
-    hashes: Sequence[Any] = strictjson.array(value, f"{what}: proof", max_items=PROOF_MAX_HASHES)
-    return tuple(strictjson.hash_bytes(v, f"{what}: proof") for v in hashes)
+def _parse_hashes(value: Any, what: str, most: int) -> tuple[bytes, ...]:
+    return tuple(strictjson.hash_bytes(v, what) for v in strictjson.array(value, what, max_items=most))
 
 
 def _parse_entry(value: Any, what: str) -> ProvedEntry:
-    entry = strictjson.members(value, what, ("entry", "index", "proof"))
+    entry = strictjson.members(value, what, ("entry", "index"))
     return ProvedEntry(
         strictjson.natural(entry["index"], f"{what}: index"),
         strictjson.text(entry["entry"], f"{what}: entry").encode("utf-8"),
-        _parse_proof(entry["proof"], what),
     )
 
 
 def _parse_stream(value: Any, what: str) -> ProvedStream:
     empty = isinstance(value, dict) and value.get("events") == []
     stream = strictjson.members(value, what, ("events", "siblings", "absent") if empty else ("events", "siblings"))
-    siblings = strictjson.array(stream["siblings"], f"{what}: siblings", max_items=KEY_BITS)
     return ProvedStream(
         tuple(_parse_entry(v, f"{what}: events") for v in strictjson.array(stream["events"], f"{what}: events")),
-        tuple(strictjson.hash_bytes(v, f"{what}: siblings") for v in siblings),
+        _parse_hashes(stream["siblings"], f"{what}: siblings", KEY_BITS),
         _parse_other(stream["absent"], f"{what}: absent") if empty and stream["absent"] is not None else None,
     )
 

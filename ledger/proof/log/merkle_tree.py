@@ -14,6 +14,7 @@ tree by recursion, from the root down.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 from ledger.proof.log.errors import MalformedError, Words
 from ledger.proof.log.merkle import EMPTY_ROOT, HASH_SIZE, node_hash, require_size
@@ -80,6 +81,23 @@ def inclusion_proof(index: int, size: int, read: HashReader) -> list[bytes]:
     if not 0 <= index < size:
         raise MalformedError("index to prove", found=index, expected=Words(f"0 to {size - 1}"))
     return _collect(_inclusion_parts(0, size, index), read)
+
+
+def inclusions_proof(indexes: Sequence[int], size: int, read: HashReader) -> list[bytes]:
+    """The proof that the entries at these indexes, which strictly rise, are in the tree of `size` (see `multiproof`)."""
+    require_size("tree size", size, 1)
+    if not indexes or any(index >= later for index, later in pairwise((-1, *indexes, size))):
+        raise MalformedError(
+            "indexes to prove", found=[*indexes[:9]], expected=Words(f"one or more, rising, from 0 to {size - 1}")
+        )
+    parts = []
+    known, width, level = [*indexes], size, 0
+    while width > 1:
+        over = set(known)
+        beside = (n ^ 1 for n in known)
+        parts += [(n << level, min(n + 1 << level, size)) for n in beside if n < width and n not in over]
+        known, width, level = [*dict.fromkeys(n >> 1 for n in known)], width + 1 >> 1, level + 1
+    return _collect(parts, read)
 
 
 def consistency_proof(old_size: int, new_size: int, read: HashReader) -> list[bytes]:

@@ -139,18 +139,15 @@ def hash_reader(size: int, read_tile: TileReader) -> HashReader:
 
     known: dict[int, bytes] = {}
 
-    def stored_hash(index: int) -> bytes:
-        found = known.get(index)
-        if found is None:
-            tile, start, end = tile_of(index, size)
-            found = _complete_root(tile_bytes(tile)[start * HASH_SIZE : end * HASH_SIZE])
+    def read(indexes: Sequence[int]) -> list[bytes]:
+        hashes = {index: known[index] for index in indexes if index in known}
+        missing = [(tile_of(index, size), index) for index in indexes if index not in hashes]
+        for (tile, start, end), index in sorted(missing):  # tile by tile, so that one call reads none twice
+            hashes[index] = _complete_root(tile_bytes(tile)[start * HASH_SIZE : end * HASH_SIZE])
             if len(known) >= KNOWN_HASHES_MAX:
                 known.clear()
-            known[index] = found
-        return found
-
-    def read(indexes: Sequence[int]) -> list[bytes]:
-        return [stored_hash(index) for index in indexes]
+            known[index] = hashes[index]
+        return [hashes[index] for index in indexes]
 
     return read
 

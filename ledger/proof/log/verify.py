@@ -37,7 +37,8 @@ from ledger.proof.log.errors import (
 from ledger.proof.log.event import FIRST_PREV, Event, format_instant, parse_event, require_same, salt_of
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
-from ledger.proof.log.merkle import leaf_hash, verify_inclusion
+from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.log.multiproof import verify_inclusions
 from ledger.proof.log.policy import Policy, open_checkpoint, parse_policy
 from ledger.proof.log.report import Report, checkpoint_time, time_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
@@ -65,7 +66,7 @@ def verify(
     report = Report()
     try:
         policy, bundle = parse_policy(policy_data), parse_bundle(bundle_data)
-        judge(bundle, policy, programmes, report, asked=asked)
+        judge(bundle, policy, programmes, report, asked=asked, checking=policy.checking > 0)
         if since is not None:
             since.check(bundle, policy, programmes, report)
     except ProofError as error:
@@ -100,9 +101,8 @@ def judge(
     programme = check_programme(bundle, programmes)
     report.programme, report.about = programme.name, dict(programme.about(bundle.subject, bundle.on))
     check_asked(asked or {}, report.about)
+    check_inclusion(bundle, checkpoint)
     heads = check_heads(bundle.heads, checkpoint)
-    for name, stream in bundle.streams.items():
-        check_inclusion(name, stream, checkpoint)
     events = {name: check_chain(name, stream) for name, stream in bundle.streams.items()}
     for name, stream in bundle.streams.items():
         check_end(name, stream, events[name], heads)
@@ -132,10 +132,7 @@ def check_programme(bundle: Bundle, programmes: ProofProgrammes) -> ProofProgram
 
 
 def check_heads(heads: ProvedEntry, checkpoint: Checkpoint) -> HeadsEntry:
-    """The heads entry, if it is in the log, and the last entry of it."""
-    if heads.index >= checkpoint.size:
-        raise TamperedError("index of the heads entry", found=heads.index, expected=Words(f"below {checkpoint.size}"))
-    verify_inclusion(leaf_hash(heads.entry), heads.index, checkpoint.size, heads.proof, checkpoint.root)
+    """The heads entry, of which it is known that it is in the log, if it is the last entry of it."""
     if heads.index != checkpoint.size - 1:
         raise IncompleteError(
             "heads entry", found=Words(f"one at index {heads.index}, before the end of the log"),
@@ -151,17 +148,20 @@ def check_heads(heads: ProvedEntry, checkpoint: Checkpoint) -> HeadsEntry:
     return entry
 
 
-def check_inclusion(name: str, stream: ProvedStream, checkpoint: Checkpoint) -> None:
-    """Every event is in the log, where the bundle says, and later events stand at higher indexes."""
-    before = -1
-    for number, event in enumerate(stream.events, 1):
-        if not before < event.index < checkpoint.size:
-            raise TamperedError(
-                f"log index of event {number} of {name}", found=event.index,
-                expected=Words(f"from {before + 1} to {checkpoint.size - 1}"),
-            )  # fmt: skip
-        verify_inclusion(leaf_hash(event.entry), event.index, checkpoint.size, event.proof, checkpoint.root)
-        before = event.index
+def check_inclusion(bundle: Bundle, checkpoint: Checkpoint) -> None:
+    """Heads and events are in the log, where the bundle says; later events of a stream stand at higher indexes."""
+    for name, stream in bundle.streams.items():
+        before = -1
+        for number, event in enumerate(stream.events, 1):
+            if not before < event.index < checkpoint.size:
+                raise TamperedError(
+                    f"log index of event {number} of {name}", found=event.index,
+                    expected=Words(f"from {before + 1} to {checkpoint.size - 1}"),
+                )  # fmt: skip
+            before = event.index
+    entries = (bundle.heads, *bundle.events, *bundle.editions)
+    leaves = sorted((entry.index, leaf_hash(entry.entry)) for entry in entries)
+    verify_inclusions(leaves, checkpoint.size, bundle.proof, checkpoint.root)
 
 
 def check_chain(name: str, stream: ProvedStream) -> list[Event]:

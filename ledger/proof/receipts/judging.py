@@ -21,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ledger.proof.log.bundle import ProvedEntry
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, MalformedError, ProofError, TamperedError, Words
 from ledger.proof.log.event import parse_event
@@ -29,7 +28,7 @@ from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
 from ledger.proof.log.policy import Policy, TrustedCheckpoint, log_checkpoint, require_quorum
-from ledger.proof.receipts.proof import ProvedHead, ReceiptProof
+from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
 
 Verdict = Literal["kept", "late", "broken", "unproven", "not-this-fact", "unreadable"]
@@ -130,7 +129,7 @@ def _look(proof: ReceiptProof, receipt: Receipt, checkpoint: Checkpoint) -> tupl
     return heads.through, at_place and reaches
 
 
-def _last_entry(heads: ProvedEntry | None, checkpoint: Checkpoint) -> HeadsEntry:
+def _last_entry(heads: IncludedEntry | None, checkpoint: Checkpoint) -> HeadsEntry:
     if heads is None:
         raise MalformedError(
             "heads entry of the proof", found=None, expected=Words("the last entry under the checkpoint")
@@ -149,7 +148,7 @@ def _last_entry(heads: ProvedEntry | None, checkpoint: Checkpoint) -> HeadsEntry
     return entry
 
 
-def _check_entry(proved: ProvedEntry, checkpoint: Checkpoint) -> None:
+def _check_entry(proved: IncludedEntry, checkpoint: Checkpoint) -> None:
     verify_inclusion(leaf_hash(proved.entry), proved.index, checkpoint.size, proved.proof, checkpoint.root)
 
 
@@ -202,7 +201,7 @@ def _head(proved: ProvedHead, receipt: Receipt, heads: HeadsEntry, reached: bool
     return head.seq >= receipt.seq
 
 
-def _fork(fork: ProvedEntry, receipt: Receipt, checkpoint: Checkpoint, index: int | None, through: int) -> None:
+def _fork(fork: IncludedEntry, receipt: Receipt, checkpoint: Checkpoint, index: int | None, through: int) -> None:
     """Raises _Broken for an event that contradicts the receipt, TamperedError for one that does not.
 
     Another event of the same fact contradicts it where it stands before the receipt's position: its announcements, which

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.proof.log import strictjson
-from ledger.proof.log.bundle import ProvedEntry
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.map import KEY_BITS, Head, Other
 from ledger.proof.log.merkle import PROOF_MAX_HASHES
@@ -35,6 +34,15 @@ FORMAT = "csat-ledger-receipt-proof/v1"
 PROOF_MAX_BYTES = 4_000_000
 KEYS = ("after", "before", "checkpoint", "fork", "format", "head", "heads", "leaf", "receipt")
 _ENTRIES = ("after", "before", "fork", "heads")
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedEntry:
+    """A log entry, its index, and its inclusion proof."""
+
+    index: int
+    entry: bytes
+    proof: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,12 @@ class ReceiptProof:
 
     receipt: bytes
     checkpoint: bytes
-    heads: ProvedEntry | None = None
-    after: ProvedEntry | None = None
-    before: ProvedEntry | None = None
+    heads: IncludedEntry | None = None
+    after: IncludedEntry | None = None
+    before: IncludedEntry | None = None
     leaf: ProvedLeaf | None = None
     head: ProvedHead | None = None
-    fork: ProvedEntry | None = None
+    fork: IncludedEntry | None = None
 
     def encoded(self) -> bytes:
         """The bytes of the file: canonical JSON and a newline."""
@@ -109,7 +117,7 @@ def _hashes(value: Any, what: str, most: int) -> tuple[bytes, ...]:
     return tuple(strictjson.hash_bytes(v, what) for v in strictjson.array(value, what, max_items=most))
 
 
-def _entry_json(entry: ProvedEntry | None) -> Any:
+def _entry_json(entry: IncludedEntry | None) -> Any:
     return entry and {"entry": entry.entry.decode("utf-8"), "index": entry.index, "proof": _texts(entry.proof)}
 
 
@@ -122,11 +130,11 @@ def _head_json(proved: ProvedHead) -> dict[str, Any]:
     return {"blind": base64_text(blind), "leaf": base64_text(leaf), "seq": seq, "siblings": siblings}
 
 
-def _parse_entry(value: Any, what: str) -> ProvedEntry | None:
+def _parse_entry(value: Any, what: str) -> IncludedEntry | None:
     if value is None:
         return None
     entry = strictjson.members(value, what, ("entry", "index", "proof"))
-    return ProvedEntry(
+    return IncludedEntry(
         strictjson.natural(entry["index"], f"{what}: index"),
         strictjson.text(entry["entry"], f"{what}: entry").encode("utf-8"),
         _hashes(entry["proof"], f"{what}: proof", PROOF_MAX_HASHES),

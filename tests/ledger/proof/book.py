@@ -206,9 +206,13 @@ class Book:
             stored.extend(merkle_tree.stored_hashes(n, merkle.leaf_hash(entry), read))
         return stored
 
+    def read(self, indexes: Sequence[int]) -> list[bytes]:
+        """Reads the log's hashes."""
+        stored = self.stored_hashes()
+        return [stored[i] for i in indexes]
+
     def bundle(self, membership: str, decision_seq: int, signed: bytes | None = None) -> Bundle:
         """The evidence for a decision; the last entry of the log has to be a heads entry."""
-        stored = self.stored_hashes()
         subject = f"membership-{membership}"
         return build_bundle(
             Survey(),
@@ -217,7 +221,7 @@ class Book:
             entries={name: self.streams[name] for name in (subject, RULEBOOK)},
             heads=Entry(len(self.entries) - 1, self.entries[-1]),
             place_of=self.map_tree().find,
-            read=lambda indexes: [stored[i] for i in indexes],
+            read=self.read,
             signed_checkpoint=signed or self.signed(),
         )
 

@@ -153,11 +153,11 @@ def verified(rows: list[Leafed], subject: str, on: str) -> str:
     assert programme is not None
     rules = programme.rules_stream(subject)
     streams = {
-        name: ProvedStream(tuple(ProvedEntry(row[3], row[4], ()) for row in rows if row[0] == name), ())
+        name: ProvedStream(tuple(ProvedEntry(row[3], row[4]) for row in rows if row[0] == name), ())
         for name in (subject, rules)
     }
     last = max(row[1] for row in rows if row[:1] == (subject,) and row[2] == programme.decision)
-    bundle = Bundle(programme.name, subject, rules, last, on, b"", ProvedEntry(0, b"", ()), streams)
+    bundle = Bundle(programme.name, subject, rules, last, on, b"", ProvedEntry(0, b""), streams, ())
     report = Report()
     try:
         check_decision(bundle, programme, {name: check_chain(name, one) for name, one in streams.items()}, report)
@@ -352,7 +352,7 @@ def test_a_rule_that_fails_is_a_verdict_that_names_the_event(history: History, m
     monkeypatch.setattr(capability, "recompute", failing)
     assert verified(rows, STREAM, ANNIVERSARY) == "unverifiable"
     events = check_chain(
-        STREAM, ProvedStream(tuple(ProvedEntry(row[3], row[4], ()) for row in rows if row[0] == STREAM), ())
+        STREAM, ProvedStream(tuple(ProvedEntry(row[3], row[4]) for row in rows if row[0] == STREAM), ())
     )
     for finish, where in ((False, events[1].where), (True, STREAM)):
         monkeypatch.setattr(capability, "new_check", lambda _stream, finish=finish: Failing(finish=finish))

@@ -16,7 +16,7 @@ from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, MalformedError
 from ledger.proof.log.map import stream_key
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.merkle_tree import inclusion_proof
+from ledger.proof.log.merkle_tree import inclusions_proof
 from ledger.proof.log.note import ED25519
 from ledger.proof.log.report import Report
 from ledger.proof.log.signer import SignerKey, sign_note
@@ -35,6 +35,19 @@ def forged(change: Callable[[Any], object]) -> Report:
     value = json.loads(ENCODED)
     change(value)
     return verify(canonical(value), policy())
+
+
+def proved_anew(value: Any) -> None:
+    """Gives the bundle the honest proof of the entries that it still has."""
+    events = [event for stream in value["streams"].values() for event in stream["events"]]
+    indexes = sorted(event["index"] for event in (*events, value["heads"]))
+    value["proof"] = [*map(base64_text, inclusions_proof(indexes, len(BOOK.entries), BOOK.read))]
+
+
+def without(value: Any, stream: str, number: int) -> None:
+    """Leaves out an event, and proves the others."""
+    value["streams"][stream]["events"].pop(number)
+    proved_anew(value)
 
 
 def swapped(value: Any, one: str, other: str) -> None:
@@ -61,11 +74,19 @@ def test_changing_any_event_or_proof_is_tampering() -> None:
                 '"seq":1', '"seq":2'
             )
 
-        def zero(value: Any, number: int = number) -> None:
-            value["streams"][M1]["events"][number]["proof"][0] = "A" * 43 + "="
-
         assert forged(change).verdict == "tampered"
+    for number in range(len(BUNDLE.proof)):
+
+        def zero(value: Any, number: int = number) -> None:
+            value["proof"][number] = "A" * 43 + "="
+
         assert forged(zero).verdict == "tampered"
+
+
+def absent(value: Any, there: dict[str, str] | None) -> None:
+    """Says that there are no editions."""
+    value["streams"][RULEBOOK].update(events=[], absent=there)
+    proved_anew(value)
 
 
 RULEBOOK_KEY = base64_text(stream_key(RULEBOOK))
@@ -74,11 +95,12 @@ RULEBOOK_KEY = base64_text(stream_key(RULEBOOK))
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
     [
-        ("an event left out in the middle", lambda v: v["streams"][M1]["events"].pop(5), "incomplete"),
-        ("the first event left out", lambda v: v["streams"][M1]["events"].pop(0), "incomplete"),
-        ("the last event left out", lambda v: v["streams"][M1]["events"].pop(), "incomplete"),
+        ("an event left out in the middle", lambda v: without(v, M1, 5), "incomplete"),
+        ("the first event left out", lambda v: without(v, M1, 0), "incomplete"),
+        ("the last event left out", lambda v: without(v, M1, -1), "incomplete"),
+        ("an event left out that is still proved", lambda v: v["streams"][M1]["events"].pop(5), "tampered"),
         ("no events", lambda v: v["streams"][M1]["events"].clear(), "unverifiable"),
-        ("an edition left out at the end", lambda v: v["streams"][RULEBOOK]["events"].pop(), "incomplete"),
+        ("an edition left out at the end", lambda v: without(v, RULEBOOK, -1), "incomplete"),
         ("no editions", lambda v: v["streams"][RULEBOOK]["events"].clear(), "unverifiable"),
         (
             "two events swapped",
@@ -122,16 +144,22 @@ RULEBOOK_KEY = base64_text(stream_key(RULEBOOK))
         ),
         ("257 siblings", lambda v: v["streams"][M1].update(siblings=["A" * 43 + "="] * 257), "unverifiable"),
         ("a stream said to be absent", lambda v: v["streams"][M1].update(absent=None), "unverifiable"),
-        ("events as absent", lambda v: v["streams"][RULEBOOK].update(events=[], absent=None), "incomplete"),
+        ("events as absent", lambda v: absent(v, None), "incomplete"),
         (
             "its own leaf in its place",
-            lambda v: v["streams"][RULEBOOK].update(events=[], absent={"inner": "A" * 43 + "=", "key": RULEBOOK_KEY}),
+            lambda v: absent(v, {"inner": "A" * 43 + "=", "key": RULEBOOK_KEY}),
             "incomplete",
         ),
         ("another index of an event", lambda v: v["streams"][M1]["events"][3].update(index=9), "tampered"),
         ("an index outside of the log", lambda v: v["streams"][M1]["events"][-1].update(index=2**62), "tampered"),
-        ("a proof without its end", lambda v: v["streams"][M1]["events"][3]["proof"].pop(), "tampered"),
-        ("a proof with more", lambda v: v["streams"][M1]["events"][3]["proof"].append("A" * 43 + "="), "tampered"),
+        ("a proof without its end", lambda v: v["proof"].pop(), "tampered"),
+        ("a proof without its beginning", lambda v: v["proof"].pop(0), "tampered"),
+        ("no proof", lambda v: v["proof"].clear(), "tampered"),
+        ("two hashes swapped", lambda v: v["proof"].insert(0, v["proof"].pop(1)), "tampered"),
+        ("the index of the other event", lambda v: v["streams"][M1]["events"][3].update(index=6), "tampered"),
+        ("the heads entry's index", lambda v: v["streams"][M1]["events"][-1].update(index=29), "tampered"),
+        ("a proof of each event", lambda v: v["streams"][M1]["events"][3].update(proof=[]), "unverifiable"),
+        ("a proof with more", lambda v: v["proof"].append("A" * 43 + "="), "tampered"),
         (
             "another heads entry",
             lambda v: v["heads"].update(entry=v["heads"]["entry"].replace("through", "Through")),
@@ -139,7 +167,7 @@ RULEBOOK_KEY = base64_text(stream_key(RULEBOOK))
         ),
         ("heads from elsewhere", lambda v: v["heads"].update(index=v["heads"]["index"] - 1), "tampered"),
         ("heads outside of the log", lambda v: v["heads"].update(index=v["heads"]["index"] + 1), "tampered"),
-        ("an event as the heads entry", lambda v: v.update(heads=v["streams"][M1]["events"][3]), "incomplete"),
+        ("an event as the heads entry", lambda v: v.update(heads=v["streams"][M1]["events"][3]), "tampered"),
         ("another size", lambda v: v.update(checkpoint=v["checkpoint"].replace("\n30\n", "\n31\n")), "tampered"),
         ("another origin", lambda v: v.update(checkpoint=v["checkpoint"].replace("ledger.", "Ledger.", 1)), "tampered"),
         ("no signatures", lambda v: v.update(checkpoint=v["checkpoint"].split("—")[0]), "unverifiable"),
@@ -153,9 +181,9 @@ RULEBOOK_KEY = base64_text(stream_key(RULEBOOK))
         ("a number as an entry", lambda v: v["streams"][M1]["events"][0].update(entry=5), "unverifiable"),
         ("a negative index", lambda v: v["streams"][M1]["events"][0].update(index=-1), "unverifiable"),
         ("true as an index", lambda v: v["streams"][M1]["events"][0].update(index=True), "unverifiable"),
-        ("64 hashes", lambda v: v["heads"].update(proof=["A" * 43 + "="] * 64), "unverifiable"),
-        ("a hash of 31 bytes", lambda v: v["heads"]["proof"].append("A" * 40 + "AA=="), "unverifiable"),
-        ("loose base64", lambda v: v["heads"]["proof"].append("A" * 42 + "B="), "unverifiable"),
+        ("more hashes than any log has", lambda v: v.update(proof=["A" * 43 + "="] * 2_000), "unverifiable"),
+        ("a hash of 31 bytes", lambda v: v["proof"].append("A" * 40 + "AA=="), "unverifiable"),
+        ("loose base64", lambda v: v["proof"].append("A" * 42 + "B="), "unverifiable"),
     ],
 )
 def test_forged_bundles(name: str, change: Callable[[Any], object], expected: str) -> None:
@@ -168,9 +196,9 @@ def test_forged_bundles(name: str, change: Callable[[Any], object], expected: st
 
 
 def test_the_first_thing_that_differs_is_named_with_both_sides() -> None:
-    report = forged(lambda value: value["streams"][M1]["events"].pop(5))
+    report = forged(lambda value: without(value, M1, 5))
     assert report.difference == {"what": "events of membership-m-1", "found": "seq 7 after seq 5", "expected": "seq 6"}
-    words = forged(lambda value: value["streams"][M1]["events"].pop()).words()
+    words = forged(lambda value: without(value, M1, -1)).words()
     assert f"{M1}, of which the last event here is {DECISION - 1}: end of the stream in the map" in words
 
 
@@ -232,27 +260,16 @@ def test_heads_that_are_not_the_end_of_the_log_hide_what_came_later() -> None:
     honest = book.bundle("m-1", seq)
     book.void("membership-m-1", "r-0", "2011-02-01")
     book.log_heads()
-    stored = book.stored_hashes()
-    size = len(book.entries)
-
-    def proved(entry: Any) -> Any:
-        hashes = inclusion_proof(entry.index, size, lambda indexes: [stored[i] for i in indexes])
-        return dataclasses.replace(entry, proof=tuple(hashes))
-
-    def stream(part: Any) -> Any:
-        return dataclasses.replace(part, events=tuple(map(proved, part.events)))
-
-    hidden = dataclasses.replace(
-        honest, heads=proved(honest.heads), checkpoint=book.signed(),
-        streams={name: stream(one) for name, one in honest.streams.items()},
-    )  # fmt: skip
+    indexes = sorted(entry.index for entry in (honest.heads, *honest.events, *honest.editions))
+    proof = inclusions_proof(indexes, len(book.entries), book.read)
+    hidden = dataclasses.replace(honest, proof=tuple(proof), checkpoint=book.signed())
     report = verify(hidden.encoded(), policy())
     assert (report.verdict, report.difference and report.difference["what"]) == ("incomplete", "heads entry")
 
 
 def test_a_log_that_does_not_end_in_heads_is_incomplete() -> None:
     book, seq = sample_book()
-    book.void("membership-m-1", "r-0", "2011-02-01")
+    book.void("membership-m-2", "s-0", "2011-02-01")
     bundle = book.bundle("m-1", seq)
     report = verify(bundle.encoded(), policy())
     assert (report.verdict, report.difference and report.difference["what"]) == ("incomplete", "last entry of the log")
@@ -321,7 +338,7 @@ def test_no_bundle_is_made_of_what_is_not_a_sealed_decision() -> None:
     with pytest.raises(IncompleteError, match="seal first"):
         book.bundle("m-1", 99)
     with pytest.raises(IncompleteError):
-        decision_proof(dataclasses.replace(BUNDLE, decision=99))
+        decision_proof(dataclasses.replace(BUNDLE, decision=99), BOOK.read)
 
 
 def test_a_flipped_byte_is_never_confirmed_unless_the_meaning_is_the_same() -> None:

@@ -122,7 +122,7 @@ def test_what_a_bundle_of_one_programme_needs_can_be_read_in_one_sitting(program
     assert set(modules) <= files.keys()
     counted = {name: len(files[name].read_text().splitlines()) for name in modules if "fold_tables" not in name}
     lines = sum(counted.values())
-    assert lines < 3_300, lines
+    assert lines < 3_500, lines
     said = "survey takes about" if programme == "survey" else "designation about"
     assert f"{said} {round(lines, -2):,}" in (ROOT / "README.md").read_text()
 

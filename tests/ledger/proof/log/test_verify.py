@@ -51,12 +51,12 @@ def test_a_bundle_is_read_as_written_whatever_its_spacing() -> None:
 
 def test_no_personal_data_and_no_key_is_in_a_bundle() -> None:
     assert set(json.loads(ENCODED)) == {
-        "checkpoint", "decision", "format", "heads", "on", "programme", "rules", "streams", "subject",
+        "checkpoint", "decision", "format", "heads", "on", "programme", "proof", "rules", "streams", "subject",
     }  # fmt: skip
 
 
 def test_the_decision_has_a_tlog_proof_of_its_own() -> None:
-    proof = parse_tlog_proof(decision_proof(BUNDLE).encoded())
+    proof = parse_tlog_proof(decision_proof(BUNDLE, BOOK.read).encoded())
     decided = leaf_hash(BUNDLE.events[DECISION - 1].entry)
     assert verify_tlog_proof(proof, decided, LOG_KEY.name, [LOG_KEY.verifier]).size == len(BOOK.entries)
 

@@ -283,13 +283,13 @@ def test_another_proof_s_parts_are_refused() -> None:
 
 
 def test_an_event_of_the_book_is_no_fork() -> None:
-    from ledger.proof.log.bundle import ProvedEntry
     from ledger.proof.log.merkle_tree import inclusion_proof
+    from ledger.proof.receipts.proof import IncludedEntry
 
     size, stored = len(MADE.entries), MADE.stored_hashes()
     for index in range(size):
         proof = inclusion_proof(index, size, lambda indexes: [stored[i] for i in indexes])
-        fork = ProvedEntry(index, MADE.entries[index], tuple(proof))
+        fork = IncludedEntry(index, MADE.entries[index], tuple(proof))
         with pytest.raises(ProofError):
             judge_proof(replace(PROOF, fork=fork), policy_of())
 
