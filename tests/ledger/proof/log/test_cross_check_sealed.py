@@ -10,7 +10,7 @@ from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.merkle_tree import inclusion_proof
 from ledger.proof.log.note import parse_note
-from ledger.proof.log.tiles import ENTRIES, parse_path, tiles_between
+from ledger.proof.log.tiles import ENTRIES, hash_reader, parse_path, tiles_between
 from ledger.seal.evidence import prove_consistency
 from ledger.seal.sealer import open_sealer
 from tests.ledger.proof.conftest import Ask
@@ -75,7 +75,8 @@ def test_go_judges_evidence_and_consistency(go: Ask, tmp_path: Path) -> None:
         history = ledger.folder.history()
         read = hash_reader(last.size, ledger.folder.read_tile)
         requests = [
-            {"op": "check-inclusion", "proof": [*map(b64, inclusion_proof(event.index, last.size, read))], "size": last.size, "index": event.index,
+            {"op": "check-inclusion", "proof": [*map(b64, inclusion_proof(event.index, last.size, read))], "size": last.size,
+             "index": event.index,
              "leaf": b64(leaf_hash(event.entry)), "root": b64(last.root)}
             for event in (*bundle.events, *bundle.editions, bundle.heads)
         ]  # fmt: skip
