@@ -76,8 +76,7 @@ def test_nothing_that_is_changed_passes(chosen: tuple[int, list[int]]) -> None:
         forged += [(leaves, proof[:at] + proof[at + 1 :]), (leaves, [*proof[:at], bytes(32), *proof[at + 1 :]])]
         forged += [(leaves, [*proof[:at], *proof[at : at + 2][::-1], *proof[at + 2 :]])] if at + 1 < len(proof) else []
     for at, (index, leaf) in enumerate(leaves):
-        elsewhere = [(n, leaf) for n in (-1, *range(size + 2), 2**63) if n != index]
-        others = [(index, bytes(32)), *elsewhere]
+        others = [(index, bytes(32)), *((n, leaf) for n in (-1, *range(size + 2), 2**63) if n != index)]
         forged += [([*leaves[:at], other, *leaves[at + 1 :]], proof) for other in others]
         forged += [(leaves[:at] + leaves[at + 1 :], proof)] if proof or len(leaves) > 1 else []
     forged += [(leaves[::-1], proof)] if len(leaves) > 1 else []
