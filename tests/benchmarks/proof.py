@@ -5,11 +5,15 @@ audit        events/s for each core, in one process: rows, chains, tiles, announ
 monitor      events/s of one core, from nothing to a state on disk
 verify       seconds for a bundle of about a hundred events, as a whole process, against the interpreter's own start
 bundle       its bytes
+bundle_N     the same of streams of N events that stand between as many of others, and the verifier's peak of memory
+
+`python -m tests.benchmarks.proof 100000 1000000` takes a stream of a million events as well, some minutes and gigabytes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -54,11 +58,12 @@ BATCH = 5_000
 PAGE = 10_000
 RUNS = 5
 BUNDLE_EVENTS = 100
+LONG_STREAMS = (100, 10_000)
 ROOT = Path(__file__).parents[2]
 
 
-def measure(folder: Path, facts: int) -> dict[str, Any]:
-    """All figures over a book of so many facts, made in `folder`."""
+def measure(folder: Path, facts: int, long_streams: tuple[int, ...] = LONG_STREAMS) -> dict[str, Any]:
+    """All figures over a book of so many facts, made in `folder`, and of streams of so many events."""
     collect_garbage_seldom()
     store = SQLiteStore(folder / "proof.db")
     try:
@@ -67,7 +72,10 @@ def measure(folder: Path, facts: int) -> dict[str, Any]:
         figures |= monitoring(folder / "log-0", folder / "monitored")
     finally:
         store.close()
-    return figures | verifying(folder)
+    figures |= verifying(folder)
+    for events in long_streams:
+        figures |= verifying_long(folder, events)
+    return figures
 
 
 def make_book(store: Store, facts: int) -> None:
@@ -151,6 +159,44 @@ def verifying(folder: Path) -> dict[str, Any]:
     }
 
 
+def verifying_long(folder: Path, events: int) -> dict[str, Any]:
+    """A bundle of a stream of about so many events: bytes, seconds of one verification as a process, its peak of memory."""
+    store = SQLiteStore(folder / f"long-{events}.db")
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
+    log = LogFolder(folder / f"long-log-{events}")
+    try:
+        batch = [*_membership(1, "m-0")][:1]
+        for fact in _membership(events):
+            batch.append(fact)
+            if fact["type"] == "record-response":
+                batch.append(fact | {"membership": "m-0", "id": f"other-{fact['id']}"})
+            if len(batch) >= BATCH or fact["type"] == "decide-renewal":
+                writer.record([fact_from_object(one) for one in batch])
+                batch = []
+        writer.close()
+        with open_sealer(store, log, [KeySigner(KEY, Remembered())]) as sealer:
+            sealer.seal()
+        bundle = collect_evidence(store, log, Survey(), "membership-m-1", "2011-03-01")
+    finally:
+        store.close()
+    evidence, policy = folder / f"long-{events}.json", folder / "policy.json"
+    evidence.write_bytes(bundle.encoded())
+    policy.write_bytes(POLICY)
+    name = f"bundle_{len(bundle.events)}"
+    found = {f"{name}_bytes": evidence.stat().st_size, f"{name}_proof_bytes": 47 * len(bundle.proof)}
+    del bundle
+    start = time.perf_counter()
+    verifier = subprocess.Popen(
+        [sys.executable, "-m", "ledger.proof.verify", str(evidence), "--policy", str(policy), "--json"],
+        cwd=ROOT, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, used = os.wait4(verifier.pid, 0)
+    verifier.returncode = os.waitstatus_to_exitcode(status)
+    if verifier.returncode:
+        raise AssertionError(f"the verifier ended with {verifier.returncode}")
+    return found | {f"{name}_verify_s": time.perf_counter() - start, f"{name}_peak_mib": used.ru_maxrss / 1024}
+
+
 def best(work: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of the fastest of some runs; each is told its number."""
     seconds = []
@@ -173,29 +219,30 @@ def _process(command: list[str]) -> None:
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def _membership(events: int) -> Iterator[dict[str, Any]]:
+def _membership(events: int, membership: str = "m-1") -> Iterator[dict[str, Any]]:
     """A membership that is met, with about so many events, and decided."""
     at = "2010-01-05T00:00:00Z"
-    common = {"membership": "m-1", "occurred_at": at}
-    yield {"type": "enrol-membership", "id": "enrol", "name": "Contoso", "level": "gold", **common}
+    common = {"membership": membership, "occurred_at": at}
+    yield {"type": "enrol-membership", "id": f"enrol-{membership}", "name": "Contoso", "level": "gold", **common}
     yield {"type": "set-renewal-date", "id": "date", "renewal_date": "2011-03-01", **common}
     for number in range(events - 5):
         yield {
-            "type": "record-response", "id": f"r-{number}", "membership": "m-1",
+            "type": "record-response", "id": f"r-{number}", "membership": membership,
             "occurred_at": f"2010-04-{1 + number % 28:02d}T00:00:00Z", "response": f"r-{number}",
             "customer_org": f"org-{number % 7}",
         }  # fmt: skip
-    yield {"type": "decide-renewal", "id": "decide", "membership": "m-1", "occurred_at": "2011-03-02T00:00:00Z",
+    yield {"type": "decide-renewal", "id": "decide", "membership": membership, "occurred_at": "2011-03-02T00:00:00Z",
            "renewal_date": "2011-03-01"}  # fmt: skip
 
 
 def main() -> None:
-    """Prints the figures over a book of as many facts as the first argument says."""
+    """Prints the figures over a book of as many facts as the first argument says; the others are lengths of more streams."""
     facts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    long_streams = (*LONG_STREAMS, *map(int, sys.argv[2:]))
     # The same version is a tenth slower and more where it was built without optimisation.
     print(f"{'interpreter':44} {platform.python_version()} of {platform.python_build()[1]}")
     with tempfile.TemporaryDirectory(prefix="csat-ledger-bench-") as name:
-        for what, figure in measure(Path(name), facts).items():
+        for what, figure in measure(Path(name), facts, long_streams).items():
             print(f"{what:44} {figure:>14,.3f}" if isinstance(figure, float) else f"{what:44} {figure!s:>14}")
 
 
