@@ -61,7 +61,7 @@ from ledger.proof.log.strictjson import base64_text
 
 FORMAT = "csat-ledger-evidence/v2"
 BUNDLE_MAX_BYTES = 1 << 31
-"""Room for some three million events of 600 bytes."""
+"""Room for some four million events of a survey, of 530 bytes each."""
 KEYS = ("format", "programme", "subject", "rules", "decision", "on", "checkpoint", "heads", "proof", "streams")
 
 
