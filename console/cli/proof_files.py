@@ -61,9 +61,19 @@ def add_tiles(parser: _ActionsContainer, *, required: bool = True) -> None:
     parser.add_argument("--tiles", required=required, type=Path, metavar="DIR", help="the folder in which the log lies")
 
 
-def add_log(parser: ArgumentParser, option: str = "--tiles", *, entries: bool, required: bool = True) -> None:
-    """Names a log that is only read, in a folder or at a URL; and the token, where its entries are read."""
-    parser.add_argument(
+def add_log(
+    parser: ArgumentParser,
+    option: str = "--tiles",
+    *,
+    entries: bool,
+    required: bool = True,
+    among: _ActionsContainer | None = None,
+) -> None:
+    """Names a log that is only read, in a folder or at a URL; and the token, where its entries are read.
+
+    `among` are the options of which one may be given.
+    """
+    (among or parser).add_argument(
         option, required=required, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL"
     )
     if entries:

@@ -3,6 +3,7 @@
 sealing      events/s into a new log on disk, against reading the same rows and hashing each once
 audit        events/s for each core, in one process: rows, chains, tiles, announcements and decisions
 monitor      events/s of one core, from nothing to a state on disk
+receipts     receipts/s of one core, signed in bulk; facts/s recorded without and with a receipt for each
 verify       seconds for a bundle of about a hundred events, as a whole process, against the interpreter's own start
 bundle       its bytes
 bundle_N     the same of streams of N events that stand between as many of others, and the verifier's peak of memory
@@ -37,6 +38,7 @@ from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
+from ledger.seal.receipts import ReceiptSigner, encoded
 from ledger.seal.sealer import open_sealer
 from ledger.seal.signing import KeySigner
 from ledger.store.base import Store
@@ -72,7 +74,7 @@ def measure(folder: Path, facts: int, long_streams: tuple[int, ...] = LONG_STREA
         figures |= monitoring(folder / "log-0", folder / "monitored")
     finally:
         store.close()
-    figures |= verifying(folder)
+    figures |= handing_out(folder, facts) | verifying(folder)
     for events in long_streams:
         figures |= verifying_long(folder, events)
     return figures
@@ -132,6 +134,36 @@ def monitoring(log: Path, state: Path) -> dict[str, Any]:
     if report.verdict != "confirmed":
         raise AssertionError(f"the monitor found {report.findings[:3]}")
     return {"monitor_per_core_s": report.events / core_s}
+
+
+def handing_out(folder: Path, facts: int) -> dict[str, Any]:
+    """Facts/s recorded, and receipts/s signed for them and written, by the time of their core; once."""
+    store = SQLiteStore(folder / "receipts.db")
+    writer = Writer(store, lambda: NOW_US, PROGRAMMES)
+    signer = ReceiptSigner(SignerKey(f"{KEY.name}/receipt-1", ED25519, bytes(32)))
+    made = [fact_from_object(content) for content in scale(1, facts)]
+    recording_s = signing_s = 0.0
+    receipts = 0
+    try:
+        with (folder / "receipts.jsonl").open("wb") as file:
+            for start in range(0, len(made), BATCH):
+                before_s = time.process_time()
+                outcomes = writer.record(made[start : start + BATCH])
+                recorded_s = time.process_time()
+                lines = [encoded(handed) for handed in signer.for_outcomes(store, outcomes) if handed is not None]
+                file.write(b"".join(lines))
+                receipts += len(lines)
+                signing_s += time.process_time() - recorded_s
+                recording_s += recorded_s - before_s
+    finally:
+        writer.close()
+        store.close()
+    return {
+        "receipts": receipts,
+        "receipts_per_core_s": receipts / signing_s,
+        "recording_per_core_s": receipts / recording_s,
+        "recording_with_receipts_per_core_s": receipts / (recording_s + signing_s),
+    }
 
 
 def verifying(folder: Path) -> dict[str, Any]:

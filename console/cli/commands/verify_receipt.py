@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from console.cli.exits import Failure
-from console.cli.proof_files import add_policy, proving, read_policy, write_new
+from console.cli.proof_files import add_log, add_policy, proving, read_policy, reading_log, write_new
 from console.cli.session import Session
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ examples:
   csat-ledger verify-receipt r.jsonl --fact fact.json --log log --policy policy.json
   csat-ledger verify-receipt r.jsonl --fact fact.json --log log --policy policy.json --proof-out proof.json
   csat-ledger verify-receipt r.jsonl --proof proof.json --policy policy.json
+  csat-ledger verify-receipt r.jsonl --fact fact.json --log https://log.example/csat \\
+      --entries-token-file entries.token --policy policy.json
 
 RECEIPTS with several receipts: --fact says which one is meant, by its id; the others are looked at for whether they
 contradict it."""
@@ -99,7 +101,7 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument("receipts", type=Path, metavar="RECEIPTS", help="the receipt, or a file of receipts")
     parser.add_argument("--fact", type=Path, metavar="FILE", help="the fact that was handed in, one JSON object")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--log", type=Path, metavar="DIR", help="the folder in which the log lies, with its entries")
+    add_log(parser, "--log", entries=True, required=False, among=where)
     where.add_argument("--proof", type=Path, metavar="FILE", help="a proof that --proof-out wrote")
     add_policy(parser)
     parser.add_argument("--proof-out", type=Path, metavar="FILE", help="where the proof behind the verdict goes")
@@ -163,27 +165,28 @@ def _judge(session: Session, asked: _Asked, receipt: Receipt, policy: Policy) ->
         expected = Words(f"within five minutes of {format_instant(now_us)}, the clock here")
         found = format_instant(receipt.recorded_us)
         return Judgement("unproven", None, MalformedError("recorded_at of the receipt", found=found, expected=expected))
-    return _judge_log(options.log, options.proof, options.proof_out, asked.note, policy)
+    return _judge_log(session, asked.note, policy)
 
 
-def _judge_log(log: Path | None, proof: Path | None, out: Path | None, note: bytes, policy: Policy) -> Judgement:
+def _judge_log(session: Session, note: bytes, policy: Policy) -> Judgement:
     """What the log says, or a proof of what it says; nothing where neither is there."""
     from ledger.proof.log.errors import MalformedError, Words
     from ledger.proof.log.files import read_file
     from ledger.proof.receipts.judging import Judgement, judge_proof
     from ledger.proof.receipts.proof import PROOF_MAX_BYTES, parse_receipt_proof
-    from ledger.seal.folder import LogFolder
     from ledger.seal.receipt_proofs import judge_log
 
+    proof, out = session.options.proof, session.options.proof_out
     if proof is not None:
         parsed = parse_receipt_proof(read_file(proof, PROOF_MAX_BYTES, pipes=True))
         if parsed.receipt != note:
             raise MalformedError("receipt of the proof", found=parsed.receipt, expected=note)
         return judge_proof(parsed, policy)
-    judged = None if log is None else judge_log(LogFolder(log), note, policy)
+    if session.options.log is None:
+        return Judgement("unproven")
+    with reading_log(session) as log:
+        judged = judge_log(log, note, policy)
     if judged is None:
-        if log is None:
-            return Judgement("unproven")
         none = MalformedError(
             "checkpoints of the log", found=Words("none by a key of the policy"), expected=Words("one")
         )
@@ -215,6 +218,8 @@ def _asked(path: Path, fact: dict[str, object] | None) -> _Asked:
         return _Asked(data, None, [])
     lines = [*_lines(data)]
     meant = lines if fact is None else [line for line in lines if line.fact == fact.get("id")]
+    if not meant and len(lines) == 1:  # the only one there is: whether it is for this fact is for `hold_fact` to say
+        meant = lines
     notes = [*dict.fromkeys(line.receipt for line in meant)]
     if len(notes) != 1 and (fact is None or not notes):
         wanted = "one, or --fact to say which" if fact is None else f"one for the fact {fact.get('id')!a}"

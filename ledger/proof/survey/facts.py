@@ -47,8 +47,8 @@ FORMS = {
     "distinct-organisation": FactForm("OrganisationDistinguished", ("organisation", "from"), _OF),
     "decide-renewal": FactForm(
         "RenewalDecided", ("renewal_date",), _OF,
-        derived=("applied", "counted", "edition", "evaluated_at", "left_out", "location", "organisations", "outcome",
-                 "revision", "via"),
+        derived=("applied", "applied_total", "counted", "edition", "evaluated_at", "left_out", "left_out_total", "location",
+                 "organisations", "outcome", "revision", "via"),
     ),
     "publish-rulebook": FactForm(
         "RulebookPublished",

@@ -150,6 +150,13 @@ def test_every_answer_of_a_decision_and_its_proof_keeps_to_its_schema(program: P
     printed.by("consistency", "consistency", "old", "log/checkpoint", "--tiles", "log", *policy)
     printed.by("audit", "audit", "--tiles", "log", *policy)
     printed.by("monitor", "monitor", "--log", "log", *policy, "--state", "state")
+    printed.by("keygen", "keygen", "--name", ORIGIN, "--out", "keys", "--receipts")
+    printed.by("record", "record", "recorded.jsonl", "--receipts", "r.jsonl", "--receipt-key", "keys/receipt-1.key")
+    believed = (program.folder / "keys/receipt-1.vkey").read_text().strip()
+    keys = [{"vkey": believed, "from": 1, "to": None}]
+    policy_file(program, checking=0, receipts={"keys": keys, "within_s": 86_400})
+    printed.by("verify-receipt", "verify-receipt", "r.jsonl", "--log", "log", *policy)
+    printed.by("verify-receipt", "verify-receipt", "recorded.jsonl", *policy, code=2)
     changed = (program.folder / "m-1.json").read_text().replace("Alderbrook", "Alderbrock", 1)
     (program.folder / "changed.json").write_text(changed)
     (found,) = printed.by("verify", "verify", "changed.json", *policy, code=1)
