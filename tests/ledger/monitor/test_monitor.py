@@ -18,6 +18,7 @@ from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.signer import sign_note
 from ledger.proof.log.tiles import Tile
+from ledger.seal.folder import LogFolder
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
 from tests.ledger.monitor.test_forged_logs import EARLY, evaluation
@@ -350,3 +351,10 @@ def test_a_state_that_cannot_be_written_says_why_and_goes_on_afterwards(host: Ho
         assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(state / NAME))
         database.execute("PRAGMA max_page_count = 1000000")
         require(monitor.round(), "confirmed")
+
+
+def test_a_folder_that_is_not_there_is_not_held_against_the_log(host: HostLog, state: Path, tmp_path: Path) -> None:
+    with a_monitor(host, state) as monitor:
+        monitor._log = LogFolder(tmp_path / "unmounted")
+        with pytest.raises(LogUnreachable, match="found no such folder"):
+            monitor.round()
