@@ -51,6 +51,11 @@ def proving() -> Iterator[None]:
             raise Failure(
                 "disk-full", f"{where}; make room and do the same again: what was finished stays", UNREACHABLE
             ) from error
+        if error.errno == errno.EFBIG:
+            what = "found that this process may make no larger file, expected room; raise the limit (`ulimit -f`)"
+            raise Failure(
+                "disk-full", f"{where}: {what} and do the same again: what was finished stays", UNREACHABLE
+            ) from error
         raise Failure("unreadable", where) from error
     except MemoryError:  # never exit code 1, which says that something was found
         raise Failure("unverifiable", "found more than memory holds, expected a smaller file", USAGE) from None

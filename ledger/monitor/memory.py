@@ -15,8 +15,10 @@ damaged, is derived anew from the log; checkpoints that were seen are evidence, 
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import resource
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -155,7 +157,7 @@ class Memory:
             yield
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # a full disk, a lock: nothing is wrong with the file
-                raise OSError(str(error), str(self._path)) from error
+                raise OSError(_errno(error), f"found {error}, expected to read and write", str(self._path)) from error
             raise StateDamaged(str(error)) from error
 
     def begin(self) -> None:
@@ -180,13 +182,14 @@ class Memory:
         if self._db.in_transaction:
             yield
             return
-        self.begin()
-        try:
-            yield
-        except BaseException:
-            self.rollback()
-            raise
-        self.commit()
+        with self.reading():
+            self.begin()
+            try:
+                yield
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
 
     # What is derived
 
@@ -350,6 +353,15 @@ def _check(row: tuple[Any, ...]) -> SavedCheck:
 def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
+
+
+def _errno(error: sqlite3.OperationalError) -> int:
+    """What the system would say of it: a full disk is told from one that only reads, and from one that fails."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE) and limit != resource.RLIM_INFINITY:
+        return errno.EFBIG
+    return {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}.get(code & 0xFF, errno.EIO)
 
 
 def _digest(pickled: bytes) -> bytes:

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import LogDamaged, SealError
+from ledger.errors import LogDamaged, LogUnreachable, SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
@@ -33,6 +33,7 @@ from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import LogReader
 
 KEPT_AFTER: Final = 1 << 18
@@ -92,6 +93,7 @@ class Monitor:
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
+        self._require_there()
         signed, history = self._published(passing), self._history(passing)
         with self._memory.transaction():
             published = self._see(signed, passing, is_published=True) if signed else None
@@ -124,6 +126,11 @@ class Monitor:
             return False
 
     # Checkpoints
+
+    def _require_there(self) -> None:
+        """A folder that is not there (another name, a disk that is not mounted) is no log without a checkpoint."""
+        if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
+            raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
     def _published(self, passing: list[Finding]) -> bytes | None:
         try:

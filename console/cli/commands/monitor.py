@@ -85,7 +85,8 @@ def _follow(session: Session, monitor: Monitor) -> int:
             except (LogUnreachable, OSError) as error:
                 failures += 1
                 pause_s = backoff.pause_s(failures)
-                session.output.words(f"cannot reach the log: {error}; again in {pause_s:.1f} s")
+                what = "reach the log" if isinstance(error, LogUnreachable) else "go on"
+                session.output.words(f"cannot {what}: {error}; again in {pause_s:.1f} s")
                 time.sleep(pause_s)
                 continue
             failures = 0

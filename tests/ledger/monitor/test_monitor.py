@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.signer import sign_note
 from ledger.proof.log.tiles import Tile
+from ledger.seal.folder import LogFolder
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
 from tests.ledger.monitor.test_forged_logs import EARLY, evaluation
@@ -338,3 +340,21 @@ def test_two_checkpoints_that_a_witness_is_asked_for_are_held_against_the_log(ho
         (finding,) = witness._monitor.findings()
         assert finding.what == f"second checkpoint of size {len(host.entries)}"
         assert {finding.found, finding.expected} == {host.signed().decode(), other.signed().decode()}
+
+
+def test_a_state_that_cannot_be_written_says_why_and_goes_on_afterwards(host: HostLog, state: Path) -> None:
+    with a_monitor(host, state) as monitor:
+        database = monitor._memory._db
+        database.execute("PRAGMA max_page_count = 1")  # what a full disk looks like to SQLite
+        with pytest.raises(OSError, match="full") as raised:
+            monitor.round()
+        assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(state / NAME))
+        database.execute("PRAGMA max_page_count = 1000000")
+        require(monitor.round(), "confirmed")
+
+
+def test_a_folder_that_is_not_there_is_not_held_against_the_log(host: HostLog, state: Path, tmp_path: Path) -> None:
+    with a_monitor(host, state) as monitor:
+        monitor._log = LogFolder(tmp_path / "unmounted")
+        with pytest.raises(LogUnreachable, match="found no such folder"):
+            monitor.round()
