@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ledger.instants import format_instant, parse_instant
+from ledger.proof.log.map import SEQ_MAX
 from ledger.proof.log.merkle import leaf_hash
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
@@ -253,6 +254,14 @@ def an_entry_that_is_no_event(log: HostLog, told: list[Said]) -> None:
 def a_rotation_that_the_old_key_did_not_sign(log: HostLog, told: list[Said]) -> None:
     data = {"old": "x", "new": "y", "statement": "z"}
     log.take([later(("log", told[0][1]), type="KeyRotated", fact=None, data=data)])
+    log.heads()
+
+
+@lie
+def places_beyond_any_number_that_is_kept(log: HostLog, told: list[Said]) -> None:
+    log.take(evaluation(told, f"beyond-{seq}", seq=seq) for seq in (SEQ_MAX, SEQ_MAX + 1, SEQ_MAX + 2))
+    seq, leaf, salt = log.ends[TWO]
+    log.ends[TWO] = min(seq, SEQ_MAX), leaf, salt
     log.heads()
 
 
