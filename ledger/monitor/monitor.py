@@ -24,7 +24,7 @@ from typing import Final
 
 from ledger.errors import LogDamaged, SealError
 from ledger.monitor.entries import LogEntries
-from ledger.monitor.memory import Memory, Seen, StateDamaged
+from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
@@ -145,6 +145,8 @@ class Monitor:
         sound = known if _digest(history[:known]) == digest else 0
         for place, note in enumerate(history[sound:], sound):
             before = len(passing)
+            if before >= FINDINGS_MAX:
+                break
             if note != signed:
                 self._see(note, passing, is_published=False)
             if sound == place and len(passing) == before:

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from ledger.instants import format_instant, parse_instant
+from ledger.monitor.memory import FINDINGS_MAX
 from ledger.proof.log.map import SEQ_MAX
 from ledger.proof.log.merkle import leaf_hash
+from ledger.seal.log_reader import HISTORY
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
 from tests.ledger.seal.support import a_witness, record_designation, sqlite_ledger
@@ -319,3 +321,11 @@ def test_a_lie_is_found_by_a_monitor(name: str, host: HostLog, told: list[Said],
         closing(host, told)
         host.publish()
         assert monitor.round().verdict in ("tampered", "refuted")
+
+
+def test_a_history_of_nonsense_fills_no_memory_and_no_screen(host: HostLog, tmp_path: Path) -> None:
+    lines = b"".join(json.dumps({"checkpoint": f"nonsense {n}"}).encode() + b"\n" for n in range(FINDINGS_MAX + 500))
+    host.spoilt[HISTORY] = lines
+    report = watch(host, tmp_path / "s")
+    assert report.verdict != "confirmed"
+    assert FINDINGS_MAX <= len(report.findings) < FINDINGS_MAX + 10
