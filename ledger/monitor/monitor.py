@@ -57,7 +57,8 @@ class Monitor:
         self._lenient = replace(policy, witnesses=(), quorum=0)
         self._programmes = programmes
         self._clock_us = clock_us
-        self._memory = Memory(folder, policy.origin, version)
+        first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
+        self._memory = Memory(folder, f"{policy.origin}, key {first.key}", version)
         self._under: ProvenEntries | None = None
         self._looked_at = 0, _digest([])
         """So many checkpoints of the history were looked at, and the digest of these."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import BadInput
 from ledger.instants import format_instant, parse_instant
 from ledger.monitor.memory import FINDINGS_MAX
 from ledger.proof.log.map import SEQ_MAX
@@ -22,7 +23,7 @@ from ledger.proof.log.merkle import leaf_hash
 from ledger.seal.log_reader import HISTORY
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
-from tests.ledger.seal.support import a_witness, record_designation, sqlite_ledger
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, a_witness, record_designation, sqlite_ledger
 
 NOW = "2024-09-01T00:00:00.000000Z"
 ONE, TWO = "membership-m-1", "membership-m-2"
@@ -329,3 +330,12 @@ def test_a_history_of_nonsense_fills_no_memory_and_no_screen(host: HostLog, tmp_
     report = watch(host, tmp_path / "s")
     assert report.verdict != "confirmed"
     assert FINDINGS_MAX <= len(report.findings) < FINDINGS_MAX + 10
+
+
+def test_the_state_of_a_log_is_not_taken_for_that_of_a_log_of_the_same_name(host: HostLog, tmp_path: Path) -> None:
+    assert watch(host, tmp_path / "s").verdict == "confirmed"
+    with pytest.raises(BadInput, match="found the state of a monitor of"):
+        watch(host, tmp_path / "s", logs=[{"vkey": str(NEW_KEY.verifier), "from": 0, "to": None}])
+    rotated = [{"vkey": str(NEW_KEY.verifier), "from": 10**6, "to": None},
+               {"vkey": str(LOG_KEY.verifier), "from": 0, "to": 10**6}]  # fmt: skip
+    assert watch(host, tmp_path / "s", logs=rotated).verdict == "confirmed"
