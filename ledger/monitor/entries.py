@@ -161,6 +161,7 @@ class LogEntries:
             if (
                 set(map(type, streams + prevs + recorded + salts + types)) == _TEXT
                 and set(map(type, seqs)) == {int}
+                and max(seqs) <= SEQ_MAX
                 and _OPTIONAL.issuperset(map(type, facts))
                 and all(map(SALT.fullmatch, salts))
             ):

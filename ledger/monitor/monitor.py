@@ -24,7 +24,7 @@ from typing import Final
 
 from ledger.errors import LogDamaged, LogUnreachable, SealError
 from ledger.monitor.entries import LogEntries
-from ledger.monitor.memory import Memory, Seen, StateDamaged
+from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
@@ -58,7 +58,8 @@ class Monitor:
         self._lenient = replace(policy, witnesses=(), quorum=0)
         self._programmes = programmes
         self._clock_us = clock_us
-        self._memory = Memory(folder, policy.origin, version)
+        first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
+        self._memory = Memory(folder, f"{policy.origin}, key {first.key}", version)
         self._under: ProvenEntries | None = None
         self._looked_at = 0, _digest([])
         """So many checkpoints of the history were looked at, and the digest of these."""
@@ -152,6 +153,8 @@ class Monitor:
         sound = known if _digest(history[:known]) == digest else 0
         for place, note in enumerate(history[sound:], sound):
             before = len(passing)
+            if before >= FINDINGS_MAX:
+                break
             if note != signed:
                 self._see(note, passing, is_published=False)
             if sound == place and len(passing) == before:

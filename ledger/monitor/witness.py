@@ -36,6 +36,8 @@ SAID_MAX: Final = 3
 class CheckingWitness(Witness):
     """Cosigns checkpoints of one log that its monitor confirms."""
 
+    looks = True
+
     def __init__(
         self, signer: SignerKey, policy: Policy, folder: Path, clock_s: Callable[[], int], monitor: Monitor
     ) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.files import read_file
+from ledger.proof.log.files import read_file, within_memory
 from ledger.proof.log.policy import POLICY_MAX_BYTES
 from ledger.proof.log.verify import unread, verify
 from ledger.proof.registry import PROOF_PROGRAMMES
@@ -43,10 +43,11 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof
         parser.error("found --consistency without --since, expected the older evidence")
     asked = {name: value for name in ASKED if (value := getattr(options, name)) is not None}
     try:
-        bundle = _read(options.file, "bundle", BUNDLE_MAX_BYTES)
-        policy = _read(options.policy, "policy", POLICY_MAX_BYTES)
-        since = _since(options.since, options.consistency) if options.since else None
-        report = verify(bundle, policy, PROOF_PROGRAMMES, asked=asked, since=since)
+        with within_memory():
+            bundle = _read(options.file, "bundle", BUNDLE_MAX_BYTES)
+            policy = _read(options.policy, "policy", POLICY_MAX_BYTES)
+            since = _since(options.since, options.consistency) if options.since else None
+            report = verify(bundle, policy, PROOF_PROGRAMMES, asked=asked, since=since)
     except MalformedError as error:
         report = unread(error)
     except MemoryError:

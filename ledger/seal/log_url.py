@@ -90,8 +90,13 @@ class LogUrl(LogFiles):
             total = _total(answer, (size - len(answer.body), size - 1))
             if max(size, total) > max_bytes:
                 raise self._too_long(path, max_bytes)
-            if not answer.body or size >= total:
+            if size >= total:
                 return b"".join(parts)
+            if len(answer.body) < part_bytes:  # else a long file could be given by the byte, for ever
+                raise LogUnreachable(
+                    f"{self._url}/{path}: found {len(answer.body)} of {part_bytes} bytes that were asked for, and {total} in "
+                    "all, expected whole parts"
+                )
 
     def _get(self, path: str, max_bytes: int, part: tuple[int, int] | None = None) -> Answered | None:
         """The answer to a GET, None for 404 and 410; asks again while that may help."""

@@ -17,7 +17,7 @@ import orjson
 from ledger.proof.log.errors import MalformedError, ProofError
 from ledger.proof.log.event import salt_bytes
 from ledger.proof.log.heads import is_heads_entry, parse_heads_entry
-from ledger.proof.log.map import Head, blinded
+from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.merkle_tree import HashReader, inclusion_proof, stored_index
@@ -146,9 +146,11 @@ def _take(seen: _Seen, entry: bytes, receipt: Receipt) -> None:
         return
     try:
         event: dict[str, Any] = orjson.loads(entry)
-        stream, seq, fact = event["stream"], int(event["seq"]), event["fact"]
+        stream, seq, fact = event["stream"], event["seq"], event["fact"]
         head = Head(blinded(salt_bytes(event["salt"])), seq, leaf_hash(entry))
     except (ValueError, KeyError, TypeError):
+        return
+    if not isinstance(stream, str) or type(seq) is not int or not 1 <= seq <= SEQ_MAX:
         return
     if stream not in seen.heads or seen.heads[stream].seq <= seq:
         seen.heads[stream] = head

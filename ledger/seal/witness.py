@@ -34,15 +34,15 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
-from ledger.errors import SealerBusy
+from ledger.errors import SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
 from ledger.proof.log.files import read_file
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
 from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
-from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.log.policy import CHECKING, Policy, is_checking, open_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
 from ledger.seal.folder import fsync_folder, write_file
@@ -90,9 +90,20 @@ def parse_request(body: bytes) -> AddCheckpoint:
 
 
 class Witness:
-    """Cosigns checkpoints of the one log that its policy names, and keeps the last one in a folder."""
+    """Cosigns checkpoints of the one log that its policy names, and keeps the last one in a folder.
+
+    Raises WrongKey for the key of a checking witness where it does not look: policies would believe that it did.
+    """
+
+    looks: ClassVar[bool] = False
+    """Whether it derives itself what it cosigns."""
 
     def __init__(self, signer: SignerKey, policy: Policy, folder: Path, clock_s: Callable[[], int]) -> None:
+        if is_checking(signer.verifier) and not self.looks:
+            raise WrongKey(
+                f"found the key {signer.verifier.name!a} of a checking witness, whose cosignature says that it looked into "
+                f"the log; expected one whose name does not end in {CHECKING}, or a witness that looks (--checking)"
+            )
         self._signer = signer
         self._policy = replace(policy, witnesses=(), quorum=0)  # what others have cosigned is no matter here
         self._folder = folder

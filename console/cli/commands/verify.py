@@ -55,19 +55,20 @@ def run(session: Session) -> int:
     if options.since is None and (options.consistency is not None or options.tiles is not None):
         raise Failure("usage", "found --consistency or --tiles without --since, expected the older evidence")
     with proving():
-        from ledger.proof.log.files import read_file
+        from ledger.proof.log.files import read_file, within_memory
         from ledger.proof.log.policy import POLICY_MAX_BYTES
         from ledger.proof.log.verify import verify
         from ledger.proof.registry import PROOF_PROGRAMMES
 
-        evidence = read_evidence(options.file)
-        report = verify(
-            evidence,
-            read_file(options.policy, POLICY_MAX_BYTES, pipes=True),
-            PROOF_PROGRAMMES,
-            asked=_asked(options),
-            since=None if options.since is None else _since(options),
-        )
+        with within_memory():
+            evidence = read_evidence(options.file)
+            report = verify(
+                evidence,
+                read_file(options.policy, POLICY_MAX_BYTES, pipes=True),
+                PROOF_PROGRAMMES,
+                asked=_asked(options),
+                since=None if options.since is None else _since(options),
+            )
         stamped = _timestamp(options.timestamp, options.roots, evidence) if options.timestamp else None
     session.output.text(*([report.encoded()] if session.output.as_json else report.words().split("\n")))
     if stamped:

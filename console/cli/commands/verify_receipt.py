@@ -120,15 +120,17 @@ def run(session: Session) -> int:
     with proving():
         from ledger.errors import LogDamaged
         from ledger.proof.log.errors import ProofError
+        from ledger.proof.log.files import within_memory
         from ledger.proof.receipts.judging import Judgement
         from ledger.proof.receipts.receipt import open_receipt
 
         receipt = None
         try:
-            policy = read_policy(options.policy)
-            asked = _asked(options.receipts, _fact(options.fact))
-            receipt = open_receipt(asked.note, policy)
-            judgement = _judge(session, asked, receipt, policy)
+            with within_memory():
+                policy = read_policy(options.policy)
+                asked = _asked(options.receipts, _fact(options.fact))
+                receipt = open_receipt(asked.note, policy)
+                judgement = _judge(session, asked, receipt, policy)
         except (ProofError, LogDamaged) as error:
             judgement = Judgement("unreadable", None, _as_proof_error(error))
     _print(session, receipt, judgement)

@@ -73,6 +73,7 @@ def run(session: Session) -> int:
     with proving():
         if not options.checking:
             return _serve(session, _witness(session))
+        from ledger.proof.log.policy import CHECKING, is_checking
         from ledger.seal.folder import LogFolder
 
         collect_garbage_seldom()
@@ -80,6 +81,10 @@ def run(session: Session) -> int:
             if isinstance(log, LogFolder) and not log.root.is_dir():
                 raise BadInput(f"{log.root}: found no such folder, expected that of a log")
             witness = _checking_witness(session, log)
+            if not is_checking(witness.verifier):
+                session.output.words(
+                    f"the name of this key does not end in {CHECKING}: no policy counts it as that of a checking witness"
+                )
             witness.start_mirror()
             return _serve(session, witness)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.proof.log.errors import MalformedError, Words
 
 READ_BYTES = 1 << 24
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 
 
 def read_file(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
@@ -30,3 +34,25 @@ def read_file(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
     finally:
         os.close(descriptor)
     return b"".join(parts)
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """What needs more memory than there is raises MemoryError; else Linux, which promises more, ends us without a word."""
+    try:
+        import resource
+
+        found = re.search(r"MemAvailable: +(\d+) kB", MEMINFO.read_text())
+        free = int(found[1]) << 10 if found else 1 << 62
+        group = CGROUP.read_text().strip() if CGROUP.exists() else ""
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # no Linux
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = mapped + min(free, int(group) if group.isdecimal() else free)
+    resource.setrlimit(resource.RLIMIT_AS, (min([most, *(one for one in before if one >= 0)]), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -146,3 +146,19 @@ def test_both_options_of_a_witness_that_looks_are_needed(sealed: Program) -> Non
     assert sealed.run_bare(*arguments, "--checking").code == 2
     assert sealed.run_bare(*arguments, "--log", "log").code == 2
     assert sealed.run_bare(*arguments, "--checking", "--log", "nowhere").code == 2
+
+
+def test_the_name_of_a_witness_s_key_and_what_it_does_agree(sealed: Program) -> None:
+    listen = ["--policy", "policy.json", "--listen", "127.0.0.1:0"]
+    named = ["keygen", "--name", "auditor.example/w1/checking", "--out", "named", "--witness"]
+    assert sealed.run_bare(*named).code == 0
+    refused = sealed.run_bare("witness", "--key", "named/witness.key", *listen)
+    assert (refused.code, "of a checking witness" in refused.err) == (2, True)
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    for key, is_told in (("named", False), ("auditor", True)):
+        arguments = ["witness", "--checking", "--log", "log", "--key", f"{key}/witness.key", *listen]
+        running, _ = started(sealed, *arguments)
+        running.terminate()
+        assert running.wait(30) == 0
+        assert running.stderr is not None
+        assert (b"no policy counts it as that of a checking witness" in running.stderr.read()) is is_told

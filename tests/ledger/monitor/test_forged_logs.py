@@ -15,11 +15,15 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import BadInput
 from ledger.instants import format_instant, parse_instant
+from ledger.monitor.memory import FINDINGS_MAX
+from ledger.proof.log.map import SEQ_MAX
 from ledger.proof.log.merkle import leaf_hash
+from ledger.seal.log_reader import HISTORY
 from tests.ledger.monitor.forging import HostLog, Said, history_of
 from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
-from tests.ledger.seal.support import a_witness, record_designation, sqlite_ledger
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, a_witness, record_designation, sqlite_ledger
 
 NOW = "2024-09-01T00:00:00.000000Z"
 ONE, TWO = "membership-m-1", "membership-m-2"
@@ -256,6 +260,14 @@ def a_rotation_that_the_old_key_did_not_sign(log: HostLog, told: list[Said]) -> 
     log.heads()
 
 
+@lie
+def places_beyond_any_number_that_is_kept(log: HostLog, told: list[Said]) -> None:
+    log.take(evaluation(told, f"beyond-{seq}", seq=seq) for seq in (SEQ_MAX, SEQ_MAX + 1, SEQ_MAX + 2))
+    seq, leaf, salt = log.ends[TWO]
+    log.ends[TWO] = min(seq, SEQ_MAX), leaf, salt
+    log.heads()
+
+
 @pytest.fixture
 def host(told: list[Said]) -> HostLog:
     """A log whose first part is honest, and published."""
@@ -310,3 +322,20 @@ def test_a_lie_is_found_by_a_monitor(name: str, host: HostLog, told: list[Said],
         closing(host, told)
         host.publish()
         assert monitor.round().verdict in ("tampered", "refuted")
+
+
+def test_a_history_of_nonsense_fills_no_memory_and_no_screen(host: HostLog, tmp_path: Path) -> None:
+    lines = b"".join(json.dumps({"checkpoint": f"nonsense {n}"}).encode() + b"\n" for n in range(FINDINGS_MAX + 500))
+    host.spoilt[HISTORY] = lines
+    report = watch(host, tmp_path / "s")
+    assert report.verdict != "confirmed"
+    assert FINDINGS_MAX <= len(report.findings) < FINDINGS_MAX + 10
+
+
+def test_the_state_of_a_log_is_not_taken_for_that_of_a_log_of_the_same_name(host: HostLog, tmp_path: Path) -> None:
+    assert watch(host, tmp_path / "s").verdict == "confirmed"
+    with pytest.raises(BadInput, match="found the state of a monitor of"):
+        watch(host, tmp_path / "s", logs=[{"vkey": str(NEW_KEY.verifier), "from": 0, "to": None}])
+    rotated = [{"vkey": str(NEW_KEY.verifier), "from": 10**6, "to": None},
+               {"vkey": str(LOG_KEY.verifier), "from": 0, "to": 10**6}]  # fmt: skip
+    assert watch(host, tmp_path / "s", logs=rotated).verdict == "confirmed"

@@ -320,6 +320,28 @@ def test_parts_that_are_not_those_asked_for_are_not_taken(
         reader(url).history()
 
 
+def test_a_long_file_is_not_taken_by_the_byte() -> None:
+    asked = []
+
+    def drip(client: socket.socket, request: bytes, _: int) -> None:
+        match = re.search(rb"Range: bytes=(\d+)-", request)
+        assert match
+        asked.append(at := int(match[1]))
+        client.sendall(raw("206 Partial Content", b"x", f"Content-Range: bytes {at}-{at}/50"))
+
+    def told_wrong(client: socket.socket, request: bytes, _: int) -> None:
+        match = re.search(rb"Range: bytes=(\d+)-", request)
+        assert match
+        asked.append(at := int(match[1]))
+        client.sendall(raw("206 Partial Content", b"x", f"Content-Range: bytes {at}-49/50"))
+
+    for server in (drip, told_wrong):
+        asked.clear()
+        with hostile(server) as url, pytest.raises(LogUnreachable):
+            reader(url).history()
+        assert len(asked) <= TRIES_MAX
+
+
 @pytest.mark.parametrize("lines", [b"x\n", b'{"checkpoint":7}\n', b"[1]\n", b"[" * 200_000 + b"\n"])
 def test_a_history_that_is_none(lines: bytes) -> None:
     with (

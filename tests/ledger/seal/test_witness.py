@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy
+from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy, WrongKey
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
@@ -349,3 +349,9 @@ def test_keys_with_the_same_four_bytes_of_id_do_not_take_one_anothers_place(tmp_
         read = hash_reader(checkpoint.size, ledger.folder.read_tile)
         cosigned = Witnesses([url], policy(**witnessed())).cosign(format_note(text, [line, twin]), checkpoint, read)
         assert {one.name for one in parse_note(cosigned)[1]} == {LOG_KEY.name, "another.example", WITNESS_KEY.name}
+
+
+def test_a_witness_that_does_not_look_never_signs_with_the_key_of_one_that_does(tmp_path: Path) -> None:
+    key = SignerKey("auditor.example/w1/checking", WITNESS_KEY.signature_type, b"w" * 32)
+    with pytest.raises(WrongKey, match=r"'auditor.example/w1/checking' of a checking witness"):
+        Witness(key, policy(), tmp_path / "memory", lambda: WITNESSED_S)

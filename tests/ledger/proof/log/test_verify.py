@@ -236,3 +236,33 @@ def test_it_runs_as_a_module_and_imports_nothing_else_of_the_ledger(files: tuple
         [sys.executable, "-m", "ledger.proof.verify", *command], capture_output=True, text=True, check=True
     )
     assert json.loads(ran.stdout)["verdict"] == "confirmed"
+
+
+WITH_LESS = """
+import sys
+from pathlib import Path
+from ledger.proof.log import files
+files.MEMINFO, files.CGROUP = map(Path, sys.argv[1:3])
+from {program} import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not handed out before it is there")
+@pytest.mark.parametrize(("program", "command"), [("ledger.proof.verify", []), ("console.cli.main", ["verify"])])
+@pytest.mark.parametrize(("meminfo", "cgroup"), [("MemAvailable: 100000 kB", "max"), ("", "104857600")])
+def test_what_takes_more_memory_than_there_is_has_a_verdict(
+    program: str, command: list[str], meminfo: str, cgroup: str, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    texts = {"meminfo": meminfo, "cgroup": cgroup, "bundle": "[" + "[]," * 4_000_000 + "[]]"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    where = [str(tmp_path / name) for name in texts]
+    ran = subprocess.run(
+        [sys.executable, "-c", WITH_LESS.format(program=program), *where[:2], *command, where[2], "--policy", str(files[1])],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 2, said
+    assert "more than memory holds" in said
+    assert "Traceback" not in said

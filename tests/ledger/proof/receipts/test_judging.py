@@ -15,7 +15,7 @@ from ledger.proof.log.map_tree import MapTree
 from ledger.proof.receipts.judging import Judgement, contradiction, foremost, judge_proof
 from ledger.proof.receipts.proof import ProvedLeaf, ReceiptProof, parse_receipt_proof
 from ledger.proof.receipts.receipt import SECOND_US
-from tests.ledger.proof.book import WITNESSES, us
+from tests.ledger.proof.book import WITNESSES, canonical, salt_of, us
 from tests.ledger.proof.receipts.support import Sealed, judged, policy_of, receipts_member, signed
 
 RECORDED_S = us("2013-04-01") // 1_000_000  # no event is recorded before the last edition
@@ -311,6 +311,19 @@ def test_a_proof_discloses_no_event() -> None:
     assert b"EvaluationReceived" not in encoded
     assert b"salt" not in encoded
     assert parse_receipt_proof(encoded) == PROOF
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [{"seq": -1}, {"seq": 0}, {"seq": 2**63}, {"seq": 2**70}, {"seq": 1e300}, {"seq": "1"}, {"seq": True}, {"stream": []},
+     {"stream": {}}, {"stream": 5}, {"stream": None}, {"stream": STREAM, "seq": -5}, {"stream": STREAM, "seq": 2**64}],
+)  # fmt: skip
+def test_an_entry_that_is_no_event_has_no_part_in_a_verdict(bent: dict[str, Any]) -> None:
+    made = book()
+    receipt = made.receipt(STREAM, 3)
+    made.entries.append(canonical({"fact": "z", "salt": salt_of("x", 1), "seq": 1, "stream": "x"} | bent))
+    made.seal(PROMISED_S, PROMISED_S)
+    assert judged(made.log, receipt).judgement.verdict == "kept"
 
 
 def test_a_key_of_another_log_proves_nothing() -> None:
