@@ -30,7 +30,7 @@ from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.log.policy import Policy, log_checkpoint, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.folder import LogFolder
@@ -55,7 +55,7 @@ class Monitor:
         """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work."""
         self._log = log
         self._policy = policy
-        self._lenient = replace(policy, witnesses=(), quorum=0)
+        self._log_alone = replace(policy, witnesses=())
         self._programmes = programmes
         self._clock_us = clock_us
         first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
@@ -164,7 +164,7 @@ class Monitor:
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
         """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
         try:
-            checkpoint = open_checkpoint(signed, self._lenient).checkpoint
+            checkpoint = log_checkpoint(signed, self._log_alone).checkpoint
             if is_published:
                 open_checkpoint(signed, self._policy)
         except ProofError as error:

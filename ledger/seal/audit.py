@@ -28,7 +28,7 @@ from typing import Final, Literal, get_args
 from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
-from ledger.proof.log.policy import Policy, open_checkpoint
+from ledger.proof.log.policy import Policy, log_checkpoint, open_checkpoint
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
 from ledger.seal.audit_log import LogAudit
@@ -175,13 +175,12 @@ def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[in
             )
         )  # fmt: skip
     # Older checkpoints were published with the cosignatures that were to be had then.
-    lenient = Policy(policy.origin, policy.logs, policy.witnesses, 0)
     older = [signed for signed in history if signed != published]
     sizes: list[int] = []
     for signed in [*older, *([] if published is None else [published])]:
         report.checkpoints += 1
         try:
-            checkpoint = open_checkpoint(signed, lenient).checkpoint
+            checkpoint = log_checkpoint(signed, policy).checkpoint
             sizes.append(checkpoint.size)
             if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
                 report.findings.append(

@@ -42,7 +42,7 @@ from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, U
 from ledger.proof.log.files import read_file
 from ledger.proof.log.merkle import PROOF_MAX_HASHES, verify_consistency
 from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
-from ledger.proof.log.policy import CHECKING, Policy, is_checking, open_checkpoint
+from ledger.proof.log.policy import CHECKING, Policy, is_checking, log_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
 from ledger.seal.folder import fsync_folder, write_file
@@ -105,7 +105,7 @@ class Witness:
                 f"the log; expected one whose name does not end in {CHECKING}, or a witness that looks (--checking)"
             )
         self._signer = signer
-        self._policy = replace(policy, witnesses=(), quorum=0)  # what others have cosigned is no matter here
+        self._policy = replace(policy, witnesses=())  # what others have cosigned is no matter here
         self._folder = folder
         self._clock_s = clock_s
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ class Witness:
         if claimed.origin != self._policy.origin:
             return Answer(HTTPStatus.NOT_FOUND, f"the log {claimed.origin} is not known here\n")
         try:
-            checkpoint = open_checkpoint(request.signed, self._policy).checkpoint
+            checkpoint = log_checkpoint(request.signed, self._policy).checkpoint
         except (UnknownKeyError, TamperedError) as error:
             return _refusal(HTTPStatus.FORBIDDEN, error)
         except ProofError as error:

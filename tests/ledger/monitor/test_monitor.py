@@ -12,18 +12,22 @@ import pytest
 from ledger.errors import BadInput, LogDenied, LogUnreachable, SealerBusy
 from ledger.instants import parse_instant
 from ledger.monitor.memory import NAME, Memory
+from ledger.monitor.monitor import Monitor
 from ledger.monitor.report import MonitorReport
 from ledger.monitor.streams import Streams
+from ledger.monitor.witness import CheckingWitness
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.signer import sign_note
+from ledger.proof.log.note import COSIGNATURE_V1
+from ledger.proof.log.signer import SignerKey, sign_note
 from ledger.proof.log.tiles import Tile
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.folder import LogFolder
 from tests.ledger.monitor.forging import HostLog, Said, history_of
-from tests.ledger.monitor.support import a_checking_witness, a_monitor, watch
+from tests.ledger.monitor.support import VERSION, a_checking_witness, a_monitor, watch
 from tests.ledger.monitor.test_forged_logs import EARLY, evaluation
 from tests.ledger.monitor.test_forged_logs import closing as closing_event
-from tests.ledger.seal.support import LOG_KEY, NEW_KEY, record_designation, sqlite_ledger
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, WITNESSED_S, Beside, policy, record_designation, sqlite_ledger
 
 
 @pytest.fixture(scope="module")
@@ -358,3 +362,20 @@ def test_a_folder_that_is_not_there_is_not_held_against_the_log(host: HostLog, s
         monitor._log = LogFolder(tmp_path / "unmounted")
         with pytest.raises(LogUnreachable, match="found no such folder"):
             monitor.round()
+
+
+def test_a_policy_that_asks_for_a_checking_witness_is_met_by_one(tmp_path: Path) -> None:
+    key = SignerKey("w.example/1/checking", COSIGNATURE_V1, bytes([7]) * 32)
+    asks = {"witnesses": [str(key.verifier)], "quorum": 1, "checking": 1}
+    with sqlite_ledger(tmp_path) as ledger:
+        monitor = Monitor(ledger.folder, policy(**asks), PROOF_PROGRAMMES, tmp_path / "w" / "monitored", VERSION)
+        with closing(CheckingWitness(key, policy(**asks), tmp_path / "w", lambda: WITNESSED_S, monitor)) as witness:
+            ledger.seal(cosigner=Beside(witness, **asks))
+            record_designation(ledger)
+            sealed = ledger.seal(cosigner=Beside(witness, **asks))
+            last = witness.last()
+        assert last is not None
+        assert last.size == sealed.size
+        report = watch(ledger.folder, tmp_path / "m", **asks)
+        assert (report.verdict, report.findings) == ("confirmed", ())
+        assert ledger.audit(**asks).findings == []

@@ -84,8 +84,9 @@ def decision(membership: str, number: int = 1) -> Fact:
 class Beside(Witnesses):
     """The sealer's side of the protocol, with a witness in this very process."""
 
-    def __init__(self, witness: Witness, quorum: int = 1) -> None:
-        super().__init__(["http://witness"], policy(**witnessed(quorum)))
+    def __init__(self, witness: Witness, quorum: int = 1, **asks: Any) -> None:
+        """`asks` is what the policy says, where it is not that of the sample's witness."""
+        super().__init__(["http://witness"], policy(**(witnessed(quorum) | asks)))
         self._witness = witness
         self.reachable = True
 
