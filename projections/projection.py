@@ -27,8 +27,11 @@ class Projection(ABC, Generic[PendingT]):
     name: ClassVar[str]
     version: ClassVar[int]
     tables: ClassVar[tuple[Table, ...]]
-    types: ClassVar[EventTypes]
-    """All types of events that this program knows, of whatever programme: what it does not know parks its stream."""
+
+    @property
+    @abstractmethod
+    def types(self) -> EventTypes:
+        """All types of events that this program knows, of whatever programme: what it does not know parks its stream."""
 
     @abstractmethod
     def handlers(self) -> Mapping[str, Handler[PendingT]]:

@@ -61,6 +61,7 @@ SLOW = (
     "tests/ledger/proof/survey/test_random_histories.py",
     "tests/ledger/proof/survey/test_recheck.py",
     "tests/ledger/seal/test_book_attacks.py",
+    "tests/ledger/seal/test_every_crash.py",
     "tests/ledger/seal/test_forms.py",
     "tests/ledger/seal/test_rewritten_designations.py",
     "tests/ledger/seal/test_tile_mutations.py",

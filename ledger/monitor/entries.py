@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ledger.monitor.edge import Edge
 from ledger.monitor.memory import Memory, StateDamaged
 from ledger.monitor.streams import Streams
 from ledger.proof.log.errors import ProofError
@@ -21,8 +20,9 @@ from ledger.proof.log.heads import HeadsEntry, is_heads_entry
 from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.programme import ProofProgrammes
-from ledger.seal.audit_rows import Finding, finding_of
 from ledger.seal.audit_spool import Leafed
+from ledger.seal.edge import Edge
+from ledger.seal.findings import Finding, finding_of
 
 NO_END: Final = (0, b"", "")
 _TEXT: Final = {str}

@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.errors import BadInput
 from ledger.proof.log.map import SEQ_MAX
-from ledger.seal.audit_rows import Finding
+from ledger.seal.findings import Finding
 from ledger.seal.folder import held
 
 NAME: Final = "monitor.db"
@@ -303,6 +303,13 @@ class Memory:
     def largest_published(self) -> Seen | None:
         """The largest checkpoint that was seen published."""
         return self._seen("WHERE published ORDER BY size DESC")
+
+    def seen_unpublished_beyond(self, size: int) -> list[int]:
+        """Some sizes beyond another of checkpoints that were seen, but not as the published one."""
+        rows = self._db.execute(
+            "SELECT size FROM checkpoints WHERE size > ? AND NOT published ORDER BY size LIMIT 10", (size,)
+        )
+        return [size for (size,) in rows]
 
     def count_checkpoints(self) -> int:
         """How many were seen."""

@@ -22,19 +22,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import LogDamaged, LogUnreachable, SealError
+from ledger.errors import LogUnreachable, SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
-from ledger.proof.log.errors import ProofError
+from ledger.proof.log.errors import IncompleteError, ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.policy import Policy, log_checkpoint, open_checkpoint
+from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
-from ledger.seal.audit_rows import Finding, finding_of
+from ledger.seal.findings import Finding, finding_of, judge_handovers
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import LogReader
+from ledger.seal.signed_history import beyond_published, read_signed
 
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
@@ -95,15 +96,13 @@ class Monitor:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
         self._require_there()
-        signed, history = self._published(passing), self._history(passing)
+        signed, history = read_signed(self._log, passing)
         with self._memory.transaction():
             published = self._see(signed, passing, is_published=True) if signed else None
             self._look_back(history, signed, passing)
-        if published is None:
-            if signed is None and not passing:
-                passing.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
-        else:
+        if published is not None:
             self._require_newest(published, passing)
+            passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
             try:
                 while not self.advance(published):
                     if on_progress is not None:
@@ -133,20 +132,6 @@ class Monitor:
         if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
             raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
-    def _published(self, passing: list[Finding]) -> bytes | None:
-        try:
-            return self._log.checkpoint()
-        except LogDamaged as error:
-            passing.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
-            return None
-
-    def _history(self, passing: list[Finding]) -> list[bytes]:
-        try:
-            return self._log.history()
-        except LogDamaged as error:
-            passing.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
-            return []
-
     def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
         """The checkpoints of the history; those in which nothing was wrong are looked at once."""
         known, digest = self._looked_at
@@ -164,13 +149,16 @@ class Monitor:
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
         """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
         try:
-            checkpoint = log_checkpoint(signed, self._log_alone).checkpoint
-            if is_published:
-                open_checkpoint(signed, self._policy)
+            trusted = log_checkpoint(signed, self._policy if is_published else self._log_alone)
         except ProofError as error:
             passing.append(finding_of(error))
-            if not is_published or error.verdict != "incomplete":
-                return None
+            return None
+        if is_published:
+            try:
+                require_quorum(trusted, self._policy)
+            except IncompleteError as error:
+                passing.append(finding_of(error))
+        checkpoint = trusted.checkpoint
         self.see(checkpoint, signed, published=is_published)
         return checkpoint
 
@@ -222,16 +210,7 @@ class Monitor:
 
     def check_keys(self) -> Iterator[Finding]:
         """Every key that signs is the policy's first, or was introduced by a rotation whose older key is known."""
-        known = {str(log.key) for log in self._policy.logs}
-        introduced: set[str] = set()
-        for old, new in self._entries.streams.handovers:
-            if old not in known and old not in introduced:
-                yield Finding("tampered", f"rotation to the key {new}: old", old, "a key that the policy trusts")
-            introduced.add(new)
-        first = min(self._policy.logs, key=lambda log: log.first_size)
-        for log in self._policy.logs:
-            if log is not first and log.first_size < self.size and str(log.key) not in introduced:
-                yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the log", "one")
+        yield from judge_handovers(self._entries.streams.handovers, self._policy, self.size)
 
     # Entries
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
 
-from ledger.seal.audit_rows import AuditDifference, Finding
-
-Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
-VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
-"""The worst comes first: it is the verdict on the whole."""
+from ledger.seal.findings import AuditDifference, Finding, Verdict, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +44,7 @@ class MonitorReport:
     @property
     def verdict(self) -> Verdict:
         """`confirmed`, or the worst of the findings."""
-        found = {finding.verdict for finding in self.findings}
-        return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
+        return verdict_of(self.findings)
 
     def answer(self) -> MonitorAnswer:
         """As the command prints it."""

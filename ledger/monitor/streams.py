@@ -22,8 +22,9 @@ from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import LOG, Event, parse_event
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
-from ledger.seal.audit_rows import RUN, Finding, Said, finding_of, read_rows
+from ledger.seal.audit_rows import RUN, Said, read_rows
 from ledger.seal.audit_spool import Leafed
+from ledger.seal.findings import Finding, finding_of
 from ledger.seal.judge import Judge
 
 CHECKS_MAX: Final = 20_000

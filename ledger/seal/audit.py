@@ -23,24 +23,28 @@ from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal, get_args
+from typing import Final
 
-from ledger.errors import LogDamaged
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
-from ledger.proof.log.policy import Policy, log_checkpoint, open_checkpoint
+from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
 from ledger.seal.audit_log import LogAudit
-from ledger.seal.audit_rows import AuditDifference, Finding, finding_of
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_streams import Known, Part, audit_part, check_known
+from ledger.seal.findings import (
+    AuditDifference,
+    Finding,
+    Verdict,
+    finding_of,
+    judge_handovers,
+    verdict_of,
+)
 from ledger.seal.log_reader import LogReader
+from ledger.seal.signed_history import beyond_published, read_signed
 from ledger.store.base import Reader
 
-Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
-VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
-"""The worst comes first: it is the verdict on the whole."""
 PART_EVENTS: Final = 20_000
 PARTS_MAX: Final = 64
 FEW_EVENTS: Final = 50_000
@@ -84,8 +88,7 @@ class AuditReport:
     @property
     def verdict(self) -> Verdict:
         """`confirmed`, or the worst of the findings."""
-        found = {finding.verdict for finding in self.findings}
-        return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
+        return verdict_of(self.findings)
 
     def answer(self) -> AuditAnswer:
         """As the command prints it."""
@@ -145,8 +148,7 @@ def audit(
 
 def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
     """Every rotation in the book is signed by both keys, the older of which the policy knows; no other key came in."""
-    trusted = {log.key for log in policy.logs}
-    introduced = set()
+    handovers: list[tuple[str, str]] = []
     for event in known.log:
         if event.type == EVENT_TYPE:
             try:
@@ -154,34 +156,29 @@ def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
             except ProofError as error:
                 yield finding_of(error, "tampered")
                 continue
-            introduced.add(new)
-            if old not in trusted and old not in introduced:
-                yield Finding("tampered", f"{event.where}: old", str(old), "a key that the policy trusts")
-    first = min(policy.logs, key=lambda log: log.first_size)
-    for log in policy.logs:
-        if log is not first and log.key not in introduced:
-            yield Finding("incomplete", f"key {log.key} of the policy", "no rotation to it in the book", "one")
+            handovers.append((str(old), str(new)))
+    yield from judge_handovers(handovers, policy)
 
 
 def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[int, bytes]:
     """size -> root of every checkpoint that the log signed; what is wrong with them goes into the report."""
     roots: dict[int, bytes] = {}
-    published, history = _signed_in(log, report)
+    published, history = read_signed(log, report.findings)
     if history[-1:] != [published] and published is not None:
+        found = "none" if not history else "another one at its end"
         report.findings.append(
-            Finding(
-                "incomplete", "history of checkpoints",
-                "none" if not history else "another one at its end", "the published checkpoint at its end",
-            )
-        )  # fmt: skip
+            Finding("incomplete", "history of checkpoints", found, "the published checkpoint at its end")
+        )
     # Older checkpoints were published with the cosignatures that were to be had then.
     older = [signed for signed in history if signed != published]
     sizes: list[int] = []
     for signed in [*older, *([] if published is None else [published])]:
         report.checkpoints += 1
         try:
-            checkpoint = log_checkpoint(signed, policy).checkpoint
-            sizes.append(checkpoint.size)
+            trusted = log_checkpoint(signed, policy)
+            checkpoint = trusted.checkpoint
+            if signed != published:
+                sizes.append(checkpoint.size)
             if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
                 report.findings.append(
                     Finding(
@@ -190,8 +187,9 @@ def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[in
                     )
                 )  # fmt: skip
             if signed == published:
-                _drop_later(roots, checkpoint.size, report)
-                open_checkpoint(signed, policy)
+                report.findings += beyond_published(checkpoint.size, roots)
+                roots = {size: root for size, root in roots.items() if size <= checkpoint.size}
+                require_quorum(trusted, policy)
         except ProofError as error:
             report.findings.append(finding_of(error))
     if sizes != sorted(sizes):
@@ -199,31 +197,6 @@ def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[in
             Finding("tampered", "history of checkpoints", "a smaller one after a larger one", "the oldest first")
         )
     return roots
-
-
-def _signed_in(log: LogReader, report: AuditReport) -> tuple[bytes | None, list[bytes]]:
-    """The published checkpoint, and the history, as far as they can be read."""
-    published, history = None, []
-    try:
-        published = log.checkpoint()
-        if published is None:
-            report.findings.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
-    except LogDamaged as error:
-        report.findings.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
-    try:
-        history = log.history()
-    except LogDamaged as error:
-        report.findings.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
-    return published, history
-
-
-def _drop_later(roots: dict[int, bytes], published: int, report: AuditReport) -> None:
-    """Nothing larger than the published checkpoint was published before it."""
-    for size in [size for size in roots if size > published]:
-        report.findings.append(
-            Finding("tampered", "published checkpoint", f"size {published}", f"{size}, which was published before")
-        )
-        del roots[size]
 
 
 def _recheck(paths: Sequence[Path], known: Known, reviews: Reviews, workers: int) -> Iterator[Part]:

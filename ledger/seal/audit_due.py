@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from ledger.instants import END_US, format_instant
 from ledger.proof.programme import Check
-from ledger.seal.audit_rows import Finding
+from ledger.seal.findings import Finding
 from ledger.store.base import Reader
 
 PAGE: Final = 10_000

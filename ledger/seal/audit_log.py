@@ -17,9 +17,9 @@ from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
-from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
+from ledger.seal.findings import Finding
 from ledger.seal.log_reader import LogReader
 from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, as_columns

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -26,6 +25,7 @@ from ledger.proof.log.event import FACT_ID, KEYS, SALT, Event, format_instant, p
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
 from ledger.proof.programme import Light
 from ledger.seal.audit_spool import Leafed
+from ledger.seal.findings import Finding, finding_of
 
 RUN: Final = 256
 NESTING_MAX: Final = 8
@@ -47,31 +47,6 @@ _members = itemgetter(*orjson.loads(orjson.dumps(dict.fromkeys(sorted(KEYS)))))
 _as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditDifference:
-    """One thing that is not as it should be."""
-
-    what: str
-    """What differs, and where."""
-    found: str
-    """What is there."""
-    expected: str
-    """What should be there."""
-
-
-class Finding(NamedTuple):
-    """One difference, and the verdict to which it leads by itself."""
-
-    verdict: str
-    what: str
-    found: str
-    expected: str
-
-    def answer(self) -> AuditDifference:
-        """As the command prints it."""
-        return AuditDifference(self.what, self.found, self.expected)
-
-
 class Said(NamedTuple):
     """What some rows say, each at its place; None where a row cannot be read, which is among the findings."""
 
@@ -82,11 +57,6 @@ class Said(NamedTuple):
     """The event; of one of a light type only its occurred_us."""
     labels: list[str | None]
     """The label that an event names of which there is only its occurred_us."""
-
-
-def finding_of(error: ProofError, verdict: str | None = None) -> Finding:
-    """The finding that an error of the verifier is."""
-    return Finding(verdict or error.verdict, error.what, shown(error.found), shown(error.expected))
 
 
 def read_rows(rows: Sequence[Leafed], findings: list[Finding], light: Light | None = None) -> Said:

@@ -19,8 +19,9 @@ from ledger.proof.log.errors import shown
 from ledger.proof.log.event import FIRST_PREV, LOG, Event
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.audit_due import Due, Overdue, Reviews
-from ledger.seal.audit_rows import RUN, Finding, read_rows
+from ledger.seal.audit_rows import RUN, read_rows
 from ledger.seal.audit_spool import Leafed, read_spool
+from ledger.seal.findings import Finding
 from ledger.seal.judge import Judge
 
 AFTER_ALL: Final = 1 << 63

@@ -1,11 +1,13 @@
 """The folder in which a log lies. An object store may show the same paths to the world, but for `.sealer`.
 
     checkpoint          the published checkpoint: what it says is complete in the files below
-    checkpoints.jsonl   every checkpoint that was signed, oldest first, once it is published or another follows it:
+    checkpoints.jsonl   every checkpoint that was signed, oldest first, up to the published one:
                         {"checkpoint":"…"} a line
     tile/…              tiles and entry bundles (see `ledger.proof.log.tiles`)
     .sealer/pending     a checkpoint that is signed but not published yet: a promise already, since a witness may have
                         seen it, so the log never goes another way than through it
+    .sealer/superseded  checkpoints that were signed and never published, since another followed them, a line each; they
+                        enter the history with the next one that is published, so that it never goes beyond that
     .sealer/state       the cache of `state`
     .sealer/lock        held by the one sealer
     .sealer/tmp/        files that are being written
@@ -19,7 +21,6 @@ are removed once the full one is published.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,9 +35,10 @@ from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile
-from ledger.seal.log_reader import CHECKPOINT, HISTORY, LogFiles
+from ledger.seal.log_reader import CHECKPOINT, HISTORY, HISTORY_MAX_BYTES, LogFiles, history_line, parse_history_line
 
 PRIVATE: Final = ".sealer"
+SUPERSEDED: Final = "superseded"
 WRITERS: Final = 4
 WAITING_MAX: Final = 256
 STATE_MAX_BYTES: Final = 1 << 31
@@ -88,6 +90,10 @@ class LogFolder(LogFiles):
         """Keeps a checkpoint that is signed, before anybody else sees it."""
         self._replace(self._private / "pending", signed)
 
+    def supersede(self, signed: bytes) -> None:
+        """Keeps a checkpoint that was promised and is not published, since a larger one is to be signed."""
+        _append(self._private / SUPERSEDED, [signed])
+
     def publish(self, signed: bytes) -> None:
         """Makes a checkpoint the log's. Everything that it covers has to be on disk."""
         self._replace(self.root / CHECKPOINT, signed)
@@ -104,18 +110,13 @@ class LogFolder(LogFiles):
             rmtree(self.root / f"{Tile(level, n).path}.p", ignore_errors=True)
 
     def remember(self, signed: bytes) -> None:
-        """Adds a published checkpoint to the history, in the place of a line that a crash cut off."""
-        line = json.dumps({"checkpoint": signed.decode("utf-8")}, ensure_ascii=False).encode("utf-8") + b"\n"
-        with naming(self.root / HISTORY), (self.root / HISTORY).open("a+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - 1))
-            if file.read(1) not in (b"", b"\n"):
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        fsync_folder(self.root)
+        """Adds a published checkpoint to the history, after those that it superseded."""
+        superseded = self._private / SUPERSEDED
+        lines = (_read(superseded, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
+        known = set(self.history()) if lines else set[bytes]()  # a crash may have come right before they were removed
+        new = [note for note in dict.fromkeys(map(parse_history_line, lines)) if note not in known]
+        _append(self.root / HISTORY, [*new, signed])
+        superseded.unlink(missing_ok=True)
 
     def writing(self) -> FileBatch:
         """Files of the log to be written together."""
@@ -216,6 +217,20 @@ def fsync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _append(path: Path, notes: list[bytes]) -> None:
+    """Adds checkpoints to a file, a line each, in the place of a line that a crash cut off; returns when that is on disk."""
+    with naming(path), path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read(1) not in (b"", b"\n"):
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(b"".join(map(history_line, notes)))
+        file.flush()
+        os.fsync(file.fileno())
+    fsync_folder(path.parent)
 
 
 def _read(path: Path, max_bytes: int) -> bytes | None:

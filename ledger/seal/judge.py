@@ -8,7 +8,7 @@ from typing import Any, cast
 from ledger.proof.log.errors import shown
 from ledger.proof.log.event import Event
 from ledger.proof.programme import Difference, LightCheck, ProofProgramme
-from ledger.seal.audit_rows import Finding
+from ledger.seal.findings import Finding
 
 
 class Judge:

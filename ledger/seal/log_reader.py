@@ -50,7 +50,7 @@ class LogReader(Protocol):
         ...
 
     def history(self) -> list[bytes]:
-        """Every checkpoint that was published, or signed and followed by another, oldest first."""
+        """Every checkpoint that was signed, oldest first, up to the published one."""
         ...
 
     def read_tile(self, tile: Tile) -> bytes:
@@ -82,15 +82,15 @@ class LogFiles(ABC):
         return self.read_path(CHECKPOINT, NOTE_MAX_BYTES)
 
     def history(self) -> list[bytes]:
-        """Every checkpoint that was published, or signed and followed by another, oldest first.
+        """Every checkpoint that was signed, oldest first, up to the published one.
 
         A last line that was cut off by a crash is none.
         """
         lines = (self.read_path(HISTORY, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
         try:
-            return [json.loads(line)["checkpoint"].encode("utf-8") for line in lines]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise LogDamaged(f"{self.name}/{HISTORY}: found {error!r}, expected a checkpoint on each line") from None
+            return [parse_history_line(line) for line in lines]
+        except LogDamaged as error:
+            raise LogDamaged(f"{self.name}/{HISTORY}: {error}") from None
 
     def read_tile(self, tile: Tile) -> bytes:
         """A tile's bytes, or those of the full tile that has taken a partial one's place. Raises LogDamaged.
@@ -115,3 +115,17 @@ class LogFiles(ABC):
             if len(entries) < width:
                 raise LogDamaged(f"entry bundle {n}: found {len(entries)} entries, expected {width} or more")
             yield from entries[max(0, first - n * WIDTH) : width]
+
+
+def history_line(signed: bytes) -> bytes:
+    """A checkpoint as a line of the history."""
+    return json.dumps({"checkpoint": signed.decode("utf-8")}, ensure_ascii=False).encode("utf-8") + b"\n"
+
+
+def parse_history_line(line: bytes) -> bytes:
+    """The checkpoint on a line of the history. Raises LogDamaged."""
+    try:
+        signed: bytes = json.loads(line)["checkpoint"].encode("utf-8")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LogDamaged(f"found {error!r}, expected a checkpoint on each line") from None
+    return signed

@@ -11,7 +11,6 @@ checkpoint has at its place: so it is right, and may be kept for ever, even wher
 from __future__ import annotations
 
 import hmac
-import json
 import os
 import re
 import stat
@@ -28,7 +27,7 @@ from ledger.proof.log.merkle import HASH_SIZE
 from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries, encode_entries, parse_path
 from ledger.seal.folder import LogFolder
-from ledger.seal.log_reader import CHECKPOINT, HISTORY
+from ledger.seal.log_reader import CHECKPOINT, HISTORY, parse_history_line
 
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
@@ -214,6 +213,6 @@ def _covered_bytes(file: BinaryIO, size: int) -> int:
 def _size_on(line: bytes) -> int:
     """The size of the checkpoint on a line of the history."""
     try:
-        return parse_checkpoint(parse_note(json.loads(line)["checkpoint"].encode("utf-8"))[0]).size
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LogDamaged(f"{HISTORY}: found {error!r}, expected a checkpoint on each line") from None
+        return parse_checkpoint(parse_note(parse_history_line(line))[0]).size
+    except (LogDamaged, ValueError) as error:
+        raise LogDamaged(f"{HISTORY}: {error}") from None

@@ -11,7 +11,6 @@ of its tiles. Entry bundles go along only where they are asked for: into a bucke
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -25,7 +24,7 @@ from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, Tile, decode_entries, encode_entries, hash_reader, tiles_between
 from ledger.seal.growth import Growth
-from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, LogReader
+from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, LogReader, history_line
 from ledger.seal.object_store import Kept, Kind, ObjectStore
 from ledger.seal.published_log import BRIEFLY, BYTES, FOR_EVER, TEXT
 
@@ -118,8 +117,9 @@ def publish_log(log: LogReader, target: LogTarget, *, entries: bool = False) -> 
     if before is not None:
         _require_prefix(log, before, checkpoint, target.name)
     old_size = before.size if before else 0
-    lines = [(_parsed(log.name, line).size, line) for line in log.history()]
-    covered = [(size, line) for size, line in lines if size <= checkpoint.size]
+    lines = log.history()
+    lines += [] if signed in lines else [signed]  # published a moment ago
+    covered = [(size, line) for line in lines if (size := _parsed(log.name, line).size) <= checkpoint.size]
     sizes = sorted({size for size, _ in covered if size > old_size} | {old_size, checkpoint.size})
     tiles = (
         tile
@@ -132,10 +132,7 @@ def publish_log(log: LogReader, target: LogTarget, *, entries: bool = False) -> 
         while batch := list(islice(tiles, BATCH)):
             files += len(list(pool.map(lambda tile: target.add(tile.path, _exactly(log, tile)), batch)))
     if held is None or held.data != signed:
-        history = b"".join(
-            json.dumps({"checkpoint": line.decode("utf-8")}, ensure_ascii=False).encode("utf-8") + b"\n"
-            for _, line in covered
-        )
+        history = b"".join(history_line(line) for _, line in covered)
         target.publish(signed, history, None if held is None else held.etag)
     return PublishAnswer(checkpoint.size, old_size, files)
 

@@ -21,9 +21,9 @@ from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.merkle_tree import HashReader, inclusion_proof, stored_index
-from ledger.proof.log.policy import Policy, log_checkpoint
+from ledger.proof.log.policy import Policy, checkpoint_time, log_checkpoint
 from ledger.proof.log.tiles import Tile, hash_reader
-from ledger.proof.receipts.judging import Judgement, checkpoint_time, foremost, judge_proof
+from ledger.proof.receipts.judging import Judgement, foremost, judge_proof
 from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ProvedLeaf, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
 

@@ -141,7 +141,7 @@ class Sealer:
         self._broken = False
         signed = self._latest
         if sealed and signed is not None and not self._published:
-            self._folder.remember(signed)  # a promise all the same: who has it can ask for what it covers
+            self._folder.supersede(signed)  # a promise all the same: who has it can ask for what it covers
         if sealed or signed is None:
             checkpoint = Checkpoint(self._origin, self._growth.size, self._growth.root())
             signed = self._sign(checkpoint)
@@ -181,7 +181,7 @@ class Sealer:
             self._latest, self._published, checkpoint = pending, False, promised
         if (last := self._signed_beyond(checkpoint)) is not None:
             self._latest, self._published, checkpoint = self._sign(last), False, last
-        if published and self._folder.history()[-1:] != [published]:
+        if published and published not in self._folder.history():
             self._folder.remember(published)
         self._pruned_size = size = checkpoint.size if checkpoint else 0
         self._growth = Growth.restore(size, self._folder.read_tile)

@@ -14,9 +14,9 @@ import orjson
 
 from ledger.instants import parse_instant
 from ledger.programmes.capability.events import designation_of
-from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
-from projections.projection import Handler, Projection, RawEvent
+from projections.ledger_projection import LedgerProjection
+from projections.projection import Handler, RawEvent
 
 _DESIGNATION: Final = {"membership": "TEXT", "area": "TEXT"}
 DESIGNATIONS: Final = Table(
@@ -65,12 +65,11 @@ class DesignationRows:
     announcements: list[tuple[Any, ...]] = field(default_factory=list)
 
 
-class Designations(Projection[DesignationRows]):
+class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
     version = 1
-    types = PROGRAMMES.events
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:

@@ -21,13 +21,13 @@ from ledger.programmes.capability.certificates import day_us
 from ledger.programmes.capability.editions import Edition
 from ledger.programmes.capability.events import DESIGNATION_PREFIX, area_of
 from ledger.programmes.capability.months import PLACE
-from ledger.programmes.registry import PROGRAMMES
 from projections.capability.checkpoints import Key, value_by, write_reports
 from projections.capability.month_fold import EditionAtHand, Report
 from projections.capability.month_tables import LATEST, LEFT_OUT, MONTHS, REPORTS, STEP, SUMS
 from projections.database import Connection, Table
+from projections.ledger_projection import LedgerProjection
 from projections.look_up import look_up
-from projections.projection import Handler, Projection, RawEvent
+from projections.projection import Handler, RawEvent
 
 DESIGNATIONS: Final = Table(
     "designations",  # `designation` is <membership>/<area>; its number in the other tables is the position of its opening
@@ -79,12 +79,11 @@ class ScoreRows:
     """By designation and month, both as the events have them."""
 
 
-class Scores(Projection[ScoreRows]):
+class Scores(LedgerProjection[ScoreRows]):
     """Answers `score` and its explanation, and gives the board its points."""
 
     name = "scores"
     version = 1
-    types = PROGRAMMES.events
     tables = (
         DESIGNATIONS,
         CLOSES,

@@ -16,13 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ledger.errors import StoreUnreachable
 from projections.builds import STATE, load_build
-from projections.capability.designations import Designations
-from projections.capability.scores import Scores
 from projections.database import Connection, Database
 from projections.projection import Projection
-from projections.survey.eligibility import Eligibility
-from projections.survey.participation import Participation
-from projections.survey.renewals import Renewals
 
 if TYPE_CHECKING:
     from projections.capability.designations_reader import DesignationsReader
@@ -52,18 +47,21 @@ class View:
 
     def eligibility(self) -> EligibilityReader:
         """Of the eligibility projection: what counts for each membership, and what was announced."""
+        from projections.survey.eligibility import Eligibility
         from projections.survey.eligibility_reader import EligibilityReader
 
         return self._reader(Eligibility(), EligibilityReader)
 
     def renewals(self) -> RenewalsReader:
         """Of the renewals projection: renewal dates and decisions."""
+        from projections.survey.renewals import Renewals
         from projections.survey.renewals_reader import RenewalsReader
 
         return self._reader(Renewals(), RenewalsReader)
 
     def participation(self) -> ParticipationReader:
         """Of the participation projection: how the survey is taken up."""
+        from projections.survey.participation import Participation
         from projections.survey.participation_reader import ParticipationReader
 
         return self._reader(Participation(), ParticipationReader)
@@ -71,11 +69,13 @@ class View:
     def scores(self) -> ScoreReader:
         """Of the projection of scores: what counts for each designation."""
         from projections.capability.score_reader import ScoreReader
+        from projections.capability.scores import Scores
 
         return self._reader(Scores(), ScoreReader)
 
     def designations(self) -> DesignationsReader:
         """Of the designations projection: anniversaries and decisions, and what was announced."""
+        from projections.capability.designations import Designations
         from projections.capability.designations_reader import DesignationsReader
 
         return self._reader(Designations(), DesignationsReader)

@@ -12,11 +12,11 @@ from typing import Any
 
 from ledger.errors import BrokenHistory
 from ledger.instants import parse_instant
-from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.state import holds_learning
 from projections.database import Connection, Table
+from projections.ledger_projection import LedgerProjection
 from projections.look_up import look_up
-from projections.projection import Handler, Projection, RawEvent, membership_of
+from projections.projection import Handler, RawEvent, membership_of
 from projections.survey.organisations import JOINS, NAMED_BY, NAMES, Known, join_row, know, require_joins
 
 
@@ -37,12 +37,11 @@ class EligibilityRows:
     known: Known = field(default_factory=dict)
 
 
-class Eligibility(Projection[EligibilityRows]):
+class Eligibility(LedgerProjection[EligibilityRows]):
     """Answers `status`, `history` and, with the renewal dates, `renewals`."""
 
     name = "eligibility"
     version = 3
-    types = PROGRAMMES.events
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
         Table(

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
-from projections.projection import Handler, Projection, RawEvent, membership_of
+from projections.ledger_projection import LedgerProjection
+from projections.projection import Handler, RawEvent, membership_of
 
 COUNTERS: Final = (
     "consents",
@@ -43,12 +43,11 @@ class ParticipationRows:
     sent: list[tuple[str, int]] = field(default_factory=list)
 
 
-class Participation(Projection[ParticipationRows]):
+class Participation(LedgerProjection[ParticipationRows]):
     """Answers `participation` and, for `renewals`, how many invitations were sent."""
 
     name = "participation"
     version = 3
-    types = PROGRAMMES.events
     tables = (
         Table(
             "months",

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ledger.instants import parse_instant
-from ledger.programmes.registry import PROGRAMMES
 from projections.database import Connection, Table
-from projections.projection import Handler, Projection, RawEvent, membership_of
+from projections.ledger_projection import LedgerProjection
+from projections.projection import Handler, RawEvent, membership_of
 
 SAID: Final = ("outcome", "via", "location", "counted", "organisations", "edition")
 """What a decision says, beside which renewal it is on."""
@@ -26,12 +26,11 @@ class RenewalRows:
     decided: list[tuple[Any, ...]] = field(default_factory=list)
 
 
-class Renewals(Projection[RenewalRows]):
+class Renewals(LedgerProjection[RenewalRows]):
     """Answers `decisions` and, with the eligibility projection, `renewals`."""
 
     name = "renewals"
     version = 2
-    types = PROGRAMMES.events
     tables = (
         Table(
             "dates",

@@ -48,7 +48,7 @@ def run(session: Session) -> int:
         from ledger.programmes.registry import PROGRAMMES
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.audit import audit
-        from ledger.seal.audit_rows import Finding
+        from ledger.seal.findings import Finding
         from ledger.writing.checking import snapshot_differences
 
         policy = read_policy(options.policy)

@@ -55,7 +55,7 @@ from typing import Any
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.map import KEY_BITS, Other
+from ledger.proof.log.map import KEY_BITS, Other, other_json, parse_other
 from ledger.proof.log.merkle import PROOF_MAX_HASHES
 from ledger.proof.log.strictjson import base64_text
 
@@ -147,7 +147,7 @@ def parse_bundle(data: bytes) -> Bundle:
         checkpoint=strictjson.text(value["checkpoint"], f"{what}: checkpoint").encode("utf-8"),
         heads=_parse_entry(value["heads"], f"{what}: heads"),
         streams=parsed,
-        proof=_parse_hashes(value["proof"], f"{what}: proof", entries * PROOF_MAX_HASHES),
+        proof=strictjson.hashes(value["proof"], f"{what}: proof", entries * PROOF_MAX_HASHES),
     )
 
 
@@ -162,12 +162,8 @@ def _stream_json(stream: ProvedStream) -> dict[str, Any]:
     }
     if not stream.events:
         absent = stream.absent
-        value["absent"] = absent and {"inner": base64_text(absent.inner), "key": base64_text(absent.key)}
+        value["absent"] = absent and other_json(absent)
     return value
-
-
-def _parse_hashes(value: Any, what: str, most: int) -> tuple[bytes, ...]:
-    return tuple(strictjson.hash_bytes(v, what) for v in strictjson.array(value, what, max_items=most))
 
 
 def _parse_entry(value: Any, what: str) -> ProvedEntry:
@@ -183,11 +179,6 @@ def _parse_stream(value: Any, what: str) -> ProvedStream:
     stream = strictjson.members(value, what, ("events", "siblings", "absent") if empty else ("events", "siblings"))
     return ProvedStream(
         tuple(_parse_entry(v, f"{what}: events") for v in strictjson.array(stream["events"], f"{what}: events")),
-        _parse_hashes(stream["siblings"], f"{what}: siblings", KEY_BITS),
-        _parse_other(stream["absent"], f"{what}: absent") if empty and stream["absent"] is not None else None,
+        strictjson.hashes(stream["siblings"], f"{what}: siblings", KEY_BITS),
+        parse_other(stream["absent"], f"{what}: absent") if empty and stream["absent"] is not None else None,
     )
-
-
-def _parse_other(value: Any, what: str) -> Other:
-    leaf = strictjson.members(value, what, ("inner", "key"))
-    return Other(*(strictjson.hash_bytes(leaf[key], f"{what}: {key}") for key in ("key", "inner")))

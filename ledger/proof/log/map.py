@@ -35,9 +35,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError, TamperedError, Words
+from ledger.proof.log.strictjson import base64_text
 
 EMPTY = bytes(32)
 """The subtree of no key."""
@@ -65,6 +67,17 @@ class Other(NamedTuple):
 
     key: bytes
     inner: bytes
+
+
+def other_json(other: Other) -> dict[str, str]:
+    """As it stands in bundles and proofs."""
+    return {"inner": base64_text(other.inner), "key": base64_text(other.key)}
+
+
+def parse_other(value: Any, what: str) -> Other:
+    """What `other_json` wrote."""
+    leaf = strictjson.members(value, what, ("inner", "key"))
+    return Other(*(strictjson.hash_bytes(leaf[key], f"{what}: {key}") for key in ("key", "inner")))
 
 
 def stream_key(stream: str) -> bytes:

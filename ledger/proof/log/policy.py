@@ -163,6 +163,18 @@ def require_quorum(trusted: TrustedCheckpoint, policy: Policy) -> None:
             )
 
 
+def checkpoint_time(trusted: TrustedCheckpoint, policy: Policy) -> int | None:
+    """When the quorum was reached: the quorum-th smallest time of the cosignatures (POSIX).
+
+    None where the policy asks for no cosignature, or for more than there are.
+    """
+    try:
+        require_quorum(trusted, policy)
+    except IncompleteError:
+        return None
+    return sorted(time_s for _, time_s in trusted.cosigned)[policy.quorum - 1] if policy.quorum else None
+
+
 def open_checkpoint(signed: bytes, policy: Policy) -> TrustedCheckpoint:
     """The checkpoint in a signed note, if the policy's log signed it and enough of its witnesses cosigned it."""
     trusted = log_checkpoint(signed, policy)

@@ -39,11 +39,6 @@ CONFIRMED = "confirmed"
 EXIT_CODES = {CONFIRMED: 0, "refuted": 1, "tampered": 1, "incomplete": 1, "not-this-decision": 1, "unverifiable": 2}
 
 
-def checkpoint_time(trusted: TrustedCheckpoint, quorum: int) -> int | None:
-    """When the quorum was reached: the quorum-th smallest time of the cosignatures (POSIX); None with a quorum of 0."""
-    return sorted(time_s for _, time_s in trusted.cosigned)[quorum - 1] if quorum else None
-
-
 def time_text(time_s: int) -> str | None:
     """A POSIX time as RFC 3339; None beyond the calendar."""
     return format_instant(time_s * 1_000_000)[:19] + "Z" if time_s * 1_000_000 < END_OF_TIME_US else None

@@ -136,8 +136,7 @@ def parse_consistency(data: bytes) -> Prove:
     )
     sides = [strictjson.members(value[side], f"{what}: {side}", ("size", "root")) for side in ("old", "new")]
     sizes = tuple(strictjson.natural(side["size"], f"{what}: size") for side in sides)
-    hashes = strictjson.array(value["proof"], what, max_items=PROOF_MAX_HASHES)
-    proof = [strictjson.hash_bytes(one, what) for one in hashes]
+    proof = strictjson.hashes(value["proof"], what, PROOF_MAX_HASHES)
 
     def prove(old_size: int, new_size: int) -> Sequence[bytes]:
         if sizes != (old_size, new_size):

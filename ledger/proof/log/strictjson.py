@@ -154,6 +154,11 @@ def hash_bytes(value: Any, what: str) -> bytes:
     return decoded
 
 
+def hashes(value: Any, what: str, most: int) -> tuple[bytes, ...]:
+    """An array of SHA-256 hashes in base64, of at most so many."""
+    return tuple(hash_bytes(one, what) for one in array(value, what, max_items=most))
+
+
 def base64_text(data: bytes) -> str:
     """Standard base64 of `data`."""
     return base64.b64encode(data).decode("ascii")

@@ -39,8 +39,8 @@ from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import Head, blinded, verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.multiproof import verify_inclusions
-from ledger.proof.log.policy import Policy, open_checkpoint, parse_policy
-from ledger.proof.log.report import Report, checkpoint_time, time_text
+from ledger.proof.log.policy import Policy, checkpoint_time, open_checkpoint, parse_policy
+from ledger.proof.log.report import Report, time_text
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def judge(
     its cosignature is refuted, and not only named.
     """
     trusted = open_checkpoint(bundle.checkpoint, policy)
-    checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy.quorum)
+    checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy)
     report.takes(trusted, time_s)
     programme = check_programme(bundle, programmes)
     report.programme, report.about = programme.name, dict(programme.about(bundle.subject, bundle.on))

@@ -32,15 +32,6 @@ class Handed:
     fact: str
     receipt: bytes
 
-    def encoded(self) -> bytes:
-        """The line, with its newline."""
-        value = {
-            "event": self.event.decode("utf-8"),
-            "fact": self.fact,
-            "receipt": self.receipt.decode("utf-8"),
-        }
-        return strictjson.canonical(value) + b"\n"
-
 
 def parse_handed(line: bytes) -> Handed:
     """What a line holds. Raises MalformedError."""

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ledger.proof.log.checkpoint import Checkpoint
-from ledger.proof.log.errors import IncompleteError, MalformedError, ProofError, TamperedError, Words
+from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, Words
 from ledger.proof.log.event import parse_event
 from ledger.proof.log.heads import HeadsEntry, is_heads_entry, parse_heads_entry
 from ledger.proof.log.map import verify_absence, verify_head
 from ledger.proof.log.merkle import leaf_hash, verify_inclusion
-from ledger.proof.log.policy import Policy, TrustedCheckpoint, log_checkpoint, require_quorum
+from ledger.proof.log.policy import Policy, checkpoint_time, log_checkpoint
 from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
 
@@ -63,15 +63,6 @@ class _Broken(Exception):
     def __init__(self, what: str, found: Any, expected: Any) -> None:
         self.difference = TamperedError(what, found=found, expected=expected)
         super().__init__(str(self.difference))
-
-
-def checkpoint_time(trusted: TrustedCheckpoint, policy: Policy) -> int | None:
-    """The time of a checkpoint; None where the policy asks for no cosignature, or for more than there are."""
-    try:
-        require_quorum(trusted, policy)
-    except IncompleteError:
-        return None
-    return sorted(time_s for _, time_s in trusted.cosigned)[policy.quorum - 1] if policy.quorum else None
 
 
 def foremost(judgements: Iterable[Judgement]) -> Judgement:

@@ -26,7 +26,7 @@ from typing import Any
 
 from ledger.proof.log import strictjson
 from ledger.proof.log.errors import MalformedError
-from ledger.proof.log.map import KEY_BITS, Head, Other
+from ledger.proof.log.map import KEY_BITS, Head, Other, other_json, parse_other
 from ledger.proof.log.merkle import PROOF_MAX_HASHES
 from ledger.proof.log.strictjson import base64_text
 
@@ -98,7 +98,7 @@ def parse_receipt_proof(data: bytes) -> ReceiptProof:
     leaf = None
     if value["leaf"] is not None:
         members = strictjson.members(value["leaf"], f"{what}: leaf", ("hash", "proof"))
-        proof = _hashes(members["proof"], f"{what}: leaf", PROOF_MAX_HASHES)
+        proof = strictjson.hashes(members["proof"], f"{what}: leaf", PROOF_MAX_HASHES)
         leaf = ProvedLeaf(strictjson.hash_bytes(members["hash"], f"{what}: leaf"), proof)
     return ReceiptProof(
         receipt=strictjson.text(value["receipt"], f"{what}: receipt").encode("utf-8"),
@@ -113,10 +113,6 @@ def _texts(hashes: tuple[bytes, ...]) -> list[str]:
     return [*map(base64_text, hashes)]
 
 
-def _hashes(value: Any, what: str, most: int) -> tuple[bytes, ...]:
-    return tuple(strictjson.hash_bytes(v, what) for v in strictjson.array(value, what, max_items=most))
-
-
 def _entry_json(entry: IncludedEntry | None) -> Any:
     return entry and {"entry": entry.entry.decode("utf-8"), "index": entry.index, "proof": _texts(entry.proof)}
 
@@ -124,8 +120,7 @@ def _entry_json(entry: IncludedEntry | None) -> Any:
 def _head_json(proved: ProvedHead) -> dict[str, Any]:
     siblings, absent = _texts(proved.siblings), proved.absent
     if proved.head is None:
-        other = absent and {"inner": base64_text(absent.inner), "key": base64_text(absent.key)}
-        return {"absent": other, "siblings": siblings}
+        return {"absent": absent and other_json(absent), "siblings": siblings}
     blind, seq, leaf = proved.head
     return {"blind": base64_text(blind), "leaf": base64_text(leaf), "seq": seq, "siblings": siblings}
 
@@ -137,19 +132,17 @@ def _parse_entry(value: Any, what: str) -> IncludedEntry | None:
     return IncludedEntry(
         strictjson.natural(entry["index"], f"{what}: index"),
         strictjson.text(entry["entry"], f"{what}: entry").encode("utf-8"),
-        _hashes(entry["proof"], f"{what}: proof", PROOF_MAX_HASHES),
+        strictjson.hashes(entry["proof"], f"{what}: proof", PROOF_MAX_HASHES),
     )
 
 
 def _parse_head(value: Any, what: str) -> ProvedHead:
     there = not (isinstance(value, dict) and "absent" in value)
     members = strictjson.members(value, what, ("blind", "leaf", "seq", "siblings") if there else ("absent", "siblings"))
-    siblings = _hashes(members["siblings"], f"{what}: siblings", KEY_BITS)
+    siblings = strictjson.hashes(members["siblings"], f"{what}: siblings", KEY_BITS)
     if there:
         blind, leaf = (strictjson.hash_bytes(members[key], f"{what}: {key}") for key in ("blind", "leaf"))
         return ProvedHead(siblings, Head(blind, strictjson.natural(members["seq"], f"{what}: seq"), leaf))
     if members["absent"] is None:
         return ProvedHead(siblings, None)
-    other = strictjson.members(members["absent"], f"{what}: absent", ("inner", "key"))
-    key, inner = (strictjson.hash_bytes(other[name], f"{what}: {name}") for name in ("key", "inner"))
-    return ProvedHead(siblings, None, Other(key, inner))
+    return ProvedHead(siblings, None, parse_other(members["absent"], f"{what}: absent"))

@@ -16,9 +16,9 @@ from ledger.proof.log.strictjson import canonical, loads
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.recheck import COUNT_FOR_NOTHING
 from ledger.seal import audit_rows, audit_streams
-from ledger.seal.audit_rows import Finding
 from ledger.seal.audit_spool import Leafed
 from ledger.seal.audit_streams import read_streams
+from ledger.seal.findings import Finding
 from ledger.store.base import Row
 from tests.ledger.seal.support import sqlite_ledger
 

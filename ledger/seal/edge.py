@@ -1,4 +1,4 @@
-"""The right edge of a log's tree, as the monitor derives it from the entries.
+"""The right edge of a log's tree, as the audit and the monitor derive it from events or entries.
 
 It is written apart from the sealer's (`ledger.seal.growth`), so that a mistake there is no mistake here.
 """
@@ -6,10 +6,10 @@ It is written apart from the sealer's (`ledger.seal.growth`), so that a mistake 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 from ledger.proof.log.merkle import EMPTY_ROOT, HASH_SIZE
 from ledger.proof.log.tiles import HEIGHT, WIDTH, Tile
-from ledger.seal.audit_tree import rise
 
 
 class Edge:
@@ -63,3 +63,12 @@ class Edge:
         if not levels or [len(level) for level in levels] != [(size >> HEIGHT * n) % WIDTH for n in range(len(levels))]:
             raise ValueError(f"found an edge of {[*map(len, levels)]} hashes, expected that of {size} entries")
         return cls(size, levels)
+
+
+def rise(nodes: list[bytes]) -> list[bytes]:
+    """The nodes one tile level up: pairs are hashed, a last one without a neighbour rises as it is."""
+    for _ in range(HEIGHT):
+        pairs = iter(nodes)
+        risen = nodes[-1:] if len(nodes) % 2 else []
+        nodes = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)] + risen
+    return nodes
