@@ -101,9 +101,7 @@ def parse_policy(data: bytes) -> Policy:
     value = strictjson.loads(data, what, max_bytes=POLICY_MAX_BYTES)
     more = [key for key in ("checking", "receipts") if isinstance(value, dict) and key in value]
     value = strictjson.members(value, what, (*MEMBERS, *more))
-    logs = tuple(
-        _held_key(v, f"{what}: logs") for v in strictjson.array(value["logs"], f"{what}: logs", max_items=KEYS_MAX)
-    )
+    logs = _held_keys(value["logs"], f"{what}: logs")
     witnesses = tuple(
         _key(v, f"{what}: witnesses", COSIGNATURE_V1)
         for v in strictjson.array(value["witnesses"], f"{what}: witnesses", max_items=KEYS_MAX)
@@ -146,14 +144,10 @@ def log_checkpoint(signed: bytes, policy: Policy) -> TrustedCheckpoint:
 
 def require_quorum(trusted: TrustedCheckpoint, policy: Policy) -> None:
     """Passes if enough witnesses cosigned, and enough checking ones. Raises IncompleteError."""
+    looking = tuple(filter(is_checking, policy.witnesses))
     for what, found, least, keys in (
         ("cosignatures", len(trusted.cosigned), policy.quorum, policy.witnesses),
-        (
-            "cosignatures of checking witnesses",
-            trusted.checking,
-            policy.checking,
-            [*filter(is_checking, policy.witnesses)],
-        ),
+        ("cosignatures of checking witnesses", trusted.checking, policy.checking, looking),
     ):
         if found < least:
             raise IncompleteError(
@@ -168,11 +162,8 @@ def checkpoint_time(trusted: TrustedCheckpoint, policy: Policy) -> int | None:
 
     None where the policy asks for no cosignature, or for more than there are.
     """
-    try:
-        require_quorum(trusted, policy)
-    except IncompleteError:
-        return None
-    return sorted(time_s for _, time_s in trusted.cosigned)[policy.quorum - 1] if policy.quorum else None
+    times = sorted(time_s for _, time_s in trusted.cosigned)
+    return times[policy.quorum - 1] if 0 < policy.quorum <= len(times) and policy.checking <= trusted.checking else None
 
 
 def open_checkpoint(signed: bytes, policy: Policy) -> TrustedCheckpoint:
@@ -206,9 +197,7 @@ def _check_quorum(witnesses: Sequence[VerifierKey], quorum: int, checking: int) 
 def _receipt_keys(value: Any, origin: str) -> ReceiptKeys:
     what = "policy: receipts"
     members = strictjson.members(value, what, ("keys", "within_s"))
-    keys = tuple(
-        _held_key(v, f"{what}: keys") for v in strictjson.array(members["keys"], f"{what}: keys", max_items=KEYS_MAX)
-    )
+    keys = _held_keys(members["keys"], f"{what}: keys")
     for one in keys:
         if not one.key.name.startswith(origin) or not _RECEIPT_NAME.fullmatch(one.key.name[len(origin) :]):
             raise MalformedError(f"{what}: name of a key", found=one.key.name, expected=Words(f"{origin}/receipt-<n>"))
@@ -216,6 +205,10 @@ def _receipt_keys(value: Any, origin: str) -> ReceiptKeys:
     if within_s > WITHIN_MAX_S:
         raise MalformedError(f"{what}: within_s", found=within_s, expected=Words(f"at most {WITHIN_MAX_S}"))
     return ReceiptKeys(keys, within_s)
+
+
+def _held_keys(value: Any, what: str) -> tuple[LogKey, ...]:
+    return tuple(_held_key(one, what) for one in strictjson.array(value, what, max_items=KEYS_MAX))
 
 
 def _held_key(value: Any, what: str) -> LogKey:

@@ -66,7 +66,7 @@ def verify(
     report = Report()
     try:
         policy, bundle = parse_policy(policy_data), parse_bundle(bundle_data)
-        judge(bundle, policy, programmes, report, asked=asked, checking=policy.checking > 0)
+        judge(bundle, policy, programmes, report, asked=asked)
         if since is not None:
             since.check(bundle, policy, programmes, report)
     except ProofError as error:
@@ -88,13 +88,8 @@ def judge(
     report: Report,
     *,
     asked: Mapping[str, str] | None = None,
-    checking: bool = False,
 ) -> None:
-    """Fills in the report; raises the first thing that differs.
-
-    With `checking` the policy demands witnesses that look at what they cosign: then a decision that was recorded after
-    its cosignature is refuted, and not only named.
-    """
+    """Fills in the report; raises the first thing that differs."""
     trusted = open_checkpoint(bundle.checkpoint, policy)
     checkpoint, time_s = trusted.checkpoint, checkpoint_time(trusted, policy)
     report.takes(trusted, time_s)
@@ -107,7 +102,7 @@ def judge(
     for name, stream in bundle.streams.items():
         check_end(name, stream, events[name], heads)
     check_decision(bundle, programme, events, report)
-    check_recorded(events[bundle.subject][bundle.decision - 1], time_s, report, checking=checking)
+    check_recorded(events[bundle.subject][bundle.decision - 1], time_s, policy, report)
 
 
 def check_asked(asked: Mapping[str, str], about: Mapping[str, str]) -> None:
@@ -142,9 +137,8 @@ def check_heads(heads: ProvedEntry, checkpoint: Checkpoint) -> HeadsEntry:
         raise IncompleteError("last entry of the log", found=heads.entry, expected=Words("a heads entry"))
     entry = parse_heads_entry(heads.entry)
     if entry.through > heads.index:
-        raise TamperedError(
-            "events covered by the heads", found=entry.through, expected=Words(f"at most {heads.index}")
-        )
+        expected = Words(f"at most {heads.index}")
+        raise TamperedError("events covered by the heads", found=entry.through, expected=expected)
     return entry
 
 
@@ -226,7 +220,7 @@ def check_decision(bundle: Bundle, programme: ProofProgramme, events: dict[str, 
     require_same(decided, report.recomputed)
 
 
-def check_recorded(decided: Event, time_s: int | None, report: Report, *, checking: bool) -> None:
+def check_recorded(decided: Event, time_s: int | None, policy: Policy, report: Report) -> None:
     """The decision was recorded before its cosignature, whose time is a whole second."""
     if time_s is None:
         report.warn(
@@ -237,7 +231,7 @@ def check_recorded(decided: Event, time_s: int | None, report: Report, *, checki
         report.warn(
             "recorded-after-cosignature", f"it says that it was recorded at {recorded_at}, and was cosigned at {at}"
         )
-        if checking and decided.recorded_us > time_s * 1_000_000 + CLOCKS_APART_US:
+        if policy.checking and decided.recorded_us > time_s * 1_000_000 + CLOCKS_APART_US:
             expected = Words(f"at most five minutes after {at}, when it was cosigned")
             raise RefutedError(f"{decided.where}: recorded_at", found=recorded_at, expected=expected)
 
