@@ -102,10 +102,8 @@ def parse_policy(data: bytes) -> Policy:
     more = [key for key in ("checking", "receipts") if isinstance(value, dict) and key in value]
     value = strictjson.members(value, what, (*MEMBERS, *more))
     logs = _held_keys(value["logs"], f"{what}: logs")
-    witnesses = tuple(
-        _key(v, f"{what}: witnesses", COSIGNATURE_V1)
-        for v in strictjson.array(value["witnesses"], f"{what}: witnesses", max_items=KEYS_MAX)
-    )
+    listed = strictjson.array(value["witnesses"], f"{what}: witnesses", max_items=KEYS_MAX)
+    witnesses = tuple(_key(one, f"{what}: witnesses", COSIGNATURE_V1) for one in listed)
     origin = strictjson.text(value["origin"], f"{what}: origin")
     if not logs or not origin:
         raise MalformedError(what, found=Words(f"{len(logs)} log keys for {origin!a}"), expected=Words("one or more"))

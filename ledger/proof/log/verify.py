@@ -228,9 +228,8 @@ def check_recorded(decided: Event, time_s: int | None, policy: Policy, report: R
         )
     elif decided.recorded_us >= (time_s + 1) * 1_000_000:
         recorded_at, at = format_instant(decided.recorded_us), time_text(time_s)
-        report.warn(
-            "recorded-after-cosignature", f"it says that it was recorded at {recorded_at}, and was cosigned at {at}"
-        )
+        said = f"it says that it was recorded at {recorded_at}, and was cosigned at {at}"
+        report.warn("recorded-after-cosignature", said)
         if policy.checking and decided.recorded_us > time_s * 1_000_000 + CLOCKS_APART_US:
             expected = Words(f"at most five minutes after {at}, when it was cosigned")
             raise RefutedError(f"{decided.where}: recorded_at", found=recorded_at, expected=expected)
