@@ -6,9 +6,9 @@
 
     schemas/messages/*.v1.json     what the value of each message is, and `cloudevents-headers.json`
     schemas/asyncapi.json          topics, keys, headers and values, for tools; refers to schemas/facts as well
-    schemas/released/<version>/    messages, events, answers and facts as released. Whoever relies on them must not be
-                                   broken by the present ones (`consumers.messages.compatibility`): readers of messages,
-                                   events and answers, writers of facts
+    schemas/released/<version>/    messages, events, answers, proofs and facts as released. Whoever relies on them must
+                                   not be broken by the present ones (`consumers.messages.compatibility`): readers of
+                                   messages, events, answers and proofs, writers of facts
 
 The messages' are JSON Schema draft-07, which AsyncAPI tools must understand; those of facts and events
 (`ledger.programmes.schemas`) are 2020-12.
@@ -49,6 +49,7 @@ WRITTEN_BY: Final[Mapping[str, Direction]] = {
     "messages": "ours",
     "events": "ours",
     "answers": "ours",
+    "proofs": "ours",
     "facts": "others",
 }
 """What is released, by folder."""

@@ -278,7 +278,7 @@ def test_present_messages_keep_what_the_releases_promise() -> None:
     assert contracts.broken_promises(SCHEMAS) == []
 
 
-@pytest.mark.parametrize("kind", ["messages", "events", "answers", "facts"])
+@pytest.mark.parametrize("kind", ["messages", "events", "answers", "proofs", "facts"])
 def test_a_schema_that_is_gone_breaks_the_promise_of_a_release(tmp_path: Path, kind: str) -> None:
     for name in contracts.WRITTEN_BY:
         shutil.copytree(SCHEMAS / name, tmp_path / name)
