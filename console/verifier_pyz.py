@@ -2,10 +2,11 @@
 
     python -m console.verifier_pyz csat-verify.pyz          (`make verifier`)
     python csat-verify.pyz FILE --policy FILE [--json]
+    python csat-verify.pyz verify-receipt RECEIPTS --proof FILE --policy FILE [--json]
 
-What goes in is found by following the imports of `ledger.proof.verify`; only this project's modules are taken, and not
-those that only the audit asks for (the check of a whole stream). The same
-sources give the same bytes, so that an auditor can build it too and compare.
+What goes in is found by following the imports of `ledger.proof.verify` and `ledger.proof.verify_receipt`; only this
+project's modules are taken, and not those that only the audit asks for (the check of a whole stream). The same sources give
+the same bytes, so that an auditor can build it too and compare.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 
 from ledger.proof.registry import PROOF_PROGRAMMES
 
-ENTRY: Final = "ledger.proof.verify"
+ENTRIES: Final = ("ledger.proof.verify", "ledger.proof.verify_receipt")
 AUDITS: Final = [f"ledger.proof.{programme.name}.recheck" for programme in PROOF_PROGRAMMES]
 """The way in to what a programme gives to the audit alone."""
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -28,7 +29,11 @@ import traceback
 
 prog = os.path.basename(sys.argv[0])
 try:
-    from {ENTRY} import main
+    if sys.argv[1:2] == ["verify-receipt"]:
+        from {ENTRIES[1]} import main
+
+        sys.exit(main(sys.argv[2:], prog + " verify-receipt"))
+    from {ENTRIES[0]} import main
 
     sys.exit(main(prog=prog))
 except ImportError as error:
@@ -45,7 +50,8 @@ EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 def closure() -> dict[str, Path]:
     """The verifier's modules and their files, by name."""
     finder = ModuleFinder([str(ROOT)], excludes=AUDITS)
-    finder.import_hook(ENTRY)
+    for entry in ENTRIES:
+        finder.import_hook(entry)
     ours = sorted(name for name in finder.modules if name.split(".")[0] == "ledger")
     return {name: Path(vars(finder.modules[name])["__file__"]) for name in ours}
 

@@ -30,12 +30,12 @@ from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.topics import TopicFound
-from console.cli.commands.verify_receipt import ReceiptReport
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from ledger.monitor.report import MonitorAnswer
+from ledger.proof.receipts.report import ReceiptReport
 from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer

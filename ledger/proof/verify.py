@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ledger.proof.log.bundle import BUNDLE_MAX_BYTES
 from ledger.proof.log.errors import MalformedError, Words
-from ledger.proof.log.files import read_file, within_memory
+from ledger.proof.log.files import read_named, within_memory
 from ledger.proof.log.policy import POLICY_MAX_BYTES
 from ledger.proof.log.verify import unread, verify
 from ledger.proof.registry import PROOF_PROGRAMMES
@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof
     asked = {name: value for name in ASKED if (value := getattr(options, name)) is not None}
     try:
         with within_memory():
-            bundle = _read(options.file, "bundle", BUNDLE_MAX_BYTES)
-            policy = _read(options.policy, "policy", POLICY_MAX_BYTES)
+            bundle = read_named(options.file, "bundle", BUNDLE_MAX_BYTES)
+            policy = read_named(options.policy, "policy", POLICY_MAX_BYTES)
             since = _since(options.since, options.consistency) if options.since else None
             report = verify(bundle, policy, PROOF_PROGRAMMES, asked=asked, since=since)
     except MalformedError as error:
@@ -61,19 +61,10 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof
 def _since(older: Path, consistency: Path | None) -> Since:
     from ledger.proof.log.since import CONSISTENCY_MAX_BYTES, Since, parse_consistency
 
-    read = _read(older, "older evidence", BUNDLE_MAX_BYTES)
+    read = read_named(older, "older evidence", BUNDLE_MAX_BYTES)
     if consistency is None:
         return Since(read)
-    return Since(read, parse_consistency(_read(consistency, "consistency proof", CONSISTENCY_MAX_BYTES)))
-
-
-def _read(path: Path, what: str, max_bytes: int) -> bytes:
-    try:
-        return read_file(path, max_bytes, pipes=True)
-    except OSError as error:
-        raise MalformedError(
-            f"{what} {str(path)!a}", found=Words(str(error.strerror)), expected=Words("a file")
-        ) from None
+    return Since(read, parse_consistency(read_named(consistency, "consistency proof", CONSISTENCY_MAX_BYTES)))
 
 
 if __name__ == "__main__":

@@ -56,3 +56,13 @@ def within_memory() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def read_named(path: Path, what: str, max_bytes: int) -> bytes:
+    """As `read_file`, pipes too; what cannot be read is told with what it should be. Raises MalformedError."""
+    try:
+        return read_file(path, max_bytes, pipes=True)
+    except OSError as error:
+        raise MalformedError(
+            f"{what} {str(path)!a}", found=Words(str(error.strerror)), expected=Words("a file")
+        ) from None

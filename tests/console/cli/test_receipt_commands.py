@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from console.verifier_pyz import build
 from ledger.instants import parse_instant
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519
 from ledger.proof.log.policy import parse_policy
@@ -338,3 +341,28 @@ def test_a_proof_is_never_written_over_by_another(handed: Program) -> None:
     (handed.folder / "one.jsonl").write_text(json.dumps(line) + "\n")
     said = verify(handed, "--proof", "proof.json", receipts="one.jsonl")
     assert (said["verdict"], said["difference"]["what"]) == ("unreadable", "receipt of the proof")
+
+
+def test_a_proof_of_a_receipt_is_checked_by_the_one_file_alone(handed: Program, tmp_path: Path) -> None:
+    seal(handed)
+    said = verify(handed, "--fact", "fact.json", "--log", "log", "--proof-out", "proof.json")
+    target = tmp_path / "csat-verify.pyz"
+    build(target)
+
+    def checked(*more: str) -> subprocess.CompletedProcess[str]:
+        given = ("verify-receipt", "r.jsonl", "--fact", "fact.json", "--proof", "proof.json", "--policy", "policy.json")
+        return subprocess.run(
+            [sys.executable, "-I", str(target), *given, *more],
+            cwd=handed.folder, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    ran = checked("--json")
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, said), ran.stderr
+    assert checked().stdout.startswith("verdict: kept\nreceipt for fact ")
+    proof = handed.folder / "proof.json"
+    proof.write_bytes(proof.read_bytes().replace(b'"leaf":{', b'"leaf":[', 1))
+    assert (checked("--json").returncode, json.loads(checked("--json").stdout)["verdict"]) == (2, "unreadable")
+    proof.unlink()
+    gone = checked("--json")
+    assert gone.returncode == 2
+    assert "proof.json" in json.loads(gone.stdout)["difference"]["what"]
