@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +33,8 @@ from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding, finding_of, judge_handovers
 from ledger.seal.folder import LogFolder
-from ledger.seal.log_reader import LogReader
-from ledger.seal.signed_history import beyond_published, read_signed
+from ledger.seal.log_reader import HistoryLine, LogReader
+from ledger.seal.signed_history import SignedHistory, beyond_published
 
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
@@ -62,8 +61,9 @@ class Monitor:
         first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
         self._memory = Memory(folder, f"{policy.origin}, key {first.key}", version)
         self._under: ProvenEntries | None = None
-        self._looked_at = 0, _digest([])
-        """So many checkpoints of the history were looked at, and the digest of these."""
+        self._history = SignedHistory(log)
+        self._sound: HistoryLine | None = None
+        """The last line of the history up to which nothing was wrong: those are looked at once."""
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
         self._load()
@@ -96,10 +96,9 @@ class Monitor:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
         self._require_there()
-        signed, history = read_signed(self._log, passing)
         with self._memory.transaction():
+            signed, is_kept = self._look_back(passing)
             published = self._see(signed, passing, is_published=True) if signed else None
-            self._look_back(history, signed, passing)
         if published is not None:
             self._require_newest(published, passing)
             passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
@@ -109,7 +108,7 @@ class Monitor:
                         on_progress(self.size, published.size)
             except NotNow as refused:
                 passing.append(refused.finding)
-            if history:
+            if is_kept:
                 self._require_history(published, passing)
         return self._report(passing)
 
@@ -132,19 +131,22 @@ class Monitor:
         if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
             raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
-    def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
-        """The checkpoints of the history; those in which nothing was wrong are looked at once."""
-        known, digest = self._looked_at
-        sound = known if _digest(history[:known]) == digest else 0
-        for place, note in enumerate(history[sound:], sound):
+    def _look_back(self, passing: list[Finding]) -> tuple[bytes | None, bool]:
+        """The published checkpoint, once the new ones of the history were seen; and whether there is a history."""
+        self._history.go_back_to(self._sound)
+        sound, is_sound = self._sound, True
+
+        def take(line: HistoryLine) -> None:
+            nonlocal sound, is_sound
             before = len(passing)
-            if before >= FINDINGS_MAX:
-                break
-            if note != signed:
-                self._see(note, passing, is_published=False)
-            if sound == place and len(passing) == before:
-                sound += 1
-        self._looked_at = sound, _digest(history[:sound])
+            if before < FINDINGS_MAX:
+                self._see(line.note, passing, is_published=False)
+            is_sound = is_sound and len(passing) == before < FINDINGS_MAX
+            sound = line if is_sound else sound
+
+        signed = self._history.read(take, passing)
+        self._sound = sound  # not before all that was seen is kept
+        return signed, self._history.is_kept
 
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
         """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
@@ -285,10 +287,6 @@ class Monitor:
             self._memory.rollback()
             self._load()
             raise
-
-
-def _digest(notes: list[bytes]) -> bytes:
-    return sha256(b"".join(notes)).digest()
 
 
 def _text(signed: bytes) -> str:

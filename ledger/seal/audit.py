@@ -27,7 +27,7 @@ from typing import Final
 
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
-from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
+from ledger.proof.log.policy import Policy, TrustedCheckpoint, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
 from ledger.seal.audit_log import LogAudit
@@ -41,8 +41,8 @@ from ledger.seal.findings import (
     judge_handovers,
     verdict_of,
 )
-from ledger.seal.log_reader import LogReader
-from ledger.seal.signed_history import beyond_published, read_signed
+from ledger.seal.log_reader import HistoryLine, LogReader
+from ledger.seal.signed_history import SignedHistory, beyond_published
 from ledger.store.base import Reader
 
 PART_EVENTS: Final = 20_000
@@ -163,40 +163,50 @@ def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
 def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[int, bytes]:
     """size -> root of every checkpoint that the log signed; what is wrong with them goes into the report."""
     roots: dict[int, bytes] = {}
-    published, history = read_signed(log, report.findings)
-    if history[-1:] != [published] and published is not None:
-        found = "none" if not history else "another one at its end"
+    before = 0
+
+    def take(signed: bytes) -> TrustedCheckpoint | None:
+        try:
+            trusted = log_checkpoint(signed, policy)
+        except ProofError as error:
+            report.findings.append(finding_of(error))
+            return None
+        size, root = trusted.checkpoint.size, trusted.checkpoint.root
+        if roots.setdefault(size, root) != root:
+            what = f"second checkpoint of size {size}"
+            report.findings.append(Finding("tampered", what, root.hex(), roots[size].hex()))
+        return trusted
+
+    def take_line(line: HistoryLine) -> None:
+        nonlocal before
+        report.checkpoints += 1
+        if (trusted := take(line.note)) is not None:  # with the cosignatures that were to be had then
+            if trusted.checkpoint.size < before:
+                report.findings.append(
+                    Finding(
+                        "tampered", "history of checkpoints", "a smaller one after a larger one", "the oldest first"
+                    )
+                )
+            before = trusted.checkpoint.size
+
+    history = SignedHistory(log)
+    published = history.read(take_line, report.findings)
+    if published is None:
+        return roots
+    if (found := history.ends_in(published)) is not None:
+        report.checkpoints += 1
         report.findings.append(
             Finding("incomplete", "history of checkpoints", found, "the published checkpoint at its end")
         )
-    # Older checkpoints were published with the cosignatures that were to be had then.
-    older = [signed for signed in history if signed != published]
-    sizes: list[int] = []
-    for signed in [*older, *([] if published is None else [published])]:
-        report.checkpoints += 1
-        try:
-            trusted = log_checkpoint(signed, policy)
-            checkpoint = trusted.checkpoint
-            if signed != published:
-                sizes.append(checkpoint.size)
-            if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
-                report.findings.append(
-                    Finding(
-                        "tampered", f"second checkpoint of size {checkpoint.size}", checkpoint.root.hex(),
-                        roots[checkpoint.size].hex(),
-                    )
-                )  # fmt: skip
-            if signed == published:
-                report.findings += beyond_published(checkpoint.size, roots)
-                roots = {size: root for size, root in roots.items() if size <= checkpoint.size}
-                require_quorum(trusted, policy)
-        except ProofError as error:
-            report.findings.append(finding_of(error))
-    if sizes != sorted(sizes):
-        report.findings.append(
-            Finding("tampered", "history of checkpoints", "a smaller one after a larger one", "the oldest first")
-        )
-    return roots
+    if (trusted := take(published)) is None:
+        return roots
+    size = trusted.checkpoint.size
+    report.findings += beyond_published(size, roots)
+    try:
+        require_quorum(trusted, policy)
+    except ProofError as error:
+        report.findings.append(finding_of(error))
+    return {older: root for older, root in roots.items() if older <= size}
 
 
 def _recheck(paths: Sequence[Path], known: Known, reviews: Reviews, workers: int) -> Iterator[Part]:

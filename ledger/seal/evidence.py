@@ -7,6 +7,7 @@ published checkpoint, so that a book that was changed after sealing gives no evi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
@@ -90,7 +91,7 @@ def published_at(folder: LogFolder, size: int) -> bytes:
     """
     sizes: list[int] = []
     found: list[bytes] = []
-    for signed in (*folder.history(), folder.checkpoint() or b""):
+    for signed in chain((line.note for line in folder.history_lines()), [folder.checkpoint() or b""]):
         line = signed.split(b"\n", 2)[1:2]
         if line and line[0].isdigit():
             sizes.append(int(line[0]))

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,10 +36,19 @@ from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, HEIGHT, LEVEL_MAX, WIDTH, Tile
-from ledger.seal.log_reader import CHECKPOINT, HISTORY, HISTORY_MAX_BYTES, LogFiles, history_line, parse_history_line
+from ledger.seal.log_reader import (
+    CHECKPOINT,
+    HISTORY,
+    HISTORY_LINE_MAX_BYTES,
+    LogFiles,
+    history_line,
+    parse_history_line,
+)
 
 PRIVATE: Final = ".sealer"
 SUPERSEDED: Final = "superseded"
+TAIL_BYTES: Final = 1 << 20
+SUPERSEDED_MAX_BYTES: Final = 1 << 31
 WRITERS: Final = 4
 WAITING_MAX: Final = 256
 STATE_MAX_BYTES: Final = 1 << 31
@@ -73,6 +83,18 @@ class LogFolder(LogFiles):
     def read_path(self, path: str, max_bytes: int) -> bytes | None:
         """The bytes at a path of the log; None where there is nothing. Raises LogDamaged for what is no file or too long."""
         return _read(self.root / path, max_bytes)
+
+    def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
+        """The bytes of a file from an offset on (see `LogFiles.read_part`)."""
+        return _read_part(self.root / path, first, max_bytes)
+
+    def remembers(self, signed: bytes) -> bool:
+        """Whether a checkpoint stands in the history; it is looked for at its end first."""
+        line, path = history_line(signed), self.root / HISTORY
+        size = path.stat().st_size if path.exists() else 0
+        if line in _read_part(path, max(0, size - TAIL_BYTES), TAIL_BYTES):
+            return True
+        return size > TAIL_BYTES and any(one.note == signed for one in self.history_lines())
 
     def pending(self) -> bytes | None:
         """The checkpoint that is signed and not published."""
@@ -112,9 +134,9 @@ class LogFolder(LogFiles):
     def remember(self, signed: bytes) -> None:
         """Adds a published checkpoint to the history, after those that it superseded."""
         superseded = self._private / SUPERSEDED
-        lines = (_read(superseded, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
-        known = set(self.history()) if lines else set[bytes]()  # a crash may have come right before they were removed
-        new = [note for note in dict.fromkeys(map(parse_history_line, lines)) if note not in known]
+        lines = (_read(superseded, SUPERSEDED_MAX_BYTES) or b"").split(b"\n")[:-1]
+        # A crash may have come right before they were removed.
+        new = [note for note in dict.fromkeys(map(parse_history_line, lines)) if not self.remembers(note)]
         _append(self.root / HISTORY, [*new, signed])
         superseded.unlink(missing_ok=True)
 
@@ -225,8 +247,8 @@ def _append(path: Path, notes: list[bytes]) -> None:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
         if file.read(1) not in (b"", b"\n"):
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
+            begin = file.seek(max(0, end - HISTORY_LINE_MAX_BYTES))
+            file.truncate(begin + file.read().rfind(b"\n") + 1)
         file.write(b"".join(map(history_line, notes)))
         file.flush()
         os.fsync(file.fileno())
@@ -240,3 +262,20 @@ def _read(path: Path, max_bytes: int) -> bytes | None:
         return None
     except MalformedError as error:
         raise LogDamaged(str(error)) from None
+
+
+def _read_part(path: Path, first: int, max_bytes: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise LogDamaged(f"{path}: found a folder, pipe or device, expected a file")
+        parts: list[bytes] = []
+        while max_bytes > 0 and (part := os.pread(descriptor, max_bytes, first)):
+            parts.append(part)
+            first, max_bytes = first + len(part), max_bytes - len(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)

@@ -10,7 +10,7 @@ What is read is believed as it is: it is worth what its verification by a checkp
 which is known before it is read, and comes within a deadline or not at all. Of a log these paths can be read:
 
     checkpoint            the published checkpoint                                            NOTE_MAX_BYTES
-    checkpoints.jsonl     every checkpoint published, the oldest first: {"checkpoint":"…"}    HISTORY_MAX_BYTES
+    checkpoints.jsonl     every checkpoint signed, the oldest first: {"checkpoint":"…"}       HISTORY_MAX_BYTES, read in parts
     tile/<L>/<N>[.p/<W>]  hash tiles                                                          exactly 32 bytes a hash
     tile/entries/…        entry bundles, which on a server need a token                       BUNDLE_MAX_BYTES
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import LogDamaged
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE
@@ -29,9 +29,20 @@ from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries
 
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints.jsonl"
-HISTORY_MAX_BYTES: Final = 1 << 31
+HISTORY_MAX_BYTES: Final = 1 << 36
+HISTORY_PART_BYTES: Final = 1 << 22
+"""The history is read in parts, so that a long one needs neither memory nor a long request."""
+HISTORY_LINE_MAX_BYTES: Final = 8 * NOTE_MAX_BYTES
 TILE_MAX_BYTES: Final = WIDTH * HASH_SIZE
 BUNDLE_MAX_BYTES: Final = WIDTH * (2 + ENTRY_MAX_BYTES)
+
+
+class HistoryLine(NamedTuple):
+    """A checkpoint of the history."""
+
+    end: int
+    """The offset of the byte after its line."""
+    note: bytes
 
 
 class LogReader(Protocol):
@@ -50,7 +61,15 @@ class LogReader(Protocol):
         ...
 
     def history(self) -> list[bytes]:
-        """Every checkpoint that was signed, oldest first, up to the published one."""
+        """Every checkpoint that was signed, oldest first, up to the published one; all of them in memory."""
+        ...
+
+    def history_lines(self, after: int = 0) -> Iterator[HistoryLine]:
+        """The same, one by one, from a line of the history on: `after` is the `end` of the line before."""
+        ...
+
+    def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
+        """The bytes of a file from an offset on: so many, or fewer where it ends; a server may give all there are."""
         ...
 
     def read_tile(self, tile: Tile) -> bytes:
@@ -81,16 +100,34 @@ class LogFiles(ABC):
         """The published checkpoint; None before the first."""
         return self.read_path(CHECKPOINT, NOTE_MAX_BYTES)
 
-    def history(self) -> list[bytes]:
-        """Every checkpoint that was signed, oldest first, up to the published one.
+    def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
+        """The bytes of a file from an offset on: so many, or fewer where the file ends; a server may give all there are.
 
-        A last line that was cut off by a crash is none.
+        Nothing beyond the end, nor where there is no file. Raises LogDamaged for a file of more than HISTORY_MAX_BYTES.
         """
-        lines = (self.read_path(HISTORY, HISTORY_MAX_BYTES) or b"").split(b"\n")[:-1]
-        try:
-            return [parse_history_line(line) for line in lines]
-        except LogDamaged as error:
-            raise LogDamaged(f"{self.name}/{HISTORY}: {error}") from None
+        return (self.read_path(path, HISTORY_MAX_BYTES) or b"")[first : first + max_bytes]
+
+    def history(self) -> list[bytes]:
+        """Every checkpoint that was signed, oldest first, up to the published one."""
+        return [line.note for line in self.history_lines()]
+
+    def history_lines(self, after: int = 0) -> Iterator[HistoryLine]:
+        """The same, one by one. A last line that was cut off by a crash is none. Raises LogDamaged."""
+        end, tail, more = after, b"", True
+        while more:
+            part = self.read_part(HISTORY, end + len(tail), HISTORY_PART_BYTES)
+            more = len(part) == HISTORY_PART_BYTES
+            *lines, tail = (tail + part).split(b"\n")
+            for line in lines:
+                end += len(line) + 1
+                try:
+                    yield HistoryLine(end, parse_history_line(line))
+                except LogDamaged as error:
+                    raise LogDamaged(f"{self.name}/{HISTORY}: {error}") from None
+            if len(tail) > HISTORY_LINE_MAX_BYTES or end > HISTORY_MAX_BYTES:
+                raise LogDamaged(
+                    f"{self.name}/{HISTORY}: found {len(tail)} bytes after {end}, expected shorter lines, and an end"
+                )
 
     def read_tile(self, tile: Tile) -> bytes:
         """A tile's bytes, or those of the full tile that has taken a partial one's place. Raises LogDamaged.

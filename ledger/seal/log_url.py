@@ -21,15 +21,15 @@ from typing import Final
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
 from ledger.seal.folder import LogFolder
 from ledger.seal.http_client import FAILURES, GOOD, Answered, HttpClient, TooLong, parse_url
-from ledger.seal.log_reader import HISTORY, LogFiles
+from ledger.seal.log_reader import HISTORY_MAX_BYTES, LogFiles
 
 TIMEOUT_S: Final = 30.0
 """For a whole request, from connecting to the last byte of the answer."""
 TRIES_MAX: Final = 4
 WAIT_FIRST_S: Final = 0.25
 """Before the second try; twice as long before each further one, less a random part."""
-HISTORY_PART_BYTES: Final = 1 << 22
-"""The history is asked for in parts, so that a long one needs no long request."""
+WHOLE_MAX_BYTES: Final = 1 << 31
+"""Of a history that a server sends as a whole, since it knows no parts."""
 TOKEN_MAX_CHARS: Final = 1024
 AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 NOTHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -69,34 +69,25 @@ class LogUrl(LogFiles):
 
         Raises LogDamaged for more than `max_bytes`, LogUnreachable, LogDenied.
         """
-        if path == HISTORY:
-            return self._read_parts(path, max_bytes)
         answer = self._get(path, max_bytes)
         return None if answer is None else answer.body
 
-    def _read_parts(self, path: str, max_bytes: int) -> bytes | None:
-        """A long file, a part at a time; as long as it was when its last part was read."""
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            part_bytes = min(HISTORY_PART_BYTES, max_bytes - size + 1)
-            answer = self._get(path, max_bytes if size == 0 else part_bytes, (size, size + part_bytes - 1))
-            if answer is None:
-                return None if size == 0 else b"".join(parts)
-            if answer.status == HTTPStatus.OK:  # a server that knows no parts sends the whole
-                return answer.body
-            parts.append(answer.body)
-            size += len(answer.body)
-            total = _total(answer, (size - len(answer.body), size - 1))
-            if max(size, total) > max_bytes:
-                raise self._too_long(path, max_bytes)
-            if size >= total:
-                return b"".join(parts)
-            if len(answer.body) < part_bytes:  # else a long file could be given by the byte, for ever
-                raise LogUnreachable(
-                    f"{self._url}/{path}: found {len(answer.body)} of {part_bytes} bytes that were asked for, and {total} in "
-                    "all, expected whole parts"
-                )
+    def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
+        """The bytes of a file from an offset on (see `LogFiles.read_part`). A server that knows no parts sends the whole."""
+        answer = self._get(path, WHOLE_MAX_BYTES, (first, first + max_bytes - 1))
+        if answer is None:
+            return b""
+        if answer.status == HTTPStatus.OK:
+            return answer.body[first:]
+        given, total = len(answer.body), _total(answer, (first, first + len(answer.body) - 1))
+        if total > HISTORY_MAX_BYTES:
+            raise self._too_long(path, HISTORY_MAX_BYTES)
+        if given < max_bytes and first + given < total:  # else a long file could be given by the byte, for ever
+            raise LogUnreachable(
+                f"{self._url}/{path}: found {given} of {max_bytes} bytes that were asked for, and {total} in all, expected "
+                "whole parts"
+            )
+        return answer.body
 
     def _get(self, path: str, max_bytes: int, part: tuple[int, int] | None = None) -> Answered | None:
         """The answer to a GET, None for 404 and 410; asks again while that may help."""

@@ -181,7 +181,7 @@ class Sealer:
             self._latest, self._published, checkpoint = pending, False, promised
         if (last := self._signed_beyond(checkpoint)) is not None:
             self._latest, self._published, checkpoint = self._sign(last), False, last
-        if published and published not in self._folder.history():
+        if published and not self._folder.remembers(published):
             self._folder.remember(published)
         self._pruned_size = size = checkpoint.size if checkpoint else 0
         self._growth = Growth.restore(size, self._folder.read_tile)

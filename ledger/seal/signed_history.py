@@ -1,36 +1,87 @@
-"""What a log has signed, read as of one moment: the published checkpoint, and the history of checkpoints."""
+"""What a log has signed, read as of one moment: the published checkpoint, and the history of checkpoints.
+
+The two are read one after the other, and a sealer may publish in between, or be about to add to the history what it
+published. So what does not fit together is read on, until it fits or stands still.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from ledger.errors import LogDamaged
 from ledger.seal.findings import Finding
-from ledger.seal.log_reader import LogReader
+from ledger.seal.log_reader import HISTORY, HistoryLine, LogReader, history_line
 
 TRIES: Final = 4
 WAIT_S: Final = 0.03
 
 
-def read_signed(log: LogReader, findings: list[Finding]) -> tuple[bytes | None, list[bytes]]:
-    """The published checkpoint and the history, as far as they can be read; what is wrong with them goes to the findings.
+class SignedHistory:
+    """Reads a log's history on from where it was read last."""
 
-    The two are read one after the other, and a sealer may publish in between, or be about to add to the history what it
-    published. So what does not fit together is read anew, until it fits or stands still.
-    """
-    published, history, wrong = _read(log)
-    for _ in range(TRIES):
-        if history[-1:] == [published] or not history:
-            break
-        time.sleep(WAIT_S)
-        before = published, len(history)
-        published, history, wrong = _read(log)
-        if before == (published, len(history)):
-            break
-    findings += wrong
-    return published, history
+    def __init__(self, log: LogReader) -> None:
+        self._log = log
+        self._last: HistoryLine | None = None
+
+    def read(self, take: Callable[[HistoryLine], None], findings: list[Finding]) -> bytes | None:
+        """The published checkpoint, as far as there is one; before that `take` is given each new line of the history.
+
+        What is wrong with either goes to the findings. A history whose last line is another by now is read anew.
+        """
+        published, wrong = self._read(take)
+        for _ in range(TRIES):
+            if published is None or self._last is None or self._last.note == published:
+                break
+            time.sleep(WAIT_S)
+            before = published, self._last
+            published, wrong = self._read(take)
+            if before == (published, self._last):
+                break
+        findings += wrong
+        return published
+
+    def ends_in(self, published: bytes) -> str | None:
+        """None where the last line read is the published checkpoint; else what is there instead."""
+        if self._last is None:
+            return "none"
+        return None if self._last.note == published else "another one at its end"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is any line."""
+        return self._last is not None
+
+    def go_back_to(self, last: HistoryLine | None) -> None:
+        """The next reading begins after this line; at the beginning for None."""
+        self._last = last
+
+    def _read(self, take: Callable[[HistoryLine], None]) -> tuple[bytes | None, list[Finding]]:
+        published, wrong = None, list[Finding]()
+        try:
+            published = self._log.checkpoint()
+            if published is None:
+                wrong.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
+        except LogDamaged as error:
+            wrong.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
+        try:
+            for line in self._log.history_lines(self._after()):
+                self._last = line
+                take(line)
+        except LogDamaged as error:
+            wrong.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
+        return published, wrong
+
+    def _after(self) -> int:
+        """Where the line ends that was read last, if it stands there still; else the beginning."""
+        if self._last is None:
+            return 0
+        line = history_line(self._last.note)
+        if self._log.read_part(HISTORY, self._last.end - len(line), len(line))[: len(line)] != line:
+            self._last = None
+            return 0
+        return self._last.end
 
 
 def beyond_published(size: int, sizes: Iterable[int]) -> Iterator[Finding]:
@@ -39,18 +90,3 @@ def beyond_published(size: int, sizes: Iterable[int]) -> Iterator[Finding]:
         if larger > size:
             found, expected = f"size {size}", f"{larger}, which the log signed by its history of checkpoints"
             yield Finding("incomplete", "published checkpoint", found, expected)
-
-
-def _read(log: LogReader) -> tuple[bytes | None, list[bytes], list[Finding]]:
-    published, history, wrong = None, list[bytes](), list[Finding]()
-    try:
-        published = log.checkpoint()
-        if published is None:
-            wrong.append(Finding("incomplete", "checkpoint", "none", "a published checkpoint"))
-    except LogDamaged as error:
-        wrong.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
-    try:
-        history = log.history()
-    except LogDamaged as error:
-        wrong.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
-    return published, history, wrong

@@ -26,7 +26,7 @@ from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool, sealer
 from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
-from ledger.seal.log_reader import HISTORY
+from ledger.seal.log_reader import HISTORY, history_line
 from ledger.store.base import Columns, NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
@@ -140,9 +140,8 @@ def test_a_checkpoint_anywhere_in_the_log_is_compared(tmp_path: Path, size: int)
         no_heads = f"log entry {size - 1}"  # no checkpoint of the sealer's ends in an event
         other_root = f"root at size {size}, from the book"
         for shown, found in ((leaves, [no_heads]), ([*leaves[:-1], bytes(32)], [no_heads, other_root])):
-            (ledger.folder.root / HISTORY).write_bytes(published)
-            ledger.folder.remember(sign_note(Checkpoint(LOG_KEY.name, size, root_of_leaves(shown)).text, LOG_KEY))
-            ledger.folder.remember(ledger.folder.checkpoint() or b"")
+            older = sign_note(Checkpoint(LOG_KEY.name, size, root_of_leaves(shown)).text, LOG_KEY)
+            (ledger.folder.root / HISTORY).write_bytes(history_line(older) + published)
             assert [finding.what for finding in ledger.audit().findings] == found
 
 

@@ -23,7 +23,7 @@ from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, hash_reader, tiles_between
 from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.seal import log_url
+from ledger.seal import log_reader, log_url
 from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import BUNDLE_MAX_BYTES, TILE_MAX_BYTES, LogReader
@@ -295,7 +295,7 @@ def history_server(
 
 
 def test_a_long_history_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_url, "HISTORY_PART_BYTES", 1000)
+    monkeypatch.setattr(log_reader, "HISTORY_PART_BYTES", 1000)
     lines = b"".join(b'{"checkpoint":"%d"}\n' % n for n in range(300))
     with hostile(history_server(lines)) as url:
         assert reader(url).history() == [b"%d" % n for n in range(300)]
@@ -424,3 +424,29 @@ def test_a_handshake_that_does_not_come_ends_at_the_deadline(monkeypatch: pytest
     monkeypatch.setattr(log_url, "TRIES_MAX", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(LogUnreachable, match="no whole answer"):
         reader(f"https://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.5).checkpoint()
+
+
+def test_a_history_is_read_on_from_where_it_was_read_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows a log asks for what is new, however long the history is by then."""
+    monkeypatch.setattr(log_reader, "HISTORY_PART_BYTES", 64)
+    folder = LogFolder(tmp_path / "log")
+    folder.make()
+    lines = [b'{"checkpoint":"%d"}\n' % n for n in range(100)]
+    (tmp_path / "log" / "checkpoints.jsonl").write_bytes(b"".join(lines))
+    asked: list[int] = []
+
+    def answer(client: socket.socket, request: bytes, number: int) -> None:
+        match = re.search(rb"Range: bytes=(\d+)-", request)
+        assert match
+        asked.append(int(match[1]))
+        history_server((tmp_path / "log" / "checkpoints.jsonl").read_bytes())(client, request, number)
+
+    with hostile(answer) as url:
+        for log in (folder, reader(url)):
+            read = list(log.history_lines())
+            assert [line.note for line in read] == [b"%d" % n for n in range(100)]
+            assert [line.note for line in log.history_lines(read[40].end)] == [b"%d" % n for n in range(41, 100)]
+            assert list(log.history_lines(read[-1].end)) == []
+            asked.clear()
+            list(log.history_lines(read[-1].end))
+            assert asked in ([], [read[-1].end])
