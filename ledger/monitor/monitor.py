@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import LogUnreachable, SealError
+from ledger.errors import SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
@@ -32,7 +32,7 @@ from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding, finding_of, judge_handovers
-from ledger.seal.folder import LogFolder
+from ledger.seal.folder import require_there
 from ledger.seal.log_reader import HistoryLine, LogReader
 from ledger.seal.signed_history import SignedHistory, beyond_published
 
@@ -95,7 +95,7 @@ class Monitor:
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
-        self._require_there()
+        require_there(self._log)
         with self._memory.transaction():
             signed, is_kept = self._look_back(passing)
             published = self._see(signed, passing, is_published=True) if signed else None
@@ -125,11 +125,6 @@ class Monitor:
             return False
 
     # Checkpoints
-
-    def _require_there(self) -> None:
-        """A folder that is not there (another name, a disk that is not mounted) is no log without a checkpoint."""
-        if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
-            raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
     def _look_back(self, passing: list[Finding]) -> tuple[bytes | None, bool]:
         """The published checkpoint, once the new ones of the history were seen; and whether there is a history."""

@@ -31,7 +31,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
-from ledger.errors import LogDamaged, SealerBusy
+from ledger.errors import LogDamaged, LogUnreachable, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
@@ -41,6 +41,7 @@ from ledger.seal.log_reader import (
     HISTORY,
     HISTORY_LINE_MAX_BYTES,
     LogFiles,
+    LogReader,
     history_line,
     parse_history_line,
 )
@@ -148,6 +149,15 @@ class LogFolder(LogFiles):
         write_file(path, data, self._private / "tmp" / path.name, durable=durable)
         if durable:
             fsync_folder(path.parent)
+
+
+def require_there(log: LogReader) -> None:
+    """Passes unless it is a folder that is not there (another name, a disk that is not mounted): no log without a checkpoint.
+
+    Raises LogUnreachable.
+    """
+    if isinstance(log, LogFolder) and not log.root.is_dir():
+        raise LogUnreachable(f"{log.root}: found no such folder, expected that of a log")
 
 
 class FileBatch:

@@ -12,11 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition
 from typing import Any, Final
 
+from ledger.errors import BadInput
+
 CLIENTS_MAX: Final = 32
 
 
 class BoundedServer(ThreadingHTTPServer):
-    """A thread for each client, up to a bound. A client that is one too many is not heard, and may come again."""
+    """A thread for each client, up to a bound. A client that is one too many is not heard, and may come again.
+
+    Raises BadInput where it cannot listen.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -32,7 +37,12 @@ class BoundedServer(ThreadingHTTPServer):
         """Each connection, and whether an answer is under way on it."""
         self._changed = Condition()
         self._draining = False
-        super().__init__(address, handler)
+        try:
+            super().__init__(address, handler)
+        except OSError as error:
+            raise BadInput(
+                f"found {address[0]}:{address[1]} not to be listened on, expected a free port: {error}"
+            ) from error
 
     @property
     def crowded(self) -> bool:

@@ -19,7 +19,7 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.keys import new_key
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
-from ledger.proof.log.policy import is_checking
+from ledger.proof.log.policy import KEYS_MAX, is_checking
 from ledger.proof.log.signer import SignerKey, parse_signer_key
 from ledger.seal.folder import fsync_folder
 from ledger.seal.signing import ENDING
@@ -132,6 +132,20 @@ def load_verifier(path: Path) -> VerifierKey:
         return parse_verifier_key(_line(path))
     except ProofError as error:
         raise WrongKey(f"{path}: {error}") from None
+
+
+def load_witnesses(paths: Sequence[Path]) -> list[VerifierKey]:
+    """The public keys of witnesses, as a policy may have them. Raises WrongKey."""
+    witnesses = [load_verifier(path) for path in paths]
+    if strangers := [str(key) for key in witnesses if key.signature_type != COSIGNATURE_V1]:
+        raise WrongKey(f"found {strangers[0]}, expected the key of a witness")
+    if len({key.public_key for key in witnesses}) != len(witnesses):
+        raise WrongKey(
+            "found the key of a witness twice, expected each witness once: it counts for one, whatever its name"
+        )
+    if len(witnesses) > KEYS_MAX:
+        raise WrongKey(f"found {len(witnesses)} witnesses, expected at most {KEYS_MAX}")
+    return witnesses
 
 
 def _line(path: Path) -> str:

@@ -32,6 +32,8 @@ WAIT_FIRST_S: Final = 0.25
 ANSWER_MAX_BYTES: Final = 1 << 20
 AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
 """409: another conditional write of the same object was under way."""
+NO_TAG: Final = f'"{"0" * 32}"'
+"""The tag of no object."""
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 _CODE: Final = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
 
@@ -104,21 +106,31 @@ class ObjectStore:
             return None
         return Kept(answer.body, answer.headers.get("ETag", ""))
 
+    def tag(self, path: str) -> str | None:
+        """The tag of an object's present content; None where there is none."""
+        answer = self._ask("HEAD", path)
+        return None if answer.status == HTTPStatus.NOT_FOUND else answer.headers.get("ETag", "")
+
     def put_new(self, path: str, data: bytes, kind: Kind) -> bool:
         """Writes an object where there is none; whether it did. After an answer was lost it may be False all the same."""
         return self._put(path, data, kind, {"If-None-Match": "*"})
 
     def replace(self, path: str, data: bytes, etag: str | None, kind: Kind) -> bool:
-        """Writes an object in the place of the content with this tag, or, without one, where there is none."""
+        """Writes an object in the place of the content with this tag, or, for None, where there is none.
+
+        Raises LogUnreachable for an object that was given without a tag: it could be written over whatever it is by now.
+        """
+        if etag == "":
+            raise LogUnreachable(
+                f"{self.name}/{path}: found an object without an ETag, expected one by which to replace it"
+            )
         return self._put(path, data, kind, {"If-None-Match": "*"} if etag is None else {"If-Match": etag})
 
-    def put(self, path: str, data: bytes, kind: Kind) -> None:
-        """Writes an object whatever is there."""
-        self._put(path, data, kind, {})
-
     def require_conditions(self, path: str, kind: Kind) -> None:
-        """Raises LogUnreachable where the store writes over an object that is there although it is told not to."""
-        if self._put(path, b"", kind, {"If-None-Match": "*"}) and self._put(path, b"", kind, {"If-None-Match": "*"}):
+        """Raises LogUnreachable where the store writes over an object although it is told not to, by either condition."""
+        new = {"If-None-Match": "*"}
+        written_over = self._put(path, b"", kind, new) and self._put(path, b"", kind, new)
+        if written_over or self._put(path, b"", kind, {"If-Match": NO_TAG}):
             raise LogUnreachable(f"{self.name}: found a store that knows no conditional writes, expected one that does")
 
     def _put(self, path: str, data: bytes, kind: Kind, condition: Mapping[str, str]) -> bool:
@@ -152,6 +164,9 @@ class ObjectStore:
                 continue
             if answer.status in (*GOOD, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
                 return answer
+            if method == "HEAD":  # its answer cannot say why
+                method = "GET"
+                continue
             code = _CODE.search(answer.body)
             failed = f"the answer {answer.status} {code[1].decode() if code else ''}".strip()
             if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

@@ -4,8 +4,8 @@
     publish_log(log, target)            from there on anybody reads https://s3.example/bucket/csat/checkpoint, …/tile/0/000
 
 Only what holds together is published: the tiles have the root that the checkpoint names, and the log of the checkpoint that
-is there already is a prefix. A tile is written where nothing is, never over another; the checkpoint takes the place of the
-one that was read, else somebody else publishes there too. So a crash at any moment leaves the checkpoint before, with all
+is there already is a prefix. A tile is written where nothing is, never over another; history and checkpoint take the place of
+those that were there, else somebody else publishes there too. So a crash at any moment leaves the checkpoint before, with all
 of its tiles. Entry bundles go along only where they are asked for: into a bucket that auditors alone can read.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Final, Protocol
 
-from ledger.errors import LogDamaged, LogForked, NotSealed, SealerBusy
+from ledger.errors import LogDamaged, LogForked, LogUnreachable, NotSealed, SealerBusy
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle import HASH_SIZE, verify_consistency
@@ -24,7 +24,7 @@ from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, Tile, decode_entries, encode_entries, hash_reader, tiles_between
 from ledger.seal.growth import Growth
-from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, LogReader, history_line
+from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, HISTORY_MAX_BYTES, LogReader, history_line
 from ledger.seal.object_store import Kept, Kind, ObjectStore
 from ledger.seal.published_log import BRIEFLY, BYTES, FOR_EVER, TEXT
 
@@ -60,6 +60,8 @@ class Bucket:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._history: str | None = None
+        """The tag of the history that was there before the checkpoint was read."""
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ class Bucket:
 
     def held(self) -> Kept | None:
         """The checkpoint that is published there; before the first, the store is tried out."""
+        self._history = self._store.tag(HISTORY)
         held = self._store.get(CHECKPOINT, NOTE_MAX_BYTES)
         if held is None:
             self._store.require_conditions(PROBE, Kind(TEXT, BRIEFLY))
@@ -77,20 +80,27 @@ class Bucket:
         """Writes a file that never changes. Raises LogForked where another is there."""
         if not self._store.put_new(path, data, Kind(BYTES, FOR_EVER)):
             there = self._store.get(path, BUNDLE_MAX_BYTES)
-            if there is None or there.data != data:
+            if there is None:
+                raise LogUnreachable(
+                    f"{self.name}/{path}: found that the store has something there and does not give it, expected either"
+                )
+            if there.data != data:
                 raise LogForked(
                     f"{self.name}/{path}: found another file, expected the same or none: another log is there"
                 )
 
     def publish(self, signed: bytes, history: bytes, etag: str | None) -> None:
         """Writes the history, then the checkpoint in the place of the one with this tag. Raises SealerBusy."""
-        self._store.put(HISTORY, history, Kind(TEXT, BRIEFLY))
-        if not self._store.replace(CHECKPOINT, signed, etag, Kind(TEXT, BRIEFLY)):
-            now = self._store.get(CHECKPOINT, NOTE_MAX_BYTES)
-            if now is None or now.data != signed:  # else it was this write, whose answer was lost
-                raise SealerBusy(
-                    f"{self.name}: found a checkpoint that somebody else has published meanwhile, expected none"
-                )
+        self._replace(HISTORY, history, self._history)
+        self._replace(CHECKPOINT, signed, etag)
+
+    def _replace(self, path: str, data: bytes, etag: str | None) -> None:
+        """Raises SealerBusy where the file is neither the one with this tag nor, since an answer was lost, this one."""
+        if self._store.replace(path, data, etag, Kind(TEXT, BRIEFLY)):
+            return
+        now = self._store.get(path, HISTORY_MAX_BYTES)
+        if now is None or now.data != data:
+            raise SealerBusy(f"{self.name}: found a {path} that somebody else has published meanwhile, expected none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,9 @@ def run(session: Session) -> int:
         )
     with proving():
         from ledger.proof.log.note import COSIGNATURE_V1, ED25519
-        from ledger.seal.keyfiles import load_verifier, make_key_files, make_policy_file, make_receipt_key_files
+        from ledger.seal.keyfiles import load_witnesses, make_key_files, make_policy_file, make_receipt_key_files
 
-        trusted = [load_verifier(path) for path in options.trust]
-        if strangers := [str(key) for key in trusted if key.signature_type != COSIGNATURE_V1]:
-            raise Failure("usage", f"found {strangers[0]} under --trust, expected the key of a witness")
+        trusted = load_witnesses(options.trust)
         if options.receipts:
             made = make_receipt_key_files(options.out, options.name)
         else:

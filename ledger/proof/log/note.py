@@ -242,18 +242,16 @@ def split_key(what: str, encoded: str) -> tuple[str, str, bytes]:
     except MalformedError:
         material = b""  # said below, without showing what may be a private key
     if not re.fullmatch("[0-9a-f]{8}", key_id_hex) or len(material) != 1 + KEY_BYTES:
-        raise MalformedError(
-            what,
-            found=Words(f"another form after the name {name[:80]!a}"),
-            expected=Words("<name>+<8 hex digits>+<base64 of the type and 32 bytes>"),
-        )
+        found = f"another form after the name {name[:80]!a}" + ", and white space" * (encoded.split() != [encoded])
+        expected = Words("<name>+<8 hex digits>+<base64 of the type and 32 bytes>")
+        raise MalformedError(what, found=Words(found), expected=expected)
     return name, key_id_hex, material
 
 
 def require_key_id(what: str, key_id_hex: str, key: VerifierKey) -> None:
     """The key has this id."""
     if key_id_hex != key.key_id.hex():
-        raise MalformedError(f"key id of the {what} {key.name}", found=key_id_hex, expected=key.key_id.hex())
+        raise MalformedError(f"key id of the {what} {key.name!a}", found=key_id_hex, expected=key.key_id.hex())
 
 
 def require_name(name: str) -> None:

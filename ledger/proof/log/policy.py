@@ -220,7 +220,7 @@ def _held_key(value: Any, what: str) -> LogKey:
 
 def _key(value: Any, what: str, signature_type: int) -> VerifierKey:
     try:
-        key = parse_verifier_key(strictjson.text(value, what))
+        key = parse_verifier_key(strictjson.text(value, "key"))
     except MalformedError as error:
         raise MalformedError(f"{what}: {error.what}", found=error.found, expected=error.expected) from None
     if key.signature_type != signature_type:

@@ -27,6 +27,7 @@ INTEGER_MAX_DIGITS = 19
 DEPTH_MAX = 32
 DEFAULT_MAX_BYTES = 1 << 29
 HASH_BYTES = 32
+_OTHERS = {b"": "nothing", b"\xef\xbb\xbf": "a byte order mark", b"\xff\xfe": "UTF-16", b"\x1f\x8b": "gzip"}
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -71,18 +72,18 @@ def loads(data: bytes, what: str = "JSON", *, max_bytes: int = DEFAULT_MAX_BYTES
     except RecursionError:
         raise MalformedError(what, found=Words("deep nesting"), expected=Words("a few levels")) from None
     except UnicodeError as error:
-        raise MalformedError(
-            what,
-            found=Words(f"bytes that are not UTF-8 ({error.reason})"),  # type: ignore[attr-defined]
-            expected=Words("UTF-8"),
-        ) from None
+        raise _other(what, data, f"bytes that are not UTF-8 ({error.reason})") from None  # type: ignore[attr-defined]
     except json.JSONDecodeError as error:
-        raise MalformedError(
-            what, found=Words(f"an error at character {error.pos} ({error.msg})"), expected=Words("JSON")
-        ) from None
+        raise _other(what, data, f"an error at character {error.pos} ({error.msg})") from None
     if text.count("[") + text.count("{") > DEPTH_MAX:
         _require_depth(value, what)
     return value
+
+
+def _other(what: str, data: bytes, found: str) -> MalformedError:
+    """Says what the bytes are instead of JSON, where they begin with it."""
+    said = _OTHERS.get(data[:3], _OTHERS.get(data[:2], found))
+    return MalformedError(what, found=Words(said), expected=Words("JSON"))
 
 
 def _require_depth(value: Any, what: str) -> None:

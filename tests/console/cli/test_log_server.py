@@ -88,6 +88,10 @@ def test_a_log_that_is_not_there_is_exit_code_4(sealed: Program) -> None:
         pass
     gone = sealed.run("consistency", "old", "log/checkpoint", "--tiles", url, "--policy", "policy.json", "--json")
     assert (gone.code, gone.json["error"]) == (4, "log-unreachable")
+    for command in (["consistency", "log/checkpoint", "log/checkpoint"], ["audit"]):
+        ran = sealed.run(*command, "--tiles", "nowhere", "--policy", "policy.json", "--json")
+        assert (ran.code, ran.json["error"]) == (4, "log-unreachable"), command
+        assert "found no such folder" in ran.json["message"]
     wrong = sealed.run(
         "consistency", "old", "log/checkpoint", "--tiles", "ftp://x/y", "--policy", "policy.json", "--json"
     )
@@ -111,9 +115,13 @@ def test_what_it_cannot_serve_it_says_at_once(sealed: Program, arguments: list[s
 
 def test_a_port_that_is_taken_is_named(sealed: Program) -> None:
     with log_server(sealed) as (url, _):
-        ran = sealed.run_bare("log-server", "log", "--listen", url.removeprefix("http://"))
-        assert ran.code == 2
-        assert "Address already in use" in ran.err
+        place = url.removeprefix("http://")
+        assert sealed.run_bare("keygen", "--name", "w.example/1", "--out", "keys", "--witness").code == 0
+        for server in (["log-server", "log"], ["witness", "--key", "keys/witness.key", "--policy", "policy.json"]):
+            ran = sealed.run_bare(*server, "--listen", place)
+            assert ran.code == 2
+            assert f"found {place} not to be listened on" in ran.err
+            assert "Address already in use" in ran.err
 
 
 def test_a_log_that_is_damaged_is_told_on_stderr_and_no_token(sealed: Program) -> None:

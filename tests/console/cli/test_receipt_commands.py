@@ -17,7 +17,7 @@ from console.verifier_pyz import build
 from ledger.instants import parse_instant
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519
 from ledger.proof.log.policy import parse_policy
-from ledger.proof.log.signer import SignerKey, sign_note
+from ledger.proof.log.signer import SignerKey, parse_signer_key, sign_note
 from ledger.proof.receipts.receipt import open_receipt
 from tests.console.cli.test_log_server import TOKEN, token_file
 from tests.console.cli.test_proof_commands import ORIGIN, started, stopped
@@ -123,7 +123,12 @@ def test_keygen_trusts_witnesses_and_asks_for_one_that_looks(program: Program) -
     assert program.run_bare("keygen", "--name", ORIGIN, "--out", "two", *trust[:2]).code == 0
     policy = parse_policy((program.folder / "two/policy.json").read_bytes())
     assert (len(policy.witnesses), policy.quorum, policy.checking) == (1, 1, 0)
-    for arguments in (["--trust", "keys/log.vkey"], ["--trust", "none.vkey"], [*trust, "--receipts"]):
+    (program.folder / "alias").mkdir()
+    seed = parse_signer_key((program.folder / "w0/witness.key").read_text().strip()).seed
+    alias = SignerKey("alias.example", COSIGNATURE_V1, seed).verifier
+    (program.folder / "alias/witness.vkey").write_text(f"{alias}\n")
+    for arguments in (["--trust", "keys/log.vkey"], ["--trust", "none.vkey"], [*trust, "--receipts"], [*trust, *trust[:2]],
+                      [*trust[:2], "--trust", "alias/witness.vkey"]):  # fmt: skip
         ran = program.run_bare("keygen", "--name", ORIGIN, "--out", "three", *arguments, "--json")
         assert ran.code == 2
         assert ran.json["message"]

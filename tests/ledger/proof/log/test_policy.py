@@ -52,6 +52,26 @@ def test_a_policy_with_a_missing_or_repeated_key_is_refused() -> None:
         parse_policy(policy()[:-1] + b',"quorum":0}')
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"logs": [log(vkey=VKEY + "\r\n")]},
+            "logs: vkey: verifier key: found another form .*, and white space, expected",
+        ),
+        (
+            {"logs": [log(vkey=VKEY[:-1])]},
+            "logs: vkey: verifier key: found another form after the name '[^']*', expected",
+        ),
+        ({"logs": [log(vkey="\ufeff" + VKEY)]}, r"key id of the verifier key '\\ufeff"),
+        ({"witnesses": [{"vkey": WITNESS_VKEY}]}, "^policy: witnesses: key: found {'vkey'.*, expected a string$"),
+    ],
+)
+def test_what_is_wrong_with_a_key_that_was_pasted_is_said(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(MalformedError, match=said):
+        parse_policy(policy(**changed))
+
+
 def test_one_cosigner_under_two_names_counts_as_one() -> None:
     alias = SignerKey("alias.example", WITNESSES[0].signature_type, WITNESSES[0].seed)
     with pytest.raises(MalformedError, match="a key twice"):

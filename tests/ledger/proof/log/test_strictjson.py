@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -39,8 +40,10 @@ VALUES = st.recursive(
         (b'"\xed\xa0\x80"', "not UTF-8"),
         (b'"\\ud800"', "not UTF-8"),
         (b'["\\uDC00\\uD800"]', "not UTF-8"),
-        (b"\xef\xbb\xbf{}", "an error at character 0"),
-        (b"", "an error"),
+        (b"\xef\xbb\xbf{}", "found a byte order mark"),
+        ("{}".encode("utf-16"), "found UTF-16"),
+        (gzip.compress(b"{}"), "found gzip"),
+        (b"", "found nothing"),
         (b"{} {}", "Extra data"),
         (b"[01]", "an error"),
         (b"{'a':1}", "an error"),
