@@ -5,6 +5,8 @@ entry that is not the one that follows from the entries; an event out of its pla
 decision that does not follow; or a time that goes back, or lies ahead of the witness's clock. What the monitor derived is on
 disk before the cosignature is given.
 
+What a log's monitor keeps is in a folder of its own within the witness's memory (`state_folder`).
+
 What it cannot derive within `PATIENCE_S` it goes on with in the background, and answers that it may be asked
 again. What is found once is held against the log for ever.
 """
@@ -19,18 +21,32 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from ledger.errors import SealError
-from ledger.monitor.monitor import Monitor
+from ledger.monitor.memory import origin_in
+from ledger.monitor.monitor import Monitor, identity_of
 from ledger.monitor.proven import NotNow
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.policy import Policy
 from ledger.proof.log.signer import SignerKey
-from ledger.seal.witness import Answer, Witness
+from ledger.seal.witness import Answer, Witness, origin_hash
 
+STATE: Final = "monitored"
 PATIENCE_S: Final = 5.0
 """So long a request waits for its entries to be derived; the sealer waits twice as long for the answer."""
 POLL_S: Final = 0.5
 SAID_MAX: Final = 3
 """So many differences a refusal names."""
+
+
+def state_folder(memory: Path, policy: Policy) -> Path:
+    """Where a log's monitor keeps its state in a witness's memory: in `monitored`, in a folder called as the log's file.
+
+    The state that an earlier version of the program left in `monitored` itself, for the one log that it served, goes on to
+    be used for that log.
+    """
+    folder = memory / STATE
+    found = origin_in(folder)
+    is_of_this = found is not None and found.startswith(identity_of(policy.origin))
+    return folder if is_of_this else folder / origin_hash(policy.origin)
 
 
 class CheckingWitness(Witness):
