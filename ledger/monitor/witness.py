@@ -64,9 +64,15 @@ class CheckingWitness(Witness):
         """What was asked for and is not derived yet."""
         self._stopped = Event()
         self._mirror: Thread | None = None
+        self._on_fault: Callable[[Exception], None] | None = None
 
-    def start_mirror(self) -> None:
-        """Has a thread go on, between requests, with what was asked for."""
+    def start_mirror(self, on_fault: Callable[[Exception], None] | None = None) -> None:
+        """Has a thread go on, between requests, with what was asked for.
+
+        What goes wrong in it that nothing of the log explains is told to `on_fault`, the first time; it goes on with what is
+        asked for next.
+        """
+        self._on_fault = on_fault
         self._mirror = Thread(target=self._go_on, daemon=True)
         self._mirror.start()
 
@@ -111,6 +117,11 @@ class CheckingWitness(Witness):
                 is_done = self._step(target)
             except (NotNow, SealError, OSError):
                 is_done = True  # said to who asks again
+            except Exception as error:  # the thread must not end: the witness would be behind for ever, and say nothing
+                is_done = True
+                on_fault, self._on_fault = self._on_fault, None
+                if on_fault is not None:
+                    on_fault(error)
             if is_done and self._target == target:
                 self._target = None
 

@@ -16,10 +16,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Final
 
 from console.cli.commands.monitor import program_version
 from console.cli.exits import DONE, Failure
+from console.cli.output import Output
 from console.cli.proof_files import add_log, add_policy, address, proving, read_policy, reading_logs
 from console.cli.session import Session
 from console.cli.signals import Interrupted
@@ -157,10 +159,15 @@ def _checking_witnesses(session: Session, needs: Needs, logs: Sequence[LogReader
         for notice in monitor.notices():
             session.output.words(notice)
         witness = CheckingWitness(needs.key, policy, needs.memory, needs.clock_s, monitor)
-        witness.start_mirror()
+        witness.start_mirror(partial(_tell_fault, session.output, policy.origin))
         return witness
 
     return [partial(made, log, policy) for log, policy in zip(logs, needs.policies, strict=True)]
+
+
+def _tell_fault(output: Output, origin: str, error: Exception) -> None:
+    output.trace("".join(format_exception(error)))
+    output.words(f"{origin}: found {error!r} while deriving its entries, expected none; goes on with the next request")
 
 
 def _require_order(session: Session, logs: Sequence[LogReader], policies: Sequence[Policy]) -> None:
