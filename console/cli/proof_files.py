@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure
 from console.cli.session import Session
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ledger.seal.signing import CheckpointSigner
 
 TOKEN_FILE: Final = "--entries-token-file"
+NO_TOKEN: Final = Path("none")
+"""Stands for the file of tokens of a log whose entries need none, among several logs."""
 
 
 @contextmanager
@@ -73,28 +75,64 @@ def add_log(
     entries: bool,
     required: bool = True,
     among: _ActionsContainer | None = None,
+    several: bool = False,
 ) -> None:
     """Names a log that is only read, in a folder or at a URL; and the token, where its entries are read.
 
-    `among` are the options of which one may be given.
+    `among` are the options of which one may be given. With `several` both may be given several times (`reading_logs`).
     """
+    action: dict[str, Any] = {"action": "append", "default": []} if several else {}
     (among or parser).add_argument(
-        option, required=required, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL"
+        option, required=required, dest="log", metavar="DIR|URL", help="the folder of the log, or its URL", **action
     )
     if entries:
         parser.add_argument(
-            TOKEN_FILE, type=Path, metavar="FILE", help="the token with which the log's host gives its entries"
+            TOKEN_FILE,
+            type=Path,
+            metavar="FILE",
+            help="the token with which the log's host gives its entries",
+            **action,
         )
 
 
 @contextmanager
 def reading_log(session: Session) -> Iterator[LogFolder | LogUrl]:
     """The log that `add_log` named."""
+    with _reading(session.options.log, getattr(session.options, "entries_token_file", None)) as log:
+        yield log
+
+
+@contextmanager
+def reading_logs(session: Session) -> Iterator[list[LogFolder | LogUrl]]:
+    """The logs that `add_log` named, each with its own token, which no other host gets.
+
+    Files of tokens belong to the logs at URLs, in their order.
+    """
+    from ledger.seal.log_url import is_url
+
+    places, token_files = session.options.log, session.options.entries_token_file
+    urls = sum(map(is_url, places))
+    if len(token_files) > urls or 0 < len(token_files) < urls:
+        raise Failure(
+            "usage",
+            f"found {len(token_files)} of {TOKEN_FILE} for {urls} logs at URLs, expected none, or one for each, in their "
+            f"order ({NO_TOKEN}: its entries need no token)",
+        )
+    tokens = iter(token_files)
+    with ExitStack() as stack:
+        logs: list[LogFolder | LogUrl] = []
+        for place in places:
+            token_file = next(tokens, None) if is_url(place) else None
+            logs.append(stack.enter_context(_reading(place, None if token_file == NO_TOKEN else token_file)))
+        yield logs
+
+
+@contextmanager
+def _reading(place: str, token_file: Path | None) -> Iterator[LogFolder | LogUrl]:
     from ledger.seal.log_url import LogUrl, open_log
     from ledger.seal.token_file import load_tokens
 
-    token_file = getattr(session.options, "entries_token_file", None)
-    log = open_log(session.options.log, *(load_tokens(token_file, 1) if token_file else ()))
+    log = open_log(place, *(load_tokens(token_file, 1) if token_file else ()))
     try:
         yield log
     finally:
@@ -102,9 +140,12 @@ def reading_log(session: Session) -> Iterator[LogFolder | LogUrl]:
             log.close()
 
 
-def add_policy(parser: ArgumentParser, *, required: bool = True) -> None:
-    """Names the file with the roots of trust."""
-    parser.add_argument("--policy", required=required, type=Path, metavar="FILE", help="whom to trust, as JSON")
+def add_policy(parser: ArgumentParser, *, required: bool = True, several: bool = False) -> None:
+    """Names the file with the roots of trust; with `several` one for each log."""
+    action: dict[str, Any] = {"action": "append"} if several else {}
+    parser.add_argument(
+        "--policy", required=required, type=Path, metavar="FILE", help="whom to trust, as JSON", **action
+    )
 
 
 def add_sealing(parser: ArgumentParser, *, required: bool) -> None:

@@ -21,7 +21,7 @@ import pickle
 import resource
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -355,6 +355,17 @@ _CHECKS: Final = "SELECT name, rules, delivered, recorded, open, digest, pickled
 def _check(row: tuple[Any, ...]) -> SavedCheck:
     stream, rules, delivered, recorded, is_open, digest, pickled = row
     return SavedCheck(stream, rules, delivered, recorded, bool(is_open), _unpickled(digest, pickled))
+
+
+def origin_in(folder: Path) -> str | None:
+    """Which log the state in a folder is of, as `Memory` was told; None where there is no state, or one that cannot be read."""
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT origin FROM program").fetchone()
+        return None if found is None else str(found[0])
+    return None
 
 
 def _make_private(path: Path) -> None:

@@ -59,7 +59,7 @@ class Monitor:
         self._programmes = programmes
         self._clock_us = clock_us
         first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
-        self._memory = Memory(folder, f"{policy.origin}, key {first.key}", version)
+        self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version)
         self._under: ProvenEntries | None = None
         self._history = SignedHistory(log)
         self._sound: HistoryLine | None = None
@@ -282,6 +282,11 @@ class Monitor:
             self._memory.rollback()
             self._load()
             raise
+
+
+def identity_of(origin: str, key: str = "") -> str:
+    """What a state says it is of; without the key, how that begins."""
+    return f"{origin}, key {key}"
 
 
 def _text(signed: bytes) -> str:

@@ -5,6 +5,8 @@ entry that is not the one that follows from the entries; an event out of its pla
 decision that does not follow; or a time that goes back, or lies ahead of the witness's clock. What the monitor derived is on
 disk before the cosignature is given.
 
+What a log's monitor keeps is in a folder of its own within the witness's memory (`state_folder`).
+
 What it cannot derive within `PATIENCE_S` it goes on with in the background, and answers that it may be asked
 again. What is found once is held against the log for ever.
 """
@@ -19,18 +21,32 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from ledger.errors import SealError
-from ledger.monitor.monitor import Monitor
+from ledger.monitor.memory import origin_in
+from ledger.monitor.monitor import Monitor, identity_of
 from ledger.monitor.proven import NotNow
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.policy import Policy
 from ledger.proof.log.signer import SignerKey
-from ledger.seal.witness import Answer, Witness
+from ledger.seal.witness import Answer, Witness, origin_hash
 
+STATE: Final = "monitored"
 PATIENCE_S: Final = 5.0
 """So long a request waits for its entries to be derived; the sealer waits twice as long for the answer."""
 POLL_S: Final = 0.5
 SAID_MAX: Final = 3
 """So many differences a refusal names."""
+
+
+def state_folder(memory: Path, policy: Policy) -> Path:
+    """Where a log's monitor keeps its state in a witness's memory: in `monitored`, in a folder called as the log's file.
+
+    The state that an earlier version of the program left in `monitored` itself, for the one log that it served, goes on to
+    be used for that log.
+    """
+    folder = memory / STATE
+    found = origin_in(folder)
+    is_of_this = found is not None and found.startswith(identity_of(policy.origin))
+    return folder if is_of_this else folder / origin_hash(policy.origin)
 
 
 class CheckingWitness(Witness):
@@ -48,9 +64,15 @@ class CheckingWitness(Witness):
         """What was asked for and is not derived yet."""
         self._stopped = Event()
         self._mirror: Thread | None = None
+        self._on_fault: Callable[[Exception], None] | None = None
 
-    def start_mirror(self) -> None:
-        """Has a thread go on, between requests, with what was asked for."""
+    def start_mirror(self, on_fault: Callable[[Exception], None] | None = None) -> None:
+        """Has a thread go on, between requests, with what was asked for.
+
+        What goes wrong in it that nothing of the log explains is told to `on_fault`, the first time; it goes on with what is
+        asked for next.
+        """
+        self._on_fault = on_fault
         self._mirror = Thread(target=self._go_on, daemon=True)
         self._mirror.start()
 
@@ -95,6 +117,11 @@ class CheckingWitness(Witness):
                 is_done = self._step(target)
             except (NotNow, SealError, OSError):
                 is_done = True  # said to who asks again
+            except Exception as error:  # the thread must not end: the witness would be behind for ever, and say nothing
+                is_done = True
+                on_fault, self._on_fault = self._on_fault, None
+                if on_fault is not None:
+                    on_fault(error)
             if is_done and self._target == target:
                 self._target = None
 

@@ -21,22 +21,29 @@ and of a witness that looks (`ledger.monitor.witness`)
     403  the checkpoint is of a log that the monitor found something wrong with: the body says what
     503  the entries under the checkpoint are not derived yet, or cannot be read now; it may be asked again
 
+Of any witness 503 says as well that too many requests of this log are under way.
+
 The last checkpoint cosigned is on disk before its cosignature leaves the witness, so that neither a crash nor an older
 copy of the log makes it sign two histories.
+
+One witness serves several logs (`WitnessedLogs`), each with a policy, a memory and a lock of its own: a request waits for those
+of the same log alone. Each log has two files in the folder of the memory, named by the SHA-256 of its origin: the last
+checkpoint, and a lock (`.lock`) that one process holds.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import ClassVar, Final
+from threading import BoundedSemaphore, Lock
+from typing import IO, ClassVar, Final
 
-from ledger.errors import SealerBusy, WrongKey
+from ledger.errors import BadInput, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
 from ledger.proof.log.files import read_file
@@ -50,6 +57,8 @@ from ledger.seal.folder import fsync_folder, write_file
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
 REQUEST_MAX_BYTES: Final = NOTE_MAX_BYTES + 64 * 50
+AT_ONCE_MAX: Final = 4
+"""So many requests of one log are under way at once, all but one waiting: the server keeps room for other logs."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,16 @@ def parse_request(body: bytes) -> AddCheckpoint:
     return AddCheckpoint(decimal(first.removeprefix("old "), "old size"), proof, signed)
 
 
+def origin_hash(origin: str) -> str:
+    """What a log's files are called in a witness's memory."""
+    return sha256(origin.encode("utf-8")).hexdigest()
+
+
 class Witness:
     """Cosigns checkpoints of the one log that its policy names, and keeps the last one in a folder.
 
-    Raises WrongKey for the key of a checking witness where it does not look: policies would believe that it did.
+    Witnesses of several logs may have one folder. Raises SealerBusy where another process has this log's memory;
+    WrongKey for the key of a checking witness where it does not look: policies would believe that it did.
     """
 
     looks: ClassVar[bool] = False
@@ -109,13 +124,23 @@ class Witness:
         self._folder = folder
         self._clock_s = clock_s
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / sha256(policy.origin.encode("utf-8")).hexdigest()
-        self._lock = (folder / "lock").open("a")
+        self._path = folder / origin_hash(policy.origin)
+        self._turn = Lock()
+        """Comparing with the last checkpoint and keeping the new one are one."""
+        self._at_once = BoundedSemaphore(AT_ONCE_MAX)
+        self._held: list[IO[str]] = []
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # An earlier version of the program held the first alone, for all logs.
+            self._hold(folder / "lock", fcntl.LOCK_SH)
+            self._hold(self._path.with_suffix(".lock"), fcntl.LOCK_EX)
         except OSError:
-            self._lock.close()
+            self._let_go()
             raise SealerBusy(f"{folder}: found another witness at work with this memory, expected none") from None
+
+    @property
+    def origin(self) -> str:
+        """The name of its log."""
+        return self._policy.origin
 
     @property
     def verifier(self) -> VerifierKey:
@@ -123,8 +148,8 @@ class Witness:
         return self._signer.verifier
 
     def close(self) -> None:
-        """Lets another witness use the folder."""
-        self._lock.close()
+        """Lets another witness use the memory."""
+        self._let_go()
 
     def last(self) -> Checkpoint | None:
         """The last checkpoint cosigned."""
@@ -133,21 +158,29 @@ class Witness:
         return None
 
     def add_checkpoint(self, body: bytes) -> Answer:
-        """Answers a request. Calls must not overlap: comparing with the last checkpoint and keeping the new one are one."""
-        try:
-            request = parse_request(body)
-            claimed = parse_checkpoint(parse_note(request.signed)[0])
-        except ProofError as error:
-            return _refusal(HTTPStatus.BAD_REQUEST, error)
-        if claimed.origin != self._policy.origin:
-            return Answer(HTTPStatus.NOT_FOUND, f"the log {claimed.origin} is not known here\n")
+        """Answers a request."""
+        return WitnessedLogs([self]).add_checkpoint(body)
+
+    def answer(self, request: AddCheckpoint) -> Answer:
+        """Answers a request for a checkpoint of this log. Only what the log signed waits for its turn."""
         try:
             checkpoint = log_checkpoint(request.signed, self._policy).checkpoint
         except (UnknownKeyError, TamperedError) as error:
             return _refusal(HTTPStatus.FORBIDDEN, error)
         except ProofError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, error)
-        self.saw(checkpoint, request.signed)
+        if not self._at_once.acquire(blocking=False):
+            found = f"found {AT_ONCE_MAX} requests of this log under way, expected fewer; it may be asked again"
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{found}\n")
+        try:
+            with self._turn:
+                self.saw(checkpoint, request.signed)
+                return self._compare(request, checkpoint)
+        finally:
+            self._at_once.release()
+
+    def _compare(self, request: AddCheckpoint, checkpoint: Checkpoint) -> Answer:
+        """Cosigns a checkpoint of the log if it extends the last one, which it then is."""
         if request.old_size > checkpoint.size:
             return Answer(HTTPStatus.BAD_REQUEST, f"found an old size beyond {checkpoint.size}, the checkpoint's\n")
         last = self.last()
@@ -181,6 +214,35 @@ class Witness:
     def _keep(self, signed: bytes) -> None:
         write_file(self._path, signed, self._path.with_suffix(".tmp"))
         fsync_folder(self._folder)
+
+    def _hold(self, path: Path, how: int) -> None:
+        self._held.append(path.open("a"))
+        fcntl.flock(self._held[-1], how | fcntl.LOCK_NB)
+
+    def _let_go(self) -> None:
+        for file in self._held:
+            file.close()
+
+
+class WitnessedLogs:
+    """The logs that one witness serves, each by a `Witness` of its own. Raises BadInput where two are of one origin."""
+
+    def __init__(self, witnesses: Iterable[Witness]) -> None:
+        self._of: dict[str, Witness] = {}
+        for witness in witnesses:
+            if self._of.setdefault(witness.origin, witness) is not witness:
+                raise BadInput(f"found two policies for the log {witness.origin}, expected one for each log")
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Has the witness of the log that the checkpoint names answer."""
+        try:
+            request = parse_request(body)
+            claimed = parse_checkpoint(parse_note(request.signed)[0])
+        except ProofError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, error)
+        if (witness := self._of.get(claimed.origin)) is None:
+            return Answer(HTTPStatus.NOT_FOUND, f"the log {claimed.origin} is not known here\n")
+        return witness.answer(request)
 
 
 def _refusal(status: HTTPStatus, error: ProofError) -> Answer:

@@ -1,7 +1,7 @@
 """The tlog-witness protocol over HTTP: a witness's server, and the sealer's side of it.
 
 The server takes several clients at once, each with a deadline for its whole request, so that a slow one keeps nobody else
-waiting; the witness itself answers one at a time.
+waiting; of one log one request is answered at a time, of several logs all at once.
 
 The sealer asks all witnesses at once for each checkpoint, and waits until all have answered, but not beyond a deadline, and
 once the quorum is met only `GRACE_S` longer. It remembers nothing of them: it begins with the size that it tried last,
@@ -15,11 +15,11 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, Timer
+from threading import Thread, Timer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,7 +32,7 @@ from ledger.proof.log.policy import Policy
 from ledger.proof.log.signer import format_note
 from ledger.proof.log.strictjson import decimal
 from ledger.seal.http_serving import BoundedServer, hang_up
-from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, Witness
+from ledger.seal.witness import REQUEST_MAX_BYTES, SIZE, AddCheckpoint, Answer, Witness, WitnessedLogs
 
 PATH: Final = "/add-checkpoint"
 TIMEOUT_S: Final = 10
@@ -44,12 +44,12 @@ ASKED_MAX: Final = 3
 
 
 class WitnessServer(BoundedServer):
-    """Serves one witness to several clients, a request at a time: comparing and keeping cannot be overtaken."""
+    """Serves the logs of one witness to several clients."""
 
-    def __init__(self, address: tuple[str, int], witness: Witness, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, address: tuple[str, int], witnesses: Iterable[Witness], timeout_s: float = TIMEOUT_S) -> None:
+        """Each of the witnesses is that of one log. Raises BadInput where two are of one origin."""
+        self.logs = WitnessedLogs(witnesses)
         super().__init__(address, _Handler)
-        self.witness = witness
-        self.one_at_a_time = Lock()
         self._timeout_s = timeout_s
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -75,10 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not (length.isascii() and length.isdigit()) or int(length) > REQUEST_MAX_BYTES:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"expected a Content-Length up to {REQUEST_MAX_BYTES}\n"))
         else:
-            body = self.rfile.read(int(length))
-            with self.server.one_at_a_time:
-                answer = self.server.witness.add_checkpoint(body)
-            self._answer(answer)
+            self._answer(self.server.logs.add_checkpoint(self.rfile.read(int(length))))
 
     def _answer(self, answer: Answer) -> None:
         body = answer.body.encode("utf-8")

@@ -6,12 +6,15 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
-from tests.console.cli.test_proof_commands import policy_file, sealed, started, stopped
+from tests.console.cli.test_proof_commands import ORIGIN, policy_file, sealed, started, stopped
 from tests.console.support import Program, response
 
 __all__ = ["sealed"]
@@ -146,6 +149,95 @@ def test_both_options_of_a_witness_that_looks_are_needed(sealed: Program) -> Non
     assert sealed.run_bare(*arguments, "--checking").code == 2
     assert sealed.run_bare(*arguments, "--log", "log").code == 2
     assert sealed.run_bare(*arguments, "--checking", "--log", "nowhere").code == 2
+
+
+@pytest.fixture
+def two_logs(sealed: Program) -> Program:
+    """Another log of the same book beside `log`, in `log2`, of another origin; each policy asks for the one witness."""
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    assert sealed.run_bare("keygen", "--name", OTHER, "--out", "keys2").code == 0
+    vkeys = [(sealed.folder / name).read_text().strip() for name in ("auditor/witness.vkey", "keys2/log.vkey")]
+    asks = {"witnesses": vkeys[:1], "quorum": 1}
+    first = policy_file(sealed, **asks)
+    first.rename(sealed.folder / "policy1.json")
+    second = policy_file(sealed, origin=OTHER, logs=[{"vkey": vkeys[1], "from": 0, "to": None}], **asks)
+    second.rename(sealed.folder / "policy2.json")
+    return sealed
+
+
+OTHER = "other.example/log"
+OF_BOTH = ("--policy", "policy1.json", "--policy", "policy2.json")
+LISTEN = ("--key", "auditor/witness.key", "--listen", "127.0.0.1:0")
+
+
+def seal_both(program: Program, said: dict[str, Any]) -> None:
+    """Seals what is new under both keys, each cosigned by the witness."""
+    for number, keys, tiles in ((1, "keys", "log"), (2, "keys2", "log2")):
+        asked = ("--witness", f"http://{said['listening']}", "--policy", f"policy{number}.json")
+        assert program.json("seal", "--key", f"{keys}/log.key", "--tiles", tiles, *asked).code == 0
+
+
+def test_one_witness_serves_several_logs_and_remembers_each(two_logs: Program) -> None:
+    """What it derived of the one log that it served before goes on to be used."""
+    looks = ("witness", "--checking", *LISTEN)
+    alone, said = started(two_logs, *looks, "--policy", "policy1.json", "--log", "log")
+    try:
+        assert (said["checking"], said["logs"]) == (True, [ORIGIN])
+    finally:
+        assert stopped(alone) == 0
+    state = two_logs.folder / "auditor" / "witnessed" / "monitored"
+    (kept,) = state.iterdir()
+    for file in kept.iterdir():
+        file.rename(state / file.name)  # where a version that served one log kept it
+    kept.rmdir()
+    (two_logs.folder / "log2").mkdir()
+    for number in range(2):
+        two_logs.record(response(60 + number, "Late", f"2011-01-0{5 + number}T00:00:00Z"))
+        witness, said = started(two_logs, *looks, *OF_BOTH, "--log", "log", "--log", "log2")
+        try:
+            assert said["logs"] == [ORIGIN, OTHER]
+            seal_both(two_logs, said)
+        finally:
+            witness.terminate()
+            assert witness.wait(30) == 0
+        assert witness.stderr is not None
+        is_new = b"log2: found no checkpoint yet, so that it is the log other.example/log is not checked"
+        assert (is_new in witness.stderr.read()) is not number
+    assert sorted(path.name for path in state.iterdir()) == sorted(
+        [sha256(OTHER.encode()).hexdigest(), *{path.name for path in state.iterdir() if path.is_file()}]
+    )
+    assert (state / "monitor.db").is_file()
+    for number, log in ((1, "log"), (2, "log2")):
+        report = two_logs.json("monitor", "--log", log, "--policy", f"policy{number}.json", "--state", f"s{number}")
+        assert (report.code, report.json["verdict"]) == (0, "confirmed")
+
+
+def test_a_plain_witness_serves_several_logs(two_logs: Program) -> None:
+    witness, said = started(two_logs, "witness", *LISTEN, *OF_BOTH)
+    try:
+        assert (said["checking"], said["logs"]) == (False, [ORIGIN, OTHER])
+        seal_both(two_logs, said)
+    finally:
+        assert stopped(witness) == 0
+
+
+def test_logs_and_policies_that_do_not_belong_together(two_logs: Program) -> None:
+    looks = ("witness", "--checking", *LISTEN, *OF_BOTH)
+    assert two_logs.run("seal", "--key", "keys2/log.key", "--tiles", "log2").code == 0
+    url = "https://log.example/csat"
+    token = two_logs.folder / "a.token"
+    token.write_text("0123456789abcdef" * 4)
+    token.chmod(0o600)
+    for arguments, says in (
+        (("witness", *LISTEN, *OF_BOTH, "--policy", "policy1.json"), "policy1.json: found the log ledger.example/renewals"),
+        ((*looks, "--log", "log"), "found 1 of --log and 2 of --policy"),
+        ((*looks, "--log", "log2", "--log", "log"), "log2: found the log other.example/log, expected ledger.example/renewals"),
+        ((*looks, "--log", "log", "--log", "log2", "--entries-token-file", "a.token"), "found 1 of --entries-token-file for 0"),
+        ((*looks, "--log", url, "--log", url, "--entries-token-file", "a.token"), "found 1 of --entries-token-file for 2"),
+    ):  # fmt: skip
+        ran = two_logs.json(*arguments)
+        assert (ran.code, ran.json["error"]) == (2, "usage"), arguments
+        assert says in ran.json["message"]
 
 
 def test_the_name_of_a_witness_s_key_and_what_it_does_agree(sealed: Program) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -309,6 +312,42 @@ def test_a_witness_answers_503_while_the_log_cannot_be_read(
         assert answer.status == 503
         assert "cannot be read" in answer.body
         assert host.ask(witness, signed).status == 200
+
+
+def test_what_nobody_expected_is_told_once_and_does_not_end_the_mirror(
+    host: HostLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that wait for nothing have the thread do all the work."""
+    stepped: SimpleQueue[None] = SimpleQueue()
+    told: SimpleQueue[Exception] = SimpleQueue()
+
+    def fail(*_: object) -> bool:
+        stepped.put(None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ledger.monitor.witness.PATIENCE_S", 0.0)
+    monkeypatch.setattr("ledger.monitor.witness.POLL_S", 0.01)
+    with a_checking_witness(host, tmp_path / "w") as witness:
+        with monkeypatch.context() as broken:
+            broken.setattr(witness._monitor, "advance", fail)
+            witness.start_mirror(told.put)
+            for _ in range(3):
+                assert host.ask(witness).status == 503
+                stepped.get(timeout=60)
+                wait_until(lambda: witness._target is None)
+        assert host.ask(witness).status == 503
+        wait_until(lambda: witness._monitor.size == len(host.entries) and witness._target is None)
+        monkeypatch.undo()
+        assert host.ask(witness).status == 200
+    assert isinstance(told.get(timeout=60), ZeroDivisionError)
+    assert told.empty()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
 
 
 def test_a_smaller_checkpoint_that_was_derived_on_the_way_is_cosigned(host: HostLog, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -19,11 +21,12 @@ from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.note import ED25519, open_note, parse_note
-from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.signer import SignerKey, format_note, sign_note
 from ledger.proof.log.tiles import hash_reader
+from ledger.seal.folder import held
 from ledger.seal.http_serving import CLIENTS_MAX
-from ledger.seal.witness import SIZE, AddCheckpoint, Answer, Witness, parse_request
+from ledger.seal.witness import AT_ONCE_MAX, SIZE, AddCheckpoint, Answer, Witness, WitnessedLogs, parse_request
 from ledger.seal.witness_http import Witnesses, WitnessServer
 from tests.console.support import response
 from tests.ledger.proof.log.test_merkle import stored_log
@@ -135,6 +138,114 @@ def test_a_witness_remembers_and_there_is_one_for_each_memory(tmp_path: Path) ->
     assert ask(second, 10, 11).status == 200
 
 
+# Several logs
+
+OTHER_KEY = SignerKey("other.example/log", ED25519, b"o" * 32)
+
+
+def other_policy() -> Policy:
+    keys = [{"vkey": str(OTHER_KEY.verifier), "from": 0, "to": None}]
+    return policy(origin=OTHER_KEY.name, logs=keys)
+
+
+def two_witnesses(memory: Path) -> list[Witness]:
+    return [Witness(WITNESS_KEY, of, memory, lambda: WITNESSED_S) for of in (policy(), other_policy())]
+
+
+def body(old: int, new: int, key: SignerKey = LOG_KEY) -> bytes:
+    return AddCheckpoint(old, proof(old, new), signed(new, key, key.name)).encoded()
+
+
+def test_a_request_goes_to_the_log_that_its_checkpoint_names(tmp_path: Path) -> None:
+    """Each log has a memory of its own, which is there again when the witness starts anew."""
+    stranger = SignerKey("third.example/log", ED25519, b"t" * 32)
+    for started in range(2):
+        with ExitStack() as stack:
+            both = [stack.enter_context(closing(one)) for one in two_witnesses(tmp_path)]
+            logs = WitnessedLogs(both)
+            if not started:
+                assert logs.add_checkpoint(body(0, 5)).status == 200
+                assert logs.add_checkpoint(body(0, 9, OTHER_KEY)).status == 200
+            assert logs.add_checkpoint(body(0, 20)).body == "5\n"
+            assert logs.add_checkpoint(body(0, 20, OTHER_KEY)).body == "9\n"
+            refused = logs.add_checkpoint(body(0, 5, stranger))
+            assert (refused.status, refused.body) == (404, "the log third.example/log is not known here\n")
+            forged = AddCheckpoint(5, proof(5, 9), signed(9, LOG_KEY, OTHER_KEY.name)).encoded()
+            assert logs.add_checkpoint(forged).status == 403
+            assert logs.add_checkpoint(b"old 0").status == 400
+    with ExitStack() as stack:
+        twice = [stack.enter_context(closing(a_witness(tmp_path / name))) for name in ("a", "b")]
+        with pytest.raises(BadInput, match="two policies for the log"):
+            WitnessedLogs(twice)
+
+
+def test_a_memory_of_one_log_that_an_earlier_version_left_goes_on_with_another_log_beside_it(tmp_path: Path) -> None:
+    (tmp_path / sha256(LOG_KEY.name.encode()).hexdigest()).write_bytes(signed(5))
+    (tmp_path / "lock").touch()
+    with ExitStack() as stack:
+        logs = WitnessedLogs([stack.enter_context(closing(one)) for one in two_witnesses(tmp_path)])
+        assert logs.add_checkpoint(body(0, 20)).body == "5\n"
+        assert logs.add_checkpoint(body(0, 20, OTHER_KEY)).status == 200
+
+
+def test_an_earlier_version_of_the_program_at_work_with_a_memory_keeps_others_away(tmp_path: Path) -> None:
+    with held(tmp_path / "lock", "busy"), pytest.raises(SealerBusy, match="another witness at work"):
+        a_witness(tmp_path)
+    with closing(a_witness(tmp_path)), pytest.raises(SealerBusy, match="busy"), held(tmp_path / "lock", "busy"):
+        pass
+
+
+class Held(Witness):
+    """A witness that thinks about a checkpoint until it is let go."""
+
+    def __init__(self, *needs: Any) -> None:
+        super().__init__(*needs)
+        self.thinking, self.let_go = threading.Semaphore(0), threading.Event()
+
+    def refusal(self, _checkpoint: Checkpoint) -> Answer | None:
+        self.thinking.release()
+        assert self.let_go.wait(60)
+        return None
+
+
+def test_a_log_that_takes_its_time_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """Nor do those that wait for it take all places: one request too many is answered at once that it may be asked again."""
+    slow = Held(WITNESS_KEY, policy(), tmp_path, lambda: WITNESSED_S)
+    quick = Witness(WITNESS_KEY, other_policy(), tmp_path, lambda: WITNESSED_S)
+    with closing(slow), closing(quick), served(slow, quick, timeout_s=60) as url:
+        answers: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
+        waiting = [
+            threading.Thread(target=lambda: answers.put(post(url, body(0, 5))), daemon=True) for _ in range(AT_ONCE_MAX)
+        ]
+        try:
+            for thread in waiting:
+                thread.start()
+            assert slow.thinking.acquire(timeout=60)
+            deadline_s = time.monotonic() + 60
+            while slow._at_once._value and time.monotonic() < deadline_s:  # type: ignore[attr-defined]
+                time.sleep(0.01)
+            status, said = post(url, body(0, 5))
+            assert (status, b"may be asked again" in said) == (503, True)
+            assert post(url, body(0, 9, OTHER_KEY))[0] == 200
+            assert answers.empty()
+        finally:
+            slow.let_go.set()
+        for thread in waiting:
+            thread.join(60)
+        assert sorted(answers.get(timeout=60)[0] for _ in waiting) == [200] + [409] * (AT_ONCE_MAX - 1)
+        assert post(url, body(5, 9))[0] == 200
+
+
+def post(url: str, body: bytes) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    try:
+        connection.request("POST", "/add-checkpoint", body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
 # The sealer's side
 
 
@@ -223,8 +334,8 @@ def test_what_was_cosigned_and_not_published_is_what_the_log_goes_on_from(tmp_pa
 
 
 @contextmanager
-def served(witness: Witness, timeout_s: float = 10) -> Iterator[str]:
-    with WitnessServer(("127.0.0.1", 0), witness, timeout_s) as server:
+def served(*witnesses: Witness, timeout_s: float = 10) -> Iterator[str]:
+    with WitnessServer(("127.0.0.1", 0), witnesses, timeout_s) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
