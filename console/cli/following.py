@@ -37,6 +37,7 @@ def follow(
         except lost as error:
             if not begun.is_set():
                 raise
+            session.signals.heed()
             failures = 1 if time.monotonic() - since >= SOUND_FOR_S else failures + 1
             pause_s = backoff.pause_s(failures)
             session.output.words(f"lost: {error}; again in {pause_s:.1f} s")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ledger.writing.transaction import Outcome
 
 LINES_TOGETHER: Final = 1_000
+BEGINNING: Final = b'{"event":'
+"""So begins every line."""
 
 
 class ReceiptsFile:
@@ -53,18 +55,31 @@ class ReceiptsFile:
 @contextmanager
 def open_receipts(path: Path, signer: ReceiptSigner, book: Reader) -> Iterator[ReceiptsFile]:
     """The file, held by this process alone. Raises Failure where another has it, or it can be no file of receipts."""
+    if path.is_dir():
+        raise Failure("unreadable", f"{path}: found a folder, expected a file for receipts")
     with _naming(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Failure("unreadable", f"{path}: found a folder, pipe or device, expected a file for receipts")
+            raise Failure("unreadable", f"{path}: found a pipe or device, expected a file for receipts")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Failure("unreadable", f"{path}: found another `record` at work on it, expected none") from None
         with _naming(path):
+            _require_receipts(file, path)
             _cut_half_a_line(file)
         yield ReceiptsFile(file, path, signer, book)
+
+
+def _require_receipts(file: IO[bytes], path: Path) -> None:
+    """What is something else, a file of facts or a book, is not cut and not added to. Raises Failure."""
+    found = file.read(len(BEGINNING))
+    if not BEGINNING.startswith(found):
+        raise Failure(
+            "unreadable",
+            f"{path}: found a file that begins with {found!r}, expected one of receipts, or none: nothing was written to it",
+        )
 
 
 def _cut_half_a_line(file: IO[bytes]) -> None:

@@ -42,12 +42,16 @@ class Signals:
 
     @contextmanager
     def put_off(self) -> Iterator[None]:
-        """What is inside is finished first, then the signal takes effect."""
+        """What is inside is finished first, then the signal takes effect; where it fails, once it is heeded."""
         self._put_off = True
         try:
             yield
         finally:
             self._put_off = False
+        self.heed()
+
+    def heed(self) -> None:
+        """Stops where a signal was put off for what has failed then: for who goes on after a failure."""
         if self._pending is not None:
             raise Interrupted(self._pending)
 

@@ -74,7 +74,7 @@ def run(session: Session) -> int:
             _need_timestamps()
         if session.options.follow:
             with suppress(Interrupted):
-                follow(session, partial(_turn, session), (StoreUnreachable, SealerBusy))
+                follow(session, partial(_turn, session), (StoreUnreachable, SealerBusy, QuorumMissing))
             return DONE
         with session.ledger() as ledger, _sealer(session, ledger) as sealer:
             _seal_all(session, sealer)
@@ -138,6 +138,7 @@ def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
                 _print(session, sealer.seal(events))
         except QuorumMissing as lacking:  # the next round asks again
             session.output.words(str(lacking))
+            session.signals.heed()
 
 
 def _need_timestamps() -> None:
