@@ -34,7 +34,6 @@ examples:
 
 RECEIPTS with several receipts: --fact says which one is meant, by its id; the others are looked at for whether they
 contradict it."""
-FILE_MAX_BYTES: Final = 1 << 29
 CLOCK_US: Final = 5 * 60 * 1_000_000
 
 
@@ -210,6 +209,7 @@ def _asked(path: Path, fact: dict[str, object] | None) -> _Asked:
     """The receipt that is meant, out of a file of receipts or of one alone."""
     from ledger.proof.log.errors import MalformedError, Words
     from ledger.proof.log.files import read_file
+    from ledger.proof.receipts.holding import FILE_MAX_BYTES
     from ledger.proof.receipts.receipt import FIRST_LINE
 
     data = read_file(path, FILE_MAX_BYTES, pipes=True)
