@@ -7,6 +7,7 @@ of its own, so that it goes on where it was. A checking witness cosigns what a m
                 checkpoint's root proves them
     entries     what the entries say: positions, chains, times, fact ids, heads entries; what they record of streams
     streams     the programmes' checks, a stream at a time, loaded when a stream goes on and put away afterwards
+    receipts    whether the log keeps what receipts promised; with `receipt_files`, which reads them on, and `receipt_memory`
     report      what a round found
     proven      entries out of the files, with the proof that they are those of a checkpoint
     edge        the right edge of the tree

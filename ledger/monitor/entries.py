@@ -71,6 +71,8 @@ class LogEntries:
         """Streams that moved since the memory was told."""
         self._rows: dict[str, list[Leafed]] = {}
         self._facts: list[tuple[str, int]] = []
+        self._throughs: dict[int, int] = {}
+        """The events below each size that ends in a heads entry, of those that are being taken."""
 
     @property
     def count_streams(self) -> int:
@@ -87,7 +89,8 @@ class LogEntries:
             if index < len(entries):
                 self._take_heads(entries[index], taken.first + index)
             start = index + 1
-        self._memory.keep_heads(taken.roots.items())
+        self._memory.keep_heads((size, root, self._throughs[size]) for size, root in taken.roots.items())
+        self._throughs.clear()
         for position, first in self._memory.keep_facts(self._facts):
             self._add(f"position {position}: fact", f"the id of the fact at position {first}", "an id of its own")
         self._facts.clear()
@@ -195,7 +198,7 @@ class LogEntries:
             self._add(where, "no event before it", "one or more since the last heads entry")
         self._map.update((stream, _head(*self._ends[stream])) for stream in self._moved)
         self._moved.clear()
-        self.through = self.events
+        self.through = self._throughs[index + 1] = self.events
         derived = HeadsEntry(self._map.root, len(self._map), self.events).encoded
         if entry != derived:
             self._add(where, entry.decode("utf-8", "backslashreplace"), derived.decode("ascii"))

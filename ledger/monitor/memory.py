@@ -6,8 +6,10 @@
     editions      the editions of all streams of editions, in log order
     facts         the first 16 bytes of SHA-256 of each fact's id, and its position: so no id is kept in memory
     heads         the sizes that end in a heads entry, and the root there
+    sealed        the same sizes, and how many events are below
     checkpoints   every signed checkpoint that was seen
     findings      what follows from what the log has signed, and so stays true
+    receipt…      see `receipt_memory`
 
 All that is derived changes in one transaction, on disk when it ends. What another version of the program wrote, or what is
 damaged, is derived anew from the log; checkpoints that were seen are evidence, and outlive a new version.
@@ -27,12 +29,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ledger.errors import BadInput
+from ledger.monitor import receipt_memory
 from ledger.proof.log.map import SEQ_MAX
 from ledger.seal.findings import Finding
 from ledger.seal.folder import held
 
 NAME: Final = "monitor.db"
-FORM: Final = 1
+FORM: Final = 2
 """Of the tables; more when a table, or what stands in one, changes."""
 FINDINGS_MAX: Final = 1_000
 """So many findings are kept: who looks at a log that has more has seen enough of it."""
@@ -40,7 +43,17 @@ IN_ONE_QUERY: Final = 500
 _DIGEST: Final = 16
 _PRIVATE: Final = 0o077
 
-_DERIVED: Final = ("state", "streams", "checks", "editions", "facts", "heads", "findings")
+_DERIVED: Final = (
+    "state",
+    "streams",
+    "checks",
+    "editions",
+    "facts",
+    "heads",
+    "sealed",
+    "findings",
+    *receipt_memory.READ,
+)
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS program (version TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (digest BLOB NOT NULL, pickled BLOB NOT NULL);
@@ -51,6 +64,7 @@ CREATE INDEX IF NOT EXISTS open_checks ON checks (recorded) WHERE open;
 CREATE TABLE IF NOT EXISTS editions (position INTEGER PRIMARY KEY, stream TEXT, entry BLOB);
 CREATE TABLE IF NOT EXISTS facts (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, root BLOB);
+CREATE TABLE IF NOT EXISTS sealed (through INTEGER, size INTEGER, PRIMARY KEY (through, size)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checkpoints (
     size INTEGER, root BLOB, note BLOB, published INTEGER, PRIMARY KEY (size, root)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS findings (
@@ -119,7 +133,7 @@ class Memory:
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_TABLES)
+        self._db.executescript(_TABLES + receipt_memory.TABLES)
         found = self._db.execute("SELECT version, origin FROM program").fetchone()
         if found is None:
             self._db.execute("INSERT INTO program VALUES (?, ?)", (self._version, self._origin))
@@ -149,6 +163,11 @@ class Memory:
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 
     # Transactions
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The open file, for who keeps tables of its own in it."""
+        return self._db
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -250,7 +269,7 @@ class Memory:
 
     def keep_facts(self, facts: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
         """Ids with their positions; of each that was there before, the position now and the one then."""
-        rows = sorted((sha256(fact.encode("utf-8")).digest()[:_DIGEST], position) for fact, position in facts)
+        rows = sorted((receipt_memory.digest_of(fact.encode("utf-8")), position) for fact, position in facts)
         before = self._db.total_changes
         self._db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", rows)
         if self._db.total_changes - before == len(rows):
@@ -266,9 +285,18 @@ class Memory:
 
     # Heads and checkpoints
 
-    def keep_heads(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Sizes that end in a heads entry, and their roots."""
-        self._db.executemany("INSERT OR REPLACE INTO heads VALUES (?, ?)", rows)
+    def keep_heads(self, rows: Iterable[tuple[int, bytes, int]]) -> None:
+        """Sizes that end in a heads entry, their roots, and the number of events below."""
+        for size, root, through in rows:
+            self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (size, root))
+            self._db.execute("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (through, size))
+
+    def sealed_from(self, position: int) -> tuple[int, int] | None:
+        """The first size that ends in a heads entry and has the event at a position below, and how many it has."""
+        found: tuple[int, int] | None = self._db.execute(
+            "SELECT size, through FROM sealed WHERE through >= ? ORDER BY through, size LIMIT 1", (position,)
+        ).fetchone()
+        return found
 
     def root_at(self, size: int) -> bytes | None:
         """The root at a size that ends in a heads entry; None at another."""

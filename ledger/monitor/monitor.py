@@ -10,12 +10,14 @@ true, and is kept for ever. What lies in the files that are served (a tile that 
 that is older than the last, a history that was cut) is said in each round in which it is so, and the monitor takes no entry
 that it could not prove. A log that cannot be reached is not guilty of anything.
 
+With files of receipts, each round ends with what they promised (`receipts`).
+
 With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from ledger.errors import SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
+from ledger.monitor.receipts import Receipts
 from ledger.monitor.report import MonitorReport
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError
@@ -51,8 +54,12 @@ class Monitor:
         folder: Path,
         version: str,
         clock_us: Callable[[], int] | None = None,
+        receipts: Sequence[Path] = (),
     ) -> None:
-        """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work."""
+        """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work.
+
+        `receipts` are files of them, which are read on in each round.
+        """
         self._log = log
         self._policy = policy
         self._log_alone = replace(policy, witnesses=())
@@ -67,6 +74,7 @@ class Monitor:
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
         self._load()
+        self._receipts = Receipts(receipts, policy, self._memory, log) if receipts else None
 
     def close(self) -> None:
         """Lets another monitor use the folder."""
@@ -93,7 +101,17 @@ class Monitor:
         return self._memory.root_at(size) if size <= self.size else None
 
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
-        """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
+        """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had.
+
+        Raises MalformedError where a file of receipts is none.
+        """
+        try:
+            return self._round(on_progress)
+        except StateDamaged as error:
+            self._forget(error)
+            return self._round(on_progress)
+
+    def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
         require_there(self._log)
         with self._memory.transaction():
@@ -110,6 +128,10 @@ class Monitor:
                 passing.append(refused.finding)
             if is_kept:
                 self._require_history(published, passing)
+        if self._receipts is not None:
+            with self._memory.reading():
+                self._receipts.round(self._entries, self._now_us(), is_sound=not self._memory.findings())
+                passing += self._receipts.findings()
         return self._report(passing)
 
     def advance(self, checkpoint: Checkpoint) -> bool:
@@ -120,8 +142,7 @@ class Monitor:
         try:
             return self._advance(checkpoint)
         except StateDamaged as error:
-            self._memory.forget(f"is damaged ({error})")
-            self._load()
+            self._forget(error)
             return False
 
     # Checkpoints
@@ -167,6 +188,8 @@ class Monitor:
                 what = f"second checkpoint of size {checkpoint.size}"
                 self._memory.keep_findings([Finding("tampered", what, _text(signed), _text(others[0].note))])
             self._memory.see(Seen(checkpoint.size, checkpoint.root, signed), published=published)
+            if self._receipts is not None:
+                self._receipts.saw(checkpoint, signed)
 
     def _require_newest(self, published: Checkpoint, passing: list[Finding]) -> None:
         largest = self._memory.largest_published()
@@ -202,6 +225,7 @@ class Monitor:
             entries.announcements,
             entries.decisions,
             self._memory.count_checkpoints(),
+            None if self._receipts is None else self._receipts.counts(),
             tuple(dict.fromkeys([*self._memory.findings(), *passing, *self.check_keys()])),
         )
 
@@ -223,7 +247,7 @@ class Monitor:
                 under = ProvenEntries(self._log, checkpoint)
                 self._require_extension(under)
                 self._under = under
-            taken, after = self._under.next(edge, None if self._clock_us is None else self._clock_us())
+            taken, after = self._under.next(edge, self._now_us())
         except (NotNow, SealError, OSError):
             self._under = None
             if self._unkept:
@@ -236,6 +260,9 @@ class Monitor:
         if after.size == checkpoint.size or self._unkept >= KEPT_AFTER:
             self._keep(settle=after.size == checkpoint.size)
         return after.size == checkpoint.size
+
+    def _now_us(self) -> int | None:
+        return None if self._clock_us is None else self._clock_us()
 
     def _require_part(self, checkpoint: Checkpoint) -> None:
         """A checkpoint of a size up to ours is one of our log."""
@@ -256,6 +283,11 @@ class Monitor:
             what = f"checkpoint of size {under.checkpoint.size}, by the log's tiles"
             expected = f"one that extends this: {_text(last.note)}"
             raise NotNow(Finding("tampered", what, notes[0] if notes else refused.finding.found, expected)) from refused
+
+    def _forget(self, error: StateDamaged) -> None:
+        self._memory.forget(f"is damaged ({error})")
+        self._sound = None
+        self._load()
 
     def _load(self) -> None:
         self._under, self._unkept = None, 0

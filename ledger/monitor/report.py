@@ -8,6 +8,22 @@ from ledger.seal.findings import AuditDifference, Finding, Verdict, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptCounts:
+    """How many receipts there are of each verdict."""
+
+    kept: int
+    """A checkpoint had the event in time."""
+    late: int
+    """None had it in time, and one of a later time has it, or does not have it."""
+    broken: int
+    """The log contradicts it, or another receipt does."""
+    unproven: int
+    """None of these yet."""
+    unreadable: int
+    """Lines that hold no receipt of a key that the policy believes, for the event beside it."""
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorAnswer:
     """What the monitor says of a log."""
 
@@ -25,6 +41,8 @@ class MonitorAnswer:
     """Decisions among them, derived again."""
     checkpoints: int
     """Checkpoints that were seen."""
+    receipts: ReceiptCounts | None
+    """The receipts that are watched; null where no file of them was given."""
     differences: tuple[AuditDifference, ...]
     """Each thing that is not as it should be; of two checkpoints that cannot both be, both."""
 
@@ -39,6 +57,7 @@ class MonitorReport:
     announcements: int
     decisions: int
     checkpoints: int
+    receipts: ReceiptCounts | None
     findings: tuple[Finding, ...]
 
     @property

@@ -16,8 +16,8 @@ from ledger.proof.facts import FACT_MAX_BYTES
 from ledger.proof.log.errors import MalformedError, ProofError, Words
 from ledger.proof.log.files import read_named, within_memory
 from ledger.proof.log.policy import POLICY_MAX_BYTES, Policy, parse_policy
-from ledger.proof.receipts.asked import RECEIPTS_MAX_BYTES, Asked, asked_receipt, judge_alone
-from ledger.proof.receipts.holding import parse_fact
+from ledger.proof.receipts.asked import Asked, asked_receipt, judge_alone
+from ledger.proof.receipts.holding import FILE_MAX_BYTES, parse_fact
 from ledger.proof.receipts.judging import Judgement, judge_proof
 from ledger.proof.receipts.proof import PROOF_MAX_BYTES, ReceiptProof, parse_receipt_proof
 from ledger.proof.receipts.receipt import Receipt, open_receipt
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof
         with within_memory():
             policy = parse_policy(read_named(options.policy, "policy", POLICY_MAX_BYTES))
             fact = None if options.fact is None else parse_fact(read_named(options.fact, "fact", FACT_MAX_BYTES))
-            asked = asked_receipt(read_named(options.receipts, "receipts", RECEIPTS_MAX_BYTES), fact)
+            asked = asked_receipt(read_named(options.receipts, "receipts", FILE_MAX_BYTES), fact)
             proof = parse_receipt_proof(read_named(options.proof, "proof", PROOF_MAX_BYTES))
             receipt = open_receipt(asked.note, policy)
             judgement = judge_by_proof(asked, receipt, fact, proof, policy)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,11 @@ examples:
   csat-ledger monitor --log log --policy policy.json --state monitored
   csat-ledger monitor --log https://log.example/csat --entries-token-file entries.token \\
       --policy policy.json --state monitored --follow --json
+  csat-ledger monitor --log log --policy policy.json --state monitored --receipts r.jsonl
+
+With --receipts each receipt is held against the log, as verify-receipt does for one: broken ones lead to the verdict
+tampered, late ones to incomplete, and a line that holds no receipt to unverifiable. What was judged once is kept in
+--state; a file that grows is read on.
 
 With --follow each change of what is found is one report, and so is each growth of the log; a log that cannot be reached
 is asked again. SIGINT or SIGTERM ends it, with the exit code of the last report.
@@ -45,6 +51,14 @@ def register(parser: ArgumentParser) -> None:
     add_log(parser, "--log", entries=True)
     add_policy(parser)
     parser.add_argument("--state", required=True, type=Path, metavar="DIR", help="where is kept what was derived")
+    parser.add_argument(
+        "--receipts",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="receipts to watch, as record --receipts writes them; may be given several times",
+    )
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until SIGINT or SIGTERM")
 
 
@@ -58,7 +72,9 @@ def run(session: Session) -> int:
 
         policy = read_policy(options.policy)
         with reading_log(session) as log:
-            monitor = Monitor(log, policy, PROOF_PROGRAMMES, options.state, program_version(), session.clock)
+            monitor = Monitor(
+                log, policy, PROOF_PROGRAMMES, options.state, program_version(), session.clock, options.receipts
+            )
             try:
                 if options.follow:
                     return _follow(session, monitor)
@@ -117,6 +133,9 @@ def print_report(output: Output, report: MonitorReport) -> None:
         f"{plural(report.announcements, 'announcement')}, {plural(report.decisions, 'decision')}, "
         f"{plural(report.checkpoints, 'checkpoint')} seen"
     )
+    if report.receipts is not None:
+        counts = ", ".join(f"{count:,} {verdict}" for verdict, count in asdict(report.receipts).items())
+        output.text(f"receipts: {counts}")
     for finding in report.findings:
         output.text(f"{finding.what} ({finding.verdict})")
         output.text(f"  found:    {finding.found}")

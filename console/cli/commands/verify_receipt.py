@@ -58,7 +58,8 @@ def run(session: Session) -> int:
         from ledger.errors import LogDamaged
         from ledger.proof.log.errors import MalformedError, ProofError, Words
         from ledger.proof.log.files import read_file, within_memory
-        from ledger.proof.receipts.asked import RECEIPTS_MAX_BYTES, asked_receipt, judge_alone
+        from ledger.proof.receipts.asked import asked_receipt, judge_alone
+        from ledger.proof.receipts.holding import FILE_MAX_BYTES
         from ledger.proof.receipts.judging import Judgement
         from ledger.proof.receipts.receipt import open_receipt
         from ledger.proof.receipts.report import report_on
@@ -68,7 +69,7 @@ def run(session: Session) -> int:
         try:
             with within_memory():
                 policy, fact = read_policy(options.policy), _fact(options.fact)
-                asked = asked_receipt(read_file(options.receipts, RECEIPTS_MAX_BYTES, pipes=True), fact)
+                asked = asked_receipt(read_file(options.receipts, FILE_MAX_BYTES, pipes=True), fact)
                 receipt = open_receipt(asked.note, policy)
                 judgement = judge_alone(asked, receipt, fact, policy, PROOF_PROGRAMMES)
                 judgement = judgement or _judge_taken(session, receipt) or _judge_log(session, asked.note, policy)

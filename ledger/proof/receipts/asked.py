@@ -16,9 +16,6 @@ from ledger.proof.receipts.holding import Handed, hold, hold_fact, parse_handed
 from ledger.proof.receipts.judging import Judgement, contradiction
 from ledger.proof.receipts.receipt import FIRST_LINE, Receipt, open_receipt, parse_receipt_note
 
-RECEIPTS_MAX_BYTES = 1 << 29
-"""Of a file of receipts."""
-
 
 class Asked(NamedTuple):
     """The receipt in question, what came with it, and the other receipts of the file."""

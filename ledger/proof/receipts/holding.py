@@ -21,6 +21,8 @@ from ledger.proof.receipts.receipt import RECEIPT_MAX_BYTES, Receipt
 
 LINE_MAX_BYTES = 6 * (ENTRY_MAX_BYTES + RECEIPT_MAX_BYTES)
 """Each byte of either may be written as six characters."""
+FILE_MAX_BYTES = 1 << 29
+"""Of a file of receipts."""
 KEYS = ("event", "fact", "receipt")
 
 

@@ -81,12 +81,30 @@ def judge_proof(proof: ReceiptProof, policy: Policy) -> Judgement:
     except _Broken as broken:
         return Judgement("broken", None, broken.difference, checkpoint, time_s)
     known = True if in_log else False if through < receipt.position else None
+    return judge_place(receipt, policy, known, checkpoint, time_s)
+
+
+def judge_place(
+    receipt: Receipt, policy: Policy, in_log: bool | None, checkpoint: Checkpoint, time_s: int | None
+) -> Judgement:
+    """What a checkpoint says that does not contradict the receipt.
+
+    `in_log` says whether it has the event at its place, and its stream reaches it; None where that is not known.
+    """
     later = time_s is not None and time_s * SECOND_US > receipt.promised_us
     if in_log and not later and (time_s is not None or not policy.quorum):
         return Judgement("kept", True, None, checkpoint, time_s)
-    if known is not None and later:
-        return Judgement("late", known, None, checkpoint, time_s)
-    return Judgement("unproven", known, None, checkpoint, time_s)
+    if in_log is not None and later:
+        return Judgement("late", in_log, None, checkpoint, time_s)
+    return Judgement("unproven", in_log, None, checkpoint, time_s)
+
+
+def other_leaf(receipt: Receipt, index: int, leaf: bytes) -> TamperedError | None:
+    """That another leaf than the receipt's stands at its position, which is at this log index; None where it is the same."""
+    if leaf == receipt.leaf:
+        return None
+    where = f"leaf at position {receipt.position}, log index {index}"
+    return TamperedError(where, found=Words(leaf.hex()), expected=Words(receipt.leaf.hex()))
 
 
 def contradiction(one: Receipt, other: Receipt) -> ProofError | None:
@@ -170,9 +188,8 @@ def _leaf_at(proof: ReceiptProof, receipt: Receipt, index: int, checkpoint: Chec
     if proof.leaf is None:
         return False
     verify_inclusion(proof.leaf.hash, index, checkpoint.size, proof.leaf.proof, checkpoint.root)
-    if proof.leaf.hash != receipt.leaf:
-        where = f"leaf at position {receipt.position}, log index {index}"
-        raise _Broken(where, Words(proof.leaf.hash.hex()), Words(receipt.leaf.hex()))
+    if (other := other_leaf(receipt, index, proof.leaf.hash)) is not None:
+        raise _Broken(other.what, other.found, other.expected)
     return True
 
 

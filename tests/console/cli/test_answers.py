@@ -157,6 +157,7 @@ def test_every_answer_of_a_decision_and_its_proof_keeps_to_its_schema(program: P
     policy_file(program, checking=0, receipts={"keys": keys, "within_s": 86_400})
     printed.by("verify-receipt", "verify-receipt", "r.jsonl", "--log", "log", *policy)
     printed.by("verify-receipt", "verify-receipt", "recorded.jsonl", *policy, code=2)
+    printed.by("monitor", "monitor", "--log", "log", *policy, "--state", "held", "--receipts", "r.jsonl")
     changed = (program.folder / "m-1.json").read_text().replace("Alderbrook", "Alderbrock", 1)
     (program.folder / "changed.json").write_text(changed)
     (found,) = printed.by("verify", "verify", "changed.json", *policy, code=1)

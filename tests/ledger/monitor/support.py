@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,15 @@ VERSION = "test"
 
 @contextmanager
 def a_monitor(
-    log: LogReader, state: Path, clock_us: Callable[[], int] | None = None, version: str = VERSION, **changed: Any
+    log: LogReader,
+    state: Path,
+    clock_us: Callable[[], int] | None = None,
+    version: str = VERSION,
+    files: Sequence[Path] = (),
+    **changed: Any,
 ) -> Iterator[Monitor]:
-    """A monitor with its state in a folder."""
-    monitor = Monitor(log, policy(**changed), PROOF_PROGRAMMES, state, version, clock_us)
+    """A monitor with its state in a folder, and files of receipts."""
+    monitor = Monitor(log, policy(**changed), PROOF_PROGRAMMES, state, version, clock_us, files)
     try:
         yield monitor
     finally:
