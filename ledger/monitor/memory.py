@@ -7,6 +7,7 @@
     facts         the first 16 bytes of SHA-256 of each fact's id, and its position: so no id is kept in memory
     heads         the sizes that end in a heads entry, and the root there
     sealed        the same sizes, and how many events are below
+    history       the last line of the history of checkpoints up to which all is sound, by a policy
     checkpoints   every signed checkpoint that was seen
     findings      what follows from what the log has signed, and so stays true
     receipt…      see `receipt_memory`
@@ -33,6 +34,7 @@ from ledger.monitor import receipt_memory
 from ledger.proof.log.map import SEQ_MAX
 from ledger.seal.findings import Finding
 from ledger.seal.folder import held
+from ledger.seal.log_reader import HistoryLine
 
 NAME: Final = "monitor.db"
 FORM: Final = 2
@@ -50,6 +52,7 @@ _DERIVED: Final = (
     "editions",
     "facts",
     "heads",
+    "history",
     "sealed",
     "findings",
     *receipt_memory.READ,
@@ -65,6 +68,7 @@ CREATE TABLE IF NOT EXISTS editions (position INTEGER PRIMARY KEY, stream TEXT, 
 CREATE TABLE IF NOT EXISTS facts (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, root BLOB);
 CREATE TABLE IF NOT EXISTS sealed (through INTEGER, size INTEGER, PRIMARY KEY (through, size)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS history (policy BLOB, first INTEGER, last INTEGER, note BLOB);
 CREATE TABLE IF NOT EXISTS checkpoints (
     size INTEGER, root BLOB, note BLOB, published INTEGER, PRIMARY KEY (size, root)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS findings (
@@ -302,6 +306,16 @@ class Memory:
         """The root at a size that ends in a heads entry; None at another."""
         row = self._db.execute("SELECT root FROM heads WHERE size = ?", (min(size, SEQ_MAX),)).fetchone()
         return None if row is None else row[0]
+
+    def sound_history(self, policy: bytes) -> HistoryLine | None:
+        """The last line of the history up to which nothing was wrong, by the policy of this digest."""
+        row = self._db.execute("SELECT first, last, note FROM history WHERE policy = ?", (policy,)).fetchone()
+        return None if row is None else HistoryLine(*row)
+
+    def keep_sound_history(self, policy: bytes, line: HistoryLine | None) -> None:
+        """Takes its place."""
+        self._db.execute("DELETE FROM history")
+        self._db.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", [] if line is None else [(policy, *line)])
 
     def see(self, checkpoint: Seen, *, published: bool) -> None:
         """A checkpoint was seen."""

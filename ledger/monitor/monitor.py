@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +70,8 @@ class Monitor:
         self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version)
         self._under: ProvenEntries | None = None
         self._history = SignedHistory(log)
-        self._sound: HistoryLine | None = None
-        """The last line of the history up to which nothing was wrong: those are looked at once."""
+        self._looking = sha256(repr((policy, bool(receipts))).encode("utf-8")).digest()
+        """By what the history is looked at: with receipts each checkpoint's time is wanted."""
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
         self._load()
@@ -149,8 +150,8 @@ class Monitor:
 
     def _look_back(self, passing: list[Finding]) -> tuple[bytes | None, bool]:
         """The published checkpoint, once the new ones of the history were seen; and whether there is a history."""
-        self._history.go_back_to(self._sound)
-        sound, is_sound = self._sound, True
+        sound, is_sound = self._memory.sound_history(self._looking), True
+        self._history.go_back_to(sound)
 
         def take(line: HistoryLine) -> None:
             nonlocal sound, is_sound
@@ -161,7 +162,7 @@ class Monitor:
             sound = line if is_sound else sound
 
         signed = self._history.read(take, passing)
-        self._sound = sound  # not before all that was seen is kept
+        self._memory.keep_sound_history(self._looking, sound)
         return signed, self._history.is_kept
 
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
@@ -286,7 +287,6 @@ class Monitor:
 
     def _forget(self, error: StateDamaged) -> None:
         self._memory.forget(f"is damaged ({error})")
-        self._sound = None
         self._load()
 
     def _load(self) -> None:

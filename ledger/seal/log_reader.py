@@ -40,6 +40,8 @@ BUNDLE_MAX_BYTES: Final = WIDTH * (2 + ENTRY_MAX_BYTES)
 class HistoryLine(NamedTuple):
     """A checkpoint of the history."""
 
+    start: int
+    """The offset of its line."""
     end: int
     """The offset of the byte after its line."""
     note: bytes
@@ -66,10 +68,6 @@ class LogReader(Protocol):
 
     def history_lines(self, after: int = 0) -> Iterator[HistoryLine]:
         """The same, one by one, from a line of the history on: `after` is the `end` of the line before."""
-        ...
-
-    def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
-        """The bytes of a file from an offset on: so many, or fewer where it ends; a server may give all there are."""
         ...
 
     def read_tile(self, tile: Tile) -> bytes:
@@ -119,9 +117,9 @@ class LogFiles(ABC):
             more = len(part) == HISTORY_PART_BYTES
             *lines, tail = (tail + part).split(b"\n")
             for line in lines:
-                end += len(line) + 1
+                start, end = end, end + len(line) + 1
                 try:
-                    yield HistoryLine(end, parse_history_line(line))
+                    yield HistoryLine(start, end, parse_history_line(line))
                 except LogDamaged as error:
                     raise LogDamaged(f"{self.name}/{HISTORY}: {error}") from None
             if len(tail) > HISTORY_LINE_MAX_BYTES or end > HISTORY_MAX_BYTES:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from ledger.errors import LogDamaged
 from ledger.seal.findings import Finding
-from ledger.seal.log_reader import HISTORY, HistoryLine, LogReader, history_line
+from ledger.seal.log_reader import HistoryLine, LogReader
 
 TRIES: Final = 4
 WAIT_S: Final = 0.03
@@ -66,22 +67,22 @@ class SignedHistory:
         except LogDamaged as error:
             wrong.append(Finding("tampered", "checkpoint", str(error), "a published checkpoint"))
         try:
-            for line in self._log.history_lines(self._after()):
+            for line in self._lines():
                 self._last = line
                 take(line)
         except LogDamaged as error:
             wrong.append(Finding("tampered", "history of checkpoints", str(error), "one on each line"))
         return published, wrong
 
-    def _after(self) -> int:
-        """Where the line ends that was read last, if it stands there still; else the beginning."""
-        if self._last is None:
-            return 0
-        line = history_line(self._last.note)
-        if self._log.read_part(HISTORY, self._last.end - len(line), len(line))[: len(line)] != line:
-            self._last = None
-            return 0
-        return self._last.end
+    def _lines(self) -> Iterator[HistoryLine]:
+        """Those after the one that was read last, if it stands there still; else all."""
+        if self._last is not None:
+            lines = self._log.history_lines(self._last.start)
+            with suppress(LogDamaged):
+                if next(lines, None) == self._last:
+                    return lines
+        self._last = None
+        return self._log.history_lines()
 
 
 def beyond_published(size: int, sizes: Iterable[int]) -> Iterator[Finding]:

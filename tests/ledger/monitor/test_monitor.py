@@ -201,7 +201,7 @@ def test_a_rotation_by_a_key_that_nobody_knew_is_found(host: HostLog, told: list
 
     data = rotation_data(new_key(LOG_KEY.name), NEW_KEY)
     _, event = evaluation(told, "rotation")
-    host.take([("log", event | {"type": "KeyRotated", "fact": None, "data": data})])
+    host.take([("log", event | {"type": "KeyRotated", "fact": "rotation", "data": data})])
     host.heads()
     host.publish()
     require(watch(host, state), "tampered", "a key that the policy trusts")
@@ -418,3 +418,25 @@ def test_a_policy_that_asks_for_a_checking_witness_is_met_by_one(tmp_path: Path)
         report = watch(ledger.folder, tmp_path / "m", **asks)
         assert (report.verdict, report.findings) == ("confirmed", ())
         assert ledger.audit(**asks).findings == []
+
+
+def test_what_was_sound_in_the_history_is_not_read_again(host: HostLog, state: Path) -> None:
+    """Whoever is started once an hour reads what came in that hour."""
+    asked: list[int] = []
+
+    class Counting(HostLog):
+        def read_part(self, path: str, first: int, max_bytes: int) -> bytes:
+            asked.append(first)
+            return super().read_part(path, first, max_bytes)
+
+    log = Counting()
+    log.entries, log.notes = host.entries, host.notes
+    require(watch(log, state), "confirmed")
+    size = len(log.read_path("checkpoints.jsonl", 1 << 20) or b"")
+    asked.clear()
+    require(watch(log, state), "confirmed")
+    assert 0 < min(asked) == max(asked) < size
+    log.notes = log.notes[:1] + log.notes  # another history by now: all of it is looked at
+    asked.clear()
+    require(watch(log, state), "confirmed")
+    assert min(asked) == 0
