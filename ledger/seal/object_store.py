@@ -56,6 +56,13 @@ class Kept(NamedTuple):
     etag: str
 
 
+class Stamp(NamedTuple):
+    """What is told of an object without its content: its tag, None where there is no object, and its bytes."""
+
+    etag: str | None
+    size: int
+
+
 class Kind(NamedTuple):
     """With which headers an object is served."""
 
@@ -106,10 +113,12 @@ class ObjectStore:
             return None
         return Kept(answer.body, answer.headers.get("ETag", ""))
 
-    def tag(self, path: str) -> str | None:
-        """The tag of an object's present content; None where there is none."""
+    def look(self, path: str) -> Stamp:
+        """The tag and the size of an object's present content, which is not read."""
         answer = self._ask("HEAD", path)
-        return None if answer.status == HTTPStatus.NOT_FOUND else answer.headers.get("ETag", "")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Stamp(None, 0)
+        return Stamp(answer.headers.get("ETag", ""), int(answer.headers.get("Content-Length", "")[:20] or -1))
 
     def put_new(self, path: str, data: bytes, kind: Kind) -> bool:
         """Writes an object where there is none; whether it did. After an answer was lost it may be False all the same."""
@@ -164,9 +173,6 @@ class ObjectStore:
                 continue
             if answer.status in (*GOOD, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
                 return answer
-            if method == "HEAD":  # its answer cannot say why
-                method = "GET"
-                continue
             code = _CODE.search(answer.body)
             failed = f"the answer {answer.status} {code[1].decode() if code else ''}".strip()
             if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

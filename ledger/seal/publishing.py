@@ -1,12 +1,14 @@
-"""Publishing a log elsewhere, the checkpoint last: the port to write to (`LogTarget`), and an object store behind it.
+"""Publishing a log elsewhere, tiles before their checkpoint: the port to write to (`LogTarget`), and an object store behind it.
 
     target = Bucket(ObjectStore("https://s3.example/bucket/csat", credentials, region))
     publish_log(log, target)            from there on anybody reads https://s3.example/bucket/csat/checkpoint, …/tile/0/000
 
 Only what holds together is published: the tiles have the root that the checkpoint names, and the log of the checkpoint that
-is there already is a prefix. A tile is written where nothing is, never over another; history and checkpoint take the place of
-those that were there, else somebody else publishes there too. So a crash at any moment leaves the checkpoint before, with all
-of its tiles. Entry bundles go along only where they are asked for: into a bucket that auditors alone can read.
+is there already is a prefix. A tile is written where nothing is, never over another; checkpoint and history take the place of
+those that were read, else somebody else publishes there too. The history comes last: one that goes beyond the checkpoint
+looks as if an older checkpoint had been put back. So a crash at any moment leaves a checkpoint with all of its tiles, and the
+next round writes the history that may lack it. Entry bundles go along only where they are asked for: into a bucket that
+auditors alone can read.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, Tile, decode_entries, encode_entries, hash_reader, tiles_between
 from ledger.seal.growth import Growth
 from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, HISTORY_MAX_BYTES, LogReader, history_line
-from ledger.seal.object_store import Kept, Kind, ObjectStore
+from ledger.seal.object_store import Kept, Kind, ObjectStore, Stamp
 from ledger.seal.published_log import BRIEFLY, BYTES, FOR_EVER, TEXT
 
 WRITERS: Final = 8
@@ -50,8 +52,8 @@ class LogTarget(Protocol):
         """Writes a file that never changes. Raises LogForked where another is there."""
         ...
 
-    def publish(self, signed: bytes, history: bytes, etag: str | None) -> None:
-        """Writes the history, then the checkpoint in the place of the one with this tag. Raises SealerBusy."""
+    def publish(self, signed: bytes, history: bytes, held: Kept | None) -> None:
+        """Writes what is not there yet: the checkpoint in the place of `held`, then the history. Raises SealerBusy."""
         ...
 
 
@@ -60,8 +62,8 @@ class Bucket:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._history: str | None = None
-        """The tag of the history that was there before the checkpoint was read."""
+        self._history = Stamp(None, 0)
+        """The history that was there when the checkpoint was read."""
 
     @property
     def name(self) -> str:
@@ -70,8 +72,8 @@ class Bucket:
 
     def held(self) -> Kept | None:
         """The checkpoint that is published there; before the first, the store is tried out."""
-        self._history = self._store.tag(HISTORY)
         held = self._store.get(CHECKPOINT, NOTE_MAX_BYTES)
+        self._history = self._store.look(HISTORY)
         if held is None:
             self._store.require_conditions(PROBE, Kind(TEXT, BRIEFLY))
         return held
@@ -89,10 +91,12 @@ class Bucket:
                     f"{self.name}/{path}: found another file, expected the same or none: another log is there"
                 )
 
-    def publish(self, signed: bytes, history: bytes, etag: str | None) -> None:
-        """Writes the history, then the checkpoint in the place of the one with this tag. Raises SealerBusy."""
-        self._replace(HISTORY, history, self._history)
-        self._replace(CHECKPOINT, signed, etag)
+    def publish(self, signed: bytes, history: bytes, held: Kept | None) -> None:
+        """Writes what is not there yet: the checkpoint in the place of `held`, then the history. Raises SealerBusy."""
+        if held is None or held.data != signed:
+            self._replace(CHECKPOINT, signed, None if held is None else held.etag)
+        if held is None or held.data != signed or self._history.size != len(history):
+            self._replace(HISTORY, history, self._history.etag)
 
     def _replace(self, path: str, data: bytes, etag: str | None) -> None:
         """Raises SealerBusy where the file is neither the one with this tag nor, since an answer was lost, this one."""
@@ -141,9 +145,7 @@ def publish_log(log: LogReader, target: LogTarget, *, entries: bool = False) -> 
     with ThreadPoolExecutor(WRITERS, "publish") as pool:
         while batch := list(islice(tiles, BATCH)):
             files += len(list(pool.map(lambda tile: target.add(tile.path, _exactly(log, tile)), batch)))
-    if held is None or held.data != signed:
-        history = b"".join(history_line(line) for _, line in covered)
-        target.publish(signed, history, None if held is None else held.etag)
+    target.publish(signed, b"".join(history_line(line) for _, line in covered), held)
     return PublishAnswer(checkpoint.size, old_size, files)
 
 

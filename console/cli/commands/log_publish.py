@@ -1,6 +1,6 @@
 """Publishes the log in an object store with the S3 API, so that anybody reads it by a URL without asking this host.
 
-What has come since the checkpoint that is there is written: tiles first, the history of checkpoints, the checkpoint last.
+What has come since the checkpoint that is there is written: tiles first, the checkpoint, the history of checkpoints.
 Nothing is written over but the checkpoint and its history, and only if what is there is the beginning of this log. The
 entries are left out: with --entries they go along, into a bucket that auditors alone can read."""
 

@@ -50,6 +50,7 @@ class Shelf:
         if there is None:
             return Answered(404, Message(), b"")
         told = Message()
+        told["Content-Length"] = str(len(there))
         if self.has_tags:
             told["ETag"] = _tag(there)
         return Answered(200, told, there if method == "GET" else b"")
@@ -123,7 +124,7 @@ def test_a_tile_that_is_there_and_is_not_given_is_no_other_log(log: LogFolder) -
     assert "checkpoint" not in shelf.objects
 
 
-@pytest.mark.parametrize("when", ["tile/0/003.p/132", "checkpoints.jsonl", "checkpoint"])
+@pytest.mark.parametrize("when", ["tile/0/003.p/132", "checkpoint", "checkpoints.jsonl"])
 def test_who_publishes_less_at_the_same_time_undoes_nothing_of_who_publishes_more(
     log: LogFolder, tmp_path: Path, when: str
 ) -> None:
@@ -147,7 +148,7 @@ def test_who_publishes_less_at_the_same_time_undoes_nothing_of_who_publishes_mor
 
 
 @pytest.mark.parametrize("path", ["checkpoint", "checkpoints.jsonl"])
-def test_an_old_checkpoint_out_of_a_cache_publishes_nothing_older(log: LogFolder, path: str) -> None:
+def test_an_old_answer_out_of_a_cache_undoes_nothing(log: LogFolder, path: str) -> None:
     shelf = Shelf()
     publish_log(log, Bucket(OddStore(shelf)))
     old = shelf.objects[path]
@@ -158,7 +159,7 @@ def test_an_old_checkpoint_out_of_a_cache_publishes_nothing_older(log: LogFolder
         def _ask(self, method: str, asked: str, *rest: object, **more: object) -> Answered:
             if method != "PUT" and asked == path:
                 told = Message()
-                told["ETag"] = _tag(old)
+                told["ETag"], told["Content-Length"] = _tag(old), str(len(old))
                 return Answered(200, told, old)
             return super()._ask(method, asked, *rest, **more)  # type: ignore[arg-type]
 
@@ -167,7 +168,33 @@ def test_an_old_checkpoint_out_of_a_cache_publishes_nothing_older(log: LogFolder
     publish(log, growth)
     with pytest.raises(SealerBusy):
         publish_log(log, Bucket(Cached(shelf)))
-    assert shelf.objects["checkpoint"] == now["checkpoint"]
+    assert shelf.objects["checkpoint"] in (now["checkpoint"], log.checkpoint())
+    assert shelf.objects["checkpoints.jsonl"] == now["checkpoints.jsonl"]
+    publish_log(log, Bucket(OddStore(shelf)))
+    assert shelf.objects["checkpoint"] == log.checkpoint()
+    assert shelf.objects["checkpoints.jsonl"] == (log.root / "checkpoints.jsonl").read_bytes()
+
+
+def test_the_history_never_goes_beyond_the_checkpoint_and_catches_up_after_a_crash(log: LogFolder) -> None:
+    shelf = Shelf()
+    publish_log(log, Bucket(OddStore(shelf)))
+    before = shelf.objects["checkpoints.jsonl"]
+
+    def die(path: str) -> None:
+        if path == "checkpoints.jsonl":
+            raise KeyboardInterrupt
+
+    shelf.on_put = die
+    with pytest.raises(KeyboardInterrupt):
+        publish_log(grown(log, 900), Bucket(OddStore(shelf)))
+    assert (shelf.objects["checkpoint"], shelf.objects["checkpoints.jsonl"]) == (log.checkpoint(), before)
+    shelf.on_put = lambda _path: None
+    assert publish_log(log, Bucket(OddStore(shelf))).files == 0
+    assert shelf.objects["checkpoints.jsonl"] == (log.root / "checkpoints.jsonl").read_bytes()
+    written: list[str] = []
+    shelf.on_put = written.append
+    publish_log(log, Bucket(OddStore(shelf)))
+    assert written == [], "what is there is not written again"
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0", b"nonsense", b"\xff" * 9_000])
