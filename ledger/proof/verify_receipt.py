@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ledger.proof
         with within_memory():
             policy = parse_policy(read_named(options.policy, "policy", POLICY_MAX_BYTES))
             fact = None if options.fact is None else parse_fact(read_named(options.fact, "fact", FACT_MAX_BYTES))
-            asked = asked_receipt(read_named(options.receipts, "receipts", FILE_MAX_BYTES), fact)
             proof = parse_receipt_proof(read_named(options.proof, "proof", PROOF_MAX_BYTES))
+            asked = asked_receipt(read_named(options.receipts, "receipts", FILE_MAX_BYTES), fact, proof.receipt)
             receipt = open_receipt(asked.note, policy)
             judgement = judge_by_proof(asked, receipt, fact, proof, policy)
     except ProofError as error:

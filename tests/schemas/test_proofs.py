@@ -12,8 +12,14 @@ import pytest
 
 from ledger.proof.log.bundle import parse_bundle
 from ledger.proof.log.errors import MalformedError
-from ledger.proof.receipts.holding import parse_handed
+from ledger.proof.log.policy import parse_policy
+from ledger.proof.log.verify import verify
+from ledger.proof.receipts.asked import asked_receipt
+from ledger.proof.receipts.holding import hold, parse_handed
+from ledger.proof.receipts.judging import judge_proof
 from ledger.proof.receipts.proof import parse_receipt_proof
+from ledger.proof.receipts.receipt import open_receipt
+from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.receipts import ReceiptSigner, encoded
 from tests.ledger.proof.receipts.support import RECEIPT_KEY, Sealed, judged
 from tests.ledger.seal.support import sqlite_ledger
@@ -24,6 +30,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "receipt.v1.json": parse_handed,
     "receipt-proof.v1.json": parse_receipt_proof,
 }
+SAMPLES = SCHEMAS / "samples" / "proofs"
 OTHERS = (None, True, -1, 1.5, 2**70, "", "x", [], [""], {}, {"x": 1})
 
 
@@ -118,3 +125,24 @@ def at(document: Any, path: Any) -> Any:
     for step in path:
         document = document[step]
     return document
+
+
+@pytest.mark.parametrize("programme", ["survey", "capability"])
+def test_released_evidence_is_confirmed_for_ever(programme: str) -> None:
+    bundle = (SAMPLES / f"evidence.v2.{programme}.json").read_bytes()
+    validator("proofs", "evidence.v2.json").validate(json.loads(bundle))
+    report = verify(bundle, (SAMPLES / "policy.json").read_bytes(), PROOF_PROGRAMMES)
+    assert (report.verdict, report.programme, report.warnings) == ("confirmed", programme, [])
+
+
+def test_released_receipts_and_their_proof_are_believed_for_ever() -> None:
+    policy = parse_policy((SAMPLES / "policy.json").read_bytes())
+    proof = parse_receipt_proof((SAMPLES / "receipt-proof.v1.json").read_bytes())
+    validator("proofs", "receipt-proof.v1.json").validate(json.loads(proof.encoded()))
+    lines = (SAMPLES / "receipt.v1.jsonl").read_bytes()
+    for line in lines.splitlines():
+        validator("proofs", "receipt.v1.json").validate(json.loads(line))
+        hold(parse_handed(line), open_receipt(parse_handed(line).receipt, policy))
+    asked = asked_receipt(lines, None, proof.receipt)
+    assert (asked.note, len(asked.others)) == (proof.receipt, 1)
+    assert judge_proof(proof, policy).verdict == "kept"

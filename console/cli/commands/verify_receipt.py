@@ -18,6 +18,7 @@ from console.cli.session import Session
 if TYPE_CHECKING:
     from ledger.proof.log.policy import Policy
     from ledger.proof.receipts.judging import Judgement
+    from ledger.proof.receipts.proof import ReceiptProof
     from ledger.proof.receipts.receipt import Receipt
 
 EPILOG: Final = """\
@@ -28,8 +29,8 @@ examples:
   csat-ledger verify-receipt r.jsonl --fact fact.json --log https://log.example/csat \\
       --entries-token-file entries.token --policy policy.json
 
-RECEIPTS with several receipts: --fact says which one is meant, by its id; the others are looked at for whether they
-contradict it."""
+RECEIPTS with several receipts: --fact says which one is meant, by its id, or --proof which one it is about; the others are
+looked at for whether they contradict it."""
 CLOCK_US: Final = 5 * 60 * 1_000_000
 
 
@@ -69,10 +70,14 @@ def run(session: Session) -> int:
         try:
             with within_memory():
                 policy, fact = read_policy(options.policy), _fact(options.fact)
-                asked = asked_receipt(read_file(options.receipts, FILE_MAX_BYTES, pipes=True), fact)
+                proof = _proof(options.proof)
+                proved = None if proof is None else proof.receipt
+                asked = asked_receipt(read_file(options.receipts, FILE_MAX_BYTES, pipes=True), fact, proved)
                 receipt = open_receipt(asked.note, policy)
                 judgement = judge_alone(asked, receipt, fact, policy, PROOF_PROGRAMMES)
-                judgement = judgement or _judge_taken(session, receipt) or _judge_log(session, asked.note, policy)
+                judgement = (
+                    judgement or _judge_taken(session, receipt) or _judge_log(session, asked.note, proof, policy)
+                )
         except ProofError as error:
             judgement = Judgement("unreadable", None, error)
         except LogDamaged as error:
@@ -100,20 +105,18 @@ def _judge_taken(session: Session, receipt: Receipt) -> Judgement | None:
     return Judgement("unproven", None, MalformedError("recorded_at of the receipt", found=found, expected=expected))
 
 
-def _judge_log(session: Session, note: bytes, policy: Policy) -> Judgement:
+def _judge_log(session: Session, note: bytes, proof: ReceiptProof | None, policy: Policy) -> Judgement:
     """What the log says, or a proof of what it says; nothing where neither is there."""
     from ledger.proof.log.errors import MalformedError, Words
-    from ledger.proof.log.files import read_file
     from ledger.proof.receipts.judging import Judgement, judge_proof
-    from ledger.proof.receipts.proof import PROOF_MAX_BYTES, parse_receipt_proof
+    from ledger.proof.receipts.proof import PROOF_MAX_BYTES
     from ledger.seal.receipt_proofs import judge_log
 
-    proof, out = session.options.proof, session.options.proof_out
+    out = session.options.proof_out
     if proof is not None:
-        parsed = parse_receipt_proof(read_file(proof, PROOF_MAX_BYTES, pipes=True))
-        if parsed.receipt != note:
-            raise MalformedError("receipt of the proof", found=parsed.receipt, expected=note)
-        return judge_proof(parsed, policy)
+        if proof.receipt != note:
+            raise MalformedError("receipt of the proof", found=proof.receipt, expected=note)
+        return judge_proof(proof, policy)
     if session.options.log is None:
         return Judgement("unproven")
     with reading_log(session) as log:
@@ -126,6 +129,13 @@ def _judge_log(session: Session, note: bytes, policy: Policy) -> Judgement:
     if out is not None:
         write_new(out, judged.proof.encoded(), PROOF_MAX_BYTES)
     return judged.judgement
+
+
+def _proof(path: Path | None) -> ReceiptProof | None:
+    from ledger.proof.log.files import read_file
+    from ledger.proof.receipts.proof import PROOF_MAX_BYTES, parse_receipt_proof
+
+    return None if path is None else parse_receipt_proof(read_file(path, PROOF_MAX_BYTES, pipes=True))
 
 
 def _fact(path: Path | None) -> dict[str, object] | None:

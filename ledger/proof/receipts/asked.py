@@ -25,8 +25,11 @@ class Asked(NamedTuple):
     others: list[bytes]
 
 
-def asked_receipt(data: bytes, fact: dict[str, object] | None) -> Asked:
-    """The receipt that is meant, out of a file of receipts or of one alone. Raises MalformedError."""
+def asked_receipt(data: bytes, fact: dict[str, object] | None, proved: bytes | None = None) -> Asked:
+    """The receipt that is meant, out of a file of receipts or of one alone. Raises MalformedError.
+
+    That is the one for the fact; without a fact the one that a proof is about, or the only one there is.
+    """
     if data.startswith(FIRST_LINE.encode("ascii")):
         if fact is not None:
             expected = Words("a line with its event, which alone can be held against a fact")
@@ -34,6 +37,8 @@ def asked_receipt(data: bytes, fact: dict[str, object] | None) -> Asked:
         return Asked(data, None, [])
     lines = [parse_handed(line) for line in data.split(b"\n") if line]
     meant = lines if fact is None else [line for line in lines if line.fact == fact.get("id")]
+    if fact is None and proved is not None:
+        meant = [line for line in lines if line.receipt == proved] or lines
     if not meant and len(lines) == 1:  # the only one there is: whether it is for this fact is for `hold_fact` to say
         meant = lines
     notes = [*dict.fromkeys(line.receipt for line in meant)]
