@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ledger.seal.witness_http import Witnesses
 from ledger.store.base import Store, WriteTransaction
 from ledger.writing.writer import Writer
 from tests.console.support import Fact, fact, met, response
-from tests.contracts.backends import Backend
+from tests.contracts.backends import Backend, Execute
 from tests.support.capability_story import FEW, Story
 from tests.support.signing import Unbound
 
@@ -105,6 +106,9 @@ def a_witness(folder: Path, **changed: Any) -> Witness:
 class Ledger:
     """A book and its log."""
 
+    unguarded: Callable[[], AbstractContextManager[Execute]]
+    """A connection to the book's database past all that guards the events; of what `a_ledger` opened."""
+
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.folder = LogFolder(folder)
@@ -162,9 +166,22 @@ def record_designation(ledger: Ledger) -> None:
 
 
 @contextmanager
+def unguarded(backend: Backend, place: str) -> Iterator[Execute]:
+    """A connection to a book's database, whose triggers are gone; `EVENTS` in a statement is the table of the events."""
+    with backend.raw(place) as execute:
+        found = "SELECT name FROM sqlite_master WHERE type = 'trigger'" if backend.name == "sqlite" else (
+            f"SELECT tgname FROM pg_trigger WHERE tgrelid = '{backend.events}'::regclass AND NOT tgisinternal"
+        )  # fmt: skip
+        for (name,) in execute(found):
+            execute(f"DROP TRIGGER {name}" + ("" if backend.name == "sqlite" else f" ON {backend.events}"))
+        yield lambda statement: execute(statement.replace("EVENTS", backend.events))
+
+
+@contextmanager
 def a_ledger(backend: Backend, place: str, folder: Path, facts: Sequence[Fact] | None = None) -> Iterator[Ledger]:
     """A book with facts, and an empty folder for its log."""
     ledger = Ledger(backend.opened(place), folder)
+    ledger.unguarded = partial(unguarded, backend, place)
     try:
         if facts is None or facts:
             ledger.record(sample_facts() if facts is None else facts)

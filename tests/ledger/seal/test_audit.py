@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,8 @@ from ledger.store.base import Columns, NewRow, Reader, Row
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.writer import Writer
 from tests.console.support import fact
-from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, policy, sqlite_ledger
+from tests.contracts.backends import BACKENDS, Backend
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, a_ledger, policy, sqlite_ledger
 from tests.ledger.seal.test_sealer import many
 
 
@@ -239,23 +239,23 @@ def test_a_decision_that_could_not_have_been_made(tmp_path: Path) -> None:
         assert ledger.audit().decisions == 1
 
 
-def test_a_row_before_all_others_is_found_wherever_it_stands(tmp_path: Path) -> None:
-    with sqlite_ledger(tmp_path) as ledger:
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+def test_a_row_before_all_others_is_found_wherever_it_stands(
+    request: pytest.FixtureRequest, tmp_path: Path, backend: Backend
+) -> None:
+    nothing = "x'7b7d'" if backend.name == "sqlite" else "decode('7b7d', 'hex')"
+    with a_ledger(backend, backend.place(request), tmp_path / "log") as ledger, ledger.unguarded() as execute:
         ledger.seal()
         for position in (0, -1, -(2**62), -(2**62) - 1, -(2**63)):
-            with closing(sqlite3.connect(ledger.store.name)) as connection:
-                for trigger in ("events_no_delete", "events_append_only"):
-                    connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-                connection.execute(
-                    "INSERT INTO events (position, originator_id, originator_version, topic, state) "
-                    f"VALUES ({position}, 'membership-m-1', 900, 'ConsentGiven', x'7b7d')"
-                )
-                connection.commit()
-                report = ledger.audit()
-                assert report.verdict == "tampered", position
-                assert any(f"position {position}" in finding.what for finding in report.findings)
-                connection.execute(f"DELETE FROM events WHERE position = {position}")
-                connection.commit()
+            execute(
+                "INSERT INTO EVENTS (position, originator_id, originator_version, topic, state) "
+                f"VALUES ({position}, 'membership-m-1', 900, 'ConsentGiven', {nothing})"
+            )
+            report = ledger.audit()
+            assert report.verdict == "tampered", position
+            assert any(f"position {position}" in finding.what for finding in report.findings)
+            execute(f"DELETE FROM EVENTS WHERE position = {position}")
+        assert ledger.audit().verdict == "confirmed"
 
 
 def test_a_checkpoint_of_a_size_that_no_log_has_is_not_walked_to(tmp_path: Path) -> None:

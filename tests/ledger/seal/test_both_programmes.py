@@ -13,19 +13,20 @@ from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
 from ledger.seal.audit import audit
 from ledger.writing.writer import Writer
+from tests.contracts.backends import BACKENDS
 from tests.ledger.programmes.capability.book import BOTH
 from tests.ledger.programmes.capability.test_properties import NOW, micros
-from tests.ledger.seal.support import Ledger, policy, sqlite_ledger
+from tests.ledger.seal.support import Ledger, a_ledger, policy
 from tests.ledger.seal.test_organisation_attacks import history_of, sealed_again
 from tests.oracle.capability.histories import AREA, history
 
 STREAM = f"designation-m-1/{AREA}"
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A survey with its decision, and then two designations."""
-    with sqlite_ledger(tmp_path) as made:
+    with a_ledger(request.param, request.param.place(request), tmp_path / "log") as made:
         writer = Writer(made.store, lambda: micros(NOW), BOTH, rehearsal=True)
         for seed in (5, 22):
             for fact in history(Random(seed), 60):

@@ -30,7 +30,7 @@ from tests.ledger.seal.designations import (
     designation_verdict,
     restatement,
 )
-from tests.ledger.seal.support import RENEWAL, Ledger, policy_bytes, sqlite_ledger
+from tests.ledger.seal.support import RENEWAL, Ledger, a_ledger, policy_bytes
 from tests.ledger.seal.test_organisation_attacks import History, history_of, sealed_again
 
 M2 = STREAM.replace("m-1", "m-2")
@@ -293,31 +293,38 @@ ATTACKS: list[tuple[str, Callable[[History], object], str]] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def scratch(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """A book in which another history can be written."""
+    with a_ledger(request.param, request.param.place(request), tmp_path / "log", []) as made:
+        yield made
+
+
 @pytest.mark.parametrize(("name", "attack", "word"), ATTACKS, ids=[name for name, _, _ in ATTACKS])
 def test_a_forgery_sealed_with_the_right_key_is_refuted_by_verifier_and_audit(
-    ledger: Ledger, tmp_path: Path, name: str, attack: Callable[[History], object], word: str
+    ledger: Ledger, scratch: Ledger, tmp_path: Path, name: str, attack: Callable[[History], object], word: str
 ) -> None:
     history = history_of(ledger)
     attack(history)
-    with sqlite_ledger(tmp_path, []) as scratch:
-        forged = sealed_again(scratch, tmp_path, history)
-        report = designation_verdict(forged)
-        assert report.verdict == "refuted", (name, report.words())
-        assert word in report.words(), report.words()
-        assert forged.audit().verdict == "refuted", name
-        assert forged.verdict().verdict == "confirmed", "the other programme's decision stands"
+    forged = sealed_again(scratch, tmp_path, history)
+    report = designation_verdict(forged)
+    assert report.verdict == "refuted", (name, report.words())
+    assert word in report.words(), report.words()
+    assert forged.audit().verdict == "refuted", name
+    assert forged.verdict().verdict == "confirmed", "the other programme's decision stands"
 
 
-def test_a_forged_edition_that_came_after_the_decision_is_not_held_against_it(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_forged_edition_that_came_after_the_decision_is_not_held_against_it(
+    ledger: Ledger, scratch: Ledger, tmp_path: Path
+) -> None:
     history = history_of(ledger)
     later = deepcopy(of(history, "ScorebookPublished", 0, SCOREBOOK))
     later["data"] |= {"edition": "strict", "min_centipoints": 10_000}
     history.append((SCOREBOOK, later))
-    with sqlite_ledger(tmp_path, []) as scratch:
-        assert verdict_on(scratch, tmp_path / "late", history).verdict == "confirmed"
-        place = next(at for at, (stream, _) in enumerate(history) if stream == STREAM)
-        history.insert(place, history.pop())
-        assert verdict_on(scratch, tmp_path / "early", history).verdict == "refuted"
+    assert verdict_on(scratch, tmp_path / "late", history).verdict == "confirmed"
+    place = next(at for at, (stream, _) in enumerate(history) if stream == STREAM)
+    history.insert(place, history.pop())
+    assert verdict_on(scratch, tmp_path / "early", history).verdict == "refuted"
 
 
 def verdict_on(scratch: Ledger, folder: Path, history: History) -> Report:

@@ -17,7 +17,7 @@ from ledger.store.base import NewRow
 from projections.survey.reading import read_rulebook, replay
 from tests.console.support import enrolment, fact, met, response
 from tests.contracts.backends import BACKENDS
-from tests.ledger.seal.support import Ledger, decision, keep_due, sqlite_ledger
+from tests.ledger.seal.support import Ledger, a_ledger, decision, keep_due, sqlite_ledger
 
 History = list[tuple[str, dict[str, Any]]]
 STREAM = "membership-m-1"
@@ -37,18 +37,16 @@ def joined_facts() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with sqlite_ledger(tmp_path, joined_facts()) as made:
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    with a_ledger(request.param, request.param.place(request), tmp_path / "log", joined_facts()) as made:
         yield made
 
 
 def sealed_again(ledger: Ledger, folder: Path, history: History) -> Ledger:
     """The log over another history, with every chain in order; the host holds the key."""
-    with BACKENDS[0].raw(str(ledger.store.path)) as execute:
-        for row in execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
-            execute(f"DROP TRIGGER {row[0]}")
-        execute("DELETE FROM events")
+    with ledger.unguarded() as execute:
+        execute("DELETE FROM EVENTS")
     heads: dict[str, tuple[int, str]] = {}
     rows = []
     for position, (stream, event) in enumerate(history, 1):

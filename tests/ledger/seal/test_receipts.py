@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.errors import BrokenHistory, WrongKey
+from ledger.errors import BookChanged, BrokenHistory, WrongKey
+from ledger.programmes.registry import fact_from_object
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519
 from ledger.proof.log.policy import WITHIN_MAX_S
 from ledger.proof.log.signer import SignerKey
-from ledger.proof.receipts.holding import hold, hold_fact, parse_handed
+from ledger.proof.receipts.holding import Handed, hold, hold_fact, parse_handed
 from ledger.proof.receipts.receipt import open_receipt
 from ledger.proof.registry import PROOF_PROGRAMMES
+from ledger.seal.receipt_proofs import judge_log
 from ledger.seal.receipts import READ_MAX, ReceiptSigner, encoded
 from ledger.writing.transaction import Outcome
-from tests.console.support import enrolment, met, response
+from tests.console.support import Fact, enrolment, met, response
+from tests.contracts.backends import BACKENDS, Backend
 from tests.ledger.programmes.capability.book import Book
-from tests.ledger.proof.receipts.support import RECEIPT_KEY, policy_of
+from tests.ledger.proof.receipts.support import RECEIPT_KEY, policy_of, receipts_member
+from tests.ledger.seal.support import Ledger, a_ledger, policy
 
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
 
@@ -125,3 +130,67 @@ def test_a_key_that_cosigns_is_no_key_of_receipts(tmp_path: Path) -> None:
     key: Any = SignerKey("ledger.example/receipt-1", COSIGNATURE_V1, b"w" * 32)
     with pytest.raises((WrongKey, ProofError)):
         policy_of(receipts={"keys": [{"vkey": str(key.verifier), "from": 1, "to": None}], "within_s": 60})
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def handed_out(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HandedOut]:
+    """A sealed book on each backend, and the receipts for its facts."""
+    backend: Backend = request.param
+    place = backend.place(request)
+    with a_ledger(backend, place, tmp_path / "log", []) as ledger:
+        made = HandedOut(ledger, partial(ledger.reopen, backend, place), [])
+        made.receipts.extend(made.record(met()))
+        ledger.seal()
+        assert {made.verdict(handed, ledger) for handed in made.receipts} == {"kept"}
+        yield made
+
+
+class HandedOut(NamedTuple):
+    """A book, and the receipts that were handed out."""
+
+    ledger: Ledger
+    reopen: Callable[[], None]
+    receipts: list[Handed]
+
+    def record(self, facts: Sequence[Fact]) -> list[Handed]:
+        """The receipts for facts, whether they are new or duplicates."""
+        outcomes = self.ledger.writer.record([fact_from_object(one) for one in facts])
+        signed = ReceiptSigner(RECEIPT_KEY).for_outcomes(self.ledger.store, outcomes)
+        return [handed for handed in signed if handed is not None]
+
+    def verdict(self, handed: Handed, ledger: Ledger) -> str:
+        """What a log says of a receipt."""
+        judged = judge_log(ledger.folder, handed.receipt, policy(receipts=receipts_member()))
+        assert judged is not None
+        return judged.judgement.verdict
+
+
+def test_duplicates_get_the_receipts_of_the_first_time_on_each_backend(handed_out: HandedOut) -> None:
+    twice = [*handed_out.receipts, *handed_out.receipts[::-1]]
+    assert handed_out.record([*met(), *met()[::-1]]) == twice
+    handed_out.reopen()
+    assert handed_out.record([*met(), *met()[::-1]]) == twice
+
+
+def test_a_database_that_lost_events_with_receipts_is_not_sealed_on_and_a_new_log_breaks_them(
+    handed_out: HandedOut, tmp_path: Path
+) -> None:
+    """An older backup is put back, and the facts are handed in again: their events are others, and so said by the receipts."""
+    ledger, reopen, receipts = handed_out
+    lost = 6
+    end = open_receipt(receipts[-lost].receipt, policy(receipts=receipts_member())).position
+    with ledger.unguarded() as execute:
+        execute(f"DELETE FROM EVENTS WHERE position >= {end}")
+    reopen()
+    again = handed_out.record([*met()[:-lost], response(90, "Else", "2010-06-03T10:00:00Z"), *met()[-lost:]])
+    assert [one in receipts for one in again] == [True] * (len(receipts) - lost) + [False] * (lost + 1)
+    with pytest.raises(BookChanged):
+        ledger.seal()
+    resealed = Ledger(ledger.store, tmp_path / "anew")
+    resealed.seal()
+    verdicts = [handed_out.verdict(one, resealed) for one in receipts]
+    assert verdicts == ["kept"] * (len(receipts) - lost) + ["broken"] * lost
+    assert {handed_out.verdict(one, resealed) for one in again} == {"kept"}
+    assert {handed_out.verdict(one, ledger) for one in again[-lost:]} == {"broken"}, (
+        "the log of before has others there"
+    )

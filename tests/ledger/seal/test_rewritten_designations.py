@@ -22,7 +22,7 @@ from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
 from ledger.seal.audit import AuditReport
 from tests.contracts.backends import BACKENDS
-from tests.ledger.seal.support import Clocked, Ledger, a_ledger
+from tests.ledger.seal.support import Clocked, a_ledger
 from tests.ledger.seal.test_organisation_attacks import History, sealed_again
 from tests.oracle.capability_from_text.form import is_well_formed
 from tests.oracle.survey.time import instant, stamp
@@ -56,7 +56,7 @@ def judge(tmp_path: Path) -> Iterator[Callable[[History], AuditReport]]:
         def audited(rewritten: History) -> AuditReport:
             nonlocal count
             count += 1
-            return sealed_again(Ledger(ledger.store, tmp_path), tmp_path / str(count), rewritten).audit()
+            return sealed_again(ledger, tmp_path / str(count), rewritten).audit()
 
         yield audited
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,15 @@ from ledger.seal.recovery import compare
 from ledger.seal.sealer import Sealed, open_sealer
 from ledger.seal.signing import FileMemory, KeySigner
 from tests.console.support import response
-from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, sqlite_ledger
+from tests.contracts.backends import BACKENDS
+from tests.ledger.seal.support import LOG_KEY, NEW_KEY, Ledger, a_ledger, sqlite_ledger
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """A book that is not sealed yet, on each backend."""
+    with a_ledger(request.param, request.param.place(request), tmp_path / "log") as made:
+        yield made
 
 
 @pytest.fixture
@@ -38,70 +47,70 @@ def late(number: int) -> list[dict[str, object]]:
 
 
 def test_what_was_signed_is_remembered_before_it_is_anywhere_else(
-    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crash right after the signature: the next sealer publishes what was signed, though more has come meanwhile."""
-    with sqlite_ledger(tmp_path) as ledger:
-        with monkeypatch.context() as dying:
-            dying.setattr(LogFolder, "promise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                seal(ledger, memory)
-        signed = parse_checkpoint(parse_note(memory.read_bytes())[0])
-        assert ledger.folder.checkpoint() is None
-        ledger.record(late(60))
-        sealed = seal(ledger, memory)
-        assert sealed.size > signed.size
-        assert ledger.audit().verdict == "confirmed"
-        sizes = [parse_checkpoint(parse_note(one)[0]).size for one in ledger.folder.history()]
-        assert sizes == [signed.size, sealed.size]
+    with monkeypatch.context() as dying:
+        dying.setattr(LogFolder, "promise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            seal(ledger, memory)
+    signed = parse_checkpoint(parse_note(memory.read_bytes())[0])
+    assert ledger.folder.checkpoint() is None
+    ledger.record(late(60))
+    sealed = seal(ledger, memory)
+    assert sealed.size > signed.size
+    assert ledger.audit().verdict == "confirmed"
+    sizes = [parse_checkpoint(parse_note(one)[0]).size for one in ledger.folder.history()]
+    assert sizes == [signed.size, sealed.size]
 
 
 @pytest.mark.parametrize("lost", ["checkpoint", "everything but tiles", "everything"])
-def test_a_folder_that_lost_files_makes_no_second_history(tmp_path: Path, memory: Path, lost: str) -> None:
-    with sqlite_ledger(tmp_path) as ledger:
-        first = seal(ledger, memory)
-        ledger.record(late(60))
-        second = seal(ledger, memory)
-        root = ledger.folder.root
-        if lost == "everything":
-            shutil.rmtree(root)
-        else:
-            (root / "checkpoint").unlink()
-            if lost == "everything but tiles":
-                shutil.rmtree(root / ".sealer")
-                (root / "checkpoints.jsonl").unlink()
-        ledger.record(late(61))
-        if lost == "everything":
-            with pytest.raises(LogForked, match="which the key signed"):
-                seal(ledger, memory)
-            assert ledger.folder.checkpoint() is None
-            return
-        third = seal(ledger, memory)
-        assert first.size < second.size < third.size
-        assert any(parse_checkpoint(parse_note(one)[0]).size == second.size for one in ledger.folder.history())
+def test_a_folder_that_lost_files_makes_no_second_history(
+    ledger: Ledger, tmp_path: Path, memory: Path, lost: str
+) -> None:
+    first = seal(ledger, memory)
+    ledger.record(late(60))
+    second = seal(ledger, memory)
+    root = ledger.folder.root
+    if lost == "everything":
+        shutil.rmtree(root)
+    else:
+        (root / "checkpoint").unlink()
+        if lost == "everything but tiles":
+            shutil.rmtree(root / ".sealer")
+            (root / "checkpoints.jsonl").unlink()
+    ledger.record(late(61))
+    if lost == "everything":
+        with pytest.raises(LogForked, match="which the key signed"):
+            seal(ledger, memory)
+        assert ledger.folder.checkpoint() is None
+        return
+    third = seal(ledger, memory)
+    assert first.size < second.size < third.size
+    assert any(parse_checkpoint(parse_note(one)[0]).size == second.size for one in ledger.folder.history())
 
 
-def test_an_older_folder_put_back_is_gone_on_from_what_was_signed_or_not_at_all(tmp_path: Path, memory: Path) -> None:
+def test_an_older_folder_put_back_is_gone_on_from_what_was_signed_or_not_at_all(
+    ledger: Ledger, tmp_path: Path, memory: Path
+) -> None:
     """An insider, or a restore, puts an older checkpoint back and cuts the history."""
-    with sqlite_ledger(tmp_path) as ledger:
-        seal(ledger, memory)
-        shutil.copytree(ledger.folder.root, tmp_path / "older")
-        ledger.record(late(60))
-        newer = seal(ledger, memory)
-        for name in ("checkpoint", "checkpoints.jsonl"):
-            shutil.copy(tmp_path / "older" / name, ledger.folder.root / name)
-        ledger.record(late(61))
-        assert seal(ledger, memory).size > newer.size
-        assert ledger.audit().verdict == "confirmed"
-        with pytest.raises(LogForked, match="recover-signer"):
-            seal(ledger, memory, LogFolder(tmp_path / "older"))
+    seal(ledger, memory)
+    shutil.copytree(ledger.folder.root, tmp_path / "older")
+    ledger.record(late(60))
+    newer = seal(ledger, memory)
+    for name in ("checkpoint", "checkpoints.jsonl"):
+        shutil.copy(tmp_path / "older" / name, ledger.folder.root / name)
+    ledger.record(late(61))
+    assert seal(ledger, memory).size > newer.size
+    assert ledger.audit().verdict == "confirmed"
+    with pytest.raises(LogForked, match="recover-signer"):
+        seal(ledger, memory, LogFolder(tmp_path / "older"))
 
 
-def test_a_second_folder_gets_no_log_under_the_same_key(tmp_path: Path, memory: Path) -> None:
-    with sqlite_ledger(tmp_path) as ledger:
-        seal(ledger, memory)
-        with pytest.raises(LogForked):
-            seal(ledger, memory, LogFolder(tmp_path / "second"))
+def test_a_second_folder_gets_no_log_under_the_same_key(ledger: Ledger, tmp_path: Path, memory: Path) -> None:
+    seal(ledger, memory)
+    with pytest.raises(LogForked):
+        seal(ledger, memory, LogFolder(tmp_path / "second"))
 
 
 def test_another_book_under_the_same_key_is_refused(tmp_path: Path, memory: Path) -> None:
@@ -117,25 +126,24 @@ def test_another_book_under_the_same_key_is_refused(tmp_path: Path, memory: Path
 
 @pytest.mark.parametrize("content", [None, b"", b"not a note\n"])
 def test_a_key_without_its_memory_signs_nothing_for_a_folder_that_it_signed(
-    tmp_path: Path, memory: Path, content: bytes | None
+    ledger: Ledger, memory: Path, content: bytes | None
 ) -> None:
-    with sqlite_ledger(tmp_path) as ledger:
-        sealed = seal(ledger, memory)
-        before = ledger.folder.checkpoint()
-        memory.unlink() if content is None else memory.write_bytes(content)
-        ledger.record(late(60))
-        with pytest.raises((LogForked, WrongKey), match="recover-signer"):
-            seal(ledger, memory)
-        assert ledger.folder.checkpoint() == before
-        found = compare(LOG_KEY, memory, ledger.folder)
-        assert (found.remembered, found.folder.size, found.fork) == (None, sealed.size, None)
-        FileMemory(memory).keep(found.note)
-        assert seal(ledger, memory).size > sealed.size
+    sealed = seal(ledger, memory)
+    before = ledger.folder.checkpoint()
+    memory.unlink() if content is None else memory.write_bytes(content)
+    ledger.record(late(60))
+    with pytest.raises((LogForked, WrongKey), match="recover-signer"):
+        seal(ledger, memory)
+    assert ledger.folder.checkpoint() == before
+    found = compare(LOG_KEY, memory, ledger.folder)
+    assert (found.remembered, found.folder.size, found.fork) == (None, sealed.size, None)
+    FileMemory(memory).keep(found.note)
+    assert seal(ledger, memory).size > sealed.size
 
 
-def test_a_memory_of_another_key_is_no_memory(tmp_path: Path, memory: Path) -> None:
+def test_a_memory_of_another_key_is_no_memory(ledger: Ledger, memory: Path) -> None:
     memory.write_bytes(sign_note(Checkpoint(NEW_KEY.name, 0, EMPTY_ROOT).text, NEW_KEY))
-    with sqlite_ledger(tmp_path) as ledger, pytest.raises(WrongKey, match="memory of the key"):
+    with pytest.raises(WrongKey, match="memory of the key"):
         seal(ledger, memory)
 
 
@@ -151,21 +159,20 @@ def test_a_signer_signs_no_text_but_checkpoints_and_rotations(memory: Path) -> N
             signer.sign(text)
 
 
-def test_recovery_says_where_the_folder_contradicts_the_memory(tmp_path: Path, memory: Path) -> None:
-    with sqlite_ledger(tmp_path) as ledger:
-        seal(ledger, memory)
-        shutil.copytree(ledger.folder.root, tmp_path / "older")
-        ledger.record(late(60))
-        newer = seal(ledger, memory)
-        found = compare(LOG_KEY, memory, LogFolder(tmp_path / "older"))
-        assert found.remembered is not None
-        assert (found.remembered.size, found.folder.size < newer.size) == (newer.size, True)
-        assert found.fork is not None
-        with pytest.raises(WrongKey):
-            compare(NEW_KEY, memory, ledger.folder)
-        nothing = compare(LOG_KEY, memory, LogFolder(tmp_path / "lost"))
-        assert (nothing.remembered, nothing.folder, nothing.note) == (found.remembered, None, None)
-        assert f"expected size {newer.size:,}" in str(nothing.fork)
+def test_recovery_says_where_the_folder_contradicts_the_memory(ledger: Ledger, tmp_path: Path, memory: Path) -> None:
+    seal(ledger, memory)
+    shutil.copytree(ledger.folder.root, tmp_path / "older")
+    ledger.record(late(60))
+    newer = seal(ledger, memory)
+    found = compare(LOG_KEY, memory, LogFolder(tmp_path / "older"))
+    assert found.remembered is not None
+    assert (found.remembered.size, found.folder.size < newer.size) == (newer.size, True)
+    assert found.fork is not None
+    with pytest.raises(WrongKey):
+        compare(NEW_KEY, memory, ledger.folder)
+    nothing = compare(LOG_KEY, memory, LogFolder(tmp_path / "lost"))
+    assert (nothing.remembered, nothing.folder, nothing.note) == (found.remembered, None, None)
+    assert f"expected size {newer.size:,}" in str(nothing.fork)
 
 
 def test_a_key_has_one_memory_whatever_links_lead_to_it(tmp_path: Path) -> None:
