@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ledger.proof.log.errors import IncompleteError, InvalidSignatureError, MalformedError, UnknownKeyError
 from ledger.proof.log.note import ED25519
-from ledger.proof.log.policy import open_checkpoint, parse_policy
-from ledger.proof.log.signer import SignerKey
+from ledger.proof.log.policy import checkpoint_time, open_checkpoint, parse_policy
+from ledger.proof.log.signer import SignerKey, format_note
 from tests.ledger.proof.book import LOG_KEY, NEW_LOG_KEY, WITNESSES, Book, policy
 
 VKEY = str(LOG_KEY.verifier)
@@ -20,6 +20,7 @@ WITNESS_VKEY = str(WITNESSES[0].verifier)
 BOOK = Book()
 BOOK.log_heads()
 SIZE = len(BOOK.entries)
+CLOCKS_S = st.integers(0, 10**11)
 
 
 def log(first: int = 0, end: int | None = None, vkey: str = VKEY) -> dict[str, Any]:
@@ -82,6 +83,26 @@ def test_the_log_cannot_be_its_own_witness() -> None:
     own = SignerKey("own.example", WITNESSES[0].signature_type, LOG_KEY.seed)
     with pytest.raises(MalformedError, match="a key of the log"):
         parse_policy(policy(witnesses=[str(own.verifier)], quorum=1))
+
+
+@given(
+    liar_s=st.integers(0, 2**63 - 1), honest_s=st.tuples(CLOCKS_S, CLOCKS_S), place=st.integers(0, 2), again_s=CLOCKS_S
+)
+def test_one_clock_that_is_wrong_moves_no_checkpoint_out_of_the_time_of_the_others(
+    liar_s: int, honest_s: tuple[int, int], place: int, again_s: int
+) -> None:
+    """Also where the host keeps a second cosignature of the same witness, at another time."""
+    text = BOOK.checkpoint().text
+    times_s = [*honest_s]
+    times_s.insert(place, liar_s)
+    signatures = [key.sign(text.encode(), at_s) for key, at_s in zip(WITNESSES, times_s, strict=True)]
+    note = format_note(text, [LOG_KEY.sign(text.encode()), *signatures])
+    trust = parse_policy(policy())
+    trusted = open_checkpoint(note + WITNESSES[place].sign(text.encode(), again_s).line.encode(), trust)
+    assert trusted.cosigned == tuple(zip((key.name for key in WITNESSES), times_s, strict=True))
+    time_s = checkpoint_time(trusted, trust)
+    assert time_s is not None
+    assert min(honest_s) <= time_s <= max(honest_s)
 
 
 @given(st.one_of(st.binary(max_size=100), st.text('{}[]":,originlgs01', max_size=80).map(str.encode)))
