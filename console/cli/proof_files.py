@@ -214,7 +214,7 @@ def write_answer(path: Path, data: bytes) -> None:
 
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with naming(path):
+        with naming(path, temporary):
             temporary.write_bytes(data)
         temporary.replace(path)
     finally:
@@ -228,7 +228,7 @@ def write_new(path: Path, data: bytes, max_bytes: int) -> None:
 
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with naming(path):
+        with naming(path, temporary):
             temporary.write_bytes(data)
             temporary.chmod(0o600)
             try:

@@ -210,12 +210,12 @@ class FileBatch:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """An OSError that names no file, such as that of a full disk, names this one."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """An OSError that names no file, such as that of a full disk, or the one in which it is written first, names this one."""
     try:
         yield
     except OSError as error:
-        if error.filename is not None or error.errno is None:
+        if error.errno is None or (error.filename is not None and str(error.filename) != str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 

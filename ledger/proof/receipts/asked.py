@@ -35,7 +35,8 @@ def asked_receipt(data: bytes, fact: dict[str, object] | None, proved: bytes | N
             expected = Words("a line with its event, which alone can be held against a fact")
             raise MalformedError("file of receipts", found=Words("a receipt alone"), expected=expected)
         return Asked(data, None, [])
-    lines = [parse_handed(line) for line in data.split(b"\n") if line]
+    split = enumerate(data.split(b"\n"), 1)
+    lines = [parse_handed(line, f"receipt on line {number}") for number, line in split if line]
     meant = lines if fact is None else [line for line in lines if line.fact == fact.get("id")]
     if fact is None and proved is not None:
         meant = [line for line in lines if line.receipt == proved] or lines
@@ -43,7 +44,8 @@ def asked_receipt(data: bytes, fact: dict[str, object] | None, proved: bytes | N
         meant = lines
     notes = [*dict.fromkeys(line.receipt for line in meant)]
     if len(notes) != 1 and (fact is None or not notes):
-        wanted = "one, or --fact to say which" if fact is None else f"one for the fact {fact.get('id')!a}"
+        named = None if fact is None else fact.get("id")
+        wanted = f"one for the fact {named!a}" if isinstance(named, str) else "one, or --fact with an id to say which"
         raise MalformedError("receipts in the file", found=Words(f"{len(notes)}"), expected=Words(wanted))
     return Asked(meant[0].receipt, meant[0], [line.receipt for line in lines if line.receipt != meant[0].receipt])
 

@@ -35,9 +35,8 @@ class Handed:
     receipt: bytes
 
 
-def parse_handed(line: bytes) -> Handed:
-    """What a line holds. Raises MalformedError."""
-    what = "receipt"
+def parse_handed(line: bytes, what: str = "receipt") -> Handed:
+    """What a line holds; `what` names it in the error. Raises MalformedError."""
     value = strictjson.members(strictjson.loads(line, what, max_bytes=LINE_MAX_BYTES), what, KEYS)
     event, fact, note = (strictjson.text(value[key], f"{what}: {key}") for key in KEYS)
     return Handed(event.encode("utf-8"), fact, note.encode("utf-8"))

@@ -433,6 +433,8 @@ def test_evidence_is_never_written_over_and_goes_into_files_alone(sealed: Progra
     for name in ("keys/log.key", "link.json", "pipe.json", "log", "new.tlog-proof"):
         ran = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", name)
         assert ran.code == 2, name
+    nowhere = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", "none/m-1.json")
+    assert (nowhere.code, nowhere.json["message"]) == (2, "none/m-1.json: No such file or directory")
     assert (sealed.folder / "keys" / "log.key").read_bytes() == key
     assert (sealed.folder / "pipe.json").is_fifo()
     assert sorted(path.name for path in sealed.folder.glob(".*.part")) == []

@@ -306,6 +306,21 @@ def test_nonsense_is_unreadable_and_an_object_that_is_no_fact_is_not_this_one(
     assert said["difference"]["what"]
 
 
+def test_a_line_that_was_cut_is_named(handed: Program) -> None:
+    path = handed.folder / "r.jsonl"
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*whole[:2], b"\n", whole[2][:100] + b"\n", *whole[3:]]))
+    said = verify(handed, "--fact", "fact.json", "--log", "log")
+    assert said["verdict"] == "unreadable"
+    assert said["difference"]["what"] == "receipt on line 4"
+
+
+def test_a_fact_without_an_id_says_of_several_receipts_no_one(handed: Program) -> None:
+    (handed.folder / "policy-as-fact.json").write_text('{"origin":"x"}')
+    said = verify(handed, "--fact", "policy-as-fact.json", "--log", "log")
+    assert said["difference"]["expected"] == "one, or --fact with an id to say which"
+
+
 def test_files_that_are_not_there_and_options_that_do_not_go_together(handed: Program) -> None:
     policy = ("--policy", "policy.json")
     for arguments in (
