@@ -152,6 +152,8 @@ def _line(path: Path) -> str:
     try:
         data = read_file(path, KEY_MAX_BYTES, pipes=True)
         return data.decode("utf-8").strip("\n")
+    except ProofError as error:  # names the file
+        raise WrongKey(str(error)) from None
     except OSError as error:
         raise WrongKey(f"{path}: found {error.strerror}, expected a key file") from None
     except UnicodeDecodeError:

@@ -132,6 +132,8 @@ def test_keygen_trusts_witnesses_and_asks_for_one_that_looks(program: Program) -
         ran = program.run_bare("keygen", "--name", ORIGIN, "--out", "three", *arguments, "--json")
         assert ran.code == 2
         assert ran.json["message"]
+    ran = program.run_bare("keygen", "--name", ORIGIN, "--out", "three", "--trust", "keys", "--json")
+    assert ran.json["message"] == "'keys': found a folder, pipe or device, expected a file"
     assert not (program.folder / "three").exists()
 
 
