@@ -208,6 +208,8 @@ def test_a_log_that_does_not_hold_together_is_not_published(log: LogFolder) -> N
     (log.root / "checkpoint").unlink()
     with pytest.raises(NotSealed):
         publish_log(log, nowhere)
+    with pytest.raises(LogUnreachable, match="found no such folder"):
+        publish_log(LogFolder(log.root / "not mounted"), nowhere)
 
 
 def test_a_store_without_conditional_writes_is_none_for_a_log(log: LogFolder) -> None:
