@@ -20,8 +20,10 @@ are removed once the full one is published.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,7 +32,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
-from ledger.errors import LogDamaged, SealerBusy
+from ledger.errors import BadInput, LogDamaged, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
@@ -191,7 +193,7 @@ def naming(path: Path) -> Iterator[None]:
 def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True) -> None:
     """Writes a file that nobody sees in part; its folder is still to be brought to disk."""
     with naming(path):
-        with temporary.open("wb") as file:
+        with os.fdopen(open_regular(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             file.write(data)
             file.flush()
             if durable:
@@ -202,12 +204,26 @@ def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True
 @contextmanager
 def held(path: Path, busy: str) -> Iterator[None]:
     """The lock that a file is. Raises SealerBusy, with what `busy` says, where another process holds it."""
-    with path.open("a") as file:
+    with os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT), "wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SealerBusy(busy) from None
         yield
+
+
+def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
+    """The descriptor of a file. Raises BadInput for a pipe or a device in its place, which might keep one waiting for ever."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, mode)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a pipe from which nobody reads
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise BadInput(f"{path}: found a pipe or device, expected a file")
 
 
 def fsync_folder(path: Path) -> None:
@@ -221,7 +237,7 @@ def fsync_folder(path: Path) -> None:
 
 def _append(path: Path, notes: list[bytes]) -> None:
     """Adds checkpoints to a file, a line each, in the place of a line that a crash cut off; returns when that is on disk."""
-    with naming(path), path.open("a+b") as file:
+    with naming(path), os.fdopen(open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+b") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
         if file.read(1) not in (b"", b"\n"):
@@ -236,7 +252,7 @@ def _append(path: Path, notes: list[bytes]) -> None:
 def _read(path: Path, max_bytes: int) -> bytes | None:
     try:
         return read_file(path, max_bytes)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except MalformedError as error:
         raise LogDamaged(str(error)) from None

@@ -32,7 +32,10 @@ class BoundedServer(ThreadingHTTPServer):
         """Each connection, and whether an answer is under way on it."""
         self._changed = Condition()
         self._draining = False
-        super().__init__(address, handler)
+        try:
+            super().__init__(address, handler)
+        except OSError as error:  # taken by another process, or none of this machine's
+            raise OSError(error.errno, error.strerror, f"{address[0]}:{address[1]}") from error
 
     @property
     def crowded(self) -> bool:

@@ -15,6 +15,7 @@ and the answers
     404  the log is unknown
     409  the old size is not the last one cosigned: the body is that size, text/x.tlog.size; or another root at this size
     422  the consistency proof does not hold
+    500  the witness cannot use its memory (a full disk, a damaged file); its operator is told
 
 and of a witness that looks (`ledger.monitor.witness`)
 
@@ -28,15 +29,15 @@ copy of the log makes it sign two histories.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar, Final
 
-from ledger.errors import SealerBusy, WrongKey
+from ledger.errors import BadInput, SealerBusy, WrongKey
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError, UnknownKeyError, Words
 from ledger.proof.log.files import read_file
@@ -45,7 +46,7 @@ from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
 from ledger.proof.log.policy import CHECKING, Policy, is_checking, log_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
-from ledger.seal.folder import fsync_folder, write_file
+from ledger.seal.folder import fsync_folder, open_regular, write_file
 
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
@@ -110,12 +111,17 @@ class Witness:
         self._clock_s = clock_s
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / sha256(policy.origin.encode("utf-8")).hexdigest()
-        self._lock = (folder / "lock").open("a")
+        self._lock = os.fdopen(open_regular(folder / "lock", os.O_WRONLY | os.O_CREAT), "wb")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
             raise SealerBusy(f"{folder}: found another witness at work with this memory, expected none") from None
+        try:
+            self.last()  # what is wrong with the memory is said at once, and not only to a log that asks
+        except BaseException:
+            self._lock.close()
+            raise
 
     @property
     def verifier(self) -> VerifierKey:
@@ -127,10 +133,16 @@ class Witness:
         self._lock.close()
 
     def last(self) -> Checkpoint | None:
-        """The last checkpoint cosigned."""
-        with suppress(FileNotFoundError):
+        """The last checkpoint cosigned. Raises BadInput where that is damaged, OSError where it cannot be read."""
+        try:
             return parse_checkpoint(parse_note(read_file(self._path, NOTE_MAX_BYTES))[0])
-        return None
+        except FileNotFoundError:
+            return None
+        except ProofError as error:
+            raise BadInput(
+                f"{self._path}: {error}; expected the checkpoint that was cosigned last: without it this witness might "
+                "cosign another history; put a backup in its place"
+            ) from error
 
     def add_checkpoint(self, body: bytes) -> Answer:
         """Answers a request. Calls must not overlap: comparing with the last checkpoint and keeping the new one are one."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ from threading import Lock, Thread, Timer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ledger.errors import BadInput, LogForked, QuorumMissing
+from ledger.errors import BadInput, LedgerError, LogForked, QuorumMissing
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
@@ -46,9 +46,17 @@ ASKED_MAX: Final = 3
 class WitnessServer(BoundedServer):
     """Serves one witness to several clients, a request at a time: comparing and keeping cannot be overtaken."""
 
-    def __init__(self, address: tuple[str, int], witness: Witness, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        witness: Witness,
+        timeout_s: float = TIMEOUT_S,
+        complain: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`complain` tells the witness's operator."""
         super().__init__(address, _Handler)
         self.witness = witness
+        self.complain = complain
         self.one_at_a_time = Lock()
         self._timeout_s = timeout_s
 
@@ -77,8 +85,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(length))
             with self.server.one_at_a_time:
-                answer = self.server.witness.add_checkpoint(body)
+                answer = self._answered(body)
             self._answer(answer)
+
+    def _answered(self, body: bytes) -> Answer:
+        """The witness's answer; one that cannot use its memory (a full disk, a damaged file) says so, and cosigns nothing."""
+        try:
+            return self.server.witness.add_checkpoint(body)
+        except (OSError, LedgerError) as error:
+            self.server.complain(f"no checkpoint is cosigned: {error}")
+            words = "found no memory that this witness can read and write, expected one: its operator is told what it lacks\n"
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, words)
 
     def _answer(self, answer: Answer) -> None:
         body = answer.body.encode("utf-8")

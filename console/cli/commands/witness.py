@@ -124,7 +124,7 @@ def _serve(session: Session, witness: Witness) -> int:
     from ledger.seal.witness_http import WitnessServer
 
     options, output = session.options, session.output
-    with WitnessServer(options.listen, witness) as server:
+    with WitnessServer(options.listen, witness, complain=output.words) as server:
         host, port = server.server_address[:2]
         try:
             if output.as_json:
