@@ -36,7 +36,6 @@ from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding, finding_of, judge_handovers
-from ledger.seal.folder import require_there
 from ledger.seal.log_reader import HistoryLine, LogReader
 from ledger.seal.signed_history import SignedHistory, beyond_published
 
@@ -114,7 +113,6 @@ class Monitor:
 
     def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
-        require_there(self._log)
         with self._memory.transaction():
             signed, is_kept = self._look_back(passing)
             published = self._see(signed, passing, is_published=True) if signed else None

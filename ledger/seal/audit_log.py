@@ -158,7 +158,7 @@ class LogAudit:
             tile = Tile(ENTRIES, n, min(WIDTH, size - n * WIDTH))
             try:
                 yield tile, self._log.read_tile(tile)
-            except (LogDamaged, OSError) as error:
+            except LogDamaged as error:
                 self._add(tile.path, str(error), "an entry bundle")
                 yield tile, b""
 

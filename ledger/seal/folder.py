@@ -20,6 +20,7 @@ are removed once the full one is published.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -31,7 +32,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
-from ledger.errors import LogDamaged, LogUnreachable, SealerBusy
+from ledger.errors import BadInput, LogDamaged, LogUnreachable, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
@@ -41,7 +42,6 @@ from ledger.seal.log_reader import (
     HISTORY,
     HISTORY_LINE_MAX_BYTES,
     LogFiles,
-    LogReader,
     history_line,
     parse_history_line,
 )
@@ -151,7 +151,7 @@ class LogFolder(LogFiles):
             fsync_folder(path.parent)
 
 
-def require_there(log: LogReader) -> None:
+def require_there(log: object) -> None:
     """Passes unless it is a folder that is not there (another name, a disk that is not mounted): no log without a checkpoint.
 
     Raises LogUnreachable.
@@ -223,7 +223,7 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
 def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True) -> None:
     """Writes a file that nobody sees in part; its folder is still to be brought to disk."""
     with naming(path):
-        with temporary.open("wb") as file:
+        with os.fdopen(open_regular(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             file.write(data)
             file.flush()
             if durable:
@@ -234,12 +234,26 @@ def write_file(path: Path, data: bytes, temporary: Path, *, durable: bool = True
 @contextmanager
 def held(path: Path, busy: str) -> Iterator[None]:
     """The lock that a file is. Raises SealerBusy, with what `busy` says, where another process holds it."""
-    with path.open("a") as file:
+    with os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT), "wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SealerBusy(busy) from None
         yield
+
+
+def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
+    """The descriptor of a file. Raises BadInput for a pipe or a device in its place, which might keep one waiting for ever."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, mode)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a pipe from which nobody reads
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise BadInput(f"{path}: found a pipe or device, expected a file")
 
 
 def fsync_folder(path: Path) -> None:
@@ -253,7 +267,7 @@ def fsync_folder(path: Path) -> None:
 
 def _append(path: Path, notes: list[bytes]) -> None:
     """Adds checkpoints to a file, a line each, in the place of a line that a crash cut off; returns when that is on disk."""
-    with naming(path), path.open("a+b") as file:
+    with naming(path), os.fdopen(open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+b") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
         if file.read(1) not in (b"", b"\n"):
@@ -268,7 +282,7 @@ def _append(path: Path, notes: list[bytes]) -> None:
 def _read(path: Path, max_bytes: int) -> bytes | None:
     try:
         return read_file(path, max_bytes)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except MalformedError as error:
         raise LogDamaged(str(error)) from None

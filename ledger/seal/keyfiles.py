@@ -21,7 +21,7 @@ from ledger.proof.log.keys import new_key
 from ledger.proof.log.note import COSIGNATURE_V1, ED25519, VerifierKey, parse_verifier_key
 from ledger.proof.log.policy import KEYS_MAX, is_checking
 from ledger.proof.log.signer import SignerKey, parse_signer_key
-from ledger.seal.folder import fsync_folder
+from ledger.seal.folder import fsync_folder, naming
 from ledger.seal.signing import ENDING
 
 KEY_MAX_BYTES: Final = 4_096
@@ -35,6 +35,11 @@ class KeyFiles(NamedTuple):
     key: Path
     vkey: Path
     verifier: VerifierKey
+
+    def remove(self) -> None:
+        """Removes a key that was just made, and that nobody has used yet."""
+        for path in (self.key, self.vkey, memory_of(self.key)):
+            path.unlink(missing_ok=True)
 
 
 class PolicyFile(NamedTuple):
@@ -58,11 +63,9 @@ def make_key_files(folder: Path, name: str, signature_type: int) -> KeyFiles:
     for path in (key, vkey, *memory):
         if path.exists():
             raise WrongKey(f"found {path}, expected none: a key is never written over")
-    for path in memory:
-        _write(path, "", 0o600)
-    _write(key, signer.encoded(), 0o600)
-    _write(vkey, str(signer.verifier), 0o644)
-    fsync_folder(folder)
+    _write_all(
+        [*((path, "", 0o600) for path in memory), (key, signer.encoded(), 0o600), (vkey, str(signer.verifier), 0o644)]
+    )
     return KeyFiles(key, vkey, signer.verifier)
 
 
@@ -75,9 +78,7 @@ def make_receipt_key_files(folder: Path, origin: str) -> KeyFiles:
         raise WrongKey(str(error)) from error
     folder.mkdir(parents=True, exist_ok=True)
     key, vkey = folder / f"receipt-{number}.key", folder / f"receipt-{number}.vkey"
-    _write(key, signer.encoded(), 0o600)
-    _write(vkey, str(signer.verifier), 0o644)
-    fsync_folder(folder)
+    _write_all([(key, signer.encoded(), 0o600), (vkey, str(signer.verifier), 0o644)])
     return KeyFiles(key, vkey, signer.verifier)
 
 
@@ -97,10 +98,9 @@ def make_policy_file(folder: Path, verifier: VerifierKey, witnesses: Sequence[Ve
     text = json.dumps(value, indent=1)
     path = folder / POLICY
     try:
-        _write(path, text, 0o644)
+        _write_all([(path, text, 0o644)])
     except FileExistsError:
         return PolicyFile(path, text, written=False)
-    fsync_folder(folder)
     return PolicyFile(path, text, written=True)
 
 
@@ -160,10 +160,20 @@ def _line(path: Path) -> str:
         raise WrongKey(f"{path}: found bytes that are not UTF-8, expected a key") from None
 
 
-def _write(path: Path, line: str, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(line and line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def _write_all(files: Sequence[tuple[Path, str, int]]) -> None:
+    """Writes new files of a folder, each of one line: all or none. Raises FileExistsError, or OSError for a full disk."""
+    made: list[Path] = []
+    try:
+        for path, line, mode in files:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            made.append(path)
+            with naming(path), os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(line and line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        fsync_folder(files[0][0].parent)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise

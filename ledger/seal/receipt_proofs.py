@@ -26,6 +26,7 @@ from ledger.proof.log.tiles import Tile, hash_reader
 from ledger.proof.receipts.judging import Judgement, foremost, judge_proof
 from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ProvedLeaf, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
+from ledger.seal.folder import require_there
 
 EARLIER_MAX = 1_000
 """So many earlier ends of a stream are tried where the map does not have its true one."""
@@ -86,7 +87,8 @@ class _Seen:
 def judge_log(log: ReadsLog, note: bytes, policy: Policy) -> Judged | None:
     """What the log says of a receipt, by the proof that decides; None for a log without a checkpoint of the policy's.
 
-    Raises ProofError where the note is no receipt, LogDamaged where the log cannot be read.
+    Raises ProofError where the note is no receipt, LogDamaged where the log cannot be read,
+    LogUnreachable where its folder is not there.
     """
     receipt = open_receipt(note, policy)
     chosen = _deciding(_checkpoints(log, policy), receipt)
@@ -116,6 +118,7 @@ def _judged(proof: ReceiptProof, policy: Policy) -> Judged:
 
 def _checkpoints(log: ReadsLog, policy: Policy) -> list[Signed]:
     """Every checkpoint of the log that the policy's log key signed."""
+    require_there(log)
     published = log.checkpoint()
     found: dict[bytes, Signed] = {}
     for note in (*log.history(), *([] if published is None else [published])):

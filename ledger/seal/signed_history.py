@@ -1,7 +1,8 @@
 """What a log has signed, read as of one moment: the published checkpoint, and the history of checkpoints.
 
 The two are read one after the other, and a sealer may publish in between, or be about to add to the history what it
-published. So what does not fit together is read on, until it fits or stands still.
+published; a cache between may keep the one for a while, and not the other. So what does not fit together is read on, until
+it fits or stands still.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from typing import Final
 
 from ledger.errors import LogDamaged
 from ledger.seal.findings import Finding
+from ledger.seal.folder import require_there
 from ledger.seal.log_reader import HistoryLine, LogReader
+from ledger.seal.log_url import LogUrl
 
 TRIES: Final = 4
 WAIT_S: Final = 0.03
+CACHED_S: Final = 3.0
+"""A checkpoint at a URL may be so old: a `log-server` lets caches keep it for two seconds."""
+CACHED_PAUSE_S: Final = 1.0
 
 
 class SignedHistory:
@@ -29,16 +35,20 @@ class SignedHistory:
     def read(self, take: Callable[[HistoryLine], None], findings: list[Finding]) -> bytes | None:
         """The published checkpoint, as far as there is one; before that `take` is given each new line of the history.
 
-        What is wrong with either goes to the findings. A history whose last line is another by now is read anew.
+        What is wrong with either goes to the findings. A history whose last line is another by now is read anew. Raises
+        LogUnreachable for a folder that is not there.
         """
+        require_there(self._log)
+        pause_s, patience_s = (CACHED_PAUSE_S, CACHED_S) if isinstance(self._log, LogUrl) else (WAIT_S, 0.0)
+        end_s = time.monotonic() + patience_s
         published, wrong = self._read(take)
         for _ in range(TRIES):
             if published is None or self._last is None or self._last.note == published:
                 break
-            time.sleep(WAIT_S)
+            time.sleep(pause_s)
             before = published, self._last
             published, wrong = self._read(take)
-            if before == (published, self._last):
+            if before == (published, self._last) and time.monotonic() >= end_s:
                 break
         findings += wrong
         return published

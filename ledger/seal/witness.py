@@ -15,6 +15,7 @@ and the answers
     404  the log is unknown
     409  the old size is not the last one cosigned: the body is that size, text/x.tlog.size; or another root at this size
     422  the consistency proof does not hold
+    500  the witness cannot use its memory (a full disk, a damaged file); its operator is told
 
 and of a witness that looks (`ledger.monitor.witness`)
 
@@ -34,8 +35,8 @@ checkpoint, and a lock (`.lock`) that one process holds.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
@@ -52,7 +53,7 @@ from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
 from ledger.proof.log.policy import CHECKING, Policy, is_checking, log_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
-from ledger.seal.folder import fsync_folder, write_file
+from ledger.seal.folder import fsync_folder, open_regular, write_file
 
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
@@ -128,7 +129,7 @@ class Witness:
         self._turn = Lock()
         """Comparing with the last checkpoint and keeping the new one are one."""
         self._at_once = BoundedSemaphore(AT_ONCE_MAX)
-        self._held: list[IO[str]] = []
+        self._held: list[IO[bytes]] = []
         try:
             # An earlier version of the program held the first alone, for all logs.
             self._hold(folder / "lock", fcntl.LOCK_SH)
@@ -136,6 +137,11 @@ class Witness:
         except OSError:
             self._let_go()
             raise SealerBusy(f"{folder}: found another witness at work with this memory, expected none") from None
+        try:
+            self.last()  # what is wrong with the memory is said at once, and not only to a log that asks
+        except BaseException:
+            self._let_go()
+            raise
 
     @property
     def origin(self) -> str:
@@ -152,10 +158,16 @@ class Witness:
         self._let_go()
 
     def last(self) -> Checkpoint | None:
-        """The last checkpoint cosigned."""
-        with suppress(FileNotFoundError):
+        """The last checkpoint cosigned. Raises BadInput where that is damaged, OSError where it cannot be read."""
+        try:
             return parse_checkpoint(parse_note(read_file(self._path, NOTE_MAX_BYTES))[0])
-        return None
+        except FileNotFoundError:
+            return None
+        except ProofError as error:
+            raise BadInput(
+                f"{self._path}: {error}; expected the checkpoint that was cosigned last: without it this witness might "
+                "cosign another history; put a backup in its place"
+            ) from error
 
     def add_checkpoint(self, body: bytes) -> Answer:
         """Answers a request."""
@@ -216,7 +228,7 @@ class Witness:
         fsync_folder(self._folder)
 
     def _hold(self, path: Path, how: int) -> None:
-        self._held.append(path.open("a"))
+        self._held.append(os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT), "wb"))
         fcntl.flock(self._held[-1], how | fcntl.LOCK_NB)
 
     def _let_go(self) -> None:

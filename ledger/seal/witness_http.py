@@ -15,7 +15,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ from threading import Thread, Timer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ledger.errors import BadInput, LogForked, QuorumMissing
+from ledger.errors import BadInput, LedgerError, LogForked, QuorumMissing
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
@@ -46,9 +46,19 @@ ASKED_MAX: Final = 3
 class WitnessServer(BoundedServer):
     """Serves the logs of one witness to several clients."""
 
-    def __init__(self, address: tuple[str, int], witnesses: Iterable[Witness], timeout_s: float = TIMEOUT_S) -> None:
-        """Each of the witnesses is that of one log. Raises BadInput where two are of one origin."""
+    def __init__(
+        self,
+        address: tuple[str, int],
+        witnesses: Iterable[Witness],
+        timeout_s: float = TIMEOUT_S,
+        complain: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Each of the witnesses is that of one log; `complain` tells their operator.
+
+        Raises BadInput where two are of one origin.
+        """
         self.logs = WitnessedLogs(witnesses)
+        self.complain = complain
         super().__init__(address, _Handler)
         self._timeout_s = timeout_s
 
@@ -75,7 +85,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif not (length.isascii() and length.isdigit()) or int(length) > REQUEST_MAX_BYTES:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"expected a Content-Length up to {REQUEST_MAX_BYTES}\n"))
         else:
-            self._answer(self.server.logs.add_checkpoint(self.rfile.read(int(length))))
+            self._answer(self._answered(self.rfile.read(int(length))))
+
+    def _answered(self, body: bytes) -> Answer:
+        """The witness's answer; one that cannot use its memory (a full disk, a damaged file) says so, and cosigns nothing."""
+        try:
+            return self.server.logs.add_checkpoint(body)
+        except (OSError, LedgerError) as error:
+            self.server.complain(f"no checkpoint is cosigned: {error}")
+            words = "found no memory that this witness can read and write, expected one: its operator is told what it lacks\n"
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, words)
 
     def _answer(self, answer: Answer) -> None:
         body = answer.body.encode("utf-8")

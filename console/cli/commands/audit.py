@@ -49,13 +49,11 @@ def run(session: Session) -> int:
         from ledger.proof.registry import PROOF_PROGRAMMES
         from ledger.seal.audit import audit
         from ledger.seal.findings import Finding
-        from ledger.seal.folder import require_there
         from ledger.writing.checking import snapshot_differences
 
         policy = read_policy(options.policy)
         workers = options.workers
         with reading_log(session) as log:
-            require_there(log)
             report = audit(ledger.store, log, policy, PROOF_PROGRAMMES, workers=workers, on_progress=advance)
         beside = chain(ledger.store.unguarded(), snapshot_differences(ledger.store, PROGRAMMES))
         report.findings += [Finding("incomplete", *one) for one in beside]

@@ -72,7 +72,13 @@ def run(session: Session) -> int:
             made = make_receipt_key_files(options.out, options.name)
         else:
             made = make_key_files(options.out, options.name, COSIGNATURE_V1 if options.witness else ED25519)
-        policy = None if options.witness or options.receipts else make_policy_file(options.out, made.verifier, trusted)
+        try:
+            policy = (
+                None if options.witness or options.receipts else make_policy_file(options.out, made.verifier, trusted)
+            )
+        except OSError:  # the same can be done again
+            made.remove()
+            raise
     if output.as_json:
         file = LEFT_OUT if policy is None else str(policy.path)
         output.json(KeyMade(str(made.key), str(made.vkey), str(made.verifier), file))

@@ -191,7 +191,7 @@ def _serve(session: Session, made: Made) -> int:
     options, output = session.options, session.output
     with ExitStack() as stack:
         witnesses = [stack.enter_context(closing(make())) for make in made]
-        with WitnessServer(options.listen, witnesses) as server:
+        with WitnessServer(options.listen, witnesses, complain=output.words) as server:
             host, port = server.server_address[:2]
             verifier, origins = str(witnesses[0].verifier), tuple(witness.origin for witness in witnesses)
             try:

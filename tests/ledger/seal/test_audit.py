@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ import orjson
 import pytest
 
 from console.demo.survey import generate
-from ledger.errors import BookChanged, Refused
+from ledger.errors import BookChanged, LogUnreachable, Refused
 from ledger.instants import parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import Checkpoint
@@ -20,6 +21,7 @@ from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.merkle_tree import root_of_leaves
 from ledger.proof.log.signer import sign_note
 from ledger.proof.log.strictjson import canonical
+from ledger.proof.log.tiles import ENTRIES, Tile
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import audit as audit_module
 from ledger.seal import audit_spool, sealer
@@ -155,6 +157,7 @@ def test_what_is_not_sealed_yet_is_checked_too(tmp_path: Path) -> None:
 
 def test_without_a_checkpoint_it_is_incomplete(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger:
+        ledger.folder.make()
         assert ledger.audit().verdict == "incomplete"
 
 
@@ -320,3 +323,27 @@ def test_a_history_in_another_order_is_found(tmp_path: Path) -> None:
         lines = history.read_bytes().splitlines(keepends=True)
         history.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
         assert any(finding.what == "history of checkpoints" for finding in ledger.audit().findings)
+
+
+def test_what_the_auditor_may_not_read_is_no_finding_about_the_log(
+    programme: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_tile = LogFolder.read_tile
+    for level in (ENTRIES, 0):
+
+        def kept_back(log: LogFolder, tile: Tile, level: int = level) -> bytes:
+            if tile.level == level:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(log.root / tile.path))
+            return read_tile(log, tile)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(LogFolder, "read_tile", kept_back)
+            with pytest.raises(PermissionError):
+                programme.audit()
+
+
+def test_a_folder_that_is_not_there_is_no_log_without_a_checkpoint(programme: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("nowhere", "file"):
+        with pytest.raises(LogUnreachable, match="no such folder"):
+            audit(programme.store, LogFolder(tmp_path / name), policy(), PROOF_PROGRAMMES)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.cli.main import main
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import MalformedError, ProofError, TamperedError
 from ledger.proof.log.keys import check_rotation, new_key, rotation_data
@@ -45,6 +48,28 @@ def test_key_files_are_for_their_owner_alone_and_never_written_over(tmp_path: Pa
     assert load_signer(made.key, kind).verifier == load_verifier(made.vkey) == made.verifier
     with pytest.raises(WrongKey, match="never written over"):
         make_key_files(tmp_path, "some.example/name", kind)
+
+
+@pytest.mark.parametrize("room", range(5))
+@pytest.mark.parametrize("more", [(), ("--witness",), ("--receipts",)])
+def test_a_full_disk_leaves_no_half_of_a_key_and_the_same_can_be_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, more: tuple[str, ...]
+) -> None:
+    arguments = ["keygen", "--name", "some.example/name", "--out", str(tmp_path / "keys"), *more]
+    left, fsync = [room], os.fsync
+
+    def until_full(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", until_full)
+        if main(arguments) == 0:  # less room than that is needed
+            return
+    assert list((tmp_path / "keys").iterdir()) == []
+    assert main(arguments) == 0
 
 
 def test_keys_differ() -> None:

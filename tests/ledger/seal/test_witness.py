@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -334,8 +336,10 @@ def test_what_was_cosigned_and_not_published_is_what_the_log_goes_on_from(tmp_pa
 
 
 @contextmanager
-def served(*witnesses: Witness, timeout_s: float = 10) -> Iterator[str]:
-    with WitnessServer(("127.0.0.1", 0), witnesses, timeout_s) as server:
+def served(
+    *witnesses: Witness, timeout_s: float = 10, complain: Callable[[str], None] = lambda _: None
+) -> Iterator[str]:
+    with WitnessServer(("127.0.0.1", 0), witnesses, timeout_s, complain) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -365,6 +369,51 @@ def test_over_http(tmp_path: Path, witness: Witness) -> None:
             assert connection.getresponse().status == status
             connection.close()
         (tmp_path / "memory").rename(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("content", [b"", b"no note", signed(20)[:40]])
+def test_a_memory_that_cannot_be_read_is_said_at_once_and_never_begun_anew(tmp_path: Path, content: bytes) -> None:
+    first = a_witness(tmp_path / "memory")
+    assert ask(first, 0, 20).status == 200
+    first.close()
+    (path,) = (path for path in (tmp_path / "memory").iterdir() if path.name != "lock")
+    kept = path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="expected the checkpoint that was cosigned last"):
+        a_witness(tmp_path / "memory")
+    assert path.read_bytes() == content
+    path.write_bytes(kept)
+    again = a_witness(tmp_path / "memory")
+    assert ask(again, 20, 40).status == 200
+    again.close()
+
+
+def test_a_witness_that_cannot_keep_what_it_cosigns_says_so_to_both_operators(
+    tmp_path: Path, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def full(_: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "memory/last")
+
+    with sqlite_ledger(tmp_path) as ledger, served(witness, complain=said.append) as url:
+        asked = Witnesses([url], policy(**witnessed()))
+        with monkeypatch.context() as patched:
+            patched.setattr(witness, "_keep", full)
+            with pytest.raises(QuorumMissing, match="500: found no memory that this witness can read and write"):
+                ledger.seal(cosigner=asked)
+        assert said == ["no checkpoint is cosigned: [Errno 28] No space left on device: 'memory/last'"]
+        assert witness.last() is None
+        ledger.seal(cosigner=asked)
+        assert cosigners(ledger) == [WITNESS_KEY.name]
+
+
+def test_an_address_that_is_taken_is_named(witness: Witness) -> None:
+    with WitnessServer(("127.0.0.1", 0), witness) as server:
+        address = ("127.0.0.1", server.server_address[1])
+        with pytest.raises(OSError, match="Address already in use") as taken:
+            WitnessServer(address, witness)
+        assert taken.value.filename == f"127.0.0.1:{address[1]}"
 
 
 def test_a_witness_that_has_seen_another_history_stops_the_sealer(tmp_path: Path) -> None:
