@@ -51,6 +51,8 @@ class HostLog(LogFiles):
         self.notes: list[bytes] = []
         self.waiting: list[bytes] = []
         """Signed, and not published yet."""
+        self.claimed: dict[int, dict[str, tuple[int, bytes, str]]] = {}
+        """Where the streams end, as the map under each size says."""
         self._hashed: list[bytes] = []
         self._stored: list[bytes] = []
         self.lost: set[str] = set()
@@ -67,6 +69,13 @@ class HostLog(LogFiles):
         other = HostLog()
         other.entries, other.ends = list(self.entries), dict(self.ends)
         other.notes, other.waiting = list(self.notes), list(self.waiting)
+        other.claimed = dict(self.claimed)
+        return other
+
+    def under(self, checkpoint: Checkpoint) -> HostLog:
+        """What a checkpoint covers."""
+        other = self.copy()
+        other.entries = self.entries[: checkpoint.size]
         return other
 
     # Writing
@@ -84,12 +93,12 @@ class HostLog(LogFiles):
         """The heads entry that follows; of other ends, or with other members."""
         of = self.ends if ends is None else ends
         tree = MapTree({name: _head(*end) for name, end in of.items()})
-        events = sum(not is_heads_entry(entry) for entry in self.entries)
-        return replace(HeadsEntry(tree.root, len(of), events), **forged)
+        return replace(HeadsEntry(tree.root, len(of), self.events), **forged)
 
     def heads(self, ends: dict[str, tuple[int, bytes, str]] | None = None, **forged: Any) -> None:
         """Adds it."""
         self.entries.append(self.heads_entry(ends, **forged).encoded)
+        self.claimed[len(self.entries)] = dict(self.ends if ends is None else ends)
 
     def signed(self) -> bytes:
         """A checkpoint of what there is."""
@@ -128,10 +137,14 @@ class HostLog(LogFiles):
             self._hashed = list(self.entries)
         return [self._stored[i] for i in indexes]
 
-    def heads_by_name(self) -> dict[str, Head]:
-        """Where the streams end, by the entries."""
-        events = [(entry, json.loads(entry)) for entry in self.entries if not is_heads_entry(entry)]
-        return {event["stream"]: _head(event["seq"], leaf_hash(entry), event["salt"]) for entry, event in events}
+    @property
+    def events(self) -> int:
+        """How many entries are events."""
+        return sum(not is_heads_entry(entry) for entry in self.entries)
+
+    def claims(self) -> MapTree:
+        """The map under the last entry, as the host made it."""
+        return MapTree({name: _head(*end) for name, end in self.claimed.get(len(self.entries), self.ends).items()})
 
     def ask(self, witness: Witness, signed: bytes | None = None) -> Answer:
         """Asks a witness for its cosignature, with an honest proof from where it stands."""

@@ -1,86 +1,44 @@
-"""A seeded game: a host that may lie, against a checking witness, a monitor, and two auditors who exchange what they hold.
+"""A seeded game: a host that may lie, against a checking witness, a monitor that holds receipts, and two auditors.
 
-The host has the key of its log and an honest book, which it seals in pieces. In some round it may begin to lie (`LIES`): about
-the streams, in the map, in what follows, in times, or by showing different logs to different people. It publishes what the
+The host has the key of its log and an honest book, which it seals in pieces, and for whose facts it hands out receipts before
+it seals them. In some round it may begin to lie (`LIES`): about the streams, in the map, in what follows, in times, by
+showing different logs to different people; or only to those who hold receipts (`LIES_IN_RECEIPTS`). It publishes what the
 witness cosigned, and where the witness does not cosign, the checkpoint as it is.
 
-The auditors' policy asks for the witness; the monitor goes by the entries alone. Who objects writes it down; in a game
-without a lie nobody may, whatever else happens: pieces that end within a transaction, rounds that are missed, a witness or a
-monitor that is started anew, a log that cannot be reached.
+The auditors hold evidence of decisions; the policy of one asks for the witness, the other goes by the log's signature alone;
+and they exchange checkpoints. The monitor goes by the entries, and holds against them what was promised. Who objects writes
+it down: `monitor` for what it finds in the log, `receipts` for what it finds by receipts, `quorum` where the witness did not
+cosign. In a game without a lie nobody may, whatever else happens: pieces that end within a transaction, rounds that are
+missed, a witness or a monitor that is started anew, a log that cannot be reached, a file of receipts that is being written.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from ledger.errors import LogUnreachable
-from ledger.instants import parse_instant
+from ledger.instants import SECOND_US
 from ledger.monitor.monitor import Monitor
+from ledger.monitor.report import ReceiptCounts
 from ledger.monitor.witness import CheckingWitness
-from ledger.programmes.registry import PROGRAMMES, fact_from_object
-from ledger.proof.log.checkpoint import Checkpoint
-from ledger.proof.log.errors import ProofError
-from ledger.proof.log.heads import parse_heads_entry
-from ledger.proof.log.map import verify_head
-from ledger.proof.log.map_tree import MapTree
-from ledger.proof.log.merkle import leaf_hash, verify_consistency, verify_inclusion
-from ledger.proof.log.merkle_tree import consistency_proof, inclusion_proof
-from ledger.proof.log.policy import open_checkpoint
+from ledger.proof.programme import programme_of
 from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.store.sqlite import SQLiteStore
-from ledger.writing.writer import Writer
-from tests.console.support import fact, met, response
-from tests.ledger.monitor.forging import HostLog, Said, history_of
-from tests.ledger.monitor.lies import LIES, NOW_US, Host
+from tests.ledger.monitor.auditors import Auditor, decided_streams
+from tests.ledger.monitor.forging import HostLog, Said
+from tests.ledger.monitor.lies import PROMISE_S, Host, Lie
+from tests.ledger.monitor.lies_in_receipts import ALL_LIES, LIES_IN_RECEIPTS
 from tests.ledger.monitor.support import VERSION
-from tests.ledger.seal.support import WITNESS_KEY, WITNESSED_S, policy, witnessed
-from tests.oracle.capability.histories import history
+from tests.ledger.proof.receipts.support import receipts_member
+from tests.ledger.seal.support import WITNESS_KEY, policy, policy_bytes, witnessed
 
 HONEST_SHARE = 0.3
-
-
-def a_book(seed: int, folder: Path) -> list[Said]:
-    """An honest book of both programmes: transactions of one fact or several, some of them refused; announced and decided."""
-    drawn = Random(seed)
-    facts = [*met("m-1"), *met("m-2")]
-    for number in range(40):
-        month, day, membership = drawn.randint(1, 9), drawn.randint(1, 28), drawn.choice(["m-1", "m-2"])
-        at = f"2010-{month:02d}-{day:02d}T10:00:00Z"
-        what = drawn.random()
-        if what < 0.6:
-            facts.append(response(100 + number, drawn.choice(["Brontegard", "Lindomar", "Third"]), at, membership))
-        elif what < 0.8:
-            voided = f"{membership}-r-{drawn.randint(1, 10)}"
-            at = f"2010-10-{day:02d}T10:00:00Z"
-            facts.append(fact("void-response", f"void-{number}", at, membership, response=voided, reason="fraud"))
-        else:
-            at = f"2011-03-{day:02d}T10:00:00Z"
-            facts.append(fact("decide-renewal", f"decide-{number}", at, membership, renewal_date="2011-03-01"))
-    facts += history(drawn, 50)
-    for number in range(2):
-        facts.insert(drawn.randrange(20, len(facts)), edition(number))
-    store = SQLiteStore(folder / f"{seed}.db")
-    clock_us = parse_instant("2025-02-01T00:00:00Z")
-    with closing(store), closing(Writer(store, lambda: clock_us, PROGRAMMES, rehearsal=True)) as writer:
-        while facts:
-            some = drawn.choice([1, 1, 2, 5])
-            writer.record([fact_from_object(one) for one in facts[:some]])
-            del facts[:some]
-            clock_us += drawn.choice([0, 1, 10_000_000])
-        writer.review()
-        return history_of(store)
-
-
-def edition(number: int) -> dict[str, object]:
-    """A rulebook edition of the past, under which less is needed."""
-    return {
-        "type": "publish-rulebook", "id": f"edition-{number}", "occurred_at": "2010-01-01T00:00:00Z",
-        "edition": f"late-{number}", "effective_from": f"2010-0{number + 5}-01T00:00:00Z", "min_responses": 9 - number,
-        "per_org_cap": 8, "min_organisations": 2, "window_months": 12, "min_evaluations": 10, "pool_locations": False,
-    }  # fmt: skip
+BELIEVED = witnessed() | {"receipts": receipts_member(within_s=PROMISE_S)}
+NOT_IN_THE_ENTRIES = ("two_logs", "rolled_back")
+"""What only who saw the other log can find."""
+SAYS = {"receipt for": "receipts", "line ": "receipts", "cosignatures": "quorum"}
+"""By how a finding of the monitor begins."""
 
 
 class Unsteady(HostLog):
@@ -97,78 +55,92 @@ class Unsteady(HostLog):
         return self._host.to(self._whom).read_path(path, max_bytes)
 
 
-@dataclass
-class Auditor:
-    """Keeps the last checkpoint that the policy trusts, with the end of a stream that it proves."""
+class Holders:
+    """Those who hand in facts keep their receipts in two files, which a monitor reads while they are being written."""
 
-    name: str
-    held: tuple[Checkpoint, HostLog] | None = None
+    def __init__(self, folder: Path, drawn: Random) -> None:
+        self.files = [folder / "r-1.jsonl", folder / "r-2.jsonl"]
+        self.held: set[bytes] = set()
+        self._drawn = drawn
+        self._unwritten = [b"", b""]
+        for file in self.files:
+            file.touch()
 
-    def look(self, host: Host) -> str | None:
-        """Takes the published checkpoint if it is trusted, extends the last, and proves a stream's end; else says why not."""
-        log = host.to(self.name)
-        if not log.notes:
-            return None
-        try:
-            checkpoint = open_checkpoint(log.notes[-1], policy(**witnessed())).checkpoint
-            covered = log.copy()
-            covered.entries = log.entries[: checkpoint.size]
-            if self.held is not None:
-                require_one_log(self.held, (checkpoint, covered))
-            require_end(checkpoint, covered)
-        except (ProofError, LookupError) as error:  # no proof can be given of what is gone
-            return f"{self.name}: {error!r}"
-        self.held = checkpoint, covered
-        return None
-
-    def exchange(self, other: Auditor) -> str | None:
-        """Whether what the two hold can be of one log."""
-        if self.held is None or other.held is None:
-            return None
-        try:
-            require_one_log(*sorted((self.held, other.held), key=lambda held: held[0].size))
-        except ProofError as error:
-            return f"{self.name} and {other.name}: {error}"
-        return None
-
-
-def require_one_log(old: tuple[Checkpoint, HostLog], new: tuple[Checkpoint, HostLog]) -> None:
-    """The host proves consistency from the log that it showed for the newer one. Raises ProofError."""
-    size, larger = old[0].size, new[0].size
-    proof = tuple(consistency_proof(size, larger, new[1].hashes)) if 0 < size < larger else ()
-    verify_consistency(size, old[0].root, larger, new[0].root, proof)
-
-
-def require_end(checkpoint: Checkpoint, log: HostLog) -> None:
-    """The rulebook ends, under the checkpoint, where the host says. Raises ProofError."""
-    index = checkpoint.size - 1
-    entry = log.entries[index]
-    proof = inclusion_proof(index, checkpoint.size, log.hashes)
-    verify_inclusion(leaf_hash(entry), index, checkpoint.size, proof, checkpoint.root)
-    heads = parse_heads_entry(entry)
-    ends = log.heads_by_name()
-    verify_head(heads.root, "programme", ends["programme"], MapTree(ends).prove("programme"))
+    def take(self, lines: list[bytes], *, whole: bool) -> None:
+        """Each line goes into one of the files or both; the last one perhaps not to its end, unless all is to be whole."""
+        drawn = self._drawn
+        for line in lines:
+            self.held.add(line)
+            for number in drawn.choice([(0,), (1,), (0, 1)]):
+                self._unwritten[number] += line
+        lines.clear()
+        for number, file in enumerate(self.files):
+            rest = self._unwritten[number]
+            end = len(rest) if whole or drawn.random() < 0.5 else drawn.randint(0, len(rest))
+            with file.open("ab") as more:
+                more.write(rest[:end])
+            self._unwritten[number] = rest[end:]
 
 
 class Game:
     """One game; `objections` are what anybody said against the log, `lie` is empty where the host is honest."""
 
-    def __init__(self, seed: int, told: list[Said], folder: Path) -> None:
+    def __init__(
+        self,
+        seed: int,
+        told: list[Said],
+        promised: list[tuple[int, bytes]],
+        folder: Path,
+        lies: Sequence[Lie] = ALL_LIES,
+    ) -> None:
         self.objections: list[str] = []
+        self.receipts: ReceiptCounts | None = None
+        """What the monitor said of them last."""
         self._folder = folder
         self._drawn = drawn = Random(seed)
-        lie = None if drawn.random() < HONEST_SHARE else drawn.choice(LIES)
-        self._lie = lie
-        self.lie = "" if lie is None else lie.__name__
+        self._lie = None if drawn.random() < HONEST_SHARE else drawn.choice(lies)
         log = HostLog()
         begun = drawn.randint(len(told) // 4, len(told) * 3 // 4)
         log.take(told[:begun])
         log.heads()
-        self._host = Host(log, told[begun:], drawn)
-        self._auditors = [Auditor("auditor-1"), Auditor("auditor-2")]
+        self._host = Host(log, told[begun:], drawn, promised=list(promised))
+        self.holders = Holders(folder, drawn)
+        self._auditors = [Auditor("auditor-1", policy_bytes(**witnessed())), Auditor("auditor-2", policy_bytes())]
+        self._had_evidence = False
         self._lines = {whom: Unsteady(self._host, whom) for whom in ("witness", "monitor")}
         self._witness: CheckingWitness | None = None
         self._monitor: Monitor | None = None
+
+    @property
+    def lie(self) -> str:
+        """What the host lied about; empty where it is honest."""
+        return "" if self._lie is None else self._host.lie or self._lie.__name__
+
+    @property
+    def must_object(self) -> set[str]:
+        """Who has to have objected, whoever else did."""
+        if self._lie is None:
+            return set()
+        if self._lie in LIES_IN_RECEIPTS:
+            return {"receipts"}
+        must = {"witness", "auditor-1"}
+        if self.lie not in NOT_IN_THE_ENTRIES:
+            must.add("monitor")
+        forked_at = self._host.forked_at
+        if forked_at is not None and all(one.held and one.held[0].size > forked_at for one in self._auditors):
+            must.add("auditor-1 and auditor-2")
+        if self._is_in_evidence() or (self.lie == "swapped_edition" and self._had_evidence):
+            must.add("auditor-2")
+        return must
+
+    def _is_in_evidence(self) -> bool:
+        """Whether the lie is in the chain of a stream on which a decision rests."""
+        streams = decided_streams(self._host.to("auditor-2"))
+        owners = {stream: programme_of(PROOF_PROGRAMMES, stream) for stream in streams}
+        return any(
+            owner is not None and self._host.spoilt in (stream, owner.rules_stream(stream))
+            for stream, owner in owners.items()
+        )
 
     @property
     def objectors(self) -> set[str]:
@@ -184,6 +156,7 @@ class Game:
             for number in range(rounds):
                 if number:
                     if self._lie is not None and number == lies_in:
+                        self._had_evidence = self._auditors[1].held is not None
                         self._lie(self._host)
                     else:
                         self._grow()
@@ -203,10 +176,12 @@ class Game:
             line.is_down = not all_look and drawn.random() < 0.1
         for whom in dict.fromkeys(("witness", *host.shown)):
             self._ask(host.to(whom))
+        host.hand_out(host.log.events + drawn.choice([0, 0, 3, 10]))
+        self.holders.take(host.handed, whole=all_look)
         if all_look or drawn.random() < 0.7:
             self._look()
         for auditor in self._auditors:
-            if (all_look or drawn.random() < 0.7) and (said := auditor.look(host)):
+            if (all_look or drawn.random() < 0.7) and (said := auditor.look(host, drawn, everywhere=all_look)):
                 self.objections.append(said)
         if said := self._auditors[0].exchange(self._auditors[1]):
             self.objections.append(said)
@@ -229,8 +204,8 @@ class Game:
         if self._monitor is None:
             self._monitor = Monitor(
                 self._lines["monitor"],
-                policy(), PROOF_PROGRAMMES, self._folder / "monitor", VERSION,
-                lambda: NOW_US,
+                policy(**BELIEVED), PROOF_PROGRAMMES, self._folder / "monitor", VERSION,
+                lambda: self._host.now_us, self.holders.files,
             )  # fmt: skip
         if not self._host.to("monitor").notes:
             return
@@ -239,16 +214,26 @@ class Game:
         except LogUnreachable:
             assert self._lines["monitor"].is_down
             return
-        if report.verdict != "confirmed":
-            self.objections.append(f"monitor: {report.findings}")
+        self.receipts = report.receipts
+        assert (report.verdict == "confirmed") == (not report.findings)
+        for finding in report.findings:
+            who = next((who for begins, who in SAYS.items() if finding.what.startswith(begins)), "monitor")
+            self.objections.append(f"{who}: {finding}")
 
     def _the_witness(self) -> CheckingWitness:
         if self._witness is None:
             folder = self._folder / "witness"
             monitor = Monitor(
-                self._lines["witness"], policy(), PROOF_PROGRAMMES, folder / "monitored", VERSION, lambda: NOW_US
+                self._lines["witness"],
+                policy(),
+                PROOF_PROGRAMMES,
+                folder / "monitored",
+                VERSION,
+                lambda: self._host.now_us,
             )
-            self._witness = CheckingWitness(WITNESS_KEY, policy(), folder, lambda: WITNESSED_S, monitor)
+            self._witness = CheckingWitness(
+                WITNESS_KEY, policy(), folder, lambda: self._host.now_us // SECOND_US, monitor
+            )
         return self._witness
 
     def _restart(self, *, always: bool = False) -> None:

@@ -40,7 +40,7 @@ def lying_line(stored: bytes, position: int, key: SignerKey = RECEIPT_KEY, **lie
     return encoded(Handed(stored, receipt.fact, sign_note(receipt.text, key)))
 
 
-def lines_of(log: HostLog, announced: tuple[str, ...] = ()) -> list[bytes]:
+def lines_of(log: HostLog, announced: tuple[str, ...] = (), delay_s: int = DAY_S) -> list[bytes]:
     """A receipt for each fact in a log, in the order of the log."""
     seen: set[str] = set()
     lines = []
@@ -48,7 +48,7 @@ def lines_of(log: HostLog, announced: tuple[str, ...] = ()) -> list[bytes]:
         event = json.loads(entry)
         if event["fact"] and event["fact"] not in seen and event["type"] not in announced:
             seen.add(event["fact"])
-            lines.append(line_for(entry, position))
+            lines.append(line_for(entry, position, delay_s))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""A host, what it shows to whom, and the lies that it may tell in a game (`games`)."""
+"""A host, what it shows to whom, the receipts that it hands out, and the lies that it may tell in a game (`games`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from ledger.instants import format_instant, parse_instant
 from ledger.proof.log.heads import is_heads_entry
 from ledger.proof.log.merkle import leaf_hash
 from tests.ledger.monitor.forging import HostLog, Said
+from tests.ledger.monitor.handing import line_for, lying_line
 
 NOW_US = parse_instant("2025-03-01T00:00:00Z")
+PROMISE_S = 35 * 86_400
+"""What is recorded in February is promised in March."""
 SALT = "MDEyMzQ1Njc4OWFiY2RlZg=="
 
 
@@ -27,6 +30,18 @@ class Host:
     drawn: Random
     shown: dict[str, HostLog] = field(default_factory=dict)
     """Who is shown another log."""
+    promised: list[tuple[int, bytes]] = field(default_factory=list)
+    """The receipts for the book, with their positions, that were not handed out yet."""
+    handed: list[bytes] = field(default_factory=list)
+    """Those that were, but were not taken yet by who handed in the facts."""
+    now_us: int = NOW_US
+    """The clock of all, the host's too."""
+    lie: str = ""
+    """The lie that it told."""
+    spoilt: str = ""
+    """The stream in whose chain the lie is."""
+    forked_at: int | None = None
+    """The size from which on two logs are shown."""
 
     def to(self, whom: str) -> HostLog:
         """The log that somebody is shown."""
@@ -37,6 +52,27 @@ class Host:
         count = self.drawn.choice([1, 2, 3, 8, 20])
         taken, self.left = self.left[:count], self.left[count:]
         return taken
+
+    def end_transaction(self) -> None:
+        """What is left of the transaction of the last event: nothing that has to follow is missing then."""
+        last = self.extra("")[1]["recorded_at"]
+        while self.left and self.left[0][1]["recorded_at"] == last:
+            self.log.take([self.left.pop(0)])
+
+    def hand_out(self, through: int) -> None:
+        """Receipts for the facts of the book up to a position; whoever forgets to ask for one has none."""
+        while self.promised and self.promised[0][0] <= through:
+            _, line = self.promised.pop(0)
+            if self.drawn.random() < 0.8:
+                self.handed.append(line)
+
+    def promise(self, event: Said, position: int | None = None, **lies: Any) -> None:
+        """Hands out a receipt for an event as if it were the next of the book, or at a position; or a lying one."""
+        book = self.log.copy()
+        book.take([event])
+        at = position or book.events
+        lied = lying_line(book.entries[-1], at, **lies) if lies else line_for(book.entries[-1], at, PROMISE_S)
+        self.handed.append(lied)
 
     def extra(self, name: str, **changed: object) -> Said:
         """An event that is in no book: an evaluation of m-2."""
@@ -59,6 +95,7 @@ def fork_of_a_stream(host: Host) -> None:
     _, event = host.extra("fork", seq=at + 2, prev=leaf_hash(own[at]).hex())
     host.log.take([(stream, event)])
     host.log.heads()
+    host.spoilt = stream
 
 
 def old_head(host: Host) -> None:
@@ -102,6 +139,7 @@ def dropped_event(host: Host) -> None:
     seq, leaf, _ = host.log.ends["membership-m-2"]
     host.log.take([host.extra("gap", seq=seq + 2, prev=leaf.hex())])
     host.log.heads()
+    host.lie, host.spoilt = "dropped_event", "membership-m-2"
 
 
 def wrong_decision(host: Host) -> None:
@@ -114,6 +152,7 @@ def wrong_decision(host: Host) -> None:
     _, lie = host.extra("decision", type="RenewalDecided", data=data, occurred_at=event["occurred_at"])
     host.log.take([(stream, lie)])
     host.log.heads()
+    host.lie, host.spoilt = "wrong_decision", stream
     return None
 
 
@@ -126,6 +165,7 @@ def fact_twice(host: Host) -> None:
 def back_in_time(host: Host) -> None:
     host.log.take([*host.some(), host.extra("back", recorded_at="2024-12-31T00:00:00.000000Z")])
     host.log.heads()
+    host.spoilt = "membership-m-2"
 
 
 def ahead_of_time(host: Host) -> None:
@@ -167,6 +207,7 @@ def rolled_back(host: Host) -> None:
 def two_logs(host: Host) -> None:
     """One auditor is shown a log that goes another way from here on."""
     other = host.log.copy()
+    host.forked_at = len(other.entries)
     host.log.take(host.some() or [host.extra("one")])
     host.log.heads()
     other.take([host.extra("other")])
