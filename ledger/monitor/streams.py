@@ -18,13 +18,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ledger.monitor.memory import Memory, SavedCheck
-from ledger.proof.log.errors import ProofError, shown
+from ledger.proof.log.errors import shown
 from ledger.proof.log.event import LOG, Event, parse_event
-from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.audit_rows import RUN, Said, read_rows
 from ledger.seal.audit_spool import Leafed
-from ledger.seal.findings import Finding, finding_of
+from ledger.seal.findings import Finding, judge_log_events
 from ledger.seal.judge import Judge
 
 CHECKS_MAX: Final = 20_000
@@ -160,14 +159,7 @@ class Streams:
         if name != LOG:
             self.findings.append(Finding("refuted", f"stream {shown(name)}", "events", "a stream of a programme"))
             return
-        for event in said.events:
-            if isinstance(event, Event) and event.type == EVENT_TYPE:
-                try:
-                    old, new = check_rotation(event.data, event.where)
-                except ProofError as error:
-                    self.findings.append(finding_of(error, "tampered"))
-                else:
-                    self.handovers.append((str(old), str(new)))
+        self.handovers += judge_log_events(said.events, self.findings)
 
     def _load(self, names: Sequence[str]) -> None:
         missing = [name for name in names if name not in self._live]

@@ -26,7 +26,6 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
@@ -39,6 +38,7 @@ from ledger.seal.findings import (
     Verdict,
     finding_of,
     judge_handovers,
+    judge_log_events,
     verdict_of,
 )
 from ledger.seal.log_reader import LogReader
@@ -130,7 +130,7 @@ def audit(
         report.findings += first.findings
         known, findings = check_known(programmes, spool.editions, spool.log)
         report.findings += findings
-        report.findings += check_keys(known, policy)
+        report.findings += check_log(known, policy)
         done = report.events + known.events
         overdue: list[Overdue] = []
         for part in _recheck(paths, known, reviews, workers):
@@ -146,18 +146,14 @@ def audit(
     return report
 
 
-def check_keys(known: Known, policy: Policy) -> Iterator[Finding]:
-    """Every rotation in the book is signed by both keys, the older of which the policy knows; no other key came in."""
-    handovers: list[tuple[str, str]] = []
-    for event in known.log:
-        if event.type == EVENT_TYPE:
-            try:
-                old, new = check_rotation(event.data, event.where)
-            except ProofError as error:
-                yield finding_of(error, "tampered")
-                continue
-            handovers.append((str(old), str(new)))
-    yield from judge_handovers(handovers, policy)
+def check_log(known: Known, policy: Policy) -> list[Finding]:
+    """What is wrong with the log's own events.
+
+    Every rotation has to be signed by both keys, the older of which the policy knows; no other key may have come in.
+    """
+    findings: list[Finding] = []
+    handovers = judge_log_events(known.log, findings)
+    return [*findings, *judge_handovers(handovers, policy)]
 
 
 def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[int, bytes]:

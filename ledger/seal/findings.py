@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
 from ledger.proof.log.errors import ProofError, shown
+from ledger.proof.log.event import Event
+from ledger.proof.log.keys import EVENT_TYPE
 from ledger.proof.log.policy import Policy
+from ledger.proof.log_form import check_log_event
 
 Verdict = Literal["tampered", "incomplete", "refuted", "unverifiable", "confirmed"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
@@ -48,6 +51,24 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
     """`confirmed`, or the worst of the findings."""
     found = {finding.verdict for finding in findings}
     return next(verdict for verdict in VERDICTS if verdict in found or verdict == "confirmed")
+
+
+def judge_log_events(events: Iterable[object], findings: list[Finding]) -> list[tuple[str, str]]:
+    """The keys of the rotations among the log's own events, (old, new) of each that both have signed.
+
+    What is no event of the log in its form goes to the findings; what could not be read as an event is there already.
+    """
+    handovers = []
+    for event in events:
+        if not isinstance(event, Event):
+            continue
+        try:
+            handover = check_log_event(event)
+        except ProofError as error:
+            findings.append(finding_of(error, "tampered" if event.type == EVENT_TYPE else "refuted"))
+        else:
+            handovers += [] if handover is None else [handover]
+    return handovers
 
 
 def judge_handovers(handovers: Sequence[tuple[str, str]], policy: Policy, size: int | None = None) -> Iterator[Finding]:

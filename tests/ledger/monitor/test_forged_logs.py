@@ -261,6 +261,19 @@ def a_rotation_that_the_old_key_did_not_sign(log: HostLog, told: list[Said]) -> 
 
 
 @lie
+def an_event_of_the_log_of_a_type_that_is_none(log: HostLog, told: list[Said]) -> None:
+    log.take([later(("log", told[0][1]), type="ClockTurned", fact="turned", data={})])
+    log.heads()
+
+
+@lie
+def a_clock_accepted_that_says_something_else(log: HostLog, told: list[Said]) -> None:
+    data = {"last_recorded_at": "2024-08-29T00:00:00.000000Z", "why": "nobody knows"}
+    log.take([later(("log", told[0][1]), type="ClockAccepted", fact="accepted", data=data)])
+    log.heads()
+
+
+@lie
 def places_beyond_any_number_that_is_kept(log: HostLog, told: list[Said]) -> None:
     log.take(evaluation(told, f"beyond-{seq}", seq=seq) for seq in (SEQ_MAX, SEQ_MAX + 1, SEQ_MAX + 2))
     seq, leaf, salt = log.ends[TWO]
