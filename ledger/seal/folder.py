@@ -81,6 +81,11 @@ class LogFolder(LogFiles):
         """The folder, for messages."""
         return str(self.root)
 
+    def require_there(self) -> None:
+        """Raises LogUnreachable where there is no such folder: another name, or a disk that is not mounted, is no log."""
+        if not self.root.is_dir():
+            raise LogUnreachable(f"{self.root}: found no such folder, expected that of a log")
+
     def read_path(self, path: str, max_bytes: int) -> bytes | None:
         """The bytes at a path of the log; None where there is nothing. Raises LogDamaged for what is no file or too long."""
         return _read(self.root / path, max_bytes)
@@ -152,12 +157,9 @@ class LogFolder(LogFiles):
 
 
 def require_there(log: object) -> None:
-    """Passes unless it is a folder that is not there (another name, a disk that is not mounted): no log without a checkpoint.
-
-    Raises LogUnreachable.
-    """
-    if isinstance(log, LogFolder) and not log.root.is_dir():
-        raise LogUnreachable(f"{log.root}: found no such folder, expected that of a log")
+    """As `LogFolder.require_there`, for whatever log that is."""
+    if isinstance(log, LogFolder):
+        log.require_there()
 
 
 class FileBatch:
@@ -254,6 +256,16 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
             return descriptor
         os.close(descriptor)
     raise BadInput(f"{path}: found a pipe or device, expected a file")
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those that it lies in, where they are not there. Raises BadInput where something else is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=mode)
+    except FileExistsError:
+        raise BadInput(f"{path}: found something that is no folder, expected a folder, or nothing yet") from None
+    except NotADirectoryError:
+        raise BadInput(f"{path}: found that it lies in something that is no folder, expected a folder") from None
 
 
 def fsync_folder(path: Path) -> None:

@@ -35,11 +35,9 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     with proving():
         from ledger.seal.evidence import prove_consistency
-        from ledger.seal.folder import require_there
 
         old, new = read_evidence(options.old), read_evidence(options.new)
         with reading_log(session) as log:
-            require_there(log)
             proved = prove_consistency(old, new, log, read_policy(options.policy))
     if output.as_json:
         output.json(proved.answer())

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from console.cli.proof_files import reading_logs
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
+from ledger.seal.log_url import LogUrl
 from tests.console.cli.test_proof_commands import ORIGIN, policy_file, sealed, started, stopped
 from tests.console.support import Program, response
 
@@ -57,6 +60,38 @@ def test_usage_and_logs_that_cannot_be_had(sealed: Program) -> None:
     assert sealed.run_bare("monitor", "--log", "log", "--policy", "policy.json").code == 2
     (sealed.folder / "policy.json").write_text("{}")
     assert monitored(sealed).code == 2
+
+
+def test_what_is_no_folder_for_a_state_or_a_memory_is_named(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    (sealed.folder / "file").touch()
+    policy = ("--policy", "policy.json")
+    witness = ("witness", "--key", "auditor/witness.key", "--listen", "127.0.0.1:0", *policy)
+    for place, says in (
+        ("file", "found something that is no folder, expected a folder, or nothing yet"),
+        ("file/state", "found that it lies in something that is no folder, expected a folder"),
+    ):
+        for arguments in (
+            ("monitor", "--log", "log", *policy, "--state", place),
+            (*witness, "--memory", place),
+        ):
+            ran = sealed.json(*arguments)
+            assert (ran.code, ran.json["message"]) == (2, f"{place}: {says}")
+
+
+def test_a_monitor_that_follows_waits_for_a_folder_that_is_not_there(sealed: Program) -> None:
+    (sealed.folder / "log").rename(sealed.folder / "away")
+    follower = sealed.start(
+        "monitor", "--log", "log", "--policy", "policy.json", "--state", "state", "--follow", "--json"
+    )
+    try:
+        assert follower.stderr is not None
+        assert b"cannot reach the log: log: found no such folder" in follower.stderr.readline()
+        (sealed.folder / "away").rename(sealed.folder / "log")
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["verdict"] == "confirmed"
+    finally:
+        assert stopped(follower) == 0
 
 
 def test_a_monitor_follows_until_it_is_told_to_stop(sealed: Program) -> None:
@@ -148,7 +183,8 @@ def test_both_options_of_a_witness_that_looks_are_needed(sealed: Program) -> Non
     arguments = ["witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen", "127.0.0.1:0"]
     assert sealed.run_bare(*arguments, "--checking").code == 2
     assert sealed.run_bare(*arguments, "--log", "log").code == 2
-    assert sealed.run_bare(*arguments, "--checking", "--log", "nowhere").code == 2
+    nowhere = sealed.json(*arguments, "--checking", "--log", "nowhere")
+    assert (nowhere.code, nowhere.json["error"]) == (4, "log-unreachable")
 
 
 @pytest.fixture
@@ -238,6 +274,24 @@ def test_logs_and_policies_that_do_not_belong_together(two_logs: Program) -> Non
         ran = two_logs.json(*arguments)
         assert (ran.code, ran.json["error"]) == (2, "usage"), arguments
         assert says in ran.json["message"]
+
+
+def test_each_token_goes_to_the_host_of_its_log_alone(tmp_path: Path) -> None:
+    urls = ["https://a.example/log", "https://b.example/log"]
+    tokens = [tmp_path / "a.token", tmp_path / "b.token"]
+    for number, path in enumerate(tokens):
+        path.write_text(str(number) * 32)
+        path.chmod(0o600)
+    places = [urls[0], str(tmp_path), urls[1]]
+    for files, expected in (
+        ([], [None, None]),
+        (tokens, ["0" * 32, "1" * 32]),
+        ([Path("none"), tokens[1]], [None, "1" * 32]),
+    ):
+        session: Any = SimpleNamespace(options=SimpleNamespace(log=places, entries_token_file=files))
+        with reading_logs(session) as logs:
+            assert [log.name for log in logs] == places
+            assert [log._token for log in logs if isinstance(log, LogUrl)] == expected
 
 
 def test_the_name_of_a_witness_s_key_and_what_it_does_agree(sealed: Program) -> None:

@@ -201,7 +201,7 @@ def test_a_rotation_by_a_key_that_nobody_knew_is_found(host: HostLog, told: list
 
     data = rotation_data(new_key(LOG_KEY.name), NEW_KEY)
     _, event = evaluation(told, "rotation")
-    host.take([("log", event | {"type": "KeyRotated", "fact": "rotation", "data": data})])
+    host.take([("log", event | {"type": "KeyRotated", "data": data})])
     host.heads()
     host.publish()
     require(watch(host, state), "tampered", "a key that the policy trusts")
