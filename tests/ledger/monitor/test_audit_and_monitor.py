@@ -21,8 +21,8 @@ from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.audit import AuditReport, audit
 from ledger.store.sqlite import SQLiteStore
 from tests.ledger.monitor import lies, test_forged_logs
+from tests.ledger.monitor.books import a_book
 from tests.ledger.monitor.forging import HostLog, Said
-from tests.ledger.monitor.games import a_book
 from tests.ledger.monitor.lies import NOW_US, Host
 from tests.ledger.monitor.support import a_monitor
 from tests.ledger.monitor.test_forged_logs import host, told
