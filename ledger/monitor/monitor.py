@@ -15,14 +15,16 @@ With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken ye
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from ledger.errors import LogUnreachable, SealError
+from ledger.errors import SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
@@ -33,10 +35,10 @@ from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding, finding_of, judge_handovers
-from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import LogReader
 from ledger.seal.signed_history import beyond_published, read_signed
 
+Answer = TypeVar("Answer")
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
 
@@ -83,8 +85,15 @@ class Monitor:
         return notices
 
     def findings(self) -> list[Finding]:
-        """What the log has signed and cannot be."""
-        return self._memory.findings()
+        """What the log has signed and cannot be. Raises OSError where that is damaged: it has to be derived anew first."""
+        try:
+            with self._memory.reading():
+                return self._memory.findings()
+        except StateDamaged as error:
+            self._begin_anew(error)
+            raise OSError(
+                errno.EIO, "found what was derived damaged, expected to read it: it is derived anew"
+            ) from error
 
     def root_at(self, size: int) -> bytes | None:
         """The root over so many entries, of those that were taken, where the last of them is a heads entry; or of none."""
@@ -94,8 +103,10 @@ class Monitor:
 
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
+        return self._with_memory(partial(self._round, on_progress))
+
+    def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
-        self._require_there()
         signed, history = read_signed(self._log, passing)
         with self._memory.transaction():
             published = self._see(signed, passing, is_published=True) if signed else None
@@ -104,7 +115,7 @@ class Monitor:
             self._require_newest(published, passing)
             passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
             try:
-                while not self.advance(published):
+                while not self._advance(published):
                     if on_progress is not None:
                         on_progress(self.size, published.size)
             except NotNow as refused:
@@ -118,19 +129,9 @@ class Monitor:
 
         Raises NotNow where the files do not prove them; LogUnreachable, LogDenied or OSError where they cannot be had.
         """
-        try:
-            return self._advance(checkpoint)
-        except StateDamaged as error:
-            self._memory.forget(f"is damaged ({error})")
-            self._load()
-            return False
+        return self._with_memory(partial(self._advance, checkpoint))
 
     # Checkpoints
-
-    def _require_there(self) -> None:
-        """A folder that is not there (another name, a disk that is not mounted) is no log without a checkpoint."""
-        if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
-            raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
     def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
         """The checkpoints of the history; those in which nothing was wrong are looked at once."""
@@ -159,11 +160,14 @@ class Monitor:
             except IncompleteError as error:
                 passing.append(finding_of(error))
         checkpoint = trusted.checkpoint
-        self.see(checkpoint, signed, published=is_published)
+        self._see_signed(checkpoint, signed, published=is_published)
         return checkpoint
 
-    def see(self, checkpoint: Checkpoint, signed: bytes, *, published: bool = False) -> None:
+    def see(self, checkpoint: Checkpoint, signed: bytes) -> None:
         """Keeps what the log has signed; two of one size are proof against it for ever."""
+        self._with_memory(partial(self._see_signed, checkpoint, signed, published=False))
+
+    def _see_signed(self, checkpoint: Checkpoint, signed: bytes, *, published: bool) -> None:
         with self._memory.transaction():
             others = [seen for seen in self._memory.seen_at(checkpoint.size) if seen.root != checkpoint.root]
             if others:
@@ -263,10 +267,30 @@ class Monitor:
     def _load(self) -> None:
         self._under, self._unkept = None, 0
         try:
-            self._entries = LogEntries(self._programmes, self._memory)
+            with self._memory.reading():
+                self._entries = LogEntries(self._programmes, self._memory)
         except StateDamaged as error:
-            self._memory.forget(f"is damaged ({error})")
-            self._entries = LogEntries(self._programmes, self._memory)
+            self._begin_anew(error)
+
+    def _begin_anew(self, damage: StateDamaged) -> None:
+        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again."""
+        self._memory.begin_anew(f"is damaged ({damage})")
+        self._looked_at = 0, _digest([])
+        self._under, self._unkept = None, 0
+        self._entries = LogEntries(self._programmes, self._memory)
+
+    def _with_memory(self, work: Callable[[], Answer]) -> Answer:
+        """What some work gives; where what is kept turns out to be damaged, once more after it was begun anew."""
+        try:
+            with self._memory.reading():
+                return work()
+        except StateDamaged as error:
+            self._begin_anew(error)
+        try:
+            with self._memory.reading():
+                return work()
+        except StateDamaged as error:
+            raise OSError(errno.EIO, f"found what was just written damaged ({error}), expected a sound disk") from error
 
     def _keep(self, *, settle: bool) -> None:
         with self._all_or_nothing():
