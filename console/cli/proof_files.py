@@ -220,6 +220,7 @@ def write_answer(path: Path, data: bytes) -> None:
     from ledger.seal.folder import naming
 
     temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)  # of one that was killed; a pipe by this name would keep us waiting
     try:
         with naming(path, temporary):
             temporary.write_bytes(data)
@@ -234,6 +235,7 @@ def write_new(path: Path, data: bytes, max_bytes: int) -> None:
     from ledger.seal.folder import naming
 
     temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)  # as above
     try:
         with naming(path, temporary):
             temporary.write_bytes(data)

@@ -31,9 +31,12 @@ from typing import Any, Final, NamedTuple
 
 from ledger.errors import BadInput
 from ledger.monitor import receipt_memory
+from ledger.proof.log.checkpoint import parse_checkpoint
+from ledger.proof.log.errors import ProofError
 from ledger.proof.log.map import SEQ_MAX
+from ledger.proof.log.note import parse_note
 from ledger.seal.findings import Finding
-from ledger.seal.folder import held, make_folder
+from ledger.seal.folder import held, make_folder, open_regular
 from ledger.seal.log_reader import HistoryLine
 
 NAME: Final = "monitor.db"
@@ -118,23 +121,30 @@ class Memory:
         self._held = ExitStack()
         self._held.enter_context(held(folder / "lock", f"{folder}: found another monitor at work, expected none"))
         try:
-            with self.reading():
-                self._open()
-        except StateDamaged as error:
-            self._remove(f"is damaged ({error})")
-            self._open()
+            self._db = self._connected()
+            self._held.callback(self._disconnect)
+            try:
+                with self.reading():
+                    self._open()
+            except StateDamaged as error:
+                self.begin_anew(f"is damaged ({error})")
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Lets another process use the folder."""
-        self._db.close()
         self._held.close()
 
-    def _open(self) -> None:
+    def _disconnect(self) -> None:
+        self._db.close()
+
+    def _connected(self) -> sqlite3.Connection:
         _make_private(self._path)  # the files beside it take its mode
-        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        with self.reading():
+            return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+
+    def _open(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES + receipt_memory.TABLES)
@@ -148,23 +158,38 @@ class Memory:
 
     def forget(self, why: str) -> None:
         """Drops all that is derived; it is derived anew."""
-        self.notices.append(f"{self._path}: {why}; all is derived anew from the log")
         try:
             self.rollback()
             with self.transaction():
                 for table in _DERIVED:
                     self._db.execute(f"DELETE FROM {table}")
                 self._db.execute("UPDATE program SET version = ?, origin = ?", (self._version, self._origin))
-        except sqlite3.DatabaseError:
-            self.notices.pop()
-            self._remove(why)
-            self._open()
+        except StateDamaged:
+            self.begin_anew(why)
+        else:
+            self._tell(why)
 
-    def _remove(self, why: str) -> None:
+    def begin_anew(self, why: str) -> None:
+        """Puts a new file in the place of a damaged one; of the checkpoints that were seen it has those that can be read."""
+        seen: list[tuple[Any, ...]] = []
+        with suppress(sqlite3.DatabaseError):  # what comes before the damage is had
+            self.rollback()
+            for row in self._db.execute("SELECT size, root, note, published FROM checkpoints"):
+                seen.append(row)
         self._db.close()
-        self.notices.append(f"{self._path}: {why}; all is derived anew from the log")
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self._db = self._connected()
+        with self.reading():
+            self._open()
+        with self.transaction():
+            for *row, published in seen:
+                with suppress(StateDamaged):
+                    self.see(_as_written(row), published=published == 1)
+        self._tell(why)
+
+    def _tell(self, why: str) -> None:
+        self.notices.append(f"{self._path}: {why}; all is derived anew from the log")
 
     # Transactions
 
@@ -180,7 +205,8 @@ class Memory:
             yield
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # a full disk, a lock: nothing is wrong with the file
-                raise OSError(_errno(error), f"found {error}, expected to read and write", str(self._path)) from error
+                number, why = _errno(error, self._path.parent), f"found {error}, expected to read and write"
+                raise OSError(number, why, str(self._path)) from error
             raise StateDamaged(str(error)) from error
 
     def begin(self) -> None:
@@ -328,7 +354,7 @@ class Memory:
     def seen_at(self, size: int) -> list[Seen]:
         """The checkpoints of a size; more than one where the log is forked."""
         rows = self._db.execute("SELECT size, root, note FROM checkpoints WHERE size = ?", (size,))
-        return [Seen(*row) for row in rows]
+        return [_as_written(row) for row in rows]
 
     def last_up_to(self, size: int) -> Seen | None:
         """The last checkpoint up to a size that is what the entries lead to."""
@@ -340,7 +366,7 @@ class Memory:
 
     def _seen(self, which: str, *values: int) -> Seen | None:
         row = self._db.execute(f"SELECT c.size, c.root, c.note FROM checkpoints c {which} LIMIT 1", values).fetchone()
-        return None if row is None else Seen(*row)
+        return None if row is None else _as_written(row)
 
     def largest_published(self) -> Seen | None:
         """The largest checkpoint that was seen published."""
@@ -365,7 +391,7 @@ class Memory:
             "WHERE c.size BETWEEN 1 AND ? AND h.root IS NOT c.root ORDER BY c.size LIMIT 10",
             (size,),
         )
-        return [(Seen(*row[:3]), row[3]) for row in rows]
+        return [(_as_written(row[:3]), row[3]) for row in rows]
 
     def unseen(self, below: int) -> tuple[int, int] | None:
         """The first size below another that ends in a heads entry and of which no checkpoint was seen, and how many."""
@@ -410,17 +436,31 @@ def origin_in(folder: Path) -> str | None:
     return None
 
 
+def _as_written(row: Sequence[Any]) -> Seen:
+    """A checkpoint that was seen, as its note has it: damage to a row must not speak against the log. Raises StateDamaged."""
+    try:
+        checkpoint = parse_checkpoint(parse_note(row[2])[0])
+    except (ProofError, TypeError, AttributeError) as error:
+        raise StateDamaged(f"a checkpoint that was seen cannot be read: {error!r}") from error
+    if [checkpoint.size, checkpoint.root] != [*row[:2]]:
+        raise StateDamaged("a checkpoint that was seen has another size or root than its note")
+    return Seen(*row)
+
+
 def _make_private(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(open_regular(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
 
 
-def _errno(error: sqlite3.OperationalError) -> int:
+def _errno(error: sqlite3.OperationalError, folder: Path) -> int:
     """What the system would say of it: a full disk is told from one that only reads, and from one that fails."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE) and limit != resource.RLIM_INFINITY:
-        return errno.EFBIG
+    if code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE):
+        if limit != resource.RLIM_INFINITY:
+            return errno.EFBIG
+        if not os.statvfs(folder).f_bavail:  # the file of shared memory does not say so itself
+            return errno.ENOSPC
     return {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}.get(code & 0xFF, errno.EIO)
 
 

@@ -17,12 +17,14 @@ With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken ye
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger.errors import SealError
 from ledger.monitor.entries import LogEntries
@@ -39,6 +41,7 @@ from ledger.seal.findings import Finding, finding_of, judge_handovers
 from ledger.seal.log_reader import HistoryLine, LogReader
 from ledger.seal.signed_history import SignedHistory, beyond_published
 
+Answer = TypeVar("Answer")
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
 
@@ -91,8 +94,15 @@ class Monitor:
         return notices
 
     def findings(self) -> list[Finding]:
-        """What the log has signed and cannot be."""
-        return self._memory.findings()
+        """What the log has signed and cannot be. Raises OSError where that is damaged: it has to be derived anew first."""
+        try:
+            with self._memory.reading():
+                return self._memory.findings()
+        except StateDamaged as error:
+            self._begin_anew(error)
+            raise OSError(
+                errno.EIO, "found what was derived damaged, expected to read it: it is derived anew"
+            ) from error
 
     def root_at(self, size: int) -> bytes | None:
         """The root over so many entries, of those that were taken, where the last of them is a heads entry; or of none."""
@@ -105,11 +115,7 @@ class Monitor:
 
         Raises MalformedError where a file of receipts is none.
         """
-        try:
-            return self._round(on_progress)
-        except StateDamaged as error:
-            self._forget(error)
-            return self._round(on_progress)
+        return self._with_memory(partial(self._round, on_progress))
 
     def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
@@ -120,7 +126,7 @@ class Monitor:
             self._require_newest(published, passing)
             passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
             try:
-                while not self.advance(published):
+                while not self._advance(published):
                     if on_progress is not None:
                         on_progress(self.size, published.size)
             except NotNow as refused:
@@ -138,11 +144,7 @@ class Monitor:
 
         Raises NotNow where the files do not prove them; LogUnreachable, LogDenied or OSError where they cannot be had.
         """
-        try:
-            return self._advance(checkpoint)
-        except StateDamaged as error:
-            self._forget(error)
-            return False
+        return self._with_memory(partial(self._advance, checkpoint))
 
     # Checkpoints
 
@@ -176,11 +178,14 @@ class Monitor:
             except IncompleteError as error:
                 passing.append(finding_of(error))
         checkpoint = trusted.checkpoint
-        self.see(checkpoint, signed, published=is_published)
+        self._see_signed(checkpoint, signed, published=is_published)
         return checkpoint
 
-    def see(self, checkpoint: Checkpoint, signed: bytes, *, published: bool = False) -> None:
+    def see(self, checkpoint: Checkpoint, signed: bytes) -> None:
         """Keeps what the log has signed; two of one size are proof against it for ever."""
+        self._with_memory(partial(self._see_signed, checkpoint, signed, published=False))
+
+    def _see_signed(self, checkpoint: Checkpoint, signed: bytes, *, published: bool) -> None:
         with self._memory.transaction():
             others = [seen for seen in self._memory.seen_at(checkpoint.size) if seen.root != checkpoint.root]
             if others:
@@ -283,17 +288,32 @@ class Monitor:
             expected = f"one that extends this: {_text(last.note)}"
             raise NotNow(Finding("tampered", what, notes[0] if notes else refused.finding.found, expected)) from refused
 
-    def _forget(self, error: StateDamaged) -> None:
-        self._memory.forget(f"is damaged ({error})")
-        self._load()
-
     def _load(self) -> None:
         self._under, self._unkept = None, 0
         try:
-            self._entries = LogEntries(self._programmes, self._memory)
+            with self._memory.reading():
+                self._entries = LogEntries(self._programmes, self._memory)
         except StateDamaged as error:
-            self._memory.forget(f"is damaged ({error})")
-            self._entries = LogEntries(self._programmes, self._memory)
+            self._begin_anew(error)
+
+    def _begin_anew(self, damage: StateDamaged) -> None:
+        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again."""
+        self._memory.begin_anew(f"is damaged ({damage})")
+        self._under, self._unkept = None, 0
+        self._entries = LogEntries(self._programmes, self._memory)
+
+    def _with_memory(self, work: Callable[[], Answer]) -> Answer:
+        """What some work gives; where what is kept turns out to be damaged, once more after it was begun anew."""
+        try:
+            with self._memory.reading():
+                return work()
+        except StateDamaged as error:
+            self._begin_anew(error)
+        try:
+            with self._memory.reading():
+                return work()
+        except StateDamaged as error:
+            raise OSError(errno.EIO, f"found what was just written damaged ({error}), expected a sound disk") from error
 
     def _keep(self, *, settle: bool) -> None:
         with self._all_or_nothing():

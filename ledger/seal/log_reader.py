@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import LogDamaged
+from ledger.proof.log.errors import shown
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES, HASH_SIZE
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries
@@ -162,5 +163,5 @@ def parse_history_line(line: bytes) -> bytes:
     try:
         signed: bytes = json.loads(line)["checkpoint"].encode("utf-8")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LogDamaged(f"found {error!r}, expected a checkpoint on each line") from None
+        raise LogDamaged(f"found {shown(error)}, expected a checkpoint on each line") from None
     return signed

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
+from ledger.proof.log.errors import shown
 from ledger.seal.folder import LogFolder
 from ledger.seal.http_client import FAILURES, GOOD, Answered, HttpClient, TooLong, parse_url
 from ledger.seal.log_reader import HISTORY_MAX_BYTES, LogFiles
@@ -100,7 +101,7 @@ class LogUrl(LogFiles):
             except TooLong:
                 raise self._too_long(path, max_bytes) from None
             except FAILURES as error:
-                failed = f"no whole answer ({error!r})"
+                failed = f"no whole answer ({shown(error)})"
                 continue
             status = answer.status
             if status in GOOD:

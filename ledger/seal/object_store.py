@@ -24,6 +24,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
+from ledger.proof.log.errors import shown
 from ledger.seal.http_client import FAILURES, GOOD, Answered, HttpClient, TooLong, parse_url
 
 TIMEOUT_S: Final = 30.0
@@ -169,7 +170,7 @@ class ObjectStore:
             except TooLong:
                 raise LogDamaged(f"{self.name}/{path}: found more, expected at most {max_bytes} bytes") from None
             except FAILURES as error:
-                failed = f"no whole answer ({error!r})"
+                failed = f"no whole answer ({shown(error)})"
                 continue
             if answer.status in (*GOOD, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
                 return answer

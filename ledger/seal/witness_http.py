@@ -41,6 +41,8 @@ GRACE_S: Final = 1
 """So long the sealer waits for the other witnesses once the quorum is met."""
 ANSWER_MAX_BYTES: Final = 100_000
 ASKED_MAX: Final = 3
+SAID_MAX_CHARS: Final = 2_000
+"""Of what a witness, or what stands in its place, answered."""
 
 
 class WitnessServer(BoundedServer):
@@ -145,7 +147,7 @@ class Witnesses:
             if isinstance(answer, LogForked) or not isinstance(answer, list | Exception):
                 raise answer
             if isinstance(answer, Exception):
-                lacking[url] = repr(answer)
+                lacking[url] = ascii(answer)[:SAID_MAX_CHARS]
                 continue
             del lacking[url]
             found |= {_identity(signature): signature for signature in answer}

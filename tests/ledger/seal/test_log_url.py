@@ -26,7 +26,7 @@ from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import log_reader, log_url
 from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
-from ledger.seal.log_reader import BUNDLE_MAX_BYTES, TILE_MAX_BYTES, LogReader
+from ledger.seal.log_reader import BUNDLE_MAX_BYTES, TILE_MAX_BYTES, LogReader, parse_history_line
 from ledger.seal.log_url import TRIES_MAX, LogUrl, open_log
 from tests.ledger.seal.logs import TOKEN, hostile, raw, served, write_log
 from tests.ledger.seal.support import policy, sqlite_ledger
@@ -175,6 +175,18 @@ def test_what_is_no_whole_answer_is_asked_for_again_and_then_told(answer: bytes)
     with hostile(answering) as url, pytest.raises(LogUnreachable, match=re.escape(f"{url}/tile/0/000: found ")):
         reader(url).read_tile(Tile(0, 0))
     assert len(asked) == TRIES_MAX
+
+
+def test_what_a_server_sends_is_told_in_brief_and_as_printable_ascii() -> None:
+    noise = bytes(range(128, 256)) * 400 + b"\r\n\r\n"
+    with hostile(lambda client, *_: client.sendall(noise)) as url, pytest.raises(LogUnreachable) as told:
+        reader(url).read_tile(Tile(0, 0))
+    with pytest.raises(LogDamaged) as history:
+        parse_history_line(noise)
+    for said in (str(told.value), str(history.value)):
+        assert len(said) < 400
+        assert said.replace("…", "").isascii()
+        assert said.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -408,6 +408,22 @@ def test_a_witness_that_cannot_keep_what_it_cosigns_says_so_to_both_operators(
         assert cosigners(ledger) == [WITNESS_KEY.name]
 
 
+def test_what_is_no_witness_is_told_in_brief_and_as_printable_ascii(tmp_path: Path) -> None:
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as client:
+            client.recv(100_000)
+            client.sendall(bytes(range(128, 256)) * 400 + b"\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, sqlite_ledger(tmp_path) as ledger:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        with pytest.raises(QuorumMissing, match="BadStatusLine") as told:
+            ledger.seal(cosigner=Witnesses([f"http://127.0.0.1:{listening.getsockname()[1]}"], policy(**witnessed())))
+        thread.join()
+    assert len(str(told.value)) < 3_000
+    assert str(told.value).isascii()
+
+
 def test_an_address_that_is_taken_is_named(witness: Witness) -> None:
     with WitnessServer(("127.0.0.1", 0), witness) as server:
         address = ("127.0.0.1", server.server_address[1])
