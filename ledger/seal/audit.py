@@ -2,7 +2,8 @@
 
 Two passes. The first (`audit_log`) goes through the book in feed order, beside the log: every row against its entry,
 every heads entry, every tile, and the root of every checkpoint that was ever published; since all roots are taken from
-the same leaves, the checkpoints are prefixes of one another. On the way it puts the rows on disk, a part of the streams
+the same leaves, the checkpoints are prefixes of one another; that what was recorded never goes back; and the ids of all facts
+(`audit_facts`). On the way it puts the rows on disk, a part of the streams
 to a file (`audit_spool`). The second (`audit_streams`) takes these files, in as many processes as there are cores: the
 form of every event (`audit_rows`), every stream's chain, and every announcement and decision, recomputed by the
 verifier's rules.
@@ -29,6 +30,7 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.audit_due import Overdue, Reviews, confirmed, spool_due
+from ledger.seal.audit_facts import Facts
 from ledger.seal.audit_log import LogAudit
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_streams import Known, Part, audit_part, check_known
@@ -121,13 +123,14 @@ def audit(
     parts = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
         paths = [Path(temporary, str(number)) for number in range(parts)]
-        with closing(Spool(paths, programmes)) as spool:
-            first = LogAudit(book, log, roots, spool)
+        with closing(Spool(paths, programmes)) as spool, closing(Facts(Path(temporary), programmes)) as facts:
+            first = LogAudit(book, log, roots, spool, facts)
             first.run(lambda done: on_progress(done, total) if on_progress else None)
             reviews = book.reviews()
             spool_due(book, paths, spool.places)
         report.events, report.streams, report.unsealed = first.events, first.streams, first.unsealed
         report.findings += first.findings
+        report.findings += facts.twice()
         known, findings = check_known(programmes, spool.editions, spool.log)
         report.findings += findings
         report.findings += check_log(known, policy)

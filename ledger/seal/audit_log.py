@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -17,6 +17,7 @@ from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.log.merkle import EMPTY_ROOT, leaf_hash
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, encode_entries
+from ledger.seal.audit_facts import Facts
 from ledger.seal.audit_spool import Spool
 from ledger.seal.audit_tree import DerivedTree
 from ledger.seal.findings import Finding
@@ -25,6 +26,8 @@ from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, as_columns
 
 PAGE: Final = 2 * WIDTH  # small enough to stay in the processor's cache
+INSTANT_BYTES: Final = len("0000-00-00T00:00:00.000000Z")
+_RECORDED: Final = b',"recorded_at":"'
 MISSING_MAX: Final = 100_000
 """So many events that the book lacks are listed one by one."""
 
@@ -32,7 +35,7 @@ MISSING_MAX: Final = 100_000
 class LogAudit:
     """Goes through book and log once; `findings` holds every difference, and the spool the rows."""
 
-    def __init__(self, book: Reader, log: LogReader, roots: dict[int, bytes], spool: Spool) -> None:
+    def __init__(self, book: Reader, log: LogReader, roots: dict[int, bytes], spool: Spool, facts: Facts) -> None:
         self.findings: list[Finding] = []
         self.events = 0
         self.unsealed = 0
@@ -42,6 +45,9 @@ class LogAudit:
         self._sizes = sorted(roots)
         self._tree = DerivedTree(log, self.findings)
         self._spool = spool
+        self._facts = facts
+        self._recorded = b""
+        """The latest recorded_at so far."""
         self._heads: dict[str, tuple[int, bytes]] = {}
         """Stream -> seq of its last event, and that event's leaf hash."""
         self._moved: dict[str, bytes] = {}
@@ -116,8 +122,33 @@ class LogAudit:
         leaves = [sha256(b"\0" + entry).digest() for entry in stored]
         self._heads.update(zip(names, zip(seqs, leaves, strict=True), strict=True))
         self._moved.update(zip(names, stored, strict=True))
+        self._facts.take(positions, names, types, stored)
+        self._check_recorded(positions, names, seqs, stored)
         self._spool.put(names, zip(names, seqs, types, positions, stored, leaves, strict=True))
         return leaves
+
+    def _check_recorded(
+        self, positions: Sequence[int], names: Sequence[str], seqs: Sequence[int], stored: Sequence[bytes]
+    ) -> None:
+        """Nothing is recorded before what stands before it: what was known at an instant stays as it was.
+
+        The member is found as `audit_facts` finds another one; canonical instants stand in the order of time.
+        """
+        last = self._recorded
+        starts = [entry.rfind(_RECORDED) for entry in stored]
+        said = [
+            entry[start + len(_RECORDED) :][:INSTANT_BYTES] if start >= 0 else last
+            for entry, start in zip(stored, starts, strict=True)
+        ]
+        if said == sorted(said) and said[0] >= last:
+            self._recorded = said[-1]
+            return
+        for position, name, seq, instant in zip(positions, names, seqs, said, strict=True):
+            if instant < last:
+                self._add(f"position {position}: {name}/{seq}: recorded_at", _shown(instant), f"{_shown(last)} or later",
+                          "refuted")  # fmt: skip
+            last = max(last, instant)
+        self._recorded = last
 
     # The log
 

@@ -139,7 +139,6 @@ def _read_batch(
     for name, rows in batch:
         end = start + len(rows)
         _check_chain(rows, said.prevs[start:end], findings)
-        _check_recorded(rows, said.recorded[start:end], findings)
         yield Stream(name, programme, rows, said.events[start:end], said.labels[start:end])
         start = end
 
@@ -156,17 +155,6 @@ def _check_chain(rows: Sequence[Leafed], prevs: list[str | None], findings: list
         if prev is not None and prev != leaf:
             findings.append(Finding("tampered", f"{where}: prev", prev, leaf))
         last = seq
-
-
-def _check_recorded(rows: Sequence[Leafed], recorded: list[str | None], findings: list[Finding]) -> None:
-    """Of one stream nothing is recorded before what stands before it: what was known at an instant stays as it was."""
-    last = ""
-    for (name, seq, _, position, _, _), instant in zip(rows, recorded, strict=True):
-        if instant is not None:
-            if instant < last:
-                where = f"position {position}: {name}/{seq}: recorded_at"
-                findings.append(Finding("refuted", where, instant, f"{last} or later"))
-            last = instant
 
 
 def _audit_stream(stream: Stream, known: Known, part: Part, due: Due) -> None:

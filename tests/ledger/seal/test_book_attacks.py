@@ -20,10 +20,12 @@ from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import FIRST_PREV
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
+from ledger.seal.audit import AuditReport
 from ledger.seal.evidence import prove_consistency
 from ledger.store.base import NewRow, Row
 from tests.console.support import response
 from tests.contracts.backends import BACKENDS, Backend, Execute
+from tests.ledger.monitor.support import watch
 from tests.ledger.proof.book import verify
 from tests.ledger.seal.support import (
     WITNESS_KEY,
@@ -115,6 +117,12 @@ def require_found(attack: Attacked, *words: str, verdict: str = "tampered") -> N
         assert word in told, told
     with pytest.raises(SealError):
         attack.ledger.seal()
+
+
+def require_monitored(forged: Ledger, audited: AuditReport) -> None:
+    """Where book and log agree, who sees the log alone finds what who has the book finds."""
+    seen = watch(forged.folder, forged.folder.root.parent / "monitored")
+    assert seen.verdict == audited.verdict, (seen.findings, audited.findings)
 
 
 def test_any_changed_byte_of_any_event_is_found(attacked: Attacked) -> None:
@@ -305,7 +313,9 @@ def test_a_rewritten_and_resealed_book_is_caught_by_the_witness_and_by_a_saved_c
         forged.seal(cosigner=Beside(witness))
     assert forged.folder.checkpoint() is None
     forged.seal()
-    assert forged.audit().verdict in ("confirmed", "refuted")
+    report = forged.audit()
+    assert report.verdict in ("confirmed", "refuted")
+    require_monitored(forged, report)
     assert forged.verdict(**witnessed()).verdict == "incomplete"
     new = forged.folder.checkpoint()
     assert new
@@ -377,6 +387,7 @@ def test_a_forgery_sealed_with_the_right_key_is_refuted(
     report = forged.audit()
     assert report.verdict == "refuted", (name, report.findings)
     assert report.findings[0].found != report.findings[0].expected
+    require_monitored(forged, report)
 
 
 def test_a_forged_decision_is_refuted_by_the_verifier(attacked: Attacked, tmp_path: Path) -> None:
@@ -400,6 +411,7 @@ def test_announcements_left_out_are_refuted(attacked: Attacked, tmp_path: Path) 
     report = forged.audit()
     assert report.verdict == "refuted"
     assert any("history announced after" in finding.what for finding in report.findings)
+    require_monitored(forged, report)
 
 
 def test_a_stream_that_is_no_memberships_is_refuted(attacked: Attacked, tmp_path: Path) -> None:
@@ -407,7 +419,9 @@ def test_a_stream_that_is_no_memberships_is_refuted(attacked: Attacked, tmp_path
     attacked.rewrite([*history, ("elsewhere", history[-1][1])])
     forged = Ledger(attacked.ledger.store, tmp_path / "forged")
     forged.seal()
-    assert any(finding.what == "stream 'elsewhere'" for finding in forged.audit().findings)
+    report = forged.audit()
+    assert any(finding.what == "stream 'elsewhere'" for finding in report.findings)
+    require_monitored(forged, report)
 
 
 def test_the_bundle_of_another_membership_and_keys_in_a_bundle(attacked: Attacked) -> None:

@@ -247,6 +247,7 @@ def again(**changed: Any) -> Callable[[History], object]:
     def change(history: History) -> None:
         decided = deepcopy(of(history, "DesignationDecided"))
         decided["data"] |= {"revision": 2} | changed
+        decided["fact"] = "decided-again"
         history.append((STREAM, decided))
 
     return change

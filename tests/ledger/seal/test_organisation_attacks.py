@@ -95,7 +95,7 @@ def drop(history: History, kind: str) -> None:
 def insert(history: History, before: str, kind: str, **data: Any) -> None:
     at = next(index for index, (_, event) in enumerate(history) if event["type"] == before)
     like = next(event for stream, event in history if stream == STREAM)
-    history.insert(at, (STREAM, like | {"type": kind, "data": data, "fact": "forged"}))
+    history.insert(at, (STREAM, like | {"type": kind, "data": data, "fact": f"forged-{kind}"}))
 
 
 def says(kind: str, at: int = 0, **changed: Any) -> Callable[[History], object]:
