@@ -96,9 +96,13 @@ def add_log(
 
 
 @contextmanager
-def reading_log(session: Session) -> Iterator[LogFolder | LogUrl]:
-    """The log that `add_log` named."""
-    with _reading(session.options.log, getattr(session.options, "entries_token_file", None)) as log:
+def reading_log(session: Session, *, may_come: bool = False) -> Iterator[LogFolder | LogUrl]:
+    """The log that `add_log` named. Raises LogUnreachable where it is a folder that is not there.
+
+    With `may_come` that is for the caller to wait for.
+    """
+    token_file = getattr(session.options, "entries_token_file", None)
+    with _reading(session.options.log, token_file, may_come=may_come) as log:
         yield log
 
 
@@ -128,11 +132,14 @@ def reading_logs(session: Session) -> Iterator[list[LogFolder | LogUrl]]:
 
 
 @contextmanager
-def _reading(place: str, token_file: Path | None) -> Iterator[LogFolder | LogUrl]:
+def _reading(place: str, token_file: Path | None, *, may_come: bool = False) -> Iterator[LogFolder | LogUrl]:
+    from ledger.seal.folder import LogFolder
     from ledger.seal.log_url import LogUrl, open_log
     from ledger.seal.token_file import load_tokens
 
     log = open_log(place, *(load_tokens(token_file, 1) if token_file else ()))
+    if isinstance(log, LogFolder) and not may_come:
+        log.require_there()
     try:
         yield log
     finally:

@@ -29,7 +29,7 @@ from typing import Any, Final, NamedTuple
 from ledger.errors import BadInput
 from ledger.proof.log.map import SEQ_MAX
 from ledger.seal.findings import Finding
-from ledger.seal.folder import held
+from ledger.seal.folder import held, make_folder
 
 NAME: Final = "monitor.db"
 FORM: Final = 1
@@ -94,7 +94,7 @@ class Memory:
         self._path = folder / NAME
         self._origin = origin
         self._version = f"{FORM}, {version}"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, 0o700)
         folder.chmod(folder.stat().st_mode & ~_PRIVATE)
         _make_private(folder / "lock")
         self._held = ExitStack()

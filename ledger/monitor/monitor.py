@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import LogUnreachable, SealError
+from ledger.errors import SealError
 from ledger.monitor.entries import LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
@@ -95,7 +95,8 @@ class Monitor:
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had."""
         passing: list[Finding] = []
-        self._require_there()
+        if isinstance(self._log, LogFolder):
+            self._log.require_there()
         signed, history = read_signed(self._log, passing)
         with self._memory.transaction():
             published = self._see(signed, passing, is_published=True) if signed else None
@@ -126,11 +127,6 @@ class Monitor:
             return False
 
     # Checkpoints
-
-    def _require_there(self) -> None:
-        """A folder that is not there (another name, a disk that is not mounted) is no log without a checkpoint."""
-        if isinstance(self._log, LogFolder) and not self._log.root.is_dir():
-            raise LogUnreachable(f"{self._log.root}: found no such folder, expected that of a log")
 
     def _look_back(self, history: list[bytes], signed: bytes | None, passing: list[Finding]) -> None:
         """The checkpoints of the history; those in which nothing was wrong are looked at once."""

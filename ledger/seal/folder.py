@@ -30,7 +30,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Final
 
-from ledger.errors import LogDamaged, SealerBusy
+from ledger.errors import BadInput, LogDamaged, LogUnreachable, SealerBusy
 from ledger.proof.log.errors import MalformedError
 from ledger.proof.log.files import read_file
 from ledger.proof.log.note import NOTE_MAX_BYTES
@@ -69,6 +69,11 @@ class LogFolder(LogFiles):
     def name(self) -> str:
         """The folder, for messages."""
         return str(self.root)
+
+    def require_there(self) -> None:
+        """Raises LogUnreachable where there is no such folder: another name, or a disk that is not mounted, is no log."""
+        if not self.root.is_dir():
+            raise LogUnreachable(f"{self.root}: found no such folder, expected that of a log")
 
     def read_path(self, path: str, max_bytes: int) -> bytes | None:
         """The bytes at a path of the log; None where there is nothing. Raises LogDamaged for what is no file or too long."""
@@ -208,6 +213,16 @@ def held(path: Path, busy: str) -> Iterator[None]:
         except OSError:
             raise SealerBusy(busy) from None
         yield
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those that it lies in, where they are not there. Raises BadInput where something else is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=mode)
+    except FileExistsError:
+        raise BadInput(f"{path}: found something that is no folder, expected a folder, or nothing yet") from None
+    except NotADirectoryError:
+        raise BadInput(f"{path}: found that it lies in something that is no folder, expected a folder") from None
 
 
 def fsync_folder(path: Path) -> None:

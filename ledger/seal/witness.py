@@ -52,7 +52,7 @@ from ledger.proof.log.note import NOTE_MAX_BYTES, VerifierKey, parse_note
 from ledger.proof.log.policy import CHECKING, Policy, is_checking, log_checkpoint
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.strictjson import base64_text, decimal, hash_bytes
-from ledger.seal.folder import fsync_folder, write_file
+from ledger.seal.folder import fsync_folder, make_folder, write_file
 
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
@@ -123,7 +123,7 @@ class Witness:
         self._policy = replace(policy, witnesses=())  # what others have cosigned is no matter here
         self._folder = folder
         self._clock_s = clock_s
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._path = folder / origin_hash(policy.origin)
         self._turn = Lock()
         """Comparing with the last checkpoint and keeping the new one are one."""

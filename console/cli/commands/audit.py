@@ -30,7 +30,8 @@ examples:
   csat-ledger audit --tiles log --policy policy.json --json
   csat-ledger audit --tiles https://log.example/csat --entries-token-file entries.token --policy policy.json
 
-exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed"""
+exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed; 4 the log cannot
+be reached, or its folder is not there"""
 
 
 def register(parser: ArgumentParser) -> None:

@@ -57,7 +57,7 @@ def run(session: Session) -> int:
         from ledger.proof.registry import PROOF_PROGRAMMES
 
         policy = read_policy(options.policy)
-        with reading_log(session) as log:
+        with reading_log(session, may_come=options.follow) as log:
             monitor = Monitor(log, policy, PROOF_PROGRAMMES, options.state, program_version(), session.clock)
             try:
                 if options.follow:

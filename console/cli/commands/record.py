@@ -34,6 +34,7 @@ from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT
 
 if TYPE_CHECKING:
+    from ledger.seal.receipts import ReceiptSigner
     from ledger.writing.transaction import Outcome
 
 STDIN: Final = "-"
@@ -126,11 +127,12 @@ def _record_files(session: Session, names: list[str]) -> int:
         streams = [(name, _open(name, stack)) for name in names]  # all before anything is recorded
         size = _total_size([stream for _, stream in streams])
         sources = [_look_at(name, stream, output) for name, stream in streams]
+        signer = _receipt_signer(session, (*names, refusals_path))  # before a book is made
         ledger = stack.enter_context(session.ledger(create=True))
         if ledger.store.found_version == 0:
             output.words(f"made a new ledger at {ledger.store.name}")
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, ledger, stack, (*names, refusals_path))
+        receipts = _receipts(session, signer, ledger, stack)
         intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack, receipts)
         with _saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
@@ -157,9 +159,10 @@ def _record_again(session: Session, path: Path) -> int:
             again = stack.enter_context(take_again(path))
         except OSError as error:
             raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
+        signer = _receipt_signer(session, (path,))
         ledger = stack.enter_context(session.ledger())
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, ledger, stack, (path,))
+        receipts = _receipts(session, signer, ledger, stack)
         intake, waits = _intake(session, spelling, again, stack, receipts)
         with _saying_what_stays(output, intake):
             for line in again.lines():
@@ -183,9 +186,10 @@ def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
     return KnownSpelling(ledger.writer, session.options.known_spelling, session.output.words)
 
 
-def _receipts(session: Session, ledger: Ledger, stack: ExitStack, others: Sequence[str | Path]) -> ReceiptsFile | None:
-    """The file of receipts, where one is asked for; found out before anything is recorded whether that is possible."""
-    path, options = session.options.receipts, session.options
+def _receipt_signer(session: Session, others: Sequence[str | Path]) -> ReceiptSigner | None:
+    """What signs receipts, where they are asked for; `others` are the files beside the one that they go to."""
+    options = session.options
+    path = options.receipts
     if path is None:
         return None
     if any(_is_same(path, other) for other in (*others, options.receipt_key, *files_of(session.where))):
@@ -196,8 +200,14 @@ def _receipts(session: Session, ledger: Ledger, stack: ExitStack, others: Sequen
         from ledger.seal.receipts import DELAY_S, ReceiptSigner
 
         delay_s = DELAY_S if options.promise is None else options.promise
-        signer = ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
-    return stack.enter_context(open_receipts(path, signer, ledger.store))
+        return ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
+
+
+def _receipts(session: Session, signer: ReceiptSigner | None, ledger: Ledger, stack: ExitStack) -> ReceiptsFile | None:
+    """The file of receipts, where one is asked for; found out before anything is recorded whether that is possible."""
+    if signer is None:
+        return None
+    return stack.enter_context(open_receipts(session.options.receipts, signer, ledger.store))
 
 
 def _intake(

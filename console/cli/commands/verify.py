@@ -98,7 +98,9 @@ def _since(options: Namespace) -> Since:
         from ledger.proof.log.tiles import hash_reader
         from ledger.seal.folder import LogFolder
 
-        return consistency_proof(old_size, new_size, hash_reader(new_size, LogFolder(options.tiles).read_tile))
+        folder = LogFolder(options.tiles)
+        folder.require_there()
+        return consistency_proof(old_size, new_size, hash_reader(new_size, folder.read_tile))
 
     return Since(older, from_tiles)
 

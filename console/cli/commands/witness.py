@@ -26,7 +26,6 @@ from console.cli.proof_files import add_log, add_policy, address, proving, read_
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from console.throughput import collect_garbage_seldom
-from ledger.errors import BadInput
 
 if TYPE_CHECKING:
     from ledger.monitor.witness import CheckingWitness
@@ -93,13 +92,9 @@ def run(session: Session) -> int:
         if not options.checking:
             return _serve(session, _witnesses(needs))
         from ledger.proof.log.policy import CHECKING, is_checking
-        from ledger.seal.folder import LogFolder
 
         collect_garbage_seldom()
         with reading_logs(session) as logs:
-            for log in logs:
-                if isinstance(log, LogFolder) and not log.root.is_dir():
-                    raise BadInput(f"{log.root}: found no such folder, expected that of a log")
             if len(logs) > 1:
                 _require_order(session, logs, needs.policies)
             if not is_checking(needs.key.verifier):

@@ -194,5 +194,7 @@ def test_what_cannot_be_asked_is_exit_code_2(revised: tuple[Program, int], argum
 def test_tiles_that_are_not_there_are_named(revised: tuple[Program, int]) -> None:
     program, _ = revised
     assert evidence(program, "new.json").code == 0
-    code, said = verdict(program, "new.json", "--since", "old.json", "--tiles", "nowhere")
-    assert (code, said["error"]) == (1, "log-damaged")
+    (program.folder / "empty").mkdir()
+    for folder, expected in (("nowhere", (4, "log-unreachable")), ("empty", (1, "log-damaged"))):
+        code, said = verdict(program, "new.json", "--since", "old.json", "--tiles", folder)
+        assert (code, said["error"]) == expected

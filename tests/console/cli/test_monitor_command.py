@@ -59,6 +59,38 @@ def test_usage_and_logs_that_cannot_be_had(sealed: Program) -> None:
     assert monitored(sealed).code == 2
 
 
+def test_what_is_no_folder_for_a_state_or_a_memory_is_named(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    (sealed.folder / "file").touch()
+    policy = ("--policy", "policy.json")
+    witness = ("witness", "--key", "auditor/witness.key", "--listen", "127.0.0.1:0", *policy)
+    for place, says in (
+        ("file", "found something that is no folder, expected a folder, or nothing yet"),
+        ("file/state", "found that it lies in something that is no folder, expected a folder"),
+    ):
+        for arguments in (
+            ("monitor", "--log", "log", *policy, "--state", place),
+            (*witness, "--memory", place),
+        ):
+            ran = sealed.json(*arguments)
+            assert (ran.code, ran.json["message"]) == (2, f"{place}: {says}")
+
+
+def test_a_monitor_that_follows_waits_for_a_folder_that_is_not_there(sealed: Program) -> None:
+    (sealed.folder / "log").rename(sealed.folder / "away")
+    follower = sealed.start(
+        "monitor", "--log", "log", "--policy", "policy.json", "--state", "state", "--follow", "--json"
+    )
+    try:
+        assert follower.stderr is not None
+        assert b"cannot reach the log: log: found no such folder" in follower.stderr.readline()
+        (sealed.folder / "away").rename(sealed.folder / "log")
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["verdict"] == "confirmed"
+    finally:
+        assert stopped(follower) == 0
+
+
 def test_a_monitor_follows_until_it_is_told_to_stop(sealed: Program) -> None:
     follower, first = started(
         sealed, "monitor", "--log", "log", "--policy", "policy.json", "--state", "state", "--follow"
@@ -148,7 +180,8 @@ def test_both_options_of_a_witness_that_looks_are_needed(sealed: Program) -> Non
     arguments = ["witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen", "127.0.0.1:0"]
     assert sealed.run_bare(*arguments, "--checking").code == 2
     assert sealed.run_bare(*arguments, "--log", "log").code == 2
-    assert sealed.run_bare(*arguments, "--checking", "--log", "nowhere").code == 2
+    nowhere = sealed.json(*arguments, "--checking", "--log", "nowhere")
+    assert (nowhere.code, nowhere.json["error"]) == (4, "log-unreachable")
 
 
 @pytest.fixture

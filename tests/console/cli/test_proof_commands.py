@@ -237,6 +237,25 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
     return process.returncode
 
 
+def test_a_folder_that_is_not_there_is_held_against_no_log(sealed: Program) -> None:
+    """Another name, or a disk that is not mounted: the host is accused of nothing."""
+    evidence(sealed)
+    (sealed.folder / "saved").write_bytes((sealed.folder / "log" / "checkpoint").read_bytes())
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    assert sealed.run("seal", "--key", "keys/log.key", "--tiles", "log").code == 0
+    newer = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", "newer.json")
+    assert newer.code == 0
+    there = ("--tiles", "nowhere", "--policy", "policy.json")
+    for arguments in (
+        ("audit", *there),
+        ("consistency", "saved", "log/checkpoint", *there),
+        ("verify", "newer.json", "--since", "m-1.json", *there),
+    ):
+        ran = sealed.json(*arguments)
+        assert (ran.code, ran.json["error"]) == (4, "log-unreachable"), arguments
+        assert ran.json["message"] == "nowhere: found no such folder, expected that of a log"
+
+
 def test_a_witness_cosigns_what_the_sealer_follows(sealed: Program) -> None:
     assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
     vkey = (sealed.folder / "auditor" / "witness.vkey").read_text().strip()

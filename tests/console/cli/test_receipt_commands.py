@@ -322,7 +322,8 @@ def test_files_that_are_not_there_and_options_that_do_not_go_together(handed: Pr
         assert ran.code == 2, (arguments, ran)
     before = (handed.folder / "r.jsonl").read_bytes()
     assert verify(handed, "--log", "none")["verdict"] == "unreadable"  # which of several?
-    assert verify(handed, "--fact", "fact.json", "--log", "none")["verdict"] == "unproven"
+    away = handed.run_bare("verify-receipt", "r.jsonl", *policy, "--fact", "fact.json", "--log", "none", "--json")
+    assert (away.code, away.json["error"]) == (4, "log-unreachable")  # a folder as a URL
     assert (handed.folder / "r.jsonl").read_bytes() == before
 
 

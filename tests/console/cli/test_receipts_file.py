@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from console.cli.receipts_file import open_receipts
-from tests.console.cli.test_receipt_commands import HAND_OUT, handed, lines, record, seal, verify
+from tests.console.cli.test_receipt_commands import HAND_OUT, ORIGIN, handed, lines, record, seal, verify
 from tests.console.support import ROOT, Program, met, response
 from tests.support.unprivileged import as_nobody, not_to_be_written, readable_folder
 
@@ -74,6 +74,16 @@ def test_what_can_be_no_file_of_receipts_is_named_before_anything_is_recorded(ha
         assert ran.code in (2, 74), ran
         assert name in ran.json["message"]
     assert record(handed, more).json["accepted"] == len(MORE)
+
+
+def test_without_a_key_that_can_be_read_nothing_is_made(program: Program) -> None:
+    assert program.run_bare("keygen", "--name", ORIGIN, "--out", "keys").code == 0
+    facts = program.write("facts.jsonl", MORE)
+    before = sorted(program.folder.rglob("*"))
+    for key, promise in (("nowhere.key", "1"), ("keys/log.key", "1"), ("keys/log.vkey", "1"), ("keys/log.key", "-1")):
+        ran = program.json("record", facts, "--receipts", "r.jsonl", "--receipt-key", key, "--promise", promise)
+        assert ran.code == 2, ran
+        assert sorted(program.folder.rglob("*")) == before
 
 
 def test_a_file_that_may_not_be_written_is_named() -> None:
