@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from console.cli.proof_files import reading_logs
 from ledger.proof.log.merkle import leaf_hash
 from ledger.proof.log.strictjson import canonical
+from ledger.seal.log_url import LogUrl
 from tests.console.cli.test_proof_commands import ORIGIN, policy_file, sealed, started, stopped
 from tests.console.support import Program, response
 
@@ -271,6 +274,24 @@ def test_logs_and_policies_that_do_not_belong_together(two_logs: Program) -> Non
         ran = two_logs.json(*arguments)
         assert (ran.code, ran.json["error"]) == (2, "usage"), arguments
         assert says in ran.json["message"]
+
+
+def test_each_token_goes_to_the_host_of_its_log_alone(tmp_path: Path) -> None:
+    urls = ["https://a.example/log", "https://b.example/log"]
+    tokens = [tmp_path / "a.token", tmp_path / "b.token"]
+    for number, path in enumerate(tokens):
+        path.write_text(str(number) * 32)
+        path.chmod(0o600)
+    places = [urls[0], str(tmp_path), urls[1]]
+    for files, expected in (
+        ([], [None, None]),
+        (tokens, ["0" * 32, "1" * 32]),
+        ([Path("none"), tokens[1]], [None, "1" * 32]),
+    ):
+        session: Any = SimpleNamespace(options=SimpleNamespace(log=places, entries_token_file=files))
+        with reading_logs(session) as logs:
+            assert [log.name for log in logs] == places
+            assert [log._token for log in logs if isinstance(log, LogUrl)] == expected
 
 
 def test_the_name_of_a_witness_s_key_and_what_it_does_agree(sealed: Program) -> None:
