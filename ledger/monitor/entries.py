@@ -20,6 +20,7 @@ from ledger.proof.log.heads import HeadsEntry, is_heads_entry
 from ledger.proof.log.map import SEQ_MAX, Head, blinded
 from ledger.proof.log.map_tree import MapTree
 from ledger.proof.programme import ProofProgrammes
+from ledger.seal.audit_facts import KnownStreams
 from ledger.seal.audit_spool import Leafed
 from ledger.seal.edge import Edge
 from ledger.seal.findings import Finding, finding_of
@@ -61,6 +62,7 @@ class LogEntries:
             raise StateDamaged(repr(error)) from error
         self.findings: list[Finding] = []
         self._memory = memory
+        self._known = KnownStreams(programmes)
         self._announced = frozenset(programme.announced for programme in programmes)
         self._decisions = frozenset(programme.decision for programme in programmes)
         self._ends = {name: (seq, leaf, salt) for name, seq, leaf, salt in memory.streams()}
@@ -123,7 +125,8 @@ class LogEntries:
         self._memory.commit()
 
     def _take_events(self, entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
-        ends, rows, moved, announced = self._ends, self._rows, self._moved, self._announced
+        ends, rows, moved = self._ends, self._rows, self._moved
+        announced, known = self._announced, self._known
         position, last = self.events, self.recorded
         for entry, leaf, said in zip(entries, leaves, self._read(entries), strict=True):
             position += 1
@@ -139,7 +142,7 @@ class LogEntries:
                 self._add(f"position {position}: {stream}/{seq}: recorded_at", recorded, f"{last} or later", "refuted")
             else:
                 last = recorded
-            if fact is not None and type_name not in announced:
+            if fact is not None and type_name not in announced and known[stream]:
                 self._facts.append((fact, position))
             row = (stream, seq, type_name, position, entry, leaf)
             moved.add(stream)

@@ -32,14 +32,15 @@ from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.monitor.receipts import Receipts
 from ledger.monitor.report import MonitorReport
-from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
+from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
 from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding, finding_of, judge_handovers
 from ledger.seal.log_reader import HistoryLine, LogReader
-from ledger.seal.signed_history import SignedHistory, beyond_published
+from ledger.seal.signed_history import SignedHistory, beyond_published, out_of_order
 
 Answer = TypeVar("Answer")
 KEPT_AFTER: Final = 1 << 18
@@ -153,11 +154,14 @@ class Monitor:
         sound, is_sound = self._memory.sound_history(self._looking), True
         self._history.go_back_to(sound)
 
+        largest = 0 if sound is None else parse_checkpoint(parse_note(sound.note)[0]).size
+
         def take(line: HistoryLine) -> None:
-            nonlocal sound, is_sound
+            nonlocal sound, is_sound, largest
             before = len(passing)
-            if before < FINDINGS_MAX:
-                self._see(line.note, passing, is_published=False)
+            if before < FINDINGS_MAX and (seen := self._see(line.note, passing, is_published=False)) is not None:
+                passing.extend(out_of_order(largest, seen.size))
+                largest = max(largest, seen.size)
             is_sound = is_sound and len(passing) == before < FINDINGS_MAX
             sound = line if is_sound else sound
 

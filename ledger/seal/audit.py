@@ -162,7 +162,7 @@ def check_log(known: Known, policy: Policy) -> list[Finding]:
 def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[int, bytes]:
     """size -> root of every checkpoint that the log signed; what is wrong with them goes into the report."""
     roots: dict[int, bytes] = {}
-    before = 0
+    largest = 0
 
     def take(signed: bytes) -> TrustedCheckpoint | None:
         try:
@@ -177,16 +177,11 @@ def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[in
         return trusted
 
     def take_line(line: HistoryLine) -> None:
-        nonlocal before
+        nonlocal largest
         report.checkpoints += 1
         if (trusted := take(line.note)) is not None:  # with the cosignatures that were to be had then
-            if trusted.checkpoint.size < before:
-                report.findings.append(
-                    Finding(
-                        "tampered", "history of checkpoints", "a smaller one after a larger one", "the oldest first"
-                    )
-                )
-            before = trusted.checkpoint.size
+            report.findings += out_of_order(largest, trusted.checkpoint.size)
+            largest = max(largest, trusted.checkpoint.size)
 
     history = SignedHistory(log)
     published = history.read(take_line, report.findings)

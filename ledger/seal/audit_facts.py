@@ -34,7 +34,7 @@ class Facts:
 
     def __init__(self, folder: Path, programmes: ProofProgrammes) -> None:
         self._announced = frozenset(programme.announced for programme in programmes)
-        self._known = _Known(programmes)
+        self._known = KnownStreams(programmes)
         self._paths = [folder / f"facts-{number}" for number in range(FILES)]
         self._files = [path.open("wb", BUFFER_BYTES) for path in self._paths]
 
@@ -67,7 +67,7 @@ class Facts:
         ]
 
 
-class _Known(dict[str, bool]):
+class KnownStreams(dict[str, bool]):
     """Stream -> whether it is the log's own or a programme's: of another one nobody knows what is announced in it."""
 
     def __init__(self, programmes: ProofProgrammes) -> None:

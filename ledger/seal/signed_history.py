@@ -101,3 +101,9 @@ def beyond_published(size: int, sizes: Iterable[int]) -> Iterator[Finding]:
         if larger > size:
             found, expected = f"size {size}", f"{larger}, which the log signed by its history of checkpoints"
             yield Finding("incomplete", "published checkpoint", found, expected)
+
+
+def out_of_order(largest: int, size: int) -> Iterator[Finding]:
+    """A checkpoint of the history stands after a larger one."""
+    if size < largest:
+        yield Finding("tampered", "history of checkpoints", f"size {size} after size {largest}", "the oldest first")

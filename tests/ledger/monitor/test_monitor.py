@@ -397,10 +397,10 @@ def test_a_state_that_cannot_be_written_says_why_and_goes_on_afterwards(host: Ho
 
 
 def test_a_folder_that_is_not_there_is_not_held_against_the_log(host: HostLog, state: Path, tmp_path: Path) -> None:
-    with a_monitor(host, state) as monitor:
-        monitor._log = LogFolder(tmp_path / "unmounted")
-        with pytest.raises(LogUnreachable, match="found no such folder"):
-            monitor.round()
+    require(watch(host, state), "confirmed")
+    with pytest.raises(LogUnreachable, match="found no such folder"):
+        watch(LogFolder(tmp_path / "unmounted"), state)
+    require(watch(host, state), "confirmed")
 
 
 def test_a_policy_that_asks_for_a_checking_witness_is_met_by_one(tmp_path: Path) -> None:

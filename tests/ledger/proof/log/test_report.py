@@ -167,8 +167,11 @@ def test_a_decision_recorded_after_its_cosignature_is_named_and_refuted_where_wi
     assert ("cosigned at 2023-11-14T22:13:20Z" in report.words()) is warned
     expected = pytest.raises(RefutedError, match=r"recorded_at: found .*, expected at most five minutes after")
     with expected if refuted else nullcontext():
-        bundle = parse_bundle(book.bundle("m-1", seq).encoded())
-        judge(bundle, parse_policy(policy()), PROOF_PROGRAMMES, Report(), checking=True)
+        looking = SignerKey("w.example/1/checking", COSIGNATURE_V1, b"c" * 32)
+        text = book.checkpoint().text.encode()
+        signed = format_note(text.decode(), [LOG_KEY.sign(text), looking.sign(text, WITNESSED_S)])
+        trust = policy(witnesses=[str(looking.verifier)], quorum=1, checking=1)
+        judge(parse_bundle(book.bundle("m-1", seq, signed).encoded()), parse_policy(trust), PROOF_PROGRAMMES, Report())
 
 
 def test_nothing_out_of_a_file_is_printed_raw() -> None:
