@@ -77,6 +77,7 @@ class Monitor:
         """By what the history is looked at: with receipts each checkpoint's time is wanted."""
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
+        self._receipts: Receipts | None = None
         self._load()
         self._receipts = Receipts(receipts, policy, self._memory, log) if receipts else None
 
@@ -159,6 +160,7 @@ class Monitor:
         def take(line: HistoryLine) -> None:
             nonlocal sound, is_sound, largest
             before = len(passing)
+            largest = largest if line.start else 0  # it may be another history by now, from its beginning
             if before < FINDINGS_MAX and (seen := self._see(line.note, passing, is_published=False)) is not None:
                 passing.extend(out_of_order(largest, seen.size))
                 largest = max(largest, seen.size)
@@ -305,6 +307,8 @@ class Monitor:
         self._memory.begin_anew(f"is damaged ({damage})")
         self._under, self._unkept = None, 0
         self._entries = LogEntries(self._programmes, self._memory)
+        if self._receipts is not None:
+            self._receipts.begin()
 
     def _with_memory(self, work: Callable[[], Answer]) -> Answer:
         """What some work gives; where what is kept turns out to be damaged, once more after it was begun anew."""

@@ -65,11 +65,12 @@ class Receipts:
         self._judged_at: tuple[int, bool] | None = None
         """The size up to which all was judged, and whether the log was sound."""
         self._waits: dict[Path, int] = {}
-        with memory.transaction():
-            self._go_by()
+        self.begin()
 
-    def _go_by(self) -> None:
-        self._kept.go_by(sha256(repr(self._policy).encode("utf-8")).digest(), [*map(str, self._files)])
+    def begin(self) -> None:
+        """What was judged by another policy, or of other files, is forgotten; before any checkpoint is seen."""
+        with self._memory.transaction():
+            self._kept.go_by(sha256(repr(self._policy).encode("utf-8")).digest(), [*map(str, self._files)])
 
     def saw(self, checkpoint: Checkpoint, note: bytes) -> None:
         """Keeps the time of a checkpoint; part of the transaction that is begun."""
@@ -85,8 +86,6 @@ class Receipts:
         Raises OSError, or MalformedError for a file that is none; LogUnreachable or LogDenied.
         """
         self._passing = []
-        with self._memory.transaction():
-            self._go_by()
         is_new = [self._read(path) for path in self._files]
         if now_us is not None:
             self._require_past(now_us + AHEAD_MAX_US)

@@ -44,7 +44,7 @@ from ledger.seal.findings import (
     verdict_of,
 )
 from ledger.seal.log_reader import HistoryLine, LogReader
-from ledger.seal.signed_history import SignedHistory, beyond_published
+from ledger.seal.signed_history import SignedHistory, beyond_published, out_of_order
 from ledger.store.base import Reader
 
 PART_EVENTS: Final = 20_000
@@ -180,6 +180,7 @@ def _checkpoints(log: LogReader, policy: Policy, report: AuditReport) -> dict[in
         nonlocal largest
         report.checkpoints += 1
         if (trusted := take(line.note)) is not None:  # with the cosignatures that were to be had then
+            largest = largest if line.start else 0  # it may be another history by now, from its beginning
             report.findings += out_of_order(largest, trusted.checkpoint.size)
             largest = max(largest, trusted.checkpoint.size)
 
