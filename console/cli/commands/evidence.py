@@ -129,6 +129,8 @@ def run(session: Session) -> int:
             if signers:
                 with open_sealer(ledger.store, folder, signers, cosigner_of(session)) as sealer:
                     sealer.seal()
+            else:
+                folder.require_there()
         bundle = collect_evidence(
             ledger.store, folder, asked.programme, asked.stream, asked.on, revision=options.revision, at=options.at
         )

@@ -139,6 +139,8 @@ def test_evidence_seals_first_where_it_may(sealed: Program) -> None:
 def test_evidence_for_what_is_not_there(sealed: Program) -> None:
     unknown = sealed.json("evidence", "m-9", "--renewal", "2011-03-01", "--tiles", "log", "--out", "x")
     assert (unknown.code, unknown.json["error"]) == (2, "unknown-membership")
+    nowhere = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "nolog", "--out", "x")
+    assert (nowhere.code, nowhere.json["error"]) == (4, "log-unreachable")
     undecided = sealed.json("evidence", "m-1", "--renewal", "2012-03-01", "--tiles", "log", "--out", "x")
     assert (undecided.code, undecided.json["error"]) == (1, "not-sealed")
     assert not (sealed.folder / "x").exists()
