@@ -8,8 +8,8 @@ verify       seconds for a bundle of about a hundred events, as a whole process,
 bundle       its bytes
 bundle_N     the same of streams of N events that stand between as many of others, and the verifier's peak of memory
 
-The longest stream has a million events, which takes some minutes and gigabytes: `python -m tests.benchmarks.proof 100000 100 10000`
-names the lengths.
+The longest stream has a million events, which takes some minutes and gigabytes; `python -m tests.benchmarks.proof 100000 100
+10000` names the lengths.
 """
 
 from __future__ import annotations
