@@ -76,7 +76,9 @@ def listening(address: tuple[str, int]) -> socket.socket:
     """A socket that listens. Raises BadInput where it cannot."""
     host, port = address
     try:
-        found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        # With the protocol named, asyncio sends each answer at once; else it waits 40 ms for the client's receipt.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
         found.listen(BACKLOG)

@@ -30,8 +30,8 @@ EVALUATED: Final = 50
 """So many memberships are evaluated at once for a page."""
 WEIGHT: Final = 20
 """A membership that is evaluated costs about so much more than one of which only the name is read."""
-LOOKED_AT_MAX: Final = 20_000
-"""A page looks at so many memberships by their names at most, or at fewer that are evaluated."""
+LOOKED_AT_MAX: Final = 12_000
+"""So many memberships are passed over for a page by their names at most, or fewer that are evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def first_page(
 def board_page(view: View, wanted: Wanted, limit: int) -> BoardPage:
     """A page of the board.
 
-    It looks at LOOKED_AT_MAX memberships at most, so that it costs the same however rare what is looked for is: it may hold
-    fewer than `limit`, or none, and still not be the last.
+    It passes over so many memberships at most that are not looked for (LOOKED_AT_MAX), so that it costs the same however rare
+    these are: it may hold fewer than `limit`, or none, and still not be the last.
     """
     reader = view.eligibility()
     known = reader.known_at(wanted.known_at)
@@ -82,8 +82,9 @@ def board_page(view: View, wanted: Wanted, limit: int) -> BoardPage:
     soon_us = min(END_US, wanted.at_us + wanted.within_days * DAY_US)
     folded = None if wanted.search is None else wanted.search.casefold()
     found: list[BoardRow] = []
-    looked_at = 0
+    passed_over = 0
     for chunk in reader.memberships(known, wanted.after):
+        shown = len(found)
         among = [one for one in chunk if folded is None or any(folded in text.casefold() for text in one)]
         for start in range(0, len(among), EVALUATED):
             some = among[start : start + EVALUATED]
@@ -94,8 +95,8 @@ def board_page(view: View, wanted: Wanted, limit: int) -> BoardPage:
                     found.append(row)
                 if len(found) == limit:
                     return BoardPage(tuple(found), _cursor(wanted, known, membership))
-        looked_at += len(chunk) + WEIGHT * len(among)
-        if looked_at >= LOOKED_AT_MAX:
+        passed_over += len(chunk) - len(among) + WEIGHT * (len(among) - (len(found) - shown))
+        if passed_over >= LOOKED_AT_MAX:
             return BoardPage(tuple(found), _cursor(wanted, known, chunk[-1][0]))
     return BoardPage(tuple(found), None)
 

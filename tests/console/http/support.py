@@ -104,9 +104,9 @@ class Client:
 class Served:
     """A service, and a client of it."""
 
-    def __init__(self, client: Client, store: Path) -> None:
+    def __init__(self, client: Client, store: Path | str) -> None:
         self.client = client
-        self.store = store
+        self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
 
@@ -127,7 +127,7 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[Served]:
+def serving(store: Path | str) -> Iterator[Served]:
     """A service over a store; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []

@@ -162,7 +162,7 @@ def test_the_board_can_be_searched_and_shows_what_the_command_shows(
     assert shown("state=eligible") == []
 
 
-def test_a_page_looks_at_a_bounded_number_of_memberships_however_rare_what_is_looked_for_is(
+def test_a_page_passes_over_a_bounded_number_of_memberships_however_rare_what_is_looked_for_is(
     monkeypatch: pytest.MonkeyPatch, served: Served
 ) -> None:
     monkeypatch.setattr("projections.questions.board_page.LOOKED_AT_MAX", 1)

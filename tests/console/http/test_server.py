@@ -148,6 +148,12 @@ def test_what_it_cannot_serve_it_says_at_once(program: Program) -> None:
     assert (ran.code, "--dev is for one's own machine" in ran.err) == (2, True)
 
 
+def test_answers_are_sent_at_once() -> None:
+    with server.listening(("127.0.0.1", 0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # without it asyncio leaves Nagle's algorithm on: 40 ms an answer
+        assert url_of(listener).startswith("http://127.0.0.1:")
+
+
 def test_a_port_that_is_taken_is_named(program: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = program.run("serve", "--dev", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
