@@ -22,6 +22,8 @@ Open = Callable[[], Ledger]
 READERS: Final = 4
 IDLE_S: Final = 0.25
 """So long the book is waited for before the projections are looked at again: workers may keep them too."""
+PAUSE_S: Final = 0.02
+"""So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
 AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
 
@@ -135,6 +137,8 @@ class Following:
                     ledger.store.wait(self.position, IDLE_S)
                     self._catch_up(ledger)
                 self.failed = False
+                if not self._waiting:
+                    self._stopping.wait(PAUSE_S)
             except Exception as error:
                 if not self.failed:
                     self._complain(f"the projections cannot be kept up: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ TOKEN_BYTES_MAX: Final = 8_192
 JWKS_BYTES_MAX: Final = 1 << 18
 KEYS_MAX: Final = 50
 NAMES_MAX: Final = 1_000
+CHECKED_MAX: Final = 1_000
+"""So many tokens are remembered, by their hashes, whose signatures were checked: that takes longer than most answers."""
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *")
 
@@ -36,6 +39,7 @@ class Verifier:
 
     def __init__(self, keys: KeySet, issuer: str, audience: str, clock: Callable[[], int]) -> None:
         self._keys = keys
+        self._checked: dict[bytes, dict[str, Any]] = {}
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: clock() // 1_000_000,
             leeway=LEEWAY_S,
@@ -53,10 +57,7 @@ class Verifier:
         if found is None:
             raise unauthorized("found no bearer token in the header Authorization, expected one", "invalid_request")
         try:
-            token = jwt.decode(found[1], self._keys, algorithms=list(ALGORITHMS))
-            claims: Any = token.claims
-            if not isinstance(claims, dict):
-                raise ValueError
+            claims = self._signed_claims(found[1])
             self._claims.validate(claims)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise unauthorized(
@@ -65,6 +66,20 @@ class Verifier:
             ) from None
         memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
         return Caller(_names(claims, "roles"), memberships)
+
+    def _signed_claims(self, token: bytes) -> dict[str, Any]:
+        """The claims of a token whose signature holds, which is checked once; whether they hold now is for the caller."""
+        digest = sha256(token).digest()
+        known = self._checked.get(digest)
+        if known is not None:
+            return known
+        claims: Any = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS)).claims
+        if not isinstance(claims, dict):
+            raise ValueError
+        while len(self._checked) >= CHECKED_MAX:
+            del self._checked[next(iter(self._checked))]
+        self._checked[digest] = claims
+        return claims
 
 
 def unauthorized(detail: str, error: str | None) -> Problem:

@@ -14,7 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
+from console.http import tokens
 from console.http.dev_key import dev_key, dev_key_path, dev_token
+from console.http.problems import Problem
 from console.http.tokens import Verifier, load_jwks
 from ledger.errors import BadInput
 from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW_US, PATHS, Served, token
@@ -123,6 +125,25 @@ def test_two_tokens_are_none(served: Served) -> None:
 )
 def test_a_token_that_holds_is_taken(served: Served, good: str) -> None:
     assert served.client.get(PATHS["status"], headers={"Authorization": f"bearer {good}"}).status_code == 200
+
+
+def test_a_token_that_was_taken_is_taken_no_more_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its signature is checked once, its claims each time; and no more tokens are remembered than so many."""
+    monkeypatch.setattr(tokens, "CHECKED_MAX", 3)
+    now_us = NOW_US
+    verifier = Verifier(KeySet([PUBLIC]), ISSUER, AUDIENCE, lambda: now_us)
+    made = [f"Bearer {token('owner', number=number)}".encode() for number in range(5)]
+    for _ in range(2):
+        assert {*verifier.caller([made[0]]).roles} == {"owner"}
+    with pytest.raises(Problem):
+        verifier.caller([made[0][:-4] + (b"AAAA" if made[0][-4:] != b"AAAA" else b"BBBB")])
+    for one in made:
+        verifier.caller([one])
+    assert len(verifier._checked) == 3
+    now_us += 700 * 1_000_000
+    for one in made:
+        with pytest.raises(Problem):
+            verifier.caller([one])
 
 
 def test_keys_are_rotated_by_their_names(tmp_path: Path) -> None:
