@@ -10,18 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-schemathesis = pytest.importorskip("schemathesis")
-
-import orjson  # noqa: E402
-from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-
-from console.http.openapi import document  # noqa: E402
-from console.http.roles import ROLES  # noqa: E402
-from tests.console.http.support import Served, bearer, make_book, serving  # noqa: E402
-from tests.support.soak import scaled  # noqa: E402
+from console.http.openapi import document
+from console.http.roles import ROLES
+from tests.console.http.support import Served, bearer, make_book, serving
+from tests.support.soak import scaled
 
 DOCUMENT: dict[str, Any] = orjson.loads(document())
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

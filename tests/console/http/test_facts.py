@@ -235,6 +235,7 @@ def test_facts_that_wait_for_the_link_key_are_put_off(tmp_path: Path) -> None:
     assert "link-key" not in (found.text + alone.text).replace("link-key-missing", "")
 
 
+@pytest.mark.slow
 def test_facts_of_sixteen_clients_at_once_are_recorded_once_each(tmp_path: Path) -> None:
     """Each fact is sent by two of them: one is told that it is accepted, the other that it is a duplicate."""
     with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW) as served:

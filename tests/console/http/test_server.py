@@ -56,6 +56,7 @@ def test_one_command_makes_a_ledger_and_answers_and_sigterm_ends_it(tmp_path: Pa
     ]
 
 
+@pytest.mark.slow
 def test_what_is_handed_in_is_answered_before_sigterm_ends_it(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev") as served:
         operator = served.token("--role", "operator")
