@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from console.settings import PREFIX, Settings
 from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from projections.questions.view import View
     from projections.runner import Progress, Runner
 
+DEV_KEY_ENDING: Final = ".dev-key"
+"""Of the file beside a book in SQLite that holds the key of `serve --dev`, after the book's own name."""
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
 
@@ -251,7 +253,7 @@ def files_of(where: str) -> list[Path]:
     endings = [
         f"{projections}{ending}" for projections in ("", ".projections") for ending in ("", "-wal", "-shm", "-journal")
     ]
-    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING)]
+    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING, DEV_KEY_ENDING)]
 
 
 def _with_postgres(module: str) -> ModuleType:

@@ -85,12 +85,16 @@ class LedgerError(Exception):
 
 
 class Refused(LedgerError):
-    """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected."""
+    """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected.
 
-    def __init__(self, code: str, sentence: str) -> None:
+    `field` names the member that is malformed, where it is one.
+    """
+
+    def __init__(self, code: str, sentence: str, field: str | None = None) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
+        self.field = field
 
 
 def refuse(code: str, sentence: str) -> NoReturn:

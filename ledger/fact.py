@@ -193,7 +193,10 @@ class FactParser:
         try:
             fact = self._adapter.validate_json(line)
         except ValidationError as error:
-            raise Refused("malformed", _sentence(error, line, self.by_type)) from None
+            parts, more = _parts(error, line, self.by_type)
+            said = "; ".join(f"{where or 'the fact'}: {what}" for where, what in parts)
+            sentence = f"{said}; and {more} more" if more > 0 else said
+            raise Refused("malformed", sentence, parts[0][0]) from None
         _check_keys_once(line if isinstance(line, bytes) else line.encode(), len(fact.model_fields_set))
         return fact
 
@@ -224,28 +227,31 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         raise Refused("malformed", f"found {', '.join(map(repr, twice[:5]))} more than once, expected each key once")
 
 
-def _sentence(error: ValidationError, line: bytes | str, by_type: Mapping[str, type[Fact]]) -> str:
-    """What is wrong with a line, in words that quote neither an unknown member's name nor an unknown type.
+def _parts(
+    error: ValidationError, line: bytes | str, by_type: Mapping[str, type[Fact]]
+) -> tuple[list[tuple[str | None, str]], int]:
+    """Where a line is wrong (None: as a whole) and what is wrong there, and how much more there is.
+
+    The words quote neither an unknown member's name nor an unknown type.
 
     Sentences go onto topics and into logs, and nobody knows what stands in what has no form: an invitation beside the
     answer to it, or a command to a terminal. So a member that its type does not know is named by its place.
     """
-    parts: list[str] = []
+    parts: list[tuple[str | None, str]] = []
     for found in error.errors(include_url=False, include_input=False)[:5]:
         if found["type"] == "union_tag_invalid":
-            parts.append(_unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"]))
+            parts.append(("type", _unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"])))
         elif found["type"] == "union_tag_not_found":
-            parts.append("type: found none, expected that of a fact, such as 'record-response'")
+            parts.append(("type", "found none, expected that of a fact, such as 'record-response'"))
         elif len(found["loc"]) < 2:
-            parts.append(f"the fact: {found['msg'].removeprefix('Value error, ')}")
+            parts.append((None, found["msg"].removeprefix("Value error, ")))
         else:
             kind, *steps = found["loc"]
             where = _where(steps, line, _member_names(by_type[str(kind)]))
             extra = f"found one that {kind} does not have there, expected none"
             said = extra if found["type"] == "extra_forbidden" else found["msg"].removeprefix("Value error, ")
-            parts.append(f"{where}: {said}")
-    more = error.error_count() - len(parts)
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+            parts.append((where, said))
+    return parts, error.error_count() - len(parts)
 
 
 def _where(steps: list[int | str], line: bytes | str, known: frozenset[str]) -> str:
@@ -292,4 +298,4 @@ def _unknown_type(tag: str, expected: str) -> str:
 
     types = expected.replace("'", "").split(", ")
     near = get_close_matches(tag[:COMPARED_MAX], types, n=NEAR_TYPES, cutoff=0.0)
-    return f"type: found another, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"
+    return f"found another, expected one of {len(types)} types, such as {', '.join(map(repr, near))}"

@@ -29,6 +29,8 @@ from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.review import ReviewAnswer
+from console.cli.commands.serve import ServiceListening
+from console.cli.commands.token import TokenMade
 from console.cli.commands.topics import TopicFound
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
@@ -213,8 +215,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "score-batch": ScoreAnswer | Unanswered,
     "score-explain": ExplainAnswer,
     "seal": SealAnswer,
+    "serve": ServiceListening,
     "status": Status,
     "status-batch": Status | Unanswered,
+    "token": TokenMade,
     "topics": TopicFound,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,

@@ -17,6 +17,7 @@ class Topic(NamedTuple):
 EXTRAS: Final = {
     "proof": "the transparency log: keygen, recover-signer, seal, evidence, verify, verify-receipt, audit, consistency, "
     "monitor, witness, log-server, log-publish",
+    "http": "the service: serve, token",
     "postgres": "a ledger in PostgreSQL, --store postgresql://…",
     "kafka": "topics, relay, inbox, worker, subscribe",
     "service": "health and metrics of what runs for ever: relay, inbox, worker, clock",

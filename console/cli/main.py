@@ -69,6 +69,8 @@ COMMANDS: Final = {
     "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
     "log-server": Command("log_server", "serve a log over HTTP: hash tiles to anybody, entries by a token"),
     "log-publish": Command("log_publish", "publish a log in an object store (S3), the checkpoint last"),
+    "serve": Command("serve", "serve the ledger over HTTP: questions and facts, for each role what it may see"),
+    "token": Command("token", "make a token for a service of one's own machine"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
     "completion": Command("completion", "make a shell complete commands and options"),
     "help": Command("help", "tell about a command or a topic"),

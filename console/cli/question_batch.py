@@ -60,11 +60,11 @@ def answers(session: Session, name: str, names: Sequence[str], ask: Ask[Answer])
             now_us = session.clock()
 
             def answer(line: bytes) -> Answer:
-                named, at_us, known = _question(line, names)
+                named, at_us, known = read_question(line, names)
                 return ask(view, named, now_us if at_us is None else at_us, _position(ledger, known))
 
             for number, line in _lines(stream):
-                yield _answered(number, line, answer)
+                yield answered(number, line, answer)
 
 
 def exit_code(errors: int) -> int:
@@ -76,7 +76,7 @@ def _position(ledger: Ledger, known: KnownAt | None) -> int | None:
     return None if known is None else known.resolve(ledger.store)
 
 
-def _answered(number: int, line: bytes, answer: Callable[[bytes], Answer]) -> Answer | Unanswered:
+def answered(number: int, line: bytes, answer: Callable[[bytes], Answer]) -> Answer | Unanswered:
     """One line that asks nonsense, or of something damaged, must not cost the others their answers."""
     try:
         return answer(line)
@@ -89,7 +89,8 @@ def _answered(number: int, line: bytes, answer: Callable[[bytes], Answer]) -> An
         return Unanswered(found.code, number, found.message)
 
 
-def _question(line: bytes, names: Sequence[str]) -> tuple[Named, int | None, KnownAt | None]:
+def read_question(line: bytes, names: Sequence[str]) -> tuple[Named, int | None, KnownAt | None]:
+    """What a question is about, at which instant, as known when; None where it does not say. Raises BadInput."""
     if len(line) > QUESTION_BYTES_MAX:
         raise BadInput(f"found a line of more than {QUESTION_BYTES_MAX:,} bytes, expected a question")
     try:

@@ -1,17 +1,21 @@
 """Group commit: many callers, each with one fact and waiting for it to be on disk, share transactions.
 
 Each caller puts its fact into a queue and waits. One thread takes whatever has gathered, records it in one transaction,
-and wakes those callers. While a commit is under way the next group gathers; nobody waits for a timer.
+and wakes those callers. While a commit is under way the next group gathers; nobody waits for a timer. A caller that has
+no thread to wait with, such as an event loop, hands in what is to be called instead (`submit`). A fact over which the
+program fails takes no other caller's fact away (`ledger.writing.faults`).
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from ledger.errors import LedgerError
+from ledger.writing.faults import record_apart
 from ledger.writing.writer import Outcome, Writer
 
 if TYPE_CHECKING:
@@ -21,27 +25,43 @@ GROUP_MAX: Final = 1_000
 COME_BACK_TRIES: Final = 3
 COME_BACK_S: Final = 0.000_1
 
+Done = Callable[[Outcome | BaseException], None]
+"""Called by the thread that commits, with the outcome of a fact, or with why there is none. It may not raise, nor wait."""
 
-class _Ticket:
+
+class _Waiting:
     """A caller that waits for its fact: its lock is held until there is an outcome."""
 
-    __slots__ = ("error", "fact", "outcome", "wait")
+    __slots__ = ("result", "wait")
 
-    def __init__(self, fact: Fact) -> None:
-        self.fact = fact
-        self.outcome: Outcome | None = None
-        self.error: BaseException | None = None
+    def __init__(self) -> None:
+        self.result: Outcome | BaseException | None = None
         self.wait = Lock()
         self.wait.acquire()
 
+    def done(self, result: Outcome | BaseException) -> None:
+        """Wakes the caller."""
+        self.result = result
+        self.wait.release()
+
 
 class GroupCommit:
-    """Records single facts from many threads; `close` finishes what was handed in."""
+    """Records single facts from many threads; `close` finishes what was handed in.
 
-    def __init__(self, writer: Writer, *, group_max: int = GROUP_MAX) -> None:
+    `on_fault` is told of each fact over which the program fails, which is refused as `fault`.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        group_max: int = GROUP_MAX,
+        on_fault: Callable[[Fact, Exception], None] = lambda _fact, _error: None,
+    ) -> None:
         self._writer = writer
         self._group_max = group_max
-        self._waiting: deque[_Ticket] = deque()
+        self._on_fault = on_fault
+        self._waiting: deque[tuple[Fact, Done]] = deque()
         self._changed = Condition(Lock())
         self._idle = True
         self._closed = False
@@ -50,17 +70,25 @@ class GroupCommit:
 
     def record(self, fact: Fact) -> Outcome:
         """Records one fact and returns when it is on disk; errors as `Writer.record`."""
-        ticket = _Ticket(fact)
+        waiting = _Waiting()
+        self.submit(fact, waiting.done)
+        waiting.wait.acquire()
+        if isinstance(waiting.result, Outcome):
+            return waiting.result
+        raise waiting.result or LedgerError("the fact was not recorded")
+
+    def submit(self, fact: Fact, done: Done) -> None:
+        """Hands in one fact and returns at once; `done` is called when it is on disk, or when it cannot be.
+
+        Facts are recorded in the order in which they are handed in. How many may wait is for the caller to bound. Raises
+        LedgerError after `close`.
+        """
         with self._changed:
             if self._closed:
                 raise LedgerError("found a fact after the end, expected none: the group commit is closed")
-            self._waiting.append(ticket)
+            self._waiting.append((fact, done))
             if self._idle:
                 self._changed.notify()
-        ticket.wait.acquire()
-        if ticket.outcome is None:
-            raise ticket.error or LedgerError("the fact was not recorded")
-        return ticket.outcome
 
     def close(self) -> None:
         """Takes no more, records what was handed in, and ends the thread."""
@@ -70,7 +98,7 @@ class GroupCommit:
         self._thread.join()
 
     def _run(self) -> None:
-        group: list[_Ticket] = []
+        group: list[tuple[Fact, Done]] = []
         while True:
             with self._changed:
                 while not self._waiting and not self._closed:
@@ -92,14 +120,12 @@ class GroupCommit:
                 return
             time.sleep(COME_BACK_S)
 
-    def _record(self, group: list[_Ticket]) -> None:
+    def _record(self, group: list[tuple[Fact, Done]]) -> None:
         try:
-            outcomes = self._writer.record([ticket.fact for ticket in group])
+            outcomes = record_apart(self._writer.record, [fact for fact, _ in group], self._on_fault)
         except BaseException as error:
-            for ticket in group:
-                ticket.error = error
-                ticket.wait.release()
+            for _, done in group:
+                done(error)
             return
-        for ticket, outcome in zip(group, outcomes, strict=True):
-            ticket.outcome = outcome
-            ticket.wait.release()
+        for (_, done), outcome in zip(group, outcomes, strict=True):
+            done(outcome)

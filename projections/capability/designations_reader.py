@@ -152,13 +152,14 @@ class DesignationsReader(BuildReader):
         )
         return [Undecided(*row) for row in rows]
 
-    def announcements(self, membership: str, area: str) -> list[Announced]:
-        """All announcements, in the order of the ledger. Raises UnknownDesignation."""
-        self.require(membership, area, self.position)
+    def announcements(self, membership: str, area: str, known_at: int | None = None) -> list[Announced]:
+        """All announcements made by a position, in the order of the ledger. Raises UnknownDesignation."""
+        known = self.known_at(known_at)
+        self.require(membership, area, known)
         rows = self._query(
             f"SELECT effective_us, qualified, centipoints, cause, position FROM {self._prefix}announcements "
-            "WHERE membership = ? AND area = ? ORDER BY position",
-            (membership, area),
+            "WHERE membership = ? AND area = ? AND position <= ? ORDER BY position",
+            (membership, area, known),
         )
         return [Announced(effective_us, bool(qualified), *said) for effective_us, qualified, *said in rows]
 

@@ -66,14 +66,16 @@ def board(view: View, at_us: int, within_days: int, known_at: int | None = None)
     for chunk in reader.memberships(known):
         evidence = reader.evidence_from([membership for membership, _ in chunk], at_us, known)
         rows += [
-            _row(membership, name, evidence[membership], rulebook, at_us, soon_us, known) for membership, name in chunk
+            board_row(membership, name, evidence[membership], rulebook, at_us, soon_us, known)
+            for membership, name in chunk
         ]
     return sorted(rows, key=lambda row: (_RANK[row.state], _lost_at(row)))
 
 
-def _row(
+def board_row(
     membership: str, name: str, evidence: Evidence, rulebook: Rulebook, at_us: int, soon_us: int, known_at: int
 ) -> BoardRow:
+    """A membership on the board; `soon_us` ends the time within which losing it is shown."""
     found = outlook(evidence, rulebook, at_us)
     satisfied, change_us = found.standing.satisfied, found.next_change_us
     state: State = NOT_ELIGIBLE

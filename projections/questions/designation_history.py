@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.instants import format_instant
+from ledger.instants import END_US, format_instant
 from ledger.programmes.capability.events import Cause
 from projections.questions.answer import Instant, Position
 from projections.questions.standing_changes import standing_changes
@@ -27,14 +27,17 @@ class QualificationChange:
     """Where the announcement stands in the ledger."""
 
 
-def designation_history(view: View, membership: str, area: str) -> list[QualificationChange]:
-    """The changes that stand announced, the earliest first. Raises UnknownDesignation.
+def designation_history(
+    view: View, membership: str, area: str, at_us: int = END_US, known_at: int | None = None
+) -> list[QualificationChange]:
+    """The changes up to an instant that stood announced by a position, the earliest first. Raises UnknownDesignation.
 
     Later announcements have replaced what they revise, and one that says what held before it is left out: it only replaced
     a flip that is none any more.
     """
-    announced = view.designations().announcements(membership, area)
+    announced = view.designations().announcements(membership, area, known_at)
     return [
         QualificationChange(format_instant(change.effective_us), *change[1:])
         for change in standing_changes(announced, lambda one: one.qualified)
+        if change.effective_us <= at_us
     ]

@@ -13,7 +13,7 @@ Decisions count that are known, and had occurred by the instant asked for. An an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,14 +68,24 @@ class DesignationLine:
 
 
 def designations(
-    view: View, at_us: int, known_at: int | None = None, area: str | None = None
+    view: View,
+    at_us: int,
+    known_at: int | None = None,
+    area: str | None = None,
+    memberships: Collection[str] | None = None,
 ) -> Iterator[DesignationLine]:
-    """Every designation at an instant, as known by a position, or those of one area; by membership, then area."""
+    """Every designation at an instant, as known by a position; by membership, then area.
+
+    Those of one area, or of some memberships, where these are given.
+    """
     reader, scores = view.designations(), view.scores()
     known = min(reader.known_at(known_at), scores.known_at(known_at))
-    if area is not None:
+    if area is not None and memberships is None:
         reader.require_area(area, known)
-    for keys in reader.keys(known, area):
+    for all_keys in reader.keys(known, area):
+        keys = [key for key in all_keys if memberships is None or key[0] in memberships]
+        if not keys:
+            continue
         found = scores.scores(keys, at_us, known)
         days, decided = reader.anniversaries(keys, known), reader.decisions(keys, at_us, known)
         for key in keys:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.instants import format_instant
+from ledger.instants import END_US, format_instant
 from ledger.programmes.survey.events import Cause, Via
 from projections.questions.answer import Count, Instant, Position
 from projections.questions.standing_changes import standing_changes
@@ -31,14 +31,15 @@ class Change:
     """Where the announcement stands in the ledger."""
 
 
-def history(view: View, membership: str) -> list[Change]:
-    """The announced history, the earliest change first: later announcements have replaced what they revise.
+def history(view: View, membership: str, at_us: int = END_US, known_at: int | None = None) -> list[Change]:
+    """The history up to an instant, as it was announced by a position, the earliest change first.
 
-    An announcement that says what held before it is left out: it only replaced a flip that is none any more. Raises
-    UnknownMembership.
+    Later announcements have replaced what they revise. An announcement that says what held before it is left out: it only
+    replaced a flip that is none any more. Raises UnknownMembership.
     """
-    announced = view.eligibility().announcements(membership)
+    announced = view.eligibility().announcements(membership, known_at)
     return [
         Change(format_instant(change.effective_us), *change[1:])
         for change in standing_changes(announced, lambda one: one.satisfied)
+        if change.effective_us <= at_us
     ]

@@ -20,6 +20,7 @@ from projections.database import Connection, Database
 from projections.projection import Projection
 
 if TYPE_CHECKING:
+    from projections.build_reader import BuildReader
     from projections.capability.designations_reader import DesignationsReader
     from projections.capability.score_reader import ScoreReader
     from projections.survey.eligibility_reader import EligibilityReader
@@ -44,6 +45,12 @@ class View:
         self._database = database
         self._connection = connection
         self._readers: dict[str, object] = {}
+
+    @property
+    def position(self) -> int:
+        """The position up to which nothing is missing in any of the projections that were asked so far; 0 where none was."""
+        readers = cast("dict[str, BuildReader]", self._readers)
+        return min((reader.position for reader in readers.values()), default=0)
 
     def eligibility(self) -> EligibilityReader:
         """Of the eligibility projection: what counts for each membership, and what was announced."""

@@ -102,13 +102,14 @@ class EligibilityReader(BuildReader):
         )
         return {membership: int(answered) for membership, answered in rows}
 
-    def announcements(self, membership: str) -> list[Announced]:
-        """All that was announced of a membership, in the order of the ledger. Raises UnknownMembership."""
-        self.require(membership)
+    def announcements(self, membership: str, known_at: int | None = None) -> list[Announced]:
+        """All that was announced of a membership by a position, in the order of the ledger. Raises UnknownMembership."""
+        known = self.known_at(known_at)
+        self.require(membership, known)
         rows = self._query(
             "SELECT effective_us, satisfied, via, counted, organisations, cause, position "
-            f"FROM {self._prefix}announcements WHERE membership = ? ORDER BY position",
-            (membership,),
+            f"FROM {self._prefix}announcements WHERE membership = ? AND position <= ? ORDER BY position",
+            (membership, known),
         )
         return [Announced(effective_us, bool(satisfied), *others) for effective_us, satisfied, *others in rows]
 
@@ -116,10 +117,9 @@ class EligibilityReader(BuildReader):
         """Raises UnknownMembership where it was not enrolled by a position."""
         self._enrolled([membership], self.known_at(known_at))
 
-    def memberships(self, known_at: int | None = None) -> Iterator[list[tuple[str, str]]]:
-        """All (membership, name) that were enrolled by a position, in order, a chunk at a time."""
+    def memberships(self, known_at: int | None = None, after: str = "") -> Iterator[list[tuple[str, str]]]:
+        """All (membership, name) beyond one that were enrolled by a position, in order, a chunk at a time."""
         known = self.known_at(known_at)
-        after = ""
         while True:
             rows = self._query(
                 f"SELECT membership, name FROM {self._prefix}memberships WHERE membership > ? AND position <= ? "

@@ -14,13 +14,11 @@ from console.cli.options import add_area, add_times
 from console.cli.output import Output, plural, short
 from console.cli.points import WIDTH, points
 from console.cli.session import Session
-from ledger.errors import UnknownMembership
 from ledger.instants import END_US
 
 if TYPE_CHECKING:
     from projections.questions.decisions import DecisionTaken
     from projections.questions.designation_decisions import DesignationDecisionTaken
-    from projections.questions.view import View
 
 EPILOG: Final = """\
 examples:
@@ -41,7 +39,9 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the decisions."""
-    from projections.questions.designation_decisions import designation_decisions
+    from projections.questions.all_decisions import all_decisions
+    from projections.questions.decisions import DecisionTaken
+    from projections.questions.designation_decisions import DesignationDecisionTaken
 
     output, options = session.output, session.options
     at_us = END_US if options.at is None else options.at
@@ -49,13 +49,13 @@ def run(session: Session) -> int:
         ledger.catch_up()
         known = session.known_at(ledger)
         with ledger.view() as view:
-            designations = designation_decisions(view, options.membership, options.area, at_us, known)
-            renewals = [] if options.area is not None else _on_renewals(view, options.membership, at_us, known)
+            lines = all_decisions(view, options.membership, options.area, at_us, known)
     if output.as_json:
-        lines: list[DecisionTaken | DesignationDecisionTaken] = [*renewals, *designations]
-        for line in sorted(lines, key=lambda line: line.position):
+        for line in lines:
             output.json(line)
         return DONE
+    renewals = [line for line in lines if isinstance(line, DecisionTaken)]
+    designations = [line for line in lines if isinstance(line, DesignationDecisionTaken)]
     superseded = sum(row.superseded for row in renewals) + sum(row.superseded for row in designations)
     number = plural(len(renewals) + len(designations), "decision")
     output.text(f"{number}{f', {superseded:,} of them superseded' if superseded else ''}")
@@ -66,19 +66,6 @@ def run(session: Session) -> int:
     if designations:
         _print_designations(output, designations)
     return DONE
-
-
-def _on_renewals(view: View, membership: str | None, at_us: int, known: int | None) -> list[DecisionTaken]:
-    """Those of a membership of whatever programme. Raises UnknownMembership where it is in none."""
-    from projections.questions.decisions import decisions
-
-    try:
-        return decisions(view, membership, at_us, known)
-    except UnknownMembership:
-        designations = view.designations()
-        if membership is None or not designations.areas_of(membership, designations.known_at(known)):
-            raise
-        return []
 
 
 def _print_renewals(output: Output, rows: list[DecisionTaken]) -> None:

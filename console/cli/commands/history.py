@@ -9,9 +9,10 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.options import add_area
+from console.cli.options import add_area, add_times
 from console.cli.output import Output, short
 from console.cli.session import Session
+from ledger.instants import END_US
 
 if TYPE_CHECKING:
     from projections.questions.designation_history import QualificationChange
@@ -20,6 +21,7 @@ EPILOG: Final = """\
 examples:
   csat-ledger history m-1
   csat-ledger history m-1 --json     a line for each change, the earliest first
+  csat-ledger history m-1 --at 2011-03-01 --known-at 2011-03-01    the changes up to then, as announced by then
   csat-ledger history m-1 --area business-applications             when the designation was qualified, and when not
 
 Time alone changes both too: `csat-ledger review` announces that."""
@@ -29,6 +31,7 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
     add_area(parser, required=False, text="of its designation in this area; default: of its eligibility")
+    add_times(parser, at="the changes up to this instant; default: all that are announced")
 
 
 def run(session: Session) -> int:
@@ -41,7 +44,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger:
         ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
-            changes = history(view, session.options.membership)
+            changes = history(view, session.options.membership, _until_us(session), session.known_at(ledger))
     if output.as_json:
         for change in changes:
             output.json(change)
@@ -57,6 +60,11 @@ def run(session: Session) -> int:
     return DONE
 
 
+def _until_us(session: Session) -> int:
+    at_us: int | None = session.options.at
+    return END_US if at_us is None else at_us
+
+
 def _of_designation(session: Session) -> int:
     from projections.questions.designation_history import designation_history
 
@@ -64,7 +72,9 @@ def _of_designation(session: Session) -> int:
     with session.ledger() as ledger:
         ledger.catch_up(asked=session.options.membership)
         with ledger.view() as view:
-            changes = designation_history(view, options.membership, options.area)
+            changes = designation_history(
+                view, options.membership, options.area, _until_us(session), session.known_at(ledger)
+            )
     if not output.as_json:
         print_qualification_changes(output, changes)
         return DONE

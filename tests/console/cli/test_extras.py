@@ -40,6 +40,11 @@ NEEDS = {
         ("kafka", ("worker", *KAFKA)),
         ("kafka", ("subscribe", *KAFKA)),
     ],
+    "http": [
+        ("fastapi", ("serve", "--dev")),
+        ("uvicorn", ("serve", "--dev")),
+        ("joserfc", ("token", "--role", "auditor")),
+    ],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),

@@ -12,7 +12,8 @@ import pytest
 from tests.console.designation_story import AREA, qualified
 from tests.console.support import ROOT, Program, met
 
-QUESTION = {
+SERVICE = {"fastapi", "starlette", "uvicorn", "joserfc", "console.http"}
+QUESTION = SERVICE | {
     "pydantic",
     "pydantic_settings",
     "rich",
@@ -21,7 +22,7 @@ QUESTION = {
     "ledger.programmes.survey.facts",
     "ledger.programmes.capability.facts",
 }
-HELP = {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}
+HELP = SERVICE | {"pydantic", "rich", "sqlite3", "eventsourcing", "projections.database"}
 REPORT = "import sys; from console.cli.main import main; main({arguments!r}); print(*sys.modules, file=sys.stderr)"
 
 
@@ -59,10 +60,12 @@ def imported_by(*arguments: str) -> set[str]:
         (["history", "m-1", "--area", AREA], QUESTION),
         (["decisions"], QUESTION),
         (["replay", "m-1", "--area", AREA], QUESTION | {"projections.database"}),
-        (["review"], {"rich", "projections.database"}),
+        (["review"], SERVICE | {"rich", "projections.database"}),
+        (["token", "--role", "owner"], {"fastapi", "starlette", "uvicorn", "pydantic", "projections.database"}),
         (
             ["--help"],
-            {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},
+            SERVICE
+            | {"pydantic", "rich", "sqlite3", "eventsourcing", "projections", "ledger.event", "ledger.programmes"},
         ),
         (["status", "--help"], HELP),
         (["score", "--help"], HELP),

@@ -139,3 +139,57 @@ def test_facts_that_come_while_nobody_waits_are_taken_at_once(tmp_path: Path) ->
     assert done.wait(60), "a caller waits for a thread that sleeps"
     group.close()
     store.close()
+
+
+def test_who_has_no_thread_to_wait_with_is_called_for_each_fact_in_their_order(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    group = GroupCommit(CountingWriter(store), group_max=7)
+    results: list[Outcome | BaseException] = []
+    finished = threading.Event()
+
+    def done(result: Outcome | BaseException) -> None:
+        results.append(result)
+        if len(results) == 50:
+            finished.set()
+
+    for number in range(50):
+        group.submit(enrolment(number), done)
+    assert finished.wait(60)
+    group.close()
+    assert [one.stream for one in results if isinstance(one, Outcome)] == [
+        f"membership-m-{number}" for number in range(50)
+    ]
+    with pytest.raises(LedgerError, match="closed"):
+        group.submit(enrolment(51), done)
+    store.close()
+
+
+def test_a_fact_over_which_the_program_fails_takes_no_other_callers_fact_away(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    faults: list[str] = []
+
+    class FailingWriter(CountingWriter):
+        def record(self, facts: object) -> list[Outcome]:  # type: ignore[override]
+            if any(fact.id == "e-2" for fact in facts):  # type: ignore[attr-defined]
+                raise ZeroDivisionError
+            return super().record(facts)
+
+    group = GroupCommit(FailingWriter(store), on_fault=lambda fact, _error: faults.append(fact.id))
+    results: dict[int, Outcome | BaseException] = {}
+    finished = threading.Event()
+    for number in range(5):
+
+        def done(result: Outcome | BaseException, number: int = number) -> None:
+            results[number] = result
+            if len(results) == 5:
+                finished.set()
+
+        group.submit(enrolment(number), done)
+    assert finished.wait(60)
+    group.close()
+    store.close()
+    outcomes = [results[number] for number in range(5)]
+    assert [isinstance(one, Outcome) and one.status for one in outcomes] == [
+        "accepted", "accepted", "refused", "accepted", "accepted",
+    ]  # fmt: skip
+    assert faults == ["e-2"]

@@ -346,6 +346,27 @@ def test_the_history_folds_what_was_revised(desk: Desk) -> None:
     assert folded[-1] == ("2011-06-01T00:00:00.000000Z", False, "expiry", 9)
 
 
+def test_the_history_as_known_then_has_what_was_announced_by_then_and_up_to_an_instant_what_was_so(desk: Desk) -> None:
+    desk.enrol()
+    desk.respond("Fabrikam", 8, "2010-06-01")
+    desk.respond("Adatum", 2, "2010-06-10")
+    desk.book.review(datetime(2011, 8, 1, tzinfo=UTC))
+    before = history(desk)
+    known = desk.book.store.max_position()
+    late = datetime(2011, 8, 2, tzinfo=UTC)
+    desk.tell("record-response", "2010-06-05T00:00:00Z", now=late, response="late", customer_org="Lindomar")
+    assert history(desk) != before
+    with desk.projections.view() as opened:
+        then = questions.history(opened, "m-1", known_at=known)
+        assert [change.effective_at for change in then] == [entry[0] for entry in before]
+        first, second = (parse_instant(change.effective_at) for change in then)
+        assert questions.history(opened, "m-1", second - 1, known) == then[:1]
+        assert questions.history(opened, "m-1", second, known) == then
+        assert questions.history(opened, "m-1", first - 1, known) == []
+        with pytest.raises(UnknownMembership):
+            questions.history(opened, "m-1", known_at=2)
+
+
 def history(desk: Desk, membership: str = "m-1") -> list[tuple[Any, ...]]:
     desk.projections.catch_up()
     with desk.projections.view() as opened:

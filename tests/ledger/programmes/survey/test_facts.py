@@ -335,6 +335,27 @@ def test_a_sentence_is_short_however_long_the_fact() -> None:
     assert len(caught.value.sentence) < 300
 
 
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        (b"7", None),
+        (b"{", None),
+        (b"{}", "type"),
+        (b'{"type":"king"}', "type"),
+        (b'{"type":"choose-anonymity","id":"f","membership":"@","occurred_at":"2010-01-01T00:00:00Z","response":"r"}',
+         "membership"),
+        (b'{"type":"choose-anonymity","id":"f","membership":"m-1","occurred_at":"2010-01-01","response":"r"}', "occurred_at"),
+        (b'{"type":"choose-anonymity","id":"f","membership":"m-1","occurred_at":"2010-01-01T00:00:00Z"}', "response"),
+        (b'{"jane":1,"type":"choose-anonymity","id":"f","membership":"m-1","occurred_at":"2010-01-01T00:00:00Z","response":"r"}',
+         "member 1"),
+    ],
+)  # fmt: skip
+def test_a_malformed_fact_names_the_field_that_is_wrong(line: bytes, field: str | None) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_fact(line)
+    assert (caught.value.code, caught.value.field) == ("malformed", field)
+
+
 def test_a_sentence_quotes_nothing_of_what_was_given() -> None:
     """What is refused may hold what must not stand in a log."""
     for field in ("membership", "response", "customer_org", "occurred_at", "actor"):

@@ -1,0 +1,133 @@
+"""Serves the ledger over HTTP: questions and facts, for each role what it may see (DESIGN 11).
+
+Who asks shows a token, a JWT that an issuer signed: its public keys are in --jwks, its claim `roles` says what the caller
+is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from console.cli.exits import DONE, Failure
+from console.cli.proof_files import address
+from console.cli.session import Session
+from console.cli.signals import Interrupted
+from console.http.dev_key import AUDIENCE
+from ledger.errors import BadInput
+
+if TYPE_CHECKING:
+    from console.http.tokens import Verifier
+
+EPILOG: Final = """\
+examples:
+  csat-ledger serve --dev                           on 127.0.0.1:8080, for one's own machine
+  csat-ledger token --role auditor                  a token for it
+  csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
+
+GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
+is made. SIGTERM ends it: what is under way is answered first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceListening:
+    """A service that answers now."""
+
+    listening: str
+    """The URL."""
+    dev: bool
+    """Whether `csat-ledger token` makes the tokens."""
+
+
+def register(parser: ArgumentParser) -> None:
+    """Names the arguments."""
+    parser.add_argument(
+        "--listen",
+        type=address,
+        default=("127.0.0.1", 8080),
+        metavar="HOST:PORT",
+        help="where; port 0 for any; default: 127.0.0.1:8080",
+    )
+    parser.add_argument("--jwks", type=Path, metavar="FILE", help="the issuer's public keys (a JWKS)")
+    parser.add_argument("--issuer", metavar="ISS", help="whose tokens are taken: the claim iss")
+    parser.add_argument(
+        "--audience",
+        default=AUDIENCE,
+        metavar="AUD",
+        help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
+    )
+
+
+def run(session: Session) -> int:
+    """Serves until it is told to stop."""
+    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.wiring import Ledger, open_store
+
+    require_http("fastapi", "uvicorn", "joserfc")
+    options, output = session.options, session.output
+    verifier = _verifier(session)
+    one_at_a_time = Lock()
+
+    def complain(sentence: str) -> None:
+        with one_at_a_time:
+            output.words(sentence)
+
+    def on_fault(error: BaseException) -> None:
+        from traceback import format_exception
+
+        with one_at_a_time:
+            output.trace("".join(format_exception(error)))
+
+    def opened() -> Ledger:
+        store = open_store(session.where, create=True)
+        state_bytes = session.settings.state_mib << 20
+        file = session.settings.link_key_file
+        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+
+    from console.http.app import application
+
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    try:
+        with listening(options.listen) as listener, service(wiring) as behind:
+            if output.as_json:
+                output.json(ServiceListening(url_of(listener), options.dev))
+            else:
+                output.text(f"listening on {url_of(listener)}")
+            output.flush()  # from here on it may be told to stop, which is how it ends
+            serve(application(behind, verifier, complain, on_fault), listener)
+    except Interrupted:
+        pass
+    return DONE
+
+
+def _verifier(session: Session) -> Verifier:
+    from joserfc.jwk import KeySet
+
+    from console.http.dev_key import ISSUER, dev_key, dev_key_path
+    from console.http.tokens import Verifier, load_jwks
+
+    options = session.options
+    if options.dev:
+        if options.jwks is not None or options.issuer is not None:
+            raise Failure("usage", "found --dev beside --jwks or --issuer, expected one or the other")
+        if not _is_loopback(options.listen[0]):
+            raise BadInput(
+                f"found --dev on {options.listen[0]}, expected an address of the loopback, such as 127.0.0.1"
+            )
+        return Verifier(KeySet([dev_key(dev_key_path(session.where))]), ISSUER, options.audience, session.clock)
+    if options.jwks is None or not options.issuer:
+        raise Failure("usage", "found no --jwks and --issuer, expected both, or --dev for one's own machine")
+    return Verifier(load_jwks(options.jwks), options.issuer, options.audience, session.clock)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,223 @@
+"""The application: the routes of `console.http.routes`, facts, batches, health; behind the door (`console.http.door`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+from starlette.routing import Route as Served
+
+from console.cli.output import json_text
+from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, resolved
+from console.http.batch import ROUTE as BATCH
+from console.http.batch import Question as BatchQuestion
+from console.http.batch import answer_batch, read_batch
+from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.door import App, Door, caller_of
+from console.http.health import health
+from console.http.intake import Intake, single
+from console.http.openapi import document
+from console.http.parameters import read_values
+from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
+from console.http.reading import Following, Readers
+from console.http.roles import Caller
+from console.http.routes import READING, Asked, Route
+from console.http.tokens import Verifier
+from console.wiring import Clock
+from ledger.errors import LedgerError
+
+PATIENCE_S: Final = 5.0
+"""So long a read waits for what it must see."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+POSITION: Final = "Ledger-Position"
+MIN_POSITION: Final = "Min-Position"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the application is made of."""
+
+    readers: Readers
+    following: Following
+    intake: Intake
+    clock: Clock
+
+
+def application(
+    service: Service, verifier: Verifier, complain: Callable[[str], None], on_fault: Callable[[BaseException], None]
+) -> App:
+    """The service as an ASGI application."""
+
+    def path(at: str, method: str, endpoint: Endpoint) -> BaseRoute:
+        return Served(at, partial(_guarded, on_fault, endpoint), methods=[method])
+
+    paths = [
+        *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
+        path("/v1/status:batch", "POST", partial(_ask_batch, service)),
+        path("/v1/facts", "POST", partial(_take_facts, service)),
+        path("/openapi.json", "GET", _openapi),
+        path("/livez", "GET", _live),
+        path("/readyz", "GET", partial(_ready, service)),
+    ]
+    app = FastAPI(
+        routes=paths,
+        exception_handlers={HTTPException: _not_there},
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    return Door(app, verifier, complain, on_fault)
+
+
+async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint, request: Request) -> Response:
+    """Answers with a problem whatever goes wrong. The sentence of what is no matter of the caller is for the log alone."""
+    try:
+        return await endpoint(request)
+    except Problem as problem:
+        return _problem(problem)
+    except LedgerError as error:
+        found = problem_of(error)
+        if found.status >= 500:
+            on_fault(error)
+        return _problem(found)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        on_fault(error)
+        return _problem(fault())
+
+
+async def _ask(service: Service, route: Route, request: Request) -> Response:
+    caller = _caller(request, route.name)
+    values = read_values(route.parameters, request.path_params, request.scope["query_string"])
+    if "cursor" in values and len(values) > 1 + ("limit" in values):
+        raise Problem(
+            400, "bad-input", "found a cursor beside other parameters, expected it beside limit alone", "cursor"
+        )
+    sight, values, memberships = admit(caller, route.name, values)
+    least = _min_position(request)
+    known = await service.readers.ask(lambda ledger: resolved(ledger, values))
+    await _reached(service, max(least, known.last))
+    asked = Asked({**values, **_without_cursor(known.positions)}, service.clock(), memberships)
+    found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, known.settled))
+    return _answered(found, request)
+
+
+def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
+    return {name: position for name, position in positions.items() if name != "cursor"}
+
+
+async def _ask_batch(service: Service, request: Request) -> Response:
+    caller = _caller(request, BATCH)
+    read_values((), {}, request.scope["query_string"])
+    media = media_type(request)
+    lines = elements_of(await read_body(request), media)
+    least = _min_position(request)
+    questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines))
+    known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
+    await _reached(service, max([least, *known]))
+    now_us = service.clock()
+    found, position = await service.readers.ask(lambda ledger: answer_batch(ledger, now_us, questions))
+    return _many(found, media, {POSITION: str(position)})
+
+
+async def _take_facts(service: Service, request: Request) -> Response:
+    _caller(request, "facts")
+    read_values((), {}, request.scope["query_string"])
+    media = media_type(request)
+    body = await read_body(request)
+    if media == JSON and not is_array(body):
+        (outcome,) = await service.intake.take([body])
+        status, outcome = single(outcome)
+        return _json(json_text(outcome).encode(), {POSITION: str(outcome.position)}, status)
+    outcomes = await service.intake.take(elements_of(body, media))
+    position = max((outcome.position for outcome in outcomes), default=0)
+    return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _openapi(request: Request) -> Response:
+    if not caller_of(request.scope).known_role():
+        raise forbidden()
+    read_values((), {}, request.scope["query_string"])
+    return _json(document(), {})
+
+
+async def _live(request: Request) -> Response:
+    read_values((), {}, request.scope["query_string"])
+    return _json(b'{"alive":true}', {"Cache-Control": "no-store"})
+
+
+async def _ready(service: Service, request: Request) -> Response:
+    read_values((), {}, request.scope["query_string"])
+    found = health(service.following)
+    return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+def _caller(request: Request, route: str) -> Caller:
+    """Who asks. Raises Problem where none of his roles has the route at all, before anything else is looked at."""
+    caller = caller_of(request.scope)
+    if next(caller.sights(route), None) is None:
+        raise forbidden()
+    return caller
+
+
+def _min_position(request: Request) -> int:
+    found = request.headers.getlist(MIN_POSITION)
+    if not found:
+        return 0
+    text = found[0]
+    if len(found) > 1 or not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Problem(400, "bad-input", "found no position, expected a whole number from 0 on", MIN_POSITION)
+    return int(text)
+
+
+async def _reached(service: Service, position: int) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await service.following.reached(position)
+    except TimeoutError:
+        raise Problem(
+            504, "position-not-reached",
+            f"found position {service.following.position}, expected {position} within {PATIENCE_S:g} seconds",
+            MIN_POSITION,
+        ) from None  # fmt: skip
+
+
+def _answered(found: Answered, request: Request) -> Response:
+    headers = {POSITION: str(found.position), "Cache-Control": FOR_NOW}
+    if found.etag is None:
+        return _json(found.body, headers)
+    headers |= {"ETag": found.etag, "Cache-Control": FOR_EVER}
+    said = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if found.etag in said or "*" in said:
+        return Response(status_code=304, headers=headers | {"Vary": "Authorization"})
+    return _json(found.body, headers)
+
+
+def _json(body: bytes, headers: dict[str, str], status: int = 200) -> Response:
+    return Response(body, status, headers, JSON)
+
+
+def _many(found: list[bytes], media: str, headers: dict[str, str]) -> Response:
+    """Answers to the elements of an array, or to the lines of ndjson."""
+    if media == NDJSON:
+        return Response(b"".join(one + b"\n" for one in found), 200, headers, NDJSON)
+    return _json(b"[" + b",".join(found) + b"]", headers)
+
+
+def _problem(problem: Problem) -> Response:
+    return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    """What the framework itself finds: no such route, or not with this method."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    code = "method-not-allowed" if status == 405 else "not-found"
+    return _problem(Problem(status, code, "found no such route or method; /openapi.json has them", headers=headers))

@@ -1,0 +1,147 @@
+"""One question over HTTP, from the request to the bytes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
+
+from console.cli.options import KnownAt
+from console.cli.output import json_text
+from console.http.parameters import Values, known_in
+from console.http.problems import Problem, forbidden
+from console.http.roles import Caller, Sight, day_of
+from console.http.routes import Asked, Route
+from console.wiring import Ledger
+from ledger.errors import PositionUnknown, UnknownDesignation, UnknownMembership
+from ledger.instants import DAY_US
+from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import can_be_area
+from projections.questions.answer import plain
+from projections.questions.board_page import Wanted
+
+FOR_EVER: Final = "private, max-age=31536000, immutable"
+FOR_NOW: Final = "private, no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The bytes of an answer, and as of which position it is."""
+
+    body: bytes
+    position: int
+    etag: str | None = None
+    """Of an answer that never changes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The positions that a question means by what was known when."""
+
+    positions: Mapping[str, int]
+    settled: bool
+    """Whether nothing that is recorded from now on changes what they mean."""
+
+    @property
+    def last(self) -> int:
+        """The highest of them."""
+        return max(self.positions.values(), default=0)
+
+
+def admit(caller: Caller, route: str, values: Values) -> tuple[Sight, Values, frozenset[str] | None]:
+    """What a caller sees of a route, the values that he may ask with, and of which memberships alone.
+
+    Raises Problem (403), which tells nothing of what there is.
+    """
+    refused: Problem | None = None
+    for sight in caller.sights(route):
+        try:
+            return (sight, *_within(sight, caller, route, dict(values)))
+        except Problem as problem:
+            refused = refused or problem
+    raise refused or forbidden()
+
+
+def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[Values, frozenset[str] | None]:
+    for name in sight.never:
+        if name in values:
+            raise _not_for_role(name, "none")
+    for name, allowed in sight.only.items():
+        if values.get(name) not in allowed:
+            raise _not_for_role(name, f"one of {', '.join(sorted(allowed))}")
+    if sight.without_known_at and (known := known_in(values)):
+        raise _not_for_role(next(iter(known)), "none: this role sees all that is known")
+    if sight.at_days and values.get("at", 0) % DAY_US:
+        raise _not_for_role("at", "a date, or the beginning of a day in UTC")
+    if not sight.own:
+        return values, None
+    if route == "designations":
+        return values, caller.memberships
+    if "membership" not in values and len(caller.memberships) == 1:
+        (values["membership"],) = caller.memberships
+    if "membership" not in values:
+        raise _not_for_role("membership", "one of the memberships of the token")
+    if values["membership"] not in caller.memberships:
+        raise forbidden()
+    return values, None
+
+
+def _not_for_role(name: str, expected: str) -> Problem:
+    return Problem(403, "forbidden", f"found {name} otherwise than this role may ask, expected {expected}", name)
+
+
+def resolved(ledger: Ledger, values: Values) -> Known:
+    """The positions that are meant. Raises Problem (409) for one that the book has not reached."""
+    found = known_in(values)
+    positions = {name: _position(ledger, name, known) for name, known in found.items()}
+    cursor = values.get("cursor")
+    if isinstance(cursor, Wanted) and cursor.known_at is not None:
+        positions["cursor"] = _position(ledger, "cursor", KnownAt(cursor.known_at, None))
+    end = ledger.store.max_position()
+    settled = bool(found) and all(known.position is not None or positions[name] < end for name, known in found.items())
+    return Known(positions, settled)
+
+
+def _position(ledger: Ledger, name: str, known: KnownAt) -> int:
+    try:
+        return known.resolve(ledger.store)
+    except PositionUnknown as error:
+        raise Problem(409, error.code, str(error), name) from None
+
+
+def answer(ledger: Ledger, route: Route, asked: Asked, sight: Sight, settled: bool) -> Answered:
+    """Asks, and renders what `--json` prints: one object, or the objects of a list with commas between them."""
+    end = ledger.store.max_position()
+    if route.name == "replay" and asked.known is None:
+        asked = replace(asked, values={**asked.values, "known_at": end})
+    _require_forms(asked)
+    with ledger.view() as view:
+        found = route.ask(ledger, view, asked)
+        body = _listed(found, sight) if route.many else rendered(found, sight)
+        position = view.position or end
+    if not settled or (route.now and "at" not in asked.values):
+        return Answered(body, position)
+    return Answered(body, position, f'"{sha256(body).hexdigest()[:32]}"')
+
+
+def _require_forms(asked: Asked) -> None:
+    """What has not the form of a name is in no book, and no database is asked for it."""
+    membership, area = asked.get("membership"), asked.get("area")
+    if membership is not None and not can_be_membership(membership):
+        raise UnknownMembership(membership)
+    if area is not None and not can_be_area(area):
+        raise UnknownDesignation(membership or "", area)
+
+
+def rendered(found: Any, sight: Sight) -> bytes:
+    """An answer as a line of `--json`, without what the role does not see."""
+    if sight.by_day:
+        found = plain(found)
+        for way in sight.by_day:
+            day_of(found, way)
+    return json_text(found).encode()
+
+
+def _listed(found: Iterable[Any], sight: Sight) -> bytes:
+    return b"[" + b",".join(rendered(one, sight) for one in found) + b"]"

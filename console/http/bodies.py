@@ -1,0 +1,73 @@
+"""Bodies: of bounded size, and cut into the elements of an array or the lines of ndjson, byte for byte as they came."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from console.cli.fact_files.lines import Torn
+from console.cli.fact_files.values import Values
+from console.http.problems import Problem
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+BODY_BYTES_MAX: Final = 8 << 20
+ELEMENTS_MAX: Final = 10_000
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises Problem (413) for one that is too long, without reading the rest."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > BODY_BYTES_MAX:
+        raise _too_long()
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            raise _too_long()
+    return bytes(body)
+
+
+def media_type(request: Request) -> str:
+    """JSON or ndjson. Raises Problem (415) for anything else; without a header it is JSON."""
+    found = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if found in (JSON, NDJSON):
+        return found
+    raise Problem(415, "bad-input", f"found another type of body, expected {JSON} or {NDJSON}", "Content-Type")
+
+
+def is_array(body: bytes) -> bool:
+    """Whether the body is an array, or means to be one."""
+    return body[:64].lstrip(b" \t\r\n").startswith(b"[") or body.lstrip(b" \t\r\n").startswith(b"[")
+
+
+def elements_of(body: bytes, media: str) -> list[bytes]:
+    """The lines of ndjson that are not blank, or the elements of an array. Raises Problem where it is no array, or too long."""
+    if media == NDJSON:
+        found = [line for line in body.split(b"\n") if line.strip()]
+    else:
+        try:
+            whole = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise Problem(400, "malformed", f"found no JSON: {error}") from None
+        if not isinstance(whole, list):
+            raise Problem(400, "malformed", "found no array, expected one")
+        try:
+            found = [element.content for element in Values("the body", BytesIO(body), False).lines()]
+        except Torn as error:
+            raise Problem(400, "malformed", str(error)) from None
+    if len(found) > ELEMENTS_MAX:
+        raise Problem(413, "too-many", f"found {len(found):,} elements, expected {ELEMENTS_MAX:,} at most")
+    return found
+
+
+def _too_long() -> Problem:
+    return Problem(
+        413, "too-long", f"found a body that is too long, expected {BODY_BYTES_MAX:,} bytes at most",
+        headers={"Connection": "close"},
+    )  # fmt: skip

@@ -1,0 +1,143 @@
+"""The door before the application: bounds on a request, its deadline, who asks, and what is said of a fault.
+
+Nothing gets behind it without a token but what is OPEN. Whatever goes wrong leaves as a problem (RFC 9457).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any, Final
+
+from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
+from console.http.roles import Caller
+from console.http.tokens import Verifier
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN: Final = frozenset({"/livez", "/readyz"})
+"""What is answered without a token."""
+HEADER_BYTES_MAX: Final = 16_384
+TARGET_BYTES_MAX: Final = 4_096
+DEADLINE_S: Final = 30.0
+REQUESTS_MAX: Final = 512
+"""So many requests are under way at once; one more is told to come again."""
+PATH_SHOWN: Final = 200
+BEHIND_TOKEN: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
+
+
+class Door:
+    """An ASGI application around another."""
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        complain: Callable[[str], None],
+        on_fault: Callable[[BaseException], None],
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        """`complain` is told of each access that is refused, `on_fault` of each fault of the program."""
+        self._app = app
+        self._verifier = verifier
+        self._complain = complain
+        self._on_fault = on_fault
+        self._deadline_s = deadline_s
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request in, or answers it with a problem."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
+        answer = _Answer(scope, send)
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                self._admit(scope)
+                await self._app(scope, receive, answer.send)
+        except _Gone:
+            pass
+        except TimeoutError:
+            await answer.problem(
+                Problem(504, "deadline", f"found no answer within {self._deadline_s:g} seconds: ask again, or for less")
+            )
+        except Problem as problem:
+            await answer.problem(problem)
+        except Exception as error:
+            self._on_fault(error)
+            await answer.problem(fault())
+        finally:
+            self._under_way -= 1
+            if answer.status in (401, 403):
+                self._complain(f"refused with {answer.status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
+
+    def _admit(self, scope: Scope) -> None:
+        """Puts the caller into the scope. Raises Problem."""
+        if self._under_way > REQUESTS_MAX:
+            raise Problem(
+                503, "busy", "found too many requests under way, expected fewer", headers={"Retry-After": RETRY_AFTER_S}
+            )
+        target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        if target > TARGET_BYTES_MAX:
+            raise Problem(414, "too-long", f"found a target of {target:,} bytes, expected {TARGET_BYTES_MAX:,} at most")
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        size = sum(len(name) + len(value) for name, value in headers)
+        if size > HEADER_BYTES_MAX:
+            raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
+        if scope["path"] in OPEN:
+            return
+        caller = self._verifier.caller([value for name, value in headers if name == b"authorization"])
+        scope.setdefault("state", {})["caller"] = caller
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Who asks, as the door found out."""
+    caller: Caller = scope["state"]["caller"]
+    return caller
+
+
+class _Gone(Exception):
+    """Nobody takes the answer any more."""
+
+
+class _Answer:
+    """What is sent of an answer; a problem can be sent for as long as nothing was."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._behind_token = scope["path"] not in OPEN
+        self._send = send
+        self.status = 0
+        """The status that was sent; 0 for as long as none was."""
+
+    async def send(self, message: Message) -> None:
+        """Sends on, with the headers that every answer behind a token has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            there = {name.lower() for name, _ in headers}
+            headers += [one for one in BEHIND_TOKEN if self._behind_token and one[0] not in there]
+            headers.append((b"x-content-type-options", b"nosniff"))
+            message = {**message, "headers": headers}
+        try:
+            await self._send(message)
+        except Exception as error:
+            raise _Gone from error
+
+    async def problem(self, problem: Problem) -> None:
+        """Sends a problem, if anybody takes it. What has begun as another answer cannot be taken back: it is cut off."""
+        if self.status:
+            raise ConnectionResetError("found an answer that breaks off")
+        with suppress(_Gone):
+            await self._sent(problem)
+
+    async def _sent(self, problem: Problem) -> None:
+        body = problem.body()
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})

@@ -1,0 +1,149 @@
+"""Facts over HTTP: each waits for the next commit, which many clients share, and gets an outcome of its own.
+
+    {"id": "f-7", "status": "accepted", "position": 4711}
+    {"id": "f-8", "status": "refused", "position": 0, "code": "consent-missing", "sentence": "…", "field": "customer_org"}
+
+A broken connection leaves whole facts only, and sending all of them again is safe: what is there is a duplicate. So there
+is no `Idempotency-Key`; the id of a fact is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+
+from console.http.problems import FIELDS, Problem, problem_of
+from ledger.errors import LedgerError, Refused
+from ledger.programmes.registry import parse_fact
+from ledger.writing.faults import FAULT_CODE
+from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact
+    from ledger.writing.group_commit import GroupCommit
+    from ledger.writing.transaction import Outcome
+
+WAITING_MAX: Final = 20_000
+"""So many facts may wait for a commit; who hands in more is told to come again."""
+BATCH: Final = 1_000
+ID_MAX: Final = 200
+LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
+
+
+@dataclass(frozen=True, slots=True)
+class FactOutcome:
+    """What became of a fact."""
+
+    id: str | None
+    """The fact's id; null where none could be read."""
+    status: Literal["accepted", "duplicate", "refused", "put-off"]
+    """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
+    position: Position
+    """Where its event stands in the ledger; 0 where it has none."""
+    code: str | MayBeLeftOut = LEFT_OUT
+    """Why it was not recorded: a code that never changes."""
+    sentence: str | MayBeLeftOut = LEFT_OUT
+    """The same in words."""
+    field: str | MayBeLeftOut = LEFT_OUT
+    """The member of the fact that it is about; only where it is one."""
+
+
+class Intake:
+    """Hands facts to the group commit from an event loop."""
+
+    def __init__(self, group: GroupCommit) -> None:
+        self._group = group
+        self._waiting = 0
+
+    async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
+        """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
+        outcomes: list[FactOutcome] = []
+        for start in range(0, len(lines), BATCH):
+            some = lines[start : start + BATCH]
+            read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
+            recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
+            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+        return outcomes
+
+    async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
+        if not facts:
+            return []
+        if self._waiting + len(facts) > WAITING_MAX:
+            raise Problem(
+                503, "busy", "found too many facts waiting, expected fewer: send it again", headers={"Retry-After": "1"}
+            )
+        loop = asyncio.get_running_loop()
+        everything: asyncio.Future[None] = loop.create_future()
+        results: list[Outcome | BaseException] = []
+
+        def finish() -> None:
+            self._waiting -= len(facts)
+            if not everything.done():  # who waited may be gone
+                everything.set_result(None)
+
+        def done(result: Outcome | BaseException) -> None:
+            results.append(result)  # in order: the group commit keeps it
+            if len(results) == len(facts):
+                with suppress(RuntimeError):  # the loop has ended meanwhile
+                    loop.call_soon_threadsafe(finish)
+
+        self._waiting += len(facts)
+        for fact in facts:
+            self._group.submit(fact, done)
+        await everything
+        return [_unless_error(result) for result in results]
+
+
+def _unless_error(result: Outcome | BaseException) -> Outcome:
+    if isinstance(result, BaseException):
+        raise problem_of(result) if isinstance(result, LedgerError) else result
+    return result
+
+
+def single(outcome: FactOutcome) -> tuple[int, FactOutcome]:
+    """The status of the answer to one fact: 201 or 200. Raises Problem where it was not recorded."""
+    if outcome.status in ("accepted", "duplicate"):
+        return (201 if outcome.status == "accepted" else 200), outcome
+    code, sentence = str(outcome.code), str(outcome.sentence)
+    if outcome.status == "put-off" or code == FAULT_CODE:
+        raise Problem(503, code, sentence, headers={"Retry-After": "60"})
+    raise Problem(422, code, sentence, None if outcome.field is LEFT_OUT else str(outcome.field))
+
+
+def _read_all(lines: Sequence[bytes]) -> list[Fact | FactOutcome]:
+    return [_read(line) for line in lines]
+
+
+def _read(line: bytes) -> Fact | FactOutcome:
+    try:
+        return parse_fact(line.strip())
+    except Refused as refusal:
+        return _refused(_id_of(line), refusal.code, refusal.sentence, refusal.field)
+
+
+def _outcome(fact: Fact, found: Outcome) -> FactOutcome:
+    if found.status in ("accepted", "duplicate"):
+        return FactOutcome(fact.id, found.status, found.position)
+    if found.status == "put-off":  # its sentence is for the operator of the store, not for who hands in facts
+        return FactOutcome(fact.id, "put-off", 0, found.code or "", LATER)
+    return _refused(fact.id, found.code or "", found.sentence or "", None)
+
+
+def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -> FactOutcome:
+    about = field or FIELDS.get(code)
+    return FactOutcome(fact_id, "refused", 0, code, sentence, LEFT_OUT if about is None else about)
+
+
+def _id_of(line: bytes) -> str | None:
+    """The id of a fact whose form is wrong, where it has one that could be an id."""
+    try:
+        said: Any = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    found = said.get("id") if isinstance(said, dict) else None
+    return found if isinstance(found, str) and 1 <= len(found) <= ID_MAX and found.isprintable() else None

@@ -1,0 +1,327 @@
+"""The OpenAPI 3.1 document of the service, made of the table of routes and the classes of the answers.
+
+    python -m console.http.openapi --write schemas     writes schemas/openapi.json
+    python -m console.http.openapi --check schemas     compares
+
+Each answer's schema is that of `schemas/answers`, its definitions under names of their own: two answers may each have a
+NextChange. Of a member that some role sees otherwise the schema says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from console.cli.question_batch import Unanswered
+from console.http.health import Health
+from console.http.intake import FactOutcome
+from console.http.parameters import DATE, Parameter
+from console.http.problems import MEDIA_TYPE, ProblemDetails
+from console.http.roles import TABLE
+from console.http.routes import READING, Route
+from ledger.programmes.registry import PROGRAMMES
+from projections.questions.schemas import answer_schema
+from projections.questions.status import Status
+
+FILE: Final = "openapi.json"
+VERSION: Final = "1.0.0"
+NDJSON: Final = "application/x-ndjson"
+Schema = dict[str, Any]
+
+PROBLEMS: Final = {
+    400: "What was asked cannot be read; `field` names it.",
+    401: "No token, or one that does not hold.",
+    403: "Not for the token's roles; the same whatever there is.",
+    404: "The ledger does not know what was asked about.",
+    405: "Another method is expected.",
+    409: "A position that the book has not reached.",
+    413: "A body that is too long.",
+    414: "A target that is too long.",
+    415: "Another type of body is expected.",
+    422: "A fact that form, id or rules refuse; `code` never changes.",
+    431: "Headers that are too long.",
+    503: "The ledger cannot be used at present, or too much is under way; ask again later.",
+    504: "The deadline passed, or the position asked for was not reached in time.",
+}
+READ: Final = (400, 401, 403, 404, 409, 414, 431, 503, 504)
+FACT_EXAMPLE: Final = {
+    "type": "record-response", "id": "crm-4711", "membership": "m-1", "occurred_at": "2010-06-15T10:22:33Z",
+    "response": "r-4711", "customer_org": "Brontegard",
+}  # fmt: skip
+
+
+@cache
+def document() -> bytes:
+    """The document as it is served, and kept in `schemas`."""
+    components: dict[str, Schema] = {}
+    paths: dict[str, Any] = {}
+    for route in READING:
+        paths[route.path] = {"get": _reading(route, components)}
+    paths["/v1/status:batch"] = {"post": _batch(components)}
+    paths["/v1/facts"] = {"post": _facts(components)}
+    paths |= _others(components)
+    _component("Problem", ProblemDetails, components)
+    made = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "csat-ledger",
+            "version": VERSION,
+            "summary": "Questions to a ledger of evidence for partner programmes, and facts into it.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+    return orjson.dumps(made, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _reading(route: Route, components: dict[str, Schema]) -> Schema:
+    name = "".join(part.capitalize() for part in route.name.split("-"))
+    schema = _component(name, route.answer, components)
+    _show_days(route.name, name, components)
+    return {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": _roles(route.name),
+        "parameters": [*map(_parameter, route.parameters), MIN_POSITION, IF_NONE_MATCH],
+        "responses": {
+            "200": _answer("The answer.", {"type": "array", "items": schema} if route.many else schema),
+            "304": {"description": "What was asked has the ETag that was named; only with a `known_at` in the past."},
+            **_problems(READ),
+        },
+    }
+
+
+def _batch(components: dict[str, Schema]) -> Schema:
+    answer = {"anyOf": [_component("Status", Status, components), _component("Unanswered", Unanswered, components)]}
+    question: Schema = {
+        "type": "object",
+        "properties": {
+            "membership": {"type": "string"},
+            "at": {"type": "string"},
+            "known_at": {"type": ["integer", "string"]},
+        },
+        "required": ["membership"],
+    }
+    example = [{"membership": "m-1", "at": "2011-02-28T12:00:00Z"}]
+    return {
+        "operationId": "status-batch",
+        "summary": "The answer to each of many questions about statuses, in order.",
+        "description": _roles("status-batch"),
+        "parameters": [MIN_POSITION],
+        "requestBody": _body({"type": "array", "items": question, "maxItems": 10_000}, question, example),
+        "responses": {
+            "200": _answer(
+                "An answer, or why there is none, for each question.", {"type": "array", "items": answer}, answer
+            ),
+            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
+        },
+    }
+
+
+def _facts(components: dict[str, Schema]) -> Schema:
+    outcome = _component("FactOutcome", FactOutcome, components)
+    types = [name for programme in PROGRAMMES.all for name in sorted(_types(programme.facts()))]
+    components["Fact"] = {
+        "type": "object",
+        "description": "A fact; schemas/facts has the fields of each type, and nothing else may stand in it.",
+        "properties": {
+            "type": {"type": "string", "enum": types},
+            "id": {"type": "string", "minLength": 1, "maxLength": 200},
+            "membership": {"type": "string"},
+            "occurred_at": {"type": "string", "format": "date-time"},
+            "actor": {"type": "string"},
+        },
+        "required": ["type", "id", "occurred_at"],
+        "examples": [FACT_EXAMPLE],
+    }
+    reference: Schema = {"$ref": "#/components/schemas/Fact"}
+    outcomes = {"type": "array", "items": outcome}
+    return {
+        "operationId": "facts",
+        "summary": "Records a fact, or many; each once, however often it is sent.",
+        "description": _roles("facts")
+        + " One fact is answered by its own status, an array or ndjson by an outcome for each.",
+        "requestBody": _body(
+            {"anyOf": [reference, {"type": "array", "items": reference, "maxItems": 10_000}]}, reference, FACT_EXAMPLE
+        ),
+        "responses": {
+            "200": _answer(
+                "The fact was recorded before; or an outcome for each of many.", {"anyOf": [outcome, outcomes]}, outcome
+            ),
+            "201": _answer("The fact is recorded, and on disk.", outcome),
+            **_problems((400, 401, 403, 413, 414, 415, 422, 431, 503, 504)),
+        },
+    }
+
+
+def _types(models: Iterable[Any]) -> list[str]:
+    return [model.model_fields["type"].annotation.__args__[0] for model in models]
+
+
+def _others(components: dict[str, Schema]) -> dict[str, Any]:
+    health = _component("Health", Health, components)
+    alive = {"type": "object", "properties": {"alive": {"const": True}}, "required": ["alive"]}
+    plain = {"description": "The answer.", "content": {"application/json": {"schema": alive}}}
+    return {
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
+                "responses": {
+                    "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                    **_problems((400, 401, 403, 414, 431, 503)),
+                },
+            }
+        },
+        "/livez": {
+            "get": {
+                "operationId": "livez", "summary": "Whether the process answers.", "security": [],
+                "responses": {"200": plain, **_problems((400, 414, 431, 503))},
+            }
+        },
+        "/readyz": {
+            "get": {
+                "operationId": "readyz", "summary": "Whether it can answer, and what it lacks.", "security": [],
+                "responses": {
+                    "200": {"description": "It can.", "content": {"application/json": {"schema": health}}},
+                    "503": {
+                        "description": "It cannot, or too much is under way.",
+                        "content": {
+                            "application/json": {"schema": health},
+                            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
+                        },
+                    },
+                    **_problems((400, 414, 431)),
+                },
+            }
+        },
+    }  # fmt: skip
+
+
+MIN_POSITION: Final[Schema] = {
+    "name": "Min-Position",
+    "in": "header",
+    "description": "The answer is as of this position at least; waited for a bounded time, then 504.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+}
+IF_NONE_MATCH: Final[Schema] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer that the client keeps.",
+    "schema": {"type": "string", "maxLength": 200},
+}
+
+
+def _parameter(one: Parameter) -> Schema:
+    said: Schema = {
+        "name": one.name, "in": one.place, "required": one.required, "description": one.description,
+        "schema": dict(one.schema),
+    }  # fmt: skip
+    return said if one.example is None else said | {"example": one.example}
+
+
+def _roles(route: str) -> str:
+    return f"For the roles {', '.join(role for role, routes in TABLE.items() if route in routes)}."
+
+
+def _body(schema: Schema, line: Schema, example: Any) -> Schema:
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": schema, "example": example},
+            NDJSON: {
+                "schema": {"type": "string", "description": f"A line for each: {line.get('$ref', 'a question')}."}
+            },
+        },
+    }
+
+
+def _answer(description: str, schema: Schema, line: Schema | None = None) -> Schema:
+    """An answer with its headers; `line` is what each line of ndjson is, where it can be asked for."""
+    content: Schema = {"application/json": {"schema": schema}}
+    if line is not None:
+        content[NDJSON] = {
+            "schema": {"type": "string", "description": "A line for each, as the elements of the array."}
+        }
+    headers = {
+        "Ledger-Position": {"description": "As of which position it is.", "schema": {"type": "integer", "minimum": 0}}
+    }
+    return {"description": description, "headers": headers, "content": content}
+
+
+def _problems(statuses: Iterable[int]) -> dict[str, Schema]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {str(status): {"description": PROBLEMS[status], "content": content} for status in statuses}
+
+
+def _component(name: str, kind: Any, components: dict[str, Schema]) -> Schema:
+    """Puts the schema of an answer among the components, what it defines beside it; a reference to it."""
+    reference = {"$ref": f"#/components/schemas/{name}"}
+    if name in components:
+        return reference
+    schema = answer_schema(name, kind)
+    for key in ("$schema", "$id", "title"):
+        del schema[key]
+    for inner, definition in schema.pop("$defs", {}).items():
+        components[f"{name}.{inner}"] = _moved(definition, name)
+    components[name] = _moved(schema, name)
+    return reference
+
+
+def _moved(schema: Any, name: str) -> Any:
+    if isinstance(schema, list):
+        return [_moved(one, name) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: f"#/components/schemas/{name}.{value.removeprefix('#/$defs/')}"
+        if key == "$ref" and isinstance(value, str)
+        else _moved(value, name)
+        for key, value in schema.items()
+    }
+
+
+def _show_days(route: str, name: str, components: dict[str, Schema]) -> None:
+    """Says of an instant that a role sees its day alone."""
+    for way in {way for routes in TABLE.values() if route in routes for way in routes[route].by_day}:
+        *inner, last = way.split(".")
+        schema = components[name]
+        for step in inner:
+            options = schema["properties"][step].get("anyOf", [schema["properties"][step]])
+            (reference,) = [option["$ref"] for option in options if "$ref" in option]
+            schema = components[reference.removeprefix("#/components/schemas/")]
+        said = dict(schema["properties"][last])
+        description = said.pop("description", "")
+        schema["properties"][last] = {
+            "description": f"{description} Some roles see its day alone.".strip(), "anyOf": [said, dict(DATE)]
+        }  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """See the module."""
+    match list(arguments):
+        case ["--write", folder]:
+            (Path(folder) / FILE).write_bytes(document())
+            return 0
+        case ["--check", folder]:
+            there = Path(folder) / FILE
+            if there.exists() and there.read_bytes() == document():
+                return 0
+            sys.stderr.write(f"{there}: is not what the routes say\n")
+            return 1
+    sys.stderr.write(f"{__doc__}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,195 @@
+"""The parameters of the routes: how each is read, and what the OpenAPI document says of it.
+
+A parameter that a route does not have, or that is given twice, is an error and not passed over: a misspelt `known_at` would
+be answered with what is known now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+from urllib.parse import parse_qsl
+
+from console.cli.options import POSITION_DIGITS_MAX, WITHIN_DAYS_MAX, KnownAt, read_instant, read_known_at
+from console.http.problems import Problem
+from ledger.errors import BadInput
+from ledger.instants import RFC3339_PATTERN
+from projections.questions.board import State
+from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
+
+PARAMETERS_MAX: Final = 20
+LIMIT: Final = 100
+WITHIN: Final = 90
+BY: Final = ("membership", "quarter", "month")
+Schema = Mapping[str, Any]
+
+DATE: Final[Schema] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+INSTANT: Final[Schema] = {"anyOf": [DATE, {"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN}]}
+POSITION: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 10**POSITION_DIGITS_MAX - 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the path or in the query; `read` raises BadInput."""
+
+    name: str
+    description: str
+    schema: Schema
+    read: Callable[[str], Any]
+    example: Any
+    place: Literal["path", "query"] = "query"
+    required: bool = False
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
+            return int(text)
+        raise BadInput(f"found {text[:40]!r}, expected a whole number from {least:,} to {most:,}")
+
+    return read
+
+
+def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text in values:
+            return text
+        raise BadInput(f"found {text[:40]!r}, expected one of {', '.join(values)}")
+
+    return read
+
+
+def _search(text: str) -> str:
+    if not 1 <= len(text) <= SEARCH_MAX:
+        raise BadInput(f"found {len(text):,} characters, expected 1 to {SEARCH_MAX}")
+    return text
+
+
+def _bounded(text: str) -> str:
+    """A name of whatever form: one that is none is not known, which is for the question to say."""
+    return text
+
+
+MEMBERSHIP: Final = Parameter(
+    "membership",
+    "The membership.",
+    {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"},
+    _bounded,
+    "m-1",
+    "path",
+    required=True,
+)
+AREA: Final = Parameter(
+    "area",
+    "The solution area of the designation.",
+    {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"},
+    _bounded,
+    "business-applications",
+    "path",
+    required=True,
+)
+OF_MEMBERSHIP: Final = Parameter("membership", "Of this membership only.", MEMBERSHIP.schema, _bounded, "m-1")
+IN_AREA: Final = Parameter("area", "Of this area only.", AREA.schema, _bounded, "business-applications")
+AT: Final = Parameter(
+    "at",
+    "The instant asked about, RFC 3339, or a date for its beginning in UTC; default: now. A + in a query is written %2B.",
+    INSTANT,
+    read_instant,
+    "2011-02-28T23:59:59.999999Z",
+)
+UNTIL: Final = Parameter(
+    "at",
+    "What was so by this instant, or by the beginning of this date; default: all.",
+    INSTANT,
+    read_instant,
+    "2030-01-01",
+)
+KNOWN_AT: Final = Parameter(
+    "known_at",
+    "What was known at this position of the ledger, or recorded by this instant; default: all that is known.",
+    {"anyOf": [POSITION, *INSTANT["anyOf"]]},
+    read_known_at,
+    "2025-01-31",
+)
+FROM: Final = Parameter("from", "The one instant.", INSTANT, read_instant, "2024-07-01", required=True)
+TO: Final = Parameter("to", "The other instant.", INSTANT, read_instant, "2024-09-02", required=True)
+FROM_KNOWN_AT: Final = Parameter(
+    "from_known_at", "What was known on the side of `from`.", KNOWN_AT.schema, read_known_at, "2025-01-31"
+)
+TO_KNOWN_AT: Final = Parameter(
+    "to_known_at", "What was known on the side of `to`.", KNOWN_AT.schema, read_known_at, "2025-06-30"
+)
+WITHIN_DAYS: Final = Parameter(
+    "within",
+    f"So many days ahead; default: {WITHIN}.",
+    {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
+    _whole(0, WITHIN_DAYS_MAX),
+    365,
+)
+SEARCH: Final = Parameter(
+    "search",
+    "Only memberships with this in their id or name.",
+    {"type": "string", "minLength": 1, "maxLength": SEARCH_MAX},
+    _search,
+    "alder",
+)
+STATE: Final = Parameter(
+    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, _one_of(get_args(State)),
+    "eligible",
+)  # fmt: skip
+PAGE_LIMIT: Final = Parameter(
+    "limit",
+    f"So many memberships on a page at most; default: {LIMIT}.",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
+    _whole(1, LIMIT_MAX),
+    10,
+)
+CURSOR: Final = Parameter(
+    "cursor",
+    "The `next` of the page before; it holds what the first page was asked, and stands beside `limit` alone.",
+    {"type": "string", "minLength": 1, "maxLength": CURSOR_MAX, "pattern": "^[A-Za-z0-9_-]+$"},
+    read_cursor,
+    None,
+)
+GROUPED_BY: Final = Parameter(
+    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, _one_of(BY), "quarter"
+)
+
+Values = dict[str, Any]
+
+
+def read_values(parameters: Sequence[Parameter], path: Mapping[str, str], query: bytes) -> Values:
+    """The values of a route's parameters by their names. Raises Problem (400) that names the parameter."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
+    except ValueError:  # no UTF-8, or too many
+        raise Problem(
+            400, "bad-input", f"found a query that is none, expected {PARAMETERS_MAX} parameters at most"
+        ) from None
+    by_name = {parameter.name: parameter for parameter in parameters if parameter.place == "query"}
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name not in by_name:
+            expected = ", ".join(by_name) or "none"
+            raise Problem(400, "bad-input", f"found an unknown parameter, expected of these: {expected}", name[:40])
+        if name in texts:
+            raise Problem(400, "bad-input", "found it more than once, expected it once", name)
+        texts[name] = text
+    values: Values = {}
+    for parameter in parameters:
+        found = path.get(parameter.name) if parameter.place == "path" else texts.get(parameter.name)
+        if found is None:
+            if parameter.required:
+                raise Problem(400, "bad-input", "found none, expected it: " + parameter.description, parameter.name)
+            continue
+        try:
+            values[parameter.name] = parameter.read(found)
+        except BadInput as error:
+            raise Problem(400, "bad-input", str(error), parameter.name) from None
+    return values
+
+
+def known_in(values: Values) -> Mapping[str, KnownAt]:
+    """The values that say what was known when."""
+    return {name: value for name, value in values.items() if isinstance(value, KnownAt)}

@@ -1,0 +1,168 @@
+"""Asking the ledger from an event loop: a few threads, each with a ledger of its own, and one that keeps projections up.
+
+Reads never wait for writes: they are answered from the projections as they stand, and say as of which position. Whoever
+must see what he has just written waits for its position (`Following.reached`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event, Lock, Thread, local
+from typing import Final, TypeVar
+
+from console.wiring import Ledger, driver_errors
+from ledger.errors import LedgerError, StoreUnreachable
+
+Answer = TypeVar("Answer")
+Open = Callable[[], Ledger]
+
+READERS: Final = 4
+IDLE_S: Final = 0.25
+"""So long the book is waited for before the projections are looked at again: workers may keep them too."""
+PAUSE_S: Final = 0.02
+"""So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
+AGAIN_S: Final = 1.0
+"""After a failure the projections are tried again so much later."""
+
+
+class Readers:
+    """Threads that answer questions. A ledger that could not be read is opened anew for the next question."""
+
+    def __init__(self, opened: Open, name: str, number: int = READERS) -> None:
+        """`opened` opens a ledger that stands under a name in what is said of it."""
+        self._open = opened
+        self._name = name
+        self._mine = local()
+        self._lock = Lock()
+        self._all: set[Ledger] = set()
+        self._pool = ThreadPoolExecutor(number, "http-reader")
+
+    async def ask(self, question: Callable[[Ledger], Answer]) -> Answer:
+        """The answer to a question, by the next thread that is free."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
+
+    def _asked(self, question: Callable[[Ledger], Answer]) -> Answer:
+        try:
+            with driver_errors(self._name):
+                return question(self._ledger())
+        except StoreUnreachable:
+            self._drop()
+            raise
+
+    def _ledger(self) -> Ledger:
+        found: Ledger | None = getattr(self._mine, "ledger", None)
+        if found is None:
+            found = self._mine.ledger = self._open()
+            with self._lock:
+                self._all.add(found)
+        return found
+
+    def _drop(self) -> None:
+        found: Ledger | None = getattr(self._mine, "ledger", None)
+        if found is not None:
+            self._mine.ledger = None
+            with self._lock:
+                self._all.discard(found)
+            with suppress(Exception):
+                found.close()
+
+    def close(self) -> None:
+        """Answers what was asked, and gives all connections back."""
+        self._pool.shutdown(cancel_futures=True)
+        for ledger in self._all:
+            ledger.close()
+
+
+class Following:
+    """A thread that brings the projections to the end of the book, again and again, and tells how far they are."""
+
+    def __init__(self, opened: Open, name: str, complain: Callable[[str], None]) -> None:
+        """`complain` is told why the projections cannot be kept up, once each time it begins."""
+        self._open = opened
+        self._name = name
+        self._complain = complain
+        self._stopping = Event()
+        self._lock = Lock()
+        self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._first: Ledger | None = None
+        self._thread = Thread(target=self._run, name="http-projections", daemon=True)
+        self.position = 0
+        """The position up to which nothing is missing in any projection."""
+        self.end = 0
+        """The book's last position, as far as was seen."""
+        self.failed = False
+        """Whether the projections cannot be kept up now."""
+
+    def start(self) -> None:
+        """Brings the projections up, and goes on with that beside."""
+        ledger = self._open()
+        try:
+            with driver_errors(self._name):
+                self._catch_up(ledger)
+        except BaseException:
+            ledger.close()
+            raise
+        self._first = ledger
+        self._thread.start()
+
+    async def reached(self, position: int) -> None:
+        """Returns when nothing up to a position is missing."""
+        event = asyncio.Event()
+        waiting = (position, asyncio.get_running_loop(), event)
+        with self._lock:
+            if self.position >= position:
+                return
+            self._waiting.append(waiting)
+        try:
+            await event.wait()
+        finally:
+            with self._lock, suppress(ValueError):
+                self._waiting.remove(waiting)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ledger, self._first = self._first, None
+        while not self._stopping.is_set():
+            try:
+                if ledger is None:
+                    ledger = self._open()
+                with driver_errors(self._name):
+                    ledger.store.wait(self.position, IDLE_S)
+                    self._catch_up(ledger)
+                self.failed = False
+                if not self._waiting:
+                    self._stopping.wait(PAUSE_S)
+            except Exception as error:
+                if not self.failed:
+                    self._complain(f"the projections cannot be kept up: {error}")
+                self.failed = True
+                if ledger is not None:
+                    with suppress(Exception):
+                        ledger.close()
+                ledger = None
+                self._stopping.wait(AGAIN_S)
+        if ledger is not None:
+            with suppress(LedgerError):
+                ledger.close()
+
+    def _catch_up(self, ledger: Ledger) -> None:
+        end = ledger.store.max_position()
+        if end != self.position or self.failed or not self.position:
+            ledger.catch_up()
+        with ledger.view() as view:
+            for reader in (view.eligibility, view.renewals, view.participation, view.scores, view.designations):
+                reader()
+            reached = view.position
+        with self._lock:
+            self.end, self.position = end, reached
+            woken = [(loop, event) for position, loop, event in self._waiting if position <= reached]
+        for loop, event in woken:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(event.set)

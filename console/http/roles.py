@@ -1,0 +1,105 @@
+"""The one table of who may ask what over HTTP, and what is shown of the answer (DESIGN 11).
+
+    TABLE["partner"]["status"]  ->  Sight(own=True, without_known_at=True, by_day=("next_change.at",))
+
+A route that does not stand beneath a role is not for that role. Where a token has several roles, the first of them that
+may make the request as it stands makes it, in the order of the table: nothing of two roles is mixed in one answer.
+
+What the survey's readings mean here: organisation and count of an anonymous response are no contact details; its id and
+its instant are kept from the partner. So a partner asks by days: `at` is a date, instants that a response brings about are
+shown as their day, and two states of knowledge cannot be compared (`without_known_at`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+Role = Literal["operator", "auditor", "operations", "partner", "owner", "subscriber", "admin"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a role may ask of a route, and what it is shown."""
+
+    own: bool = False
+    """Only of the memberships that the token names."""
+    without_known_at: bool = False
+    """All that is known is what it goes by."""
+    at_days: bool = False
+    """`at` is the beginning of a day."""
+    by_day: tuple[str, ...] = ()
+    """Members of the answer, by their way in it, of which only the day is shown."""
+    only: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Parameters that must be given, and the values that they may have."""
+    never: Collection[str] = ()
+    """Parameters that may not be given."""
+
+
+ALL: Final = Sight()
+OWN: Final = Sight(own=True)
+
+TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
+    "auditor": dict.fromkeys(
+        (
+            "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
+            "designation-history", "designation-decisions",
+        ),
+        ALL,
+    ),
+    "operations": dict.fromkeys(
+        (
+            "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
+            "designation-decisions",
+        ),
+        ALL,
+    ),
+    "operator": {"facts": ALL},
+    "partner": {
+        "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
+        "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
+        "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
+        "decisions": Sight(own=True, without_known_at=True),
+        "participation": OWN,
+        "designations": OWN,
+        "score": OWN,
+        "explain": OWN,
+        "designation-history": OWN,
+        "designation-decisions": OWN,
+    },
+    "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
+    "subscriber": {},
+    "admin": {},
+}  # fmt: skip
+"""Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the token says."""
+
+    roles: frozenset[str]
+    memberships: frozenset[str] = frozenset()
+
+    def sights(self, route: str) -> Iterator[Sight]:
+        """What this caller may see of a route, the role that sees most first."""
+        for role, routes in TABLE.items():
+            if role in self.roles and route in routes:
+                yield routes[route]
+
+    def known_role(self) -> bool:
+        """Whether any of the token's roles is one of the table's."""
+        return not self.roles.isdisjoint(TABLE)
+
+
+def day_of(answer: object, way: str) -> None:
+    """Leaves the day of an instant at a way in an answer that is plain JSON, where there is one."""
+    first, _, rest = way.partition(".")
+    if not isinstance(answer, dict) or first not in answer:
+        return
+    if rest:
+        day_of(answer[first], rest)
+    elif isinstance(answer[first], str):
+        answer[first] = answer[first][:10]

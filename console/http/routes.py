@@ -1,0 +1,211 @@
+"""The one table of what can be asked over HTTP: each route with its parameters, its question and the type of its answer.
+
+The application, the roles, the OpenAPI document and the tests go by it. A question is a function of
+`projections.questions`; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from console.http.parameters import (
+    AREA,
+    AT,
+    CURSOR,
+    FROM,
+    FROM_KNOWN_AT,
+    GROUPED_BY,
+    IN_AREA,
+    KNOWN_AT,
+    LIMIT,
+    MEMBERSHIP,
+    OF_MEMBERSHIP,
+    PAGE_LIMIT,
+    SEARCH,
+    STATE,
+    TO,
+    TO_KNOWN_AT,
+    UNTIL,
+    WITHIN,
+    WITHIN_DAYS,
+    Parameter,
+    Values,
+)
+from console.wiring import Ledger
+from ledger.instants import END_US
+from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
+from projections.questions.board_page import BoardPage, Wanted, board_page, first_page
+from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
+from projections.questions.designation_history import QualificationChange, designation_history
+from projections.questions.designations import DesignationLine, designations
+from projections.questions.explain import ExplainAnswer, Side, explain
+from projections.questions.history import Change, history
+from projections.questions.participation import (
+    MembershipParticipation,
+    MonthParticipation,
+    Participation,
+    QuarterParticipation,
+    participation,
+)
+from projections.questions.renewals import Renewal, renewals
+from projections.questions.replay import DecisionCheck, ReplayStep, replay
+from projections.questions.score import ScoreAnswer, score
+from projections.questions.status import Status, status
+from projections.questions.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, its parameters read: positions in the place of what was known when."""
+
+    values: Values
+    now_us: int
+    memberships: frozenset[str] | None = None
+    """Of these memberships alone; None: of whichever."""
+
+    def get(self, name: str, otherwise: Any = None) -> Any:
+        """The value of a parameter, or of one that was not given what stands for it."""
+        return self.values.get(name, otherwise)
+
+    @property
+    def at_us(self) -> int:
+        """What `at` says, or now."""
+        at_us: int = self.get("at", self.now_us)
+        return at_us
+
+    @property
+    def known(self) -> int | None:
+        """The position up to which something is known; None: all."""
+        known: int | None = self.get("known_at")
+        return known
+
+
+Ask = Callable[[Ledger, View, Asked], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is asked with GET: one answer, or a list of them."""
+
+    name: str
+    path: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    answer: Any
+    many: bool
+    ask: Ask
+    now: bool = False
+    """Whether the answer goes by the present instant where no `at` is given."""
+
+
+def _board(_ledger: Ledger, view: View, asked: Asked) -> BoardPage:
+    wanted: Wanted | None = asked.get("cursor")
+    if wanted is None:
+        within, search, state = asked.get("within", WITHIN), asked.get("search"), asked.get("state")
+        wanted = first_page(asked.at_us, within, asked.known, search=search, state=state)
+    return board_page(view, wanted, asked.get("limit", LIMIT))
+
+
+def _status(_ledger: Ledger, view: View, asked: Asked) -> Status:
+    return status(view, asked.get("membership"), asked.at_us, asked.known)
+
+
+def _history(_ledger: Ledger, view: View, asked: Asked) -> list[Change]:
+    return history(view, asked.get("membership"), asked.get("at", END_US), asked.known)
+
+
+def _replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[ReplayStep | DecisionCheck]:
+    return replay(ledger.store, asked.get("membership"), asked.known)
+
+
+def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTaken]:
+    return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
+
+
+def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
+    return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known)
+
+
+def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
+    return participation(view, asked.get("membership"), asked.get("by", "membership"))
+
+
+def _designations(_ledger: Ledger, view: View, asked: Asked) -> Iterable[DesignationLine]:
+    return designations(view, asked.at_us, asked.known, asked.get("area"), asked.memberships)
+
+
+def _score(_ledger: Ledger, view: View, asked: Asked) -> ScoreAnswer:
+    return score(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known)
+
+
+def _explain(_ledger: Ledger, view: View, asked: Asked) -> ExplainAnswer:
+    before, after = (Side(asked.get(side), asked.get(f"{side}_known_at")) for side in ("from", "to"))
+    return explain(view.scores(), asked.get("membership"), asked.get("area"), before, after)
+
+
+def _designation_history(_ledger: Ledger, view: View, asked: Asked) -> list[QualificationChange]:
+    return designation_history(view, asked.get("membership"), asked.get("area"), asked.get("at", END_US), asked.known)
+
+
+def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[DesignationDecisionTaken]:
+    return designation_decisions(view, asked.get("membership"), asked.get("area"), asked.get("at", END_US), asked.known)
+
+
+OF: Final = "/v1/memberships/{membership}"
+IN: Final = f"{OF}/designations/{{area}}"
+ONE: Final = (MEMBERSHIP, AREA)
+
+READING: Final = (
+    Route(
+        "board", "/v1/memberships", "The board a page at a time: who is eligible, and who will lose it.",
+        (SEARCH, STATE, PAGE_LIMIT, CURSOR, WITHIN_DAYS, AT, KNOWN_AT), BoardPage, False, _board, now=True,
+    ),
+    Route(
+        "status", f"{OF}/status", "Where a membership stands in the survey.",
+        (MEMBERSHIP, AT, KNOWN_AT), Status, False, _status, now=True,
+    ),
+    Route(
+        "history", f"{OF}/history", "How a membership's eligibility changed, as it was announced.",
+        (MEMBERSHIP, UNTIL, KNOWN_AT), Change, True, _history,
+    ),
+    Route(
+        "replay", f"{OF}/replay", "A membership's events one by one with the count after each, its decisions checked.",
+        (MEMBERSHIP, KNOWN_AT), ReplayStep | DecisionCheck, True, _replay,
+    ),
+    Route(
+        "decisions", f"{OF}/decisions", "The decisions on a membership's renewals and on its designations.",
+        (MEMBERSHIP, UNTIL, KNOWN_AT), AnyDecisionTaken, True, _decisions,
+    ),
+    Route(
+        "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
+        (WITHIN_DAYS, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "participation", "/v1/participation", "How the survey is taken up.",
+        (GROUPED_BY, OF_MEMBERSHIP), MembershipParticipation | QuarterParticipation | MonthParticipation, True,
+        _participation,
+    ),
+    Route(
+        "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",
+        (IN_AREA, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
+    ),
+    Route(
+        "score", f"{IN}/score", "The capability score of a designation.",
+        (*ONE, AT, KNOWN_AT), ScoreAnswer, False, _score, now=True,
+    ),
+    Route(
+        "explain", f"{IN}/explain", "Why a score differs between two instants, or two states of knowledge.",
+        (*ONE, FROM, TO, FROM_KNOWN_AT, TO_KNOWN_AT), ExplainAnswer, False, _explain,
+    ),
+    Route(
+        "designation-history", f"{IN}/history", "When a designation was qualified, as it was announced.",
+        (*ONE, UNTIL, KNOWN_AT), QualificationChange, True, _designation_history,
+    ),
+    Route(
+        "designation-decisions", f"{IN}/decisions", "The decisions on a designation.",
+        (*ONE, UNTIL, KNOWN_AT), DesignationDecisionTaken, True, _designation_decisions,
+    ),
+)  # fmt: skip
+"""Everything that is asked with GET and answered from the ledger."""

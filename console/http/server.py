@@ -1,0 +1,154 @@
+"""The service as a process: what it is wired of, uvicorn before it, and how it ends.
+
+On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded
+before the store is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from ledger.errors import BadInput, ExtraMissing
+from ledger.store.urls import without_password
+
+if TYPE_CHECKING:
+    from console.http.app import Service
+    from console.http.door import App
+    from console.wiring import Clock, Ledger
+
+BACKLOG: Final = 512
+CONNECTIONS_MAX: Final = 2_048
+IDLE_S: Final = 30
+"""A connection on which nothing is asked is closed after so long."""
+DRAIN_S: Final = 35
+"""So long requests under way are waited for at the end: longer than the deadline of any."""
+HEADERS_S: Final = 10.0
+"""The head of a request has to be there so soon after its connection, or after the answer before it."""
+INCOMPLETE_BYTES_MAX: Final = 32_768
+"""So much of a head is held that is not whole; more than the door takes, so that the door can say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a service is made of: how a ledger is opened, and whom to tell."""
+
+    opened: Callable[[], Ledger]
+    where: str
+    clock: Clock
+    complain: Callable[[str], None]
+    on_fault: Callable[[BaseException], None]
+
+
+@contextmanager
+def service(wiring: Wiring) -> Iterator[Service]:
+    """Everything behind the application, for as long as it is used."""
+    from console.http.app import Service
+    from console.http.intake import Intake
+    from console.http.reading import Following, Readers
+    from console.wiring import driver_errors
+    from ledger.writing.group_commit import GroupCommit
+
+    name = without_password(wiring.where)
+    with driver_errors(name), ExitStack() as stack:
+        ledger = wiring.opened()
+        stack.callback(ledger.close)
+        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+            raise BadInput(
+                f"{name}: found a ledger that may only be read here, expected one that this process may write"
+            )
+        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        stack.callback(group.close)
+        following = Following(wiring.opened, name, wiring.complain)
+        following.start()
+        stack.callback(following.close)
+        readers = Readers(wiring.opened, name)
+        stack.callback(readers.close)
+        yield Service(readers, following, Intake(group), wiring.clock)
+
+
+def listening(address: tuple[str, int]) -> socket.socket:
+    """A socket that listens. Raises BadInput where it cannot."""
+    host, port = address
+    try:
+        # With the protocol named, asyncio sends each answer at once; else it waits 40 ms for the client's receipt.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(BACKLOG)
+    except (OSError, UnicodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "no host"
+        raise BadInput(f"{host}:{port}: found {said}, expected an address to listen on") from None
+    return found
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL under which a socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: App, listener: socket.socket) -> None:
+    """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    import uvicorn
+
+    # A client's nonsense is no matter of our log, and what fails in the application the door has told of.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        app,
+        http=_prompt_protocol(),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def require_http(*modules: str) -> None:
+    """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise ExtraMissing(module, "http")
+
+
+def _prompt_protocol() -> Any:
+    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come.
+
+    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep.
+    """
+    from asyncio import BaseTransport, TimerHandle
+
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class PromptProtocol(H11Protocol):
+        _late: TimerHandle | None = None
+
+        def connection_made(self, transport: BaseTransport) -> None:
+            super().connection_made(transport)  # type: ignore[arg-type]
+            self._late = self.loop.call_later(HEADERS_S, self._give_up)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self._late is not None:
+                self._late.cancel()
+            super().connection_lost(exc)
+
+        def _give_up(self) -> None:
+            """Ends a connection on which no request has been read whole."""
+            if self.cycle is None:
+                self.transport.close()
+
+    return PromptProtocol

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.console.http.support import Served, make_book, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service over a book of both programmes, to which nothing is added."""
+    store = tmp_path_factory.mktemp("http") / "ledger.db"
+    make_book(store)
+    with serving(store) as found:
+        yield found
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Served]:
+    """A service over a book without a fact."""
+    with serving(tmp_path / "ledger.db") as found:
+        yield found

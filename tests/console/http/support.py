@@ -1,0 +1,162 @@
+"""A service inside of the test, over a book of both programmes; and tokens for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+from console.http.app import application
+from console.http.roles import ROLES
+from console.http.server import Wiring, service
+from console.http.tokens import Verifier
+from console.wiring import Ledger, open_store
+from ledger.instants import parse_instant
+from ledger.programmes.registry import fact_from_object
+from tests.console.designation_story import ANNIVERSARY, AREA, qualified, restated, told
+from tests.console.support import Fact, enrolment, fact, met, response
+
+NOW = "2024-12-31T00:00:00Z"
+NOW_US = parse_instant(NOW)
+ISSUER = "https://login.example"
+AUDIENCE = "csat-ledger"
+KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+OWN = ("m-1",)
+"""The memberships of the partner's token."""
+
+ORGANISATIONS = ("Brontegard", "Lindomar", "Varnholt Mills")
+SUBJECTS = ("subject-17", "subject-18")
+INVITATIONS = ("invitation-5", "invitation-6")
+
+
+def facts() -> list[Fact]:
+    """Both programmes, each kind of name that leads to a respondent among them, and a decision in each."""
+    at = "2010-06-20T10:00:00Z"
+    invited = [
+        *(fact("record-consent", f"c-{n}", at, subject=subject, customer_org=ORGANISATIONS[2])
+          for n, subject in enumerate(SUBJECTS)),
+        *(fact("record-invitation", f"i-{n}", at, invitation=invitation, subject=SUBJECTS[n],
+               customer_org=ORGANISATIONS[2], channel="operator") for n, invitation in enumerate(INVITATIONS)),
+        fact("record-reminder", "reminded", at, invitation=INVITATIONS[0]),
+        fact("record-response", "answer-1", "2010-06-21T10:00:00.123456Z", response="response-hidden-1",
+             customer_org=ORGANISATIONS[2], invitation=INVITATIONS[0], anonymous=True),
+        fact("record-response", "answer-2", "2010-06-22T10:00:00Z", response="response-open-2",
+             customer_org=ORGANISATIONS[2], invitation=INVITATIONS[1]),
+    ]  # fmt: skip
+    decided = fact("decide-renewal", "decided", "2011-03-02T00:00:00Z", renewal_date="2011-03-01")
+    designated = told("decide-designation", "decided", "2024-08-02T00:00:00Z", anniversary=ANNIVERSARY)
+    others = [*enrolment("m-2"), response(1, "Brontegard", "2024-06-03T10:00:00Z", "m-2")]
+    return [*met(), *invited, decided, *others, *qualified(), designated, restated(), *qualified("m-3")]
+
+
+def responses() -> set[str]:
+    """The id of every response of the book."""
+    return {one["response"] for one in facts() if "response" in one}
+
+
+def make_book(path: Path) -> None:
+    """Records the facts, all of which are accepted."""
+    ledger = Ledger(open_store(str(path), create=True), lambda: NOW_US)
+    for start in range(0, len(facts()), 10):
+        outcomes = ledger.writer.record([fact_from_object(one) for one in facts()[start : start + 10]])
+        assert {outcome.status for outcome in outcomes} == {"accepted"}, outcomes
+    ledger.writer.review()
+    ledger.close()
+
+
+def token(role: str | None = None, *, key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    """A token that holds, but for the claims that are given; one that is None is left out."""
+    said: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW_US // 1_000_000 + 600}
+    if role is not None:
+        said["roles"] = [role]
+    if role == "partner":
+        said["memberships"] = list(OWN)
+    said = {name: value for name, value in (said | claims).items() if value is not None}
+    head = {"alg": "ES256", "kid": "one"} if header is None else header
+    return jwt.encode(head, said, key, algorithms=[head["alg"]])
+
+
+class Client:
+    """Asks an ASGI application, one request after the other."""
+
+    def __init__(self, app: Any, runner: asyncio.Runner) -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://ledger.example")
+        self._runner = runner
+
+    def request(self, method: str, path: str, **others: Any) -> httpx.Response:
+        return self._runner.run(self._client.request(method, path, **others))
+
+    def get(self, path: str, **others: Any) -> httpx.Response:
+        return self.request("GET", path, **others)
+
+    def post(self, path: str, **others: Any) -> httpx.Response:
+        return self.request("POST", path, **others)
+
+
+class Served:
+    """A service, and a client of it."""
+
+    def __init__(self, client: Client, store: Path | str) -> None:
+        self.client = client
+        self.store = Path(store)
+        self.said: list[str] = []
+        self.faults: list[BaseException] = []
+
+    def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
+        """The answer to a question of somebody in a role; None: of nobody."""
+        return self.client.get(path, headers=bearer(role) | headers)
+
+    def post(self, path: str, body: Any, role: str | None = "operator", **headers: str | bytes) -> Any:
+        """The answer to what somebody posts; bytes as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        types = {"Content-Type": "application/json"}
+        return self.client.post(path, content=content, headers=types | bearer(role) | headers)
+
+
+def bearer(role: str | None) -> dict[str, str]:
+    """The header of a role."""
+    return {} if role is None else {"Authorization": f"Bearer {token(role)}"}
+
+
+@contextmanager
+def serving(store: Path | str) -> Iterator[Served]:
+    """A service over a store; nothing of it may fail over a request."""
+    said: list[str] = []
+    faults: list[BaseException] = []
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+
+    verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
+    with asyncio.Runner() as runner, service(wiring) as behind:
+        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
+        served.said, served.faults = said, faults
+        yield served
+    assert faults == []
+
+
+EVERYBODY = (*ROLES, None)
+PATHS = {
+    "board": "/v1/memberships",
+    "status": "/v1/memberships/m-1/status",
+    "history": "/v1/memberships/m-1/history",
+    "replay": "/v1/memberships/m-1/replay",
+    "decisions": "/v1/memberships/m-1/decisions",
+    "renewals": "/v1/renewals?within=365",
+    "participation": "/v1/participation?by=quarter",
+    "designations": "/v1/designations",
+    "score": f"/v1/memberships/m-1/designations/{AREA}/score",
+    "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",
+    "designation-history": f"/v1/memberships/m-1/designations/{AREA}/history",
+    "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",
+}
+"""A question of each route."""

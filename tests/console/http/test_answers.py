@@ -1,0 +1,324 @@
+"""Answers over HTTP: the bytes of `--json`, their position, their ETag, the pages of the board, and what is wrong."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from console.cli.main import main
+from ledger.instants import END_US
+from projections.questions.board_page import first_page, read_cursor
+from tests.console.designation_story import AREA
+from tests.console.http.support import NOW, PATHS, Served, bearer, make_book, serving
+from tests.console.support import enrolment, response
+from tests.support.answers import wrong_with
+
+ONE = f"/v1/memberships/m-1/designations/{AREA}"
+SAME: Sequence[tuple[str, list[str], bool]] = (
+    (PATHS["status"], ["status", "m-1"], False),
+    (f"{PATHS['status']}?at=2010-07-01&known_at=9", ["status", "m-1", "--at", "2010-07-01", "--known-at", "9"], False),
+    (PATHS["history"], ["history", "m-1"], True),
+    (f"{PATHS['history']}?at=2010-12-01", ["history", "m-1", "--at", "2010-12-01"], True),
+    (f"{PATHS['history']}?known_at=20", ["history", "m-1", "--known-at", "20"], True),
+    (PATHS["replay"], ["replay", "m-1"], True),
+    (f"{PATHS['replay']}?known_at=12", ["replay", "m-1", "--known-at", "12"], True),
+    (PATHS["decisions"], ["decisions", "m-1"], True),
+    (f"{PATHS['decisions']}?at=2012-01-01", ["decisions", "m-1", "--at", "2012-01-01"], True),
+    (PATHS["renewals"], ["renewals", "--within", "365"], True),
+    ("/v1/renewals?at=2010-12-31", ["renewals", "--at", "2010-12-31"], True),
+    (PATHS["participation"], ["participation", "--by", "quarter"], True),
+    ("/v1/participation", ["participation"], True),
+    ("/v1/participation?by=month&membership=m-1", ["participation", "--by", "month", "--membership", "m-1"], True),
+    (PATHS["designations"], ["designations"], True),
+    (f"/v1/designations?area={AREA}&at=2024-08-01", ["designations", "--area", AREA, "--at", "2024-08-01"], True),
+    (PATHS["score"], ["score", "m-1", "--area", AREA], False),
+    (f"{ONE}/score?at=2024-08-01&known_at=30", ["score", "m-1", "--area", AREA, "--at", "2024-08-01", "--known-at", "30"],
+     False),
+    (PATHS["explain"], ["score", "m-1", "--area", AREA, "--explain", "2024-08-01", "2024-09-02"], False),
+    (f"{ONE}/explain?from=2024-08-01&to=2024-08-01&from_known_at=30&to_known_at=51",
+     ["score", "m-1", "--area", AREA, "--explain", "2024-08-01@30", "2024-08-01@51"], False),
+    (PATHS["designation-history"], ["history", "m-1", "--area", AREA], True),
+    (f"{ONE}/history?at=2024-07-01&known_at=51", ["history", "m-1", "--area", AREA, "--at", "2024-07-01", "--known-at", "51"],
+     True),
+    (PATHS["designation-decisions"], ["decisions", "m-1", "--area", AREA], True),
+)  # fmt: skip
+
+
+def printed(store: Path, arguments: Sequence[str], capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> list[bytes]:
+    monkeypatch.setenv("CSAT_LEDGER_NOW", NOW)
+    capsys.readouterr()
+    assert main(["--store", str(store), "--json", *arguments]) == 0
+    return capsys.readouterr().out.encode().splitlines()
+
+
+@pytest.mark.parametrize(("path", "arguments", "many"), SAME, ids=[path for path, _, _ in SAME])
+def test_an_answer_has_the_bytes_that_the_command_prints(
+    served: Served, path: str, arguments: list[str], many: bool, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    lines = printed(served.store, arguments, capsys, monkeypatch)
+    role = "operations" if path.startswith(("/v1/renewals", "/v1/participation")) else "auditor"
+    found = served.get(path, role)
+    assert found.status_code == 200, found.text
+    assert found.content == (b"[" + b",".join(lines) + b"]" if many else lines[0])
+    assert found.headers["content-type"] == "application/json"
+    assert int(found.headers["ledger-position"]) == end(served)
+
+
+def end(served: Served) -> int:
+    """The book's last position."""
+    return int(served.get(PATHS["replay"]).headers["ledger-position"])
+
+
+def test_every_route_is_held_against_its_command() -> None:
+    tried = {path.partition("?")[0] for path, _, _ in SAME}
+    assert tried == {path.partition("?")[0] for path in PATHS.values()} - {"/v1/memberships"}
+
+
+def test_a_batch_has_the_lines_that_the_command_prints(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[Any] = [
+        {"membership": "m-1", "at": "2010-07-01", "known_at": 9},
+        {"membership": "m-2"},
+        {"membership": "m-9"},
+        {"membership": "m-1", "known_at": 10**9},
+        {"membership": "m-1", "at": "yesterday"},
+        7,
+    ]
+    lines = b"".join(orjson.dumps(question) + b"\n" for question in questions)
+    (tmp_path / "questions").write_bytes(lines)
+    monkeypatch.setenv("CSAT_LEDGER_NOW", NOW)
+    assert main(["--store", str(served.store), "--json", "status", "--batch", str(tmp_path / "questions")]) == 3
+    expected = capsys.readouterr().out.encode()
+    assert (
+        served.post("/v1/status:batch", questions, "auditor").content == b"[" + b",".join(expected.splitlines()) + b"]"
+    )
+    ndjson = served.post("/v1/status:batch", lines, "auditor", **{"Content-Type": "application/x-ndjson"})
+    assert (ndjson.content, ndjson.headers["content-type"]) == (expected, "application/x-ndjson")
+
+
+# the board, a page at a time
+
+
+def test_the_board_comes_in_pages_that_are_of_one_board_while_the_book_grows(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+    with serving(tmp_path / "ledger.db") as served:
+        for number in range(3, 9):
+            assert served.post("/v1/facts", enrolment(f"m-{number}")[0]).status_code == 201
+        assert (
+            served.get("/v1/memberships", **{"Min-Position": str(position_of(served, "m-8-enrol"))}).status_code == 200
+        )
+        page = served.get("/v1/memberships?limit=3&at=2010-07-01").json()
+        seen = page["memberships"]
+        assert served.post("/v1/facts", response(3, "Late", "2010-06-30T00:00:00Z", "m-7")).status_code == 201
+        assert served.post("/v1/facts", enrolment("m-75")[0]).status_code == 201
+        served.get("/v1/memberships", **{"Min-Position": str(position_of(served, "m-75-enrol"))})
+        while page["next"]:
+            page = served.get(f"/v1/memberships?limit=3&cursor={page['next']}").json()
+            seen += page["memberships"]
+        assert [row["membership"] for row in seen] == [f"m-{number}" for number in range(1, 9)]
+        assert {(row["at"], row["known_at"]) for row in seen} == {(seen[0]["at"], seen[0]["known_at"])}
+        assert {row["counted"] for row in seen[1:]} == {0}
+        now = served.get("/v1/memberships?at=2010-07-01").json()["memberships"]
+        assert len(now) == 9
+        assert {row["counted"] for row in now if row["membership"] == "m-7"} == {1}
+
+
+def position_of(served: Served, fact_id: str) -> int:
+    """Where a fact stands that is in the book: sent again, it says so."""
+    name = fact_id.removesuffix("-enrol")
+    found = served.post("/v1/facts", enrolment(name)[0])
+    assert found.status_code == 200
+    return int(found.json()["position"])
+
+
+def test_the_board_can_be_searched_and_shows_what_the_command_shows(
+    served: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = "2010-12-01"
+    lines = printed(served.store, ["board", "--at", at, "--within", "365"], capsys, monkeypatch)
+    rows = {row["membership"]: row for row in map(orjson.loads, lines)}
+    page = served.get(f"/v1/memberships?at={at}&within=365").json()
+    assert {row["membership"]: row for row in page["memberships"]} == rows
+    assert page["next"] is None
+    assert [one["state"] for one in page["memberships"]] == ["losing", "not-eligible"]
+    assert wrong_with("board", page["memberships"][0]) == []
+
+    def shown(query: str) -> list[str]:
+        return [
+            one["membership"] for one in served.get(f"/v1/memberships?at={at}&within=365&{query}").json()["memberships"]
+        ]
+
+    assert shown("search=M-2") == ["m-2"]
+    assert shown("search=ALDER") == ["m-1", "m-2"]
+    assert shown("search=nobody") == []
+    assert shown("state=losing") == ["m-1"]
+    assert shown("state=eligible") == []
+
+
+def test_a_page_passes_over_a_bounded_number_of_memberships_however_rare_what_is_looked_for_is(
+    monkeypatch: pytest.MonkeyPatch, served: Served
+) -> None:
+    monkeypatch.setattr("projections.questions.board_page.LOOKED_AT_MAX", 1)
+    monkeypatch.setattr("projections.survey.eligibility_reader.CHUNK", 1)
+    first = served.get("/v1/memberships?search=m-2").json()
+    assert (first["memberships"], first["next"] is None) == ([], False)
+    second = served.get(f"/v1/memberships?cursor={first['next']}").json()
+    assert [row["membership"] for row in second["memberships"]] == ["m-2"]
+
+
+def test_a_cursor_says_all_that_was_asked_and_is_taken_as_it_is_given_alone(served: Served) -> None:
+    cursor = served.get("/v1/memberships?limit=1&search=m-&state=not-eligible&within=7").json()["next"]
+    wanted = read_cursor(cursor)
+    assert (wanted.within_days, wanted.search, wanted.state, wanted.after) == (7, "m-", "not-eligible", "m-1")
+    beside = served.get(f"/v1/memberships?cursor={cursor}&at=2010-01-01")
+    assert (beside.status_code, beside.json()["field"]) == (400, "cursor")
+    for spoilt in ("e30", "W10", "bnVsbA", "x", cursor[:-4], "WzEsMiwzXQ", "WzEsMSwxLG51bGwsbnVsbCwiIl0", "%00", "é"):
+        found = served.get(f"/v1/memberships?cursor={spoilt}")
+        assert (found.status_code, found.json()["field"]) == (400, "cursor"), spoilt
+    ahead = board_cursor(known_at=10**9)
+    assert served.get(f"/v1/memberships?cursor={ahead}").status_code == 409
+    assert served.get(f"/v1/memberships?cursor={board_cursor(at_us=END_US)}").status_code == 200
+
+
+def board_cursor(at_us: int = 0, known_at: int = 3) -> str:
+    said = first_page(at_us, 90)._replace(known_at=known_at, after="m-1")
+    return urlsafe_b64encode(orjson.dumps(tuple(said))).decode().rstrip("=")
+
+
+# positions, and what is kept
+
+
+def test_what_was_asked_of_the_past_has_an_etag_and_may_be_kept_for_ever(served: Served) -> None:
+    path = "/v1/memberships/m-1/status?at=2010-07-01&known_at=20"
+    first = served.get(path)
+    assert first.headers["cache-control"] == "private, max-age=31536000, immutable"
+    tag = first.headers["etag"]
+    assert tag.startswith('"')
+    for said in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        again = served.get(path, **{"If-None-Match": said})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["vary"] == "Authorization"
+    assert served.get(path, **{"If-None-Match": '"x"'}).status_code == 200
+    assert served.get(path.replace("20", "19")).headers["etag"] != tag
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/v1/memberships/m-1/status?known_at=20", False),  # now is not the past
+        ("/v1/memberships/m-1/status?at=2010-07-01", False),
+        ("/v1/memberships/m-1/status?at=2010-07-01&known_at=2025-01-01", False),  # more may be recorded until then
+        ("/v1/memberships/m-1/status?at=2010-07-01&known_at=2030-01-01", False),
+        ("/v1/memberships/m-1/replay?known_at=20", True),
+        ("/v1/memberships/m-1/decisions?known_at=60", True),
+        ("/v1/memberships?known_at=20&at=2010-07-01", True),
+        ("/v1/memberships?known_at=20", False),
+    ],
+)
+def test_only_what_never_changes_again_is_kept(served: Served, path: str, kept: bool) -> None:
+    found = served.get(path)
+    assert found.status_code == 200
+    assert ("etag" in found.headers) == kept
+    assert ("immutable" in found.headers["cache-control"]) == kept
+
+
+def test_a_read_waits_for_the_position_that_it_must_see(empty: Served) -> None:
+    position = 0
+    for number in range(20):
+        made = empty.post("/v1/facts", enrolment(f"m-{number}")[0])
+        assert made.status_code == 201
+        assert int(made.headers["ledger-position"]) == made.json()["position"] > position
+        position = made.json()["position"]
+        found = empty.get(f"/v1/memberships/m-{number}/status", **{"Min-Position": str(position)})
+        assert found.status_code == 200
+        assert int(found.headers["ledger-position"]) >= position
+        known = empty.get(f"/v1/memberships/m-{number}/status?known_at={position}&at=2011-01-01")
+        assert (known.status_code, known.json()["known_at"]) == (200, position)
+
+
+def test_a_position_that_is_not_reached_in_time_is_504_and_one_that_is_none_400(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.http.app.PATIENCE_S", 0.05)
+    late = served.get(PATHS["status"], **{"Min-Position": str(10**17)})
+    assert (late.status_code, late.json()["code"]) == (504, "position-not-reached")
+    for nonsense in ("-1", "1.5", "x", "9" * 19, "", b"\xd9\xa1"):
+        found = served.get(PATHS["status"], **{"Min-Position": nonsense})
+        assert (found.status_code, found.json()["field"]) == (400, "Min-Position")
+
+
+# what is wrong
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "field"),
+    [
+        ("/v1/memberships/m-9/status", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/m-9/replay", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/m-9/history", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/m-9/decisions", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/%00/status", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/%F0%9F%92%A9/status", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/%FF/status", 404, "unknown-membership", "membership"),
+        (f"/v1/memberships/{'m' * 2000}/status", 404, "unknown-membership", "membership"),
+        ("/v1/memberships/m-1/status?known_at=2010-01-01", 404, "unknown-membership", "membership"),
+        (f"/v1/memberships/m-2/designations/{AREA}/score", 404, "unknown-designation", "area"),
+        ("/v1/memberships/m-1/designations/%00/history", 404, "unknown-designation", "area"),
+        ("/v1/memberships/m-1/designations/none/decisions", 404, "unknown-designation", "area"),
+        ("/v1/designations?area=none", 404, "unknown-designation", "area"),
+        ("/v1/designations?area=%00", 404, "unknown-designation", "area"),
+        ("/v1/memberships/m-1/status?known_at=1000000", 409, "position-unknown", "known_at"),
+        (f"{ONE}/explain?from=2024-01-01&to=2024-02-01&to_known_at=1000000", 409, "position-unknown", "to_known_at"),
+        ("/v1/memberships/m-1/status?at=", 400, "bad-input", "at"),
+        ("/v1/memberships/m-1/status?at=2010-02-30", 400, "bad-input", "at"),
+        ("/v1/memberships/m-1/status?at=2010-02-01T00:00:00", 400, "bad-input", "at"),
+        ("/v1/memberships/m-1/status?at=2010-02-01T00:00:00+02:00", 400, "bad-input", "at"),  # a + is a space
+        ("/v1/memberships/m-1/status?known_at=-1", 400, "bad-input", "known_at"),
+        ("/v1/memberships/m-1/status?known_at=%D9%A1", 400, "bad-input", "known_at"),
+        (f"/v1/memberships/m-1/status?known_at={'9' * 30}", 400, "bad-input", "known_at"),
+        ("/v1/memberships/m-1/status?known=5", 400, "bad-input", "known"),
+        ("/v1/memberships/m-1/status?at=2010-01-01&at=2010-01-02", 400, "bad-input", "at"),
+        ("/v1/memberships/m-1/status?%FF=1", 400, "bad-input", None),
+        ("/v1/memberships/m-1/status?at=%FF", 400, "bad-input", None),
+        (f"/v1/memberships/m-1/status?{'&'.join('at=1' for _ in range(30))}", 400, "bad-input", None),
+        ("/v1/memberships?limit=0", 400, "bad-input", "limit"),
+        ("/v1/memberships?limit=1001", 400, "bad-input", "limit"),
+        ("/v1/memberships?state=happy", 400, "bad-input", "state"),
+        ("/v1/memberships?search=", 400, "bad-input", "search"),
+        ("/v1/memberships?within=36501", 400, "bad-input", "within"),
+        (f"{ONE}/explain", 400, "bad-input", "from"),
+        (f"{ONE}/explain?from=2024-01-01", 400, "bad-input", "to"),
+        (f"/v1/memberships?search={'x' * 5000}", 414, "too-long", None),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_a_problem_that_names_it(
+    served: Served, path: str, status: int, code: str, field: str | None
+) -> None:
+    found = served.get(path)
+    assert found.status_code == status, found.text
+    said = found.json()
+    assert found.headers["content-type"] == "application/problem+json"
+    assert (said["status"], said["code"], said.get("field")) == (status, code, field)
+    assert said["type"] == f"urn:csat-ledger:problem:{code}"
+    assert said["title"]
+    assert said["detail"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "POST", "TRACE", "NONSENSE"])
+def test_another_method_is_a_problem_and_nothing_else(served: Served, method: str) -> None:
+    found = served.client.request(method, PATHS["status"], headers=bearer("auditor"))
+    assert (found.status_code, found.json()["code"]) == (405, "method-not-allowed")
+    assert "GET" in found.headers["allow"]
+
+
+def test_headers_that_are_too_long_are_a_problem(served: Served) -> None:
+    found = served.get(PATHS["status"], **{"X-Long": "x" * 20_000})
+    assert (found.status_code, found.json()["code"]) == (431, "too-long")
+    assert served.get(PATHS["status"], **{"X-Odd": b"\xe9\xff"}).status_code == 200

@@ -1,0 +1,228 @@
+"""Every route with every role and with none: who may ask, and what of the answer is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from console.http.roles import ROLES, TABLE
+from console.http.routes import READING
+from tests.console.designation_story import AREA
+from tests.console.http.support import (
+    EVERYBODY,
+    INVITATIONS,
+    ORGANISATIONS,
+    PATHS,
+    SUBJECTS,
+    Served,
+    bearer,
+    responses,
+    token,
+)
+
+PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
+MAY = {
+    "operator": {"facts"},
+    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history"},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
+    "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
+    "owner": {"participation"},
+    "subscriber": set(),
+    "admin": set(),
+}
+"""DESIGN 11's table, as far as it is built."""
+POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+
+
+def asked(served: Served, route: str, role: str | None) -> Any:
+    if route in POSTED:
+        return served.post(POSTED[route], [], role)
+    path = PATHS[route]
+    if route == "participation" and role == "partner":
+        path = "/v1/participation"
+    return served.get(path, role)
+
+
+def test_a_question_of_every_route_is_tried_here() -> None:
+    assert {route.name for route in READING} == PATHS.keys()
+    assert MAY.keys() == set(ROLES) == TABLE.keys()
+    assert {role: set(routes) for role, routes in TABLE.items()} == MAY
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize("route", [*PATHS, *POSTED])
+def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
+    served: Served, route: str, role: str | None
+) -> None:
+    found = asked(served, route, role)
+    expected = 401 if role is None else 200 if route in MAY[role] else 403
+    assert found.status_code == expected, found.text
+    assert found.headers["vary"] == "Authorization"
+    assert found.headers["cache-control"].startswith("private")
+    if expected == 401:
+        assert found.headers["www-authenticate"].startswith("Bearer")
+    if expected != 200:
+        assert found.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize(
+    "path", ["/v1/nowhere", "/docs", "/v1/memberships/m-1", "/v1/memberships/m-1/%2e%2e/m-2/status", "/"]
+)
+def test_what_is_not_there_is_told_to_who_has_a_token_alone(served: Served, path: str, role: str | None) -> None:
+    assert served.get(path, role).status_code == (401 if role is None else 404)
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_health_is_for_everybody_and_the_document_for_who_has_a_role(served: Served, role: str | None) -> None:
+    assert served.get("/livez", role).status_code == served.get("/readyz", role).status_code == 200
+    assert served.get("/openapi.json", role).status_code == (401 if role is None else 200)
+
+
+def test_a_token_without_a_role_that_is_known_may_ask_nothing(served: Served) -> None:
+    for roles in ([], ["king"], "auditor", None, [7], {"auditor": True}):
+        headers = {"Authorization": f"Bearer {token(roles=roles)}"}
+        for path in (*PATHS.values(), "/openapi.json"):
+            assert served.client.get(path, headers=headers).status_code == 403
+
+
+def test_of_several_roles_the_first_that_may_ask_makes_the_request(served: Served) -> None:
+    both = {"Authorization": f"Bearer {token(roles=['owner', 'partner', 'auditor'], memberships=['m-1'])}"}
+    assert served.client.get("/v1/memberships/m-2/status?known_at=5", headers=both).status_code == 404
+    assert served.client.get("/v1/memberships/m-2/status", headers=both).status_code == 200
+    partner_and_owner = {"Authorization": f"Bearer {token(roles=['owner', 'partner'], memberships=['m-1'])}"}
+    assert served.client.get("/v1/participation?by=quarter", headers=partner_and_owner).json() == (
+        served.get("/v1/participation?by=quarter&membership=m-1", "operations").json()
+    )
+    assert served.client.get("/v1/memberships/m-2/status", headers=partner_and_owner).status_code == 403
+
+
+# what a partner sees
+
+
+@pytest.mark.parametrize("route", sorted(MAY["partner"] - {"participation", "designations", "status-batch"}))
+def test_a_partner_learns_nothing_of_others_not_even_whether_they_are_there(served: Served, route: str) -> None:
+    there = served.get(PATHS[route].replace("m-1", "m-2"), "partner")
+    nowhere = served.get(PATHS[route].replace("m-1", "m-nowhere"), "partner")
+    assert there.status_code == nowhere.status_code == 403
+    assert there.content == nowhere.content
+    assert served.get(PATHS[route].replace("m-1", "m.2%00"), "partner").status_code == 403
+
+
+def test_a_partner_sees_its_own_designations_and_participation_alone(served: Served) -> None:
+    shown = served.get("/v1/designations", "partner").json()
+    assert {one["membership"] for one in shown} == {"m-1"}
+    assert {one["membership"] for one in served.get("/v1/designations").json()} == {"m-1", "m-3"}
+    assert served.get("/v1/designations?area=nobodys", "partner").json() == []
+    assert {one["membership"] for one in served.get("/v1/participation", "partner").json()} == {"m-1"}
+    assert served.get("/v1/participation?by=month", "partner").json() == (
+        served.get("/v1/participation?by=month&membership=m-1", "operations").json()
+    )
+    assert served.get("/v1/participation?membership=m-2", "partner").status_code == 403
+    two = {"Authorization": f"Bearer {token('partner', memberships=['m-1', 'm-2'])}"}
+    unsaid = served.client.get("/v1/participation", headers=two)
+    assert (unsaid.status_code, unsaid.json()["field"]) == (403, "membership")
+    assert served.client.get("/v1/participation?membership=m-2", headers=two).status_code == 200
+
+
+def test_a_partner_without_memberships_sees_nothing(served: Served) -> None:
+    for memberships in ([], None, "m-1", [1], ["m 1"], {"m-1": 1}):
+        headers = {"Authorization": f"Bearer {token('partner', memberships=memberships)}"}
+        assert served.client.get(PATHS["status"], headers=headers).status_code == 403
+        assert served.client.get("/v1/designations", headers=headers).json() == []
+
+
+@pytest.mark.parametrize("route", ["status", "history", "decisions"])
+def test_a_partner_cannot_compare_what_was_known_when(served: Served, route: str) -> None:
+    for known in ("5", "2010-06-22", "2010-06-21T10:00:00.123456Z"):
+        found = served.get(f"{PATHS[route]}?known_at={known}", "partner")
+        assert (found.status_code, found.json()["field"]) == (403, "known_at")
+
+
+@pytest.mark.parametrize("route", ["status", "history"])
+def test_a_partner_asks_by_days_so_that_no_instant_can_be_searched_for(served: Served, route: str) -> None:
+    assert served.get(f"{PATHS[route]}?at=2010-06-22", "partner").status_code == 200
+    for at in ("2010-06-21T10:00:00.123456Z", "2010-06-21T23:59:59.999999Z", "2010-06-21T00:00:00.000001Z"):
+        found = served.get(f"{PATHS[route]}?at={at}", "partner")
+        assert (found.status_code, found.json()["field"]) == (403, "at")
+    assert served.get(f"{PATHS[route]}?at=2010-06-21T02:00:00%2B02:00", "partner").status_code == 200
+
+
+def test_a_partner_sees_the_day_of_a_change_and_not_its_instant(served: Served) -> None:
+    mine = served.get("/v1/memberships/m-1/status?at=2010-07-01", "partner").json()
+    whole = served.get("/v1/memberships/m-1/status?at=2010-07-01").json()
+    assert len(whole["next_change"]["at"]) == 27
+    assert mine == whole | {"next_change": whole["next_change"] | {"at": whole["next_change"]["at"][:10]}}
+    changes = served.get("/v1/memberships/m-1/history").json()
+    assert changes
+    assert served.get("/v1/memberships/m-1/history", "partner").json() == [
+        one | {"effective_at": one["effective_at"][:10]} for one in changes
+    ]
+
+
+def test_the_answers_of_a_partner_have_no_id_and_no_instant_of_a_response_and_no_respondent(served: Served) -> None:
+    found = b"".join(asked(served, route, "partner").content for route in MAY["partner"])
+    found += served.get("/v1/memberships/m-1/status?at=2010-07-01", "partner").content
+    assert b"Varnholt Mills" in found  # organisation and count are no contact details
+    for name in (*SUBJECTS, *INVITATIONS, *responses(), "2010-06-21T10:00:00.123456"):
+        assert name.encode() not in found
+
+
+def test_a_batch_of_a_partner_is_answered_question_by_question(served: Served) -> None:
+    questions = [
+        {"membership": "m-1", "at": "2010-07-01"},
+        {"membership": "m-2"},
+        {"membership": "m-nowhere"},
+        {"membership": "m-1", "at": "2010-07-01T00:00:01Z"},
+        {"membership": "m-1", "known_at": 4},
+    ]
+    found = served.post("/v1/status:batch", questions, "partner").json()
+    assert found[0] == served.get("/v1/memberships/m-1/status?at=2010-07-01", "partner").json()
+    assert [one.get("error") for one in found] == [None, *["forbidden"] * 4]
+    assert found[1] | {"line": 3} == found[2]
+
+
+# what an owner sees
+
+
+def test_an_owner_sees_counts_of_all_together_and_nothing_that_leads_to_a_respondent(served: Served) -> None:
+    found = [served.get(f"/v1/participation?by={by}", "owner") for by in ("quarter", "month")]
+    assert all(one.json() for one in found)
+    found += [served.get(path, "owner") for path in (*PATHS.values(), "/v1/participation", "/openapi.json", "/readyz")]
+    everything = b"".join(one.content for one in found if one.url.path != "/openapi.json")
+    for name in (*ORGANISATIONS, *SUBJECTS, *INVITATIONS, *responses(), "m-2", "m-3"):
+        assert name.encode() not in everything, name
+
+
+@pytest.mark.parametrize("query", ["", "?by=membership", "?by=quarter&membership=m-1", "?by=month&membership=m-9"])
+def test_an_owner_sees_no_single_membership(served: Served, query: str) -> None:
+    assert served.get(f"/v1/participation{query}", "owner").status_code == 403
+
+
+def test_operations_see_no_response_and_no_subject(served: Served) -> None:
+    found = b"".join(asked(served, route, "operations").content for route in MAY["operations"])
+    for name in (*SUBJECTS, *INVITATIONS, *responses()):
+        assert name.encode() not in found, name
+
+
+def test_an_auditor_sees_every_event(served: Served) -> None:
+    steps = served.get(PATHS["replay"]).json()
+    assert {"response-hidden-1", *SUBJECTS} <= set(re.findall(r"[\w-]+", orjson.dumps(steps).decode()))
+    assert [one["same"] for one in steps if "checked" in one] == [True]
+
+
+def test_what_is_refused_is_logged_without_the_token(served: Served) -> None:
+    served.said.clear()
+    served.get("/v1/renewals", "partner")
+    served.get("/v1/renewals", None)
+    assert served.said == ["refused with 403: GET /v1/renewals", "refused with 401: GET /v1/renewals"]
+    assert bearer("partner")["Authorization"].split(".")[1] not in "".join(served.said)
+
+
+def test_the_area_of_another_is_no_way_to_learn_of_it(served: Served) -> None:
+    score = f"/v1/memberships/m-3/designations/{AREA}/score"
+    assert served.get(score).status_code == 200
+    assert served.get(score, "partner").status_code == 403

@@ -1,0 +1,208 @@
+"""Tokens that do not hold are 401, whatever is wrong with them; and the files of keys."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
+
+from console.http import tokens
+from console.http.dev_key import dev_key, dev_key_path, dev_token
+from console.http.problems import Problem
+from console.http.tokens import Verifier, load_jwks
+from ledger.errors import BadInput
+from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW_US, PATHS, Served, token
+
+NOW_S = NOW_US // 1_000_000
+CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW_S + 600, "roles": ["auditor"]}
+PUBLIC = ECKey.import_key(KEY.as_dict(private=False))
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def part(said: Any) -> str:
+    return encoded(json.dumps(said).encode())
+
+
+def unsigned(algorithm: str) -> str:
+    return f"{part({'alg': algorithm, 'kid': 'one'})}.{part(CLAIMS)}."
+
+
+def with_public_key_as_secret(secret: bytes) -> str:
+    """The known attack: the public key is taken for a shared secret."""
+    signed = f"{part({'alg': 'HS256', 'kid': 'one'})}.{part(CLAIMS)}"
+    return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), 'sha256'))}"
+
+
+def spoilt(place: int) -> str:
+    parts = token("auditor").split(".")
+    parts[place] = parts[place][:-4] + ("AAAA" if parts[place][-4:] != "AAAA" else "BBBB")
+    return ".".join(parts)
+
+
+OTHER_KEY = ECKey.generate_key("P-256", {"kid": "one"})
+PEM = PUBLIC.get_op_key("verify").public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+BAD = {
+    "no algorithm": unsigned("none"),
+    "no algorithm, otherwise spelt": unsigned("nOnE"),
+    "no algorithm, with a signature": unsigned("none") + "AAAA",
+    "the public key as a secret, PEM": with_public_key_as_secret(PEM),
+    "the public key as a secret, JSON": with_public_key_as_secret(orjson.dumps(PUBLIC.as_dict(private=False))),
+    "a key of another": token("auditor", key=OTHER_KEY),
+    "a key that is not there": token("auditor", header={"alg": "ES256", "kid": "two"}),
+    "an algorithm of another curve": token("auditor", key=ECKey.generate_key("P-384"), header={"alg": "ES384", "kid": "one"}),
+    "an algorithm of another kind": token("auditor", key=RSAKey.generate_key(2048), header={"alg": "RS256", "kid": "one"}),
+    "another audience": token("auditor", aud="another"),
+    "another audience of several": token("auditor", aud=["another", "third"]),
+    "no audience": token("auditor", aud=None),
+    "another issuer": token("auditor", iss="https://login.example.evil"),
+    "no issuer": token("auditor", iss=None),
+    "an issuer that is a list": token("auditor", iss=[ISSUER]),
+    "expired": token("auditor", exp=NOW_S - 60),
+    "no end": token("auditor", exp=None),
+    "an end in words": token("auditor", exp="tomorrow"),
+    "not yet valid": token("auditor", nbf=NOW_S + 60),
+    "of the future": token("auditor", iat=NOW_S + 60),
+    "claims that are spoilt": spoilt(1),
+    "a header that is spoilt": spoilt(0),
+    "a signature that is spoilt": spoilt(2),
+    "what must be understood": f"{part({'alg': 'ES256', 'kid': 'one', 'crit': ['x'], 'x': 1})}.{part(CLAIMS)}.AAAA",
+    "no JSON": "AAAA.AAAA.AAAA",
+    "nested JSON": f"{encoded(b'[' * 3000)}.AAAA.AAAA",
+    "no claims": f"{part({'alg': 'ES256', 'kid': 'one'})}.{part([])}.AAAA",
+    "of two parts": ".".join(token("auditor").split(".")[:2]),
+    "of five parts": f"{token('auditor')}.AAAA.AAAA",
+    "too long": token("auditor", more="x" * 9_000),
+    "empty": "",
+    "not ASCII": "é.ü.ß",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_token_that_does_not_hold_is_401_with_what_is_asked_for(served: Served, bad: str) -> None:
+    found = served.client.get(PATHS["status"], headers={"Authorization": f"Bearer {bad}".encode()})
+    assert found.status_code == 401, found.text
+    assert found.headers["www-authenticate"].startswith('Bearer realm="csat-ledger", error="invalid_')
+    assert found.json()["code"] == "unauthorized"
+    if bad:
+        assert bad not in found.text + "".join(served.said)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "Bearer", "Basic YTpi", "Bearer  ", f"Bearer {token('auditor')} x", f"Token {token('auditor')}", b"\xff\xfe"],
+)
+def test_a_header_that_is_no_bearer_token_is_401(served: Served, value: str | bytes) -> None:
+    assert served.client.get(PATHS["status"], headers={"Authorization": value}).status_code == 401
+
+
+def test_two_tokens_are_none(served: Served) -> None:
+    headers = [("Authorization", f"Bearer {token('auditor')}"), ("Authorization", f"Bearer {token('operations')}")]
+    assert served.client.get(PATHS["status"], headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        token("auditor"),
+        token("auditor", aud=["another", AUDIENCE]),
+        token("auditor", nbf=NOW_S - 60, iat=NOW_S - 60),
+        token("auditor", exp=NOW_S - 10),  # within the leeway for clocks that are apart
+        token("auditor", nbf=NOW_S + 10),
+        token("auditor", header={"alg": "ES256"}),  # there is one key only
+        token("auditor", more="x" * 3_000),
+    ],
+)
+def test_a_token_that_holds_is_taken(served: Served, good: str) -> None:
+    assert served.client.get(PATHS["status"], headers={"Authorization": f"bearer {good}"}).status_code == 200
+
+
+def test_a_token_that_was_taken_is_taken_no_more_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its signature is checked once, its claims each time; and no more tokens are remembered than so many."""
+    monkeypatch.setattr(tokens, "CHECKED_MAX", 3)
+    now_us = NOW_US
+    verifier = Verifier(KeySet([PUBLIC]), ISSUER, AUDIENCE, lambda: now_us)
+    made = [f"Bearer {token('owner', number=number)}".encode() for number in range(5)]
+    for _ in range(2):
+        assert {*verifier.caller([made[0]]).roles} == {"owner"}
+    with pytest.raises(Problem):
+        verifier.caller([made[0][:-4] + (b"AAAA" if made[0][-4:] != b"AAAA" else b"BBBB")])
+    for one in made:
+        verifier.caller([one])
+    assert len(verifier._checked) == 3
+    now_us += 700 * 1_000_000
+    for one in made:
+        with pytest.raises(Problem):
+            verifier.caller([one])
+
+
+def test_keys_are_rotated_by_their_names(tmp_path: Path) -> None:
+    second = OKPKey.generate_key("Ed25519", {"kid": "two"})
+    path = tmp_path / "jwks.json"
+    path.write_text(
+        json.dumps({"keys": [PUBLIC.as_dict(private=False), second.as_dict(private=False), {"kty": "new"}]})
+    )
+    verifier = Verifier(load_jwks(path), ISSUER, AUDIENCE, lambda: NOW_US)
+    for good in (token("owner"), token("owner", key=second, header={"alg": "Ed25519", "kid": "two"})):
+        assert verifier.caller([f"Bearer {good}".encode()]).roles == {"owner"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("", "found no JWKS"),
+        ("[]", "found no JWKS"),
+        ('{"keys":{}}', "found no JWKS"),
+        ('{"keys":[1]}', "found no JWKS"),
+        ('{"keys":[]}', "found 0 keys"),
+        (json.dumps({"keys": [KEY.as_dict(private=True)]}), "found a secret key"),
+        (json.dumps({"keys": [OctKey.generate_key(256).as_dict(private=True)]}), "found a secret key"),
+        ('{"keys":[{"kty":"EC"}]}', "found a key that cannot be used"),
+        ('{"keys":[{"kty":"new"}]}', "found a key that cannot be used"),
+        (" " * 300_000, "bytes, expected a JWKS"),
+    ],
+)
+def test_a_file_of_keys_that_makes_no_sense_is_an_error_that_says_why(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    path = tmp_path / "jwks.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BadInput, match=said) as caught:
+        load_jwks(path)
+    assert str(KEY.as_dict(private=True)["d"]) not in str(caught.value)
+
+
+def test_the_key_of_ones_own_machine_is_made_once_and_is_for_nobody_else(tmp_path: Path) -> None:
+    path = dev_key_path(str(tmp_path / "ledger.db"))
+    first = dev_key(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert dev_key(path).as_dict(private=True) == first.as_dict(private=True)
+    assert list(tmp_path.iterdir()) == [path]
+    verifier = Verifier(KeySet([first]), "csat-ledger:dev", AUDIENCE, lambda: NOW_US)
+    made = dev_token(first, AUDIENCE, ["partner"], ["m-1"], NOW_S, 60)
+    caller = verifier.caller([f"Bearer {made}".encode()])
+    assert (caller.roles, caller.memberships) == ({"partner"}, {"m-1"})
+    path.chmod(0o640)
+    with pytest.raises(BadInput, match="found mode 0640"):
+        dev_key(path)
+    path.chmod(0o600)
+    path.write_text("{}")
+    with pytest.raises(BadInput, match="found no key"):
+        dev_key(path)
+
+
+def test_the_key_of_ones_own_machine_has_no_place_beside_a_server_of_databases() -> None:
+    with pytest.raises(BadInput, match="PostgreSQL"):
+        dev_key_path("postgresql://ledger@db/ledger")
