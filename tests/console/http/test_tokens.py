@@ -172,7 +172,10 @@ def test_keys_are_rotated_by_their_names(tmp_path: Path) -> None:
         ('{"keys":[{"kty":"new"}]}', "found a key that cannot be used"),
         (" " * 300_000, "bytes, expected a JWKS"),
     ],
-)
+    ids=[
+        "missing", "empty", "array", "object", "number", "none", "secret", "symmetric", "no curve", "another type", "long",
+    ],
+)  # fmt: skip
 def test_a_file_of_keys_that_makes_no_sense_is_an_error_that_says_why(
     tmp_path: Path, content: str | None, said: str
 ) -> None:

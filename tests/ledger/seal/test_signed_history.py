@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ledger.seal import signed_history
 from ledger.seal.findings import Finding
+from ledger.seal.log_reader import HistoryLine
 from ledger.seal.log_url import LogUrl
-from ledger.seal.signed_history import CACHED_S, read_signed
+from ledger.seal.signed_history import CACHED_S, SignedHistory
 
 OLD, NEW = b"older", b"newer"
 
@@ -37,8 +39,8 @@ class Cached(LogUrl):
     def checkpoint(self) -> bytes:
         return OLD if self._clock.now_s < self._kept_s else NEW
 
-    def history(self) -> list[bytes]:
-        return [OLD, NEW]
+    def history_lines(self, after: int = 0) -> Iterator[HistoryLine]:
+        return iter([HistoryLine(0, 6, OLD), HistoryLine(6, 12, NEW)][after // 6 :])
 
 
 @pytest.mark.parametrize(("kept_s", "expected"), [(0.0, NEW), (0.5, NEW), (2.0, NEW), (600.0, OLD)])
@@ -48,6 +50,8 @@ def test_a_checkpoint_that_a_cache_keeps_is_waited_for_as_long_as_it_may(
     clock: Any = Clock()
     monkeypatch.setattr(signed_history, "time", clock)
     findings: list[Finding] = []
-    assert read_signed(Cached(clock, kept_s), findings) == (expected, [OLD, NEW])
+    taken: list[HistoryLine] = []
+    assert SignedHistory(Cached(clock, kept_s)).read(taken.append, findings) == expected
+    assert [line.note for line in taken] == [OLD, NEW]
     assert findings == []
     assert clock.now_s <= CACHED_S + 1
