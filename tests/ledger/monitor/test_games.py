@@ -48,7 +48,7 @@ SEED = int(os.environ.get("CSAT_LEDGER_TEST_SEED", "20110301"))
 BATCHES = 10
 GAMES = 500 if SOAK else 50
 """Of each batch."""
-BATCH_S = 600 if SOAK else 24
+BATCH_S = 600 if SOAK else 20
 """A batch ends after so long, in the middle of its games, and after a few of them at the least."""
 BOOKS = 4
 FEW = 10

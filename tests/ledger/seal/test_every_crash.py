@@ -21,7 +21,7 @@ from tests.ledger.monitor.support import watch
 from tests.ledger.seal.support import LOG_KEY, Beside, Ledger, a_witness, sqlite_ledger, witnessed
 from tests.ledger.seal.test_sealer import many, require_sound
 
-VISITS = (True, False, False, True, False, True)
+VISITS = (True, False, False, True)
 """Whether the witness is there, round by round; with each the book grows."""
 
 
@@ -79,7 +79,7 @@ def test_whenever_a_sealer_dies_the_log_is_sound_and_its_history_is_in_order(
             mortal.moments, mortal.dies_at = 0, deaths - 1 if deaths else None
             moments = max(moments, live_through(ledger, place, mortal))
         deaths += 1
-    assert moments > 60
+    assert moments > 40
 
 
 def live_through(ledger: Ledger, place: Path, mortal: Mortal) -> int:
