@@ -160,7 +160,7 @@ def witness(folder: Path, sealer: Connection) -> None:
     collect_garbage_seldom()
     checking = CheckingWitness(WITNESS, trust(), folder / "witnessed", lambda: int(time.time()), a_monitor(folder))
     checking.start_mirror()
-    with WitnessServer(("127.0.0.1", 0), checking) as server:
+    with WitnessServer(("127.0.0.1", 0), [checking]) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         host, port = server.server_address[:2]
