@@ -133,12 +133,11 @@ def reading_logs(session: Session) -> Iterator[list[LogFolder | LogUrl]]:
 
 @contextmanager
 def _reading(place: str, token_file: Path | None, *, may_come: bool = False) -> Iterator[LogFolder | LogUrl]:
-    from ledger.seal.folder import LogFolder
     from ledger.seal.log_url import LogUrl, open_log
     from ledger.seal.token_file import load_tokens
 
     log = open_log(place, *(load_tokens(token_file, 1) if token_file else ()))
-    if isinstance(log, LogFolder) and not may_come:
+    if not may_come:
         log.require_there()
     try:
         yield log

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from console.cli.exits import UNWRITTEN, Failure
+from ledger.seal.folder import descriptor_of
 
 if TYPE_CHECKING:
     from ledger.seal.receipts import ReceiptSigner
@@ -58,10 +58,10 @@ def open_receipts(path: Path, signer: ReceiptSigner, book: Reader) -> Iterator[R
     if path.is_dir():
         raise Failure("unreadable", f"{path}: found a folder, expected a file for receipts")
     with _naming(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if descriptor is None:
+        raise Failure("unreadable", f"{path}: found a pipe or device, expected a file for receipts")
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Failure("unreadable", f"{path}: found a pipe or device, expected a file for receipts")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

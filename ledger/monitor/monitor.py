@@ -122,7 +122,7 @@ class Monitor:
     def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
         with self._memory.transaction():
-            signed, is_kept = self._look_back(passing)
+            signed = self._look_back(passing)
             published = self._see(signed, passing, is_published=True) if signed else None
         if published is not None:
             self._require_newest(published, passing)
@@ -133,7 +133,7 @@ class Monitor:
                         on_progress(self.size, published.size)
             except NotNow as refused:
                 passing.append(refused.finding)
-            if is_kept:
+            if self._history.is_kept:
                 self._require_history(published, passing)
         if self._receipts is not None:
             with self._memory.reading():
@@ -150,8 +150,8 @@ class Monitor:
 
     # Checkpoints
 
-    def _look_back(self, passing: list[Finding]) -> tuple[bytes | None, bool]:
-        """The published checkpoint, once the new ones of the history were seen; and whether there is a history."""
+    def _look_back(self, passing: list[Finding]) -> bytes | None:
+        """The published checkpoint, once the new ones of the history were seen."""
         sound, is_sound = self._memory.sound_history(self._looking), True
         self._history.go_back_to(sound)
 
@@ -169,7 +169,7 @@ class Monitor:
 
         signed = self._history.read(take, passing)
         self._memory.keep_sound_history(self._looking, sound)
-        return signed, self._history.is_kept
+        return signed
 
     def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
         """The checkpoint in a note, if the log signed it; kept, as what the log has said."""

@@ -7,7 +7,6 @@ last line without its end waits, since who writes it may be at work. A line that
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 from ledger.monitor.receipt_memory import Difference, FileState, digest_of
 from ledger.proof.log.errors import MalformedError, Words
 from ledger.proof.receipts.holding import FILE_MAX_BYTES, LINE_MAX_BYTES
+from ledger.seal.folder import descriptor_of
 
 CHUNK_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 4_096
@@ -88,10 +88,10 @@ class ReceiptFile:
 @contextmanager
 def opened(path: Path, state: FileState) -> Iterator[ReceiptFile]:
     """The file at a path. Raises OSError, or MalformedError for what is no file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = descriptor_of(path, os.O_RDONLY)
+    if descriptor is None:
+        raise MalformedError(f"{str(path)!a}", found=Words("a folder, pipe or device"), expected=Words("a file"))
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise MalformedError(f"{str(path)!a}", found=Words("a folder, pipe or device"), expected=Words("a file"))
         yield ReceiptFile(path, descriptor, state)
     finally:
         os.close(descriptor)

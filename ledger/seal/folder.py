@@ -156,12 +156,6 @@ class LogFolder(LogFiles):
             fsync_folder(path.parent)
 
 
-def require_there(log: object) -> None:
-    """As `LogFolder.require_there`, for whatever log that is."""
-    if isinstance(log, LogFolder):
-        log.require_there()
-
-
 class FileBatch:
     """Files that are written side by side; on disk, with their folders, when the block ends."""
 
@@ -246,16 +240,24 @@ def held(path: Path, busy: str) -> Iterator[None]:
 
 def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     """The descriptor of a file. Raises BadInput for a pipe or a device in its place, which might keep one waiting for ever."""
+    descriptor = descriptor_of(path, flags, mode)
+    if descriptor is None:
+        raise BadInput(f"{path}: found a pipe or device, expected a file")
+    return descriptor
+
+
+def descriptor_of(path: Path, flags: int, mode: int = 0o666) -> int | None:
+    """The descriptor of a file, opened without waiting; None for a folder, a pipe or a device. Raises OSError."""
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, mode)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # a pipe from which nobody reads
-            raise
-    else:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
-    raise BadInput(f"{path}: found a pipe or device, expected a file")
+        if error.errno == errno.ENXIO:  # a pipe from which nobody reads
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
@@ -302,12 +304,12 @@ def _read(path: Path, max_bytes: int) -> bytes | None:
 
 def _read_part(path: Path, first: int, max_bytes: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
+        descriptor = descriptor_of(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
         return b""
+    if descriptor is None:
+        raise LogDamaged(f"{path}: found a folder, pipe or device, expected a file")
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise LogDamaged(f"{path}: found a folder, pipe or device, expected a file")
         parts: list[bytes] = []
         while max_bytes > 0 and (part := os.pread(descriptor, max_bytes, first)):
             parts.append(part)

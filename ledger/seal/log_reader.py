@@ -59,6 +59,15 @@ class LogReader(Protocol):
         """The folder or the URL, for messages."""
         ...
 
+    @property
+    def stale_s(self) -> float:
+        """So many seconds old the published checkpoint may be, where something between keeps it for a while."""
+        ...
+
+    def require_there(self) -> None:
+        """Raises LogUnreachable where there is no place in which the log could be."""
+        ...
+
     def checkpoint(self) -> bytes | None:
         """The published checkpoint, a signed note; None before the first."""
         ...
@@ -90,6 +99,15 @@ class LogFiles(ABC):
     @abstractmethod
     def name(self) -> str:
         """The folder or the URL, for messages."""
+
+    @property
+    def stale_s(self) -> float:
+        """So many seconds old the published checkpoint may be: 0 where nothing lies between."""
+        return 0.0
+
+    def require_there(self) -> None:
+        """Raises LogUnreachable where there is no place in which the log could be; a URL is one whatever it answers."""
+        return
 
     @abstractmethod
     def read_path(self, path: str, max_bytes: int) -> bytes | None:

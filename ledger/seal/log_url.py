@@ -31,6 +31,8 @@ WAIT_FIRST_S: Final = 0.25
 """Before the second try; twice as long before each further one, less a random part."""
 WHOLE_MAX_BYTES: Final = 1 << 31
 """Of a history that a server sends as a whole, since it knows no parts."""
+CACHED_S: Final = 3.0
+"""A checkpoint may be so old: a `log-server` lets caches keep it for two seconds."""
 TOKEN_MAX_CHARS: Final = 1024
 AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 NOTHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -60,6 +62,11 @@ class LogUrl(LogFiles):
     def name(self) -> str:
         """The URL, for messages."""
         return self._url
+
+    @property
+    def stale_s(self) -> float:
+        """So many seconds old the published checkpoint may be: caches on the way keep it for a while."""
+        return CACHED_S
 
     def close(self) -> None:
         """Closes the connections that are kept."""

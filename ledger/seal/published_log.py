@@ -13,9 +13,8 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -26,7 +25,7 @@ from ledger.proof.log.errors import MalformedError, ProofError
 from ledger.proof.log.merkle import HASH_SIZE
 from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, decode_entries, encode_entries, parse_path
-from ledger.seal.folder import LogFolder
+from ledger.seal.folder import LogFolder, descriptor_of
 from ledger.seal.log_reader import CHECKPOINT, HISTORY, parse_history_line
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -163,13 +162,14 @@ class _Unlinked(LogFolder):
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO | None]:
         """A file too long to be read whole; None where there is none."""
-        try:
-            descriptor = os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-        except OSError:
+        descriptor = None
+        with suppress(OSError):
+            descriptor = descriptor_of(self.root / path, os.O_RDONLY | os.O_NOFOLLOW)
+        if descriptor is None:
             yield None
             return
         with os.fdopen(descriptor, "rb") as file:
-            yield file if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+            yield file
 
     def _is_own(self, path: str) -> bool:
         own = self.root / path

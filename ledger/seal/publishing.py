@@ -25,7 +25,6 @@ from ledger.proof.log.merkle import HASH_SIZE, verify_consistency
 from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES, parse_note
 from ledger.proof.log.tiles import ENTRIES, Tile, decode_entries, encode_entries, hash_reader, tiles_between
-from ledger.seal.folder import require_there
 from ledger.seal.growth import Growth
 from ledger.seal.log_reader import BUNDLE_MAX_BYTES, CHECKPOINT, HISTORY, HISTORY_MAX_BYTES, LogReader, history_line
 from ledger.seal.object_store import Kept, Kind, ObjectStore, Stamp
@@ -125,7 +124,7 @@ def publish_log(log: LogReader, target: LogTarget, *, entries: bool = False) -> 
 
     Raises LogUnreachable, NotSealed, LogDamaged, LogForked, SealerBusy.
     """
-    require_there(log)
+    log.require_there()
     signed = log.checkpoint()
     if signed is None:
         raise NotSealed(f"{log.name}: found no checkpoint, expected one to publish")

@@ -26,7 +26,6 @@ from ledger.proof.log.tiles import Tile, hash_reader
 from ledger.proof.receipts.judging import Judgement, foremost, judge_proof
 from ledger.proof.receipts.proof import IncludedEntry, ProvedHead, ProvedLeaf, ReceiptProof
 from ledger.proof.receipts.receipt import SECOND_US, Receipt, open_receipt
-from ledger.seal.folder import require_there
 
 EARLIER_MAX = 1_000
 """So many earlier ends of a stream are tried where the map does not have its true one."""
@@ -34,6 +33,10 @@ EARLIER_MAX = 1_000
 
 class ReadsLog(Protocol):
     """What is read of a log, wherever it lies (`ledger.seal.folder.LogFolder` is one)."""
+
+    def require_there(self) -> None:
+        """Raises LogUnreachable where there is no place in which the log could be."""
+        ...
 
     def checkpoint(self) -> bytes | None:
         """The published checkpoint; None before the first."""
@@ -118,7 +121,7 @@ def _judged(proof: ReceiptProof, policy: Policy) -> Judged:
 
 def _checkpoints(log: ReadsLog, policy: Policy) -> list[Signed]:
     """Every checkpoint of the log that the policy's log key signed."""
-    require_there(log)
+    log.require_there()
     published = log.checkpoint()
     found: dict[bytes, Signed] = {}
     for note in (*log.history(), *([] if published is None else [published])):

@@ -14,15 +14,11 @@ from typing import Final
 
 from ledger.errors import LogDamaged
 from ledger.seal.findings import Finding
-from ledger.seal.folder import require_there
 from ledger.seal.log_reader import HistoryLine, LogReader
-from ledger.seal.log_url import LogUrl
 
 TRIES: Final = 4
 WAIT_S: Final = 0.03
-CACHED_S: Final = 3.0
-"""A checkpoint at a URL may be so old: a `log-server` lets caches keep it for two seconds."""
-CACHED_PAUSE_S: Final = 1.0
+STALE_WAIT_S: Final = 1.0
 
 
 class SignedHistory:
@@ -38,14 +34,14 @@ class SignedHistory:
         What is wrong with either goes to the findings. A history whose last line is another by now is read anew. Raises
         LogUnreachable for a folder that is not there.
         """
-        require_there(self._log)
-        pause_s, patience_s = (CACHED_PAUSE_S, CACHED_S) if isinstance(self._log, LogUrl) else (WAIT_S, 0.0)
-        end_s = time.monotonic() + patience_s
+        self._log.require_there()
+        stale_s = self._log.stale_s
+        end_s = time.monotonic() + stale_s
         published, wrong = self._read(take)
         for _ in range(TRIES):
             if published is None or self._last is None or self._last.note == published:
                 break
-            time.sleep(pause_s)
+            time.sleep(STALE_WAIT_S if stale_s else WAIT_S)
             before = published, self._last
             published, wrong = self._read(take)
             if before == (published, self._last) and time.monotonic() >= end_s:

@@ -10,8 +10,8 @@ import pytest
 from ledger.seal import signed_history
 from ledger.seal.findings import Finding
 from ledger.seal.log_reader import HistoryLine
-from ledger.seal.log_url import LogUrl
-from ledger.seal.signed_history import CACHED_S, SignedHistory
+from ledger.seal.log_url import CACHED_S, LogUrl
+from ledger.seal.signed_history import SignedHistory
 
 OLD, NEW = b"older", b"newer"
 

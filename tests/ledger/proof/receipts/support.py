@@ -63,6 +63,9 @@ class MemoryLog:
         cosigned = [key.sign(text.encode(), at) for key, at in zip(WITNESSES, times_s, strict=False)]
         self.notes.append(format_note(text, [*(key.sign(text.encode()) for key in signers), *cosigned]))
 
+    def require_there(self) -> None:
+        """It is in memory."""
+
     def checkpoint(self) -> bytes | None:
         return self.notes[-1] if self.notes else None
 
