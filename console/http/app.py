@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Served
 
@@ -20,16 +21,22 @@ from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.door import App, Door, caller_of
-from console.http.health import health
+from console.http.figures import CONTENT_TYPE, Figures
+from console.http.health import Duty, health
 from console.http.intake import Intake, single
+from console.http.metrics import scrape
+from console.http.notes import CODE, note
+from console.http.observed import Observed, Observers
 from console.http.openapi import document
 from console.http.parameters import read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
+from console.http.recording import Recording
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
+from console.http.sealed import Sealing
 from console.http.tokens import Verifier
-from console.wiring import Clock
+from console.wiring import Clock, wall_clock
 from ledger.errors import LedgerError
 
 PATIENCE_S: Final = 5.0
@@ -37,6 +44,9 @@ PATIENCE_S: Final = 5.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 POSITION: Final = "Ledger-Position"
 MIN_POSITION: Final = "Min-Position"
+GONE: Final = 499
+CLIENT_GONE: Final = "client-gone"
+"""How a request is told of whose client went away before it had sent all of it; 499 is what proxies write then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +57,20 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    figures: Figures
+    recording: Recording
+    sealing: Sealing | None = None
+    duties: Iterable[Duty] = ()
 
 
 def application(
-    service: Service, verifier: Verifier, complain: Callable[[str], None], on_fault: Callable[[BaseException], None]
+    service: Service,
+    verifier: Verifier,
+    complain: Callable[[str], None],
+    on_fault: Callable[[BaseException], None],
+    observers: Observers | None = None,
 ) -> App:
-    """The service as an ASGI application."""
+    """The service as an ASGI application. Observers are told of each request, its own figures alone where none are given."""
 
     def path(at: str, method: str, endpoint: Endpoint) -> BaseRoute:
         return Served(at, partial(_guarded, on_fault, endpoint), methods=[method])
@@ -64,6 +82,7 @@ def application(
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),
+        path("/metrics", "GET", partial(_metrics, service)),
     ]
     app = FastAPI(
         routes=paths,
@@ -72,8 +91,17 @@ def application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans and logs may hold paths, bodies and what an exception says; ours hold none.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
-    return Door(app, verifier, complain, on_fault)
+    door = Door(app, verifier, complain, on_fault)
+    return Observed(door, paths, observers or Observers(service.figures, wall_clock))
 
 
 async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint, request: Request) -> Response:
@@ -81,16 +109,22 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
     try:
         return await endpoint(request)
     except Problem as problem:
+        note(request.scope, CODE, problem.code)
         return _problem(problem)
     except LedgerError as error:
         found = problem_of(error)
+        note(request.scope, CODE, found.code)
         if found.status >= 500:
             on_fault(error)
         return _problem(found)
     except TimeoutError:
         raise
+    except ClientDisconnect:  # nobody takes an answer any more: the status is for the log
+        note(request.scope, CODE, CLIENT_GONE)
+        return Response(status_code=GONE)
     except Exception as error:
         on_fault(error)
+        note(request.scope, CODE, fault().code)
         return _problem(fault())
 
 
@@ -156,8 +190,14 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following)
+    found = health(service.following, service.recording, service.sealing, service.duties)
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    _caller(request, "metrics")
+    read_values((), {}, request.scope["query_string"])
+    return Response(await scrape(service), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE)
 
 
 def _caller(request: Request, route: str) -> Caller:

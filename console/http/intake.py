@@ -10,6 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 
 from console.http.problems import FIELDS, Problem, problem_of
+from console.http.tracing import within
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
+    from console.http.figures import Figures
     from ledger.fact import Fact
     from ledger.writing.group_commit import GroupCommit
     from ledger.writing.transaction import Outcome
@@ -56,8 +59,9 @@ class FactOutcome:
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit) -> None:
+    def __init__(self, group: GroupCommit, figures: Figures) -> None:
         self._group = group
+        self._figures = figures
         self._waiting = 0
 
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
@@ -67,7 +71,11 @@ class Intake:
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+            found = [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+            self._figures.outcomes(
+                Counter((one.status, "" if one.code is LEFT_OUT else str(one.code)) for one in found)
+            )
+            outcomes += found
         return outcomes
 
     async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
@@ -82,7 +90,7 @@ class Intake:
         results: list[Outcome | BaseException] = []
 
         def finish() -> None:
-            self._waiting -= len(facts)
+            self._wait(-len(facts))
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
@@ -92,11 +100,16 @@ class Intake:
                 with suppress(RuntimeError):  # the loop has ended meanwhile
                     loop.call_soon_threadsafe(finish)
 
-        self._waiting += len(facts)
-        for fact in facts:
-            self._group.submit(fact, done)
-        await everything
+        self._wait(len(facts))
+        with within("commit", **{"csat_ledger.facts": len(facts)}):
+            for fact in facts:
+                self._group.submit(fact, done)
+            await everything
         return [_unless_error(result) for result in results]
+
+    def _wait(self, more: int) -> None:
+        self._waiting += more
+        self._figures.waiting.set(self._waiting)
 
 
 def _unless_error(result: Outcome | BaseException) -> Outcome:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 
 from console.cli.question_batch import Unanswered
+from console.http.figures import CONTENT_TYPE
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.parameters import DATE, Parameter
@@ -179,6 +180,16 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
                 "responses": {
                     "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                    **_problems((400, 401, 403, 414, 431, 503)),
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics", "summary": "Figures of the service, as Prometheus reads them.",
+                "description": _roles("metrics"),
+                "responses": {
+                    "200": {"description": "Text format 0.0.4.", "content": {CONTENT_TYPE: {"schema": {"type": "string"}}}},
                     **_problems((400, 401, 403, 414, 431, 503)),
                 },
             }

@@ -7,12 +7,15 @@ must see what he has just written waits for its position (`Following.reached`).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event, Lock, Thread, local
 from typing import Final, TypeVar
 
+from console.cli.exits import failure_of
+from console.http.tracing import within
 from console.wiring import Ledger, driver_errors
 from ledger.errors import LedgerError, StoreUnreachable
 
@@ -26,6 +29,8 @@ PAUSE_S: Final = 0.02
 """So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
 AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
+FAULT: Final = "fault"
+"""The code of what is no error of the ledger."""
 
 
 class Readers:
@@ -42,7 +47,8 @@ class Readers:
 
     async def ask(self, question: Callable[[Ledger], Answer]) -> Answer:
         """The answer to a question, by the next thread that is free."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
+        with within("question"):
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
 
     def _asked(self, question: Callable[[Ledger], Answer]) -> Answer:
         try:
@@ -93,8 +99,10 @@ class Following:
         """The position up to which nothing is missing in any projection."""
         self.end = 0
         """The book's last position, as far as was seen."""
-        self.failed = False
-        """Whether the projections cannot be kept up now."""
+        self.failed_with: str | None = None
+        """The code of what keeps the projections from being kept up now."""
+        self.turned_s = time.monotonic()
+        """When the thread last came round."""
 
     def start(self) -> None:
         """Brings the projections up, and goes on with that beside."""
@@ -136,13 +144,14 @@ class Following:
                 with driver_errors(self._name):
                     ledger.store.wait(self.position, IDLE_S)
                     self._catch_up(ledger)
-                self.failed = False
+                self.failed_with, self.turned_s = None, time.monotonic()
                 if not self._waiting:
                     self._stopping.wait(PAUSE_S)
             except Exception as error:
-                if not self.failed:
+                if self.failed_with is None:
                     self._complain(f"the projections cannot be kept up: {error}")
-                self.failed = True
+                self.failed_with = failure_of(error).code if isinstance(error, LedgerError) else FAULT
+                self.turned_s = time.monotonic()
                 if ledger is not None:
                     with suppress(Exception):
                         ledger.close()
@@ -153,15 +162,15 @@ class Following:
                 ledger.close()
 
     def _catch_up(self, ledger: Ledger) -> None:
-        end = ledger.store.max_position()
-        if end != self.position or self.failed or not self.position:
+        end = self.end = ledger.store.max_position()
+        if end != self.position or self.failed_with is not None or not self.position:
             ledger.catch_up()
         with ledger.view() as view:
             for reader in (view.eligibility, view.renewals, view.participation, view.scores, view.designations):
                 reader()
             reached = view.position
         with self._lock:
-            self.end, self.position = end, reached
+            self.position = reached
             woken = [(loop, event) for position, loop, event in self._waiting if position <= reached]
         for loop, event in woken:
             with suppress(RuntimeError):  # the loop has ended meanwhile

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import without_password
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from console.http.app import Service
@@ -43,14 +44,20 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    tiles: Path | None = None
+    """The folder of the log that is sealed, if one is."""
 
 
 @contextmanager
 def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
+    from console.http.figures import Figures
     from console.http.intake import Intake
+    from console.http.metrics import watch
     from console.http.reading import Following, Readers
+    from console.http.recording import Recording
+    from console.http.sealed import Sealing
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -62,14 +69,22 @@ def service(wiring: Wiring) -> Iterator[Service]:
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        figures = Figures("postgresql" if is_postgres(wiring.where) else "sqlite")
+        recording = Recording(figures)
+        group = GroupCommit(
+            ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error), on_group=recording.group
+        )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        sealing = None if wiring.tiles is None else Sealing(wiring.tiles)
+        intake = Intake(group, figures)
+        found = Service(readers, following, intake, wiring.clock, figures, recording, sealing)
+        watch(found)
+        yield found
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
@@ -120,9 +135,14 @@ def serve(app: App, listener: socket.socket) -> None:
 
 def require_http(*modules: str) -> None:
     """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    require_extra("http", *modules)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """The same for any extra."""
     for module in modules:
         if find_spec(module) is None:
-            raise ExtraMissing(module, "http")
+            raise ExtraMissing(module, extra)
 
 
 def _prompt_protocol() -> Any:

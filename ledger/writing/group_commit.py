@@ -48,7 +48,8 @@ class _Waiting:
 class GroupCommit:
     """Records single facts from many threads; `close` finishes what was handed in.
 
-    `on_fault` is told of each fact over which the program fails, which is refused as `fault`.
+    `on_fault` is told of each fact over which the program fails, which is refused as `fault`; `on_group` of each group:
+    how many facts it has, how many seconds it took, and why it could not be recorded, if it could not. It may not raise.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class GroupCommit:
         *,
         group_max: int = GROUP_MAX,
         on_fault: Callable[[Fact, Exception], None] = lambda _fact, _error: None,
+        on_group: Callable[[int, float, BaseException | None], None] = lambda _facts, _seconds, _error: None,
     ) -> None:
+        self._on_group = on_group
         self._writer = writer
         self._group_max = group_max
         self._on_fault = on_fault
@@ -121,11 +124,14 @@ class GroupCommit:
             time.sleep(COME_BACK_S)
 
     def _record(self, group: list[tuple[Fact, Done]]) -> None:
+        started_s = time.perf_counter()
         try:
             outcomes = record_apart(self._writer.record, [fact for fact, _ in group], self._on_fault)
         except BaseException as error:
+            self._on_group(len(group), time.perf_counter() - started_s, error)
             for _, done in group:
                 done(error)
             return
+        self._on_group(len(group), time.perf_counter() - started_s, None)
         for (_, done), outcome in zip(group, outcomes, strict=True):
             done(outcome)

@@ -60,16 +60,25 @@ def register(parser: ArgumentParser) -> None:
         help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="a line of JSON for each request, without names; `-` is stderr; SIGHUP opens the file anew",
+    )
+    parser.add_argument(
         "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
     )
 
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc")
+    require_http("fastapi", "uvicorn", "joserfc", "prometheus_client")
+    if session.settings.http_traces:
+        require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.observing import observers
+
     options, output = session.options, session.output
     verifier = _verifier(session)
     one_at_a_time = Lock()
@@ -92,15 +101,20 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    tiles: Path | None = getattr(options, "tiles", None)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, tiles)
     try:
-        with listening(options.listen) as listener, service(wiring) as behind:
+        with (
+            listening(options.listen) as listener,
+            service(wiring) as behind,
+            observers(session, behind.figures, complain) as observed,
+        ):
             if output.as_json:
                 output.json(ServiceListening(url_of(listener), options.dev))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener)
+            serve(application(behind, verifier, complain, on_fault, observed), listener)
     except Interrupted:
         pass
     return DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
+from console.http.figures import Figures
+from console.http.observed import Observers
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
@@ -127,8 +129,8 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(store: Path | str, observe: Callable[[Figures], Observers] | None = None) -> Iterator[Served]:
+    """A service over a store, of whose requests `observe` is told; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -138,7 +140,9 @@ def serving(store: Path | str) -> Iterator[Served]:
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
     with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
+        observers = None if observe is None else observe(behind.figures)
+        app = application(behind, verifier, said.append, faults.append, observers)
+        served = Served(Client(app, runner), store)
         served.said, served.faults = said, faults
         yield served
     assert faults == []
