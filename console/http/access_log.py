@@ -3,8 +3,8 @@ r"""The access log: a JSON object a line for each request that was answered.
     {"at":"2026-11-27T06:12:32.123456Z","service":"serve","event":"request","id":"4bf92f35…","method":"GET","route":"status",
      "status":200,"code":null,"ms":1.27,"bytes":512,"roles":["auditor"],"caller":"5f1d0c7a9b3e"}
 
-`route` is the route's name in the OpenAPI document, null for what is none; `status` is null where nothing was sent; `code` is
-that of a problem. `caller` is the token's `sub` as HMAC-SHA-256, 12 hex digits, under a key that is drawn when the process
+`route` is the route's name in the OpenAPI document, null for what is none; `status` is 499 where the client went away; `code`
+is that of a problem. `caller` is the token's `sub` as HMAC-SHA-256, 12 hex digits, under a key that is drawn when the process
 starts and kept nowhere: one caller has one pseudonym for as long as the process lives, and nobody can try out names.
 
 Not in it: paths and queries (they name memberships, and people whom somebody searched for), ids of facts, tokens, addresses,
@@ -50,7 +50,7 @@ class Access:
     id: str
     method: str
     route: str | None
-    status: int | None
+    status: int
     code: str | None
     seconds: float
     size: int

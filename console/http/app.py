@@ -26,7 +26,7 @@ from console.http.health import Duty, health
 from console.http.intake import Intake, single
 from console.http.metrics import scrape
 from console.http.notes import CODE, note
-from console.http.observed import Observed, Observers
+from console.http.observed import CLIENT_GONE, GONE, Observed, Observers
 from console.http.openapi import document
 from console.http.parameters import read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
@@ -44,9 +44,6 @@ PATIENCE_S: Final = 5.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 POSITION: Final = "Ledger-Position"
 MIN_POSITION: Final = "Min-Position"
-GONE: Final = 499
-CLIENT_GONE: Final = "client-gone"
-"""How a request is told of whose client went away before it had sent all of it; 499 is what proxies write then."""
 
 
 @dataclass(frozen=True, slots=True)

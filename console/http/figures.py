@@ -70,7 +70,7 @@ class Figures:
         told.labels(NAME, _version(), platform.python_version(), store).set(1)
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
-        """A request was answered; 0 stands for a status that was not sent."""
+        """A request is over."""
         self._requests.labels(NAME, route or OTHER, method if method in METHODS else OTHER, str(status)).observe(
             seconds
         )

@@ -3,7 +3,7 @@
     {"ready": false, "missing": [{"code": "store-unreachable", "sentence": "the store does not answer; …"}]}
 
     store-unreachable       the projections cannot be kept up, since the store is away
-    projections-failed      they cannot be kept up for another reason, such as `different-book`
+    projections-failed      they cannot be kept up for another reason, such as `different-book`, or are not there yet
     projections-stalled     the thread that keeps them up has not come round for a while: it waits for a store that says nothing
     projections-behind      they are far behind the book
     recording-failed        no group of facts could be recorded within the last minute, since the clock is wrong, say

@@ -72,9 +72,7 @@ class Intake:
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
             found = [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
-            self._figures.outcomes(
-                Counter((one.status, "" if one.code is LEFT_OUT else str(one.code)) for one in found)
-            )
+            self._figures.outcomes(Counter(("refused", str(one.code)) for one in read if isinstance(one, FactOutcome)))
             outcomes += found
         return outcomes
 
@@ -105,7 +103,9 @@ class Intake:
             for fact in facts:
                 self._group.submit(fact, done)
             await everything
-        return [_unless_error(result) for result in results]
+        outcomes = [_unless_error(result) for result in results]
+        self._figures.outcomes(Counter((one.status, one.code or "") for one in outcomes))
+        return outcomes
 
     def _wait(self, more: int) -> None:
         self._waiting += more

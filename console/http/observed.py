@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Route
 
 from console.http import request_id
 from console.http.access_log import Access
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 REFUSED: Final = frozenset({401, 403, 429})
 STREAMS: Final = b"text/event-stream"
+GONE: Final = 499
+CLIENT_GONE: Final = "client-gone"
+"""A request that its client did not send whole, or to which nobody took an answer; 499 is what proxies write then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Observed:
     def __init__(self, app: App, routes: Iterable[BaseRoute], observers: Observers) -> None:
         """`routes` are those of the application, each of which the OpenAPI document has."""
         self._app = app
-        self._routes = list(routes)
+        self._paths = _Paths(routes)
         self._names = route_names()
         self._observers = observers
 
@@ -66,34 +69,23 @@ class Observed:
                 await self._app(scope, receive, seen.send)
             finally:
                 self._observers.figures.under_way.dec()
-                path = self._path(scope)
+                path = self._paths.of(scope["path"])
+                if seen.status is None:  # nobody took an answer
+                    state.setdefault(CODE, CLIENT_GONE)
                 if span is not None:
-                    span.request_ended(scope["method"], path, seen.status, state.get(CODE))
+                    span.request_ended(scope["method"], path, seen.status or GONE, state.get(CODE))
                 self._tell(scope, state, seen, self._names.get((path or "", _method(scope))))
 
     def _span(self, scope: Scope) -> AbstractContextManager[Span | None]:
         tracing = self._observers.tracing
         return nullcontext() if tracing is None else tracing.request(dict(scope["headers"]).get(request_id.TRACEPARENT))
 
-    def _path(self, scope: Scope) -> str | None:
-        """The route's path as it was given, its parameters in braces; None where there is no such route."""
-        endpoint = scope.get("endpoint")
-        for route in self._routes:
-            if endpoint is None:  # it did not get as far as the routes
-                match, _ = route.matches(scope)
-                found = match is not Match.NONE
-            else:
-                found = getattr(route, "endpoint", None) is endpoint
-            if found:
-                path: str = getattr(route, "path", "")
-                return path
-        return None
-
     def _tell(self, scope: Scope, state: Mapping[str, Any], seen: _Seen, route: str | None) -> None:
         observers, ended_s = self._observers, time.perf_counter()
         code: str | None = state.get(CODE)
         figured_s = (seen.began_s if seen.is_stream else ended_s) - seen.start_s
-        observers.figures.request(route, scope["method"], seen.status or 0, figured_s)
+        status = seen.status or GONE
+        observers.figures.request(route, scope["method"], status, figured_s)
         if seen.status in REFUSED:
             observers.figures.refused_accesses.labels(state.get(REASON) or code or str(seen.status)).inc()
         if observers.log is not None:
@@ -103,10 +95,32 @@ class Observed:
             taken_s = ended_s - seen.start_s
             observers.log.write(
                 Access(
-                    observers.clock(), state["request_id"], _shown(scope), route, seen.status, code, taken_s, seen.size,
+                    observers.clock(), state["request_id"], _shown(scope), route, status, code, taken_s, seen.size,
                     roles, subject,
                 )
             )  # fmt: skip
+
+
+class _Paths:
+    """The paths of the routes, found by those of requests without trying one after the other."""
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._fixed: set[str] = set()
+        self._templates: dict[int, list[Route]] = {}
+        for route in routes:
+            if isinstance(route, Route) and route.param_convertors:
+                self._templates.setdefault(route.path.count("/"), []).append(route)
+            elif isinstance(route, Route):
+                self._fixed.add(route.path)
+
+    def of(self, path: str) -> str | None:
+        """The route's path as it was given, its parameters in braces; None where there is no such route."""
+        if path in self._fixed:
+            return path
+        for route in self._templates.get(path.count("/"), ()):
+            if route.path_regex.match(path):
+                return route.path
+        return None
 
 
 class _Seen:

@@ -65,11 +65,13 @@ def service(wiring: Wiring) -> Iterator[Service]:
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
         stack.callback(ledger.close)
-        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+        in_postgres = is_postgres(wiring.where)
+        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        figures = Figures("postgresql" if is_postgres(wiring.where) else "sqlite")
+        figures = Figures("postgresql" if in_postgres else "sqlite")
         recording = Recording(figures)
         group = GroupCommit(
             ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error), on_group=recording.group

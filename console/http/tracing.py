@@ -96,7 +96,7 @@ class Span:
     def __init__(self, span: Any) -> None:
         self._span = span
 
-    def request_ended(self, method: str, path: str | None, status: int | None, code: str | None) -> None:
+    def request_ended(self, method: str, path: str | None, status: int, code: str | None) -> None:
         """Says of the span how it ended; `path` is that of the route, with names in braces."""
         from opentelemetry.trace import Status, StatusCode
 
@@ -107,11 +107,10 @@ class Span:
         self._span.set_attribute("http.request.method", method if known else "_OTHER")
         if path is not None:
             self._span.set_attribute("http.route", path)
-        if status is not None:
-            self._span.set_attribute("http.response.status_code", status)
+        self._span.set_attribute("http.response.status_code", status)
         if code is not None:
             self._span.set_attribute("error.type", code)
-        if status is None or status >= FAILED:
+        if status >= FAILED:
             self._span.set_status(Status(StatusCode.ERROR))
 
 
