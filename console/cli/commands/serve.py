@@ -78,6 +78,7 @@ def run(session: Session) -> int:
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
     from console.http.observing import observers
+    from console.http.seldom import Seldom
 
     options, output = session.options, session.output
     verifier = _verifier(session)
@@ -86,6 +87,8 @@ def run(session: Session) -> int:
     def complain(sentence: str) -> None:
         with one_at_a_time:
             output.words(sentence)
+
+    remark = Seldom(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -97,7 +100,7 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file)
 
     from console.http.app import application
 
