@@ -19,13 +19,13 @@ from __future__ import annotations
 import errno
 import hmac
 import os
+import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Full, Queue
 from secrets import token_bytes
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 import orjson
@@ -37,9 +37,12 @@ WAITING_MAX: Final = 10_000
 """So many lines wait to be written; more are lost."""
 AT_ONCE_BYTES: Final = 4_096
 """So much is written at once, in whole lines: of a pipe that is as much as nobody else's words can come between."""
+GATHER_S: Final = 0.02
+"""So long lines gather after some were written: waking for each takes longer than writing it."""
 CLOSING_S: Final = 2.0
 STDERR: Final = "-"
 PSEUDONYM_CHARS: Final = 12
+PSEUDONYMS_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,21 @@ class AccessLog:
         self._failing = self._torn = False
         self._reopen = False
         self._file = os.dup(2) if self._path is None else _opened(self._path)
-        self._lines: Queue[bytes | None] = Queue(WAITING_MAX)
+        self._lines: deque[Access] = deque()
+        self._some = Event()
+        self._closed = False
+        self._pseudonyms: dict[str, str] = {}
         self._thread = Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
 
     def write(self, access: Access) -> None:
         """Returns at once; the line is written soon, or lost."""
-        try:
-            self._lines.put_nowait(self._line(access))
-        except Full:
+        if len(self._lines) >= WAITING_MAX:
             self._lost(1)
+            return
+        self._lines.append(access)
+        if not self._some.is_set():
+            self._some.set()
 
     def reopen(self) -> None:
         """The next line goes into a file of the log's name: whoever rotates it has moved the present one away."""
@@ -89,13 +97,19 @@ class AccessLog:
 
     def close(self) -> None:
         """Writes what has gathered, for a bounded time: a pipe may take nothing any more."""
-        with suppress(Full):
-            self._lines.put(None, timeout=CLOSING_S)
+        self._closed = True
+        self._some.set()
         self._thread.join(CLOSING_S)
 
     def pseudonym(self, subject: str) -> str:
         """By what a subject is told from others."""
-        return hmac.digest(self._key, subject.encode("utf-8", "replace"), "sha256").hex()[:PSEUDONYM_CHARS]
+        found = self._pseudonyms.get(subject)
+        if found is None:
+            found = hmac.digest(self._key, subject.encode("utf-8", "replace"), "sha256").hex()[:PSEUDONYM_CHARS]
+            if len(self._pseudonyms) >= PSEUDONYMS_MAX:
+                self._pseudonyms.clear()
+            self._pseudonyms[subject] = found
+        return found
 
     def _line(self, access: Access) -> bytes:
         said = {
@@ -115,21 +129,24 @@ class AccessLog:
         return orjson.dumps(said) + b"\n"
 
     def _run(self) -> None:
-        line: bytes | None = b""
-        while line is not None:
-            line = self._lines.get()
-            gathered, number = b"", 0
-            while line is not None:
-                if gathered and len(gathered) + len(line) > AT_ONCE_BYTES:
-                    self._written(gathered, number)
-                    gathered, number = b"", 0
-                gathered, number = gathered + line, number + 1
-                try:
-                    line = self._lines.get_nowait()
-                except Empty:
-                    break
-            self._written(gathered, number)
+        while not (self._closed and not self._lines):
+            self._some.wait()
+            self._some.clear()
+            self._write_gathered()
+            if not self._closed:
+                time.sleep(GATHER_S)
+                self._write_gathered()
         os.close(self._file)
+
+    def _write_gathered(self) -> None:
+        gathered, number = b"", 0
+        while self._lines:
+            line = self._line(self._lines.popleft())
+            if gathered and len(gathered) + len(line) > AT_ONCE_BYTES:
+                self._written(gathered, number)
+                gathered, number = b"", 0
+            gathered, number = gathered + line, number + 1
+        self._written(gathered, number)
 
     def _written(self, lines: bytes, number: int) -> None:
         if not lines:

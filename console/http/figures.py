@@ -5,7 +5,8 @@
     csat_ledger_requests_under_way                         requests that are not answered yet
     csat_ledger_outcomes_total{status,code}                what became of facts: accepted, duplicate, refused, put-off
     csat_ledger_facts_waiting                              facts that wait for a commit
-    csat_ledger_commits_total, _commit_seconds, _commit_facts    groups that were recorded, how long each took, how many facts
+    csat_ledger_commits_total                              groups of facts that were recorded, each in one transaction
+    csat_ledger_commit_seconds, csat_ledger_commit_facts   how long each took, and how many facts it had
     csat_ledger_refused_accesses_total{reason}             requests that got 401, 403 or 429
     csat_ledger_book_end, csat_ledger_position             the book's last position, and that up to which projections are whole
     csat_ledger_lag{of="projections"}                      the one less the other
@@ -52,7 +53,10 @@ class Figures:
         self._requests = self._family(
             Histogram, "request_seconds", "how long requests took", "route", "method", "status", buckets=_SECONDS
         )
-        self.under_way = self.metrics.gauge("requests_under_way", "requests that are not answered yet")
+        self._timed: dict[tuple[str | None, str, int], Any] = {}
+        """The series of each route, method and status: looking one up by its labels takes longer than counting."""
+        self.under_way = 0
+        self.watch("requests_under_way", "requests that are not answered yet", lambda: self.under_way)
         self._outcomes = self._family(Counter, "outcomes", "what became of facts", "status", "code")
         self.waiting = self.metrics.gauge("facts_waiting", "facts that wait for a commit")
         self._commits = self._family(Counter, "commits", "groups of facts that were recorded").labels(NAME)
@@ -71,9 +75,13 @@ class Figures:
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """A request is over."""
-        self._requests.labels(NAME, route or OTHER, method if method in METHODS else OTHER, str(status)).observe(
-            seconds
-        )
+        timed = self._timed.get((route, method, status))
+        if timed is None:
+            shown = method if method in METHODS else OTHER
+            timed = self._requests.labels(NAME, route or OTHER, shown, str(status))
+            if shown is method:  # who makes up methods makes no entries
+                self._timed[route, method, status] = timed
+        timed.observe(seconds)
 
     def outcomes(self, found: Mapping[tuple[str, str], int]) -> None:
         """Facts have outcomes: (status, code) -> how many; the code is empty where nothing kept them from being recorded."""

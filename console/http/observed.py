@@ -63,12 +63,12 @@ class Observed:
         state = scope.setdefault("state", {})
         state["request_id"] = identity = request_id.request_id(scope["headers"])
         seen = _Seen(send, identity.encode())
-        self._observers.figures.under_way.inc()
+        self._observers.figures.under_way += 1
         with self._span(scope) as span:
             try:
                 await self._app(scope, receive, seen.send)
             finally:
-                self._observers.figures.under_way.dec()
+                self._observers.figures.under_way -= 1
                 path = self._paths.of(scope["path"])
                 if seen.status is None:  # nobody took an answer
                     state.setdefault(CODE, CLIENT_GONE)
