@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey, KeySet
 from console.http.app import application
 from console.http.figures import Figures
 from console.http.observed import Observers
+from console.http.reading import Following
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
@@ -111,6 +112,8 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.following: Following | None = None
+        """What keeps its projections up."""
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
         """The answer to a question of somebody in a role; None: of nobody."""
@@ -143,6 +146,7 @@ def serving(store: Path | str, observe: Callable[[Figures], Observers] | None = 
         observers = None if observe is None else observe(behind.figures)
         app = application(behind, verifier, said.append, faults.append, observers)
         served = Served(Client(app, runner), store)
+        served.following = behind.following
         served.said, served.faults = said, faults
         yield served
     assert faults == []

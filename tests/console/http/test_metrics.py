@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from console.http.figures import CONTENT_TYPE, Figures
 from console.http.metrics import watch
 from console.http.observed import route_names
 from console.wiring import open_ledger
+from ledger.store.sqlite_reader import SQLiteReader
 from tests.console.designation_story import AREA
 from tests.console.http.support import (
     INVITATIONS,
@@ -21,6 +23,7 @@ from tests.console.http.support import (
     SUBJECTS,
     Served,
     bearer,
+    make_book,
     responses,
     serving,
     token,
@@ -134,6 +137,35 @@ def test_the_book_its_lag_and_what_waits_to_be_announced(tmp_path: Path) -> None
         with open_ledger(str(served.store), lambda: NOW_US) as ledger:
             ledger.writer.review()
         assert Scraped(served)("late_seconds") == 0
+
+
+def test_a_scrape_asks_the_store_for_nothing_that_grows_with_the_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    make = SQLiteReader.__init__
+
+    def listening(reader: SQLiteReader, execute: Any, *others: Any, **more: Any) -> None:
+        def heard(sql: str, *parameters: Any) -> Any:
+            asked.append(sql)
+            return execute(sql, *parameters)
+
+        make(reader, heard, *others, **more)
+
+    make_book(tmp_path / "ledger.db")
+    monkeypatch.setattr(SQLiteReader, "__init__", listening)
+    with serving(tmp_path / "ledger.db") as served:
+        following: Any = served.following
+        following.close()  # what it asks is not the scrape's
+        Scraped(served)  # opens a reader's ledger
+        asked.clear()
+        Scraped(served)
+    assert len(asked) == 2, asked
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        for sql in asked:
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            assert [step for step in plan if not step.startswith("SEARCH ")] == [], sql
+    connection.close()
 
 
 def test_what_is_built_and_whether_it_is_ready(served: Served) -> None:
