@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -21,22 +21,18 @@ from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.door import App, Door, caller_of
-from console.http.figures import CONTENT_TYPE, Figures
-from console.http.health import Duty, health
+from console.http.figures import CONTENT_TYPE
 from console.http.intake import Intake, single
 from console.http.metrics import scrape
-from console.http.notes import CODE, note
-from console.http.observed import CLIENT_GONE, GONE, Observed, Observers
 from console.http.openapi import document
 from console.http.parameters import read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
-from console.http.recording import Recording
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
-from console.http.sealed import Sealing
 from console.http.tokens import Verifier
-from console.wiring import Clock, wall_clock
+from console.http.watched import Watched
+from console.wiring import Clock
 from ledger.errors import LedgerError
 
 PATIENCE_S: Final = 5.0
@@ -54,20 +50,13 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
-    figures: Figures
-    recording: Recording
-    sealing: Sealing | None = None
-    duties: Iterable[Duty] = ()
+    watched: Watched
 
 
 def application(
-    service: Service,
-    verifier: Verifier,
-    complain: Callable[[str], None],
-    on_fault: Callable[[BaseException], None],
-    observers: Observers | None = None,
+    service: Service, verifier: Verifier, complain: Callable[[str], None], on_fault: Callable[[BaseException], None]
 ) -> App:
-    """The service as an ASGI application. Observers are told of each request, its own figures alone where none are given."""
+    """The service as an ASGI application."""
 
     def path(at: str, method: str, endpoint: Endpoint) -> BaseRoute:
         return Served(at, partial(_guarded, on_fault, endpoint), methods=[method])
@@ -97,8 +86,7 @@ def application(
             "auto_configure": False,
         },
     )
-    door = Door(app, verifier, complain, on_fault)
-    return Observed(door, paths, observers or Observers(service.figures, wall_clock))
+    return Door(app, verifier, complain, on_fault)
 
 
 async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint, request: Request) -> Response:
@@ -106,22 +94,16 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
     try:
         return await endpoint(request)
     except Problem as problem:
-        note(request.scope, CODE, problem.code)
         return _problem(problem)
     except LedgerError as error:
         found = problem_of(error)
-        note(request.scope, CODE, found.code)
         if found.status >= 500:
             on_fault(error)
         return _problem(found)
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise
-    except ClientDisconnect:  # nobody takes an answer any more: the status is for the log
-        note(request.scope, CODE, CLIENT_GONE)
-        return Response(status_code=GONE)
     except Exception as error:
         on_fault(error)
-        note(request.scope, CODE, fault().code)
         return _problem(fault())
 
 
@@ -187,14 +169,16 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following, service.recording, service.sealing, service.duties)
+    found = service.watched.health()
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
 
 
 async def _metrics(service: Service, request: Request) -> Response:
     _caller(request, "metrics")
     read_values((), {}, request.scope["query_string"])
-    return Response(await scrape(service), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE)
+    return Response(
+        await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+    )
 
 
 def _caller(request: Request, route: str) -> Caller:

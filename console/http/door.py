@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
-from console.http.notes import CODE, note
+from starlette.requests import ClientDisconnect
+
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
 from console.http.roles import Caller
 from console.http.tokens import Verifier
@@ -69,6 +70,8 @@ class Door:
             )
         except Problem as problem:
             await answer.problem(problem)
+        except ClientDisconnect:
+            pass
         except Exception as error:
             self._on_fault(error)
             await answer.problem(fault())
@@ -111,7 +114,6 @@ class _Answer:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._behind_token = scope["path"] not in OPEN
-        self._scope = scope
         self._send = send
         self.status = 0
         """The status that was sent; 0 for as long as none was."""
@@ -132,7 +134,6 @@ class _Answer:
 
     async def problem(self, problem: Problem) -> None:
         """Sends a problem, if anybody takes it. What has begun as another answer cannot be taken back: it is cut off."""
-        note(self._scope, CODE, problem.code)
         if self.status:
             raise ConnectionResetError("found an answer that breaks off")
         with suppress(_Gone):

@@ -58,7 +58,6 @@ class Figures:
         self.under_way = 0
         self.watch("requests_under_way", "requests that are not answered yet", lambda: self.under_way)
         self._outcomes = self._family(Counter, "outcomes", "what became of facts", "status", "code")
-        self.waiting = self.metrics.gauge("facts_waiting", "facts that wait for a commit")
         self._commits = self._family(Counter, "commits", "groups of facts that were recorded").labels(NAME)
         self._commit_s = self._family(Histogram, "commit_seconds", "how long a group took", buckets=_SECONDS).labels(
             NAME

@@ -10,8 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,14 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 
 from console.http.problems import FIELDS, Problem, problem_of
-from console.http.tracing import within
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
-    from console.http.figures import Figures
     from ledger.fact import Fact
     from ledger.writing.group_commit import GroupCommit
     from ledger.writing.transaction import Outcome
@@ -59,21 +57,27 @@ class FactOutcome:
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit, figures: Figures) -> None:
+    def __init__(self, group: GroupCommit) -> None:
         self._group = group
-        self._figures = figures
         self._waiting = 0
+        self.malformed: Callable[[Iterable[FactOutcome]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
 
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
         """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
         outcomes: list[FactOutcome] = []
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
+            self.malformed(one for one in read if isinstance(one, FactOutcome))
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            found = [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
-            self._figures.outcomes(Counter(("refused", str(one.code)) for one in read if isinstance(one, FactOutcome)))
-            outcomes += found
+            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
         return outcomes
 
     async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
@@ -88,7 +92,7 @@ class Intake:
         results: list[Outcome | BaseException] = []
 
         def finish() -> None:
-            self._wait(-len(facts))
+            self._waiting -= len(facts)
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
@@ -98,18 +102,11 @@ class Intake:
                 with suppress(RuntimeError):  # the loop has ended meanwhile
                     loop.call_soon_threadsafe(finish)
 
-        self._wait(len(facts))
-        with within("commit", **{"csat_ledger.facts": len(facts)}):
-            for fact in facts:
-                self._group.submit(fact, done)
-            await everything
-        outcomes = [_unless_error(result) for result in results]
-        self._figures.outcomes(Counter((one.status, one.code or "") for one in outcomes))
-        return outcomes
-
-    def _wait(self, more: int) -> None:
-        self._waiting += more
-        self._figures.waiting.set(self._waiting)
+        self._waiting += len(facts)
+        for fact in facts:
+            self._group.submit(fact, done)
+        await everything
+        return [_unless_error(result) for result in results]
 
 
 def _unless_error(result: Outcome | BaseException) -> Outcome:

@@ -52,12 +52,9 @@ class Wiring:
 def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
-    from console.http.figures import Figures
     from console.http.intake import Intake
-    from console.http.metrics import watch
     from console.http.reading import Following, Readers
-    from console.http.recording import Recording
-    from console.http.sealed import Sealing
+    from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -71,10 +68,11 @@ def service(wiring: Wiring) -> Iterator[Service]:
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        figures = Figures("postgresql" if in_postgres else "sqlite")
-        recording = Recording(figures)
+        watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
         group = GroupCommit(
-            ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error), on_group=recording.group
+            ledger.writer,
+            on_fault=lambda _fact, error: wiring.on_fault(error),
+            on_group=watched.recording.group,
         )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
@@ -82,11 +80,12 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        sealing = None if wiring.tiles is None else Sealing(wiring.tiles)
-        intake = Intake(group, figures)
-        found = Service(readers, following, intake, wiring.clock, figures, recording, sealing)
-        watch(found)
-        yield found
+        intake = Intake(group)
+        watched.projections(following)
+        watched.intake(intake)
+        if wiring.tiles is not None:
+            watched.log(wiring.tiles)
+        yield Service(readers, following, intake, wiring.clock, watched)
 
 
 def listening(address: tuple[str, int]) -> socket.socket:

@@ -77,6 +77,7 @@ def run(session: Session) -> int:
     require_http("fastapi", "uvicorn", "joserfc", "prometheus_client")
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.observed import Observed
     from console.http.observing import observers
     from console.http.seldom import Seldom
 
@@ -110,14 +111,14 @@ def run(session: Session) -> int:
         with (
             listening(options.listen) as listener,
             service(wiring) as behind,
-            observers(session, behind.figures, complain) as observed,
+            observers(session, behind.watched.figures, complain) as observed,
         ):
             if output.as_json:
                 output.json(ServiceListening(url_of(listener), options.dev))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault, observed), listener)
+            serve(Observed(application(behind, verifier, complain, on_fault), observed), listener)
     except Interrupted:
         pass
     return DONE

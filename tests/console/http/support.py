@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
 from console.http.figures import Figures
-from console.http.observed import Observers
+from console.http.observed import Observed, Observers
 from console.http.reading import Following
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
@@ -143,8 +143,9 @@ def serving(store: Path | str, observe: Callable[[Figures], Observers] | None = 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
     with asyncio.Runner() as runner, service(wiring) as behind:
-        observers = None if observe is None else observe(behind.figures)
-        app = application(behind, verifier, said.append, faults.append, observers)
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
         served = Served(Client(app, runner), store)
         served.following = behind.following
         served.said, served.faults = said, faults

@@ -60,14 +60,14 @@ def test_what_cannot_be_recorded_is_missing_until_something_can_or_a_minute_is_o
 ) -> None:
     recording = Recording(Figures("sqlite"))
     assert codes(health(following(), recording)) == []
-    recording.group(3, 0.1, ClockWrong("clock-behind", "a sentence"))
+    recording.group(ClockWrong("clock-behind", "a sentence"), 0.1)
     (missing,) = health(following(), recording).missing
     assert (missing.code, "clock-behind" in missing.sentence) == ("recording-failed", True)
-    recording.group(3, 0.1, ZeroDivisionError())
+    recording.group(ZeroDivisionError(), 0.1)
     assert "found fault" in health(following(), recording).missing[0].sentence
-    recording.group(1, 0.1, None)
+    recording.group([], 0.1)
     assert codes(health(following(), recording)) == []
-    recording.group(1, 0.1, ZeroDivisionError())
+    recording.group(ZeroDivisionError(), 0.1)
     monkeypatch.setattr("console.http.recording.FAILING_S", 0.0)
     assert codes(health(following(), recording)) == []
 

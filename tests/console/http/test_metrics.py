@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.http.figures import CONTENT_TYPE, Figures
-from console.http.metrics import watch
 from console.http.observed import route_names
+from console.http.watched import Watched
 from console.wiring import open_ledger
 from ledger.store.sqlite_reader import SQLiteReader
 from tests.console.designation_story import AREA
@@ -199,21 +200,13 @@ def test_parts_show_figures_of_their_own_and_none_where_there_is_none() -> None:
 
 
 def test_duties_and_the_sealed_log_are_shown(tmp_path: Path) -> None:
-    from types import SimpleNamespace
-
-    from console.http.sealed import Sealing
-
-    figures = Figures("sqlite")
-    duties = [
-        SimpleNamespace(name="clock", failed=False, detail=""),
-        SimpleNamespace(name="sealing", failed=True, detail=""),
-    ]
-    service: Any = SimpleNamespace(
-        figures=figures, sealing=Sealing(tmp_path), duties=duties, recording=None,
-        following=SimpleNamespace(end=0, position=0, failed_with=None, turned_s=1e12),
-    )  # fmt: skip
-    watch(service)
-    text = figures.text().decode()
+    watched = Watched("sqlite", lambda: NOW_US)
+    following: Any = SimpleNamespace(end=0, position=0, failed_with=None, turned_s=1e12)
+    duties: Any = [SimpleNamespace(name=name, failed=name == "sealing", detail="") for name in ("clock", "sealing")]
+    watched.projections(following)
+    watched.log(tmp_path)
+    watched.duties(duties)
+    text = watched.figures.text().decode()
     assert 'csat_ledger_duty_failed{duty="clock",service="serve"} 0.0' in text
     assert 'csat_ledger_duty_failed{duty="sealing",service="serve"} 1.0' in text
     assert 'csat_ledger_ready{service="serve"} 0.0' in text

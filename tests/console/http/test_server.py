@@ -8,14 +8,12 @@ import stat
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
 from console.http import server
-from console.http.figures import Figures
 from console.http.server import url_of
 from tests.console.http.process import service_process
 from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW, bearer
@@ -121,7 +119,7 @@ def test_a_client_that_never_asks_is_not_waited_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(server, "HEADERS_S", 0.2)
     listener = server.listening(("127.0.0.1", 0))
     verifier: Any = None
-    behind: Any = SimpleNamespace(figures=Figures("sqlite"))
+    behind: Any = None
     app = application(behind, verifier, lambda _: None, lambda _: None)
     thread = threading.Thread(target=server.serve, args=(app, listener), daemon=True)
     thread.start()
