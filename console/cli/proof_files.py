@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ledger.proof.log.policy import Policy
     from ledger.seal.folder import LogFolder
     from ledger.seal.log_url import LogUrl
-    from ledger.seal.sealer import Cosigner
-    from ledger.seal.signing import CheckpointSigner
 
 TOKEN_FILE: Final = "--entries-token-file"
 NO_TOKEN: Final = Path("none")
@@ -185,33 +183,6 @@ def read_evidence(path: Path) -> bytes:
     from ledger.proof.log.files import read_file
 
     return read_file(path, BUNDLE_MAX_BYTES, pipes=True)
-
-
-@contextmanager
-def signing(session: Session) -> Iterator[list[CheckpointSigner]]:
-    """The log's keys that `--key` names, each with its memory, which no other process has meanwhile."""
-    from ledger.proof.log.note import ED25519
-    from ledger.seal.keyfiles import load_signer, memory_of
-    from ledger.seal.signing import FileMemory, KeySigner
-
-    with ExitStack() as stack:
-        signers: list[CheckpointSigner] = []
-        for path in session.options.key:
-            key, memory = load_signer(path, ED25519), FileMemory(memory_of(path))
-            stack.enter_context(memory.held())
-            signers.append(KeySigner(key, memory))
-        yield signers
-
-
-def cosigner_of(session: Session) -> Cosigner | None:
-    """The witnesses that `--witness` names."""
-    if not session.options.witness:
-        return None
-    if session.options.policy is None:
-        raise Failure("usage", "found --witness without --policy, expected the policy that has the witnesses' keys")
-    from ledger.seal.witness_http import Witnesses
-
-    return Witnesses(session.options.witness, read_policy(session.options.policy))
 
 
 def write_answer(path: Path, data: bytes) -> None:

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
-from ledger.errors import BookChanged, NotSealed
+from ledger.errors import BookChanged, NotDecided, NotSealed
 from ledger.proof.log import strictjson
 from ledger.proof.log.building import Entry, build_bundle, decision_proof
 from ledger.proof.log.bundle import Bundle, parse_bundle
@@ -56,16 +56,17 @@ def collect_evidence(
 
     It is under the published checkpoint, or under that of the size `at`, as everything stood then. `revision` counts the
     decisions on the same from 1; the latest is taken where it is not given, or with `at` the latest of then. Raises
-    NotSealed where there is none under the checkpoint, or BookChanged where the book is not what was sealed.
+    NotDecided where the book has none, NotSealed where there is none under the checkpoint, or BookChanged where the book
+    is not what was sealed.
     """
     decided = decisions_on(book, programme, stream, on)
     about = ", ".join(f"{what} {name}" for what, name in programme.about(stream, on))
     if not decided:
-        raise NotSealed(f"{about}: found no decision on it, expected a sealed decision")
+        raise NotDecided(f"{about}: found no decision on it, expected a sealed decision")
     cached = folder.state()
     signed = folder.checkpoint() if at is None else published_at(folder, at)
     if signed is None:
-        raise NotSealed(f"{about}: found no checkpoint in {folder.root}, expected a sealed decision")
+        raise NotSealed(f"{about}: found no checkpoint in {folder.name}, expected a sealed decision")
     checkpoint = parse_checkpoint(parse_note(signed)[0])
     state, tree = load_state(folder, checkpoint.size, cached)
     position = _chosen(about, decided, state.events, revision, newest=at is None)
@@ -102,7 +103,7 @@ def published_at(folder: LogFolder, size: int) -> bytes:
             min((n for n in sizes if n > size), default=None),
         )
         near = " or ".join(str(n) for n in (below, above) if n) or "none"
-        raise NotSealed(f"found no checkpoint of size {size} in {folder.root}, expected that of one published: {near}")
+        raise NotSealed(f"found no checkpoint of size {size} in {folder.name}, expected that of one published: {near}")
     return max(found, key=lambda signed: len(parse_note(signed)[1]))
 
 

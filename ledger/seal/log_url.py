@@ -23,6 +23,7 @@ from ledger.proof.log.errors import shown
 from ledger.seal.folder import LogFolder
 from ledger.seal.http_client import FAILURES, GOOD, Answered, HttpClient, TooLong, parse_url
 from ledger.seal.log_reader import HISTORY_MAX_BYTES, LogFiles
+from ledger.seal.token_file import TOKEN_MAX_CHARS
 
 TIMEOUT_S: Final = 30.0
 """For a whole request, from connecting to the last byte of the answer."""
@@ -33,7 +34,6 @@ WHOLE_MAX_BYTES: Final = 1 << 31
 """Of a history that a server sends as a whole, since it knows no parts."""
 CACHED_S: Final = 3.0
 """A checkpoint may be so old: a `log-server` lets caches keep it for two seconds."""
-TOKEN_MAX_CHARS: Final = 1024
 AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 NOTHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
