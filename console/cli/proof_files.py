@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure
+from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure, failure_of
 from console.cli.session import Session
-from ledger.errors import ExtraMissing, LogDenied, LogUnreachable, QuorumMissing, SealerBusy, SealError, WrongKey
+from ledger.errors import ExtraMissing, SealError
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
@@ -36,12 +36,8 @@ def proving() -> Iterator[None]:
         raise ExtraMissing(error.name, "proof") from None
     try:
         yield
-    except (WrongKey, LogDenied) as error:
-        raise Failure(error.code, str(error), USAGE) from error
-    except (QuorumMissing, SealerBusy, LogUnreachable) as error:  # nothing is wrong with the book or its log: try again
-        raise Failure(error.code, str(error), UNREACHABLE) from error
     except SealError as error:
-        raise Failure(error.code, str(error), NOT_SO) from error
+        raise failure_of(error) from error
     except ProofError as error:
         exit_code = USAGE if error.verdict == "unverifiable" else NOT_SO
         raise Failure(error.verdict, str(error), exit_code) from error

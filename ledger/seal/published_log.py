@@ -88,7 +88,7 @@ class PublishedLog:
     """What of a log's folder the world, and who has one of the tokens, may read."""
 
     def __init__(self, folder: Path, tokens: tuple[str, ...] = ()) -> None:
-        self._log = _Unlinked(folder.resolve())
+        self._log = UnlinkedFolder(folder.resolve())
         self._tokens = tuple(token.encode("utf-8") for token in tokens)
 
     def answer(self, asked: Asked) -> Served:
@@ -175,7 +175,7 @@ class PublishedLog:
         )  # fmt: skip
 
 
-class _Unlinked(LogFolder):
+class UnlinkedFolder(LogFolder):
     """The log's own files: what a link leads to is none."""
 
     def read_path(self, path: str, max_bytes: int) -> bytes | None:
