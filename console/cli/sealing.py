@@ -97,9 +97,9 @@ def add_rounds(parser: ArgumentParser, when: str) -> None:
 
 
 def sealing_of(options: Namespace) -> Sealing:
-    """What the options of `add_sealing`, `add_tiles` and `add_rounds` say. Raises ExtraMissing, Failure, ProofError.
+    """What the options of `add_sealing`, `add_tiles` and `add_rounds` say. Raises ExtraMissing, Failure, BadInput, ProofError.
 
-    Found out here, before anything is sealed, is whether timestamps can be had and the policy be read.
+    Found out here, before anything is sealed, is whether timestamps can be had, the policy be read, and witnesses be asked.
     """
     from ledger.seal.rounds import Rounds
 
@@ -114,7 +114,9 @@ def sealing_of(options: Namespace) -> Sealing:
         min((every.seconds for every in options.every if every.seconds), default=usual.seconds),
     )
     policy = witnesses_policy(options)
-    return Sealing(options.key, options.tiles, rounds, options.witness, policy, options.timestamp)
+    found = Sealing(options.key, options.tiles, rounds, options.witness, policy, options.timestamp)
+    found.cosigner()
+    return found
 
 
 def witnesses_policy(options: Namespace) -> Policy | None:

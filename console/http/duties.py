@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import Final
 
-from console.cli.exits import FAULT, NOT_SO, USAGE, failure_of
+from console.cli.exits import FAULT, NOT_SO, failure_of
 from consumers.broker.backoff import Backoff
 from ledger.errors import LedgerError
 
@@ -141,7 +141,7 @@ class Duty:
 
     def _pause_s(self, error: Exception) -> float:
         pause_s = self._backoff.pause_s(self._failures)
-        mends = not isinstance(error, LedgerError) or failure_of(error).exit_code not in (NOT_SO, USAGE)
+        mends = not isinstance(error, LedgerError) or failure_of(error).exit_code != NOT_SO
         return pause_s if mends else max(pause_s, NOT_MENDED_S)
 
 

@@ -124,5 +124,9 @@ def test_standing_by_is_no_failure() -> None:
 
     with working(turn) as watched:
         eventually(lambda: watched.duty.standby, "it stands by")
-        assert (watched.duty.failed, watched.duty.since, watched.duty.detail) == (False, None, "another process does it")
+        assert (watched.duty.failed, watched.duty.since, watched.duty.detail) == (
+            False,
+            None,
+            "another process does it",
+        )
     assert watched.said == []

@@ -109,16 +109,19 @@ def test_entries_are_for_auditors_whether_they_are_there_or_not(logged: Served, 
         200 if role == "auditor" else 401 if role is None else 403
     )
     assert logged.get("/log/tile/%2565ntries/000.p/20", role).status_code == 404
-    assert logged.get("/log/checkpoint", role).status_code == logged.get("/log/tile/0/000.p/20", role).status_code == 200
+    assert (
+        logged.get("/log/checkpoint", role).status_code == logged.get("/log/tile/0/000.p/20", role).status_code == 200
+    )
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "", ".sealer/state", ".sealer/lock", "tile/%2e%2e/checkpoint", "..%2fledger.db", "%2e%2e/ledger.db",
-        "tile/0/..%2f..%2fcheckpoint", "%2e/checkpoint", "tile/0/%00", "tile/0/000.p/256", "tile/0/0", "tile/00/000", "/checkpoint",
-        "checkpoint/", "checkpoint%0a", "tile/0/000%0a", "tile/9/000", "tile/63/000", "tile/64/000", "CHECKPOINT",
-        "tile/0/000.p/20/%2e%2e/1", "\N{FULLWIDTH DIGIT ZERO}", "tile/\N{ARABIC-INDIC DIGIT ZERO}/000", "pending", "checkpoint.tsr",
+        "tile/0/..%2f..%2fcheckpoint", "%2e/checkpoint", "tile/0/%00", "tile/0/000.p/256", "tile/0/0", "tile/00/000",
+        "/checkpoint", "checkpoint/", "checkpoint%0a", "tile/0/000%0a", "tile/9/000", "tile/63/000", "tile/64/000",
+        "CHECKPOINT", "tile/0/000.p/20/%2e%2e/1", "\N{FULLWIDTH DIGIT ZERO}",
+        "tile/\N{ARABIC-INDIC DIGIT ZERO}/000", "pending", "checkpoint.tsr",
         "tile/0/000.p/\N{FULLWIDTH DIGIT FIVE}", "tile/0/x000/000",
     ],
 )  # fmt: skip
