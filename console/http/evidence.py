@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ledger.store.base import Reader
 
 EVENTS_MAX: Final = 100_000
-"""Of the stream and its editions: some 60 MB of evidence. Of more `csat-ledger evidence` makes it."""
+"""Of the stream and its editions: some 50 MB of evidence. Of more `csat-ledger evidence` makes it."""
 WAITING_MAX: Final = 8
 """So many bundles are being made, waited for and sent."""
 POSITION: Final = "Ledger-Position"
