@@ -133,15 +133,31 @@ def test_one_command_announces_seals_promises_and_proves(folder: Path) -> None:
 
 
 def test_sigterm_seals_what_was_handed_in_last(folder: Path) -> None:
+    acknowledged: list[int] = []
     with service_process(folder, "--dev", *SEALS, "--every", "3600s") as served:
         operator = served.token("--role", "operator")
         eventually((folder / "log/checkpoint").exists, "it has sealed what there was")
         before = through(folder)
         assert {one["status"] for one in served.post("/v1/facts", met(), operator).json()} == {"accepted"}
-        assert through(folder) == before < end(folder)
+
+        def client() -> None:
+            with served.client() as own:
+                try:
+                    for number in range(100, 10_000):
+                        said = response(number, "Brontegard", "2010-06-01T10:00:00Z")
+                        found = own.post("/v1/facts", content=orjson.dumps(said), headers=operator)
+                        acknowledged.append(found.json()["position"])
+                except httpx.HTTPError:  # no more connections are taken
+                    pass
+
+        thread = threading.Thread(target=client)
+        thread.start()
+        eventually(lambda: len(acknowledged) > 20, "facts are recorded")
+        assert through(folder) == before
         code, errors = served.stop()
+        thread.join(PATIENCE_S)
     assert (code, errors) == (0, b"")
-    assert through(folder) == end(folder)
+    assert through(folder) == end(folder) >= max(acknowledged)
     assert command(folder, "seal", *SEALS)["sealed"] == 0  # and no lock, and no key's memory, is left behind
 
 
