@@ -6,13 +6,13 @@ import errno
 import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure, failure_of
 from console.cli.session import Session
-from ledger.errors import ExtraMissing, SealError
+from ledger.errors import BadInput, ExtraMissing, SealError
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
@@ -130,7 +130,14 @@ def _reading(place: str, token_file: Path | None, *, may_come: bool = False) -> 
     from ledger.seal.log_url import LogUrl, open_log
     from ledger.seal.token_file import load_tokens
 
-    log = open_log(place, *(load_tokens(token_file, 1) if token_file else ()))
+    def renewed() -> str | None:
+        """The token as the file has it now; whoever keeps it fresh may be writing it this moment."""
+        with suppress(BadInput):
+            return load_tokens(token_file, 1)[0] if token_file else None
+        return None
+
+    token = load_tokens(token_file, 1)[0] if token_file else None
+    log = open_log(place, token, renewed)
     if not may_come:
         log.require_there()
     try:

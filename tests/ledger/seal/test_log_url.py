@@ -386,6 +386,26 @@ def test_a_token_does_not_travel_in_the_open() -> None:
     assert isinstance(open_log("https://log.example/csat/", TOKEN), LogUrl)
 
 
+def test_a_token_that_has_expired_is_asked_for_anew(tmp_path: Path) -> None:
+    log = write_log(tmp_path, [b"entry"], [1])
+    found: list[str | None] = []
+
+    def renewed() -> str | None:
+        return found.pop(0) if found else None
+
+    with served(tmp_path, TOKEN) as url:
+        reading = LogUrl(url, "e" * 32, wait_first_s=0.001, renewed=renewed)
+        with pytest.raises(LogDenied):
+            list(reading.read_entries(0, 1))
+        found += ["e" * 32, TOKEN]
+        with pytest.raises(LogDenied):  # it is the same still
+            list(reading.read_entries(0, 1))
+        assert list(reading.read_entries(0, 1)) == list(log.read_entries(0, 1))
+        assert list(reading.read_entries(0, 1)) == [b"entry"]
+        assert found == []
+        reading.close()
+
+
 def test_a_folder_is_opened_as_one(tmp_path: Path) -> None:
     assert isinstance(open_log(tmp_path), LogFolder)
     assert open_log(str(tmp_path)).name == str(tmp_path)
