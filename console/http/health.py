@@ -18,9 +18,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from console.http.duties import Duty
     from console.http.reading import Following
     from console.http.recording import Recording
     from console.http.sealed import Sealing
@@ -30,25 +31,6 @@ BEHIND_MAX: Final = 10_000
 STALLED_S: Final = 15.0
 """A round of the projections takes a second or so."""
 LOG_SAYS: Final = "the service's log says why"
-
-
-class Duty(Protocol):
-    """What a process does beside answering, by a name such as `sealing`."""
-
-    @property
-    def name(self) -> str:
-        """Lower-case letters and hyphens."""
-        ...
-
-    @property
-    def failed(self) -> bool:
-        """Whether it cannot be done now."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """What fails, in words that anybody may read; empty where there are none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

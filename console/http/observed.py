@@ -103,7 +103,7 @@ class _Paths:
     """The paths of the routes, found by those of requests without trying one after the other."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        """With parameters in braces. Only one that ends a path, and is its only one, may have slashes in it."""
+        """With parameters in braces. Only one that ends a path may have slashes in it, as a tile's has."""
         self._fixed: set[str] = set()
         self._templates: dict[int, list[tuple[re.Pattern[str], str]]] = {}
         self._beneath: list[tuple[str, str]] = []
@@ -113,8 +113,9 @@ class _Paths:
                 continue
             pattern = re.compile("[^/]+".join(map(re.escape, re.split(r"\{\w+\}", path))))
             self._templates.setdefault(path.count("/"), []).append((pattern, path))
-            if path.index("{") == path.rindex("/") + 1:
+            if path.endswith("}"):
                 self._beneath.append((path[: path.index("{")], path))
+        self._beneath.sort(key=lambda one: -len(one[0]))
 
     def of(self, path: str) -> str | None:
         """The route's path as it was given; None where there is no such route."""

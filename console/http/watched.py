@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.http.figures import Figures
-from console.http.health import Duty, Health, health
+from console.http.health import Health, health
 from console.http.recording import Recording
 from console.http.sealed import Sealing
 
 if TYPE_CHECKING:
+    from console.http.duties import Duties
     from console.http.intake import Intake
     from console.http.reading import Following
     from console.wiring import Clock
@@ -27,14 +27,15 @@ class Watched:
         self.clock = clock
         self.following: Following | None = None
         self._sealing: Sealing | None = None
-        self._duties: Iterable[Duty] = ()
+        self.duties: Duties = ()
+        """What the process does beside answering."""
         self.figures.metrics.ready.set_function(lambda: float(self.health().ready))
 
     def health(self) -> Health:
         """Whether the service can answer, and what it lacks."""
         if self.following is None:
             raise RuntimeError("found a service without projections, expected them to be watched")
-        return health(self.following, self.recording, self._sealing, self._duties)
+        return health(self.following, self.recording, self._sealing, self.duties)
 
     def projections(self, following: Following) -> None:
         """What keeps the projections up; there always is one."""
@@ -56,11 +57,11 @@ class Watched:
         self.figures.watch("sealed_entries", "entries that the published checkpoint covers", size)
         self.figures.watch("sealing_age_seconds", "how long ago a checkpoint was published", sealing.age_s)
 
-    def duties(self, duties: Iterable[Duty]) -> None:
+    def at_work(self, duties: Duties) -> None:
         """What the process does beside answering."""
-        self._duties = known = list(duties)
+        self.duties = duties
 
         def failed() -> dict[str, float]:
-            return {duty.name: float(duty.failed) for duty in known}
+            return {duty.name: float(duty.failed) for duty in duties}
 
         self.figures.watch_each("duty_failed", "1 while a duty of this process cannot be done", "duty", failed)

@@ -78,7 +78,7 @@ def logged(tmp_path: Path) -> Iterator[tuple[Served, Callable[[], list[dict[str,
         logs[0].close()
         return lines_of(place)
 
-    with serving(tmp_path / "ledger.db", observe) as served:
+    with serving(tmp_path / "ledger.db", observe=observe) as served:
         yield served, lines
         logs[0].close()
 

@@ -205,9 +205,31 @@ def test_duties_and_the_sealed_log_are_shown(tmp_path: Path) -> None:
     duties: Any = [SimpleNamespace(name=name, failed=name == "sealing", detail="") for name in ("clock", "sealing")]
     watched.projections(following)
     watched.log(tmp_path)
-    watched.duties(duties)
+    watched.at_work(duties)
     text = watched.figures.text().decode()
     assert 'csat_ledger_duty_failed{duty="clock",service="serve"} 0.0' in text
     assert 'csat_ledger_duty_failed{duty="sealing",service="serve"} 1.0' in text
     assert 'csat_ledger_ready{service="serve"} 0.0' in text
     assert "csat_ledger_sealed_entries{" not in text  # nothing is published yet
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/v1/memberships", "board"),
+        ("/v1/memberships/m-1/status", "status"),
+        ("/v1/memberships/m-1/designations/a/score", "score"),
+        ("/log/tile/0/x001/067", "log-tile"),
+        ("/log/tile/0/x001/067.p/5", "log-tile"),
+        ("/log/tile/entries/x001/067", "log-entries"),
+        ("/v1/memberships/m-1/nothing", "other"),
+        ("/v1/memberships/m-1/status/", "other"),
+    ],
+)
+def test_a_path_is_told_of_by_its_routes_name(served: Served, path: str, route: str) -> None:
+    def of_it() -> float:
+        return Scraped(served)("request_seconds_count", route=route)
+
+    before = of_it()
+    served.get(path)
+    assert of_it() == before + 1

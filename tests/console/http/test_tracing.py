@@ -58,7 +58,7 @@ def traced(tmp_path: Path) -> Iterator[Traced]:
         made.append(start_tracing(lambda _: None, exporter))
         return Observers(figures, lambda: NOW_US, tracing=made[0])
 
-    with serving(tmp_path / "ledger.db", observe) as served:
+    with serving(tmp_path / "ledger.db", observe=observe) as served:
         yield Traced(served, exporter, made[0])
         made[0].close()
 
