@@ -52,7 +52,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
     ),
@@ -97,6 +97,8 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""
