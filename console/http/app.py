@@ -19,7 +19,10 @@ from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.changes import PATH as CHANGES
+from console.http.changes import ask_changes
 from console.http.door import App, Door, caller_of
+from console.http.fan_out import FanOut
 from console.http.health import health
 from console.http.intake import Intake, single
 from console.http.openapi import document
@@ -46,6 +49,7 @@ class Service:
     readers: Readers
     following: Following
     intake: Intake
+    feed: FanOut
     clock: Clock
 
 
@@ -61,6 +65,7 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        path(CHANGES, "GET", partial(ask_changes, service)),
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),

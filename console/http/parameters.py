@@ -42,7 +42,9 @@ class Parameter:
     required: bool = False
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number within bounds."""
+
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
             return int(text)
@@ -51,7 +53,9 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+def one_of(values: Sequence[str]) -> Callable[[str], str]:
+    """Reads one of some words."""
+
     def read(text: str) -> str:
         if text in values:
             return text
@@ -124,7 +128,7 @@ WITHIN_DAYS: Final = Parameter(
     "within",
     f"So many days ahead; default: {WITHIN}.",
     {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    _whole(0, WITHIN_DAYS_MAX),
+    whole(0, WITHIN_DAYS_MAX),
     365,
 )
 SEARCH: Final = Parameter(
@@ -135,14 +139,14 @@ SEARCH: Final = Parameter(
     "alder",
 )
 STATE: Final = Parameter(
-    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, _one_of(get_args(State)),
+    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, one_of(get_args(State)),
     "eligible",
 )  # fmt: skip
 PAGE_LIMIT: Final = Parameter(
     "limit",
     f"So many memberships on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    _whole(1, LIMIT_MAX),
+    whole(1, LIMIT_MAX),
     10,
 )
 CURSOR: Final = Parameter(
@@ -153,7 +157,7 @@ CURSOR: Final = Parameter(
     None,
 )
 GROUPED_BY: Final = Parameter(
-    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, _one_of(BY), "quarter"
+    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )
 
 Values = dict[str, Any]
