@@ -122,7 +122,7 @@ async def ask_changes(service: Service, request: Request) -> Response:
             raise Problem(409, error.code, str(error), name) from None
         holds_s = partial(_holds_s, caller, clock, clock() // SECOND_US)
         if limit is not None:
-            wait_s = min(values.get("wait", WAIT_S), max(0.0, holds_s()))
+            wait_s = min(values.get("wait", WAIT_S), WAIT_MAX_S, max(0.0, holds_s()))
             return await _page(feed, listener, request, first, limit, wait_s)
         return EventStream(feed, listener, came_with, first, stack.pop_all(), holds_s)
 

@@ -14,7 +14,9 @@ from projections.questions.changes import DesignationChange, EligibilityChange
 
 Schema = Mapping[str, Any]
 
-DESCRIPTION: Final = "A stream of events; with `Accept: application/json` a page, which waits for a bounded time where there is nothing yet."
+DESCRIPTION: Final = (
+    "A stream of events; with `Accept: application/json` a page, which waits for a bounded time where nothing is there."
+)
 EVENTS: Final[Mapping[str, Any]] = {
     "EligibilityChanged": EligibilityChange,
     "DesignationChanged": DesignationChange,
@@ -32,15 +34,11 @@ STREAM_EXAMPLE: Final = (
     "retry: 2000\n\nid: 15-5feceb66ffc86f38\nevent: EligibilityChanged\n"
     f"data: {orjson.dumps(CHANGE_EXAMPLE).decode()}\n\n"
 )
-STREAM: Final[Schema] = {
-    "schema": {
-        "type": "string",
-        "description": "Server-sent events. `id` is where to go on from, `event` the type of what was announced, `data` the "
-        "announcement; x-events has the data of each type. `position` says how far the feed has come where nothing else is "
-        "wanted, `cut-off` why the stream ends. Events of other types are to be passed over; heartbeats are comments.",
-    },
-    "example": STREAM_EXAMPLE,
-}
+STREAM_DESCRIPTION: Final = (
+    "Of each event of the stream: `id` is where to go on from, `event` the type of what was announced, `data` the "
+    "announcement. `position` says how far the feed has come where nothing else is wanted, `cut-off` why the stream ends. "
+    "Events of other types are to be passed over; heartbeats are comments."
+)
 LAST_EVENT: Final[Schema] = {
     "name": LAST_EVENT_ID,
     "in": "header",
@@ -53,3 +51,14 @@ HEADERS: Final[Schema] = {
         "schema": {"type": "integer", "minimum": 0},
     }
 }
+
+
+def event_schema(name: str, data: Schema) -> dict[str, Any]:
+    """What an event of a type is: its data is JSON. A stream that is cut off does not move on by that."""
+    members = {
+        "event": {"const": name},
+        "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+    }
+    if name == "cut-off":
+        return {"type": "object", "properties": members, "required": ["event", "data"]}
+    return {"type": "object", "properties": {"id": AFTER.schema, **members}, "required": ["id", "event", "data"]}

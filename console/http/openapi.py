@@ -170,7 +170,11 @@ def _facts(components: dict[str, Schema]) -> Schema:
 
 
 def _changes(components: dict[str, Schema]) -> Schema:
-    events = {name: _component(kind.__name__, kind, components) for name, kind in changes_document.EVENTS.items()}
+    events = [
+        changes_document.event_schema(name, _component(kind.__name__, kind, components))
+        for name, kind in changes_document.EVENTS.items()
+    ]
+    stream: Schema = {"schema": {"description": changes_document.STREAM_DESCRIPTION, "anyOf": events}}
     page: Schema = {"schema": _component("ChangesPage", ChangesPage, components)}
     return {
         "operationId": "changes",
@@ -182,7 +186,7 @@ def _changes(components: dict[str, Schema]) -> Schema:
                 "description": "The stream, or the page.",
                 "headers": changes_document.HEADERS,
                 "content": {
-                    "text/event-stream": {**changes_document.STREAM, "x-events": events},
+                    "text/event-stream": stream | {"example": changes_document.STREAM_EXAMPLE},
                     "application/json": page | {"example": changes_document.PAGE_EXAMPLE},
                 },
             },

@@ -19,6 +19,8 @@ from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import without_password
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from console.http.app import Service
     from console.http.door import App
     from console.wiring import Clock, Ledger
@@ -105,10 +107,12 @@ def url_of(listener: socket.socket) -> str:
 
 
 def serve(app: App, listener: socket.socket, end: Callable[[], None] = lambda: None) -> None:
-    """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`).
+    """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    server_of(app, end).run(sockets=[listener])
 
-    `end` is called on the event loop then: whatever lasts has to end itself.
-    """
+
+def server_of(app: App, end: Callable[[], None]) -> uvicorn.Server:
+    """The server. When it is told to end it calls `end` on the event loop: whatever lasts has to end itself."""
     import uvicorn
 
     class EndingServer(uvicorn.Server):
@@ -133,7 +137,7 @@ def serve(app: App, listener: socket.socket, end: Callable[[], None] = lambda: N
         timeout_graceful_shutdown=DRAIN_S,
         h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
     )
-    EndingServer(config).run(sockets=[listener])
+    return EndingServer(config)
 
 
 def require_http(*modules: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
 from console.http.roles import ROLES
-from console.http.server import Wiring, service
+from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
@@ -141,6 +142,31 @@ def serving(store: Path | str) -> Iterator[Served]:
         served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
         served.said, served.faults = said, faults
         yield served
+    assert faults == []
+
+
+@contextmanager
+def service_on_a_port(store: Path | str, listeners_max: int = 50) -> Iterator[str]:
+    """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has."""
+    said: list[str] = []
+    faults: list[BaseException] = []
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+
+    verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max)
+    with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        thread = Thread(target=made.run, kwargs={"sockets": [listener]})
+        url = url_of(listener)
+        thread.start()
+        try:
+            yield url
+        finally:
+            made.should_exit = True
+            thread.join(60)
+            assert not thread.is_alive()
     assert faults == []
 
 
