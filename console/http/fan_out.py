@@ -32,6 +32,8 @@ from projections.questions.changes import Wanted
 RETRY_AFTER_S: Final = "5"
 RECENT_MAX: Final = 1_000
 """So many announcements are kept at hand for who is about to join."""
+STRETCH: Final = 500
+"""So many announcements of each type are read at once."""
 WAITING_LOW: Final = 1_000
 """The next of many stretches comes once nobody has more waiting than that, …"""
 GRACE_S: Final = 1.0
@@ -256,7 +258,7 @@ class _Reader:
                     require_cursor(store, self._at)
                     idle_s = 0.0
                 continue
-            stretch = read_stretch(store, self._at)
+            stretch = read_stretch(store, self._at, limit=STRETCH)
             if not began:
                 tell(partial(self._feed.followed, self._at))
                 began, self._said = True, False

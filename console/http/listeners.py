@@ -16,7 +16,7 @@ from ledger.store.cursor import Cursor
 from projections.questions.changes import Wanted
 
 QUEUE_MAX: Final = 2_000
-"""Who has so many announcements waiting, and gets more, is too slow."""
+"""Who has more announcements waiting is too slow: two stretches of both types (`console.http.fan_out`)."""
 CHUNK_BYTES: Final = 16_384
 """So much is sent at once, about; others get their turn in between."""
 ENDING_S: Final = 1.0

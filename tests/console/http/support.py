@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,8 +147,13 @@ def serving(store: Path | str) -> Iterator[Served]:
 
 
 @contextmanager
-def service_on_a_port(store: Path | str, listeners_max: int = 50) -> Iterator[str]:
-    """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has."""
+def service_on_a_port(
+    store: Path | str, listeners_max: int = 50, expected_faults: int = 0, held_bytes: int | None = None
+) -> Iterator[str]:
+    """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
+
+    A connection holds so many bytes that nobody reads.
+    """
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -157,6 +163,8 @@ def service_on_a_port(store: Path | str, listeners_max: int = 50) -> Iterator[st
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max)
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
+        if held_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
         made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
         thread = Thread(target=made.run, kwargs={"sockets": [listener]})
         url = url_of(listener)
@@ -167,7 +175,7 @@ def service_on_a_port(store: Path | str, listeners_max: int = 50) -> Iterator[st
             made.should_exit = True
             thread.join(60)
             assert not thread.is_alive()
-    assert faults == []
+    assert len(faults) == expected_faults, faults
 
 
 EVERYBODY = (*ROLES, None)
