@@ -17,6 +17,7 @@ import pytest
 from console.http import door, event_stream, fan_out, listeners
 from console.http.changes import wants_page
 from console.wiring import Ledger, open_store
+from ledger.errors import BrokenHistory, StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import NewRow
 from projections.questions.changes import changes
@@ -407,6 +408,35 @@ def test_the_end_of_the_service_is_told_at_once_also_where_somebody_reads_nothin
     run(follow)
 
 
+def test_a_book_that_is_exchanged_beneath_the_service_ends_its_streams(book: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    record(tmp_path / "other" / "ledger.db", met("m-5"))
+
+    def exchange() -> None:
+        for file in tmp_path.glob("ledger.db*"):
+            file.unlink()
+        for file in (tmp_path / "other").iterdir():
+            file.rename(tmp_path / file.name)
+
+    async def follow() -> None:
+        follower = Follower(SUBSCRIBER)
+        listening = asyncio.create_task(follower.listen(url))
+        while len(follower.heard) < len(ANNOUNCED):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # for it to have joined
+        await asyncio.to_thread(exchange)
+        await listening
+        assert follower.cut_off == "position-unknown"
+        while follower.status != 409:  # the threads that read notice it with their next question
+            await follower.listen(url, lambda _: True)
+        anew = Follower(SUBSCRIBER)
+        await anew.listen(url, lambda own: len(own.heard) == 1)
+        assert [one.data["membership"] for one in anew.heard] == ["m-5"]
+
+    with service_on_a_port(book, expected=StoreUnreachable) as url:
+        run(follow)
+
+
 def test_what_cannot_be_read_is_not_passed_over(book: Path) -> None:
     def spoil() -> None:
         ledger = Ledger(open_store(str(book), create=False), lambda: NOW_US)
@@ -434,5 +464,5 @@ def test_what_cannot_be_read_is_not_passed_over(book: Path) -> None:
         await here.listen(url)
         assert (here.status, here.problem["code"]) == (500, "broken-history")
 
-    with service_on_a_port(book, expected_faults=1) as url:
+    with service_on_a_port(book, expected=BrokenHistory) as url:
         run(follow)
