@@ -42,7 +42,7 @@ class Parameter:
     required: bool = False
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
     """Reads a whole number within bounds."""
 
     def read(text: str) -> int:
@@ -128,7 +128,7 @@ WITHIN_DAYS: Final = Parameter(
     "within",
     f"So many days ahead; default: {WITHIN}.",
     {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    whole(0, WITHIN_DAYS_MAX),
+    whole_number(0, WITHIN_DAYS_MAX),
     365,
 )
 SEARCH: Final = Parameter(
@@ -146,7 +146,7 @@ PAGE_LIMIT: Final = Parameter(
     "limit",
     f"So many memberships on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    whole(1, LIMIT_MAX),
+    whole_number(1, LIMIT_MAX),
     10,
 )
 CURSOR: Final = Parameter(

@@ -18,11 +18,13 @@ from console.wiring import Ledger, open_store
 from ledger.programmes.registry import PROGRAMMES
 from tests.console.http.follower import Follower
 from tests.console.http.process import JSON, Running, service_process
-from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW, NOW_US, bearer
+from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW_US, bearer
 from tests.console.support import met
 
 OPERATOR = bearer("operator") | JSON
 LISTENERS = 200
+BEFORE = "2010-07-01T00:00:00Z"
+"""Before anything expires: each membership is announced once."""
 OPTIONS = ("--jwks", "jwks.json", "--issuer", ISSUER, "--audience", AUDIENCE)
 
 
@@ -85,7 +87,7 @@ def test_through_restarts_and_kills_each_announcement_comes_once_and_in_order(wh
             assert [one.cut_off for one in followers] == ["stopping"] * 3
 
     for ending in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL, None):
-        with service_process(tmp_path, *OPTIONS, store=where, CSAT_LEDGER_NOW=NOW) as served:
+        with service_process(tmp_path, *OPTIONS, store=where, CSAT_LEDGER_NOW=BEFORE) as served:
             asyncio.run(asyncio.wait_for(round_of(served, ending, names), 120))
     everything = announced(where)
     assert len(everything) == len(names)
@@ -122,7 +124,7 @@ def test_a_book_that_was_restored_from_an_older_copy_is_noticed_also_where_it_ha
             for file in tmp_path.glob("ledger.db*"):
                 file.unlink()
             shutil.copy(tmp_path / "older.db", book)
-        with service_process(tmp_path, *OPTIONS, CSAT_LEDGER_NOW=NOW) as served:
+        with service_process(tmp_path, *OPTIONS, CSAT_LEDGER_NOW=BEFORE) as served:
             asyncio.run(asyncio.wait_for(what(served), 60))
             assert served.stop()[0] == 0
 
@@ -148,7 +150,7 @@ def test_two_hundred_listeners_each_get_everything_that_they_want(where: str, tm
         assert {one.status_code for one in reads} == {200}
         await asyncio.gather(*listening)
 
-    with service_process(tmp_path, *OPTIONS, store=where, CSAT_LEDGER_NOW=NOW) as served:
+    with service_process(tmp_path, *OPTIONS, store=where, CSAT_LEDGER_NOW=BEFORE) as served:
         asyncio.run(asyncio.wait_for(follow(served), 120))
         assert served.stop() == (0, b"")
     everything = announced(where)
