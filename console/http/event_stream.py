@@ -160,6 +160,8 @@ class EventStream(Response):
             if some:
                 await self._send_all(send, some)
                 self._feed.moved()
+                if listener.queue:
+                    await asyncio.sleep(0)
             else:
                 await self._wait_for(listener.wake, send)
 
@@ -174,7 +176,8 @@ class EventStream(Response):
                 self._listener.at = self._said = one.cursor
                 chunk, size = [], 0
                 self._check()
-                await asyncio.sleep(0)
+                if number < len(announcements):
+                    await asyncio.sleep(0)
 
     async def _send(self, send: Send, some: bytes) -> None:
         message: Message = {"type": "http.response.body", "body": some, "more_body": True}
