@@ -202,6 +202,12 @@ def test_a_page_waits_for_the_first_change_and_no_longer(book: Path) -> None:
         assert again["changes"] == []
 
 
+def test_the_head_alone_ends_at_once(served: Served) -> None:
+    found = served.client.request("HEAD", "/v1/changes?after=0", headers=SUBSCRIBER)
+    assert (found.status_code, found.content, found.headers["content-type"]) == (200, b"", "text/event-stream")
+    assert served.client.request("HEAD", "/v1/changes?after=x", headers=SUBSCRIBER).status_code == 400
+
+
 # A stream
 
 
