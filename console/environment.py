@@ -42,6 +42,7 @@ class _Environment(BaseSettings):
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -97,6 +98,7 @@ def read_environment(defaults: Settings) -> Settings:
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
+        listeners_max=found.listeners_max or defaults.listeners_max,
     )
 
 
