@@ -27,7 +27,6 @@ import pytest
 
 from consumers.messages.cloudevents import event_message, refused_message
 from consumers.messages.registry import MESSAGES
-from consumers.messages.telling import as_told
 from consumers.roles.inbox import refused_fact
 from ledger.errors import Refused
 from ledger.fact import Fact
@@ -39,6 +38,7 @@ from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
 from ledger.store.link_key_file import encoded
 from ledger.store.sqlite import SQLiteStore
+from ledger.telling import as_told
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase

@@ -1,6 +1,6 @@
 """The inbox: facts from csat.facts.v1 into the book, each once, and what is refused onto csat.facts-refused.v1.
 
-What is told of a refused fact ties no answer to an invitation (`consumers.messages.telling`).
+What is told of a refused fact ties no answer to an invitation (`ledger.telling`).
 
 A batch of messages is recorded in one transaction; then what was refused of it is delivered; only then are the offsets
 committed. Whatever ends the process in between, the messages come again: a fact that is in the book is a duplicate,
@@ -34,7 +34,6 @@ from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker
 from consumers.broker.topic_bookmark import Place, kept_bookmark, kept_place, kept_text, wrong_places
 from consumers.errors import BrokerUnreachable, TopicsChanged
 from consumers.messages.cloudevents import RefusedFact, encode_original, refused_message
-from consumers.messages.telling import as_told
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
 from consumers.subscriber_start import bounds_of
@@ -42,6 +41,7 @@ from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
+from ledger.telling import as_told
 from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
 from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
