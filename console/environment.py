@@ -41,6 +41,7 @@ class _Environment(BaseSettings):
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -95,6 +96,7 @@ def read_environment(defaults: Settings) -> Settings:
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
+        refusals_days=found.refusals_days or defaults.refusals_days,
     )
 
 

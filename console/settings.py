@@ -12,6 +12,7 @@
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
+    CSAT_LEDGER_REFUSALS_DAYS days for which refused facts are kept beside the book, after they were refused last
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 
@@ -43,3 +44,4 @@ class Settings:
     now_us: int | None = None
     record_batch: int = 2_000
     state_mib: int = 64
+    refusals_days: int = 90

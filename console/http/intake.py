@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from console.http.problems import FIELDS, Problem, problem_of
+from console.http.problems import Problem, problem_of
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
+from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 

@@ -26,8 +26,9 @@ import orjson
 
 from ledger.errors import LedgerError
 from ledger.instants import DAY_US
-from ledger.personal_data import looks_personal, without_personal_data
+from ledger.personal_data import LEFT_OUT, looks_personal, without_personal_data
 from ledger.printable import printable
+from ledger.refusal_fields import FIELDS
 from ledger.store.base import Store
 from ledger.store.refusal_rows import NewRefusal
 from ledger.telling import as_told
@@ -40,6 +41,8 @@ SENTENCE_MAX: Final = 2_000
 NAME_MAX: Final = 200
 RETENTION_DAYS: Final = 90
 EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
+_QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+"""A value that a sentence quotes."""
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
 
 
@@ -53,7 +56,7 @@ class RefusedFact(NamedTuple):
     code: str
     sentence: str
     field: str | None
-    """The member that it is about, where it is one."""
+    """The member that it is about, where its form says so; of what a rule refuses the code says it."""
     source: str
     """From where: the name of a file, a caller of the service, a place on a topic."""
 
@@ -68,12 +71,21 @@ def to_keep(refused: RefusedFact, parser: FactParser) -> NewRefusal:
     if original is not None and len(original) > ORIGINAL_MAX:
         original = None
     whole = original is not None and cleaned == found
-    sentence = without_personal_data(printable(refused.sentence))[:SENTENCE_MAX]
+    sentence = _sentence(refused)
+    field = refused.field or FIELDS.get(refused.code)
     code, source = refused.code, printable(refused.source)[-NAME_MAX:]
     fact, kind, membership = (_name(cleaned, member) for member in ("id", "type", "membership"))
     what = [original] if original is not None else [None, fact, kind, membership, code, sentence]
     digest = sha256(orjson.dumps(what)).digest()
-    return NewRefusal(digest, fact, kind, membership, code, sentence, refused.field, source, original, whole)
+    return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
+
+
+def _sentence(refused: RefusedFact) -> str:
+    """What was said, without a value that is not kept either."""
+    said = printable(refused.sentence)
+    if refused.fact is None:
+        said = _QUOTED.sub(lambda found: found[0] if _OPAQUE.fullmatch(found[0][1:-1]) else f"'{LEFT_OUT}'", said)
+    return without_personal_data(said)[:SENTENCE_MAX]
 
 
 def _object_in(content: bytes) -> dict[str, Any] | None:
@@ -109,8 +121,8 @@ def _name(content: Mapping[str, Any] | None, member: str) -> str | None:
 class RefusalKeeper:
     """Keeps refusals in the store beside the book, some at a time, each batch in one transaction.
 
-    Nothing is lost in silence: where a batch cannot be kept, `complain` is told how many and why, and `unkept` counts them.
-    Whoever handed them in has been told of each in its own way before. It may be called from several threads.
+    Nothing is lost in silence: where a batch cannot be kept, `complain` is told why, once until one can be kept again, and
+    `unkept` counts them. Whoever handed them in has been told of each in its own way. Several threads may call it.
     """
 
     def __init__(
@@ -129,6 +141,7 @@ class RefusalKeeper:
         self._retention_us = retention_days * DAY_US
         self._lock = Lock()
         self._expired_us: int | None = None
+        self._failing = False
         self.unkept = 0
         """Refusals that could not be kept, since this keeper began."""
 
@@ -143,6 +156,7 @@ class RefusalKeeper:
                 raise
             self._note(len(refused), error)
             return False
+        self._failing = False
         return True
 
     def require_kept(self, refused: Sequence[RefusedFact]) -> None:
@@ -157,7 +171,9 @@ class RefusalKeeper:
 
     def _note(self, number: int, error: Exception) -> None:
         self.unkept += number
-        self._complain(f"{number:,} refused facts could not be kept in the ledger: {error}")
+        if not self._failing:
+            self._complain(f"refused facts cannot be kept in the ledger, {number:,} to begin with: {error}")
+        self._failing = True
 
 
 def _is_of_a_driver(error: Exception) -> bool:

@@ -14,7 +14,7 @@ operator's own file of refusals or from its source; `resolve_recorded` then find
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from ledger.store.base import Store
 from ledger.store.refusal_rows import KeptRefusal, Verdict, Wanted
@@ -22,14 +22,7 @@ from ledger.writing.transaction import Outcome
 
 BATCH: Final = 500
 ID_REUSED: Final = "id-reused"
-
-
-class Retried(NamedTuple):
-    """What came of refusals that were taken again."""
-
-    accepted: int
-    duplicates: int
-    refused: int
+OPEN: Final = Wanted()
 
 
 def page_to_take(store: Store, wanted: Wanted, above: int, through: int, limit: int = BATCH) -> list[KeptRefusal]:
@@ -62,7 +55,7 @@ def settle(store: Store, clock: Callable[[], int], verdicts: Sequence[Verdict]) 
         table.settle(verdicts, clock())
 
 
-def resolve_recorded(store: Store, clock: Callable[[], int], wanted: Wanted) -> int:
+def resolve_recorded(store: Store, clock: Callable[[], int], wanted: Wanted = OPEN) -> int:
     """Resolves rows that are not whole whose fact is in the book by now, by its id; returns how many.
 
     What was refused since its id stands for another fact stays.

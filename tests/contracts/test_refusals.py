@@ -78,7 +78,13 @@ def test_what_is_kept_is_read_back_newest_first_and_a_page_at_a_time(store: Stor
     assert names(store, below=first[-1].number) == ["f-2", "f-1", "f-0"]
     assert names(store, above=3) == ["f-3", "f-4"]
     row = first[0]
-    assert (row.code, row.sentence, row.source, row.times, row.whole) == ("unknown-membership", "no such", "file:a", 1, True)
+    assert (row.code, row.sentence, row.source, row.times, row.whole) == (
+        "unknown-membership",
+        "no such",
+        "file:a",
+        1,
+        True,
+    )
     assert (row.original, row.first_us, row.refused_us, row.resolved_at) == ('{"id":"f-4"}', 100, 100, None)
 
 
@@ -168,9 +174,13 @@ def test_what_is_too_old_is_deleted_and_counted(store: Store) -> None:
 
 
 def test_a_batch_that_fails_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.keeping_refusals() as table:
-        table.keep([refusal("f-1")], 100)
-        raise ZeroDivisionError
+    def failing() -> None:
+        with store.keeping_refusals() as table:
+            table.keep([refusal("f-1")], 100)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
     assert names(store) == []
     assert figures(store) == {}
 
