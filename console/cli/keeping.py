@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from console.cli.refusals_file import RefusedLine
 from ledger.errors import Refused
 from ledger.programmes.registry import parse_fact
-from ledger.writing.refused import RefusedFact
+from ledger.writing.refused import TurnedAway
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
@@ -29,9 +29,7 @@ class LineKeeper:
         """Keeps some lines, in one transaction."""
         self._keeper.keep(
             [
-                RefusedFact(
-                    one.line.content, _fact_of(one), one.code, one.sentence, one.field, f"{FILE}{one.line.file}"
-                )
+                TurnedAway(one.line.content, _fact_of(one), one.code, one.sentence, one.field, f"{FILE}{one.line.file}")
                 for one in refused
             ]
         )

@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 
 from console.cli.question_batch import Unanswered
+from console.http import refusals
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.parameters import DATE, Parameter
@@ -64,6 +65,7 @@ def document() -> bytes:
         paths[route.path] = {"get": _reading(route, components)}
     paths["/v1/status:batch"] = {"post": _batch(components)}
     paths["/v1/facts"] = {"post": _facts(components)}
+    paths[refusals.PATH] = {"post": _retry(components)}
     paths |= _others(components)
     _component("Problem", ProblemDetails, components)
     made = {
@@ -161,6 +163,20 @@ def _facts(components: dict[str, Schema]) -> Schema:
             ),
             "201": _answer("The fact is recorded, and on disk.", outcome),
             **_problems((400, 401, 403, 413, 414, 415, 422, 431, 503, 504)),
+        },
+    }
+
+
+def _retry(components: dict[str, Schema]) -> Schema:
+    content = {"application/json": {"schema": refusals.body_schema(), "example": {"code": "unknown-membership"}}}
+    return {
+        "operationId": refusals.ROUTE,
+        "summary": "Takes refused facts again that are kept whole, some at a time.",
+        "description": _roles(refusals.ROUTE) + " What is accepted is resolved, what is refused again stays.",
+        "requestBody": {"required": False, "content": content},
+        "responses": {
+            "200": _answer("What came of them.", _component("RefusalsRetried", refusals.RefusalsRetried, components)),
+            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
         },
     }
 

@@ -55,8 +55,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "designation-decisions",
         ),
         ALL,
-    ),
-    "operator": {"facts": ALL},
+    ) | {"refusals": Sight(only={"counts": ("true",)})},
+    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
@@ -82,6 +82,8 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    pseudonym: str = "unknown"
+    """The same for the same subject of the same issuer, and not who that is."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +51,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.app import Service
     from console.http.intake import Intake
     from console.http.reading import Following, Readers
+    from console.http.refusing import RefusalQueue
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -62,6 +63,8 @@ def service(wiring: Wiring) -> Iterator[Service]:
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
+        refusals = RefusalQueue(stack.enter_context(closing(wiring.opened())).refusals)
+        stack.callback(refusals.close)
         group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
@@ -69,7 +72,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        yield Service(readers, following, Intake(group, refusals), wiring.clock)
 
 
 def listening(address: tuple[str, int]) -> socket.socket:

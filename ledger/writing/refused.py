@@ -46,7 +46,7 @@ _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
 
 
-class RefusedFact(NamedTuple):
+class TurnedAway(NamedTuple):
     """A fact that was turned away."""
 
     line: bytes
@@ -61,7 +61,7 @@ class RefusedFact(NamedTuple):
     """From where: the name of a file, a caller of the service, a place on a topic."""
 
 
-def to_keep(refused: RefusedFact, parser: FactParser) -> NewRefusal:
+def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     """What is kept of a refused fact."""
     found = _object_in(refused.line)
     told = as_told(refused.line, parser, refused.fact) if found is not None else None
@@ -80,12 +80,17 @@ def to_keep(refused: RefusedFact, parser: FactParser) -> NewRefusal:
     return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
 
 
-def _sentence(refused: RefusedFact) -> str:
+def _sentence(refused: TurnedAway) -> str:
     """What was said, without a value that is not kept either."""
-    said = printable(refused.sentence)
+    said = refused.sentence
     if refused.fact is None:
         said = _QUOTED.sub(lambda found: found[0] if _OPAQUE.fullmatch(found[0][1:-1]) else f"'{LEFT_OUT}'", said)
-    return without_personal_data(said)[:SENTENCE_MAX]
+    return sentence_to_keep(said)
+
+
+def sentence_to_keep(sentence: str) -> str:
+    """A sentence on a well-formed fact, as it is kept."""
+    return without_personal_data(printable(sentence))[:SENTENCE_MAX]
 
 
 def _object_in(content: bytes) -> dict[str, Any] | None:
@@ -145,7 +150,7 @@ class RefusalKeeper:
         self.unkept = 0
         """Refusals that could not be kept, since this keeper began."""
 
-    def keep(self, refused: Sequence[RefusedFact]) -> bool:
+    def keep(self, refused: Sequence[TurnedAway]) -> bool:
         """Keeps refusals; whether that worked."""
         if not refused:
             return True
@@ -154,12 +159,12 @@ class RefusalKeeper:
         except Exception as error:
             if not isinstance(error, (LedgerError, OSError)) and not _is_of_a_driver(error):
                 raise
-            self._note(len(refused), error)
+            self.give_up(len(refused), error)
             return False
         self._failing = False
         return True
 
-    def require_kept(self, refused: Sequence[RefusedFact]) -> None:
+    def require_kept(self, refused: Sequence[TurnedAway]) -> None:
         """Keeps refusals. Raises what the store says where that fails: then none of them is kept."""
         rows = [to_keep(one, self._parser) for one in refused]
         with self._lock, self._store.keeping_refusals() as table:
@@ -169,7 +174,8 @@ class RefusalKeeper:
                 table.expire(now_us - self._retention_us)
                 self._expired_us = now_us
 
-    def _note(self, number: int, error: Exception) -> None:
+    def give_up(self, number: int, error: Exception) -> None:
+        """Counts refusals that are not kept, and says why."""
         self.unkept += number
         if not self._failing:
             self._complain(f"refused facts cannot be kept in the ledger, {number:,} to begin with: {error}")

@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from ledger.refusal_fields import FIELDS
 from ledger.store.base import Store
 from ledger.store.refusal_rows import KeptRefusal, Verdict, Wanted
+from ledger.writing.refused import sentence_to_keep
 from ledger.writing.transaction import Outcome
 
 BATCH: Final = 500
@@ -44,7 +46,9 @@ def judged(rows: Sequence[KeptRefusal], outcomes: Sequence[Outcome]) -> list[Ver
     return [
         Verdict(row, outcome.position)
         if outcome.status in ("accepted", "duplicate")
-        else Verdict(row, None, outcome.code or "", outcome.sentence or "")
+        else Verdict(
+            row, None, outcome.code or "", sentence_to_keep(outcome.sentence or ""), FIELDS.get(outcome.code or "")
+        )
         for row, outcome in zip(rows, outcomes, strict=True)
     ]
 

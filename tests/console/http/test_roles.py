@@ -25,21 +25,21 @@ from tests.console.http.support import (
 
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
 MAY = {
-    "operator": {"facts"},
+    "operator": {"facts", "refusals", "refusals-retry"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history"},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "refusals"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
     "subscriber": set(),
     "admin": set(),
 }
 """DESIGN 11's table, as far as it is built."""
-POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts", "refusals-retry": "/v1/refusals:retry"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
     if route in POSTED:
-        return served.post(POSTED[route], [], role)
+        return served.post(POSTED[route], {} if route == "refusals-retry" else [], role)
     path = PATHS[route]
     if route == "participation" and role == "partner":
         path = "/v1/participation"

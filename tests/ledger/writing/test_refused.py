@@ -16,7 +16,7 @@ from ledger.link_key import foreseeable_key
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.refusal_rows import KeptRefusal, NewRefusal, Wanted
 from ledger.store.sqlite import SQLiteStore
-from ledger.writing.refused import EXPIRE_EVERY_US, ORIGINAL_MAX, RefusalKeeper, RefusedFact, to_keep
+from ledger.writing.refused import EXPIRE_EVERY_US, ORIGINAL_MAX, RefusalKeeper, TurnedAway, to_keep
 
 PARSER = PROGRAMMES.facts
 KEY = foreseeable_key("test")
@@ -28,17 +28,17 @@ RESPONSE = {
 
 def refused(
     content: Any, code: str = "consent-missing", sentence: str = "no consent", source: str = "file:x"
-) -> RefusedFact:
+) -> TurnedAway:
     """A refusal of a fact, as a way in hands it over: parsed, where that is possible, and tied."""
     line = content if isinstance(content, bytes) else orjson.dumps(content)
     try:
         fact = PARSER.parse(line)
     except Refused as refusal:
-        return RefusedFact(line, None, refusal.code, refusal.sentence, refusal.field, source)
+        return TurnedAway(line, None, refusal.code, refusal.sentence, refusal.field, source)
     fact.tie(KEY.token)
     if getattr(fact, "invitation", None) is not None and hasattr(fact, "answer_token"):
         fact.answer_token()  # as the rules have asked for it
-    return RefusedFact(line, fact, code, sentence, None, source)
+    return TurnedAway(line, fact, code, sentence, None, source)
 
 
 def kept(content: Any, **more: str) -> NewRefusal:
