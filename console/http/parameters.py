@@ -149,7 +149,7 @@ SEARCH: Final = Parameter(
 )
 STATE: Final = Parameter(
     "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, _one_of(get_args(State)),
-    "eligible",
+    "losing",
 )  # fmt: skip
 PAGE_LIMIT: Final = Parameter(
     "limit",
