@@ -35,6 +35,8 @@ def breaks(released: Document, present: Document) -> list[str]:
 class _Documents:
     def __init__(self, released: Document, present: Document) -> None:
         self._released, self._present = released, present
+        self._known = released.get("components", {})
+        self._known_to_grow = _grown(self._known)
 
     def all(self) -> Iterator[str]:
         """Of all paths."""
@@ -113,9 +115,11 @@ class _Documents:
                 yield f"{place}: found the new status {status}, which clients do not know to be one of success"
 
     def _schemas(self, before: Any, now: Any, direction: Direction, place: str) -> Iterator[str]:
-        released = {**before, "components": self._released.get("components", {})}
-        if direction == "ours":
-            released = _grown(released)
+        ours = direction == "ours"
+        released = {
+            **(_grown(before) if ours else before),
+            "components": self._known_to_grow if ours else self._known,
+        }
         present = {**now, "components": self._present.get("components", {})}
         for sentence in schema_breaks(released, present, direction):
             yield f"{place}: {sentence}"
