@@ -186,8 +186,8 @@ CODE: Final = Parameter(
 SOURCE: Final = Parameter(
     "source",
     "Those that came from here last: `file:NAME`, `http:PSEUDONYM`, `kafka:TOPIC/PARTITION/OFFSET`.",
-    {"type": "string", "minLength": 1, "maxLength": SOURCE_MAX, "pattern": "^[!-~]+$"},
-    _matching(f"[!-~]{{1,{SOURCE_MAX}}}", "the source of a refusal, such as file:facts.jsonl"),
+    {"type": "string", "minLength": 1, "maxLength": SOURCE_MAX, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"},
+    _matching(f"[^\\x00-\\x1f\\x7f-\\x9f]{{1,{SOURCE_MAX}}}", "the source of a refusal, such as file:facts.jsonl"),
     "file:facts.jsonl",
 )
 SINCE: Final = Parameter("since", "Refused last at this instant, or later.", INSTANT, read_instant, "2010-01-01")
