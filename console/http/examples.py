@@ -2,7 +2,7 @@
 
 They lie in `examples.json` beside this module, by operation:
 
-    {"status": {"status": 200, "media_type": "application/json", "answer": {…}}, …}
+    {"status": {"status": 200, "answer": {…}}, …}
 
 `python -m tests.console.http.examples --write` asks a real service over a small book, and writes them; a test asks again, and
 an operation without an example fails it. Of a list the first elements are shown.

@@ -44,7 +44,7 @@ class Parameter:
     required: bool = False
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
             return int(text)
@@ -137,7 +137,7 @@ WITHIN_DAYS: Final = Parameter(
     "within",
     f"So many days ahead; default: {WITHIN}.",
     {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    _whole(0, WITHIN_DAYS_MAX),
+    whole_number(0, WITHIN_DAYS_MAX),
     365,
 )
 SEARCH: Final = Parameter(
@@ -155,7 +155,7 @@ PAGE_LIMIT: Final = Parameter(
     "limit",
     f"So many memberships on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    _whole(1, LIMIT_MAX),
+    whole_number(1, LIMIT_MAX),
     10,
 )
 CURSOR: Final = Parameter(
@@ -196,7 +196,7 @@ REFUSALS_LIMIT: Final = Parameter(
     "limit",
     f"So many on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    _whole(1, LIMIT_MAX),
+    whole_number(1, LIMIT_MAX),
     10,
 )
 REFUSALS_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_refusals_cursor, None)

@@ -19,18 +19,25 @@ from urllib.parse import urlencode
 
 import orjson
 
-from console.http.examples import FILE, JSON
+from console.http.embedded import Embedded
+from console.http.examples import FILE, JSON, as_shown
 from console.http.openapi import document
 from console.http.roles import TABLE
 from console.wiring import Ledger, open_store
 from ledger.programmes.registry import fact_from_object
 from ledger.writing.refused import TurnedAway
-from tests.console.http.support import NOW_US, Served, bearer, make_book, serving
+from tests.console.http.support import NOW_US, Served, bearer, make_book, seal, serving
 from tests.console.support import ROOT, fact
 
 KEPT = ROOT / "console/http" / FILE
-ITSELF = frozenset({"openapi"})
-"""The operation whose answer is the document: its example would hold itself."""
+LOG = "log"
+"""The folder of the sealed log, beside the book."""
+ELSEWHERE = {
+    "openapi": "it would hold itself",
+    "evidence": "schemas/samples/proofs has bundles, which are long",
+    "designation-evidence": "schemas/samples/proofs has bundles, which are long",
+}
+"""Operations of whose answers no example stands in the document, each with why. Those that answer no JSON have none either."""
 REFUSED = (
     fact("record-evaluation", "crm-5001", "2010-06-01T00:00:00Z", "m-9", evaluation="e-5001"),
     fact("record-reminder", "crm-5002", "2010-06-01T00:00:00Z", "m-1", invitation="invitation-99"),
@@ -45,8 +52,9 @@ def operations(made: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def make_exemplary(store: Path) -> None:
-    """A book with refused facts beside it."""
+    """A book with refused facts beside it, and its log."""
     make_book(store)
+    seal(store, store.parent / LOG)
     ledger = Ledger(open_store(str(store), create=False), lambda: NOW_US)
     try:
         facts = [fact_from_object(one) for one in REFUSED]
@@ -67,8 +75,15 @@ def copied(store: Path, folder: Path) -> Iterator[Served]:
     """A service over a copy of a book."""
     for path in store.parent.glob(f"{store.name}*"):
         shutil.copy(path, folder / path.name)
-    with serving(folder / store.name) as served:
+    shutil.copytree(store.parent / LOG, folder / LOG)
+    with serving(folder / store.name, Embedded(tiles=folder / LOG)) as served:
         yield served
+
+
+def is_shown(operation: Any) -> bool:
+    """Whether an example of what an operation answers is to stand in the document."""
+    answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    return operation["operationId"] not in ELSEWHERE and any(JSON in one.get("content", {}) for one in answers)
 
 
 def role_of(operation: Any) -> str:
@@ -102,17 +117,14 @@ def main(arguments: Sequence[str]) -> int:
         store.parent.mkdir()
         make_exemplary(store)
         for number, (path, method, operation) in enumerate(operations(made)):
-            if operation["operationId"] in ITSELF:
+            if not is_shown(operation):
                 continue
             own = Path(folder) / str(number)
             own.mkdir()
             with copied(store, own) as served:
                 answer = ask(served, path, method, operation, JSON if "requestBody" in operation else None)
-                media = answer.headers["content-type"]
-                said = answer.json() if media == JSON else answer.text
-                if isinstance(said, list):
-                    said = said[:2]
-                found[operation["operationId"]] = {"status": answer.status_code, "media_type": media, "answer": said}
+            said = as_shown(answer.json(), JSON)
+            found[operation["operationId"]] = {"status": answer.status_code, "answer": said}
     KEPT.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     return 0
 
