@@ -39,12 +39,11 @@ def put_examples(paths: Mapping[str, Any]) -> None:
             if example is None:
                 continue
             for status, answer in operation["responses"].items():
-                if status != str(example["status"]) and not (status == "200" and NDJSON in answer.get("content", {})):
-                    continue
-                for media, content in answer.get("content", {}).items():
-                    shown = as_shown(example["answer"], media)
-                    if status == str(example["status"]) or media == NDJSON:
-                        content["example"] = shown
+                content = answer.get("content", {})
+                if status == str(example["status"]) and JSON in content:
+                    content[JSON]["example"] = as_shown(example["answer"], JSON)
+                if status == "200" and NDJSON in content:
+                    content[NDJSON]["example"] = as_shown(example["answer"], NDJSON)
 
 
 def as_shown(answer: Any, media: str) -> Any:
