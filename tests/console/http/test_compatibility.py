@@ -18,9 +18,9 @@ from tests.console.support import ROOT
 from tests.support.soak import scaled
 
 PRESENT: dict[str, Any] = orjson.loads(document())
-FIRST: dict[str, Any] = orjson.loads((ROOT / "tests/golden/openapi.json").read_bytes())
+FIRST: dict[str, Any] = orjson.loads((ROOT / "tests/console/http/openapi_first.json").read_bytes())
 """The document as it stood before there was a release of it. What breaks it on purpose puts the present one in its place:
-`python -c "from console.http.openapi import document; print(document().decode(), end='')" > tests/golden/openapi.json`."""
+`python -c "from console.http.openapi import document; print(document().decode(), end='')" > tests/console/http/openapi_first.json`."""
 
 SMALL: dict[str, Any] = {
     "security": [{"token": []}],
