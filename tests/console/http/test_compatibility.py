@@ -19,8 +19,8 @@ from tests.support.soak import scaled
 
 PRESENT: dict[str, Any] = orjson.loads(document())
 FIRST: dict[str, Any] = orjson.loads((ROOT / "tests/console/http/openapi_first.json").read_bytes())
-"""The document as it stood before there was a release of it. What breaks it on purpose puts the present one in its place:
-`python -c "from console.http.openapi import document; print(document().decode(), end='')" > tests/console/http/openapi_first.json`."""
+"""The document as it stood before there was a release of it. What breaks it on purpose puts the present one, that is
+`schemas/openapi.json`, in its place."""
 
 SMALL: dict[str, Any] = {
     "security": [{"token": []}],
