@@ -43,6 +43,7 @@ class _Environment(BaseSettings):
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
     listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
+    refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -99,6 +100,7 @@ def read_environment(defaults: Settings) -> Settings:
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
         listeners_max=found.listeners_max or defaults.listeners_max,
+        refusals_days=found.refusals_days or defaults.refusals_days,
     )
 
 

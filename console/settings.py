@@ -14,6 +14,7 @@
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
     CSAT_LEDGER_LISTENERS_MAX how many may follow the changes of one service at once (1 to 1,500; default: 500)
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
+    CSAT_LEDGER_REFUSALS_DAYS days for which refused facts are kept beside the book, after they were refused last
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 
@@ -49,3 +50,4 @@ class Settings:
     record_batch: int = 2_000
     state_mib: int = 64
     listeners_max: int = LISTENERS_MAX
+    refusals_days: int = 90

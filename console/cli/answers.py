@@ -28,6 +28,7 @@ from console.cli.commands.keygen import KeyMade
 from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
+from console.cli.commands.refusals import RefusalsDeleted
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
@@ -55,6 +56,7 @@ from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
 from projections.questions.participation import MembershipParticipation, MonthParticipation, QuarterParticipation
 from projections.questions.projection_state import ProjectionState, SetAsideStream
+from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
@@ -207,6 +209,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "project": ProjectionState | SetAsideStream,
     "record": Recorded,
     "recover-signer": SignerRecovery,
+    "refusals": RefusedFact,
+    "refusals-counts": RefusalCount,
+    "refusals-deleted": RefusalsDeleted,
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,

@@ -33,6 +33,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
+    "refusals": Command("refusals", "facts that were refused: why, from where, how often; counts by code"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),

@@ -35,6 +35,9 @@ from console.http.openapi import document
 from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
+from console.http.refusals import PATH as RETRY_PATH
+from console.http.refusals import ROUTE as RETRY
+from console.http.refusals import read_wanted, retry
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.tokens import Verifier
@@ -76,6 +79,7 @@ def application(
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
         path(CHANGES, "GET", partial(ask_changes, service)),
+        path(RETRY_PATH, "POST", partial(_retry, service)),
         *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
         path(LOG, "GET", partial(_show_log, service)),
         path("/openapi.json", "GET", _openapi),
@@ -155,17 +159,27 @@ async def _ask_batch(service: Service, request: Request) -> Response:
 
 
 async def _take_facts(service: Service, request: Request) -> Response:
-    _caller(request, "facts")
+    source = f"http:{_caller(request, 'facts').pseudonym}"
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
     body = await read_body(request)
     if media == JSON and not is_array(body):
-        (outcome,) = await service.intake.take([body])
+        (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(json_text(outcome).encode(), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media))
+    outcomes = await service.intake.take(elements_of(body, media), source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _retry(service: Service, request: Request) -> Response:
+    _caller(request, RETRY)
+    read_values((), {}, request.scope["query_string"])
+    if media_type(request) != JSON:
+        raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
+    wanted = read_wanted(await read_body(request))
+    found = await retry(service.readers, service.intake, service.clock, wanted)
+    return _json(json_text(found).encode(), {POSITION: str(found.position)})
 
 
 async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:

@@ -55,8 +55,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "designation-decisions", "metrics",
         ),
         ALL,
-    ),
-    "operator": {"facts": ALL},
+    ) | {"refusals": Sight(only={"counts": ("true",)})},
+    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
@@ -101,6 +101,8 @@ class Caller:
     """The claim `sub`; for telling callers apart alone."""
     expires_s: int | None = None
     """When the token ends, in seconds since 1970."""
+    pseudonym: str = "unknown"
+    """The same for the same subject of the same issuer, and not who that is."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -67,6 +67,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.intake import Intake
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
+    from console.http.refusing import RefusalQueue
     from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
@@ -81,6 +82,8 @@ def service(wiring: Wiring) -> Iterator[Service]:
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
+        refusals = RefusalQueue(stack.enter_context(closing(wiring.opened())).refusals)
+        stack.callback(refusals.close)
         embedded = wiring.embedded
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
@@ -101,7 +104,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
         stack.callback(evidence.close)
         log = ServedLog(embedded.tiles, wiring.complain)
-        intake = Intake(group, desk)
+        intake = Intake(group, refusals, desk)
         watched.projections(following)
         watched.intake(intake)
         watched.at_work(duties)

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ledger.store.refusals import RefusalReader, RefusalTable
+
 
 class Row(NamedTuple):
     """One event as it stands in the database."""
@@ -262,6 +264,18 @@ class Store(Reader, Protocol):
 
     def writing(self) -> AbstractContextManager[WriteTransaction]:
         """A write transaction: committed durably at the end, rolled back on any exception.
+
+        Raises StoreUnreachable where the store stays locked or cannot be reached.
+        """
+        ...
+
+    @property
+    def refusals(self) -> RefusalReader:
+        """The refused facts that are kept beside the book."""
+        ...
+
+    def keeping_refusals(self) -> AbstractContextManager[RefusalTable]:
+        """A transaction of the refused facts, one at a time; committed at the end, rolled back on any exception.
 
         Raises StoreUnreachable where the store stays locked or cannot be reached.
         """

@@ -53,6 +53,9 @@ BEGIN
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'reviews'),
             ('csat_ledger_writer', 'SELECT, INSERT', 'link_key'),
             ('csat_ledger_writer', 'SELECT', 'ledger_meta'),
+            -- Refused facts are no part of the book: they are counted up, resolved, and deleted by age.
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'refusals, refusal_totals'),
+            ('csat_ledger_reader', 'SELECT', 'refusals, refusal_totals'),
             ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta'),
             ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta')
         ) AS wanted (role_name, privileges, tables)

@@ -32,10 +32,18 @@ from ledger.store.base import (
 )
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps, newest_version
-from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
+from ledger.store.postgres_connections import (
+    Address,
+    AdvisoryRoleLock,
+    Connections,
+    PgConnection,
+    lock_key,
+    try_advisory_lock,
+)
 from ledger.store.postgres_reader import PostgresReader, query, stored_reviews
 from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
 from ledger.store.postgres_tables import APPEND_LOCK_SUFFIX, CHANNEL, EVENTS, SCHEMA
+from ledger.store.refusals import RefusalReader, RefusalTable
 
 Factory = postgres_factory.Factory
 
@@ -272,6 +280,23 @@ class PostgresStore(PostgresReader):
             connection, as_row(last) if last else None, stored_reviews(reviews), any_aside, server_clock_us
         )
 
+    @property
+    def refusals(self) -> RefusalReader:
+        return RefusalReader(
+            lambda statement, parameters: self._query_once(_marked(statement), parameters), f"{SCHEMA}."
+        )
+
+    @contextmanager
+    def keeping_refusals(self) -> Iterator[RefusalTable]:
+        with self._connections.take() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("refusals"),))
+            cursor = connection.cursor()
+            yield RefusalTable(
+                lambda statement, parameters: query(connection, _marked(statement), parameters),
+                lambda statement, rows: cursor.executemany(_marked(statement), rows),
+                f"{SCHEMA}.",
+            )
+
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
         try:
@@ -310,6 +335,11 @@ class PostgresStore(PostgresReader):
             self._listening.close()
         if "recorder" in self.__dict__:
             self.recorder.datastore.close()
+
+
+def _marked(statement: str) -> str:
+    """A statement that is written for both databases, with this driver's marks for parameters."""
+    return statement.replace("?", "%s")
 
 
 def _what_may_be_done(connection: PgConnection) -> tuple[bool, bool]:

@@ -9,6 +9,7 @@
     ledger.set_aside           streams that a writer could not read, and waits to take up again
     ledger.reviews             up to which instants memberships were reviewed; one row
     ledger.link_key            the id of the link key (`ledger.link_key`); one row, which is never changed
+    ledger.refusals            refused facts, beside the book (`ledger.store.refusals`), and their totals by code
     ledger.ledger_meta         the version of these tables
 
 The lock is the library's, `LOCK TABLE … IN EXCLUSIVE MODE`, but on a table of its own. On the events themselves it
@@ -27,6 +28,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from ledger.errors import StoreUnreachable
 from ledger.store.migrations import Step, newest_version, steps_after
 from ledger.store.postgres_connections import PgConnection, lock_key
+from ledger.store.refusals import table_statements
 
 SCHEMA: Final = "ledger"
 EVENTS: Final = "events"
@@ -123,7 +125,12 @@ def _version_4(connection: PgConnection) -> None:
         connection.execute(text)
 
 
-STEPS: list[Step[PgConnection]] = [_version_4]
+def _version_5(connection: PgConnection) -> None:
+    for statement in table_statements(schema=f"{SCHEMA}.", text='text COLLATE "C"', binary="bytea"):
+        connection.execute(statement)
+
+
+STEPS: list[Step[PgConnection]] = [_version_4, _version_5]
 
 
 def found_version(connection: PgConnection) -> int:

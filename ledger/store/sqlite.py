@@ -29,6 +29,7 @@ from ledger.store.base import (
 )
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps, newest_version
+from ledger.store.refusals import RefusalReader, RefusalTable
 from ledger.store.sqlite_files import (
     Identity,
     OpenFile,
@@ -130,6 +131,11 @@ class SQLiteWriteTransaction(SQLiteReader):
 
     def save_link_key_id(self, key_id: str) -> None:
         self._execute("INSERT INTO ledger_meta VALUES ('link-key', ?)", (key_id,))
+
+    def refusals(self) -> RefusalTable:
+        """The refused facts beside the book."""
+        run = self._cursor.executemany
+        return RefusalTable(lambda statement, parameters: self._execute(statement, parameters).fetchall(), run)
 
 
 class SQLiteStore(SQLiteReader):
@@ -244,6 +250,15 @@ class SQLiteStore(SQLiteReader):
             self._require_same_file()  # else what was committed is in no book, and the caller must not believe that it is
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self.name}: {reason(error, self.path)}") from error
+
+    @property
+    def refusals(self) -> RefusalReader:
+        return RefusalReader(lambda statement, parameters: self._execute(statement, parameters).fetchall())
+
+    @contextmanager
+    def keeping_refusals(self) -> Iterator[RefusalTable]:
+        with self.writing() as transaction:
+            yield transaction.refusals()
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

@@ -592,7 +592,9 @@ def test_tables_of_a_draft_are_neither_opened_nor_migrated(
         for statement in backend.newer:
             execute(statement.replace("99", str(version)))
     for migrate in (False, True, False):
-        with pytest.raises(StoreOutdated, match=f"version {version}, expected 4: this ledger was begun with a draft"):
+        with pytest.raises(
+            StoreOutdated, match=rf"version {version}, expected \d+: this ledger was begun with a draft"
+        ):
             backend.opened(place, migrate=migrate)
 
 

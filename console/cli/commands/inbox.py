@@ -41,7 +41,13 @@ def run(session: Session) -> int:
         with (
             session.ledger(create=True) as ledger,
             open_inbox(
-                service, ledger.store, ledger.writer, broker, session.clock, session_timeout_s=timeout_s
+                service,
+                ledger.store,
+                ledger.writer,
+                broker,
+                session.clock,
+                ledger.refusals,
+                session_timeout_s=timeout_s,
             ) as inbox,
         ):
             yield inbox

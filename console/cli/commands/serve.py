@@ -138,7 +138,8 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file)
+        days = session.settings.refusals_days
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file, refusals_days=days)
 
     from console.http.app import application
 

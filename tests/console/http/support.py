@@ -218,6 +218,7 @@ PATHS = {
     "decisions": "/v1/memberships/m-1/decisions",
     "renewals": "/v1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",
+    "refusals": "/v1/refusals?counts=true",
     "designations": "/v1/designations",
     "score": f"/v1/memberships/m-1/designations/{AREA}/score",
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",

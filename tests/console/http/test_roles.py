@@ -26,9 +26,9 @@ from tests.console.http.support import (
 
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
 MAY = {
-    "operator": {"facts"},
+    "operator": {"facts", "refusals", "refusals-retry"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics"},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
     "subscriber": {"changes"},
@@ -36,13 +36,13 @@ MAY = {
 }
 """DESIGN 11's table, as far as it is built."""
 FED = {"changes": "/v1/changes?after=0"}
-POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts", "refusals-retry": "/v1/refusals:retry"}
 OTHERS = {"metrics": "/metrics"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
     if route in POSTED:
-        return served.post(POSTED[route], [], role)
+        return served.post(POSTED[route], {} if route == "refusals-retry" else [], role)
     if route in FED:
         return served.get(FED[route], role, Accept="application/json")
     path = (PATHS | PROVEN | OTHERS)[route]

@@ -35,6 +35,7 @@ from consumers.subscriber import Subscriber
 from ledger.errors import StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.refused import RefusalKeeper
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
 from projections.registry import all_projections
@@ -100,7 +101,8 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
         broker = Broker(bootstrap, client_options=QUICK)
 
         def inbox() -> None:
-            with open_inbox(service, store, Writer(store, wall_us, PROGRAMMES), broker, wall_us):
+            keeper = RefusalKeeper(store, PROGRAMMES.facts, wall_us, pytest.fail)
+            with open_inbox(service, store, Writer(store, wall_us, PROGRAMMES), broker, wall_us, keeper):
                 pass
 
         def worker() -> None:

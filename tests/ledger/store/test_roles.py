@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pkgutil import iter_modules
 from typing import Any
@@ -15,6 +16,7 @@ import console.cli.commands
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.postgres import PostgresStore
+from ledger.store.refusal_rows import NewRefusal, Wanted
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
 from projections.questions.board import board
@@ -143,6 +145,21 @@ def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Ur
         reading.close()
     database.close()
     store.close()
+
+
+def test_the_writer_keeps_what_is_refused_the_reader_reads_it_and_nobody_else_does(book: Url) -> None:
+    refused = NewRefusal(bytes(32), "f", "x", "m-1", "malformed", "why", None, "file:a", None, False)
+    with closing(PostgresStore(book("csat_ledger_writer"))) as store, store.keeping_refusals() as table:
+        table.keep([refused], NOW_US)
+        table.expire(NOW_US + 1)
+        table.keep([refused], NOW_US)
+    with closing(PostgresStore(book("csat_ledger_reader"))) as store:
+        assert [row.fact for row in store.refusals.page(Wanted(), 10)] == ["f"]
+        assert [(one.code, one.refused) for one in store.refusals.totals()] == [("malformed", 2)]
+        with pytest.raises(StoreUnreachable, match="permission denied"), store.keeping_refusals() as table:
+            table.expire(NOW_US + 1)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt(book("csat_ledger_projector"), "SELECT * FROM ledger.refusals")
 
 
 def test_a_role_that_may_not_make_tables_is_told_who_may(as_role: Url) -> None:

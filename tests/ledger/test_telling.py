@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from consumers.messages.telling import as_told
 from ledger.errors import Refused
 from ledger.programmes.registry import PROGRAMMES
+from ledger.telling import as_told
 
 RESPONSE: dict[str, Any] = {
     "type": "record-response",
