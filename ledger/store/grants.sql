@@ -53,7 +53,9 @@ BEGIN
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'reviews'),
             ('csat_ledger_writer', 'SELECT, INSERT', 'link_key'),
             ('csat_ledger_writer', 'SELECT', 'ledger_meta'),
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'webhooks, webhook_held'),
             ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta'),
+            ('csat_ledger_reader', 'SELECT', 'webhooks, webhook_held'),
             ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta')
         ) AS wanted (role_name, privileges, tables)
     LOOP
