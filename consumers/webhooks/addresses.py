@@ -23,7 +23,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _METADATA: Final = frozenset(
-    map(ip_address, ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"))
+    map(
+        ip_address,
+        ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+    )
 )
 _SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
     (ip_network(network), what)

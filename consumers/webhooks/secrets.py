@@ -35,7 +35,9 @@ def load_secrets(path: Path) -> tuple[str, ...]:
             if not stat.S_ISREG(found.st_mode):
                 raise BadInput(f"{path}: found what is no plain file, expected a webhook's secrets")
             if found.st_uid == os.getuid() and found.st_mode & _OTHERS:
-                raise BadInput(f"{path}: found mode {stat.S_IMODE(found.st_mode):04o}, expected 0600: others may read it")
+                raise BadInput(
+                    f"{path}: found mode {stat.S_IMODE(found.st_mode):04o}, expected 0600: others may read it"
+                )
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise BadInput(f"{path}: found {error.strerror}, expected a webhook's secrets") from None
