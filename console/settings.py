@@ -12,6 +12,10 @@
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
+    CSAT_LEDGER_WEBHOOK_NETWORKS      networks, with commas, that webhooks may be sent to though they are not public
+    CSAT_LEDGER_WEBHOOK_RETRY_HOURS   so long a delivery that fails is tried again; then it is parked
+    CSAT_LEDGER_WEBHOOK_TIMEOUT_S     so long a receiver may take to answer
+    CSAT_LEDGER_WEBHOOK_SECRETS       the folder of the secrets that are made for webhooks registered over HTTP
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 
@@ -43,3 +47,8 @@ class Settings:
     now_us: int | None = None
     record_batch: int = 2_000
     state_mib: int = 64
+    webhook_networks: tuple[str, ...] = ()
+    webhook_retry_hours: int = 72
+    webhook_timeout_s: float = 15.0
+    webhook_secrets: str | None = None
+    """A folder; a book in a SQLite file has one beside it where none is named."""

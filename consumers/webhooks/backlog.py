@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,9 +36,9 @@ class Backlog:
     """Why nothing is sent at all; "" where it is."""
 
 
-def backlog(store: Store) -> list[Backlog]:
-    """The backlog of each webhook, the oldest webhook first."""
-    return [_backlog(store, one) for one in webhooks(store)]
+def backlog(store: Store, some: Sequence[Webhook] | None = None) -> list[Backlog]:
+    """The backlog of each webhook, or of some, the oldest webhook first."""
+    return [_backlog(store, one) for one in (webhooks(store) if some is None else some)]
 
 
 def waiting_of(store: Store, webhook: Webhook, some: list[Held]) -> dict[str, int]:

@@ -580,9 +580,14 @@ def test_what_stands_beside_the_events_is_kept_whole_or_not_at_all_and_no_writer
     with store.beside() as beside:
         beside.change_many(HELD, [("w", "m-1", 1), ("w", "m-2", 2)])
         assert beside.query("SELECT membership FROM webhook_held ORDER BY membership") == [("m-1",), ("m-2",)]
-    with pytest.raises(RuntimeError), store.beside() as beside:
-        assert beside.change("DELETE FROM webhook_held WHERE position > ?", (0,)) == 2
-        raise RuntimeError
+
+    def given_up() -> None:
+        with store.beside() as beside:
+            assert beside.change("DELETE FROM webhook_held WHERE position > ?", (0,)) == 2
+            raise Refused("malformed", "whatever")
+
+    with pytest.raises(Refused):
+        given_up()
     assert open_store().query_beside(
         "SELECT membership, position, reason FROM webhook_held WHERE webhook = ? ORDER BY position", ("w",)
     ) == [("m-1", 1, "found 100 % of nothing"), ("m-2", 2, "found 100 % of nothing")]
