@@ -98,7 +98,7 @@ def _carried(address: Address) -> list[Address]:
     if isinstance(address, IPv4Address):
         return []
     found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
-    if address in _NAT64 or not int(address) >> 32:
+    if address in _NAT64 or 1 < int(address) < 1 << 32:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return list(found)
 
