@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.settings import PREFIX, Settings
+from console.settings import Settings
 from ledger.errors import BadInput
 from ledger.instants import SECOND_US
 from ledger.store.urls import is_postgres
@@ -30,11 +30,15 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def secrets_folder(settings: Settings, where: str) -> Path:
-    """The folder of the secrets that are made here, made with mode 0700 where it is not there yet. Raises BadInput."""
-    if settings.webhook_secrets is None and is_postgres(where):
-        raise BadInput(f"found no {PREFIX}WEBHOOK_SECRETS, expected a folder that the sender of webhooks can read too")
-    folder = Path(settings.webhook_secrets or f"{Path(where).resolve()}{SECRETS_ENDING}")
+def secrets_path(settings: Settings, where: str) -> Path | None:
+    """The folder of the secrets that are made for webhooks: as it is set, else beside the book; None where there is none."""
+    if settings.webhook_secrets is not None:
+        return Path(settings.webhook_secrets).resolve()
+    return None if is_postgres(where) else Path(f"{Path(where).resolve()}{SECRETS_ENDING}")
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder, made with mode 0700 where it is not there yet. Raises BadInput."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -29,6 +30,7 @@ from console.http.reading import Following, Readers
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.tokens import Verifier
+from console.http.webhooks import webhook_routes
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -47,6 +49,8 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks; None: none are registered here."""
 
 
 def application(
@@ -61,6 +65,7 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        *(path(one.path, one.method, one.endpoint) for one in webhook_routes(service)),
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ import orjson
 from console.cli.question_batch import Unanswered
 from console.http.health import Health
 from console.http.intake import FactOutcome
+from console.http.openapi_webhooks import webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -64,6 +65,8 @@ def document() -> bytes:
         paths[route.path] = {"get": _reading(route, components)}
     paths["/v1/status:batch"] = {"post": _batch(components)}
     paths["/v1/facts"] = {"post": _facts(components)}
+    component = partial(_component, components=components)
+    paths |= webhook_paths(component, _parameter, _roles, _problems)
     paths |= _others(components)
     _component("Problem", ProblemDetails, components)
     made = {
@@ -77,6 +80,7 @@ def document() -> bytes:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "security": [{"token": []}],
         "paths": paths,
+        "webhooks": webhooks_sent(component),
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},

@@ -41,6 +41,9 @@ class Sight:
 ALL: Final = Sight()
 OWN: Final = Sight(own=True)
 
+WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
+"""A subscriber's own are those that a token of its subject registered."""
+
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
@@ -70,8 +73,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": {},
-    "admin": {},
+    "subscriber": dict.fromkeys(WEBHOOKS, OWN),
+    "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 
@@ -82,6 +85,8 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.errors import BadInput, ExtraMissing
@@ -43,6 +44,8 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks."""
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        yield Service(readers, following, Intake(group), wiring.clock, wiring.webhook_secrets)
 
 
 def listening(address: tuple[str, int]) -> socket.socket:

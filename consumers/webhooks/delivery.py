@@ -15,19 +15,19 @@ specification does not want there since full stops part what is signed, is writt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import orjson
 
+from consumers.webhooks.message import WebhookMessage
 from ledger.errors import ExtraMissing
 from ledger.event import recorded_us_of
 from ledger.instants import SECOND_US, format_instant
 from ledger.store.base import Row
-from projections.questions.answer import Instant, members
-from projections.questions.changes import Announced, Page
+from projections.questions.answer import members
+from projections.questions.changes import Page
 
 try:
     from standardwebhooks import Webhook
@@ -35,18 +35,6 @@ except ImportError as missing:
     raise ExtraMissing(missing.name, "webhooks") from None
 
 USER_AGENT: Final = "csat-ledger-webhooks"
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookMessage:
-    """An announcement as a webhook brings it."""
-
-    type: Literal["EligibilityChanged", "DesignationChanged"]
-    """What was announced."""
-    timestamp: Instant
-    """When it was recorded."""
-    data: Announced
-    """The announcement."""
 
 
 class Message(NamedTuple):
@@ -60,7 +48,7 @@ def message_of(row: Row) -> Message:
     """What is sent of an announcement in the book. Raises BrokenHistory where it cannot be read."""
     (announced,) = Page([row], row.position, False).announced()
     recorded_at = format_instant(recorded_us_of(row.stored, row.position))
-    whole = {"type": row.type, "timestamp": recorded_at, "data": announced}
+    whole = WebhookMessage(row.type, recorded_at, announced)
     body = orjson.dumps(whole, members, orjson.OPT_PASSTHROUGH_DATACLASS)
     return Message(webhook_id(row.stream, row.seq), body)
 

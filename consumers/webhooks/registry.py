@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import orjson
@@ -91,8 +92,16 @@ def new_id() -> str:
     return f"wh-{secrets.token_hex(ID_BYTES)}"
 
 
-def add(store: Store, webhook: Webhook) -> None:
-    """Registers a webhook, to start after its mark. Raises BadInput, also where there are too many, or its URL is none."""
+def with_secret(webhook: Webhook, file: Path) -> Webhook:
+    """The same with the file of its secrets."""
+    return replace(webhook, secret_file=str(file))
+
+
+def add(store: Store, webhook: Webhook, own_max: int = WEBHOOKS_MAX) -> None:
+    """Registers a webhook, to start after its mark; its owner may have so many.
+
+    Raises BadInput, also where there are too many, or its URL is none.
+    """
     target(webhook.url, private=webhook.allow_private)
     row = (
         webhook.id,
@@ -110,6 +119,9 @@ def add(store: Store, webhook: Webhook) -> None:
         ((number,),) = beside.query("SELECT count(*) FROM webhooks")
         if number >= WEBHOOKS_MAX:
             raise BadInput(f"found {number} webhooks, expected {WEBHOOKS_MAX} at most: remove one first")
+        ((number,),) = beside.query("SELECT count(*) FROM webhooks WHERE owner = ?", (webhook.owner,))
+        if number >= own_max:
+            raise BadInput(f"found {number} webhooks of your own, expected {own_max} at most: remove one first")
         beside.change(f"INSERT INTO webhooks ({COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
 
 

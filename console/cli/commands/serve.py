@@ -91,8 +91,10 @@ def run(session: Session) -> int:
         return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
 
     from console.http.app import application
+    from console.webhook_rules import secrets_path
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    secrets = secrets_path(session.settings, session.where)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, webhook_secrets=secrets)
     try:
         with listening(options.listen) as listener, service(wiring) as behind:
             if output.as_json:

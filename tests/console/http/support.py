@@ -127,8 +127,8 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(store: Path | str, **more: Any) -> Iterator[Served]:
+    """A service over a store, wired with what else is given; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -136,7 +136,7 @@ def serving(store: Path | str) -> Iterator[Served]:
         return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, **more)
     with asyncio.Runner() as runner, service(wiring) as behind:
         served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
         served.said, served.faults = said, faults

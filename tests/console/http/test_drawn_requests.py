@@ -43,7 +43,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service to which facts may be added."""
     store = Path(tmp_path_factory.mktemp("drawn")) / "ledger.db"
     make_book(store)
-    with serving(store) as found:
+    with serving(store, webhook_secrets=store.parent / "secrets") as found:
         yield found
 
 

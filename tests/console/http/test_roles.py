@@ -24,14 +24,16 @@ from tests.console.http.support import (
 )
 
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
+WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}
+"""Tried in test_webhooks.py."""
 MAY = {
     "operator": {"facts"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history"},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
-    "subscriber": set(),
-    "admin": set(),
+    "subscriber": WEBHOOKS,
+    "admin": WEBHOOKS,
 }
 """DESIGN 11's table, as far as it is built."""
 POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}

@@ -22,9 +22,10 @@ from ledger.store.sqlite import SQLiteStore
 from tests.consumers.support import Announcing, eventually
 from tests.consumers.webhooks.support import Inbox, announced, inbox, register
 from tests.contracts.backends import BACKENDS, Backend
+from tests.support.soak import scaled
 
 ROOT = Path(__file__).parents[3]
-KILLS = 8
+KILLS = scaled(8)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_sender_that_is_killed_under_way_skips_nothing_and_keeps_the_order(
-    place: str, receiver: Inbox, tmp_path: Path, soak: int = KILLS
+    place: str, receiver: Inbox, tmp_path: Path
 ) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
@@ -72,7 +73,7 @@ def test_a_sender_that_is_killed_under_way_skips_nothing_and_keeps_the_order(
     for membership in memberships:
         book.record(book.enrol(membership))
     register(book.store, receiver.url, tmp_path / "hook.secret")
-    for number in range(soak):
+    for number in range(KILLS):
         process = start("tests.consumers.webhooks.sending", place)
         before = len(receiver.got)
         for membership in chance.sample(memberships, 6):
