@@ -20,7 +20,8 @@ class WebhookDuty:
         …
         stop.set()                     it ends within a few seconds, and has kept how far it came
 
-    After a failure it opens the store anew; `complain` is told of the first of a row. `state` says how it is doing.
+    After a failure it opens the store anew; `complain` is told of the first of a row. Who has a loop of failures of their own
+    calls `turn`, which ends with the first failure. `state` says how it is doing, `state.backlog` what waits.
     """
 
     def __init__(
@@ -41,16 +42,30 @@ class WebhookDuty:
     def run(self, stop: Event) -> None:
         """Returns when all is closed."""
         failures = 0
+
+        def sound(_state: SenderState) -> None:
+            nonlocal failures
+            failures = 0
+
         while not stop.is_set():
             try:
-                with self._opened() as store, Sender(store, self._now, self._rules, self.state) as sender:
-                    while not stop.is_set():
-                        pause_s = sender.step()
-                        failures = 0
-                        if pause_s:
-                            stop.wait(pause_s)
+                self.turn(stop.is_set, stop.wait, sound)
             except Exception as error:  # whatever it is, it is tried again
                 failures += 1
                 if failures == 1:
-                    self._complain(f"webhooks are not sent: {error or type(error).__name__}")
+                    self._complain(f"webhooks: {error or type(error).__name__}")
                 stop.wait(self._backoff.pause_s(failures))
+
+    def turn(
+        self,
+        stopping: Callable[[], bool],
+        wait: Callable[[float], object],
+        sound: Callable[[SenderState], None] = lambda _state: None,
+    ) -> None:
+        """Opens the store and sends until `stopping`; `sound` is told after each step. Raises what fails."""
+        with self._opened() as store, Sender(store, self._now, self._rules, self.state) as sender:
+            while not stopping():
+                pause_s = sender.step()
+                sound(self.state)
+                if pause_s:
+                    wait(pause_s)
