@@ -45,11 +45,16 @@ NEEDS = {
         ("uvicorn", ("serve", "--dev")),
         ("joserfc", ("token", "--role", "auditor")),
     ],
+    "webhooks": [
+        ("httpcore", ("webhooks",)),
+        ("standardwebhooks", ("webhooks",)),
+    ],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),
         ("prometheus_client", ("worker", *KAFKA)),
         ("prometheus_client", ("clock",)),
+        ("prometheus_client", ("webhooks",)),
     ],
     "proof": [
         ("cryptography", ("keygen", "--name", "ledger.example/renewals", "--out", "others")),
