@@ -18,7 +18,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -139,12 +138,14 @@ class Line:
         return self._book_trouble or self._secret_trouble
 
     def progress(self) -> Progress | None:
-        """What is to be kept now; None where nothing is. The caller says `kept` once that is done."""
+        """What is to be kept now; None where nothing is. The caller says `kept` once that is done.
+
+        Where that fails the line is to be given up: what it has told of is not told again.
+        """
         if self._pending:
             first = min(self._pending)
-            for row in takewhile(lambda row: row.position < first, self._page_rows):
-                if row.position > self.mark.position:
-                    self.mark = bookmark_of(row)
+            done = [row for row in self._page_rows if self.mark.position < row.position < first]
+            self.mark = bookmark_of(done[-1]) if done else self.mark
         moved = self.mark.position - self._kept.position
         worth = (
             self._changed or (self._delivered and moved) or moved >= MARK_MOVES or self.trouble != self._kept_trouble

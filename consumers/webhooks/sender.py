@@ -84,6 +84,8 @@ class Sender:
         self._resolver: Resolver | None = None
         self._around: Surroundings | None = None
         self._lines: dict[str, Line] = {}
+        self._sound = False
+        """Whether the last step succeeded: after another one nobody knows what was kept."""
         self._next_keep = self._next_backlog = 0.0
         self.state = state or SenderState()
         self.state.phase = "starting"
@@ -108,7 +110,9 @@ class Sender:
             self._loop = asyncio.Runner()
             self._thread = ThreadPoolExecutor(1, "webhook-store")
             self.state.phase = "active"
+        self._sound = False
         self._loop.run(self._turn())
+        self._sound = True
         return 0.0
 
     def close(self) -> None:
@@ -204,7 +208,7 @@ class Sender:
         await asyncio.sleep(0)  # what was answered last is noted
         progress = [one for one in (line.progress() for line in lines.values()) if one is not None]
         try:
-            if progress and self._lock is not None and self._lock.held():
+            if progress and self._sound and self._lock is not None and self._lock.held():
                 await self._in_store(partial(save, progress=progress))
         finally:
             for line in lines.values():

@@ -12,10 +12,13 @@ pytest.importorskip("httpcore")
 pytest.importorskip("standardwebhooks")
 
 from consumers.webhooks.backlog import backlog, waiting_of
-from consumers.webhooks.registry import held, remove, replay, webhook
+from consumers.webhooks.network import Bounds
+from consumers.webhooks.registry import Progress, held, remove, replay, save, webhook
 from consumers.webhooks.sender import Sender
+from ledger.errors import StoreUnreachable
 from ledger.instants import DAY_US
-from tests.consumers.support import Announcing, announcing
+from ledger.store.bookmark import Bookmark
+from tests.consumers.support import Announcing, announcing, damage
 from tests.consumers.webhooks.support import (
     HOUR_US,
     Inbox,
@@ -275,3 +278,71 @@ def test_one_sender_is_active_and_another_takes_over_where_it_ended(
         book.record(book.flips("m-2", 3))
         drive(second, lambda: has_all(book, receiver), "the other goes on")
         assert second.state.delivered == 3, "with what the first had not sent"
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(
+    book: Announcing, receiver: Inbox, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    receiver.behave = lambda _membership, _position: "hang"
+    register(book.store, receiver.url, tmp_path / "hook.secret", "wh-1")
+    other = tmp_path_factory.mktemp("other")
+    with inbox(other) as sound:
+        register(book.store, sound.url, other / "hook.secret", "wh-2")
+        with Sender(book.store, TowerClock(), quick(bounds=Bounds(whole_s=30.0))) as sender:
+            drive(sender, lambda: has_all(book, sound), "all arrive at the other", 10)
+            drive(sender, lambda: webhook(book.store, "wh-2").mark.position > 0, "that is kept", 10)
+            receiver.let_go.set()
+    assert receiver.got
+    assert webhook(book.store, "wh-1").mark.position < announced(book.store)["m-0"][0]
+
+
+def test_an_announcement_that_cannot_be_read_holds_its_membership_alone(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    (row,) = book.store.read_at([announced(book.store)["m-2"][0]])
+    damage(book.store, row.position, b"{}")
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: len(receiver.by_membership()) == len(MEMBERSHIPS) - 1, "the others arrive")
+        drive(sender, lambda: len(held(book.store, "wh-1")) == 1, "it is held")
+        (waits,) = held(book.store, "wh-1")
+        assert (waits.membership, waits.position) == ("m-2", row.position)
+        assert f"position {row.position}" in waits.reason
+        damage(book.store, row.position, row.stored)
+        drive(sender, lambda: has_all(book, receiver), "mended, it goes out")
+
+
+def test_of_another_book_nothing_is_sent_until_a_replay_says_from_where(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    hook = register(book.store, receiver.url, tmp_path / "hook.secret", after=5)
+    assert save(book.store, [Progress(hook.id, 0, Bookmark(5, "0" * 64), "", {})]) == []
+    clock = TowerClock()
+    with Sender(book.store, clock, quick()) as sender:
+        drive(sender, lambda: "another book" in webhook(book.store, hook.id).trouble, "that is said")
+        assert not receiver.got
+        replay(book.store, hook.id, 0, clock())
+        drive(sender, lambda: has_all(book, receiver), "all arrive")
+        drive(sender, lambda: not webhook(book.store, hook.id).trouble, "nothing is wrong any more")
+
+
+def test_a_sender_whose_store_fails_while_it_keeps_what_is_held_keeps_nothing_more(
+    book: Announcing, receiver: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.behave = lambda membership, _position: 500 if membership == "m-2" else 204
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    kept = book.store.beside
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: "m-2" in {one.membership for one in receiver.got}, "it failed")
+        monkeypatch.setattr(book.store, "beside", lost)
+        with pytest.raises(StoreUnreachable):
+            drive(sender, lambda: False, "the store fails", 5)
+        monkeypatch.setattr(book.store, "beside", kept)
+    assert webhook(book.store, "wh-1").mark.position == 0, "nobody knows what was kept: it is sent again"
+    receiver.behave = lambda _membership, _position: 204
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: has_all(book, receiver), "nothing is skipped")
+
+
+def lost() -> None:
+    raise StoreUnreachable("lost for once")
