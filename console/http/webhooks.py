@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/v1/webhooks"
 ONE: Final = f"{PATH}/{{webhook}}"
+SUBJECT_MAX: Final = 200
 OWN_MAX: Final = 5
 """So many webhooks one subscriber may have."""
 ID_PATTERN: Final = f"^wh-[0-9a-f]{{{2 * registry.ID_BYTES}}}$"
@@ -243,9 +244,12 @@ def _owner(request: Request, route: str) -> str | None:
         raise forbidden()
     if not all(sight.own for sight in sights):
         return None
-    if not caller.subject:
-        raise forbidden("found a token without a subject (sub), expected one: a webhook is its own")
-    return caller.subject
+    subject = caller.subject or ""
+    if not (1 <= len(subject) <= SUBJECT_MAX and subject.isprintable()):
+        raise forbidden(
+            f"found a token without a subject (sub) of 1 to {SUBJECT_MAX} visible characters, expected one: a webhook is its own"
+        )
+    return subject
 
 
 def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:

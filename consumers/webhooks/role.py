@@ -4,7 +4,7 @@
     csat_ledger_webhook_parked{webhook}           memberships whose announcements are parked
     csat_ledger_webhook_oldest_seconds{webhook}   age of the oldest announcement that waits and is not parked
 
-Logs name a webhook by its id, and an announcement by its own: no URL, no secret, nothing of a body.
+Logs name a webhook by its id, and an announcement by its own: no path or query of a URL, no secret, nothing of a body.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def run(session: Session) -> int:
             case "list":
                 _print(output, all_shown(ledger.store))
             case "remove":
-                registry.remove(ledger.store, what)
+                _remove(session, ledger.store, what)
                 output.json(WebhookRemoved(what)) if output.as_json else output.text(f"{what} is removed")
             case "replay":
                 before = registry.replay(ledger.store, what, options.after, session.clock(), options.membership)
@@ -128,6 +128,16 @@ def _add(session: Session, store: Store) -> str:
     )
     registry.add(store, webhook)
     return webhook.id
+
+
+def _remove(session: Session, store: Store, name: str) -> None:
+    from console.webhook_rules import secrets_path
+    from consumers.webhooks import registry
+
+    found = registry.webhook(store, name)
+    registry.remove(store, name)
+    if Path(found.secret_file).parent == secrets_path(session.settings, session.where):
+        Path(found.secret_file).unlink(missing_ok=True)  # the service made it, and it signs nothing any more
 
 
 def _require_options(session: Session) -> None:
