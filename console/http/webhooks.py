@@ -246,9 +246,7 @@ def _owner(request: Request, route: str) -> str | None:
         return None
     subject = caller.subject or ""
     if not (1 <= len(subject) <= SUBJECT_MAX and subject.isprintable()):
-        raise forbidden(
-            f"found a token without a subject (sub) of 1 to {SUBJECT_MAX} visible characters, expected one: a webhook is its own"
-        )
+        raise forbidden(f"found a token without a subject (sub) of 1 to {SUBJECT_MAX} visible characters, expected one")
     return subject
 
 

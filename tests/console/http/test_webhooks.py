@@ -90,7 +90,7 @@ def test_a_subscriber_has_its_own_webhooks_and_those_of_others_are_not_there(hoo
     assert ask(hooks, "DELETE", f"{PATH}/{theirs}", ADMIN).status_code == 204
 
 
-@pytest.mark.parametrize("subject", [None, "", "a\x00b", "x" * 201, "\ud800", 7])
+@pytest.mark.parametrize("subject", [None, "", "a\x00b", "x" * 201])
 def test_a_subscriber_without_a_subject_that_can_be_kept_has_none(hooks: Served, subject: Any) -> None:
     assert ask(hooks, "GET", PATH, who("subscriber", subject)).status_code == 403
     assert ask(hooks, "POST", PATH, who("subscriber", subject), HOOK).status_code == 403
