@@ -57,6 +57,7 @@ SLOW = (
     "tests/consumers/roles/test_relay_commands.py::test_without_a_broker_named_or_there_the_commands_say_so",
     "tests/consumers/webhooks/test_example_receiver.py",
     "tests/consumers/webhooks/test_kills.py",
+    "tests/consumers/webhooks/test_misfortunes.py",
     "tests/consumers/webhooks/test_network.py",
     "tests/consumers/webhooks/test_role.py",
     "tests/consumers/webhooks/test_sender.py",

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.webhooks.registry import Held, Webhook, held, webhooks
+from ledger.errors import BrokenHistory
 from ledger.event import recorded_us_of
 from ledger.membership import membership_or_stream
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
 from projections.questions.changes import changes
 
-COUNTED_MAX: Final = 100_000
+COUNTED_MAX: Final = 10_000
 """So many waiting announcements are counted; more are told as so many."""
+LOOKED_AT_MAX: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,11 @@ def backlog(store: Store, some: Sequence[Webhook] | None = None) -> list[Backlog
 
 
 def waiting_of(store: Store, webhook: Webhook, some: list[Held]) -> dict[str, int]:
-    """How many announcements wait for each of some held memberships; the count ends after COUNTED_MAX that were looked at."""
+    """How many announcements wait for each of some held memberships; the count ends after LOOKED_AT_MAX that were looked at."""
     number = dict.fromkeys((one.membership for one in some), 0)
     since = {one.membership: one.position for one in some}
     after, looked_at = min(since.values(), default=1) - 1, 0
-    while looked_at < COUNTED_MAX and after < webhook.mark.position:
+    while looked_at < LOOKED_AT_MAX and after < webhook.mark.position:
         page = changes(store, after)
         for row in page.rows:
             membership = membership_or_stream(row.stream)
@@ -57,6 +59,14 @@ def waiting_of(store: Store, webhook: Webhook, some: list[Held]) -> dict[str, in
         if not page.more:
             break
     return number
+
+
+def _recorded_us(store: Store, position: int, some: list[Held]) -> int | None:
+    """When the first that waits was recorded; of one that cannot be read, since when it waits."""
+    try:
+        return next((recorded_us_of(row.stored, row.position) for row in store.read_at([position])), None)
+    except BrokenHistory:
+        return min((one.since_us for one in some if one.position == position), default=None)
 
 
 def _backlog(store: Store, webhook: Webhook) -> Backlog:
@@ -76,12 +86,11 @@ def _backlog(store: Store, webhook: Webhook) -> Backlog:
         )
         waiting += number
         first += [lowest] if number else []
-    oldest = store.read_at([min(first)]) if first else []
     return Backlog(
         webhook.id,
         after,
         min(waiting, COUNTED_MAX) + len(some),
-        recorded_us_of(oldest[0].stored, oldest[0].position) if oldest else None,
+        _recorded_us(store, min(first), some) if first else None,
         sum(not one.parked for one in some),
         sum(one.parked for one in some),
         webhook.trouble,

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from consumers.broker.backoff import Backoff
+from consumers.webhooks import schedule
 from consumers.webhooks.addresses import PRIVATE, Network
-from consumers.webhooks.delivery import message_of, signed_headers
+from consumers.webhooks.delivery import message_of, signed_headers, webhook_id
 from consumers.webhooks.gate import PAUSE_FIRST_S, PAUSE_MAX_S, Gate
 from consumers.webhooks.network import REASON_CHARACTERS_MAX, Bounds, Outcome, Receiver, Resolve
 from consumers.webhooks.registry import HELD_MAX, Held, Progress, Webhook
+from consumers.webhooks.schedule import next_try
 from consumers.webhooks.secrets import SecretFile
 from consumers.webhooks.target import target
 from ledger.errors import BadInput, BrokenHistory, DifferentBook
-from ledger.instants import DAY_US, SECOND_US
+from ledger.instants import DAY_US
 from ledger.membership import membership_or_stream
 from ledger.printable import printable
 from ledger.programmes.registry import PROGRAMMES
@@ -62,7 +64,7 @@ class Rules:
     bounds: Bounds = field(default_factory=Bounds)
     allowed: tuple[Network, ...] = ()
     """Networks that every webhook may be sent to, though they are not public."""
-    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=5.0, max_s=6 * 3600.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=schedule.FIRST_S, max_s=schedule.PAUSE_MAX_S))
     """Between the attempts at one announcement."""
     gate: Backoff = field(default_factory=lambda: Backoff(first_s=PAUSE_FIRST_S, max_s=PAUSE_MAX_S))
     """Between the attempts at a receiver that is down."""
@@ -247,7 +249,9 @@ class Line:
         try:
             message = message_of(row)
         except BrokenHistory as error:
-            return Outcome(printable(str(error))[:REASON_CHARACTERS_MAX])
+            unreadable = Outcome(printable(str(error))[:REASON_CHARACTERS_MAX])
+            self._around.on_attempt(self.webhook, webhook_id(row.stream, row.seq), unreadable)
+            return unreadable
         await self._gate.enter()
         secrets = await self._sendable()
         async with self._around.slots:
@@ -268,11 +272,8 @@ class Line:
         old = self.held.get(membership)
         again = old is not None and old.position == row.position and old.attempts > 0
         since_us, attempts = (old.since_us, old.attempts + 1) if old is not None and again else (now_us, 1)
-        end_us = since_us + rules.retry_for_us
-        pause_s = max(rules.backoff.pause_s(attempts), outcome.retry_after_s)
-        next_us = min(now_us + int(pause_s * SECOND_US), max(end_us, now_us))  # the last attempt is at the end
-        parked = now_us >= end_us
-        self.held[membership] = Held(membership, row.position, since_us, next_us, attempts, parked, outcome.reason)
+        at_us, parked = next_try(rules.backoff, rules.retry_for_us, since_us, now_us, attempts, outcome.retry_after_s)
+        self.held[membership] = Held(membership, row.position, since_us, at_us, attempts, parked, outcome.reason)
         self._changed.add(membership)
 
     async def _sendable(self) -> tuple[str, ...]:

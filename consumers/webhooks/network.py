@@ -123,6 +123,8 @@ class Receiver:
             failed = Outcome(f"found no connection within {self._bounds.connect_s:g} s", alive=False)
         except FAILURES as error:
             failed = Outcome(_bounded(f"found no answer: {_said(error)}"), alive=False)
+        except Exception as error:  # whatever a receiver brings about, it is its own webhook's matter alone
+            failed = Outcome(_bounded(f"found no answer, but {type(error).__name__}: {error}"), alive=False)
         return found[0] if found else failed
 
     async def close(self) -> None:

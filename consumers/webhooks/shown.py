@@ -33,7 +33,7 @@ class WebhookShown:
     position: Position
     """Up to this position of the ledger all was delivered, or is held."""
     waiting: Count
-    """Announcements after that, and one for each membership that is held; at most 100,000 are counted."""
+    """Announcements after that, and one for each membership that is held; at most 10,000 are counted."""
     oldest_waiting_at: Instant | None
     """When the oldest that waits and is not parked was recorded; null where none does."""
     held: Count

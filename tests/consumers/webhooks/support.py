@@ -60,6 +60,7 @@ class Inbox:
         self.secret = secret
         self.clock: TowerClock | None = None
         """By which the receiver goes; the wall clock, as the library has it, where none is given."""
+        self.retry_after: str | None = None
         self.let_go = threading.Event()
         """Ends whatever hangs."""
         self.lock = threading.Lock()
@@ -137,7 +138,7 @@ class Inbox:
                 request.end_headers()
                 self.let_go.wait(TIMEOUT_S)
             case int():
-                _answer(request, way)
+                _answer(request, way, self.retry_after)
 
     def taken(self) -> list[Got]:
         """What was answered with 2xx."""
@@ -158,11 +159,13 @@ class Inbox:
         self.server.server_close()
 
 
-def _answer(request: BaseHTTPRequestHandler, status: int) -> None:
+def _answer(request: BaseHTTPRequestHandler, status: int, retry_after: str | None = None) -> None:
     with suppress(OSError):
         request.send_response(status)
         if 300 <= status < 400:
             request.send_header("location", f"http://127.0.0.1:{request.server.server_address[1]}/elsewhere")  # type: ignore[attr-defined]
+        if retry_after is not None:
+            request.send_header("retry-after", retry_after)
         request.send_header("content-length", "0")
         request.end_headers()
 

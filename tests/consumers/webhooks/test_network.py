@@ -153,6 +153,14 @@ def test_a_status_says_whether_it_is_the_receiver_or_this_announcement(
     assert outcome == Outcome(f"found status {status}, expected 2xx", alive)
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7), ("999999", 3_600), ("soon", 0), ("-3", 0), ("\u00b2", 0)])
+def test_a_pause_that_a_receiver_asks_for_is_given_up_to_an_hour(receiver: Inbox, value: str, seconds: int) -> None:
+    receiver.retry_after = value
+    receiver.behave = lambda _membership, _position: 429
+    (outcome,) = post(receiver.url, receiver.secret, Names(["127.0.0.1"]))
+    assert outcome.retry_after_s == seconds
+
+
 def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ from consumers.webhooks.registry import (
 from ledger.errors import BadInput, PositionUnknown
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, bookmark_at
-from tests.consumers.support import Announcing
+from tests.consumers.support import Announcing, announcing, damage
 from tests.consumers.webhooks.support import announced
 from tests.contracts.backends import BACKENDS, Backend
 
@@ -141,3 +142,13 @@ def test_what_waits_is_counted_from_the_book(book: Announcing) -> None:
     found = waiting_of(book.store, webhook(book.store, "wh-1"), held(book.store, "wh-1"))
     assert found == {"m-1": len(at["m-1"]) - 1, "m-2": len(at["m-2"])}
     assert waiting_of(book.store, webhook(book.store, "wh-1"), []) == {}
+
+
+def test_what_cannot_be_read_waits_since_it_failed(tmp_path: Path) -> None:
+    with announcing(tmp_path / "book.db") as book:
+        book.record([*book.enrol("m-1"), *book.flips("m-1", 1)])
+        (position,) = announced(book.store)["m-1"]
+        hook(book.store)
+        save(book.store, [Progress("wh-1", 0, end_of(book.store), "", {"m-1": wait("m-1", position, since_us=77)})])
+        damage(book.store, position, b"{}")
+        assert [one.oldest_us for one in backlog(book.store)] == [77]
