@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.settings import Settings
-from console.wiring import Clock, Ledger, driver_errors
 from ledger.errors import BadInput
 from ledger.instants import SECOND_US
-from ledger.store.urls import is_postgres, without_password
+from ledger.store.urls import is_postgres
 
 if TYPE_CHECKING:
-    from consumers.webhooks.duty import WebhookDuty
     from consumers.webhooks.line import Rules
-    from ledger.store.base import Store
 
 SECRETS_ENDING = ".webhook-secrets"
 """Of the folder beside a book in a SQLite file that holds the secrets made for webhooks, after the book's own name."""
@@ -33,28 +28,6 @@ def rules_of(settings: Settings) -> Rules:
         bounds=Bounds(whole_s=settings.webhook_timeout_s, connect_s=min(5.0, settings.webhook_timeout_s)),
         allowed=read_networks(settings.webhook_networks),
     )
-
-
-def webhook_duty(
-    opened: Callable[[], Ledger], now: Clock, settings: Settings, where: str, complain: Callable[[str], None]
-) -> WebhookDuty:
-    """The sender of webhooks as a duty of a process that does other things too. Raises ExtraMissing.
-
-    `opened` opens a ledger of its own for it; `complain` is told when it cannot go on.
-    """
-    rules = rules_of(settings)
-    from consumers.webhooks.duty import WebhookDuty
-
-    @contextmanager
-    def store() -> Iterator[Store]:
-        with driver_errors(without_password(where)):
-            ledger = opened()
-            try:
-                yield ledger.store
-            finally:
-                ledger.close()
-
-    return WebhookDuty(store, now, rules, complain)
 
 
 def secrets_path(settings: Settings, where: str) -> Path | None:

@@ -46,6 +46,8 @@ class SenderState:
     """How the sender is doing, for metrics and health checks. Written by the sender's thread, read by any."""
 
     phase: Phase = "starting"
+    position: int = 0
+    """Up to here all was delivered to all webhooks, or is held; the end of the book where there is none."""
     delivered: int = 0
     """Announcements that a receiver took from this process."""
     failed: int = 0
@@ -151,6 +153,7 @@ class Sender:
         end = await self._in_store(lambda store: store.max_position())
         for line in self._lines.values():
             line.end = end
+        self.state.position = min((line.mark.position for line in self._lines.values()), default=end)
         tasks = [task for line in self._lines.values() for task in line.tasks]
         if not tasks:
             await asyncio.sleep(SLICE_S)

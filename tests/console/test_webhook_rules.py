@@ -1,8 +1,7 @@
-"""How webhooks are sent as the settings say, and the sender as a duty of another process."""
+"""How webhooks are sent as the settings say, and where secrets are that are made."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,10 @@ pytest.importorskip("httpcore")
 
 from console.environment import read_environment
 from console.settings import Settings
-from console.webhook_rules import made_folder, rules_of, secrets_path, webhook_duty
-from console.wiring import Ledger, open_store, wall_clock
+from console.webhook_rules import made_folder, rules_of, secrets_path
 from consumers.webhooks.addresses import read_networks
 from ledger.errors import BadInput
 from ledger.instants import SECOND_US
-from tests.consumers.support import announcing, eventually
-from tests.consumers.webhooks.support import announced, inbox, register
 
 
 def test_the_settings_say_how_long_where_to_and_how_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,26 +45,3 @@ def test_secrets_that_are_made_lie_beside_a_file_and_where_it_is_said_for_a_serv
     assert made_folder(beside).stat().st_mode & 0o777 == 0o700
     with pytest.raises(BadInput):
         made_folder(tmp_path / "no" / "such" / "folder")
-
-
-def test_a_process_that_does_other_things_sends_webhooks_beside(tmp_path: Path) -> None:
-    where = str(tmp_path / "book.db")
-    said: list[str] = []
-    with announcing(tmp_path / "book.db") as book, inbox(tmp_path) as receiver:
-        book.record([*book.enrol("m-1"), *book.flips("m-1", 3)])
-        register(book.store, receiver.url, tmp_path / "hook.secret")
-        duty = webhook_duty(
-            lambda: Ledger(open_store(where, create=False), wall_clock, where),
-            wall_clock,
-            Settings(),
-            where,
-            said.append,
-        )
-        stop = threading.Event()
-        thread = threading.Thread(target=duty.run, args=(stop,))
-        thread.start()
-        eventually(lambda: receiver.by_membership() == announced(book.store), "all arrive")
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
-    assert said == []

@@ -11,13 +11,18 @@ from typing import Any
 import orjson
 import pytest
 
+from console.http.embedded import WEBHOOKS, Embedded
 from console.http.openapi import document
 from console.http.roles import ROLES
+from consumers.webhooks.backlog import backlog
 from consumers.webhooks.registry import Held, Progress, save, webhooks
 from consumers.webhooks.secrets import load_secrets
 from ledger.store.sqlite import SQLiteStore
-from tests.console.http.support import Served, make_book, serving, token
+from tests.console.http.support import NOW_US, Served, make_book, serving, token
 from tests.console.http.test_openapi import answer_schema, wrong_with
+from tests.console.support import met
+from tests.consumers.support import eventually
+from tests.consumers.webhooks.support import Inbox, TowerClock, inbox, quick, register
 
 DOCUMENT: dict[str, Any] = orjson.loads(document())
 HOOK = {"url": "https://crm.example/hooks?token=hush"}
@@ -27,7 +32,7 @@ PATH = "/v1/webhooks"
 @pytest.fixture
 def hooks(tmp_path: Path) -> Iterator[Served]:
     make_book(tmp_path / "ledger.db")
-    with serving(tmp_path / "ledger.db", webhook_secrets=tmp_path / "secrets") as found:
+    with serving(tmp_path / "ledger.db", Embedded(webhook_secrets=tmp_path / "secrets")) as found:
         yield found
 
 
@@ -160,3 +165,51 @@ def test_what_is_parked_is_shown_and_replayed(hooks: Served, tmp_path: Path) -> 
 def test_without_a_folder_for_secrets_none_is_registered(empty: Served) -> None:
     found = empty.post(PATH, HOOK, "admin")
     assert (found.status_code, found.json()["code"]) == (503, "webhook-secrets-missing")
+
+
+def hooked(folder: Path, receiver: Inbox) -> Path:
+    """A book with a webhook from its beginning on, to a receiver that goes by the service's clock."""
+    store = folder / "ledger.db"
+    make_book(store)
+    book = SQLiteStore(store)
+    register(book, receiver.url, folder / "hook.secret")
+    book.close()
+    clock = TowerClock()
+    clock.ahead_us = NOW_US - clock()
+    receiver.clock = clock
+    return store
+
+
+def waits(store: Path) -> int:
+    book = SQLiteStore(store)
+    try:
+        return sum(one.waiting for one in backlog(book))
+    finally:
+        book.close()
+
+
+def test_a_service_sends_what_is_announced_beside_answering_and_of_two_one_does(tmp_path: Path) -> None:
+    with inbox(tmp_path) as receiver:
+        store = hooked(tmp_path, receiver)
+        does = Embedded(webhooks=quick(), webhook_secrets=tmp_path / "secrets")
+        with serving(store, does) as one:
+            eventually(lambda: waits(store) == 0, "all is sent")
+            number = len(receiver.got)
+            assert number > 2
+            with serving(store, does) as two:
+                eventually(lambda: two.duties[WEBHOOKS].standby, "the second stands by")
+                assert {said["status"] for said in two.post("/v1/facts", met("m-9")).json()} == {"accepted"}
+                eventually(lambda: len(receiver.got) > number, "what it takes in is sent by the first")
+            assert not one.duties[WEBHOOKS].failed
+            assert one.duties[WEBHOOKS].position > 0
+    assert not receiver.wrong
+
+
+def test_a_service_that_cannot_send_says_so_where_webhooks_are_registered(tmp_path: Path) -> None:
+    with inbox(tmp_path) as receiver:
+        store = hooked(tmp_path, receiver)
+        with serving(store, Embedded(unsent="what they need is not installed")) as served:
+            assert served.said == ["what they need is not installed"]
+    (tmp_path / "empty").mkdir()
+    with serving(tmp_path / "empty" / "ledger.db", Embedded(unsent="nobody is told")) as served:
+        assert served.said == []

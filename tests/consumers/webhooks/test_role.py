@@ -1,4 +1,4 @@
-"""The sender as a process, and as a duty of one that does everything: it outlives a lost store, and tells how it is doing."""
+"""The sender as a process: it outlives a lost store, tells how it is doing, and ends without throwing answers away."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ import pytest
 pytest.importorskip("httpcore")
 pytest.importorskip("prometheus_client")
 
-from consumers.broker.backoff import Backoff
-from consumers.webhooks.duty import WebhookDuty
-from consumers.webhooks.registry import held, remove, webhook
+from consumers.webhooks.registry import remove, webhook
 from consumers.webhooks.role import WebhookRole, open_webhooks
+from consumers.webhooks.sender import Sender
 from ledger.errors import StoreUnreachable
 from ledger.store.base import Store
 from ledger.store.sqlite import SQLiteStore
 from tests.consumers.role_processes import running
 from tests.consumers.support import Announcing, announcing, eventually
-from tests.consumers.webhooks.support import Inbox, TowerClock, announced, inbox, quick, register
+from tests.consumers.webhooks.support import Inbox, TowerClock, announced, drive, inbox, quick, register
 
 
 @pytest.fixture
@@ -84,30 +83,6 @@ def test_the_process_tells_what_it_sent_and_what_waits(book: Announcing, receive
     assert [line["what"] for line in sending.events("lost")] == ["store", "store"]
 
 
-def test_a_duty_sends_until_it_is_told_to_stop_and_opens_a_lost_store_anew(
-    book: Announcing, receiver: Inbox, tmp_path: Path
-) -> None:
-    opened, stop, said = Losing(tmp_path / "book.db"), threading.Event(), []
-    opened.losses = 3
-    register(book.store, receiver.url, tmp_path / "hook.secret")
-    duty = WebhookDuty(opened, TowerClock(), quick(), said.append, Backoff(first_s=0.01, max_s=0.02))
-    thread = threading.Thread(target=duty.run, args=(stop,))
-    thread.start()
-    try:
-        eventually(lambda: receiver.by_membership() == announced(book.store), "all arrive")
-        assert said == ["webhooks: lost for once"], "said once for each row of failures"
-        eventually(lambda: duty.state.phase == "active", "it is active")
-    finally:
-        stop.set()
-        thread.join(20)
-    assert not thread.is_alive()
-    assert webhook(book.store, "wh-1").mark.position >= max(map(max, announced(book.store).values())), "kept at the end"
-    assert not held(book.store, "wh-1")
-    lock = book.store.try_lock("webhooks")
-    assert lock is not None, "given back"
-    lock.release()
-
-
 def test_at_the_end_answers_under_way_are_waited_for_and_kept(
     book: Announcing, receiver: Inbox, tmp_path: Path
 ) -> None:
@@ -119,15 +94,11 @@ def test_at_the_end_answers_under_way_are_waited_for_and_kept(
 
     receiver.behave = behave
     register(book.store, receiver.url, tmp_path / "hook.secret")
-    stop, said = threading.Event(), []
-    duty = WebhookDuty(Losing(tmp_path / "book.db"), TowerClock(), quick(), said.append)
-    thread = threading.Thread(target=duty.run, args=(stop,))
-    thread.start()
-    eventually(lambda: receiver.got, "something is under way")
-    stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: receiver.got, "something is under way")
     first = min(one.position for one in receiver.got)
-    assert duty.state.delivered == len(receiver.got), "no answer was thrown away"
+    assert sender.state.delivered == len(receiver.got), "no answer was thrown away"
     assert webhook(book.store, "wh-1").mark.position >= first, "the first that was answered is not sent again"
-    assert said == []
+    lock = book.store.try_lock("webhooks")
+    assert lock is not None, "given back"
+    lock.release()
