@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
 from console.http.roles import Caller, is_open
 from console.http.tokens import Verifier
@@ -66,6 +68,8 @@ class Door:
             )
         except Problem as problem:
             await answer.problem(problem)
+        except ClientDisconnect:
+            pass
         except Exception as error:
             self._on_fault(error)
             await answer.problem(fault())

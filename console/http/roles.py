@@ -55,7 +55,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from joserfc.jwk import ECKey, KeySet
 from console.http.app import application
 from console.http.duties import Duty
 from console.http.embedded import Embedded
+from console.http.figures import Figures
+from console.http.observed import Observed, Observers
+from console.http.reading import Following
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
@@ -123,6 +126,8 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.following: Following | None = None
+        """What keeps its projections up."""
         self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
@@ -142,8 +147,14 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str, embedded: Embedded | None = None, *, now_us: int = NOW_US) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(
+    store: Path | str,
+    embedded: Embedded | None = None,
+    *,
+    now_us: int = NOW_US,
+    observe: Callable[[Figures], Observers] | None = None,
+) -> Iterator[Served]:
+    """A service over a store, of whose requests `observe` is told; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -153,8 +164,13 @@ def serving(store: Path | str, embedded: Embedded | None = None, *, now_us: int 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded())
     with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
-        served.said, served.faults, served.duties = said, faults, {duty.name: duty for duty in behind.duties}
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
+        served = Served(Client(app, runner), store)
+        served.following = behind.following
+        served.said, served.faults = said, faults
+        served.duties = {duty.name: duty for duty in behind.watched.duties}
         yield served
     assert faults == []
 
