@@ -21,9 +21,12 @@ from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.changes import PATH as CHANGES
+from console.http.changes import ask_changes
 from console.http.door import App, Door, caller_of
 from console.http.evidence import ROUTES as EVIDENCE
 from console.http.evidence import EvidenceDesk
+from console.http.fan_out import FanOut
 from console.http.figures import CONTENT_TYPE
 from console.http.intake import Intake, single
 from console.http.log import PATH as LOG
@@ -55,6 +58,7 @@ class Service:
     readers: Readers
     following: Following
     intake: Intake
+    feed: FanOut
     clock: Clock
     watched: Watched
     log: ServedLog
@@ -75,6 +79,7 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        path(CHANGES, "GET", partial(ask_changes, service)),
         *(path(one.path, one.method, one.endpoint) for one in webhook_routes(service)),
         *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
         path(LOG, "GET", partial(_show_log, service)),

@@ -48,7 +48,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
@@ -73,7 +73,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": dict.fromkeys(WEBHOOKS, OWN),
+    "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
     "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
@@ -102,6 +102,8 @@ class Caller:
     memberships: frozenset[str] = frozenset()
     subject: str | None = None
     """The claim `sub`; for telling callers apart alone."""
+    expires_s: int | None = None
+    """When the token ends, in seconds since 1970."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

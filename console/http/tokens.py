@@ -66,7 +66,8 @@ class Verifier:
             ) from None
         memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
         subject = claims.get("sub")
-        return Caller(_names(claims, "roles"), memberships, subject if isinstance(subject, str) else None)
+        who = subject if isinstance(subject, str) else None
+        return Caller(_names(claims, "roles"), memberships, who, int(claims["exp"]))
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """The claims of a token whose signature holds, which is checked once; whether they hold now is for the caller."""

@@ -38,7 +38,7 @@ examples:
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
 GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
-is made. SIGTERM ends it: what is under way is answered first."""
+is made. SIGTERM ends it: what is under way is answered first, and who follows changes is told to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,8 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded)
+    limit = session.settings.listeners_max
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limit)
     try:
         with (
             listening(options.listen) as listener,
@@ -162,7 +163,8 @@ def run(session: Session) -> int:
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(Observed(application(behind, verifier, complain, on_fault), observed), listener)
+            app = Observed(application(behind, verifier, complain, on_fault), observed)
+            serve(app, listener, behind.feed.end)
     except Interrupted:
         pass
     return DONE
