@@ -15,6 +15,10 @@
     CSAT_LEDGER_LISTENERS_MAX how many may follow the changes of one service at once (1 to 1,500; default: 500)
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
     CSAT_LEDGER_REFUSALS_DAYS days for which refused facts are kept beside the book, after they were refused last
+    CSAT_LEDGER_WEBHOOK_NETWORKS      networks, with commas, that webhooks may be sent to though they are not public
+    CSAT_LEDGER_WEBHOOK_RETRY_HOURS   so long a delivery that fails is tried again; then it is parked
+    CSAT_LEDGER_WEBHOOK_TIMEOUT_S     so long a receiver may take to answer
+    CSAT_LEDGER_WEBHOOK_SECRETS       the folder of the secrets that are made for webhooks registered over HTTP
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 
@@ -51,3 +55,8 @@ class Settings:
     state_mib: int = 64
     listeners_max: int = LISTENERS_MAX
     refusals_days: int = 90
+    webhook_networks: tuple[str, ...] = ()
+    webhook_retry_hours: int = 72
+    webhook_timeout_s: float = 15.0
+    webhook_secrets: str | None = None
+    """A folder; a book in a SQLite file has one beside it where none is named."""

@@ -1,4 +1,4 @@
-"""Errors of what talks to Kafka; the base of them all is the ledger's.
+"""Errors of what talks to Kafka and to webhooks; the base of them all is the ledger's.
 
 LedgerError
 ├── BrokerUnreachable   the broker cannot be reached, or did not do what it was asked in time; trying again may help
@@ -8,7 +8,8 @@ LedgerError
 ├── RelayStopped        the relay must not go on: the feed has a hole, or Kafka does not hold what was relayed
 ├── MessagesLost        what a subscriber was to read next is not in the topic, or not in this topic
 ├── HistoryChanged      a subscriber has seen announcements that the ledger does not have any more
-└── BadMessage          a message that is not what the topic's schema says
+├── BadMessage          a message that is not what the topic's schema says
+└── UnknownWebhook      a webhook that is not registered
 """
 
 from __future__ import annotations
@@ -46,3 +47,9 @@ class HistoryChanged(LedgerError):
 
 class BadMessage(LedgerError):
     """A message that is not what the topic's schema says."""
+
+
+class UnknownWebhook(LedgerError):
+    """A webhook that is not registered."""
+
+    code = "unknown-webhook"

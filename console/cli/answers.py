@@ -5,8 +5,8 @@
 
 Each line that a command prints is one such object. A command that fails prints `failure`, after whatever it printed
 before. `subscribe` prints messages, whose schemas are in schemas/messages; `demo` prints what the commands print that it
-goes through; `relay`, `inbox`, `worker` and `clock` print nothing. `python -m consumers.messages.schemas --release` keeps
-the schemas of a release, for ever; `--check` there says where the present ones break who relies on them.
+goes through; `relay`, `inbox`, `worker`, `clock` and `webhooks` print nothing. `python -m consumers.messages.schemas
+--release` keeps the schemas of a release, for ever; `--check` there says where the present ones break who relies on them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
 from console.cli.commands.topics import TopicFound
+from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from consumers.webhooks.shown import WaitingShown, WebhookShown
 from ledger.monitor.report import MonitorAnswer
 from ledger.proof.receipts.report import ReceiptReport
 from ledger.seal.audit import AuditAnswer
@@ -227,6 +229,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "topics": TopicFound,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
+    "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

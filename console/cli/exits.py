@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayStopped, TopicsUnfit
+from consumers.errors import (
+    BadMessage,
+    BrokerUnreachable,
+    MessagesLost,
+    RelayStopped,
+    TopicsUnfit,
+    UnknownWebhook,
+)
 from ledger.errors import (
     BadInput,
     BrokenHistory,
@@ -84,6 +91,7 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
     (UnknownDesignation, UnknownDesignation.code, USAGE),
     (PositionUnknown, PositionUnknown.code, USAGE),
+    (UnknownWebhook, UnknownWebhook.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (ExtraMissing, "missing", USAGE),
     (BrokenHistory, "broken-history", NOT_SO),

@@ -20,7 +20,8 @@ EXTRAS: Final = {
     "http": "the service: serve, token",
     "postgres": "a ledger in PostgreSQL, --store postgresql://…",
     "kafka": "topics, relay, inbox, worker, subscribe",
-    "service": "health and metrics of what runs for ever: relay, inbox, worker, clock",
+    "webhooks": "the sender of webhooks: webhooks, and serve where it sends them",
+    "service": "health and metrics of what runs for ever: relay, inbox, worker, clock, webhooks",
     "timestamps": "RFC 3161 timestamps: seal --timestamp, verify --timestamp",
 }
 """The extras that can be installed, and what for."""

@@ -57,6 +57,8 @@ COMMANDS: Final = {
     "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
     "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
     "clock": Command("clock", "announce what time alone changes, when it is due"),
+    "webhook": Command("webhook", "register, list, remove and replay webhooks; show what is parked"),
+    "webhooks": Command("webhooks", "send announcements to webhooks, each at least once"),
     "clock-accept": Command("clock_accept", "accept the book's last instant where the clock says another"),
     "keygen": Command("keygen", "make a key for the log, for receipts, or for a witness"),
     "recover-signer": Command("recover_signer", "show what a log's key signed last, and take a folder's word"),

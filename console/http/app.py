@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -42,6 +43,7 @@ from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.tokens import Verifier
 from console.http.watched import Watched
+from console.http.webhooks import webhook_routes
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -64,6 +66,8 @@ class Service:
     watched: Watched
     log: ServedLog
     evidence: EvidenceDesk
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks; None: none are registered here."""
 
 
 def application(
@@ -80,6 +84,7 @@ def application(
         path("/v1/facts", "POST", partial(_take_facts, service)),
         path(CHANGES, "GET", partial(ask_changes, service)),
         path(RETRY_PATH, "POST", partial(_retry, service)),
+        *(path(one.path, one.method, one.endpoint) for one in webhook_routes(service)),
         *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
         path(LOG, "GET", partial(_show_log, service)),
         path("/openapi.json", "GET", _openapi),

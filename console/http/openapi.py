@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from console.http.examples import put_examples
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.openapi_log import log_paths
+from console.http.openapi_webhooks import webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -74,6 +75,8 @@ def document() -> bytes:
     paths["/v1/facts"] = {"post": _facts(components)}
     paths[PATH] = {"get": _changes(components)}
     paths[refusals.PATH] = {"post": _retry(components)}
+    component = partial(_component, components=components)
+    paths |= webhook_paths(component, _parameter, _roles, _problems)
     paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
     put_examples(paths)
@@ -88,6 +91,7 @@ def document() -> bytes:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "security": [{"token": []}],
         "paths": paths,
+        "webhooks": webhooks_sent(component),
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},

@@ -41,6 +41,9 @@ class Sight:
 ALL: Final = Sight()
 OWN: Final = Sight(own=True)
 
+WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
+"""A subscriber's own are those that a token of its subject registered."""
+
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
@@ -70,8 +73,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": {"changes": ALL},
-    "admin": {},
+    "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
+    "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 

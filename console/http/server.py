@@ -110,7 +110,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         watched.at_work(duties)
         if embedded.tiles is not None:
             watched.log(embedded.tiles)
-        yield Service(readers, following, intake, feed, wiring.clock, watched, log, evidence)
+        yield Service(readers, following, intake, feed, wiring.clock, watched, log, evidence, embedded.webhook_secrets)
 
 
 def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:

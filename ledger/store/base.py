@@ -126,6 +126,10 @@ class Reader(Protocol):
         """
         ...
 
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        """The events at some positions, in order of position; of a position without an event there is none."""
+        ...
+
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         """At most `limit` names of streams after a name, in order."""
         ...
@@ -156,6 +160,25 @@ class Reader(Protocol):
 
     def read_snapshots(self, after: str = "", limit: int = 1) -> list[Snapshot]:
         """At most `limit` snapshots, of streams after a name, in order of name. One alone can take many megabytes."""
+        ...
+
+
+class Beside(Protocol):
+    """A transaction on the tables that stand beside the events in the same database, and are no part of the book.
+
+    Statements are written once, with `?` for parameters, in the SQL that SQLite and PostgreSQL share.
+    """
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        ...
+
+    def change(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """One statement that changes rows; how many it changed."""
+        ...
+
+    def change_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The same statement for each of some rows of parameters."""
         ...
 
 
@@ -279,6 +302,17 @@ class Store(Reader, Protocol):
 
         Raises StoreUnreachable where the store stays locked or cannot be reached.
         """
+        ...
+
+    def beside(self) -> AbstractContextManager[Beside]:
+        """A transaction on what stands beside the events: committed durably at the end, rolled back on any exception.
+
+        It adds no event, and in PostgreSQL no writer waits for it. Raises StoreUnreachable.
+        """
+        ...
+
+    def query_beside(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT on what stands beside the events, or on the events; nobody waits for it."""
         ...
 
     def wait(self, after: int, timeout_s: float) -> bool:

@@ -32,6 +32,11 @@ WITHOUT_DUE: Final = (
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
+def translated(statement: str) -> str:
+    """A statement with `?` for parameters as the driver wants it."""
+    return statement.replace("%", "%%").replace("?", "%s")
+
+
 def query(connection: PgConnection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement answers."""
     with connection.cursor(binary=True) as cursor:
@@ -54,6 +59,10 @@ class PostgresReader:
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         return list(map(as_row, self._feed(after, limit)))
+
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        rows = self._query(SELECT_ROWS + "WHERE position = ANY(%s::bigint[]) ORDER BY position", (list(positions),))
+        return list(map(as_row, rows))
 
     def last_event(self) -> Row | None:
         rows = self._query(SELECT_ROWS + "ORDER BY position DESC LIMIT 1", ())

@@ -11,6 +11,7 @@
     ledger.link_key            the id of the link key (`ledger.link_key`); one row, which is never changed
     ledger.refusals            refused facts, beside the book (`ledger.store.refusals`), and their totals by code
     ledger.ledger_meta         the version of these tables
+    ledger.webhooks, ledger.webhook_held   receivers of announcements, and what waits for them
 
 The lock is the library's, `LOCK TABLE … IN EXCLUSIVE MODE`, but on a table of its own. On the events themselves it
 would conflict with VACUUM, ANALYZE and CREATE INDEX CONCURRENTLY: writers would wait for each of these, and autovacuum,
@@ -94,6 +95,16 @@ OTHER_TABLES: Final = (
 )
 
 
+WEBHOOK_TABLES: Final = (
+    f'CREATE TABLE {SCHEMA}.webhooks (id text COLLATE "C" PRIMARY KEY, url text NOT NULL, types text NOT NULL, '
+    "secret_file text NOT NULL, allow_private bigint NOT NULL, owner text NOT NULL, created_us bigint NOT NULL, "
+    "position bigint NOT NULL, head text NOT NULL, trouble text NOT NULL, version bigint NOT NULL)",
+    f'CREATE TABLE {SCHEMA}.webhook_held (webhook text COLLATE "C" NOT NULL, membership text COLLATE "C" NOT NULL, '
+    "position bigint NOT NULL, since_us bigint NOT NULL, next_us bigint NOT NULL, attempts bigint NOT NULL, "
+    "parked bigint NOT NULL, reason text NOT NULL, PRIMARY KEY (webhook, membership))",
+)
+
+
 def events_statements(schema: str, table: str, id_type: str = "text") -> list[Composed]:
     """What creates an events table with all that guards it; each statement does nothing where it was done before."""
     names = {
@@ -130,7 +141,12 @@ def _version_5(connection: PgConnection) -> None:
         connection.execute(statement)
 
 
-STEPS: list[Step[PgConnection]] = [_version_4, _version_5]
+def _version_6(connection: PgConnection) -> None:
+    for text in WEBHOOK_TABLES:
+        connection.execute(text)
+
+
+STEPS: list[Step[PgConnection]] = [_version_4, _version_5, _version_6]
 
 
 def found_version(connection: PgConnection) -> int:

@@ -76,6 +76,10 @@ class SQLiteReader:
         )
         return list(map(as_new_row, rows))
 
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        which = "WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position"
+        return list(map(as_row, self._rows(which, (orjson.dumps(list(positions)).decode(),))))
+
     def count_events(self) -> int:
         number: int = self._execute("SELECT count(*) FROM events").fetchone()[0]
         return number

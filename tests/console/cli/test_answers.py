@@ -13,7 +13,7 @@ from tests.console.cli.test_proof_commands import ORIGIN, policy_file, started, 
 from tests.console.support import Fact, Program, edition, fact, met
 from tests.support.answers import SCHEMAS, validator, wrong_with
 
-OTHERS = {"subscribe", "demo", "relay", "inbox", "worker", "clock"}
+OTHERS = {"subscribe", "demo", "relay", "inbox", "worker", "clock", "webhooks"}
 """Commands that print no answers of their own; `console.cli.answers` says why."""
 ELSEWHERE = {"topics", "log-publish"}
 """Answers that are held against their schemas where there is a broker (tests/consumers) or an object store."""

@@ -46,12 +46,17 @@ NEEDS = {
         ("joserfc", ("token", "--role", "auditor")),
         ("prometheus_client", ("serve", "--dev")),
     ],
+    "webhooks": [
+        ("httpcore", ("webhooks",)),
+        ("standardwebhooks", ("webhooks",)),
+    ],
     "otel": [("opentelemetry.sdk", ("serve", "--dev"))],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),
         ("prometheus_client", ("worker", *KAFKA)),
         ("prometheus_client", ("clock",)),
+        ("prometheus_client", ("webhooks",)),
     ],
     "proof": [
         ("cryptography", ("keygen", "--name", "ledger.example/renewals", "--out", "others")),

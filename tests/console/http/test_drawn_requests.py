@@ -46,7 +46,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = Path(tmp_path_factory.mktemp("drawn")) / "ledger.db"
     make_book(store)
     seal(store, store.parent / "log")
-    with serving(store, Embedded(tiles=store.parent / "log")) as found:
+    with serving(store, Embedded(tiles=store.parent / "log", webhook_secrets=store.parent / "secrets")) as found:
         yield found
 
 

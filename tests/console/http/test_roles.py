@@ -25,14 +25,16 @@ from tests.console.http.support import (
 )
 
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
+WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}
+"""Tried in test_webhooks.py."""
 MAY = {
     "operator": {"facts", "refusals", "refusals-retry"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
-    "subscriber": {"changes"},
-    "admin": set(),
+    "subscriber": {"changes", *WEBHOOKS},
+    "admin": WEBHOOKS,
 }
 """DESIGN 11's table, as far as it is built."""
 FED = {"changes": "/v1/changes?after=0"}

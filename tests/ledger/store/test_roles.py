@@ -13,8 +13,10 @@ import psycopg
 import pytest
 
 import console.cli.commands
+from consumers.webhooks import registry
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
+from ledger.store.bookmark import Bookmark
 from ledger.store.postgres import PostgresStore
 from ledger.store.refusal_rows import NewRefusal, Wanted
 from ledger.writing.writer import Writer
@@ -25,7 +27,9 @@ from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.store.writing_process import NOW_US, facts
 
-ROLES = ("csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector")
+ROLES = (
+    "csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector", "csat_ledger_webhooks",
+)  # fmt: skip
 AGAINST_EVENTS = (
     "UPDATE ledger.events SET topic = 'Nothing'",
     "UPDATE ledger.events SET topic = topic WHERE false",
@@ -123,6 +127,34 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             attempt(book("csat_ledger_reader"), statement)
+    store.close()
+
+
+def test_the_sender_of_webhooks_reads_events_keeps_its_own_tables_and_nothing_else(book: Url) -> None:
+    store = PostgresStore(book("csat_ledger_webhooks"))
+    assert store.read_feed(0, 10)
+    lock = store.try_lock("webhooks")
+    assert lock is not None
+    lock.release()
+    registry.add(store, registry.Webhook("wh-1", "https://crm.example/", (), "x", False, "", 1, Bookmark(0, "")))
+    assert registry.save(store, [registry.Progress("wh-1", 0, Bookmark(0, ""), "hm", {})]) == []
+    assert registry.webhook(store, "wh-1").trouble == "hm"
+    for role in ("csat_ledger_writer", "csat_ledger_reader"):
+        assert registry.webhooks(PostgresStore(book(role)))
+    registry.remove(store, "wh-1")
+    with pytest.raises(StoreUnreachable, match="permission denied"):
+        Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("c", 5)))
+    for statement in (
+        "INSERT INTO ledger.events VALUES (1000, 's', 1, 'T', '{}')",
+        "DELETE FROM ledger.due",
+        "SELECT * FROM ledger.snapshots",
+        "SELECT * FROM ledger.link_key",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(book("csat_ledger_webhooks"), statement)
+    for role in ("csat_ledger_reader", "csat_ledger_projector"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(book(role), "DELETE FROM ledger.webhooks")
     store.close()
 
 
