@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayStopped, TopicsUnfit
+from consumers.client_errors import code_of
+from consumers.errors import RelayStopped
 from ledger.errors import (
     BadInput,
     BrokenHistory,
@@ -54,8 +55,8 @@ class Failure(LedgerError):
         self.exit_code = exit_code
 
 
-def failure_of(error: LedgerError) -> Failure:
-    """How an error of the ledger ends the program."""
+def failure_of(error: Exception) -> Failure:
+    """How an error of the ledger, or of what it shares with its client, ends the program."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, Refused):
@@ -64,6 +65,9 @@ def failure_of(error: LedgerError) -> Failure:
         return Failure(error.code, error.sentence, exit_code)
     if isinstance(error, (ClockWrong, LinkKeyWrong)):
         return Failure(error.code, str(error), UNREACHABLE)
+    if (client_code := code_of(error)) in _ENDS_OF_CLIENT:
+        code, exit_code = _ENDS_OF_CLIENT[client_code]
+        return Failure(code, str(error), exit_code)
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)
@@ -80,9 +84,14 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (DifferentBook, "different-book", NOT_SO),
     (StoreUnreachable, "store-unreachable", UNREACHABLE),
     (StoreOutdated, "store-outdated", UNREACHABLE),
-    (BrokerUnreachable, "broker-unreachable", UNREACHABLE),
-    (TopicsUnfit, "topics-unfit", UNREACHABLE),
-    (MessagesLost, "messages-lost", UNREACHABLE),
     (RelayStopped, "relay-stopped", UNREACHABLE),
-    (BadMessage, "bad-message", UNREACHABLE),
 )
+_ENDS_OF_CLIENT: Final = {
+    "bad-request": ("bad-input", USAGE),
+    "missing": ("missing", USAGE),
+    "broker-unreachable": ("broker-unreachable", UNREACHABLE),
+    "topics-unfit": ("topics-unfit", UNREACHABLE),
+    "messages-lost": ("messages-lost", UNREACHABLE),
+    "bad-message": ("bad-message", UNREACHABLE),
+}
+"""By the code of an error of `csat_ledger_client`, which is not imported for it."""

@@ -10,11 +10,11 @@ import os
 import sqlite3
 import sys
 
-from consumers.broker.kafka import Broker
-from consumers.effects import Effects
-from consumers.messages.capability import DesignationChanged
-from consumers.messages.survey import EligibilityChanged
-from consumers.subscriber import Subscriber
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.effects import Effects
+from csat_ledger_client.kafka.subscriber import Subscriber
+from csat_ledger_client.messages.capability import DesignationChanged
+from csat_ledger_client.messages.survey import EligibilityChanged
 
 STANDING = (
     "INSERT INTO standing VALUES (?, ?, ?, 1) ON CONFLICT (partner, area) DO UPDATE"

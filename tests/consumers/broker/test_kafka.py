@@ -12,10 +12,11 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker, Topics, broker_errors, check_topics, ensure_topics
-from consumers.errors import BrokerUnreachable
+from consumers.broker.topics import check_topics, ensure_topics, specs
 from consumers.messages.registry import MESSAGES
-from consumers.messages.topic_names import ANNOUNCEMENT_TOPICS, ELIGIBILITY_TOPICS
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import Broker, Topics, broker_errors
+from csat_ledger_client.messages.topic_names import ANNOUNCEMENT_TOPICS, ELIGIBILITY_TOPICS
 from tests.servers.kafka import KafkaBroker
 
 
@@ -28,7 +29,7 @@ def test_a_broker_names_the_topics_of_all_programmes_whose_messages_we_have() ->
         "t.csat.designation-changed.v1",
         "t.csat.designation-status.v1",
     ]
-    assert {name for name, spec in topics.specs().items() if spec.config["cleanup.policy"] == "compact"} == {
+    assert {name for name, spec in specs(topics).items() if spec.config["cleanup.policy"] == "compact"} == {
         *topics.statuses(),
         topics.relay_positions,
     }

@@ -18,9 +18,9 @@ except ImportError as missing:
     without_server(missing)
 
 from console.cli.main import main
-from consumers.broker.client_log import CONNECTIONS, KEPT_MAX, ConnectionFailures
-from consumers.broker.kafka import Broker
-from consumers.errors import BrokerUnreachable
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.client_log import CONNECTIONS, KEPT_MAX, ConnectionFailures
 from tests.consumers.roles.test_relay_commands import lines, start_relay
 from tests.consumers.support import announcing, eventually
 
@@ -59,7 +59,7 @@ def test_the_commands_get_in_with_what_the_file_says_and_else_say_what_is_wrong(
         """Whether it says so, on a machine that has little time for the broker too."""
         with monkeypatch.context() as context:
             for timeout_ms in (1_500, 5_000, 20_000):
-                context.setattr("consumers.broker.kafka.BOOTSTRAP_TIMEOUT_MS", timeout_ms)
+                context.setattr("csat_ledger_client.kafka.broker.BOOTSTRAP_TIMEOUT_MS", timeout_ms)
                 if reason in told(options):
                     return True
         return False
@@ -68,7 +68,7 @@ def test_the_commands_get_in_with_what_the_file_says_and_else_say_what_is_wrong(
     assert is_told({key: right[key] for key in right if key != "ssl_cafile"}, "certificate verify failed")
     assert is_told({"security_protocol": "PLAINTEXT"}, broker.secure_bootstrap)
 
-    monkeypatch.setattr("consumers.broker.kafka.BOOTSTRAP_TIMEOUT_MS", 60_000)
+    monkeypatch.setattr("csat_ledger_client.kafka.broker.BOOTSTRAP_TIMEOUT_MS", 60_000)
     file.write_text(json.dumps(right))
     assert main(["topics", "--json"]) == 0
     assert {line["created"] for line in lines(capsys)} == {True}

@@ -12,15 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
-from consumers.errors import Undecided
-
 if TYPE_CHECKING:
     from kafka import KafkaProducer
 
 Client = TypeVar("Client")
 
-COMMIT_TIMEOUT_S: Final = 12.0
-"""The library has no limit for it: a commit never returns when the broker is lost under it."""
 GOODBYE_MS: Final = 1_500
 PRODUCER_CLOSE_S: Final = 0.5
 SENDER_END_S: Final = 5.0
@@ -70,17 +66,6 @@ def abandon(producer: KafkaProducer) -> None:
     net = _nets.pop(producer, None)
     if net is not None and not sender.is_alive():
         _end(net)
-
-
-def commit(producer: KafkaProducer, timeout_s: float = COMMIT_TIMEOUT_S) -> None:
-    """Commits the transaction. Raises Undecided where the broker has not answered in time: it may be done or not.
-
-    What `commit_transaction` does, but for its wait, which has no end and would hold a thread for ever.
-    """
-    result = producer._transaction_manager.begin_commit()
-    producer._sender.wakeup()
-    if not result.wait(timeout_ms=timeout_s * 1_000):
-        raise Undecided(f"the commit did not return within {timeout_s:g} s")
 
 
 def _end(net: Any) -> None:

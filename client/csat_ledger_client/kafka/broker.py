@@ -1,42 +1,28 @@
-"""What all that talks to Kafka shares: where the broker is, the topics, and clients with defaults that lose nothing.
-
-    topic                           key              partitions  kept            what
-    csat.facts.v1                   membership       4           30 days         facts, in
-    csat.facts-refused.v1           membership       1           30 days         facts that were refused, and why
-    csat.ledger-events.v1           membership       4           for ever        every event of the book
-    csat.…-changed.v1               membership       4           for ever        the announcements of a programme
-    csat.…-status.v1                who has a status 4           latest per key  the last announcement of each
-    csat.relay-positions.v1         "relay"          1           latest per key  up to where the book has been relayed
-
-The topics of announcements are named in `consumers.messages.topic_names`: a pair for each programme.
+"""Where the broker is, the names of the topics, and clients of Kafka with defaults that lose nothing.
 
 A prefix (CSAT_LEDGER_TOPIC_PREFIX) goes before every name, and before the transactional ids, so that several ledgers
-may share a broker. The number of partitions must not be changed while a topic is in use: a membership's messages would
-be spread over two partitions, and lose their order.
+may share a broker.
 
 `kafka` is imported inside the functions, so that this module costs nothing to import.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from consumers.broker.client_log import connection_failures
-from consumers.broker.clients import abandon, give_up, opened
-from consumers.errors import BrokerUnreachable, TopicsUnfit
-from consumers.messages.topic_names import ANNOUNCEMENT_TOPICS, AnnouncementTopics
-from ledger.errors import BadInput, ExtraMissing
+from csat_ledger_client.errors import BadRequest, BrokerUnreachable, ExtraMissing, TopicsUnfit
+from csat_ledger_client.kafka.client_log import connection_failures
+from csat_ledger_client.kafka.clients import abandon, give_up, opened
+from csat_ledger_client.messages.topic_names import ANNOUNCEMENT_TOPICS, AnnouncementTopics
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-PARTITIONS: Final = 4
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 DELIVERY_TIMEOUT_MS: Final = 10_000
@@ -44,25 +30,11 @@ DELIVERY_TIMEOUT_S: Final = 12.0
 """How long a future is waited for: a little longer than the client itself tries."""
 TRANSACTION_TIMEOUT_MS: Final = 30_000
 ANSWER_TIMEOUT_MS: Final = 5_000
-REMAKE_S: Final = 30.0
-
-FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-THIRTY_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(30 * 86_400_000)}
-LATEST_PER_KEY: Final = {"cleanup.policy": "compact"}
-# A message's timestamp is the instant at which its event was recorded; a rehearsal may have a clock of its own.
-ANY_TIMESTAMP: Final = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
-
-
-class TopicSpec(NamedTuple):
-    """What a topic must be like."""
-
-    partitions: int
-    config: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Topics:
-    """The names of the topics, and what each must be like."""
+    """The names of the topics."""
 
     prefix: str = ""
     announcements: tuple[AnnouncementTopics, ...] = ANNOUNCEMENT_TOPICS
@@ -106,17 +78,6 @@ class Topics:
     def relayed(self) -> list[str]:
         """Those that the relay fills, and where it keeps how far it has come."""
         return [self.ledger_events, *self.announced(), self.relay_positions]
-
-    def specs(self, partitions: int = PARTITIONS) -> dict[str, TopicSpec]:
-        """All topics by name."""
-        return {
-            self.facts: TopicSpec(partitions, THIRTY_DAYS | ANY_TIMESTAMP),
-            self.facts_refused: TopicSpec(1, THIRTY_DAYS | ANY_TIMESTAMP),
-            self.ledger_events: TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP),
-            **dict.fromkeys(self.changed(), TopicSpec(partitions, FOR_EVER | ANY_TIMESTAMP)),
-            **dict.fromkeys(self.statuses(), TopicSpec(partitions, LATEST_PER_KEY | ANY_TIMESTAMP)),
-            self.relay_positions: TopicSpec(1, LATEST_PER_KEY | ANY_TIMESTAMP),
-        }
 
 
 @dataclass(frozen=True)
@@ -228,7 +189,7 @@ _PRODUCER_OPTIONS: Final = {
 
 @contextmanager
 def broker_errors(what: str) -> Iterator[None]:
-    """Whatever the client raises, the caller hears BrokerUnreachable (BadInput for options) and what was being done.
+    """Whatever the client raises, the caller hears BrokerUnreachable (BadRequest for options) and what was being done.
 
     With why connections failed in the meantime, if some did.
     """
@@ -240,7 +201,7 @@ def broker_errors(what: str) -> Iterator[None]:
     try:
         yield
     except KafkaConfigurationError as error:
-        raise BadInput(f"{what}: {error}") from error
+        raise BadRequest(f"{what}: {error}") from error
     except KafkaError as error:
         why = [str(error) or type(error).__name__, *failures.since(before)]
         raise BrokerUnreachable(f"{what}: {'; '.join(why)}") from error
@@ -273,88 +234,6 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     if not found:
         raise TopicsUnfit(f"found no topic {topic!r} at the broker; `csat-ledger topics` creates it")
     return [TopicPartition(topic, number) for number in sorted(found)]
-
-
-def ensure_topics(
-    broker: Broker,
-    names: Sequence[str] | None = None,
-    *,
-    partitions: int = PARTITIONS,
-    replication: int = -1,
-) -> list[str]:
-    """Creates those of the topics that are missing (all of ours, unless named); returns their names.
-
-    `replication` -1 is the broker's own default. Two processes may call this at the same time.
-    """
-    from kafka.errors import TopicAlreadyExistsError
-
-    specs = {name: spec for name, spec in broker.topics.specs(partitions).items() if names is None or name in names}
-    with broker.admin() as admin:
-        present = set(admin.list_topics())
-        missing = [name for name in specs if name not in present]
-        for name in missing:
-            spec = specs[name]
-            wanted = {
-                "num_partitions": spec.partitions,
-                "replication_factor": replication,
-                "configs": dict(spec.config),
-            }
-            with suppress(TopicAlreadyExistsError):
-                admin.create_topics({name: wanted}, wait_for_metadata=True)
-    return missing
-
-
-def remake_topics(broker: Broker, names: Sequence[str], *, partitions: int = PARTITIONS, replication: int = -1) -> None:
-    """Deletes topics with all that is in them, and creates them anew."""
-    from kafka.errors import UnknownTopicOrPartitionError
-
-    with broker.admin() as admin:
-        before = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["topic_id"] is not None}
-        for name in names:
-            with suppress(UnknownTopicOrPartitionError):
-                admin.delete_topics([name])
-        deadline = time.monotonic() + REMAKE_S
-        while True:  # a topic may be listed for a while after it was deleted
-            ensure_topics(broker, names, partitions=partitions, replication=replication)
-            now = {topic["topic_id"] for topic in admin.describe_topics(list(names)) if topic["partitions"]}
-            if len(now) == len(names) and not now & before:
-                return
-            if time.monotonic() > deadline:
-                raise BrokerUnreachable(f"found topics that are not made anew within {REMAKE_S:g} s; run it again")
-            time.sleep(0.2)
-
-
-def check_topics(broker: Broker, names: Sequence[str] | None = None) -> dict[str, int]:
-    """The number of partitions of each topic that is there as it must be.
-
-    Raises TopicsUnfit where one is missing, or would lose messages: a topic that the broker has created by itself
-    forgets what is older than a week, and with it the position up to which the book was relayed.
-    """
-    specs = {name: spec for name, spec in broker.topics.specs().items() if names is None or name in names}
-    with broker.admin() as admin:
-        present = set(admin.list_topics())
-        if absent := [name for name in specs if name not in present]:
-            raise TopicsUnfit(f"found no topic {', '.join(absent)}; `csat-ledger topics` creates what is missing")
-        counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(specs))}
-        found = _configs(admin, list(specs))
-    for name, spec in specs.items():
-        for key in ("cleanup.policy", "retention.ms", "retention.bytes"):
-            wanted = spec.config.get(key)
-            if wanted is not None and found[name].get(key) != wanted and (wanted == "-1" or key == "cleanup.policy"):
-                raise TopicsUnfit(
-                    f"found {key}={found[name].get(key)} at topic {name}, expected {wanted}: it would lose messages"
-                )
-        if spec.partitions == 1 and counts[name] != 1:
-            raise TopicsUnfit(f"found {counts[name]} partitions of topic {name}, expected 1")
-    return counts
-
-
-def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    from kafka.admin import ConfigResource, ConfigResourceType
-
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    (described,) = admin.describe_configs(resources, config_filter="all").values()
-    return {name: {key: entry["value"] for key, entry in entries.items()} for name, entries in described.items()}
 
 
 def need_client() -> None:

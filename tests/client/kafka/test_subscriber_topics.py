@@ -21,13 +21,13 @@ except ImportError as missing:
     without_server(missing)
 
 from console.cli.main import main
-from consumers.broker.kafka import Broker, remake_topics
-from consumers.broker.topic_bookmark import Place, Resume, TopicPlaces
-from consumers.effects import Effects
-from consumers.errors import HistoryChanged, MessagesLost, TopicsUnfit
-from consumers.messages.survey import EligibilityChanged
-from consumers.subscriber import Delivery, Start, Subscriber
-from ledger.errors import BadInput
+from consumers.broker.topics import remake_topics
+from csat_ledger_client.errors import BadRequest, HistoryChanged, MessagesLost, TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.effects import Effects
+from csat_ledger_client.kafka.places import Place, Resume, TopicPlaces
+from csat_ledger_client.kafka.subscriber import Delivery, Start, Subscriber
+from csat_ledger_client.messages.survey import EligibilityChanged
 from tests.consumers.support import (
     Announcing,
     announce,
@@ -161,7 +161,7 @@ def _with(resume: Resume, places: TopicPlaces) -> Resume:
 def commit(broker: Broker, group: str, topic: str, places: dict[int, Place]) -> None:
     from kafka import OffsetAndMetadata
 
-    from consumers.broker.topic_bookmark import kept_text
+    from csat_ledger_client.kafka.places import kept_text
 
     consumer = broker.consumer("test", group_id=group)
     name = broker.topics.named(EligibilityChanged.type)
@@ -297,7 +297,7 @@ def test_resume_is_read_as_it_was_written(places: dict[int, Place]) -> None:
     ],
 )
 def test_text_that_is_no_resume_says_what_was_expected(text: str) -> None:
-    with pytest.raises(BadInput, match="expected TOPIC:ID/PARTITION=OFFSET"):
+    with pytest.raises(BadRequest, match="expected TOPIC:ID/PARTITION=OFFSET"):
         Resume.parse(text)
 
 

@@ -1,7 +1,8 @@
 """Where a reader of a topic has left off, as it is kept outside of Kafka, and the proof that it is still that place.
 
 An offset alone says nothing: a topic that was made anew, or lost its end and was filled again, has other messages there. So
-a place has the topic's id, and the message before it: its offset, and its mark (`consumers.messages.cloudevents.mark_of`).
+a place has the topic's id, and the message before it: its offset, and its mark (`mark_of` in
+`csat_ledger_client.messages.cloudevents`).
 
     csat.eligibility-changed.v1:5ba2a1e1-18d6-48de-a73d-97382dc0acea/0=17@15:4711-5f0c22b1a4e9d377,1=4,2=0,3=9@8:4690-…
 
@@ -15,12 +16,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from consumers.broker.incarnations import RELAY_ANEW, Incarnation
-from consumers.broker.topic_end import read_to
-from consumers.errors import MessagesLost, TopicsUnfit
-from consumers.messages.cloudevents import mark_of
-from ledger.errors import BadInput
-from ledger.store.bookmark import START, Bookmark
+from csat_ledger_client.errors import BadRequest, MessagesLost, TopicsUnfit
+from csat_ledger_client.kafka.incarnations import RELAY_ANEW, Incarnation
+from csat_ledger_client.kafka.topic_end import read_to
+from csat_ledger_client.messages.cloudevents import mark_of
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -29,7 +28,7 @@ LOST: Final = f"either start anew from the status topic (Start.status(), --from 
 """What to do where messages are lost."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PLACE: Final = re.compile(r"(\d{1,9})=(\d{1,19})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?")
-_KEPT: Final = re.compile(r"([0-9a-f-]{36})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?(?:/(\d{1,19}):([0-9a-f]{64}))?")
+_KEPT: Final = re.compile(r"([0-9a-f-]{36})(?:@(\d{1,19}):([0-9a-f-]{1,64}))?(?:/.{1,90})?")
 
 Bounds = Mapping[int, tuple[int, int]]
 """By partition, its beginning and its end."""
@@ -66,7 +65,7 @@ class Resume(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads what `str` gives. Raises BadInput."""
+        """Reads what `str` gives. Raises BadRequest."""
         topics: dict[str, TopicPlaces] = {}
         for one in text.split(";"):
             name, _, kept = one.partition(":")
@@ -91,29 +90,25 @@ def _written(places: Mapping[int, Place]) -> str:
     )
 
 
-def _no_resume(text: str) -> BadInput:
-    return BadInput(f"found {text!r}, expected TOPIC:ID/PARTITION=OFFSET@…, as a line before has it in `resume`")
+def _no_resume(text: str) -> BadRequest:
+    return BadRequest(f"found {text!r}, expected TOPIC:ID/PARTITION=OFFSET@…, as a line before has it in `resume`")
 
 
-def kept_text(topic: str, place: Place, book: Bookmark = START) -> str:
-    """What is kept beside an offset that Kafka keeps itself; `book` is how far a book was with what was read by then."""
-    message = "" if place.before is None else f"@{place.before}:{place.mark}"
-    return topic + message + (f"/{book.position}:{book.head}" if book.position else "")
+def kept_text(topic: str, place: Place) -> str:
+    """What is kept beside an offset that Kafka keeps itself."""
+    return topic + ("" if place.before is None else f"@{place.before}:{place.mark}")
 
 
 def kept_place(offset: int, text: str) -> tuple[str, Place] | None:
-    """The topic and the place that `kept_text` has kept; None where it was not that which kept the offset."""
+    """The topic and the place that `kept_text` has kept; None where it was not that which kept the offset.
+
+    Whoever keeps more beside an offset writes it behind a slash.
+    """
     found = _KEPT.fullmatch(text)
     if not found:
         return None
-    topic, before, mark = found.groups()[:3]
+    topic, before, mark = found.groups()
     return topic, Place(offset, None if before is None else int(before), mark or "")
-
-
-def kept_bookmark(text: str) -> Bookmark:
-    """How far the book was, where `kept_text` has kept that; else its beginning."""
-    found = _KEPT.fullmatch(text)
-    return Bookmark(int(found[4]), found[5]) if found and found[4] else START
 
 
 def require_places(

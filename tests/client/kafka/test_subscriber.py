@@ -17,14 +17,14 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker, await_sent
-from consumers.broker.topic_bookmark import Place, Resume
-from consumers.errors import BadMessage, MessagesLost, TopicsUnfit
-from consumers.messages.capability import DesignationChanged
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import EligibilityChanged, EligibilityStatus
 from consumers.roles.relay import Relay
-from consumers.subscriber import Delivery, Heartbeat, Start, Subscriber
+from csat_ledger_client.errors import BadMessage, MessagesLost, TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.kafka.places import Place, Resume
+from csat_ledger_client.kafka.subscriber import Delivery, Heartbeat, Start, Subscriber
+from csat_ledger_client.messages.capability import DesignationChanged
+from csat_ledger_client.messages.survey import EligibilityChanged, EligibilityStatus
 from tests.consumers.support import (
     Announcing,
     announce,

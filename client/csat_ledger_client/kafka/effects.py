@@ -15,7 +15,7 @@ uses in the meantime. Two tables are made in it:
                                snapshot, from a topic that was made anew, or to two instances of the service at once (the
                                database lets one go first); and an announcement that another book has in its place is
                                noticed
-    csat_subscription_places   where to go on reading, by topic and partition (`consumers.broker.topic_bookmark`). Where the
+    csat_subscription_places   where to go on reading, by topic and partition (`csat_ledger_client.kafka.places`). Where the
                                topic is another one, it is read from its beginning: what was seen is found seen, and what
                                was missed comes. A topic that this subscription did not hear so far starts as `start` says
 """
@@ -27,12 +27,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from consumers.broker.topic_bookmark import Place, Resume, TopicPlaces
-from consumers.errors import HistoryChanged
-from consumers.messages.announcements import Announced
-from consumers.subscriber import Delivery
-from consumers.subscriber_start import Kind, Start
-from ledger.errors import BadInput
+from csat_ledger_client.errors import BadRequest, HistoryChanged
+from csat_ledger_client.kafka.places import Place, Resume, TopicPlaces
+from csat_ledger_client.kafka.start import Kind, Start
+from csat_ledger_client.kafka.subscriber import Delivery
+from csat_ledger_client.messages.announced import Announced
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS csat_subscription_seen (
@@ -72,7 +71,7 @@ class Effects:
 
     def __init__(self, connection: Any, subscription: str) -> None:
         if getattr(connection, "autocommit", False) is True:
-            raise BadInput("found a connection in autocommit mode, expected one that commits when it is told to")
+            raise BadRequest("found a connection in autocommit mode, expected one that commits when it is told to")
         self._connection = connection
         self._subscription = subscription
         self._placeholder = _placeholder(connection)
@@ -190,4 +189,4 @@ def _placeholder(connection: Any) -> str:
         return "?"
     if style in ("format", "pyformat"):
         return "%s"
-    raise BadInput(f"found a connection whose driver has the parameter style {style!r}, expected sqlite3 or psycopg")
+    raise BadRequest(f"found a connection whose driver has the parameter style {style!r}, expected sqlite3 or psycopg")

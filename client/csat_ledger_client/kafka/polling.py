@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, broker_errors
-from consumers.broker.topic_bookmark import Place
-from consumers.errors import BrokerUnreachable, TopicsChanged
+from csat_ledger_client.errors import BrokerUnreachable, TopicsChanged
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, broker_errors
+from csat_ledger_client.kafka.places import Place
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition

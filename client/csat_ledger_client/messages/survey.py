@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.messages.topic_names import ELIGIBILITY_TOPICS
-from ledger.programmes.survey.events import Cause, Via, membership_stream
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.topic_names import ELIGIBILITY_TOPICS
+
+Via = Literal["responses", "evaluations"]
+"""By what the requirement can be satisfied."""
+Cause = Literal["response", "evaluation", "expiry", "void", "membership", "organisation", "rulebook"]
+"""What can bring a change of eligibility about."""
 
 
 class _Eligibility(Announced):
@@ -25,7 +29,7 @@ class _Eligibility(Announced):
     @property
     def stream(self) -> str:
         """The membership's stream."""
-        return membership_stream(self.membership)
+        return f"membership-{self.membership}"
 
     @property
     def who(self) -> str:

@@ -19,14 +19,15 @@ except ImportError as missing:
     without_server(missing)
 
 from console.cli.main import main
-from consumers.broker.kafka import Broker, remake_topics
-from consumers.effects import Effects
-from consumers.errors import MessagesLost
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
-from consumers.messages.registry import OurMessage
-from consumers.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
-from consumers.subscriber import Delivery, Start, Subscriber
+from consumers.broker.topics import remake_topics
+from csat_ledger_client.errors import MessagesLost
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.effects import Effects
+from csat_ledger_client.kafka.subscriber import Delivery, Start, Subscriber
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
+from csat_ledger_client.messages.kinds import OurMessage
+from csat_ledger_client.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
 from tests.consumers.support import Announcing, by_membership, eventually, relay_all
 
 MEMBERS = ("m-1", "m-2", "m-3")

@@ -23,10 +23,10 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker
-from consumers.effects import Effects
-from consumers.subscriber import Start, Subscriber
-from ledger.errors import BadInput
+from csat_ledger_client.errors import BadRequest
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.effects import Effects
+from csat_ledger_client.kafka.subscriber import Start, Subscriber
 from tests.consumers.support import (
     AREA,
     Announcing,
@@ -148,7 +148,7 @@ def test_effects_that_start_with_the_status_go_on_without_gap_or_repeat(
 def test_connection_in_autocommit_mode_is_refused(postgres_url: str) -> None:
     import psycopg
 
-    with psycopg.connect(postgres_url, autocommit=True) as connection, pytest.raises(BadInput, match="autocommit"):
+    with psycopg.connect(postgres_url, autocommit=True) as connection, pytest.raises(BadRequest, match="autocommit"):
         Effects(connection, "crm")
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from consumers.broker.clients import give_up
-from consumers.broker.kafka import Broker, broker_errors
-from consumers.errors import TopicsChanged, TopicsUnfit
+from csat_ledger_client.errors import TopicsChanged, TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker, broker_errors
+from csat_ledger_client.kafka.clients import give_up
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.messages.topic_names import DESIGNATION_TOPICS
-from ledger.programmes.capability.events import Cause, Track, designation_stream
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.topic_names import DESIGNATION_TOPICS
 
+Track = Literal["enterprise", "smb"]
+"""Whose figures can apply."""
+Cause = Literal["report", "close", "certificate", "expiry", "scorebook"]
+"""What can bring a change of qualification about."""
 _Centipoints = Annotated[int, Field(ge=0)]
 
 MetricPoints = TypedDict(
@@ -43,7 +46,7 @@ class _Designation(Announced):
     @property
     def stream(self) -> str:
         """The stream of the membership in the area."""
-        return designation_stream(self.membership, self.area)
+        return f"designation-{self.membership}/{self.area}"
 
     @property
     def who(self) -> str:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, broker_errors
-from consumers.errors import BrokerUnreachable
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, broker_errors
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition

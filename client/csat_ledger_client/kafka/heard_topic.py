@@ -6,11 +6,11 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consumers.broker.incarnations import Incarnation
-from consumers.broker.kafka import Broker
-from consumers.broker.topic_bookmark import Place, Resume, TopicPlaces, require_places, require_topic
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.subscriber_start import Kind, Start, bounds_of, find_places, read_snapshot
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.incarnations import Incarnation
+from csat_ledger_client.kafka.places import Place, Resume, TopicPlaces, require_places, require_topic
+from csat_ledger_client.kafka.start import Kind, Start, bounds_of, find_places, read_snapshot
+from csat_ledger_client.messages.announced import Announced, MessageKind
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition

@@ -12,14 +12,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from consumers.broker.clients import give_up
-from consumers.broker.incarnations import RELAY_ANEW, Incarnation
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
-from consumers.broker.topic_bookmark import LOST, Bounds, Place, Resume, kept_place, require_places
-from consumers.broker.topic_end import read_to
-from consumers.errors import BrokerUnreachable, MessagesLost
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.messages.cloudevents import mark_of
+from csat_ledger_client.errors import BrokerUnreachable, MessagesLost
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from csat_ledger_client.kafka.clients import give_up
+from csat_ledger_client.kafka.incarnations import RELAY_ANEW, Incarnation
+from csat_ledger_client.kafka.places import LOST, Bounds, Place, Resume, kept_place, require_places
+from csat_ledger_client.kafka.topic_end import read_to
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.cloudevents import mark_of
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition

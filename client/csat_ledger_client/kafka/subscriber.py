@@ -21,7 +21,7 @@ Where it starts:
     Start.end()               with what is announced from now on
 
 How often a message comes:
-    with `consumers.effects`  exactly once, for a service that keeps its effects in a database of its own
+    with `csat_ledger_client.kafka.effects`  exactly once, for a service that keeps its effects in a database of its own
     with a `group`            at least once: Kafka keeps the offsets, which are committed after the caller has asked for
                               the next message, and shares the partitions between all that use the same group; all its
                               members hear the same
@@ -43,17 +43,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, overload
 
-from consumers.broker.clients import give_up
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
-from consumers.broker.topic_bookmark import Place, Resume, kept_text
-from consumers.errors import BadMessage, BrokerUnreachable, TopicsChanged, TopicsUnfit
-from consumers.messages.announcements import Announced, MessageKind
-from consumers.messages.registry import MESSAGES, OurMessage
-from consumers.roles.relay_positions import require_filled
-from consumers.subscriber_polling import Beat, Heartbeat, all_read, listener, poll
-from consumers.subscriber_start import Kind, Start, seed_group
-from consumers.subscriber_topic import HeardTopic, resume_of
+from csat_ledger_client.errors import BadMessage, BrokerUnreachable, TopicsChanged, TopicsUnfit
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from csat_ledger_client.kafka.clients import give_up
+from csat_ledger_client.kafka.heard_topic import HeardTopic, resume_of
+from csat_ledger_client.kafka.incarnations import TopicWatch
+from csat_ledger_client.kafka.places import Place, Resume, kept_text
+from csat_ledger_client.kafka.polling import Beat, Heartbeat, all_read, listener, poll
+from csat_ledger_client.kafka.relayed import require_filled
+from csat_ledger_client.kafka.start import Kind, Start, seed_group
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.kinds import KINDS, OurMessage
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -132,7 +132,7 @@ class Subscriber(Generic[AnyMessage_co]):
         self._on_heartbeat = on_heartbeat
         self._on_bad_message = on_bad_message
         self._stop = threading.Event()
-        self._heard = [HeardTopic(broker, kind) for kind in (MESSAGES.all if hear is None else hear)]
+        self._heard = [HeardTopic(broker, kind) for kind in (KINDS if hear is None else hear)]
         if not self._heard:
             raise ValueError("found nothing to hear, expected one kind of messages at least")
         self._by_name = {one.name: one for one in self._heard}

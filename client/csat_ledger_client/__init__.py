@@ -1,0 +1,1 @@
+"""What downstream services of a CSAT ledger install."""
