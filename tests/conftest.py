@@ -30,6 +30,10 @@ SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.p
 
 
 SLOW = (
+    "tests/client/http/test_changes.py",
+    "tests/client/http/test_connection.py",
+    "tests/client/http/test_ledger.py",
+    "tests/client/test_receipts.py",
     "tests/console/cli/fact_files/test_opening.py",
     "tests/console/cli/test_answers.py",
     "tests/console/cli/test_extras.py",

@@ -61,6 +61,8 @@ class NotKnown(Problem):
 class PositionUnknown(Problem):
     """A position that the book has not reached, or a cursor of another book."""
 
+    code = "position-unknown"
+
 
 class FactRefused(Problem):
     """A fact that form, id or rules turn away."""
