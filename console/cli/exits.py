@@ -45,6 +45,17 @@ SIGNAL_BASE: Final = 128
 BROKEN_PIPE: Final = 141
 
 
+CLIENT_ENDS: Final = {
+    "bad-request": ("bad-input", USAGE),
+    "missing": ("missing", USAGE),
+    "broker-unreachable": ("broker-unreachable", UNREACHABLE),
+    "topics-unfit": ("topics-unfit", UNREACHABLE),
+    "messages-lost": ("messages-lost", UNREACHABLE),
+    "bad-message": ("bad-message", UNREACHABLE),
+}
+"""By the code of an error of `csat_ledger_client`, which is not imported for it."""
+
+
 class Failure(LedgerError):
     """An error of the command line itself: its code for scripts, its sentence for people, its exit code."""
 
@@ -59,15 +70,14 @@ def failure_of(error: Exception) -> Failure:
     """How an error of the ledger, or of what it shares with its client, ends the program."""
     if isinstance(error, Failure):
         return error
+    if (ends := CLIENT_ENDS.get(code_of(error) or "")) is not None:
+        return Failure(ends[0], str(error), ends[1])
     if isinstance(error, Refused):
         # What does not exist is the caller's mistake, wherever it is found out.
         exit_code = USAGE if error.code in (UnknownMembership.code, UnknownDesignation.code) else SOME_REFUSED
         return Failure(error.code, error.sentence, exit_code)
     if isinstance(error, (ClockWrong, LinkKeyWrong)):
         return Failure(error.code, str(error), UNREACHABLE)
-    if (client_code := code_of(error)) in _ENDS_OF_CLIENT:
-        code, exit_code = _ENDS_OF_CLIENT[client_code]
-        return Failure(code, str(error), exit_code)
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)
@@ -86,12 +96,3 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (StoreOutdated, "store-outdated", UNREACHABLE),
     (RelayStopped, "relay-stopped", UNREACHABLE),
 )
-_ENDS_OF_CLIENT: Final = {
-    "bad-request": ("bad-input", USAGE),
-    "missing": ("missing", USAGE),
-    "broker-unreachable": ("broker-unreachable", UNREACHABLE),
-    "topics-unfit": ("topics-unfit", UNREACHABLE),
-    "messages-lost": ("messages-lost", UNREACHABLE),
-    "bad-message": ("bad-message", UNREACHABLE),
-}
-"""By the code of an error of `csat_ledger_client`, which is not imported for it."""
