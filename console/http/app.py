@@ -20,10 +20,15 @@ from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.door import App, Door, caller_of
+from console.http.duties import Duties
+from console.http.evidence import ROUTES as EVIDENCE
+from console.http.evidence import EvidenceDesk
 from console.http.health import health
 from console.http.intake import Intake, single
+from console.http.log import PATH as LOG
+from console.http.log import ServedLog
 from console.http.openapi import document
-from console.http.parameters import read_values
+from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
 from console.http.roles import Caller
@@ -47,6 +52,10 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    log: ServedLog
+    evidence: EvidenceDesk
+    duties: Duties = ()
+    """What it does beside answering, and how that stands."""
 
 
 def application(
@@ -61,6 +70,8 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
+        path(LOG, "GET", partial(_show_log, service)),
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),
@@ -140,6 +151,14 @@ async def _take_facts(service: Service, request: Request) -> Response:
     outcomes = await service.intake.take(elements_of(body, media))
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
+    return await service.evidence.get(name, parameters, request)
+
+
+async def _show_log(service: Service, request: Request) -> Response:
+    return await service.log.get(request)
 
 
 async def _openapi(request: Request) -> Response:
