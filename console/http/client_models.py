@@ -30,17 +30,6 @@ FOLDER: Final = Path("csat_ledger_client") / "answers"
 PREFIX: Final = "#/components/schemas/"
 NOT_ANSWERS: Final = ("Fact", "Health", "Problem")
 """Components that the client does not take as answers: what it sends, and what it raises."""
-OUTCOME: Final = "FactOutcome"
-RECEIPT: Final[Schema] = {
-    "description": "A signed promise that the event of a fact comes into the log, as `record --receipts` keeps it.",
-    "properties": {
-        "event": {"type": "string", "description": "The event's stored bytes."},
-        "fact": {"type": "string", "description": "The fact's id."},
-        "receipt": {"type": "string", "description": "The signed note: `csat-ledger/receipt/v1`."},
-    },
-    "required": ["event", "fact", "receipt"],
-}
-"""What the outcome of a fact has beside it where the service signs receipts; the document of one that does not lacks it."""
 NAMES: Final = {
     "Board": "BoardPage",
     "Decisions": "AnyDecision",
@@ -181,9 +170,6 @@ def modules() -> dict[str, str]:
     for kind in get_args(Announced):  # what webhooks deliver, as the feed of changes has it
         schema = answer_schema(kind.__name__, kind)
         components.setdefault(kind.__name__, {key: said for key, said in schema.items() if key[0] != "$"})
-    if f"{OUTCOME}.Receipt" not in components:
-        components[f"{OUTCOME}.Receipt"] = RECEIPT
-        components[OUTCOME]["properties"]["receipt"] = {"$ref": f"{PREFIX}{OUTCOME}.Receipt"}
     made = Models(components)
     sources = {f"{module.name}.py": module.text() for module in made.modules.values() if module.classes}
     lines = ['"""The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""', ""]

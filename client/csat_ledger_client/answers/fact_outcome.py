@@ -8,7 +8,7 @@ from csat_ledger_client.answers.answer import Answer
 
 
 class Receipt(Answer):
-    """A signed promise that the event of a fact comes into the log, as `record --receipts` keeps it."""
+    """A signed promise that an event comes into the log, as `record --receipts` keeps it and `verify-receipt` reads it."""
 
     event: str
     """The event's stored bytes."""
@@ -27,10 +27,11 @@ class FactOutcome(Answer):
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: int
     """Where its event stands in the ledger; 0 where it has none."""
+    receipt: Receipt | None = None
+    """The receipt of a fact that is in the ledger; only where the service signs receipts."""
     code: str | None = None
     """Why it was not recorded: a code that never changes."""
     sentence: str | None = None
     """The same in words."""
     field: str | None = None
     """The member of the fact that it is about; only where it is one."""
-    receipt: Receipt | None = None

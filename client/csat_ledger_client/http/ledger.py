@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -297,6 +298,26 @@ class Ledger:
         """The decisions on a designation."""
         path = of_membership(membership, "decisions", area)
         return many(DesignationDecisionTaken, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def evidence(
+        self, membership: str, renewal: date | str, *, revision: int | None = None, at_size: int | None = None
+    ) -> bytes:
+        """The evidence of the decision on a renewal, as `csat-ledger verify` takes it; `at_size`: as known at a checkpoint."""
+        asked = {"renewal": str(renewal), "revision": revision, "at": at_size}
+        return self._get(of_membership(membership, "evidence"), None, asked)
+
+    def designation_evidence(
+        self,
+        membership: str,
+        area: str,
+        anniversary: date | str,
+        *,
+        revision: int | None = None,
+        at_size: int | None = None,
+    ) -> bytes:
+        """The evidence of the decision on a designation."""
+        asked = {"anniversary": str(anniversary), "revision": revision, "at": at_size}
+        return self._get(of_membership(membership, "evidence", area), None, asked)
 
     def changes(
         self,

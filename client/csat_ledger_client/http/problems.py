@@ -11,13 +11,13 @@ from typing import Final
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from csat_ledger_client.errors import FactRefused, NotAllowed, NotKnown, NotNow, PositionUnknown, Problem
+from csat_ledger_client.errors import NotAllowed, NotKnown, NotNow, PositionUnknown, Problem
 
 PROBLEM_BYTES_MAX: Final = 65_536
 SHOWN: Final = 200
 RETRY_AFTER_MAX_S: Final = 86_400.0
 KINDS: Final[Mapping[int, type[Problem]]] = {
-    401: NotAllowed, 403: NotAllowed, 404: NotKnown, 409: PositionUnknown, 422: FactRefused,
+    401: NotAllowed, 403: NotAllowed, 404: NotKnown, 409: PositionUnknown,
     429: NotNow, 502: NotNow, 503: NotNow, 504: NotNow,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from csat_ledger_client.answers.fact_outcome import FactOutcome
-from csat_ledger_client.errors import BadAnswer, BadRequest
+from csat_ledger_client.errors import BadAnswer, BadRequest, FactRefused, Problem
 from csat_ledger_client.http.connection import JSON, NDJSON, Connection
 from csat_ledger_client.http.receipts_file import ReceiptsFile
 from csat_ledger_client.instants import instant_text
@@ -26,6 +26,7 @@ FACT_BYTES_MAX: Final = 64 << 10
 BATCH_BYTES_MAX: Final = 4 << 20
 BATCH_MAX: Final = 10_000
 KEPT_MAX: Final = 1_000
+REFUSED: Final = 422
 
 _OUTCOMES: Final[TypeAdapter[list[FactOutcome]]] = TypeAdapter(list[FactOutcome])
 
@@ -63,7 +64,12 @@ class Recorded:
 
 def record_one(connection: Connection, receipts: ReceiptsFile | None, fact: Fact) -> FactOutcome:
     """The outcome of a fact that is in the ledger now. Raises FactRefused, Problem, ServiceUnreachable."""
-    answered = connection.ask("POST", "/v1/facts", body=fact_line(fact), media=JSON)
+    try:
+        answered = connection.ask("POST", "/v1/facts", body=fact_line(fact), media=JSON)
+    except Problem as problem:
+        if problem.status != REFUSED:
+            raise
+        raise FactRefused(problem.status, problem.code, problem.detail, problem.field) from None
     try:
         outcome = FactOutcome.model_validate_json(answered.body)
     except ValidationError as error:

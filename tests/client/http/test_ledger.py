@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from csat_ledger_client import Ledger, Question
 from csat_ledger_client.answers import Status, Unanswered
 from csat_ledger_client.answers.replay import DecisionCheck, ReplayStep
-from csat_ledger_client.errors import BadRequest, FactRefused, NotAllowed, NotKnown, NotNow, PositionUnknown
-from tests.console.designation_story import AREA
+from csat_ledger_client.errors import BadRequest, FactRefused, NotAllowed, NotKnown, NotNow, PositionUnknown, Problem
+from tests.console.designation_story import ANNIVERSARY, AREA
 from tests.console.http.process import Running, service_process
-from tests.console.http.support import NOW, make_book
+from tests.console.http.support import NOW, PROVEN, make_book, seal
 from tests.console.support import fact, met
 
 AT = date(2010, 7, 1)
@@ -28,10 +28,11 @@ def bearer_of(running: Running, *options: str) -> str:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service over a book of both programmes."""
+    """A service over a book of both programmes, and its log."""
     folder = tmp_path_factory.mktemp("client")
     make_book(folder / "ledger.db")
-    with service_process(folder, "--dev") as found:
+    seal(folder / "ledger.db", folder / "log")
+    with service_process(folder, "--dev", "--no-clock", "--tiles", "log") as found:
         yield found
 
 
@@ -113,6 +114,19 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
     explained = ledger.explain("m-3", AREA, date(2024, 5, 1), date(2024, 8, 1))
     assert said(explained) == asked(running, "auditor", f"{area}/explain?{sides}".replace("m-1", "m-3"))
     assert explained.metrics
+
+
+def test_evidence_comes_as_the_service_has_it(running: Running, ledger: Ledger) -> None:
+    auditor = running.token("--role", "auditor")
+    found = ledger.evidence("m-1", date(2011, 3, 1), revision=1)
+    assert found == running.get(f"{PROVEN['evidence']}&revision=1", auditor).content
+    assert (
+        ledger.designation_evidence("m-1", AREA, ANNIVERSARY)
+        == running.get(PROVEN["designation-evidence"], auditor).content
+    )
+    with pytest.raises(Problem) as nothing:
+        ledger.evidence("m-1", "2012-03-01")
+    assert not isinstance(nothing.value, FactRefused)
 
 
 def test_a_replay_has_its_events_and_its_decisions_each_with_a_type_of_its_own(ledger: Ledger) -> None:
