@@ -26,7 +26,7 @@ settings.load_profile("new examples")
 
 SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
 SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
-SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.py")
+SERVER_MODULES = ("tests/servers/", "tests/client/kafka/test_secure_broker.py")
 
 
 SLOW = (

@@ -19,7 +19,7 @@ from tests.console.support import ROOT
 EXAMPLES = ROOT / "docs" / "examples"
 INSTALL_TIMEOUT_S = 300.0
 BUILD_TIMEOUT_S = 300.0
-NODE_MIN = 20
+NODE_MIN = 18
 
 
 class Unavailable(Exception):

@@ -125,7 +125,7 @@ class Feed:
 
     def _connected(self) -> Iterator[Change | None]:
         """What one connection brings; None where it has brought something else, which shows that it lives."""
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
         query = dict(self._wanted)
         if self._last is None:
             query["after"] = self._after

@@ -37,7 +37,6 @@ that a connection that died without a word, and a client that is stuck, are noti
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,6 +53,7 @@ from csat_ledger_client.kafka.relayed import require_filled
 from csat_ledger_client.kafka.start import Kind, Start, seed_group
 from csat_ledger_client.messages.announced import Announced, MessageKind
 from csat_ledger_client.messages.kinds import KINDS, OurMessage
+from csat_ledger_client.pauses import Pauses
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -62,8 +62,7 @@ __all__ = ["Delivery", "Heartbeat", "Resume", "Start", "Subscriber"]
 
 HEARTBEAT_S: Final = 10.0
 COMMIT_EVERY_S: Final = 1.0
-BACKOFF_MIN_S: Final = 0.2
-BACKOFF_MAX_S: Final = 15.0
+PAUSES: Final = Pauses()
 
 logger = logging.getLogger("csat_ledger.subscribe")
 
@@ -170,7 +169,7 @@ class Subscriber(Generic[AnyMessage_co]):
                 if isinstance(error, TopicsUnfit) and not self._begun:
                     raise  # later on, topics that are being made anew are waited for
                 failures += 1
-                pause_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(failures - 1, 20)) * random.uniform(0.5, 1)
+                pause_s = PAUSES.after(failures)
                 fields = {"error": str(error), "failures": failures, "retry_in_s": round(pause_s, 3)}
                 logger.warning("lost", extra={"fields": fields})
                 self._stop.wait(pause_s)

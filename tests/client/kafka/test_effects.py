@@ -36,7 +36,7 @@ from tests.consumers.support import (
     eventually,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -157,7 +157,7 @@ def test_example_service_that_is_killed_makes_each_effect_once(
 ) -> None:
     """The service of the README, killed at random moments while announcements flow; two of it at a time."""
     database = tmp_path / "crm.db"
-    command = [sys.executable, "-m", "tests.consumers.example_downstream", broker.bootstrap, str(database)]
+    command = [sys.executable, "-m", "tests.client.kafka.example_downstream", broker.bootstrap, str(database)]
     environment = os.environ | {"CSAT_LEDGER_TOPIC_PREFIX": broker.prefix}
     chance = random.Random(11)
 

@@ -417,4 +417,4 @@ def test_break_is_found_in_an_object_whose_names_are_data() -> None:
 
 def test_the_readme_shows_the_downstream_service_that_a_test_runs() -> None:
     root = Path(__file__).parents[3]
-    assert (root / "tests/consumers/example_downstream.py").read_text().rstrip() in (root / "README.md").read_text()
+    assert (root / "tests/client/kafka/example_downstream.py").read_text().rstrip() in (root / "README.md").read_text()

@@ -1,6 +1,6 @@
 """A downstream service: keeps in its own database who is eligible and who is qualified, each change exactly once.
 
-    python -m tests.consumers.example_downstream kafka:9092 crm.db
+    python -m tests.client.kafka.example_downstream kafka:9092 crm.db
 
 It may be killed at any moment, and two of it may run at once: the note that a change was seen, and its effect, are one
 transaction.
