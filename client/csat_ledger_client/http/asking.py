@@ -45,7 +45,7 @@ def known_text(known: Known | None) -> str | int | None:
     return known if known is None or isinstance(known, int) else instant_text(known)
 
 
-def one(kind: Callable[..., AnAnswer], body: bytes) -> AnAnswer:
+def read_one(kind: Callable[..., AnAnswer], body: bytes) -> AnAnswer:
     """The answer. Raises BadAnswer where it is another."""
     try:
         found: AnAnswer = _adapter(kind).validate_json(body)
@@ -54,13 +54,13 @@ def one(kind: Callable[..., AnAnswer], body: bytes) -> AnAnswer:
     return found
 
 
-def many(kind: Any, body: bytes) -> list[Any]:
+def read_many(kind: Any, body: bytes) -> list[Any]:
     """All answers of a list. Raises BadAnswer."""
-    found: list[Any] = one(list[kind], body)
+    found: list[Any] = read_one(list[kind], body)
     return found
 
 
-def each(kind: Any, parts: Iterable[str]) -> Iterator[Any]:
+def read_each(kind: Any, parts: Iterable[str]) -> Iterator[Any]:
     """The answers of a list whose text comes in parts, one by one as they are whole. Raises BadAnswer."""
     elements = _Elements()
     for part, last in chain(((part, False) for part in parts), [("", True)]):

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from csat_ledger_client.answers.changes import DesignationChange, EligibilityChange
 from csat_ledger_client.errors import BadAnswer, BadRequest, HistoryChanged, NotNow, PositionUnknown, ServiceUnreachable
-from csat_ledger_client.http.asking import one
+from csat_ledger_client.http.asking import read_one
 from csat_ledger_client.http.connection import AGAIN, Connection, said_of
 from csat_ledger_client.http.event_stream import EventReader, ServerEvent
 from csat_ledger_client.pauses import Pauses
@@ -150,12 +150,12 @@ class Feed:
         Raises Ended where the service says why the stream ends, PositionUnknown where it is that the book is another one.
         """
         if event.name == "cut-off":
-            why = one(CutOff, event.data.encode())
+            why = read_one(CutOff, event.data.encode())
             if why.reason == PositionUnknown.code:
                 raise PositionUnknown(409, why.reason, why.sentence)
             raise Ended(f"{why.reason}: {why.sentence}")
         kind = KINDS.get(event.name)
-        announcement = None if kind is None else one(kind, event.data.encode())
+        announcement = None if kind is None else read_one(kind, event.data.encode())
         if announcement is None and event.name != "position":
             return None
         found = CURSOR.fullmatch(event.id)

@@ -18,7 +18,7 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypedDict, Unpack
 
 import httpx
 
@@ -39,7 +39,17 @@ from csat_ledger_client.answers import (
     Unanswered,
 )
 from csat_ledger_client.answers.board import BoardRow
-from csat_ledger_client.http.asking import Known, When, each, known_text, many, of_membership, one, query_of
+from csat_ledger_client.errors import BadAnswer
+from csat_ledger_client.http.asking import (
+    Known,
+    When,
+    known_text,
+    of_membership,
+    query_of,
+    read_each,
+    read_many,
+    read_one,
+)
 from csat_ledger_client.http.changes import SILENCE_MAX_S, AnyType, Change, Feed
 from csat_ledger_client.http.connection import TIMEOUT_S, Connection, Token
 from csat_ledger_client.http.receipts_file import ReceiptsFile
@@ -67,6 +77,21 @@ class Question:
             "known_at": known_text(self.known_at),
         }
         return {name: value for name, value in said.items() if value is not None}
+
+
+class BoardWanted(TypedDict, total=False):
+    """Which memberships of the board, seen from when."""
+
+    search: str | None
+    """In their ids and names."""
+    state: Literal["losing", "eligible", "not-eligible"] | None
+    within: int | None
+    """Days within which eligibility is lost that is called `losing`."""
+    limit: int | None
+    """So many on a page at most."""
+    at: When | None
+    known_at: Known | None
+    min_position: int | None
 
 
 class Ledger:
@@ -138,24 +163,23 @@ class Ledger:
     ) -> Status:
         """Where a membership stands in the survey."""
         path = of_membership(membership, "status")
-        return one(Status, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_one(Status, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
     def status_batch(
         self, questions: Iterable[Question | str], *, min_position: int | None = None
     ) -> Iterator[Status | Unanswered]:
         """The answer to each of many questions, in order, or why there is none; asked so many together."""
-        asked = iter(questions)
+        asked = (Question(one) if isinstance(one, str) else one for one in questions)
         before = 0
         while some := list(islice(asked, QUESTIONS_TOGETHER)):
-            lines = [fact_line((Question(one_) if isinstance(one_, str) else one_).said()) for one_ in some]
-            answered = self._connection.ask(
-                "POST", "/v1/status:batch", body=b"[" + b",".join(lines) + b"]", min_position=min_position
-            )
-            for found in many(Status | Unanswered, answered.body):
-                if isinstance(found, Unanswered):
-                    yield found.model_copy(update={"line": found.line + before})
-                else:
-                    yield found
+            body = b"[" + b",".join(fact_line(question.said()) for question in some) + b"]"
+            answered = self._connection.ask("POST", "/v1/status:batch", body=body, min_position=min_position)
+            answers = read_many(Status | Unanswered, answered.body)
+            if len(answers) != len(some):
+                raise BadAnswer(f"found {len(answers)} answers, expected one for each of {len(some)} questions")
+            for found in answers:
+                later = before and isinstance(found, Unanswered)
+                yield found.model_copy(update={"line": found.line + before}) if later else found
             before += len(some)
 
     def history(
@@ -163,45 +187,35 @@ class Ledger:
     ) -> list[EligibilityStep]:
         """How a membership's eligibility changed, as it was announced."""
         path = of_membership(membership, "history")
-        return many(EligibilityStep, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_many(EligibilityStep, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
     def replay(
         self, membership: str, *, known_at: Known | None = None, min_position: int | None = None
     ) -> Iterator[Replayed]:
         """A membership's events one by one with the count after each, its decisions checked; read as they come."""
         path, asked = of_membership(membership, "replay"), query_of(known_at=known_at)
-        return each(Replayed, self._connection.streamed(path, query=asked, min_position=min_position))
+        return read_each(Replayed, self._connection.streamed(path, query=asked, min_position=min_position))
 
     def decisions(
         self, membership: str, *, at: When | None = None, known_at: Known | None = None, min_position: int | None = None
     ) -> list[AnyDecision]:
         """The decisions on a membership's renewals and on its designations."""
         path = of_membership(membership, "decisions")
-        return many(AnyDecision, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_many(AnyDecision, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
-    def board_pages(
-        self,
-        *,
-        search: str | None = None,
-        state: Literal["losing", "eligible", "not-eligible"] | None = None,
-        within: int | None = None,
-        limit: int | None = None,
-        at: When | None = None,
-        known_at: Known | None = None,
-        min_position: int | None = None,
-    ) -> Iterator[BoardPage]:
+    def board_pages(self, **wanted: Unpack[BoardWanted]) -> Iterator[BoardPage]:
         """The board a page at a time: who is eligible, and who will lose it within so many days."""
-        first = query_of(at=at, known_at=known_at, search=search, state=state, within=within, limit=limit)
-        asked: dict[str, str | int | None] = first
+        min_position, limit = wanted.pop("min_position", None), wanted.get("limit")
+        asked = query_of(**wanted)
         while True:
-            page = one(BoardPage, self._get("/v1/memberships", min_position, asked))
+            page = read_one(BoardPage, self._get("/v1/memberships", min_position, asked))
             yield page
             if page.next is None:
                 return
             asked = {"cursor": page.next, "limit": limit}
 
-    def board(self, **wanted: Any) -> Iterator[BoardRow]:
-        """The memberships of all pages; takes what `board_pages` takes."""
+    def board(self, **wanted: Unpack[BoardWanted]) -> Iterator[BoardRow]:
+        """The memberships of all pages."""
         for page in self.board_pages(**wanted):
             yield from page.memberships
 
@@ -215,7 +229,7 @@ class Ledger:
     ) -> list[Renewal]:
         """Renewals that are not decided, the overdue ones first, and what they lack."""
         asked = query_of(at=at, known_at=known_at, within=within)
-        return many(Renewal, self._get("/v1/renewals", min_position, asked))
+        return read_many(Renewal, self._get("/v1/renewals", min_position, asked))
 
     def participation(
         self,
@@ -226,7 +240,7 @@ class Ledger:
     ) -> list[AnyParticipation]:
         """How the survey is taken up."""
         asked = query_of(by=by, membership=membership)
-        return many(AnyParticipation, self._get("/v1/participation", min_position, asked))
+        return read_many(AnyParticipation, self._get("/v1/participation", min_position, asked))
 
     def designations(
         self,
@@ -238,7 +252,7 @@ class Ledger:
     ) -> list[DesignationLine]:
         """What state each designation is in, what it lacks, what brings points."""
         asked = query_of(at=at, known_at=known_at, area=area)
-        return many(DesignationLine, self._get("/v1/designations", min_position, asked))
+        return read_many(DesignationLine, self._get("/v1/designations", min_position, asked))
 
     def score(
         self,
@@ -251,7 +265,7 @@ class Ledger:
     ) -> Score:
         """The capability score of a designation."""
         path = of_membership(membership, "score", area)
-        return one(Score, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_one(Score, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
     def explain(
         self,
@@ -271,7 +285,7 @@ class Ledger:
             "from_known_at": known_text(since_known_at),
             "to_known_at": known_text(until_known_at),
         }
-        return one(Explanation, self._get(of_membership(membership, "explain", area), min_position, asked))
+        return read_one(Explanation, self._get(of_membership(membership, "explain", area), min_position, asked))
 
     def designation_history(
         self,
@@ -284,7 +298,7 @@ class Ledger:
     ) -> list[QualificationChange]:
         """When a designation was qualified, as it was announced."""
         path = of_membership(membership, "history", area)
-        return many(QualificationChange, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_many(QualificationChange, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
     def designation_decisions(
         self,
@@ -297,7 +311,7 @@ class Ledger:
     ) -> list[DesignationDecisionTaken]:
         """The decisions on a designation."""
         path = of_membership(membership, "decisions", area)
-        return many(DesignationDecisionTaken, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+        return read_many(DesignationDecisionTaken, self._get(path, min_position, query_of(at=at, known_at=known_at)))
 
     def evidence(
         self, membership: str, renewal: date | str, *, revision: int | None = None, at_size: int | None = None
