@@ -9,7 +9,7 @@ COPY consumers consumers
 COPY console console
 COPY client client
 RUN /opt/csat-ledger/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt \
-    ./client '.[postgres,kafka,service]'
+    ./client '.[postgres,kafka,service,http,proof,otel]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledger

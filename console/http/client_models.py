@@ -17,13 +17,11 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from pathlib import Path
 from textwrap import fill, indent
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import orjson
 
 from console.http.openapi import document
-from projections.questions.changes import Announced
-from projections.questions.schemas import answer_schema
 
 Schema = Mapping[str, Any]
 FOLDER: Final = Path("csat_ledger_client") / "answers"
@@ -167,9 +165,6 @@ class Models:
 def modules() -> dict[str, str]:
     """The source of each module, by its file's name."""
     components = orjson.loads(document())["components"]["schemas"]
-    for kind in get_args(Announced):  # what webhooks deliver, as the feed of changes has it
-        schema = answer_schema(kind.__name__, kind)
-        components.setdefault(kind.__name__, {key: said for key, said in schema.items() if key[0] != "$"})
     made = Models(components)
     sources = {f"{module.name}.py": module.text() for module in made.modules.values() if module.classes}
     lines = ['"""The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""', ""]

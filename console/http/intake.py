@@ -10,7 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -19,6 +19,7 @@ import orjson
 
 from console.http.problems import FIELDS, Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
 from ledger.writing.faults import FAULT_CODE
@@ -68,13 +69,22 @@ class Intake:
         self._group = group
         self._receipts = receipts
         self._waiting = 0
+        self.malformed: Callable[[Iterable[FactOutcome]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
 
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
         """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
         outcomes: list[FactOutcome] = []
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
+            self.malformed(one for one in read if isinstance(one, FactOutcome))
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
             outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, *next(recorded)) for one in read]
         return outcomes

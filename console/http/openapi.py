@@ -18,6 +18,9 @@ from typing import Any, Final
 import orjson
 
 from console.cli.question_batch import Unanswered
+from console.http import changes_document
+from console.http.changes import PARAMETERS as CHANGES
+from console.http.changes import PATH, ChangesPage
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.openapi_log import log_paths
@@ -40,7 +43,7 @@ PROBLEMS: Final = {
     403: "Not for the token's roles; the same whatever there is.",
     404: "What was asked about is not there.",
     405: "Another method is expected.",
-    409: "A position that the book has not reached, or a decision that is not sealed.",
+    409: "A position that the book has not reached or that is of another book, or a decision that is not sealed.",
     413: "A body that is too long.",
     414: "A target that is too long.",
     415: "Another type of body is expected.",
@@ -66,6 +69,7 @@ def document() -> bytes:
         paths[route.path] = {"get": _reading(route, components)}
     paths["/v1/status:batch"] = {"post": _batch(components)}
     paths["/v1/facts"] = {"post": _facts(components)}
+    paths[PATH] = {"get": _changes(components)}
     paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
     made = {
@@ -167,6 +171,32 @@ def _facts(components: dict[str, Schema]) -> Schema:
     }
 
 
+def _changes(components: dict[str, Schema]) -> Schema:
+    events = [
+        changes_document.event_schema(name, _component(kind.__name__, kind, components))
+        for name, kind in changes_document.EVENTS.items()
+    ]
+    stream: Schema = {"schema": {"description": changes_document.STREAM_DESCRIPTION, "anyOf": events}}
+    page: Schema = {"schema": _component("ChangesPage", ChangesPage, components)}
+    return {
+        "operationId": "changes",
+        "summary": "What is announced, from a place on: each once, in the order of the ledger.",
+        "description": f"{_roles('changes')} {changes_document.DESCRIPTION}",
+        "parameters": [*map(_parameter, CHANGES), changes_document.LAST_EVENT],
+        "responses": {
+            "200": {
+                "description": "The stream, or the page.",
+                "headers": changes_document.HEADERS,
+                "content": {
+                    "text/event-stream": stream | {"example": changes_document.STREAM_EXAMPLE},
+                    "application/json": page | {"example": changes_document.PAGE_EXAMPLE},
+                },
+            },
+            **_problems((400, 401, 403, 409, 414, 431, 503, 504)),
+        },
+    }
+
+
 def _types(models: Iterable[Any]) -> list[str]:
     return [model.model_fields["type"].annotation.__args__[0] for model in models]
 
@@ -181,6 +211,16 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
                 "responses": {
                     "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                    **_problems((400, 401, 403, 414, 431, 503)),
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics", "summary": "Figures of the service, as Prometheus reads them.",
+                "description": _roles("metrics"),
+                "responses": {
+                    "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
                     **_problems((400, 401, 403, 414, 431, 503)),
                 },
             }

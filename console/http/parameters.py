@@ -43,6 +43,8 @@ class Parameter:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number within bounds."""
+
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
             return int(text)
@@ -51,7 +53,9 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+def one_of(values: Sequence[str]) -> Callable[[str], str]:
+    """Reads one of some words."""
+
     def read(text: str) -> str:
         if text in values:
             return text
@@ -135,7 +139,7 @@ SEARCH: Final = Parameter(
     "alder",
 )
 STATE: Final = Parameter(
-    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, _one_of(get_args(State)),
+    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, one_of(get_args(State)),
     "eligible",
 )  # fmt: skip
 PAGE_LIMIT: Final = Parameter(
@@ -153,7 +157,7 @@ CURSOR: Final = Parameter(
     None,
 )
 GROUPED_BY: Final = Parameter(
-    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, _one_of(BY), "quarter"
+    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )
 
 Values = dict[str, Any]

@@ -45,14 +45,14 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
     ),
@@ -70,7 +70,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": {},
+    "subscriber": {"changes": ALL},
     "admin": {},
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
@@ -97,6 +97,10 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
+    expires_s: int | None = None
+    """When the token ends, in seconds since 1970."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

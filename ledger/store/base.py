@@ -117,8 +117,11 @@ class Reader(Protocol):
         """How many events there are, counted and not taken from a position; a look at each of them."""
         ...
 
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
-        """At most `limit` events of one type after a position, in order of position."""
+    def read_type(self, event_type: str, after: int, limit: int, stream: str | None = None) -> list[Row]:
+        """At most `limit` events of one type after a position, in order of position; of one stream alone where it is named.
+
+        Of a stream its own events are looked at, however many of the type the book has.
+        """
         ...
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:

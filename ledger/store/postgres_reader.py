@@ -108,14 +108,15 @@ class PostgresReader:
         )[0][0]
         return seq
 
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+    def read_type(self, event_type: str, after: int, limit: int, stream: str | None = None) -> list[Row]:
         # The type stands in the statement, so that PostgreSQL sees that the partial index applies.
         if not (event_type.isascii() and event_type.isalpha()):
             raise ValueError(f"found event type {event_type!r}, expected letters")
-        rows = self._query(
-            SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > %s ORDER BY position LIMIT %s", (after, limit)
-        )
-        return list(map(as_row, rows))
+        which, of = f"WHERE topic = '{event_type}' AND position > %s ", (after,)
+        if stream is None:
+            return list(map(as_row, self._query(SELECT_ROWS + which + "ORDER BY position LIMIT %s", (*of, limit))))
+        which += "AND originator_id = %s ORDER BY originator_version LIMIT %s"
+        return list(map(as_row, self._query(SELECT_ROWS + which, (*of, stream, limit))))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         return [name for (name,) in self._query(STREAM_NAMES, (after, limit))]

@@ -195,6 +195,19 @@ def test_events_of_one_type_are_read_in_order_of_position(store: Store) -> None:
         assert store.read_type(event_type, expected[2].position, 3) == expected[3:6]
     with pytest.raises(ValueError, match="expected letters"):
         store.read_type("x' OR '1'='1", 0, 1)
+    with pytest.raises(ValueError, match="expected letters"):
+        store.read_type("x' OR '1'='1", 0, 1, "membership-a")
+
+
+def test_events_of_one_type_in_one_stream_are_read_in_order_of_position(store: Store) -> None:
+    types = ["EligibilityChanged", "ResponseReceived"]
+    rows = append(store, *(new(p, f"membership-{p % 3}", type=types[p % 2]) for p in range(1, 61)))
+    for event_type in types:
+        for stream in ("membership-0", "membership-1", "membership-2", "membership-nowhere"):
+            expected = [as_read(row) for row in rows if (row.type, row.stream) == (event_type, stream)]
+            assert store.read_type(event_type, 0, 100, stream) == expected
+            if expected:
+                assert store.read_type(event_type, expected[3].position, 2, stream) == expected[4:6]
 
 
 def test_what_is_read_is_what_was_stored_to_the_byte(store: Store) -> None:

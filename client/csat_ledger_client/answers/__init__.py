@@ -1,7 +1,13 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
 from csat_ledger_client.answers.board import BoardPage
-from csat_ledger_client.answers.changes import DesignationChange, EligibilityChange
+from csat_ledger_client.answers.changes import (
+    ChangesPage,
+    CutOff,
+    DesignationChange,
+    EligibilityChange,
+    PositionReached,
+)
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designations import DesignationLine
@@ -19,6 +25,8 @@ __all__ = [
     "AnyDecision",
     "AnyParticipation",
     "BoardPage",
+    "ChangesPage",
+    "CutOff",
     "DesignationChange",
     "DesignationDecisionTaken",
     "DesignationLine",
@@ -26,6 +34,7 @@ __all__ = [
     "EligibilityStep",
     "Explanation",
     "FactOutcome",
+    "PositionReached",
     "QualificationChange",
     "Renewal",
     "Replayed",

@@ -73,3 +73,43 @@ class DesignationChange(Answer):
     """The id of the fact that caused it; null where time alone did."""
     seq: int
     """The announcement's place in its stream."""
+
+
+class ChangesPage(Answer):
+    """A page of the feed."""
+
+    changes: tuple[EligibilityChange | DesignationChange, ...]
+    """What was announced, in the order of the ledger; none where nothing came in time."""
+    next: str
+    """The cursor from which to go on, as `after`. It moves on also where nothing that is wanted was announced."""
+
+
+class CutOff(Answer):
+    """Why a stream ends here; whoever goes on hands in the last `id` that came."""
+
+    reason: (
+        Literal[
+            "slow",
+            "token-expired",
+            "stopping",
+            "renew",
+            "position-unknown",
+            "broken-history",
+            "store-unreachable",
+            "fault",
+        ]
+        | str
+    )
+    """`slow`: taken too slowly; `token-expired`: come with another token; `stopping`: the service ends, come again;
+    `renew`: it has lasted long enough, come again; `position-unknown`: the book is another one, or an older copy;
+    `broken-history`: an announcement cannot be read; `store-unreachable`, `fault`: the service cannot go on now.
+    """
+    sentence: str
+    """The same in words."""
+
+
+class PositionReached(Answer):
+    """Where the feed stands: up to here there is nothing else that is wanted."""
+
+    position: int
+    """The position; the event's id is its cursor."""

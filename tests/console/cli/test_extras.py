@@ -20,7 +20,7 @@ from importlib.machinery import PathFinder
 
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in finder.__module__]  # the paths alone
 found = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *more: None if name.split(".")[0] in {modules!r} else found(name, *more)
+PathFinder.find_spec = lambda name, *more: None if {modules!r} & {{name, name.split(".")[0]}} else found(name, *more)
 from console.cli.main import main
 sys.exit(main({arguments!r}))
 """
@@ -48,7 +48,9 @@ NEEDS = {
         ("fastapi", ("serve", "--dev")),
         ("uvicorn", ("serve", "--dev")),
         ("joserfc", ("token", "--role", "auditor")),
+        ("prometheus_client", ("serve", "--dev")),
     ],
+    "otel": [("opentelemetry.sdk", ("serve", "--dev"))],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),
@@ -98,6 +100,7 @@ def run(folder: Path, without: set[str], arguments: Sequence[str]) -> subprocess
             "PYTHONPATH": PATHS,
             "CSAT_LEDGER_STORE": "ledger.db",
             "CSAT_LEDGER_NOW": NOW,
+            "CSAT_LEDGER_HTTP_TRACES": "1",
         },
         capture_output=True,
         check=False,

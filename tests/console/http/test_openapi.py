@@ -70,7 +70,8 @@ def test_the_document_is_openapi_with_schemas_that_are_schemas_and_no_reference_
     assert DOCUMENT["openapi"] == "3.1.0"
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names))
-    others = {"facts", "status-batch", "openapi", "livez", "readyz", "log-checkpoint", "log-checkpoints", "log-tile"}
+    others = {"facts", "status-batch", "changes", "openapi", "livez", "readyz", "metrics"}
+    others |= {"log-checkpoint", "log-checkpoints", "log-tile"}
     assert set(names) == {route.name for route in READING} | PROVEN.keys() | others
     assert {route for routes in TABLE.values() for route in routes} <= set(names)
     for schema in DOCUMENT["components"]["schemas"].values():
@@ -112,7 +113,9 @@ def test_the_examples_of_the_document_are_answered(
         parameters = operation.get("parameters", [])
         example = {one["name"]: one["example"] for one in parameters if "example" in one}
         inside = {one["name"]: example.pop(one["name"]) for one in parameters if one["in"] == "path"}
-        found = served.get(f"{path.format(**inside)}?{urlencode(example)}".removesuffix("?"), role)
+        found = served.get(
+            f"{path.format(**inside)}?{urlencode(example)}".removesuffix("?"), role, Accept="application/json"
+        )
         assert found.status_code == 200, found.text
     assert wrong_with(answer_schema(operation, found), said_by(found)) == []
 
