@@ -12,6 +12,7 @@ from pathlib import Path
 
 import csat_ledger_client
 from csat_ledger_client import Ledger
+from tests.client.http.support import bearer_of
 from tests.console.http.process import service_process
 from tests.console.support import ROOT
 
@@ -22,7 +23,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 def test_its_ten_lines_record_a_fact_and_ask_for_a_status(tmp_path: Path) -> None:
     assert len([line for line in BLOCKS[0].splitlines() if line]) <= 10
     with service_process(tmp_path, "--dev") as running:
-        token = running.token("--role", "operator", "--role", "auditor")["Authorization"].removeprefix("Bearer ")
+        token = bearer_of(running, "--role", "operator", "--role", "auditor")
         settings = {"LEDGER_URL": running.url, "LEDGER_TOKEN": token, "PYTHONPATH": str(ROOT / "client")}
         done = subprocess.run(
             [sys.executable, "-c", BLOCKS[0]], cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True,

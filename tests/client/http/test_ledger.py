@@ -14,16 +14,13 @@ from csat_ledger_client import Ledger, Question
 from csat_ledger_client.answers import Status, Unanswered
 from csat_ledger_client.answers.replay import DecisionCheck, ReplayStep
 from csat_ledger_client.errors import BadRequest, FactRefused, NotAllowed, NotKnown, NotNow, PositionUnknown, Problem
+from tests.client.http.support import bearer_of
 from tests.console.designation_story import ANNIVERSARY, AREA
 from tests.console.http.process import Running, service_process
 from tests.console.http.support import NOW, PROVEN, make_book, seal
 from tests.console.support import fact, met
 
 AT = date(2010, 7, 1)
-
-
-def bearer_of(running: Running, *options: str) -> str:
-    return running.token(*options)["Authorization"].removeprefix("Bearer ")
 
 
 @pytest.fixture(scope="module")

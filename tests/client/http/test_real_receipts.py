@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from csat_ledger_client import Ledger, verify_receipt
-from tests.client.http.test_ledger import bearer_of
+from tests.client.http.support import bearer_of
 from tests.console.cli.test_proof_commands import ORIGIN
 from tests.console.http.process import environment, service_process
 from tests.console.support import met
