@@ -16,8 +16,8 @@ import pytest
 
 from csat_ledger_client import Ledger
 from tests.client.http.scripted import Connection, Server, scripted
+from tests.client.http.support import bearer_of
 from tests.client.http.test_changes import DESIGNATION, ELIGIBILITY, cursor, sends, told
-from tests.client.http.test_ledger import bearer_of
 from tests.console.http.process import service_process
 from tests.console.support import ROOT, met
 from tests.docs.compilers import EXAMPLES, Unavailable, compiled_go, compiled_typescript

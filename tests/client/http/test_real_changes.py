@@ -16,7 +16,7 @@ import pytest
 from csat_ledger_client import Change, Ledger
 from csat_ledger_client.errors import NotAllowed, PositionUnknown
 from csat_ledger_client.pauses import Pauses
-from tests.client.http.test_ledger import bearer_of
+from tests.client.http.support import bearer_of
 from tests.console.designation_story import qualified
 from tests.console.http.process import Running, service_process
 from tests.console.support import Fact, fact, met, response
