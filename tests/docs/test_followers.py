@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from csat_ledger_client import Ledger
 from tests.client.http.scripted import Connection, Server, scripted
+from tests.client.http.support import bearer_of
 from tests.client.http.test_changes import DESIGNATION, ELIGIBILITY, cursor, sends, told
-from tests.console.support import ROOT
+from tests.console.http.process import service_process
+from tests.console.support import ROOT, met
 from tests.docs.compilers import EXAMPLES, Unavailable, compiled_go, compiled_typescript
 
 COMPILERS = {"go": compiled_go, "typescript": compiled_typescript}
@@ -114,3 +117,33 @@ def test_their_types_have_the_members_of_the_schema(name: str) -> None:
     nullable = {field for field, said in schema.items() if {"type": "null"} in said.get("anyOf", [])}
     assert set(re.findall(r"^  (\w+): [\w ]+ \| null", typescript[1], re.MULTILINE)) == nullable
     assert set(re.findall(r'\*\w+ +`json:"(\w+)"', go[1])) == nullable
+
+
+def test_it_follows_the_service_itself(follower: list[str], tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev") as served:
+        token = bearer_of(served, "--role", "subscriber")
+        with Ledger(served.url, bearer_of(served, "--role", "operator")) as ledger:
+            ledger.record_many(met())
+        command = [*follower, served.url, str(tmp_path / "cursor"), "--type", "EligibilityChanged"]
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"CSAT_LEDGER_TOKEN": token},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            (found,) = lines(process, 1)
+            deadline = time.monotonic() + PATIENCE_S
+            while not (tmp_path / "cursor").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.communicate(timeout=PATIENCE_S)
+    assert (found["membership"], found["satisfied"], found["effective_at"]) == (
+        "m-1",
+        True,
+        "2010-06-10T10:00:00.000000Z",
+    )
+    assert int((tmp_path / "cursor").read_text().partition("-")[0]) >= found["position"]

@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 import httpx
-from pydantic import BaseModel
 
-from csat_ledger_client.answers.changes import DesignationChange, EligibilityChange
+from csat_ledger_client.answers.changes import CutOff, DesignationChange, EligibilityChange
 from csat_ledger_client.errors import BadAnswer, BadRequest, HistoryChanged, NotNow, PositionUnknown, ServiceUnreachable
 from csat_ledger_client.http.asking import read_one
 from csat_ledger_client.http.connection import AGAIN, Connection, said_of
@@ -39,13 +38,6 @@ RETRY_MAX_S: Final = 60.0
 CURSOR: Final = re.compile(r"([1-9]\d{0,17})-([0-9a-f]{16})")
 
 logger = logging.getLogger("csat_ledger.changes")
-
-
-class CutOff(BaseModel):
-    """Why the service ends a stream."""
-
-    reason: str
-    sentence: str = ""
 
 
 class Ended(Exception):
