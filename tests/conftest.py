@@ -30,9 +30,8 @@ SERVER_MODULES = ("tests/servers/", "tests/client/kafka/test_secure_broker.py")
 
 
 SLOW = (
-    "tests/client/http/test_changes.py",
-    "tests/client/http/test_connection.py",
-    "tests/client/http/test_ledger.py",
+    "tests/client/http/",
+    "tests/client/test_readme.py",
     "tests/client/test_receipts.py",
     "tests/console/cli/fact_files/test_opening.py",
     "tests/console/cli/test_answers.py",
@@ -61,6 +60,7 @@ SLOW = (
     "tests/consumers/roles/test_relay.py",
     "tests/consumers/roles/test_relay_commands.py::test_without_a_broker_named_or_there_the_commands_say_so",
     "tests/contracts/test_library_suites.py",
+    "tests/docs/",
     "tests/ledger/monitor/",
     "tests/ledger/programmes/capability/test_against_the_text.py",
     "tests/ledger/programmes/capability/test_form.py",
