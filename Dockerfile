@@ -7,8 +7,9 @@ COPY ledger ledger
 COPY projections projections
 COPY consumers consumers
 COPY console console
+COPY client client
 RUN /opt/csat-ledger/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt \
-    '.[postgres,kafka,service,http,proof,otel,webhooks]'
+    ./client '.[postgres,kafka,service,http,proof,otel,webhooks]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledger

@@ -26,10 +26,13 @@ settings.load_profile("new examples")
 
 SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
 SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
-SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.py")
+SERVER_MODULES = ("tests/servers/", "tests/client/kafka/test_secure_broker.py")
 
 
 SLOW = (
+    "tests/client/http/",
+    "tests/client/test_readme.py",
+    "tests/client/test_receipts.py",
     "tests/console/cli/fact_files/test_opening.py",
     "tests/console/cli/test_answers.py",
     "tests/console/cli/test_extras.py",
@@ -63,6 +66,7 @@ SLOW = (
     "tests/consumers/webhooks/test_role.py",
     "tests/consumers/webhooks/test_sender.py",
     "tests/contracts/test_library_suites.py",
+    "tests/docs/",
     "tests/ledger/monitor/",
     "tests/ledger/programmes/capability/test_against_the_text.py",
     "tests/ledger/programmes/capability/test_form.py",

@@ -21,6 +21,7 @@ from console.cli.signals import Interrupted, Signals
 from console.cli.standard_streams import prepare_streams
 from console.settings import PREFIX, Settings
 from console.wiring import clock_of
+from consumers.client_errors import client_errors
 from ledger.errors import LedgerError
 
 
@@ -132,10 +133,10 @@ def _ended(arguments: list[str], output: Output) -> int:
         return SIGNAL_BASE + interrupted.signum
     except Unwritten:
         raise
-    except LedgerError as error:
-        return _fail(failure_of(error), output)
-    except Exception as error:  # a fault of ours must not look like an answer
-        import traceback
+    except Exception as error:
+        if isinstance(error, (LedgerError, *client_errors())):
+            return _fail(failure_of(error), output)
+        import traceback  # a fault of ours must not look like an answer
 
         output.trace(traceback.format_exc())
         return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)

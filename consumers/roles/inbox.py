@@ -27,16 +27,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from consumers.broker.clients import abandon
 from consumers.broker.groups import SESSION_TIMEOUT_S, client, group_member, listener_of
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
-from consumers.broker.topic_bookmark import Place, kept_bookmark, kept_place, kept_text, wrong_places
-from consumers.errors import BrokerUnreachable, TopicsChanged
-from consumers.messages.cloudevents import RefusedFact, encode_original, refused_message
+from consumers.broker.kept_book import kept_bookmark, kept_with_book
+from consumers.messages.cloudevents import encode_original, refused_message
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
-from consumers.subscriber_start import bounds_of
+from csat_ledger_client.errors import BrokerUnreachable, TopicsChanged
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
+from csat_ledger_client.kafka.clients import abandon
+from csat_ledger_client.kafka.incarnations import TopicWatch
+from csat_ledger_client.kafka.places import Place, kept_place, wrong_places
+from csat_ledger_client.kafka.start import bounds_of
+from csat_ledger_client.messages.cloudevents import RefusedFact
 from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
@@ -285,7 +287,7 @@ class Inbox:
         offsets = {}
         for partition, records in polled.items():
             place = Place.after(records[-1])
-            text = kept_text(self._watch.known[partition.topic].id, place, self._book.mark)
+            text = kept_with_book(self._watch.known[partition.topic].id, place, self._book.mark)
             offsets[partition] = OffsetAndMetadata(place.next_offset, text, -1)
         try:
             with broker_errors("offsets not committed"):

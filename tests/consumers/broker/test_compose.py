@@ -37,8 +37,8 @@ except ImportError as missing:
     without_server(missing)
 
 from console.http.tokens import load_jwks
-from consumers.broker.kafka import Broker, await_sent
-from consumers.messages.survey import EligibilityChanged
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.link_key_file import LinkKeyFile
 from projections.postgres import PostgresDatabase
 from projections.questions.history import history

@@ -21,13 +21,14 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import Broker, await_sent, remake_topics
 from consumers.broker.partitioner import partition_of
-from consumers.broker.topic_bookmark import Place, kept_text
-from consumers.messages.cloudevents import RefusedFact
+from consumers.broker.topics import remake_topics
 from consumers.roles.inbox import FAULT_CODE, KEY_MAX, ORIGINAL_MAX, Inbox, open_inbox
 from consumers.roles.service import Service
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.kafka.incarnations import TopicWatch
+from csat_ledger_client.kafka.places import Place, kept_text
+from csat_ledger_client.messages.cloudevents import RefusedFact
 from ledger.errors import StoreUnreachable
 from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES
@@ -278,7 +279,7 @@ def forget_offsets(broker: Broker) -> None:
     """As if the process had been killed before it committed its offsets."""
     from kafka import OffsetAndMetadata
 
-    from consumers.broker.kafka import partitions_of
+    from csat_ledger_client.kafka.broker import partitions_of
 
     consumer = broker.consumer("test", group_id=f"{broker.prefix}csat-inbox")
     try:

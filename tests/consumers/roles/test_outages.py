@@ -22,16 +22,16 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.clients import abandon, give_up, opened
-from consumers.broker.kafka import Broker
-from consumers.errors import BrokerUnreachable
 from consumers.messages.registry import MESSAGES
 from consumers.roles import service as services
 from consumers.roles.inbox import open_inbox
 from consumers.roles.relay import Relay
 from consumers.roles.service import LIVE_FOR_S, Service, has_means
 from consumers.roles.worker import open_worker
-from consumers.subscriber import Subscriber
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.clients import abandon, give_up, opened
+from csat_ledger_client.kafka.subscriber import Subscriber
 from ledger.errors import StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
