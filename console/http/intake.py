@@ -10,26 +10,30 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
+from console.cli.output import json_text
 from console.http.problems import FIELDS, Problem, problem_of
 from ledger.errors import LedgerError, Refused
+from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
+    from console.http.fact_lines import FactLine
     from ledger.fact import Fact
     from ledger.writing.group_commit import GroupCommit
     from ledger.writing.transaction import Outcome
 
 WAITING_MAX: Final = 20_000
-"""So many facts may wait for a commit; who hands in more is told to come again."""
+"""So many facts may wait for a commit, where nothing else is said; who hands in more is told to come again."""
+STREAMS_MAX: Final = 32
 BATCH: Final = 1_000
 ID_MAX: Final = 200
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
@@ -51,14 +55,32 @@ class FactOutcome:
     """The same in words."""
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
+    line: int | MayBeLeftOut = LEFT_OUT
+    """The line of ndjson, counted from 1; only where no id could be read."""
 
 
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit) -> None:
+    def __init__(self, group: GroupCommit, waiting_max: int = WAITING_MAX, streams_max: int = STREAMS_MAX) -> None:
         self._group = group
         self._waiting = 0
+        self._waiting_max = waiting_max
+        self._room = asyncio.Event()
+        self._streams_max = streams_max
+        self.streams = 0
+        """Streams of facts that are under way."""
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+        if self.streams >= self._streams_max:
+            raise _busy("found too many streams of facts under way, expected fewer")
+        self.streams += 1
+        try:
+            yield
+        finally:
+            self.streams -= 1
 
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
         """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
@@ -70,19 +92,28 @@ class Intake:
             outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
         return outcomes
 
-    async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
+    async def take_lines(self, lines: Sequence[FactLine]) -> bytes:
+        """The outcomes of lines of a stream as lines; waits where too many facts wait. Raises as `take`."""
+        read = await asyncio.to_thread(_read_lines, lines)
+        facts = [one for one in read if not isinstance(one, FactOutcome)]
+        while self._waiting and self._waiting + len(facts) > self._waiting_max:
+            self._room.clear()
+            await self._room.wait()
+        recorded = await self._recorded(facts, self._waiting_max + len(facts))
+        return await asyncio.to_thread(_said, read, recorded)
+
+    async def _recorded(self, facts: Sequence[Fact], waiting_max: int | None = None) -> list[Outcome]:
         if not facts:
             return []
-        if self._waiting + len(facts) > WAITING_MAX:
-            raise Problem(
-                503, "busy", "found too many facts waiting, expected fewer: send it again", headers={"Retry-After": "1"}
-            )
+        if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
+            raise _busy("found too many facts waiting, expected fewer: send it again")
         loop = asyncio.get_running_loop()
         everything: asyncio.Future[None] = loop.create_future()
         results: list[Outcome | BaseException] = []
 
         def finish() -> None:
             self._waiting -= len(facts)
+            self._room.set()
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
@@ -113,6 +144,39 @@ def single(outcome: FactOutcome) -> tuple[int, FactOutcome]:
     if outcome.status == "put-off" or code == FAULT_CODE:
         raise Problem(503, code, sentence, headers={"Retry-After": "60"})
     raise Problem(422, code, sentence, None if outcome.field is LEFT_OUT else str(outcome.field))
+
+
+def _busy(sentence: str) -> Problem:
+    return Problem(503, "busy", sentence, headers={"Retry-After": "1"})
+
+
+def _read_lines(lines: Sequence[FactLine]) -> list[Fact | FactOutcome]:
+    return [_read_line(line) for line in lines]
+
+
+def _read_line(line: FactLine) -> Fact | FactOutcome:
+    if line.size > len(line.content):
+        refusal = too_long(line.size)
+        return FactOutcome(None, "refused", 0, refusal.code, refusal.sentence, line=line.number)
+    found = _read(line.content)
+    return replace(found, line=line.number) if isinstance(found, FactOutcome) and found.id is None else found
+
+
+def _said(read: Sequence[Fact | FactOutcome], recorded: Sequence[Outcome]) -> bytes:
+    """The outcomes as lines."""
+    found = iter(recorded)
+    outcomes = (one if isinstance(one, FactOutcome) else _outcome(one, next(found)) for one in read)
+    return b"".join(outcome_json(one) + b"\n" for one in outcomes)
+
+
+def outcome_json(outcome: FactOutcome) -> bytes:
+    """An outcome as `json_text` has it; the many that say no more than where a fact stands are made at once."""
+    fact_id = outcome.id
+    if outcome.code is LEFT_OUT and fact_id is not None and fact_id.isascii() and fact_id.isprintable():
+        return b'{"id":%b,"status":"%b","position":%d}' % (
+            orjson.dumps(fact_id), outcome.status.encode(), outcome.position,
+        )  # fmt: skip
+    return json_text(outcome).encode()
 
 
 def _read_all(lines: Sequence[bytes]) -> list[Fact | FactOutcome]:

@@ -12,26 +12,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import without_password
 
 if TYPE_CHECKING:
     from console.http.app import Service
-    from console.http.door import App
+    from console.http.dispatch import App
+    from console.http.limits import Limits
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
-CONNECTIONS_MAX: Final = 2_048
-IDLE_S: Final = 30
-"""A connection on which nothing is asked is closed after so long."""
-DRAIN_S: Final = 35
-"""So long requests under way are waited for at the end: longer than the deadline of any."""
-HEADERS_S: Final = 10.0
-"""The head of a request has to be there so soon after its connection, or after the answer before it."""
-INCOMPLETE_BYTES_MAX: Final = 32_768
-"""So much of a head is held that is not whole; more than the door takes, so that the door can say so."""
+DRAIN_MORE_S: Final = 5
+"""So long, and the deadline of a request, requests under way are waited for at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +38,8 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    limits: Limits | None = None
+    """None: as they are by default."""
 
 
 @contextmanager
@@ -50,7 +47,9 @@ def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
     from console.http.intake import Intake
+    from console.http.limits import Limits
     from console.http.reading import Following, Readers
+    from console.http.spool import Room
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -69,7 +68,9 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        limits = wiring.limits or Limits()
+        intake = Intake(group, limits.facts_waiting, limits.streams)
+        yield Service(readers, following, intake, wiring.clock, limits, room=Room(limits.spool_mib << 20))
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
@@ -94,15 +95,19 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: App, listener: socket.socket) -> None:
+def serve(app: App, listener: socket.socket, limits: Limits | None = None) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
     import uvicorn
 
+    from console.http.limits import Limits
+    from console.http.protocol import protocol
+
+    limits = limits or Limits()
     # A client's nonsense is no matter of our log, and what fails in the application the door has told of.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
-        http=_prompt_protocol(),
+        http=protocol(limits),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -110,10 +115,8 @@ def serve(app: App, listener: socket.socket) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=ceil(limits.deadline_s) + DRAIN_MORE_S,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -123,32 +126,3 @@ def require_http(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise ExtraMissing(module, "http")
-
-
-def _prompt_protocol() -> Any:
-    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come.
-
-    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep.
-    """
-    from asyncio import BaseTransport, TimerHandle
-
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class PromptProtocol(H11Protocol):
-        _late: TimerHandle | None = None
-
-        def connection_made(self, transport: BaseTransport) -> None:
-            super().connection_made(transport)  # type: ignore[arg-type]
-            self._late = self.loop.call_later(HEADERS_S, self._give_up)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._late is not None:
-                self._late.cancel()
-            super().connection_lost(exc)
-
-        def _give_up(self) -> None:
-            """Ends a connection on which no request has been read whole."""
-            if self.cycle is None:
-                self.transport.close()
-
-    return PromptProtocol

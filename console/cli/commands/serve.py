@@ -20,6 +20,9 @@ from console.http.dev_key import AUDIENCE
 from ledger.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.http.limits import Limits
     from console.http.tokens import Verifier
 
 EPILOG: Final = """\
@@ -51,7 +54,9 @@ def register(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where; port 0 for any; default: 127.0.0.1:8080",
     )
-    parser.add_argument("--jwks", type=Path, metavar="FILE", help="the issuer's public keys (a JWKS)")
+    parser.add_argument(
+        "--jwks", metavar="FILE|URL", help="the issuer's public keys (a JWKS): a file, or an https:// URL"
+    )
     parser.add_argument("--issuer", metavar="ISS", help="whose tokens are taken: the claim iss")
     parser.add_argument(
         "--audience",
@@ -69,9 +74,11 @@ def run(session: Session) -> int:
     from console.http.server import Wiring, listening, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc")
+    require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits")
+    from console.http.limits import read_limits
+
     options, output = session.options, session.output
-    verifier = _verifier(session)
+    limits = read_limits()
     one_at_a_time = Lock()
 
     def complain(sentence: str) -> None:
@@ -92,7 +99,8 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    verifier = _verifier(session, limits, complain)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, limits)
     try:
         with listening(options.listen) as listener, service(wiring) as behind:
             if output.as_json:
@@ -100,17 +108,20 @@ def run(session: Session) -> int:
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener)
+            serve(application(behind, verifier, complain, on_fault), listener, limits)
     except Interrupted:
         pass
+    finally:
+        verifier.keys.close()
     return DONE
 
 
-def _verifier(session: Session) -> Verifier:
+def _verifier(session: Session, limits: Limits, complain: Callable[[str], None]) -> Verifier:
     from joserfc.jwk import KeySet
 
     from console.http.dev_key import ISSUER, dev_key, dev_key_path
-    from console.http.tokens import Verifier, load_jwks
+    from console.http.jwks import FileKeys, Keys, UrlKeys, is_url
+    from console.http.tokens import Verifier
 
     options = session.options
     if options.dev:
@@ -123,7 +134,11 @@ def _verifier(session: Session) -> Verifier:
         return Verifier(KeySet([dev_key(dev_key_path(session.where))]), ISSUER, options.audience, session.clock)
     if options.jwks is None or not options.issuer:
         raise Failure("usage", "found no --jwks and --issuer, expected both, or --dev for one's own machine")
-    return Verifier(load_jwks(options.jwks), options.issuer, options.audience, session.clock)
+    if is_url(options.jwks):
+        keys: Keys = UrlKeys(options.jwks, complain, refresh_s=limits.jwks_refresh_s, kept_s=limits.jwks_kept_s)
+    else:
+        keys = FileKeys(Path(options.jwks), complain)
+    return Verifier(keys, options.issuer, options.audience, session.clock)
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
+from console.http.limits import Limits
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
@@ -28,6 +29,7 @@ NOW_US = parse_instant(NOW)
 ISSUER = "https://login.example"
 AUDIENCE = "csat-ledger"
 KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+UNBOUNDED = "1000000/second"
 OWN = ("m-1",)
 """The memberships of the partner's token."""
 
@@ -127,8 +129,8 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(store: Path | str, **limits: Any) -> Iterator[Served]:
+    """A service over a store, with some limits of its own; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -136,7 +138,8 @@ def serving(store: Path | str) -> Iterator[Served]:
         return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
+    bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, bounds)
     with asyncio.Runner() as runner, service(wiring) as behind:
         served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
         served.said, served.faults = said, faults

@@ -16,8 +16,9 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from console.http import tokens
 from console.http.dev_key import dev_key, dev_key_path, dev_token
+from console.http.jwks import load_jwks
 from console.http.problems import Problem
-from console.http.tokens import Verifier, load_jwks
+from console.http.tokens import Verifier
 from ledger.errors import BadInput
 from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW_US, PATHS, Served, token
 
