@@ -12,6 +12,7 @@
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
+    CSAT_LEDGER_HTTP_…        limits of the service, which `console.http.limits` reads
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 

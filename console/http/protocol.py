@@ -5,12 +5,17 @@
 - A head is read up to a bound: the parser itself has none.
 - What is no HTTP, and a connection too many, are problems (RFC 9457), not plain text.
 - A body that goes on after its answer is waited for a little, unread, so that the answer gets through; then it is cut off.
+- A connection that is closed while its client takes nothing is cut off: closing waits for what was sent to be taken.
 - After a request to go on in another protocol the connection is closed: the parser reads nothing after one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
+from functools import partial
+from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -18,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem
 
 if TYPE_CHECKING:
-    from console.http.dispatch import Receive, Scope, Send
+    from console.http.dispatch import App, Receive, Scope, Send
     from console.http.limits import Limits
 
 HEAD_BYTES_MAX: Final = 32_768
@@ -48,9 +53,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for a head, for some time."""
-        super().connection_made(transport)
+        super().connection_made(transport)  # type: ignore[arg-type]
         if len(self.connections) > self.connections_max:
-            self.app = _too_many_connections  # type: ignore[assignment]
+            self.app = _too_many_connections
+        self.app = partial(self._run, self.app)
         self._late = self.loop.call_later(self.head_s, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -95,6 +101,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             self._late = self.loop.call_later(LINGER_S, self._cut_body)
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection on which nothing is asked, also where the answer before was never taken."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(LINGER_S, self._abort)
+
+    async def _run(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application. What it breaks off is closed once the client took what was sent, which it may never do."""
+        try:
+            await app(scope, receive, send)
+        except BaseException:
+            self.loop.call_later(LINGER_S, self._abort)
+            raise
+
     def send_400_response(self, _msg: str) -> None:
         """What is no HTTP is a problem."""
         self._refuse(Problem(400, "bad-input", "found no HTTP request, expected one"))
@@ -112,6 +131,12 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.close()
+
+    def _abort(self) -> None:
+        """Closes at once, and has what the client did not take dropped: the kernel would keep it for minutes."""
+        with suppress(OSError):
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        self.transport.abort()
 
     def _give_up(self) -> None:
         """Ends a connection on which no request has been read whole."""

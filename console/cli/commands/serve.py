@@ -1,6 +1,6 @@
 """Serves the ledger over HTTP: questions and facts, for each role what it may see (DESIGN 11).
 
-Who asks shows a token, a JWT that an issuer signed: its public keys are in --jwks, its claim `roles` says what the caller
+Who asks shows a token, a JWT that an issuer signed: its public keys are at --jwks, its claim `roles` says what the caller
 is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store."""
 
 from __future__ import annotations
@@ -31,8 +31,27 @@ examples:
   csat-ledger token --role auditor                  a token for it
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
-GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
-is made. SIGTERM ends it: what is under way is answered first."""
+  csat-ledger serve --jwks https://login.example/jwks.json --issuer https://login.example
+
+GET /openapi.json describes all routes. TLS is a reverse proxy's matter. A ledger that is not there yet is made. SIGTERM ends
+it: what is under way is answered first.
+
+limits, each a variable (docs/operations.md says what each bounds), with their defaults:
+  CSAT_LEDGER_HTTP_RATE                5000/second
+  CSAT_LEDGER_HTTP_RATE_WITHOUT_TOKEN  100/second
+  CSAT_LEDGER_HTTP_REQUESTS            512
+  CSAT_LEDGER_HTTP_CONNECTIONS         2048
+  CSAT_LEDGER_HTTP_BODY_BYTES          8388608
+  CSAT_LEDGER_HTTP_ELEMENTS            10000
+  CSAT_LEDGER_HTTP_FACTS_WAITING       20000
+  CSAT_LEDGER_HTTP_DEADLINE_S          30
+  CSAT_LEDGER_HTTP_STREAMS             32
+  CSAT_LEDGER_HTTP_STREAM_IDLE_S       60
+  CSAT_LEDGER_HTTP_SPOOL_MIB           1024
+  CSAT_LEDGER_HTTP_HEAD_S              10
+  CSAT_LEDGER_HTTP_KEEP_ALIVE_S        30
+  CSAT_LEDGER_HTTP_JWKS_REFRESH_S      300
+  CSAT_LEDGER_HTTP_JWKS_KEPT_S         86400"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
 from console.http.limits import Limits
+from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
@@ -111,6 +112,7 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.refused = Refused()
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
         """The answer to a question of somebody in a role; None: of nobody."""
@@ -142,7 +144,7 @@ def serving(store: Path | str, **limits: Any) -> Iterator[Served]:
     wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, bounds)
     with asyncio.Runner() as runner, service(wiring) as behind:
         served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
-        served.said, served.faults = said, faults
+        served.said, served.faults, served.refused = said, faults, behind.refused
         yield served
     assert faults == []
 
