@@ -23,13 +23,18 @@ from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.dispatch import App, Dispatch, Endpoint
 from console.http.door import Door, caller_of
+from console.http.duties import Duties
+from console.http.evidence import ROUTES as EVIDENCE
+from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
 from console.http.health import health
 from console.http.intake import Intake, outcome_json, single
 from console.http.limits import Limits
+from console.http.log import PATH as LOG
+from console.http.log import ServedLog
 from console.http.long_answer import LongAnswer
 from console.http.openapi import document
-from console.http.parameters import read_values
+from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
 from console.http.refused import Refused
@@ -54,6 +59,10 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    log: ServedLog
+    evidence: EvidenceDesk
+    duties: Duties = ()
+    """What it does beside answering, and how that stands."""
     limits: Limits = field(default_factory=Limits)
     refused: Refused = field(default_factory=Refused)
     """How often access was refused; for metrics."""
@@ -73,6 +82,8 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route), route.name) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service), BATCH),
         path("/v1/facts", "POST", partial(_take_facts, service), "facts"),
+        *(path(at, "GET", partial(_prove, service, name, parameters), name) for name, at, _, parameters in EVIDENCE),
+        path(LOG, "GET", partial(_show_log, service), "log"),
         path("/openapi.json", "GET", _openapi, "openapi"),
         path("/livez", "GET", _live, "livez"),
         path("/readyz", "GET", partial(_ready, service), "readyz"),
@@ -165,6 +176,14 @@ async def _take_facts(service: Service, request: Request) -> Response:
     outcomes = await service.intake.take(elements_of(body, media, service.limits.elements))
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
+    return await service.evidence.get(name, parameters, request)
+
+
+async def _show_log(service: Service, request: Request) -> Response:
+    return await service.log.get(request)
 
 
 async def _openapi(request: Request) -> Response:

@@ -43,10 +43,13 @@ class Dispatch:
         self._otherwise = otherwise
         self._fixed: dict[tuple[str, str], tuple[Endpoint, str]] = {}
         self._templates: dict[tuple[str, int], list[_Template]] = {}
+        self._others: list[Route] = []
         for route in routes:
             if isinstance(route, Route) and set(map(type, route.param_convertors.values())) <= {_TEXT}:
                 for method in (route.methods or set()) - {"HEAD"}:
                     self._add(method, route)
+            elif isinstance(route, Route):
+                self._others.append(route)
 
     def _add(self, method: str, route: Route) -> None:
         if route.param_convertors:
@@ -70,7 +73,10 @@ class Dispatch:
         if fixed is not None:
             return fixed[1]
         named = (one.name for one in self._templates.get((method, path.count("/")), ()) if one.pattern.match(path))
-        return next(named, ELSEWHERE)
+        others = (
+            route.name for route in self._others if method in (route.methods or ()) and route.path_regex.match(path)
+        )
+        return next(named, None) or next(others, ELSEWHERE)
 
     def _endpoint(self, scope: Scope) -> Endpoint | None:
         method, path = scope["method"], scope["path"]

@@ -1,6 +1,6 @@
 """The door before the application: bounds on a request, its deadline, who asks, and what is said of a fault.
 
-Nothing gets behind it without a token but what is OPEN. Whatever goes wrong leaves as a problem (RFC 9457).
+Nothing gets behind it without a token but what `is_open`. Whatever goes wrong leaves as a problem (RFC 9457).
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from console.http.limits import Limits
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
 from console.http.rates import Rates
 from console.http.refused import REASONS, Refused
-from console.http.roles import Caller
+from console.http.roles import OPEN, Caller, is_open
 from console.http.tokens import Verifier
 
-OPEN: Final = frozenset({"/livez", "/readyz"})
-"""What is answered without a token."""
 HEADER_BYTES_MAX: Final = 16_384
 TARGET_BYTES_MAX: Final = 4_096
 PATH_SHOWN: Final = 200
@@ -108,7 +106,9 @@ class Door:
         size = sum(len(name) + len(value) for name, value in headers)
         if size > HEADER_BYTES_MAX:
             raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
-        if scope["path"] in OPEN:
+        if is_open(scope["path"]):
+            if scope["path"] not in OPEN:
+                self._rates.count_open(_address_of(scope))
             return
         authorizations = [value for name, value in headers if name == b"authorization"]
         caller = self._verifier.known(authorizations)
@@ -120,8 +120,7 @@ class Door:
     async def _checked(self, scope: Scope, authorizations: list[bytes]) -> Caller:
         """Who asks with a token that was not seen before. From an address that has sent too many that do not hold, none
         is looked at: checking signatures is dear. Tokens that were found to hold go on."""
-        client = scope.get("client")
-        address = client[0] if client else ""
+        address = _address_of(scope)
         self._rates.require_address(address)
         try:
             try:
@@ -134,6 +133,11 @@ class Door:
             if problem.status == 401:
                 self._rates.count_address(address)
             raise
+
+
+def _address_of(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -150,7 +154,7 @@ class _Answer:
     """What is sent of an answer; a problem can be sent for as long as nothing was."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._behind_token = scope["path"] not in OPEN
+        self._behind_token = not is_open(scope["path"])
         self._send = send
         self.status = 0
         """The status that was sent; 0 for as long as none was."""

@@ -1,6 +1,6 @@
 """Facts over HTTP: each waits for the next commit, which many clients share, and gets an outcome of its own.
 
-    {"id": "f-7", "status": "accepted", "position": 4711}
+    {"id": "f-7", "status": "accepted", "position": 4711}                       with a receipt where the service signs them
     {"id": "f-8", "status": "refused", "position": 0, "code": "consent-missing", "sentence": "…", "field": "customer_org"}
 
 A broken connection leaves whole facts only, and sending all of them again is safe: what is there is a duplicate. So there
@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
 from console.cli.output import json_text
 from console.http.problems import FIELDS, Problem, problem_of
+from console.http.receipts import Receipt, receipt_of
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact
@@ -27,9 +28,13 @@ from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
     from console.http.fact_lines import FactLine
+    from console.http.receipts import ReceiptDesk, Receipts
     from ledger.fact import Fact
+    from ledger.proof.receipts.holding import Handed
     from ledger.writing.group_commit import GroupCommit
     from ledger.writing.transaction import Outcome
+
+Found = TypeVar("Found")
 
 WAITING_MAX: Final = 20_000
 """So many facts may wait for a commit, where nothing else is said; who hands in more is told to come again."""
@@ -49,6 +54,8 @@ class FactOutcome:
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
     """Where its event stands in the ledger; 0 where it has none."""
+    receipt: Receipt | MayBeLeftOut = LEFT_OUT
+    """The receipt of a fact that is in the ledger; only where the service signs receipts."""
     code: str | MayBeLeftOut = LEFT_OUT
     """Why it was not recorded: a code that never changes."""
     sentence: str | MayBeLeftOut = LEFT_OUT
@@ -62,8 +69,16 @@ class FactOutcome:
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit, waiting_max: int = WAITING_MAX, streams_max: int = STREAMS_MAX) -> None:
+    def __init__(
+        self,
+        group: GroupCommit,
+        receipts: ReceiptDesk | None = None,
+        waiting_max: int = WAITING_MAX,
+        streams_max: int = STREAMS_MAX,
+    ) -> None:
+        """With `receipts` each fact that is in the book gets one."""
         self._group = group
+        self._receipts = receipts
         self._waiting = 0
         self._waiting_max = waiting_max
         self._room = asyncio.Event()
@@ -89,7 +104,7 @@ class Intake:
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, *next(recorded)) for one in read]
         return outcomes
 
     async def take_lines(self, lines: Sequence[FactLine]) -> bytes:
@@ -102,7 +117,9 @@ class Intake:
         recorded = await self._recorded(facts, self._waiting_max + len(facts))
         return await asyncio.to_thread(_said, read, recorded)
 
-    async def _recorded(self, facts: Sequence[Fact], waiting_max: int | None = None) -> list[Outcome]:
+    async def _recorded(
+        self, facts: Sequence[Fact], waiting_max: int | None = None
+    ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
         if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
@@ -110,6 +127,7 @@ class Intake:
         loop = asyncio.get_running_loop()
         everything: asyncio.Future[None] = loop.create_future()
         results: list[Outcome | BaseException] = []
+        receipts: list[Receipts | BaseException] = []
 
         def finish() -> None:
             self._waiting -= len(facts)
@@ -117,20 +135,34 @@ class Intake:
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
+        def finish_soon() -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(finish)
+
+        def handed_out(handed: Receipts | BaseException) -> None:
+            receipts.append(handed)
+            finish_soon()
+
         def done(result: Outcome | BaseException) -> None:
             results.append(result)  # in order: the group commit keeps it
-            if len(results) == len(facts):
-                with suppress(RuntimeError):  # the loop has ended meanwhile
-                    loop.call_soon_threadsafe(finish)
+            if len(results) < len(facts):
+                return
+            durable = [one for one in results if not isinstance(one, BaseException)]
+            if self._receipts is None or len(durable) < len(facts) or not any(one.position for one in durable):
+                finish_soon()
+            else:  # by the thread that commits: a way over the event loop would be one more for each fact
+                self._receipts.submit(durable, handed_out)
 
         self._waiting += len(facts)
         for fact in facts:
             self._group.submit(fact, done)
         await everything
-        return [_unless_error(result) for result in results]
+        outcomes = [_unless_error(result) for result in results]
+        handed = _unless_error(receipts[0]) if receipts else [None] * len(outcomes)
+        return list(zip(outcomes, handed, strict=True))
 
 
-def _unless_error(result: Outcome | BaseException) -> Outcome:
+def _unless_error(result: Found | BaseException) -> Found:
     if isinstance(result, BaseException):
         raise problem_of(result) if isinstance(result, LedgerError) else result
     return result
@@ -157,22 +189,23 @@ def _read_lines(lines: Sequence[FactLine]) -> list[Fact | FactOutcome]:
 def _read_line(line: FactLine) -> Fact | FactOutcome:
     if line.size > len(line.content):
         refusal = too_long(line.size)
-        return FactOutcome(None, "refused", 0, refusal.code, refusal.sentence, line=line.number)
+        return FactOutcome(None, "refused", 0, code=refusal.code, sentence=refusal.sentence, line=line.number)
     found = _read(line.content)
     return replace(found, line=line.number) if isinstance(found, FactOutcome) and found.id is None else found
 
 
-def _said(read: Sequence[Fact | FactOutcome], recorded: Sequence[Outcome]) -> bytes:
+def _said(read: Sequence[Fact | FactOutcome], recorded: Sequence[tuple[Outcome, Handed | None]]) -> bytes:
     """The outcomes as lines."""
     found = iter(recorded)
-    outcomes = (one if isinstance(one, FactOutcome) else _outcome(one, next(found)) for one in read)
+    outcomes = (one if isinstance(one, FactOutcome) else _outcome(one, *next(found)) for one in read)
     return b"".join(outcome_json(one) + b"\n" for one in outcomes)
 
 
 def outcome_json(outcome: FactOutcome) -> bytes:
     """An outcome as `json_text` has it; the many that say no more than where a fact stands are made at once."""
     fact_id = outcome.id
-    if outcome.code is LEFT_OUT and fact_id is not None and fact_id.isascii() and fact_id.isprintable():
+    plain = outcome.code is LEFT_OUT and outcome.receipt is LEFT_OUT
+    if plain and fact_id is not None and fact_id.isascii() and fact_id.isprintable():
         return b'{"id":%b,"status":"%b","position":%d}' % (
             orjson.dumps(fact_id), outcome.status.encode(), outcome.position,
         )  # fmt: skip
@@ -190,17 +223,19 @@ def _read(line: bytes) -> Fact | FactOutcome:
         return _refused(_id_of(line), refusal.code, refusal.sentence, refusal.field)
 
 
-def _outcome(fact: Fact, found: Outcome) -> FactOutcome:
+def _outcome(fact: Fact, found: Outcome, handed: Handed | None) -> FactOutcome:
     if found.status in ("accepted", "duplicate"):
-        return FactOutcome(fact.id, found.status, found.position)
+        receipt = LEFT_OUT if handed is None else receipt_of(handed)
+        return FactOutcome(fact.id, found.status, found.position, receipt)
     if found.status == "put-off":  # its sentence is for the operator of the store, not for who hands in facts
-        return FactOutcome(fact.id, "put-off", 0, found.code or "", LATER)
+        return FactOutcome(fact.id, "put-off", 0, code=found.code or "", sentence=LATER)
     return _refused(fact.id, found.code or "", found.sentence or "", None)
 
 
 def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -> FactOutcome:
     about = field or FIELDS.get(code)
-    return FactOutcome(fact_id, "refused", 0, code, sentence, LEFT_OUT if about is None else about)
+    field_ = LEFT_OUT if about is None else about
+    return FactOutcome(fact_id, "refused", 0, code=code, sentence=sentence, field=field_)
 
 
 def _id_of(line: bytes) -> str | None:

@@ -39,7 +39,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     rate: Rate = "5000/second"
-    """requests of one caller (subject and roles of its token); one more is 429"""
+    """requests of one caller (subject and roles of its token; of the log, an address); one more is 429"""
     rate_without_token: Rate = "100/second"
     """requests from one address without a token that holds; one more is 429"""
     requests: Annotated[int, Field(ge=1, le=100_000)] = 512

@@ -1,8 +1,9 @@
 """Limits on rate: a caller that asks too often is told 429 and when to come again.
 
-With a token that holds it is counted by subject and roles, else by the address that the connection comes from (of IPv6 by
-the network of 64 bits, which one host has all of). A window begins with the first request and ends as the rate says:
-`100/second` lets a hundred through at once, and the next a second after the first of them.
+With a token that holds it is counted by subject and roles; else, also of the log, which is open to anybody, by the
+address that the connection comes from (of IPv6 by the network of 64 bits, which one host has all of). A window begins with
+the first request and ends as the rate says: `100/second` lets a hundred through at once, and the next a second after the
+first of them.
 """
 
 from __future__ import annotations
@@ -100,6 +101,12 @@ class Rates:
         """Counts a request with a token that holds. Raises Problem (429)."""
         if not self._limiter.hit(self._caller, "caller", who):
             raise self._too_many(self._caller, "caller", who)
+
+    def count_open(self, address: str) -> None:
+        """Counts a request for what is open to anybody. Raises Problem (429)."""
+        network = _network(address)
+        if not self._limiter.hit(self._caller, "open", network):
+            raise self._too_many(self._caller, "open", network)
 
     def count_address(self, address: str) -> None:
         """Counts a request without such a token. Raises Problem (429)."""

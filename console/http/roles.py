@@ -45,7 +45,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries",
         ),
         ALL,
     ),
@@ -74,6 +74,21 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "admin": {},
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
+
+OPEN: Final = frozenset({"/livez", "/readyz"})
+"""What is answered without a token, beside the log but its entries."""
+LOG: Final = "/log/"
+LOG_ENTRIES: Final = "/log/tile/entries"
+
+
+def is_open(path: str) -> bool:
+    """Whether a path, its escapes undone, is answered without a token."""
+    return path in OPEN or (path.startswith(LOG) and not is_entries(path))
+
+
+def is_entries(path: str) -> bool:
+    """Whether a path is one of the log's entry bundles, which are for auditors."""
+    return path.startswith(LOG_ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)

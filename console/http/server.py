@@ -1,7 +1,7 @@
 """The service as a process: what it is wired of, uvicorn before it, and how it ends.
 
-On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded
-before the store is closed.
+On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded;
+then the duties end (`console.http.embedded`), sealing last, and then the store is closed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from console.http.embedded import Embedded
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import without_password
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from console.http.app import Service
     from console.http.dispatch import App
     from console.http.limits import Limits
+    from console.http.receipts import ReceiptDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
@@ -38,6 +40,7 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    embedded: Embedded = field(default_factory=Embedded)
     limits: Limits | None = None
     """None: as they are by default."""
 
@@ -46,8 +49,11 @@ class Wiring:
 def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
+    from console.http.embedded import duties_of
+    from console.http.evidence import EvidenceDesk
     from console.http.intake import Intake
     from console.http.limits import Limits
+    from console.http.log import ServedLog
     from console.http.reading import Following, Readers
     from console.http.spool import Room
     from console.wiring import driver_errors
@@ -61,6 +67,9 @@ def service(wiring: Wiring) -> Iterator[Service]:
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
+        embedded = wiring.embedded
+        duties = stack.enter_context(duties_of(embedded, wiring))
+        desk = _receipt_desk(wiring, name, stack)
         group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
@@ -68,9 +77,25 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
+        evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
+        stack.callback(evidence.close)
+        log = ServedLog(embedded.tiles, wiring.complain)
         limits = wiring.limits or Limits()
-        intake = Intake(group, limits.facts_waiting, limits.streams)
-        yield Service(readers, following, intake, wiring.clock, limits, room=Room(limits.spool_mib << 20))
+        intake = Intake(group, desk, limits.facts_waiting, limits.streams)
+        yield Service(
+            readers, following, intake, wiring.clock, log, evidence, duties, limits, room=Room(limits.spool_mib << 20)
+        )
+
+
+def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
+    """What signs receipts, where the service does; closed when the facts are recorded."""
+    if wiring.embedded.receipts is None:
+        return None
+    from console.http.receipts import ReceiptDesk
+
+    desk = ReceiptDesk(wiring.opened, name, wiring.embedded.receipts)
+    stack.callback(desk.close)
+    return desk
 
 
 def listening(address: tuple[str, int]) -> socket.socket:

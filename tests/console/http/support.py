@@ -14,6 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
+from console.http.duties import Duty
+from console.http.embedded import Embedded
 from console.http.limits import Limits
 from console.http.refused import Refused
 from console.http.roles import ROLES
@@ -22,8 +24,12 @@ from console.http.tokens import Verifier
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import open_sealer
 from tests.console.designation_story import ANNIVERSARY, AREA, qualified, restated, told
 from tests.console.support import Fact, enrolment, fact, met, response
+from tests.ledger.seal.support import LOG_KEY
+from tests.support.signing import Unbound
 
 NOW = "2024-12-31T00:00:00Z"
 NOW_US = parse_instant(NOW)
@@ -74,6 +80,14 @@ def make_book(path: Path) -> None:
     ledger.close()
 
 
+def seal(store: Path | str, folder: Path) -> None:
+    """Takes what there is into the log in a folder."""
+    book = open_store(str(store), create=False)
+    with open_sealer(book, LogFolder(folder), [Unbound(LOG_KEY)]) as sealer:
+        sealer.seal()
+    book.close()
+
+
 def token(role: str | None = None, *, key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
     """A token that holds, but for the claims that are given; one that is None is left out."""
     said: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW_US // 1_000_000 + 600}
@@ -113,6 +127,7 @@ class Served:
         self.said: list[str] = []
         self.faults: list[BaseException] = []
         self.refused = Refused()
+        self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
         """The answer to a question of somebody in a role; None: of nobody."""
@@ -131,20 +146,23 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str, **limits: Any) -> Iterator[Served]:
+def serving(
+    store: Path | str, embedded: Embedded | None = None, *, now_us: int = NOW_US, **limits: Any
+) -> Iterator[Served]:
     """A service over a store, with some limits of its own; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
     def opened() -> Ledger:
-        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, bounds)
+    wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), bounds)
     with asyncio.Runner() as runner, service(wiring) as behind:
         served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
         served.said, served.faults, served.refused = said, faults, behind.refused
+        served.duties = {duty.name: duty for duty in behind.duties}
         yield served
     assert faults == []
 
@@ -165,3 +183,9 @@ PATHS = {
     "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",
 }
 """A question of each route."""
+PROVEN = {
+    "evidence": "/v1/memberships/m-1/evidence?renewal=2011-03-01",
+    "designation-evidence": f"/v1/memberships/m-1/designations/{AREA}/evidence?anniversary={ANNIVERSARY}",
+    "log-entries": "/log/tile/entries/000.p/5",
+}
+"""A question of each route that needs the log."""
