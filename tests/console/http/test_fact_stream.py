@@ -156,6 +156,20 @@ def test_a_stream_on_which_nothing_goes_on_is_ended(tmp_path: Path) -> None:
     assert (code, errors) == (0, b"")
 
 
+def test_a_stream_that_does_not_end_is_cut_off_by_sigterm_and_what_was_acknowledged_is_there(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW, CSAT_LEDGER_HTTP_DEADLINE_S="0.2") as served:
+        operator = served.token("--role", "operator")
+        with connected(served) as connection:
+            connection.sendall(head(operator, "Content-Length: 1000000") + FIRST + b"\n" + FIRST[:30])
+            answer = connection.makefile("rb")
+            while b'"accepted"' not in answer.readline():
+                pass
+            code, errors = served.stop()
+            assert not answer.read().endswith(b"0\r\n\r\n")
+    assert (code, errors) == (0, b"")
+    assert recorded(tmp_path / "ledger.db")["m-1-enrol"] == 1
+
+
 def test_one_stream_too_many_is_told_to_come_again(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW, CSAT_LEDGER_HTTP_STREAMS="1") as served:
         operator = served.token("--role", "operator")
