@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as Served
 
 from console.cli.output import json_text
-from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, resolved
+from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, known_now, resolved
 from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
@@ -130,13 +130,16 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
         )
     sight, values, memberships = admit(caller, route.name, values)
     least = _min_position(request)
-    known = await service.readers.ask(lambda ledger: resolved(ledger, values))
+    known = known_now(values)
+    if known is None:
+        known = await service.readers.ask(lambda ledger: resolved(ledger, values))
+    positions, settled = known.positions, known.settled
     await _reached(service, max(least, known.last))
-    asked = Asked({**values, **_without_cursor(known.positions)}, service.clock(), memberships)
+    asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
     spool, left = Spool(service.room), Event()
     try:
         found = await service.readers.ask(
-            lambda ledger: answer(ledger, route, asked, sight, known.settled, spool, lambda: not left.is_set())
+            lambda ledger: answer(ledger, route, asked, sight, settled, spool, lambda: not left.is_set())
         )
     except asyncio.CancelledError:
         left.set()

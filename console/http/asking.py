@@ -104,6 +104,14 @@ def _not_for_role(name: str, expected: str) -> Problem:
     return Problem(403, "forbidden", f"found {name} otherwise than this role may ask, expected {expected}", name)
 
 
+def known_now(values: Values) -> Known | None:
+    """What a question means that goes by all that is known, for which the book need not be asked; None for others."""
+    cursor = values.get("cursor")
+    if known_in(values) or (isinstance(cursor, Wanted) and cursor.known_at is not None):
+        return None
+    return Known({}, False)
+
+
 def resolved(ledger: Ledger, values: Values) -> Known:
     """The positions that are meant. Raises Problem (409) for one that the book has not reached."""
     found = known_in(values)
