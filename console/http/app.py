@@ -23,16 +23,16 @@ from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.dispatch import App, Dispatch, Endpoint
 from console.http.door import Door, caller_of
-from console.http.duties import Duties
 from console.http.evidence import ROUTES as EVIDENCE
 from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
-from console.http.health import health
+from console.http.figures import CONTENT_TYPE
 from console.http.intake import Intake, outcome_json, single
 from console.http.limits import Limits
 from console.http.log import PATH as LOG
 from console.http.log import ServedLog
 from console.http.long_answer import LongAnswer
+from console.http.metrics import scrape
 from console.http.openapi import document
 from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
@@ -42,6 +42,7 @@ from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
+from console.http.watched import Watched
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -59,10 +60,9 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    watched: Watched
     log: ServedLog
     evidence: EvidenceDesk
-    duties: Duties = ()
-    """What it does beside answering, and how that stands."""
     limits: Limits = field(default_factory=Limits)
     refused: Refused = field(default_factory=Refused)
     """How often access was refused; for metrics."""
@@ -87,6 +87,7 @@ def application(
         path("/openapi.json", "GET", _openapi, "openapi"),
         path("/livez", "GET", _live, "livez"),
         path("/readyz", "GET", partial(_ready, service), "readyz"),
+        path("/metrics", "GET", partial(_metrics, service), "metrics"),
     ]
     app = FastAPI(
         routes=paths,
@@ -95,6 +96,14 @@ def application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans and logs may hold paths, bodies and what an exception says; ours hold none.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     dispatch = Dispatch(paths, app)
     return Door(
@@ -203,8 +212,16 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following)
+    found = service.watched.health()
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    _caller(request, "metrics")
+    read_values((), {}, request.scope["query_string"])
+    return Response(
+        await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+    )
 
 
 def _caller(request: Request, route: str) -> Caller:

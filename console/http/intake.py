@@ -10,7 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -20,6 +20,7 @@ import orjson
 from console.cli.output import json_text
 from console.http.problems import FIELDS, Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact
@@ -86,6 +87,9 @@ class Intake:
         self.streams = 0
         """Streams of facts that are under way."""
 
+        self.malformed: Callable[[Iterable[FactOutcome]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
+
     @contextmanager
     def streaming(self) -> Iterator[None]:
         """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
@@ -97,19 +101,28 @@ class Intake:
         finally:
             self.streams -= 1
 
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
         """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
         outcomes: list[FactOutcome] = []
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
+            self.malformed(one for one in read if isinstance(one, FactOutcome))
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
             outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, *next(recorded)) for one in read]
         return outcomes
 
+    @traced("commit")
     async def take_lines(self, lines: Sequence[FactLine]) -> bytes:
         """The outcomes of lines of a stream as lines; waits where too many facts wait. Raises as `take`."""
         read = await asyncio.to_thread(_read_lines, lines)
+        self.malformed(one for one in read if isinstance(one, FactOutcome))
         facts = [one for one in read if not isinstance(one, FactOutcome)]
         while self._waiting and self._waiting + len(facts) > self._waiting_max:
             self._room.clear()

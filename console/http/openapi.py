@@ -188,6 +188,16 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 },
             }
         },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics", "summary": "Figures of the service, as Prometheus reads them.",
+                "description": _roles("metrics"),
+                "responses": {
+                    "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    **_problems((400, 401, 403, 414, 429, 431, 503)),
+                },
+            }
+        },
         "/livez": {
             "get": {
                 "operationId": "livez", "summary": "Whether the process answers.", "security": [],

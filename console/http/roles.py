@@ -52,7 +52,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
     ),
@@ -97,6 +97,8 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
     who: str = ""
     """What stands for subject and roles of the token where requests are counted; no token can be told from it."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.http.embedded import Embedded
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import without_password
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from console.http.app import Service
@@ -56,6 +56,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
     from console.http.spool import Room
+    from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -63,14 +64,21 @@ def service(wiring: Wiring) -> Iterator[Service]:
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
         stack.callback(ledger.close)
-        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+        in_postgres = is_postgres(wiring.where)
+        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
         embedded = wiring.embedded
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
-        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
+        group = GroupCommit(
+            ledger.writer,
+            on_fault=lambda _fact, error: wiring.on_fault(error),
+            on_group=watched.recording.group,
+        )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
         following.start()
@@ -82,8 +90,13 @@ def service(wiring: Wiring) -> Iterator[Service]:
         log = ServedLog(embedded.tiles, wiring.complain)
         limits = wiring.limits or Limits()
         intake = Intake(group, desk, limits.facts_waiting, limits.streams)
+        watched.projections(following)
+        watched.intake(intake)
+        watched.at_work(duties)
+        if embedded.tiles is not None:
+            watched.log(embedded.tiles)
         yield Service(
-            readers, following, intake, wiring.clock, log, evidence, duties, limits, room=Room(limits.spool_mib << 20)
+            readers, following, intake, wiring.clock, watched, log, evidence, limits, room=Room(limits.spool_mib << 20)
         )
 
 
@@ -148,6 +161,11 @@ def serve(app: App, listener: socket.socket, limits: Limits | None = None) -> No
 
 def require_http(*modules: str) -> None:
     """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    require_extra("http", *modules)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """The same for any extra."""
     for module in modules:
         if find_spec(module) is None:
-            raise ExtraMissing(module, "http")
+            raise ExtraMissing(module, extra)

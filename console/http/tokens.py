@@ -127,9 +127,10 @@ def _checked(claims: dict[str, Any]) -> _Checked:
     """What is kept of claims that hold now. Times are numbers: the registry has seen to that."""
     memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
     roles = _names(claims, "roles")
-    subject = claims.get("sub")
-    who = orjson.dumps([subject if isinstance(subject, str) else None, sorted(roles)])
-    caller = Caller(roles, memberships, sha256(who).hexdigest()[:32])
+    said = claims.get("sub")
+    subject = said if isinstance(said, str) else None
+    who = sha256(orjson.dumps([subject, sorted(roles)])).hexdigest()[:32]
+    caller = Caller(roles, memberships, subject, who)
     since_s = max((float(claims[name]) for name in ("nbf", "iat") if name in claims), default=0.0)
     return _Checked(caller, since_s - LEEWAY_S, float(claims["exp"]) + LEEWAY_S)
 

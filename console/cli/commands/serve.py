@@ -101,6 +101,11 @@ def register(parser: ArgumentParser) -> None:
         help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="a line of JSON for each request, without names; `-` is stderr; SIGHUP opens the file anew",
+    )
+    parser.add_argument(
         "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
     )
     parser.add_argument(
@@ -126,11 +131,16 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits")
+    require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
+    if session.settings.http_traces:
+        require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
     from console.http.limits import read_limits
+    from console.http.observed import Observed
+    from console.http.observing import observers
+    from console.http.seldom import Seldom
 
     options, output = session.options, session.output
     limits = read_limits()
@@ -140,6 +150,8 @@ def run(session: Session) -> int:
     def complain(sentence: str) -> None:
         with one_at_a_time:
             output.words(sentence)
+
+    remark = Seldom(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -151,20 +163,24 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file)
 
     from console.http.app import application
 
     verifier = _verifier(session, limits, complain)
     wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
-        with listening(options.listen) as listener, service(wiring) as behind:
+        with (
+            listening(options.listen) as listener,
+            service(wiring) as behind,
+            observers(session, behind.watched.figures, complain) as observed,
+        ):
             if output.as_json:
                 output.json(_listening(url_of(listener), options.dev, embedded))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener, limits)
+            serve(Observed(application(behind, verifier, complain, on_fault), observed), listener, limits)
     except Interrupted:
         pass
     finally:

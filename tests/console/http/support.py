@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from joserfc.jwk import ECKey, KeySet
 from console.http.app import application
 from console.http.duties import Duty
 from console.http.embedded import Embedded
+from console.http.figures import Figures
 from console.http.limits import Limits
+from console.http.observed import Observed, Observers
+from console.http.reading import Following
 from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
@@ -127,6 +130,8 @@ class Served:
         self.said: list[str] = []
         self.faults: list[BaseException] = []
         self.refused = Refused()
+        self.following: Following | None = None
+        """What keeps its projections up."""
         self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
@@ -147,9 +152,14 @@ def bearer(role: str | None) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    store: Path | str, embedded: Embedded | None = None, *, now_us: int = NOW_US, **limits: Any
+    store: Path | str,
+    embedded: Embedded | None = None,
+    *,
+    now_us: int = NOW_US,
+    observe: Callable[[Figures], Observers] | None = None,
+    **limits: Any,
 ) -> Iterator[Served]:
-    """A service over a store, with some limits of its own; nothing of it may fail over a request."""
+    """A service over a store, with some limits of its own; `observe` is told of requests, and none of them may fail."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -160,9 +170,13 @@ def serving(
     bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
     wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), bounds)
     with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
+        served = Served(Client(app, runner), store)
+        served.following = behind.following
         served.said, served.faults, served.refused = said, faults, behind.refused
-        served.duties = {duty.name: duty for duty in behind.duties}
+        served.duties = {duty.name: duty for duty in behind.watched.duties}
         yield served
     assert faults == []
 

@@ -70,7 +70,17 @@ def test_the_document_is_openapi_with_schemas_that_are_schemas_and_no_reference_
     assert DOCUMENT["openapi"] == "3.1.0"
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names))
-    others = {"facts", "status-batch", "openapi", "livez", "readyz", "log-checkpoint", "log-checkpoints", "log-tile"}
+    others = {
+        "facts",
+        "status-batch",
+        "openapi",
+        "livez",
+        "readyz",
+        "metrics",
+        "log-checkpoint",
+        "log-checkpoints",
+        "log-tile",
+    }
     assert set(names) == {route.name for route in READING} | PROVEN.keys() | others
     assert {route for routes in TABLE.values() for route in routes} <= set(names)
     for schema in DOCUMENT["components"]["schemas"].values():

@@ -28,7 +28,7 @@ PROGRAMME = {"board", "status", "decisions", "designations", "score", "designati
 MAY = {
     "operator": {"facts"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", *PROVEN},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
     "subscriber": set(),
@@ -36,12 +36,13 @@ MAY = {
 }
 """DESIGN 11's table, as far as it is built."""
 POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+OTHERS = {"metrics": "/metrics"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
     if route in POSTED:
         return served.post(POSTED[route], [], role)
-    path = (PATHS | PROVEN)[route]
+    path = (PATHS | PROVEN | OTHERS)[route]
     if route == "participation" and role == "partner":
         path = "/v1/participation"
     return served.get(path, role)
@@ -54,7 +55,7 @@ def test_a_question_of_every_route_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize("route", [*PATHS, *PROVEN, *POSTED])
+@pytest.mark.parametrize("route", [*PATHS, *PROVEN, *POSTED, *OTHERS])
 def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
     served: Served, route: str, role: str | None
 ) -> None:
@@ -62,7 +63,9 @@ def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
     expected = 401 if role is None else 200 if route in MAY[role] else 403
     assert found.status_code == expected, found.text
     assert found.headers["vary"].partition(",")[0] == "Authorization"
-    assert found.headers["cache-control"].startswith("private")
+    assert found.headers["cache-control"].startswith(
+        "no-store" if route == "metrics" and expected == 200 else "private"
+    )
     if expected == 401:
         assert found.headers["www-authenticate"].startswith("Bearer")
     if expected != 200:
