@@ -36,9 +36,9 @@ from console.cli.commands.witness import WitnessListening
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer
 from ledger.proof.receipts.report import ReceiptReport
-from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer

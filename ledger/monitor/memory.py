@@ -4,7 +4,7 @@
     streams       where each stream ends
     checks        the programmes' checks, a stream each, pickled by this version of the program
     editions      the editions of all streams of editions, in log order
-    facts         the first 16 bytes of SHA-256 of each fact's id, and its position: so no id is kept in memory
+    facts…        see `fact_memory`
     heads         the sizes that end in a heads entry, and the root there
     sealed        the same sizes, and how many events are below
     history       the last line of the history of checkpoints up to which all is sound, by a policy
@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ledger.errors import BadInput
-from ledger.monitor import receipt_memory
+from ledger.monitor import fact_memory, receipt_memory
+from ledger.monitor.fact_memory import FactMemory
 from ledger.proof.log.checkpoint import parse_checkpoint
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.map import SEQ_MAX
@@ -40,7 +41,7 @@ from ledger.seal.folder import held, make_folder, open_regular
 from ledger.seal.log_reader import HistoryLine
 
 NAME: Final = "monitor.db"
-FORM: Final = 2
+FORM: Final = 3
 """Of the tables; more when a table, or what stands in one, changes."""
 FINDINGS_MAX: Final = 1_000
 """So many findings are kept: who looks at a log that has more has seen enough of it."""
@@ -53,11 +54,11 @@ _DERIVED: Final = (
     "streams",
     "checks",
     "editions",
-    "facts",
     "heads",
     "history",
     "sealed",
     "findings",
+    *fact_memory.NAMES,
     *receipt_memory.READ,
 )
 _TABLES: Final = """
@@ -68,7 +69,6 @@ CREATE TABLE IF NOT EXISTS checks (
     name TEXT PRIMARY KEY, rules TEXT, delivered INTEGER, recorded TEXT, open INTEGER, digest BLOB, pickled BLOB);
 CREATE INDEX IF NOT EXISTS open_checks ON checks (recorded) WHERE open;
 CREATE TABLE IF NOT EXISTS editions (position INTEGER PRIMARY KEY, stream TEXT, entry BLOB);
-CREATE TABLE IF NOT EXISTS facts (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, root BLOB);
 CREATE TABLE IF NOT EXISTS sealed (through INTEGER, size INTEGER, PRIMARY KEY (through, size)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS history (policy BLOB, first INTEGER, last INTEGER, note BLOB);
@@ -109,10 +109,14 @@ class Seen(NamedTuple):
 class Memory:
     """The file, held by one process."""
 
-    def __init__(self, folder: Path, origin: str, version: str) -> None:
+    def __init__(self, folder: Path, origin: str, version: str, *, once: bool = False) -> None:
+        """With `once` nothing of it will be needed after this process."""
+        self.facts: FactMemory
+        """The ids of all facts."""
         self.notices: list[str] = []
         """What was found of the file when it was opened, where it could not be used."""
         self._path = folder / NAME
+        self._once = once
         self._origin = origin
         self._version = f"{FORM}, {version}"
         make_folder(folder, 0o700)
@@ -122,6 +126,7 @@ class Memory:
         self._held.enter_context(held(folder / "lock", f"{folder}: found another monitor at work, expected none"))
         try:
             self._db = self._connected()
+            self.facts = FactMemory(self._db, once=self._once)
             self._held.callback(self._disconnect)
             try:
                 with self.reading():
@@ -146,8 +151,8 @@ class Memory:
 
     def _open(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_TABLES + receipt_memory.TABLES)
+        self._db.execute(f"PRAGMA synchronous = {'OFF' if self._once else 'FULL'}")
+        self._db.executescript(_TABLES + fact_memory.TABLES + receipt_memory.TABLES)
         found = self._db.execute("SELECT version, origin FROM program").fetchone()
         if found is None:
             self._db.execute("INSERT INTO program VALUES (?, ?)", (self._version, self._origin))
@@ -180,6 +185,7 @@ class Memory:
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         self._db = self._connected()
+        self.facts = FactMemory(self._db, once=self._once)
         with self.reading():
             self._open()
         with self.transaction():
@@ -221,6 +227,7 @@ class Memory:
 
     def rollback(self) -> None:
         """The changes are none."""
+        self.facts.forget_new()
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -297,22 +304,6 @@ class Memory:
             rows.append((*check[:4], int(check.is_open), _digest(pickled), pickled))
         self._db.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def keep_facts(self, facts: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
-        """Ids with their positions; of each that was there before, the position now and the one then."""
-        rows = sorted((receipt_memory.digest_of(fact.encode("utf-8")), position) for fact, position in facts)
-        before = self._db.total_changes
-        self._db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", rows)
-        if self._db.total_changes - before == len(rows):
-            return []
-        self._db.execute("CREATE TEMP TABLE again (id BLOB, position INTEGER)")
-        self._db.executemany("INSERT INTO again VALUES (?, ?)", rows)
-        twice: list[tuple[int, int]] = self._db.execute(
-            "SELECT again.position, facts.position FROM again JOIN facts USING (id) "
-            "WHERE again.position <> facts.position ORDER BY 1"
-        ).fetchall()
-        self._db.execute("DROP TABLE again")
-        return twice
-
     # Heads and checkpoints
 
     def keep_heads(self, rows: Iterable[tuple[int, bytes, int]]) -> None:
@@ -382,6 +373,13 @@ class Memory:
     def count_checkpoints(self) -> int:
         """How many were seen."""
         count: int = self._db.execute("SELECT count(*) FROM checkpoints").fetchone()[0]
+        return count
+
+    def count_sizes(self, size: int) -> int:
+        """Of how many sizes from 1 up to another checkpoints were seen."""
+        count: int = self._db.execute(
+            "SELECT count(DISTINCT size) FROM checkpoints WHERE size BETWEEN 1 AND ?", (size,)
+        ).fetchone()[0]
         return count
 
     def contradicted(self, size: int) -> list[tuple[Seen, bytes | None]]:

@@ -24,14 +24,16 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ledger.errors import SealError
-from ledger.monitor.entries import LogEntries
+from ledger.monitor.entries import Beside, LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
+from ledger.monitor.places import Places
 from ledger.monitor.proven import NotNow, Progress, ProvenEntries
 from ledger.monitor.receipts import Receipts
 from ledger.monitor.report import MonitorReport
+from ledger.monitor.streams import StreamTaker
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError
 from ledger.proof.log.merkle import EMPTY_ROOT
@@ -47,6 +49,15 @@ KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
 
 
+class Judging(NamedTuple):
+    """Who else takes part where a monitor is not to go on later: an audit."""
+
+    streams: StreamTaker
+    """Judges what the log records of its streams."""
+    beside: Beside
+    """Is shown each event."""
+
+
 class Monitor:
     """Follows one log, and keeps in a folder what it derived."""
 
@@ -59,18 +70,23 @@ class Monitor:
         version: str,
         clock_us: Callable[[], int] | None = None,
         receipts: Sequence[Path] = (),
+        judging: Judging | None = None,
     ) -> None:
         """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work.
 
-        `receipts` are files of them, which are read on in each round.
+        `receipts` are files of them, which are read on in each round. With `judging` the folder has to be empty.
         """
+        self.published: Checkpoint | None = None
+        """The published checkpoint, as the last round saw it."""
+        self._signed: bytes | None = None
         self._log = log
         self._policy = policy
         self._log_alone = replace(policy, witnesses=())
         self._programmes = programmes
+        self._judging: tuple[StreamTaker | None, Beside | None] = judging or (None, None)
         self._clock_us = clock_us
         first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
-        self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version)
+        self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version, once=judging is not None)
         self._under: ProvenEntries | None = None
         self._history = SignedHistory(log)
         self._looking = sha256(repr((policy, bool(receipts))).encode("utf-8")).digest()
@@ -122,8 +138,8 @@ class Monitor:
     def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
         with self._memory.transaction():
-            signed = self._look_back(passing)
-            published = self._see(signed, passing, is_published=True) if signed else None
+            signed = self._signed = self._look_back(passing)
+            published = self.published = self._see(signed, passing, is_published=True) if signed else None
         if published is not None:
             self._require_newest(published, passing)
             passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
@@ -147,6 +163,34 @@ class Monitor:
         Raises NotNow where the files do not prove them; LogUnreachable, LogDenied or OSError where they cannot be had.
         """
         return self._with_memory(partial(self._advance, checkpoint))
+
+    # Behind the log
+
+    @property
+    def count_streams(self) -> int:
+        """How many streams there are, with those of events that are not in the log."""
+        return self._entries.count_streams
+
+    def take_unsealed(self, first: int, events: Sequence[bytes], leaves: Sequence[bytes]) -> Places:
+        """Judges events that the log is not proven to have, as a book has them from a position on; what they say."""
+        with self._all_or_nothing():
+            return self._entries.take_unsealed(first, events, leaves)
+
+    def judged_unsealed(self) -> list[Finding]:
+        """What was found so far, with what was not in the log."""
+        with self._all_or_nothing():
+            self._entries.keep(self._contradictions(), settle=True)
+        return self.findings()
+
+    def history_ends_in(self) -> str | None:
+        """None where the history of checkpoints ends in the published one, or none is published; else what is there."""
+        return None if self._signed is None else self._history.ends_in(self._signed)
+
+    def count_sealed(self, published: Checkpoint) -> int:
+        """How many events a checkpoint has: as derived, or else by the checkpoints that were seen."""
+        if self.size >= published.size:
+            return self._entries.through
+        return published.size - self._memory.count_sizes(published.size)
 
     # Checkpoints
 
@@ -260,8 +304,8 @@ class Monitor:
             taken, after = self._under.next(edge, self._now_us())
         except (NotNow, SealError, OSError):
             self._under = None
-            if self._unkept:
-                self._keep(settle=False)
+            if self._unkept or self._memory.facts.are_waiting:
+                self._keep(settle=False, pause=True)
             raise
         with self._all_or_nothing():
             self._entries.take(taken)
@@ -298,15 +342,21 @@ class Monitor:
         self._under, self._unkept = None, 0
         try:
             with self._memory.reading():
-                self._entries = LogEntries(self._programmes, self._memory)
+                self._entries = LogEntries(self._programmes, self._memory, *self._judging)
         except StateDamaged as error:
             self._begin_anew(error)
 
     def _begin_anew(self, damage: StateDamaged) -> None:
-        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again."""
+        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again.
+
+        Raises OSError where others take part, who cannot begin again.
+        """
+        if self._judging != (None, None):
+            what = f"found what was just written damaged ({damage}), expected a sound disk"
+            raise OSError(errno.EIO, what) from damage
         self._memory.begin_anew(f"is damaged ({damage})")
         self._under, self._unkept = None, 0
-        self._entries = LogEntries(self._programmes, self._memory)
+        self._entries = LogEntries(self._programmes, self._memory, *self._judging)
         if self._receipts is not None:
             self._receipts.begin()
 
@@ -323,9 +373,10 @@ class Monitor:
         except StateDamaged as error:
             raise OSError(errno.EIO, f"found what was just written damaged ({error}), expected a sound disk") from error
 
-    def _keep(self, *, settle: bool) -> None:
+    def _keep(self, *, settle: bool, pause: bool = False) -> None:
+        goes_on = self._judging != (None, None)  # with what is not in the log
         with self._all_or_nothing():
-            self._entries.keep(self._contradictions(), settle=settle)
+            self._entries.keep(self._contradictions(), settle=settle and not goes_on, pause=pause and not goes_on)
         self._unkept = None if settle else 0
 
     @contextmanager

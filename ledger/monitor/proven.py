@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.errors import LogDamaged
+from ledger.monitor.edge import Edge
 from ledger.monitor.entries import Taken
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError, TamperedError, Words, shown
@@ -16,7 +17,6 @@ from ledger.proof.log.heads import is_heads_entry
 from ledger.proof.log.merkle import HASH_SIZE, verify_consistency
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, hash_reader
-from ledger.seal.edge import Edge
 from ledger.seal.findings import Finding, finding_of
 from ledger.seal.log_reader import LogReader
 

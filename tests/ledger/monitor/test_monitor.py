@@ -14,10 +14,10 @@ import pytest
 
 from ledger.errors import BadInput, LogDenied, LogUnreachable, SealerBusy
 from ledger.instants import parse_instant
+from ledger.monitor.kept_streams import KeptStreams
 from ledger.monitor.memory import NAME, Memory
 from ledger.monitor.monitor import Monitor
 from ledger.monitor.report import MonitorReport
-from ledger.monitor.streams import Streams
 from ledger.monitor.witness import CheckingWitness
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
@@ -275,7 +275,7 @@ def test_what_fails_in_the_middle_leaves_what_was_there(
         closing_event(host, told)
         host.publish()
         with monkeypatch.context() as cut:
-            cut.setattr(Streams, place, lambda *_: 1 / 0)
+            cut.setattr(KeptStreams, place, lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 monitor.round()
         report = monitor.round()
