@@ -13,15 +13,18 @@ what the log has signed and cannot be, as many as a monitor keeps.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from ledger.audit.beside import LISTED_MAX, BookBeside
-from ledger.audit.due import Overdue, confirmed, spool_due
+from ledger.audit.due import confirmed, spool_due
+from ledger.audit.part import Part
 from ledger.audit.parts import Parts
 from ledger.monitor.monitor import Judging, Monitor
 from ledger.proof.log.policy import Policy
@@ -31,7 +34,10 @@ from ledger.seal.log_reader import LogReader
 from ledger.store.base import Reader
 
 PART_EVENTS: Final = 20_000
+"""About so many events of streams that wait are in a file,"""
 PARTS_MAX: Final = 64
+"""or more where there would be more files than this."""
+DIGITS_MAX: Final = 18
 FEW_EVENTS: Final = 50_000
 """Up to so many events are rechecked in this process: starting others would take longer."""
 
@@ -102,33 +108,39 @@ def audit(
     events = book.max_position()
     total = 2 * events  # each is gone over twice
     workers = workers or os.cpu_count() or 1
-    count = max(workers, min(-(-events // PART_EVENTS), PARTS_MAX)) if events > FEW_EVENTS else 1
+    is_large = events > FEW_EVENTS
     tell = on_progress or (lambda _done, _total: None)
+    of_parts: list[Part] = []
     with TemporaryDirectory(prefix="csat-ledger-audit-") as temporary:
-        paths = [Path(temporary, str(number)) for number in range(count)]
-        parts, beside = Parts(paths, programmes), BookBeside(book, lambda done: tell(done, total))
-        with (
-            closing(parts),
-            closing(
-                Monitor(log, policy, programmes, Path(temporary), "audit", judging=Judging(parts, beside))
-            ) as monitor,
-        ):
-            _follow(monitor, beside, report)
-        reviews = book.reviews()
-        spool_due(book, paths, parts.places)
-        done = report.events
-        overdue: list[Overdue] = []
-        for part in parts.judge(reviews, workers):
-            overdue += part.overdue
-            report.announcements += part.announcements
-            report.decisions += part.decisions
-            report.findings += part.findings
-            done += part.events
-            tell(done, total)
+        folder = Path(temporary)
+        files = min(-(-events // PART_EVENTS), PARTS_MAX) if is_large else 0
+        with closing(Parts(folder, programmes, workers if is_large and workers > 1 else 0, files)) as parts:
+            beside = BookBeside(book, lambda done: tell(done + parts.taken, total))
+            with closing(Monitor(log, policy, programmes, folder, "audit", judging=Judging(parts, beside))) as monitor:
+                _follow(monitor, beside, report)
+            reviews = book.reviews()
+            spool_due(book, parts.paths, parts.places)
+            done = report.events + parts.taken
+            for part in parts.judge(reviews):
+                of_parts.append(part)
+                done += 0 if part.is_live else part.events
+                tell(done, total)
+    report.announcements = sum(part.announcements for part in of_parts)
+    report.decisions = sum(part.decisions for part in of_parts)
+    report.findings += sorted((finding for part in of_parts for finding in part.findings), key=_in_order)
+    overdue = sorted(one for part in of_parts for one in part.overdue)
     report.findings += judge_handovers(parts.handovers, policy)
     report.findings += confirmed(book, events, overdue)
     report.findings = list(dict.fromkeys(report.findings))
     return report
+
+
+def _in_order(finding: Finding) -> tuple[tuple[str, int], ...]:
+    """However the streams were spread: by what differs, numbers by their value."""
+    words = re.split(r"([0-9]+)", finding.what)
+    return tuple(
+        (word, int(number[:DIGITS_MAX] or 0)) for word, number in zip_longest(words[::2], words[1::2], fillvalue="0")
+    )
 
 
 def _follow(monitor: Monitor, beside: BookBeside, report: AuditReport) -> None:

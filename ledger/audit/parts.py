@@ -1,57 +1,48 @@
 """The streams of a book in several processes: what is judged is what the monitor judges (`ledger.monitor.streams`).
 
-On the way past the log the events go to files, a part of the streams to each. Streams of editions, the log's own and those
-that are no programme's stay here: the others need the editions. At the end each file is judged by a process that has all
-events of its streams at once.
+A stream belongs to one process (`part`) from its first event on. As many streams as memory holds are judged while the log is
+read; the events of all others wait in files, a part of the streams each, and are judged file by file at the end. Streams of
+editions, the log's own and those that are no programme's stay here: the others need the editions.
 """
 
 from __future__ import annotations
 
-import gc
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from itertools import repeat
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
-from ledger.audit.due import Due, Overdue, Reviews
-from ledger.audit.spool import Spool, read_spool
+from ledger.audit.due import Reviews
+from ledger.audit.part import Here, Part, Process, Worker
+from ledger.audit.spool import Spool
 from ledger.monitor.rows import Leafed
-from ledger.monitor.streams import Edition, Streams
+from ledger.monitor.streams import Streams
 from ledger.proof.programme import ProofProgrammes, programme_of
-from ledger.seal.findings import Finding
 
-
-@dataclass
-class Part:
-    """What came of some streams."""
-
-    events: int = 0
-    announcements: int = 0
-    decisions: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    overdue: list[Overdue] = field(default_factory=list)
+LIVE_MAX: Final = 20_000
+"""So many streams are judged while the log is read."""
 
 
 class Parts:
-    """Takes what a log records of its streams (`ledger.monitor.streams.StreamTaker`), and has it judged at the end."""
+    """Takes what a log records of its streams (`ledger.monitor.streams.StreamTaker`), and has it judged."""
 
-    def __init__(self, paths: Sequence[Path], programmes: ProofProgrammes) -> None:
+    def __init__(self, folder: Path, programmes: ProofProgrammes, workers: int, files: int) -> None:
+        """`workers` is the number of processes; 0 where all is done in this one. Files wait in the folder."""
         self.settled: dict[str, int] = {}
-        self._paths = paths
-        self._programmes = programmes
+        self.taken = 0
+        """Events that are judged already, or are about to be."""
         self._here = Streams(programmes)
-        self._count_here = 0
         self.findings, self.handovers = self._here.findings, self._here.handovers
-        self._spool = Spool(paths)
-        self._lists = _Lists(self._spool, programmes)
+        self._count_here = 0
+        self._workers: list[Worker] = [Process(programmes) for _ in range(workers)] or [Here(programmes)]
+        self.paths = [folder / f"part-{number}" for number in range(len(self._workers) + files)]
+        """Of each part, by its number: the files come after the workers."""
+        self._spool = Spool(self.paths[len(self._workers) :])
+        self._lists = _Lists(len(self._workers), self._spool, programmes)
 
     @property
     def places(self) -> dict[str, int]:
-        """The number of the file that has a stream's events, for each stream that is in one."""
-        return self._spool.places
+        """The number of the part that has a stream, for each that does not stay here."""
+        return self._lists.places
 
     def take(self, rows: Iterable[Leafed], _last_recorded: str) -> None:
         """The next events."""
@@ -59,38 +50,41 @@ class Parts:
         for row in rows:
             lists[row[0]].append(row)
         self._spool.write()  # what is kept as bytes, and not as objects, leaves the processor's cache to what comes next
-        if self._lists.here:
-            by_stream: defaultdict[str, list[Leafed]] = defaultdict(list)
-            for row in self._lists.here:
-                by_stream[row[0]].append(row)
-            self._count_here += len(self._lists.here)
-            self._lists.here.clear()
-            self._here.take_events(by_stream)
+        editions = []
+        if lists.here:
+            self._here.take_rows(lists.here)
+            self._here.take_waiting()
+            editions = list(self._here.new_editions)
+            self._here.new_editions.clear()
+            self._count_here += len(lists.here)
+            lists.here.clear()
+        for worker, live in zip(self._workers, lists.live, strict=True):
+            if live or editions:
+                worker.take(editions, live)
+                self.taken += len(live)
+                live.clear()
 
     def put_away(self, _last_recorded: str) -> None:
-        """All is in files already, or stays here."""
+        """All is in memory or in files already."""
 
     def settle(self, _last_recorded: str) -> None:
-        """Nothing is judged before `judge`."""
+        """Nothing is judged to its end before `judge`."""
 
     def close(self) -> None:
-        """No more events come."""
+        """Ends all processes, whatever they are at."""
         self._spool.close()
+        for worker in self._workers:
+            worker.close()
 
-    def judge(self, reviews: Reviews, workers: int) -> Iterator[Part]:
-        """Everything that was taken, judged to its end, since no transaction goes on.
-
-        In order, so that a report is the same every time.
-        """
+    def judge(self, reviews: Reviews) -> Iterator[Part]:
+        """Everything that was taken, judged to its end, since no transaction goes on."""
+        self._spool.close()
+        workers = self._workers
+        for number, path in enumerate(self.paths):
+            workers[number % len(workers)].ask(path, reviews)
         yield self._judge_here()
-        editions, programmes = self._here.new_editions, self._programmes
-        processes = min(len(self._paths), workers)
-        if processes <= 1:
-            yield from (judge_part(path, programmes, editions, reviews) for path in self._paths)
-            return
-        # Spawned, not forked: this process may hold threads and connections.
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(judge_part, self._paths, repeat(programmes), repeat(editions), repeat(reviews))
+        for number in range(len(self.paths)):
+            yield workers[number % len(workers)].answer()
 
     def _judge_here(self) -> Part:
         part = Part(events=self._count_here)
@@ -103,40 +97,22 @@ class Parts:
 
 
 class _Lists(dict[str, list[Leafed]]):
-    """Stream -> to which list its events are added: those of a file, or `here`."""
+    """Stream -> to which list its events are added: one of a worker, one of a file, or `here`."""
 
-    def __init__(self, spool: Spool, programmes: ProofProgrammes) -> None:
+    def __init__(self, workers: int, spool: Spool, programmes: ProofProgrammes) -> None:
         super().__init__()
         self.here: list[Leafed] = []
-        self._spool = spool
+        self.live: list[list[Leafed]] = [[] for _ in range(workers)]
+        self.places: dict[str, int] = {}
         self._programmes = programmes
+        self._in_turn = list(enumerate(self.live))
+        self._late = list(enumerate(spool.waiting, workers))
 
     def __missing__(self, stream: str) -> list[Leafed]:
         programme = programme_of(self._programmes, stream)
-        stays = programme is None or programme.rules_stream(stream) == stream
-        return self.setdefault(stream, self.here if stays else self._spool.list_for(stream))
-
-
-def judge_part(path: Path, programmes: ProofProgrammes, editions: Sequence[Edition], reviews: Reviews) -> Part:
-    """All streams of one file; the work of one process."""
-    part, due, streams = Part(), Due(path, reviews), Streams(programmes, editions)
-    was_enabled = gc.isenabled()
-    gc.disable()  # a large heap without cycles: looking for some costs half as much as the check
-    try:
-        rows: defaultdict[str, list[Leafed]] = defaultdict(list)
-        for block in read_spool(path):
-            part.events += len(block)
-            for row in block:
-                rows[row[0]].append(row)
-        streams.take_events(rows)
-        for stream, live, findings in streams.finish():
-            part.findings += findings
-            if not findings:  # else nobody knows what comes next
-                part.overdue += due.overdue(stream, live.rules, rows[stream][0][3], live.judge.check)
-            part.announcements += live.judge.check.announcements
-            part.decisions += live.judge.check.decisions
-        part.findings += streams.findings
-    finally:
-        if was_enabled:
-            gc.enable()
-    return part
+        if programme is None or programme.rules_stream(stream) == stream:
+            return self.setdefault(stream, self.here)
+        count = len(self.places)
+        parts = self._in_turn if count < LIVE_MAX or not self._late else self._late
+        self.places[stream], rows = parts[count % len(parts)]
+        return self.setdefault(stream, rows)

@@ -14,29 +14,23 @@ MARSHAL_VERSION: Final = 2  # later ones look for objects that occur twice, whic
 
 
 class Spool:
-    """Takes events, a stream's always in log order; a new stream goes to the next file in turn."""
+    """Takes events; those of one stream always for the same file, and in log order."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.places: dict[str, int] = {}
-        """The number of the file that has a stream's events."""
-        self._waiting: list[list[Leafed]] = [[] for _ in paths]
+        self.waiting: list[list[Leafed]] = [[] for _ in paths]
+        """Of each file, what is to be written to it."""
         self._files = [path.open("wb") for path in paths]
 
-    def list_for(self, stream: str) -> list[Leafed]:
-        """To it are added the events of a stream, among others."""
-        return self._waiting[self.places.setdefault(stream, len(self.places) % len(self._files))]
-
     def write(self) -> None:
-        """What was added goes to the files."""
-        for file, waiting in zip(self._files, self._waiting, strict=True):
+        """What waits goes to the files."""
+        for file, waiting in zip(self._files, self.waiting, strict=True):
             if waiting:
                 block = marshal.dumps(waiting, MARSHAL_VERSION)
                 waiting.clear()
                 file.write(len(block).to_bytes(LENGTH_BYTES, "big") + block)
 
     def close(self) -> None:
-        """Everything is in the files."""
-        self.write()
+        """Everything that was written is in the files. May be called more than once."""
         for file in self._files:
             file.close()
 

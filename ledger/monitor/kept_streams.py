@@ -19,9 +19,6 @@ from ledger.proof.programme import ProofProgrammes
 CHECKS_MAX: Final = 20_000
 """So many checks are in memory at once, or a few more."""
 
-TOGETHER: Final = 16_384
-"""About so many events are taken together, so that those of a stream are."""
-
 
 class KeptStreams(Streams):
     """All streams of a log, as far as their events were taken."""
@@ -37,27 +34,11 @@ class KeptStreams(Streams):
         self.handovers += handovers
         self.settled = dict(settled)
         self._memory = memory
-        self._waiting: dict[str, list[Leafed]] = {}
-        """Events that no check has taken yet, by stream."""
-        self._count_waiting = 0
 
     def take(self, rows: Iterable[Leafed], last_recorded: str) -> None:
         """The next events of the log; checks are put away where they are many."""
-        waiting = self._waiting
-        for row in rows:
-            if (of_stream := waiting.get(row[0])) is None:
-                waiting[row[0]] = [row]
-            else:
-                of_stream.append(row)
-            self._count_waiting += 1
-        if self._count_waiting >= TOGETHER:
-            self._take_waiting()
-            if len(self._live) > CHECKS_MAX:
-                self.put_away(last_recorded)
-
-    def _take_waiting(self) -> None:
-        waiting, self._waiting, self._count_waiting = self._waiting, {}, 0
-        self.take_events(waiting)
+        if self.take_rows(rows) and len(self._live) > CHECKS_MAX:
+            self.put_away(last_recorded)
 
     def _load(self, names: Sequence[str]) -> None:
         missing = [name for name in names if name not in self._live]
@@ -69,7 +50,7 @@ class KeptStreams(Streams):
 
         `last_recorded` is the last recorded_at of the log.
         """
-        self._take_waiting()
+        self.take_waiting()
         self._memory.keep_editions(self.new_editions)
         self.new_editions.clear()
         live, self._live = self._live, {}
@@ -79,7 +60,7 @@ class KeptStreams(Streams):
 
     def settle(self, last_recorded: str) -> None:
         """At the end of a round: every edition reaches every check, and every transaction that is over is judged."""
-        self._take_waiting()
+        self.take_waiting()
         for live in self._live.values():
             self._deliver_all(live)
         self.put_away(last_recorded)

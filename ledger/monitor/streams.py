@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from ledger.monitor.judge import Judge
 from ledger.monitor.rows import RUN, Leafed, Said, read_rows
@@ -21,6 +21,9 @@ from ledger.proof.log.errors import shown
 from ledger.proof.log.event import LOG, Event, parse_event
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.findings import Finding, judge_log_events
+
+TOGETHER: Final = 16_384
+"""About so many events are taken together, so that those of a stream are."""
 
 Edition = tuple[int, str, bytes]
 """Position, stream and stored bytes of an edition."""
@@ -51,10 +54,12 @@ class StreamTaker(Protocol):
 class Live:
     """A check in memory."""
 
-    __slots__ = ("delivered", "judge", "recorded", "rules")
+    __slots__ = ("delivered", "first", "judge", "recorded", "rules")
 
-    def __init__(self, judge: Judge, rules: str, delivered: int = 0, recorded: str = "") -> None:
+    def __init__(self, judge: Judge, rules: str, delivered: int = 0, recorded: str = "", first: int = 0) -> None:
         self.judge = judge
+        self.first = first
+        """The position of the stream's first event; 0 once the check was put away."""
         self.rules = rules
         self.delivered = delivered
         self.recorded = recorded
@@ -73,10 +78,36 @@ class Streams:
         self._editions: defaultdict[str, list[tuple[int, str, Event]]] = defaultdict(list)
         """By their stream: position, recorded_at, edition."""
         self._live: dict[str, Live] = {}
+        self._waiting: dict[str, list[Leafed]] = {}
+        """Events that no check has taken yet, by stream."""
+        self._count_waiting = 0
+        self.take_editions(editions)
+
+    def take_editions(self, editions: Iterable[Edition]) -> None:
+        """The next editions, which are judged elsewhere, or were before."""
         for position, stream, entry in editions:
             row = _row(position, entry)
             self._keep_editions(stream, [row], read_rows([row], []))
         self.new_editions.clear()
+
+    def take_rows(self, rows: Iterable[Leafed]) -> bool:
+        """The next events of the log; True where checks have taken them, and those that waited before."""
+        waiting = self._waiting
+        for row in rows:
+            if (of_stream := waiting.get(row[0])) is None:
+                waiting[row[0]] = [row]
+            else:
+                of_stream.append(row)
+            self._count_waiting += 1
+        if self._count_waiting < TOGETHER:
+            return False
+        self.take_waiting()
+        return True
+
+    def take_waiting(self) -> None:
+        """Nothing waits any more."""
+        waiting, self._waiting, self._count_waiting = self._waiting, {}, 0
+        self.take_events(waiting)
 
     def take_events(self, rows: RowsOf) -> None:
         """The next events of the log, by stream, each in log order."""
@@ -107,6 +138,7 @@ class Streams:
 
     def finish(self) -> Iterator[tuple[str, Live, list[Finding]]]:
         """Each stream with its check once it has every edition, and what was found when it was judged to its end."""
+        self.take_waiting()
         for name, live in self._live.items():
             self._deliver_all(live)
             yield name, live, live.judge.finish()
@@ -120,7 +152,9 @@ class Streams:
             live = self._live.get(name)
             rules = owner.rules_stream(name)
             if live is None:
-                live = self._live[name] = Live(Judge(name, owner), "" if rules == name else rules)
+                live = self._live[name] = Live(
+                    Judge(name, owner), "" if rules == name else rules, first=rows[name][0][3]
+                )
             end = start + len(rows[name])
             inside = slice(start, end)
             part = Said(said.prevs[inside], said.recorded[inside], said.events[inside], said.labels[inside])

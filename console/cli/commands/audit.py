@@ -4,8 +4,8 @@ difference.
 Checked are each row against its entry in the log, each stream's chain, each heads entry, each tile, the root of each
 checkpoint ever published, signatures and cosignatures by the policy, and by the verifier's own implementation of the
 rules what was announced and decided, in what is not sealed yet too; and whether what the database keeps of when each is
-due lets every change be noticed. Last, whether the database still guards the events (triggers, keys, rights), and whether each snapshot is the
-state that the events fold to."""
+due lets every change be noticed. Last, whether the database still guards the events (triggers, keys, rights), and
+whether each snapshot is the state that the events fold to."""
 
 from __future__ import annotations
 

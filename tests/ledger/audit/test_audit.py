@@ -13,6 +13,7 @@ import pytest
 
 from console.demo.survey import generate
 from ledger.audit import audit as audit_module
+from ledger.audit import parts
 from ledger.audit.audit import audit
 from ledger.errors import BookChanged, LogUnreachable, Refused
 from ledger.instants import parse_instant
@@ -85,7 +86,10 @@ def test_a_whole_programme_is_confirmed_by_the_verifiers_rules(programme: Ledger
     assert report.checkpoints > 5
 
 
-def test_several_processes_say_the_same(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("live", [0, 7, 1_000])
+def test_several_processes_say_the_same(programme: Ledger, live: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many streams are judged while the log is read."""
+    monkeypatch.setattr(parts, "LIVE_MAX", live)
     monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
     monkeypatch.setattr(audit_module, "PART_EVENTS", 2_000)
     seen: list[tuple[int, int | None]] = []
@@ -120,7 +124,11 @@ class _Changed:
         )
 
 
-def test_several_processes_find_the_same_in_the_same_order(programme: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("live", [0, 7, 1_000])
+def test_several_processes_find_the_same_in_the_same_order(
+    programme: Ledger, live: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "LIVE_MAX", live)
     monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
     monkeypatch.setattr(audit_module, "PART_EVENTS", 1_000)
     changed: Any = _Changed(programme.store)
