@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from console.wiring import Ledger
-    from ledger.seal.sealer import Sealed, Sealer
+    from ledger.seal.sealer import Cosigner, Sealed, Sealer
     from ledger.seal.signing import CheckpointSigner
 
 CHECKPOINT: Final = "checkpoint"
@@ -83,20 +83,44 @@ def run(session: Session) -> int:
 
 def _turn(session: Session, ledger: Ledger, begun: Callable[[], None]) -> None:
     with _sealer(session, ledger) as sealer:
-        _seal_all(session, sealer)
+        try:
+            _seal_all(session, sealer)
+        except QuorumMissing as lacking:  # what was signed is kept; the next round asks again
+            session.output.words(str(lacking))
+            session.signals.heed()
         begun()
         _follow(session, ledger, sealer)
 
 
 @contextmanager
-def _sealer(session: Session, ledger: Ledger) -> Iterator[Sealer]:
+def _sealer(session: Session, ledger: Ledger) -> Iterator[_Telling]:
     from ledger.seal.folder import LogFolder
     from ledger.seal.sealer import open_sealer
 
+    cosigner = cosigner_of(session)
     with signing(session) as signers:
         _announce_keys(session, ledger, signers)
-        with open_sealer(ledger.store, LogFolder(session.options.tiles), signers, cosigner_of(session)) as sealer:
-            yield sealer
+        with open_sealer(ledger.store, LogFolder(session.options.tiles), signers, cosigner) as sealer:
+            yield _Telling(session, sealer, cosigner)
+
+
+class _Telling:
+    """A sealer, and what is to be told of the witnesses that did not cosign; the same not twice in a row."""
+
+    def __init__(self, session: Session, sealer: Sealer, cosigner: Cosigner | None) -> None:
+        self.sealer = sealer
+        self._session = session
+        self._cosigner = cosigner
+        self._told: Sequence[str] = ()
+
+    def seal(self, limit: int | None, on_progress: Callable[[int, int | None], None] | None = None) -> Sealed:
+        """A round. Raises QuorumMissing, which says itself what lacks."""
+        sealed = self.sealer.seal(limit, on_progress)
+        lacking = () if self._cosigner is None else tuple(self._cosigner.lacking)
+        for why in lacking if lacking != self._told else ():
+            self._session.output.words(f"without the cosignature of {why}")
+        self._told = lacking
+        return sealed
 
 
 def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[CheckpointSigner]) -> None:
@@ -111,20 +135,20 @@ def _announce_keys(session: Session, ledger: Ledger, signers: Sequence[Checkpoin
             )
 
 
-def _seal_all(session: Session, sealer: Sealer) -> None:
+def _seal_all(session: Session, telling: _Telling) -> None:
     limit = min((every.events for every in session.options.every if every.events), default=None)
     sealed = 0
     with session.output.progress("sealing") as advance, session.signals.put_off():
         while True:
-            done = sealer.seal(limit, lambda events, _: advance(sealed + events, None))  # noqa: B023 - called at once
+            done = telling.seal(limit, lambda events, _: advance(sealed + events, None))  # noqa: B023 - called at once
             sealed += done.sealed
             if limit is None or done.sealed < limit:
                 break
     _print(session, done._replace(sealed=sealed))
 
 
-def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
-    options = session.options
+def _follow(session: Session, ledger: Ledger, telling: _Telling) -> None:
+    options, sealer = session.options, telling.sealer
     events = min((every.events for every in options.every if every.events), default=EVENTS_DEFAULT)
     seconds = min((every.seconds for every in options.every if every.seconds), default=SECONDS_DEFAULT)
     while True:
@@ -135,7 +159,7 @@ def _follow(session: Session, ledger: Ledger, sealer: Sealer) -> None:
             pass
         try:
             with session.signals.put_off():
-                _print(session, sealer.seal(events))
+                _print(session, telling.seal(events))
         except QuorumMissing as lacking:  # the next round asks again
             session.output.words(str(lacking))
             session.signals.heed()
