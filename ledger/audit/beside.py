@@ -64,7 +64,7 @@ class BookBeside:
             if (
                 rows.stored != tuple(some.events)
                 or rows.positions != tuple(some.positions)
-                or (rows.streams, rows.seqs, rows.types) != (some.streams, some.seqs, some.types)
+                or (rows.streams, rows.seqs, rows.types) != _columns(some)
             ):
                 self._ahead -= len(rows.positions)
                 self._compare_each(first + start, some.events, some.leaves, some)
@@ -108,7 +108,7 @@ class BookBeside:
             self._require_place(row, said)
 
     def _require_places(self, rows: Columns, places: Places) -> None:
-        if (rows.streams, rows.seqs, rows.types) != (places.streams, places.seqs, places.types):
+        if (rows.streams, rows.seqs, rows.types) != _columns(places):
             by_position = {row.position: row for row in _each(rows)}
             says = zip(places.streams, places.seqs, places.types, strict=True)
             for position, said in zip(places.positions, says, strict=True):
@@ -169,6 +169,11 @@ class BookBeside:
             self.events += len(columns.positions)
             self._on_progress(self.events)
         return columns
+
+
+def _columns(places: Places) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
+    """What stands in columns beside the events, by what they say themselves."""
+    return tuple(places.streams), tuple(places.seqs), tuple(places.types)
 
 
 def _each(rows: Columns) -> Iterator[Row]:

@@ -12,7 +12,8 @@ that it could not prove. A log that cannot be reached is not guilty of anything.
 
 With files of receipts, each round ends with what they promised (`receipts`).
 
-With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind.
+With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind. Where a quorum of
+witnesses had cosigned the checkpoint at a time by which it is not ahead, the clock here is at fault, and the log is not.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ from ledger.errors import SealError
 from ledger.monitor.entries import Beside, LogEntries
 from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
 from ledger.monitor.places import Places
-from ledger.monitor.proven import NotNow, Progress, ProvenEntries
+from ledger.monitor.proven import AHEAD_MAX_US, Ahead, NotNow, Progress, ProvenEntries
 from ledger.monitor.receipts import Receipts
 from ledger.monitor.report import MonitorReport
 from ledger.monitor.streams import StreamTaker
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError
+from ledger.proof.log.event import format_instant
 from ledger.proof.log.merkle import EMPTY_ROOT
 from ledger.proof.log.note import parse_note
 from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
@@ -45,6 +47,7 @@ from ledger.seal.log_reader import HistoryLine, LogReader
 from ledger.seal.signed_history import SignedHistory, beyond_published, out_of_order
 
 Answer = TypeVar("Answer")
+SECOND_US: Final = 1_000_000
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
 
@@ -79,6 +82,8 @@ class Monitor:
         self.published: Checkpoint | None = None
         """The published checkpoint, as the last round saw it."""
         self._signed: bytes | None = None
+        self._witnessed_us: int | None = None
+        """When a quorum of witnesses had cosigned that; None where none is asked for, or it lacks."""
         self._log = log
         self._policy = policy
         self._log_alone = replace(policy, witnesses=())
@@ -147,6 +152,8 @@ class Monitor:
                 while not self._advance(published):
                     if on_progress is not None:
                         on_progress(self.size, published.size)
+            except Ahead as refused:
+                passing.append(self._clock_behind(refused.recorded_us) or refused.finding)
             except NotNow as refused:
                 passing.append(refused.finding)
             if self._history.is_kept:
@@ -223,8 +230,13 @@ class Monitor:
             passing.append(finding_of(error))
             return None
         if is_published:
+            self._witnessed_us = None
             try:
                 require_quorum(trusted, self._policy)
+                if self._policy.quorum:
+                    self._witnessed_us = (
+                        sorted(time_s for _, time_s in trusted.cosigned)[self._policy.quorum - 1] * SECOND_US
+                    )
             except IncompleteError as error:
                 passing.append(finding_of(error))
         checkpoint = trusted.checkpoint
@@ -317,6 +329,16 @@ class Monitor:
 
     def _now_us(self) -> int | None:
         return None if self._clock_us is None else self._clock_us()
+
+    def _clock_behind(self, recorded_us: int) -> Finding | None:
+        """That the clock here is wrong, where by those of a quorum of witnesses an instant does not lie in the future."""
+        now_us = self._now_us()
+        if now_us is None or self._witnessed_us is None or recorded_us > self._witnessed_us + AHEAD_MAX_US:
+            return None
+        expected = (
+            f"{format_instant(self._witnessed_us)} or later, when a quorum of witnesses had cosigned the checkpoint"
+        )
+        return Finding("unverifiable", "the clock here", format_instant(now_us), expected)
 
     def _require_part(self, checkpoint: Checkpoint) -> None:
         """A checkpoint of a size up to ours is one of our log."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +17,9 @@ from ledger.seal.findings import Finding, finding_of
 _TEXT: Final = {str}
 _OPTIONAL: Final = frozenset((str, type(None)))
 
-_said = itemgetter("stream", "seq", "prev", "recorded_at", "salt", "fact", "type")
+_SAID: Final = ("stream", "seq", "prev", "recorded_at", "salt", "fact", "type")
+# The very strings that `loads` takes for keys: to find one is to compare addresses.
+_said = itemgetter(*orjson.loads(orjson.dumps(dict.fromkeys(_SAID))))
 
 
 class Places(NamedTuple):
@@ -42,20 +43,23 @@ NO_PLACES: Final = Places(*[()] * len(Places._fields))
 
 def read_places(first: int, events: Sequence[bytes], leaves: Sequence[bytes], findings: list[Finding]) -> Places:
     """What some events say, the first of them at a position; what is no event goes to the findings, and is left out."""
+    columns: list[list[Any]] = [[] for _ in _SAID]
     try:
-        says = list(chain.from_iterable(_read_run(events[start : start + RUN]) for start in range(0, len(events), RUN)))
+        for start in range(0, len(events), RUN):
+            for whole, column in zip(columns, _read_run(events[start : start + RUN]), strict=True):
+                whole.extend(column)
     except (ValueError, TypeError, KeyError):
         return _read_each(first, events, leaves, findings)
-    return Places(range(first, first + len(events)), events, leaves, *zip(*says, strict=True)) if says else NO_PLACES
+    return Places(range(first, first + len(events)), events, leaves, *columns)
 
 
-def _read_run(events: Sequence[bytes]) -> list[tuple[Any, ...]]:
+def _read_run(events: Sequence[bytes]) -> Sequence[tuple[Any, ...]]:
     """What events say all of which can be read; ValueError, TypeError or KeyError if one of them cannot be.
 
     A run at a time, so that what is read stays in the processor's cache for as long as it is needed.
     """
-    says = list(map(_said, map(orjson.loads, events)))
-    streams, seqs, prevs, recorded, salts, facts, types = zip(*says, strict=True)
+    columns = tuple(zip(*map(_said, map(orjson.loads, events)), strict=True))
+    streams, seqs, prevs, recorded, salts, facts, types = columns
     if (
         set(map(type, streams + prevs + recorded + salts + types)) == _TEXT
         and set(map(type, seqs)) == {int}
@@ -65,7 +69,7 @@ def _read_run(events: Sequence[bytes]) -> list[tuple[Any, ...]]:
         and set(map(len, salts)) == {SALT_CHARS}
         and SALTS.fullmatch("".join(salts))
     ):
-        return says
+        return columns
     raise ValueError(events)
 
 

@@ -34,6 +34,14 @@ class NotNow(Exception):
         self.finding = finding
 
 
+class Ahead(NotNow):
+    """What comes next is recorded in the future, by the clock of who looks."""
+
+    def __init__(self, finding: Finding, recorded_us: int) -> None:
+        super().__init__(finding)
+        self.recorded_us = recorded_us
+
+
 class ProvenEntries:
     """The entries under one checkpoint, from an edge on that is proven to be one of its log."""
 
@@ -126,7 +134,7 @@ def _require_past(taken: Taken, until_us: int) -> None:
                 format_instant(event.recorded_us),
                 f"{format_instant(until_us)} or earlier, by the clock here",
             )
-            raise NotNow(Finding("refuted", f"{event.where}: recorded_at", found, expected))
+            raise Ahead(Finding("refuted", f"{event.where}: recorded_at", found, expected), event.recorded_us)
         return
 
 
