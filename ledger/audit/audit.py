@@ -149,10 +149,10 @@ def _follow(monitor: Monitor, beside: BookBeside, report: AuditReport) -> None:
     rest = beside.judge_rest(seen.events, monitor.take_unsealed)
     report.findings += [*seen.findings, *monitor.judged_unsealed(), *beside.findings]
     report.events, report.streams, report.checkpoints = beside.events, monitor.count_streams, seen.checkpoints
-    if (found := monitor.history_ends_in()) is not None:
+    if (found := monitor.checkpoints.ends_in()) is not None:
         expected = "the published checkpoint at its end"
         report.findings.append(Finding("incomplete", "history of checkpoints", found, expected))
-    published = monitor.published
+    published = monitor.checkpoints.published
     if published is None:
         report.unsealed = rest
         return

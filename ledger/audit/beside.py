@@ -20,6 +20,7 @@ from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, Row, as_columns, as_row
 
 PAGE: Final = 512  # small enough to stay in the processor's cache
+REST_PAGE: Final = 2_048
 LISTED_MAX: Final = 100_000
 """So many positions are listed one by one at which book and log differ."""
 
@@ -75,7 +76,7 @@ class BookBeside:
         Their positions have no gap either.
         """
         last, count = events, 0
-        while (rows := self._next(PAGE)).positions:
+        while (rows := self._next(REST_PAGE)).positions:
             for run in _runs(rows):
                 new = self._without_extras(run, last)
                 if not new.positions:

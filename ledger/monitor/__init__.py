@@ -6,6 +6,7 @@ an audit (`ledger.audit`) is a monitor beside which the book is read.
 
     monitor     follows a log: its checkpoints, its files, and the entries under a checkpoint, which are taken only once the
                 checkpoint's root proves them
+    checkpoints  the published checkpoint and the history of all, as they were seen
     entries     what the entries say: positions, chains, times, fact ids, heads entries; what they record of streams
     places      what each event says of its place, read fast; `rows` the whole event, as strictly as the verifier
     streams     the programmes' checks (`judge`), a stream at a time: the one judge of what is recorded, for the audit as well
@@ -14,6 +15,6 @@ an audit (`ledger.audit`) is a monitor beside which the book is read.
     report      what a round found
     proven      entries out of the files, with the proof that they are those of a checkpoint
     edge        the right edge of the tree
-    memory      all of that on disk; `fact_memory` the ids of the facts
+    memory      all of that on disk; `fact_memory` the ids of the facts, `checkpoint_memory` the checkpoints
     witness     the witness that looks
 """

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
+from ledger.monitor.damage import StateDamaged
 from ledger.monitor.edge import Edge
 from ledger.monitor.kept_streams import KeptStreams
-from ledger.monitor.memory import Memory, StateDamaged
+from ledger.monitor.memory import Memory
 from ledger.monitor.places import Places, read_places
 from ledger.monitor.streams import StreamTaker
 from ledger.proof.log.errors import ProofError
@@ -105,7 +106,7 @@ class LogEntries:
             self._move(places, through)
             self._take_heads(taken.entries[index], taken.first + index)
         self._move(places, first + len(events) - 1)
-        self._memory.keep_heads(
+        self._memory.checkpoints.keep_heads(
             (size, root, through) for (size, root), through in zip(taken.roots.items(), throughs, strict=True)
         )
         self._take_events(places)
