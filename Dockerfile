@@ -8,7 +8,7 @@ COPY projections projections
 COPY consumers consumers
 COPY console console
 RUN /opt/csat-ledger/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt \
-    '.[postgres,kafka,service]'
+    '.[postgres,kafka,service,http,proof,otel]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledger

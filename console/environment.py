@@ -38,6 +38,7 @@ class _Environment(BaseSettings):
     kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
     port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
+    http_traces: bool | None = None
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
@@ -92,6 +93,7 @@ def read_environment(defaults: Settings) -> Settings:
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
         listen=defaults.listen if found.port is None else read_listen(found.port),
+        http_traces=defaults.http_traces if found.http_traces is None else found.http_traces,
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,

@@ -9,6 +9,7 @@
     CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
     CSAT_LEDGER_PORT          where a long-running process tells its health and its metrics: a port of the loopback, or
                               HOST:PORT; 0 for any free port
+    CSAT_LEDGER_HTTP_TRACES   1: `serve` sends traces (OpenTelemetry), whose own variables say where to; needs the extra otel
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
@@ -40,6 +41,8 @@ class Settings:
     topic_prefix: str = ""
     listen: tuple[str, int] | None = None
     """Where a long-running process tells its health and its metrics."""
+    http_traces: bool = False
+    """Whether the service sends traces, also where OpenTelemetry's own variables do not ask for them."""
     now_us: int | None = None
     record_batch: int = 2_000
     state_mib: int = 64

@@ -24,6 +24,7 @@ LedgerError
     ├── LogForked      a witness has seen another history of this log
     ├── QuorumMissing  too few witnesses cosigned
     ├── NotSealed      what is asked for is not under the published checkpoint
+    │   └── NotDecided    the book has no such decision either
     ├── WrongKey       a key file that cannot be used for this log
     └── SealerBusy     another sealer is at work
 """
@@ -257,6 +258,10 @@ class NotSealed(SealError):
     """What is asked for is not under the published checkpoint."""
 
     code = "not-sealed"
+
+
+class NotDecided(NotSealed):
+    """The book has no decision on what is asked for, so none is sealed."""
 
 
 class WrongKey(SealError):

@@ -25,12 +25,18 @@ from ledger.errors import (
     ExtraMissing,
     LedgerError,
     LinkKeyWrong,
+    LogDenied,
+    LogUnreachable,
     PositionUnknown,
+    QuorumMissing,
     Refused,
+    SealerBusy,
+    SealError,
     StoreOutdated,
     StoreUnreachable,
     UnknownDesignation,
     UnknownMembership,
+    WrongKey,
 )
 
 DONE: Final = 0
@@ -64,6 +70,10 @@ def failure_of(error: LedgerError) -> Failure:
         return Failure(error.code, error.sentence, exit_code)
     if isinstance(error, (ClockWrong, LinkKeyWrong)):
         return Failure(error.code, str(error), UNREACHABLE)
+    if isinstance(error, SealError):
+        return Failure(
+            error.code, str(error), next((end for kind, end in _SEAL_ENDS if isinstance(error, kind)), NOT_SO)
+        )
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)
@@ -86,3 +96,11 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (RelayStopped, "relay-stopped", UNREACHABLE),
     (BadMessage, "bad-message", UNREACHABLE),
 )
+_SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
+    (WrongKey, USAGE),
+    (LogDenied, USAGE),
+    (QuorumMissing, UNREACHABLE),  # of these three nothing is wrong with the book or its log: try again
+    (SealerBusy, UNREACHABLE),
+    (LogUnreachable, UNREACHABLE),
+)
+"""Of an error of the log; of what stands here not it is NOT_SO."""

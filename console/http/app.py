@@ -10,6 +10,7 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Served
 
@@ -20,15 +21,21 @@ from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
 from console.http.door import App, Door, caller_of
-from console.http.health import health
+from console.http.evidence import ROUTES as EVIDENCE
+from console.http.evidence import EvidenceDesk
+from console.http.figures import CONTENT_TYPE
 from console.http.intake import Intake, single
+from console.http.log import PATH as LOG
+from console.http.log import ServedLog
+from console.http.metrics import scrape
 from console.http.openapi import document
-from console.http.parameters import read_values
+from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.tokens import Verifier
+from console.http.watched import Watched
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -47,6 +54,9 @@ class Service:
     following: Following
     intake: Intake
     clock: Clock
+    watched: Watched
+    log: ServedLog
+    evidence: EvidenceDesk
 
 
 def application(
@@ -61,9 +71,12 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
+        path(LOG, "GET", partial(_show_log, service)),
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),
+        path("/metrics", "GET", partial(_metrics, service)),
     ]
     app = FastAPI(
         routes=paths,
@@ -72,6 +85,14 @@ def application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans and logs may hold paths, bodies and what an exception says; ours hold none.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     return Door(app, verifier, complain, on_fault)
 
@@ -87,7 +108,7 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
         if found.status >= 500:
             on_fault(error)
         return _problem(found)
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise
     except Exception as error:
         on_fault(error)
@@ -142,6 +163,14 @@ async def _take_facts(service: Service, request: Request) -> Response:
     return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
 
 
+async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
+    return await service.evidence.get(name, parameters, request)
+
+
+async def _show_log(service: Service, request: Request) -> Response:
+    return await service.log.get(request)
+
+
 async def _openapi(request: Request) -> Response:
     if not caller_of(request.scope).known_role():
         raise forbidden()
@@ -156,8 +185,16 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following)
+    found = service.watched.health()
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    _caller(request, "metrics")
+    read_values((), {}, request.scope["query_string"])
+    return Response(
+        await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+    )
 
 
 def _caller(request: Request, route: str) -> Caller:

@@ -1,6 +1,6 @@
 """The door before the application: bounds on a request, its deadline, who asks, and what is said of a fault.
 
-Nothing gets behind it without a token but what is OPEN. Whatever goes wrong leaves as a problem (RFC 9457).
+Nothing gets behind it without a token but what `is_open`. Whatever goes wrong leaves as a problem (RFC 9457).
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
-from console.http.roles import Caller
+from console.http.roles import Caller, is_open
 from console.http.tokens import Verifier
 
 Scope = MutableMapping[str, Any]
@@ -20,8 +22,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN: Final = frozenset({"/livez", "/readyz"})
-"""What is answered without a token."""
 HEADER_BYTES_MAX: Final = 16_384
 TARGET_BYTES_MAX: Final = 4_096
 DEADLINE_S: Final = 30.0
@@ -68,6 +68,8 @@ class Door:
             )
         except Problem as problem:
             await answer.problem(problem)
+        except ClientDisconnect:
+            pass
         except Exception as error:
             self._on_fault(error)
             await answer.problem(fault())
@@ -89,7 +91,7 @@ class Door:
         size = sum(len(name) + len(value) for name, value in headers)
         if size > HEADER_BYTES_MAX:
             raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
-        if scope["path"] in OPEN:
+        if is_open(scope["path"]):
             return
         caller = self._verifier.caller([value for name, value in headers if name == b"authorization"])
         scope.setdefault("state", {})["caller"] = caller
@@ -109,7 +111,7 @@ class _Answer:
     """What is sent of an answer; a problem can be sent for as long as nothing was."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._behind_token = scope["path"] not in OPEN
+        self._behind_token = not is_open(scope["path"])
         self._send = send
         self.status = 0
         """The status that was sent; 0 for as long as none was."""

@@ -1,6 +1,6 @@
 """Facts over HTTP: each waits for the next commit, which many clients share, and gets an outcome of its own.
 
-    {"id": "f-7", "status": "accepted", "position": 4711}
+    {"id": "f-7", "status": "accepted", "position": 4711}                       with a receipt where the service signs them
     {"id": "f-8", "status": "refused", "position": 0, "code": "consent-missing", "sentence": "…", "field": "customer_org"}
 
 A broken connection leaves whole facts only, and sending all of them again is safe: what is there is a duplicate. So there
@@ -10,23 +10,29 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
 from console.http.problems import FIELDS, Problem, problem_of
+from console.http.receipts import Receipt, receipt_of
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
 from ledger.writing.faults import FAULT_CODE
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
+    from console.http.receipts import ReceiptDesk, Receipts
     from ledger.fact import Fact
+    from ledger.proof.receipts.holding import Handed
     from ledger.writing.group_commit import GroupCommit
     from ledger.writing.transaction import Outcome
+
+Found = TypeVar("Found")
 
 WAITING_MAX: Final = 20_000
 """So many facts may wait for a commit; who hands in more is told to come again."""
@@ -45,6 +51,8 @@ class FactOutcome:
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
     """Where its event stands in the ledger; 0 where it has none."""
+    receipt: Receipt | MayBeLeftOut = LEFT_OUT
+    """The receipt of a fact that is in the ledger; only where the service signs receipts."""
     code: str | MayBeLeftOut = LEFT_OUT
     """Why it was not recorded: a code that never changes."""
     sentence: str | MayBeLeftOut = LEFT_OUT
@@ -56,21 +64,32 @@ class FactOutcome:
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit) -> None:
+    def __init__(self, group: GroupCommit, receipts: ReceiptDesk | None = None) -> None:
+        """With `receipts` each fact that is in the book gets one."""
         self._group = group
+        self._receipts = receipts
         self._waiting = 0
+        self.malformed: Callable[[Iterable[FactOutcome]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
 
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
     async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
         """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
         outcomes: list[FactOutcome] = []
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
+            self.malformed(one for one in read if isinstance(one, FactOutcome))
             recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, *next(recorded)) for one in read]
         return outcomes
 
-    async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
+    async def _recorded(self, facts: Sequence[Fact]) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
         if self._waiting + len(facts) > WAITING_MAX:
@@ -80,26 +99,41 @@ class Intake:
         loop = asyncio.get_running_loop()
         everything: asyncio.Future[None] = loop.create_future()
         results: list[Outcome | BaseException] = []
+        receipts: list[Receipts | BaseException] = []
 
         def finish() -> None:
             self._waiting -= len(facts)
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
+        def finish_soon() -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(finish)
+
+        def handed_out(handed: Receipts | BaseException) -> None:
+            receipts.append(handed)
+            finish_soon()
+
         def done(result: Outcome | BaseException) -> None:
             results.append(result)  # in order: the group commit keeps it
-            if len(results) == len(facts):
-                with suppress(RuntimeError):  # the loop has ended meanwhile
-                    loop.call_soon_threadsafe(finish)
+            if len(results) < len(facts):
+                return
+            durable = [one for one in results if not isinstance(one, BaseException)]
+            if self._receipts is None or len(durable) < len(facts) or not any(one.position for one in durable):
+                finish_soon()
+            else:  # by the thread that commits: a way over the event loop would be one more for each fact
+                self._receipts.submit(durable, handed_out)
 
         self._waiting += len(facts)
         for fact in facts:
             self._group.submit(fact, done)
         await everything
-        return [_unless_error(result) for result in results]
+        outcomes = [_unless_error(result) for result in results]
+        handed = _unless_error(receipts[0]) if receipts else [None] * len(outcomes)
+        return list(zip(outcomes, handed, strict=True))
 
 
-def _unless_error(result: Outcome | BaseException) -> Outcome:
+def _unless_error(result: Found | BaseException) -> Found:
     if isinstance(result, BaseException):
         raise problem_of(result) if isinstance(result, LedgerError) else result
     return result
@@ -126,17 +160,19 @@ def _read(line: bytes) -> Fact | FactOutcome:
         return _refused(_id_of(line), refusal.code, refusal.sentence, refusal.field)
 
 
-def _outcome(fact: Fact, found: Outcome) -> FactOutcome:
+def _outcome(fact: Fact, found: Outcome, handed: Handed | None) -> FactOutcome:
     if found.status in ("accepted", "duplicate"):
-        return FactOutcome(fact.id, found.status, found.position)
+        receipt = LEFT_OUT if handed is None else receipt_of(handed)
+        return FactOutcome(fact.id, found.status, found.position, receipt)
     if found.status == "put-off":  # its sentence is for the operator of the store, not for who hands in facts
-        return FactOutcome(fact.id, "put-off", 0, found.code or "", LATER)
+        return FactOutcome(fact.id, "put-off", 0, code=found.code or "", sentence=LATER)
     return _refused(fact.id, found.code or "", found.sentence or "", None)
 
 
 def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -> FactOutcome:
     about = field or FIELDS.get(code)
-    return FactOutcome(fact_id, "refused", 0, code, sentence, LEFT_OUT if about is None else about)
+    field_ = LEFT_OUT if about is None else about
+    return FactOutcome(fact_id, "refused", 0, code=code, sentence=sentence, field=field_)
 
 
 def _id_of(line: bytes) -> str | None:

@@ -20,6 +20,7 @@ import orjson
 from console.cli.question_batch import Unanswered
 from console.http.health import Health
 from console.http.intake import FactOutcome
+from console.http.openapi_log import log_paths
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -37,13 +38,14 @@ PROBLEMS: Final = {
     400: "What was asked cannot be read; `field` names it.",
     401: "No token, or one that does not hold.",
     403: "Not for the token's roles; the same whatever there is.",
-    404: "The ledger does not know what was asked about.",
+    404: "What was asked about is not there.",
     405: "Another method is expected.",
-    409: "A position that the book has not reached.",
+    409: "A position that the book has not reached, or a decision that is not sealed.",
     413: "A body that is too long.",
     414: "A target that is too long.",
     415: "Another type of body is expected.",
-    422: "A fact that form, id or rules refuse; `code` never changes.",
+    416: "A part that does not begin inside.",
+    422: "A fact that form, id or rules refuse, or what is too much for one answer; `code` never changes.",
     431: "Headers that are too long.",
     503: "The ledger cannot be used at present, or too much is under way; ask again later.",
     504: "The deadline passed, or the position asked for was not reached in time.",
@@ -64,7 +66,7 @@ def document() -> bytes:
         paths[route.path] = {"get": _reading(route, components)}
     paths["/v1/status:batch"] = {"post": _batch(components)}
     paths["/v1/facts"] = {"post": _facts(components)}
-    paths |= _others(components)
+    paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
     made = {
         "openapi": "3.1.0",
@@ -179,6 +181,16 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
                 "responses": {
                     "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                    **_problems((400, 401, 403, 414, 431, 503)),
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics", "summary": "Figures of the service, as Prometheus reads them.",
+                "description": _roles("metrics"),
+                "responses": {
+                    "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
                     **_problems((400, 401, 403, 414, 431, 503)),
                 },
             }

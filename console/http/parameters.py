@@ -42,7 +42,7 @@ class Parameter:
     required: bool = False
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
             return int(text)
@@ -124,7 +124,7 @@ WITHIN_DAYS: Final = Parameter(
     "within",
     f"So many days ahead; default: {WITHIN}.",
     {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    _whole(0, WITHIN_DAYS_MAX),
+    whole_number(0, WITHIN_DAYS_MAX),
     365,
 )
 SEARCH: Final = Parameter(
@@ -142,7 +142,7 @@ PAGE_LIMIT: Final = Parameter(
     "limit",
     f"So many memberships on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    _whole(1, LIMIT_MAX),
+    whole_number(1, LIMIT_MAX),
     10,
 )
 CURSOR: Final = Parameter(

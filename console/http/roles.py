@@ -45,14 +45,14 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
     ),
@@ -75,6 +75,21 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 
+OPEN: Final = frozenset({"/livez", "/readyz"})
+"""What is answered without a token, beside the log but its entries."""
+LOG: Final = "/log/"
+LOG_ENTRIES: Final = "/log/tile/entries"
+
+
+def is_open(path: str) -> bool:
+    """Whether a path, its escapes undone, is answered without a token."""
+    return path in OPEN or (path.startswith(LOG) and not is_entries(path))
+
+
+def is_entries(path: str) -> bool:
+    """Whether a path is one of the log's entry bundles, which are for auditors."""
+    return path.startswith(LOG_ENTRIES)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -82,6 +97,8 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

@@ -1,7 +1,7 @@
 """The service as a process: what it is wired of, uvicorn before it, and how it ends.
 
-On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded
-before the store is closed.
+On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded;
+then the duties end (`console.http.embedded`), sealing last, and then the store is closed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from console.http.embedded import Embedded
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import without_password
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from console.http.app import Service
     from console.http.door import App
+    from console.http.receipts import ReceiptDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
@@ -43,14 +45,19 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    embedded: Embedded = field(default_factory=Embedded)
 
 
 @contextmanager
 def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
+    from console.http.embedded import duties_of
+    from console.http.evidence import EvidenceDesk
     from console.http.intake import Intake
+    from console.http.log import ServedLog
     from console.http.reading import Following, Readers
+    from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -58,18 +65,48 @@ def service(wiring: Wiring) -> Iterator[Service]:
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
         stack.callback(ledger.close)
-        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+        in_postgres = is_postgres(wiring.where)
+        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        embedded = wiring.embedded
+        duties = stack.enter_context(duties_of(embedded, wiring))
+        desk = _receipt_desk(wiring, name, stack)
+        watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
+        group = GroupCommit(
+            ledger.writer,
+            on_fault=lambda _fact, error: wiring.on_fault(error),
+            on_group=watched.recording.group,
+        )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
+        stack.callback(evidence.close)
+        log = ServedLog(embedded.tiles, wiring.complain)
+        intake = Intake(group, desk)
+        watched.projections(following)
+        watched.intake(intake)
+        watched.at_work(duties)
+        if embedded.tiles is not None:
+            watched.log(embedded.tiles)
+        yield Service(readers, following, intake, wiring.clock, watched, log, evidence)
+
+
+def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
+    """What signs receipts, where the service does; closed when the facts are recorded."""
+    if wiring.embedded.receipts is None:
+        return None
+    from console.http.receipts import ReceiptDesk
+
+    desk = ReceiptDesk(wiring.opened, name, wiring.embedded.receipts)
+    stack.callback(desk.close)
+    return desk
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
@@ -120,9 +157,14 @@ def serve(app: App, listener: socket.socket) -> None:
 
 def require_http(*modules: str) -> None:
     """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    require_extra("http", *modules)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """The same for any extra."""
     for module in modules:
         if find_spec(module) is None:
-            raise ExtraMissing(module, "http")
+            raise ExtraMissing(module, extra)
 
 
 def _prompt_protocol() -> Any:

@@ -65,7 +65,8 @@ class Verifier:
                 "invalid_token",
             ) from None
         memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
-        return Caller(_names(claims, "roles"), memberships)
+        subject = claims.get("sub")
+        return Caller(_names(claims, "roles"), memberships, subject if isinstance(subject, str) else None)
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """The claims of a token whose signature holds, which is checked once; whether they hold now is for the caller."""

@@ -4,7 +4,7 @@
 --   role                   is used by                                 may
 --   csat_ledger_migrator   `migrate`, by hand; no running process     create and change the tables, which it owns
 --   csat_ledger_writer     `record`, `review`, `decide`, `inbox`,     add events; keep snapshots and what is due
---                          `clock`                                    (read everything, hold the lock of a role)
+--                          `clock`, `serve`                           (read everything, hold the lock of a role)
 --   csat_ledger_reader     `status`, `changes`, `replay`, `relay`     read the book and the projections
 --   csat_ledger_projector  `project`, `worker`                        read the book, keep the projections
 --

@@ -1,11 +1,15 @@
 """Serves the ledger over HTTP: questions and facts, for each role what it may see (DESIGN 11).
 
 Who asks shows a token, a JWT that an issuer signed: its public keys are in --jwks, its claim `roles` says what the caller
-is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store."""
+is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store.
+
+On a ledger in a file nothing else has to be started: what time alone changes is announced, with --key and --tiles the
+book is sealed, with --receipt-key each fact gets a signed receipt. The log in --tiles is served beneath /log, and evidence is
+made from it."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,19 +17,24 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.proof_files import address
+from console.cli.proof_files import add_sealing, add_tiles, address, proving
+from console.cli.sealing import add_rounds, sealing_of
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from console.http.dev_key import AUDIENCE
 from ledger.errors import BadInput
+from ledger.store.urls import is_postgres
 
 if TYPE_CHECKING:
+    from console.http.embedded import Embedded
     from console.http.tokens import Verifier
+    from ledger.seal.receipts import ReceiptSigner
 
 EPILOG: Final = """\
 examples:
   csat-ledger serve --dev                           on 127.0.0.1:8080, for one's own machine
   csat-ledger token --role auditor                  a token for it
+  csat-ledger serve --dev --key keys/log.key --tiles log --receipt-key keys/receipt-1.key
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
 GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
@@ -40,6 +49,14 @@ class ServiceListening:
     """The URL."""
     dev: bool
     """Whether `csat-ledger token` makes the tokens."""
+    clock: bool
+    """Whether it announces what time alone changes."""
+    sealing: bool
+    """Whether it seals the book."""
+    log: bool
+    """Whether it serves the log, and evidence."""
+    receipts: bool
+    """Whether facts get receipts."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -60,23 +77,56 @@ def register(parser: ArgumentParser) -> None:
         help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="a line of JSON for each request, without names; `-` is stderr; SIGHUP opens the file anew",
+    )
+    parser.add_argument(
         "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
+    )
+    parser.add_argument(
+        "--clock",
+        action=BooleanOptionalAction,
+        default=None,
+        help="announce what time alone changes; default: on a ledger in a file, not in PostgreSQL, where `clock` does",
+    )
+    add_tiles(parser, required=False)
+    add_sealing(parser, required=False)
+    add_rounds(parser, "with --key")
+    parser.add_argument(
+        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs receipts (keygen --receipts)"
+    )
+    parser.add_argument(
+        "--promise",
+        type=int,
+        default=None,
+        metavar="SECONDS",
+        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
     )
 
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc")
+    require_http("fastapi", "uvicorn", "joserfc", "prometheus_client")
+    if session.settings.http_traces:
+        require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.observed import Observed
+    from console.http.observing import observers
+    from console.http.seldom import Seldom
+
     options, output = session.options, session.output
     verifier = _verifier(session)
+    embedded = _embedded(session)
     one_at_a_time = Lock()
 
     def complain(sentence: str) -> None:
         with one_at_a_time:
             output.words(sentence)
+
+    remark = Seldom(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -88,22 +138,81 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file)
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded)
     try:
-        with listening(options.listen) as listener, service(wiring) as behind:
+        with (
+            listening(options.listen) as listener,
+            service(wiring) as behind,
+            observers(session, behind.watched.figures, complain) as observed,
+        ):
             if output.as_json:
-                output.json(ServiceListening(url_of(listener), options.dev))
+                output.json(_listening(url_of(listener), options.dev, embedded))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener)
+            serve(Observed(application(behind, verifier, complain, on_fault), observed), listener)
     except Interrupted:
         pass
     return DONE
+
+
+def _listening(url: str, dev: bool, does: Embedded) -> ServiceListening:
+    sealing, log, receipts = (part is not None for part in (does.sealing, does.tiles, does.receipts))
+    return ServiceListening(url, dev, does.clock, sealing, log, receipts)
+
+
+def _embedded(session: Session) -> Embedded:
+    """What it does beside answering. What cannot be done is found out before anything is opened."""
+    from console.http.embedded import Embedded
+
+    options = session.options
+    clock = not is_postgres(session.where) if options.clock is None else options.clock
+    if not options.key:
+        for name, value in (
+            ("--witness", options.witness),
+            ("--every", options.every),
+            ("--timestamp", options.timestamp),
+        ):
+            if value:
+                raise Failure("usage", f"found {name} without --key, expected the key that seals")
+    elif options.tiles is None:
+        raise Failure("usage", "found --key without --tiles, expected the folder of the log")
+    if options.receipt_key is None and options.promise is not None:
+        raise Failure("usage", "found --promise without --receipt-key, which it is for")
+    if not options.key and options.tiles is None and options.receipt_key is None:
+        return Embedded(clock)
+    with proving():
+        from ledger.proof.log.note import ED25519
+        from ledger.seal.keyfiles import load_signer
+
+        origins = {load_signer(path, ED25519).name for path in options.key}
+        if not options.key and options.tiles is not None and not options.tiles.is_dir():
+            raise BadInput(
+                f"{options.tiles}: found no such folder, expected that of a log, or --key with which one is made"
+            )
+        receipts = _receipt_signer(session)
+        if receipts is not None and origins - {receipts.origin}:
+            raise BadInput(
+                f"found a key for receipts of {receipts.origin}, expected one of {', '.join(sorted(origins))}"
+            )
+        return Embedded(clock, sealing_of(options) if options.key else None, options.tiles, receipts)
+
+
+def _receipt_signer(session: Session) -> ReceiptSigner | None:
+    from ledger.proof.log.note import ED25519
+    from ledger.seal.keyfiles import load_signer
+    from ledger.seal.receipts import DELAY_S, ReceiptSigner
+
+    options = session.options
+    if options.receipt_key is None:
+        return None
+    return ReceiptSigner(
+        load_signer(options.receipt_key, ED25519), DELAY_S if options.promise is None else options.promise
+    )
 
 
 def _verifier(session: Session) -> Verifier:

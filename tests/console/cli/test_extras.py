@@ -19,7 +19,7 @@ import sys
 from importlib.machinery import PathFinder
 
 found = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *more: None if name.split(".")[0] in {modules!r} else found(name, *more)
+PathFinder.find_spec = lambda name, *more: None if {modules!r} & {{name, name.split(".")[0]}} else found(name, *more)
 from console.cli.main import main
 sys.exit(main({arguments!r}))
 """
@@ -44,7 +44,9 @@ NEEDS = {
         ("fastapi", ("serve", "--dev")),
         ("uvicorn", ("serve", "--dev")),
         ("joserfc", ("token", "--role", "auditor")),
+        ("prometheus_client", ("serve", "--dev")),
     ],
+    "otel": [("opentelemetry.sdk", ("serve", "--dev"))],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),
@@ -89,7 +91,13 @@ def run(folder: Path, without: set[str], arguments: Sequence[str]) -> subprocess
     return subprocess.run(
         [sys.executable, "-c", WITHOUT.format(modules=without, arguments=[*arguments, "--json"])],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CSAT_LEDGER_STORE": "ledger.db", "CSAT_LEDGER_NOW": NOW},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CSAT_LEDGER_STORE": "ledger.db",
+            "CSAT_LEDGER_NOW": NOW,
+            "CSAT_LEDGER_HTTP_TRACES": "1",
+        },
         capture_output=True,
         check=False,
         timeout=60,

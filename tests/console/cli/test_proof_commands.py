@@ -344,6 +344,22 @@ def test_a_follower_whose_witness_is_away_when_it_begins_waits_for_it(sealed: Pr
         assert stopped(witness) == 0
 
 
+def test_a_witness_that_lacks_is_told_of_though_the_others_are_enough(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    policy_file(sealed, witnesses=[(sealed.folder / "auditor" / "witness.vkey").read_text().strip()], quorum=1)
+    witness, said = started(
+        sealed, "witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen", "127.0.0.1:0"
+    )
+    try:
+        sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+        ran = sealed.run("seal", "--key", "keys/log.key", "--tiles", "log", "--witness", f"http://{said['listening']}",
+                         "--witness", "http://127.0.0.1:9", "--policy", "policy.json")  # fmt: skip
+        assert ran.code == 0
+        assert "without the cosignature of http://127.0.0.1:9: " in ran.err
+    finally:
+        assert stopped(witness) == 0
+
+
 def test_listening_where_nobody_can(program: Program) -> None:
     program.run_bare("keygen", "--name", "w.example/1", "--out", "keys", "--witness")
     program.run_bare("keygen", "--name", ORIGIN, "--out", "keys")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,23 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
+from console.http.duties import Duty
+from console.http.embedded import Embedded
+from console.http.figures import Figures
+from console.http.observed import Observed, Observers
+from console.http.reading import Following
 from console.http.roles import ROLES
 from console.http.server import Wiring, service
 from console.http.tokens import Verifier
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import open_sealer
 from tests.console.designation_story import ANNIVERSARY, AREA, qualified, restated, told
 from tests.console.support import Fact, enrolment, fact, met, response
+from tests.ledger.seal.support import LOG_KEY
+from tests.support.signing import Unbound
 
 NOW = "2024-12-31T00:00:00Z"
 NOW_US = parse_instant(NOW)
@@ -71,6 +80,14 @@ def make_book(path: Path) -> None:
     ledger.close()
 
 
+def seal(store: Path | str, folder: Path) -> None:
+    """Takes what there is into the log in a folder."""
+    book = open_store(str(store), create=False)
+    with open_sealer(book, LogFolder(folder), [Unbound(LOG_KEY)]) as sealer:
+        sealer.seal()
+    book.close()
+
+
 def token(role: str | None = None, *, key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
     """A token that holds, but for the claims that are given; one that is None is left out."""
     said: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW_US // 1_000_000 + 600}
@@ -109,6 +126,9 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.following: Following | None = None
+        """What keeps its projections up."""
+        self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
         """The answer to a question of somebody in a role; None: of nobody."""
@@ -127,19 +147,30 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(
+    store: Path | str,
+    embedded: Embedded | None = None,
+    *,
+    now_us: int = NOW_US,
+    observe: Callable[[Figures], Observers] | None = None,
+) -> Iterator[Served]:
+    """A service over a store, of whose requests `observe` is told; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
     def opened() -> Ledger:
-        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
+    wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded())
     with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
+        served = Served(Client(app, runner), store)
+        served.following = behind.following
         served.said, served.faults = said, faults
+        served.duties = {duty.name: duty for duty in behind.watched.duties}
         yield served
     assert faults == []
 
@@ -160,3 +191,9 @@ PATHS = {
     "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",
 }
 """A question of each route."""
+PROVEN = {
+    "evidence": "/v1/memberships/m-1/evidence?renewal=2011-03-01",
+    "designation-evidence": f"/v1/memberships/m-1/designations/{AREA}/evidence?anniversary={ANNIVERSARY}",
+    "log-entries": "/log/tile/entries/000.p/5",
+}
+"""A question of each route that needs the log."""

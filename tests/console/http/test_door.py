@@ -10,7 +10,6 @@ import pytest
 
 from console.http import door
 from console.http.door import Door
-from console.http.health import BEHIND_MAX, Health, health
 from tests.console.http.support import Client
 
 ANYBODY: Any = SimpleNamespace(caller=lambda _headers: None)
@@ -71,15 +70,3 @@ def test_a_client_that_went_away_is_no_fault() -> None:
     receive: Any = None
     asyncio.run(Door(answering, ANYBODY, lambda _: None, faults.append)(scope, receive, gone))
     assert faults == []
-
-
-@pytest.mark.parametrize(
-    ("failed", "end", "ready"),
-    [(False, 100, True), (False, 100 + BEHIND_MAX, True), (False, 101 + BEHIND_MAX, False), (True, 100, False)],
-)
-def test_a_service_that_cannot_answer_says_what_it_lacks(failed: bool, end: int, ready: bool) -> None:
-    following: Any = SimpleNamespace(failed=failed, end=end, position=100)
-    found = health(following)
-    assert found.ready is ready
-    assert found == Health(ready, found.missing)
-    assert bool(found.missing) is not ready

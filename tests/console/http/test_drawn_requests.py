@@ -16,9 +16,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from console.http.embedded import Embedded
 from console.http.openapi import document
 from console.http.roles import ROLES
-from tests.console.http.support import Served, bearer, make_book, serving
+from tests.console.http.support import Served, bearer, make_book, seal, serving
 from tests.support.soak import scaled
 
 DOCUMENT: dict[str, Any] = orjson.loads(document())
@@ -40,10 +41,11 @@ KNOWN = {"membership": "m-1", "area": "business-applications"}
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service to which facts may be added."""
+    """A service to which facts may be added, and its log."""
     store = Path(tmp_path_factory.mktemp("drawn")) / "ledger.db"
     make_book(store)
-    with serving(store) as found:
+    seal(store, store.parent / "log")
+    with serving(store, Embedded(tiles=store.parent / "log")) as found:
         yield found
 
 

@@ -16,6 +16,7 @@ from tests.console.http.support import (
     INVITATIONS,
     ORGANISATIONS,
     PATHS,
+    PROVEN,
     SUBJECTS,
     Served,
     bearer,
@@ -26,8 +27,8 @@ from tests.console.http.support import (
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
 MAY = {
     "operator": {"facts"},
-    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history"},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
+    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", *PROVEN},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
     "subscriber": set(),
@@ -35,12 +36,13 @@ MAY = {
 }
 """DESIGN 11's table, as far as it is built."""
 POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+OTHERS = {"metrics": "/metrics"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
     if route in POSTED:
         return served.post(POSTED[route], [], role)
-    path = PATHS[route]
+    path = (PATHS | PROVEN | OTHERS)[route]
     if route == "participation" and role == "partner":
         path = "/v1/participation"
     return served.get(path, role)
@@ -53,15 +55,17 @@ def test_a_question_of_every_route_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize("route", [*PATHS, *POSTED])
+@pytest.mark.parametrize("route", [*PATHS, *PROVEN, *POSTED, *OTHERS])
 def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
     served: Served, route: str, role: str | None
 ) -> None:
     found = asked(served, route, role)
     expected = 401 if role is None else 200 if route in MAY[role] else 403
     assert found.status_code == expected, found.text
-    assert found.headers["vary"] == "Authorization"
-    assert found.headers["cache-control"].startswith("private")
+    assert found.headers["vary"].partition(",")[0] == "Authorization"
+    assert found.headers["cache-control"].startswith(
+        "no-store" if route == "metrics" and expected == 200 else "private"
+    )
     if expected == 401:
         assert found.headers["www-authenticate"].startswith("Bearer")
     if expected != 200:
@@ -85,7 +89,7 @@ def test_health_is_for_everybody_and_the_document_for_who_has_a_role(served: Ser
 def test_a_token_without_a_role_that_is_known_may_ask_nothing(served: Served) -> None:
     for roles in ([], ["king"], "auditor", None, [7], {"auditor": True}):
         headers = {"Authorization": f"Bearer {token(roles=roles)}"}
-        for path in (*PATHS.values(), "/openapi.json"):
+        for path in (*PATHS.values(), *PROVEN.values(), "/openapi.json"):
             assert served.client.get(path, headers=headers).status_code == 403
 
 
