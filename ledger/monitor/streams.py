@@ -22,8 +22,10 @@ from ledger.proof.log.event import LOG, Event, parse_event
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
 from ledger.seal.findings import Finding, judge_log_events
 
-TOGETHER: Final = 16_384
-"""About so many events are taken together, so that those of a stream are."""
+TOGETHER: Final = 65_536
+"""About so many events are taken together, so that those of a stream are;"""
+STREAMS_TOGETHER: Final = 16_384
+"""fewer, where they are of so many streams: each takes its check into memory."""
 
 Edition = tuple[int, str, bytes]
 """Position, stream and stored bytes of an edition."""
@@ -99,7 +101,7 @@ class Streams:
             else:
                 of_stream.append(row)
             self._count_waiting += 1
-        if self._count_waiting < TOGETHER:
+        if self._count_waiting < TOGETHER and len(waiting) < STREAMS_TOGETHER:
             return False
         self.take_waiting()
         return True

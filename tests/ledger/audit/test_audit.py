@@ -17,6 +17,7 @@ from ledger.audit import parts
 from ledger.audit.audit import audit
 from ledger.errors import BookChanged, LogUnreachable, Refused
 from ledger.instants import parse_instant
+from ledger.monitor import streams
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.event import FIRST_PREV
@@ -88,8 +89,9 @@ def test_a_whole_programme_is_confirmed_by_the_verifiers_rules(programme: Ledger
 
 @pytest.mark.parametrize("live", [0, 7, 1_000])
 def test_several_processes_say_the_same(programme: Ledger, live: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many streams are judged while the log is read."""
+    """However many streams are judged while the log is read, and in what pieces."""
     monkeypatch.setattr(parts, "LIVE_MAX", live)
+    monkeypatch.setattr(streams, "TOGETHER", 100)
     monkeypatch.setattr(audit_module, "FEW_EVENTS", 10)
     monkeypatch.setattr(audit_module, "PART_EVENTS", 2_000)
     seen: list[tuple[int, int | None]] = []

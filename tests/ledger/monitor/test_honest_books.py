@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.monitor import kept_streams
+from ledger.monitor import kept_streams, streams
 from ledger.monitor import monitor as rounds
 from ledger.monitor.monitor import Monitor
 from ledger.proof.registry import PROOF_PROGRAMMES
@@ -84,6 +84,7 @@ class Watched:
 def test_no_honest_log_is_accused(steps: list[Step], seed: int, checks_max: int) -> None:
     with real_book() as book, pytest.MonkeyPatch.context() as patched:
         patched.setattr(kept_streams, "CHECKS_MAX", checks_max)
+        patched.setattr(streams, "TOGETHER", checks_max)
         patched.setattr(rounds, "KEPT_AFTER", checks_max)
         told, watched = Told(book), Watched(book, Random(seed))
         try:
