@@ -56,9 +56,11 @@ class Door:
             raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
         answer = _Answer(scope, send)
         self._under_way += 1
+        stay = _Stay(self)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._deadline_s) as stay.deadline:
                 self._admit(scope)
+                scope.setdefault("state", {})["stay"] = stay
                 await self._app(scope, receive, answer.send)
         except _Gone:
             pass
@@ -74,7 +76,7 @@ class Door:
             self._on_fault(error)
             await answer.problem(fault())
         finally:
-            self._under_way -= 1
+            stay.over()
             if answer.status in (401, 403):
                 self._complain(f"refused with {answer.status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
 
@@ -101,6 +103,31 @@ def caller_of(scope: Scope) -> Caller:
     """Who asks, as the door found out."""
     caller: Caller = scope["state"]["caller"]
     return caller
+
+
+def may_last(scope: Scope) -> None:
+    """Lets a request last without the deadline, and out of the number of those under way: a stream has bounds of its own."""
+    stay: _Stay = scope["state"]["stay"]
+    stay.lasts()
+
+
+class _Stay:
+    """A request under way."""
+
+    deadline: asyncio.Timeout
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._counted = True
+
+    def lasts(self) -> None:
+        self.over()
+        self.deadline.reschedule(None)
+
+    def over(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._door._under_way -= 1
 
 
 class _Gone(Exception):

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import failure_of
 from console.http.figures import Figures
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, Refused
 
 if TYPE_CHECKING:
-    from console.http.intake import FactOutcome
     from ledger.writing.transaction import Outcome
 
 FAILING_S: Final = 60.0
@@ -39,9 +38,9 @@ class Recording:
         self._figures.commit(len(outcomes), seconds)
         self._figures.outcomes(Counter((one.status, one.code or "") for one in outcomes))
 
-    def malformed(self, outcomes: Iterable[FactOutcome]) -> None:
+    def malformed(self, refusals: Iterable[Refused]) -> None:
         """Lines that are no facts; they reach no group."""
-        self._figures.outcomes(Counter((one.status, str(one.code)) for one in outcomes))
+        self._figures.outcomes(Counter(("refused", one.code) for one in refusals))
 
     def failing(self) -> str | None:
         """The code with which nothing could be recorded lately; None where something was, or nobody tried."""

@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from console.http import door
@@ -32,6 +33,32 @@ def test_what_takes_too_long_is_504() -> None:
     faults: list[BaseException] = []
     found = behind(sleeping, faults, deadline_s=0.05).get("/v1/memberships")
     assert (found.status_code, found.json()["code"], faults) == (504, "deadline", [])
+
+
+def test_what_may_last_has_no_deadline_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "REQUESTS_MAX", 1)
+
+    async def run() -> None:
+        begun, over = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/v1/changes":
+                door.may_last(scope)
+                begun.set()
+                await over.wait()
+            await answering(scope, receive, send)
+
+        transport = httpx.ASGITransport(Door(app, ANYBODY, lambda _: None, lambda _: None, deadline_s=0.05))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            lasting = asyncio.create_task(client.get("/v1/changes"))
+            await begun.wait()
+            await asyncio.sleep(0.1)
+            assert (await client.get("/v1/memberships")).status_code == 200
+            over.set()
+            assert (await lasting).status_code == 200
+            assert (await client.get("/v1/memberships")).status_code == 200
+
+    asyncio.run(run())
 
 
 def test_a_fault_is_told_to_the_log_and_not_to_the_caller() -> None:

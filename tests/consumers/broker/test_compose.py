@@ -37,8 +37,8 @@ except ImportError as missing:
     without_server(missing)
 
 from console.http.tokens import load_jwks
-from consumers.broker.kafka import Broker, await_sent
-from consumers.messages.survey import EligibilityChanged
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.link_key_file import LinkKeyFile
 from projections.postgres import PostgresDatabase
 from projections.questions.history import history
@@ -52,8 +52,8 @@ ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = ("migrate", "topics")
-RUNNING = ("relay", "inbox", "worker", "clock", "api")
-ROLES = ("migrator", "writer", "reader", "projector")
+RUNNING = ("relay", "inbox", "worker", "clock", "api", "webhooks")
+ROLES = ("migrator", "writer", "reader", "projector", "webhooks")
 READY_S = 40.0
 ISSUERS_KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
 
