@@ -39,7 +39,7 @@ class _Documents:
         self._known_to_grow = _grown(self._known)
 
     def all(self) -> Iterator[str]:
-        """Of all paths."""
+        """Of all paths, and of the webhooks."""
         now = self._present["paths"]
         for path, methods in self._released["paths"].items():
             if path not in now:
@@ -52,6 +52,21 @@ class _Documents:
                         yield f"{place}: found no such method any more"
                     else:
                         yield from self._operation(methods[method], now[path][method], place)
+        yield from self._sent()
+
+    def _sent(self) -> Iterator[str]:
+        """Of what is posted to receivers of webhooks, which we write."""
+        now = self._present.get("webhooks", {})
+        for name, methods in self._released.get("webhooks", {}).items():
+            if name not in now:
+                yield f"webhook {name}: found no such webhook any more"
+                continue
+            for media, content in methods["post"]["requestBody"]["content"].items():
+                present = now[name]["post"]["requestBody"]["content"]
+                if media not in present:
+                    yield f"webhook {name}: found no body of {media} any more"
+                else:
+                    yield from self._schemas(content["schema"], present[media]["schema"], "ours", f"webhook {name}")
 
     def _operation(self, before: Any, now: Any, place: str) -> Iterator[str]:
         if before.get("operationId") != now.get("operationId"):
@@ -117,12 +132,25 @@ class _Documents:
     def _schemas(self, before: Any, now: Any, direction: Direction, place: str) -> Iterator[str]:
         ours = direction == "ours"
         released = {
-            **(_grown(before) if ours else before),
+            **_unpacked(_grown(before) if ours else before),
             "components": self._known_to_grow if ours else self._known,
         }
-        present = {**now, "components": self._present.get("components", {})}
+        present = {**_unpacked(now), "components": self._present.get("components", {})}
         for sentence in schema_breaks(released, present, direction):
             yield f"{place}: {sentence}"
+
+
+def _unpacked(schema: Any) -> Any:
+    """A schema with that of the content in the place of a text that holds JSON, as the events of a stream do."""
+    if isinstance(schema, list):
+        return [_unpacked(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return (
+        _unpacked(schema["contentSchema"])
+        if "contentSchema" in schema
+        else {name: _unpacked(one) for name, one in schema.items()}
+    )
 
 
 def _grown(schema: Any) -> Any:

@@ -22,11 +22,15 @@ import orjson
 from console.http.embedded import Embedded
 from console.http.examples import FILE, JSON, as_shown
 from console.http.openapi import document
+from console.http.openapi_webhooks import WEBHOOK_EXAMPLE
 from console.http.roles import TABLE
+from console.http.webhooks import WEBHOOK
 from console.wiring import Ledger, open_store
+from consumers.webhooks.registry import Webhook, add
 from ledger.programmes.registry import fact_from_object
+from ledger.store.bookmark import Bookmark
 from ledger.writing.refused import TurnedAway
-from tests.console.http.support import NOW_US, Served, bearer, make_book, seal, serving
+from tests.console.http.support import NOW_US, Served, make_book, seal, serving, token
 from tests.console.support import ROOT, fact
 
 KEPT = ROOT / "console/http" / FILE
@@ -36,6 +40,7 @@ ELSEWHERE = {
     "openapi": "it would hold itself",
     "evidence": "schemas/samples/proofs has bundles, which are long",
     "designation-evidence": "schemas/samples/proofs has bundles, which are long",
+    "webhook-register": "its secret is made at random, and shown once",
 }
 """Operations of whose answers no example stands in the document, each with why. Those that answer no JSON have none either."""
 REFUSED = (
@@ -66,6 +71,9 @@ def make_exemplary(store: Path) -> None:
                 for one, of, outcome in zip(REFUSED, facts, outcomes, strict=True)
             ]
         )
+        hook = Webhook(WEBHOOK.example, **WEBHOOK_EXAMPLE, secret_file="none", allow_private=False, owner="example",
+                       created_us=NOW_US, mark=Bookmark(0, ""))  # fmt: skip
+        add(ledger.store, hook)
     finally:
         ledger.close()
 
@@ -76,7 +84,7 @@ def copied(store: Path, folder: Path) -> Iterator[Served]:
     for path in store.parent.glob(f"{store.name}*"):
         shutil.copy(path, folder / path.name)
     shutil.copytree(store.parent / LOG, folder / LOG)
-    with serving(folder / store.name, Embedded(tiles=folder / LOG)) as served:
+    with serving(folder / store.name, Embedded(tiles=folder / LOG, webhook_secrets=folder / "secrets")) as served:
         yield served
 
 
@@ -96,9 +104,10 @@ def ask(served: Served, path: str, method: str, operation: Any, media: str | Non
     """The answer to the request that the examples make; `media` is the type of its body, None where it has none."""
     parameters = [one for one in operation.get("parameters", []) if "example" in one and one["in"] in ("path", "query")]
     inside = {one["name"]: one["example"] for one in parameters if one["in"] == "path"}
-    query = urlencode({one["name"]: one["example"] for one in parameters if one["in"] == "query"})
+    asked = {one["name"]: one["example"] for one in parameters if one["in"] == "query"}
+    query = urlencode({name: str(value).lower() if isinstance(value, bool) else value for name, value in asked.items()})
     target = f"{path.format(**inside)}?{query}".removesuffix("?")
-    accepted = bearer(role_of(operation)) | {"Accept": JSON}
+    accepted = {"Authorization": f"Bearer {token(role_of(operation), sub='example')}", "Accept": JSON}
     if media is None:
         return served.client.request(method.upper(), target, headers=accepted)
     example = operation["requestBody"]["content"][media]["example"]

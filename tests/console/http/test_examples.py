@@ -77,6 +77,8 @@ def test_a_service_answers_the_examples_as_the_document_shows(
     with copied(exemplary, tmp_path) as served:
         found = ask(served, path, method, operation, media)
     assert 200 <= found.status_code < 300, found.text
+    if found.status_code == 204:
+        return
     kind = found.headers["content-type"].partition(";")[0]
     content = operation["responses"][str(found.status_code)]["content"][kind]
     if not is_shown(operation):
