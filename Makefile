@@ -56,7 +56,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[proof,http]'
+	$(INSTALL) --editable '.[proof,http,vault]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
@@ -32,7 +33,10 @@ from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
 from console.cli.commands.topics import TopicFound
+from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.witness import WitnessListening
+from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
@@ -42,6 +46,8 @@ from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer
+from ledger.vault.rewrapping import Rewrapped
+from ledger.vault.uploading import LineTaken
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
 from projections.questions.board import BoardRow
@@ -181,6 +187,7 @@ class VerifierReport:
 
 
 ANSWERS: Final[Mapping[str, Any]] = {
+    "access-report": PersonRead,
     "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
     "board": BoardRow,
@@ -188,6 +195,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "clock-accept": ClockAcceptance,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
@@ -220,6 +228,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
     "witness": WitnessListening,
