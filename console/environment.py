@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from console.addresses import read_brokers, read_listen
+from console.addresses import read_brokers, read_listen, read_network_list
 from console.settings import PREFIX, Settings
 from ledger.errors import BadInput
 from ledger.instants import parse_instant
@@ -42,9 +42,16 @@ class _Environment(BaseSettings):
     kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
     port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
+    http_traces: bool | None = None
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
+    refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    webhook_networks: Annotated[str, AfterValidator(_checked(read_network_list))] | None = None
+    webhook_retry_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
+    webhook_timeout_s: Annotated[float, Field(ge=0.1, le=120)] | None = None
+    webhook_secrets: str | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -99,9 +106,16 @@ def read_environment(defaults: Settings) -> Settings:
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
         listen=defaults.listen if found.port is None else read_listen(found.port),
+        http_traces=defaults.http_traces if found.http_traces is None else found.http_traces,
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
+        listeners_max=found.listeners_max or defaults.listeners_max,
+        refusals_days=found.refusals_days or defaults.refusals_days,
+        webhook_networks=read_network_list(found.webhook_networks) if found.webhook_networks else (),
+        webhook_retry_hours=found.webhook_retry_hours or defaults.webhook_retry_hours,
+        webhook_timeout_s=found.webhook_timeout_s or defaults.webhook_timeout_s,
+        webhook_secrets=found.webhook_secrets or defaults.webhook_secrets,
     )
 
 

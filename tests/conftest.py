@@ -26,10 +26,13 @@ settings.load_profile("new examples")
 
 SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
 SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
-SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.py")
+SERVER_MODULES = ("tests/servers/", "tests/client/kafka/test_secure_broker.py")
 
 
 SLOW = (
+    "tests/client/http/",
+    "tests/client/test_readme.py",
+    "tests/client/test_receipts.py",
     "tests/console/cli/fact_files/test_opening.py",
     "tests/console/cli/test_answers.py",
     "tests/console/cli/test_extras.py",
@@ -51,11 +54,19 @@ SLOW = (
     "tests/console/demo/test_sample.py",
     "tests/console/http/",
     "tests/console/test_readme.py::test_what_is_pasted_from_the_readme_prints_what_it_shows",
+    "tests/console/test_sizes.py",
     "tests/consumers/roles/test_clock.py",
     "tests/consumers/roles/test_outages.py",
     "tests/consumers/roles/test_relay.py",
     "tests/consumers/roles/test_relay_commands.py::test_without_a_broker_named_or_there_the_commands_say_so",
+    "tests/consumers/webhooks/test_example_receiver.py",
+    "tests/consumers/webhooks/test_kills.py",
+    "tests/consumers/webhooks/test_misfortunes.py",
+    "tests/consumers/webhooks/test_network.py",
+    "tests/consumers/webhooks/test_role.py",
+    "tests/consumers/webhooks/test_sender.py",
     "tests/contracts/test_library_suites.py",
+    "tests/docs/",
     "tests/ledger/monitor/",
     "tests/ledger/programmes/capability/test_against_the_text.py",
     "tests/ledger/programmes/capability/test_form.py",

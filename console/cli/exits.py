@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from consumers.errors import BadMessage, BrokerUnreachable, MessagesLost, RelayStopped, TopicsUnfit
+from consumers.client_errors import code_of
+from consumers.errors import RelayStopped, UnknownWebhook
 from ledger.errors import (
     BadInput,
     BrokenHistory,
@@ -54,6 +55,17 @@ SIGNAL_BASE: Final = 128
 BROKEN_PIPE: Final = 141
 
 
+CLIENT_ENDS: Final = {
+    "bad-request": ("bad-input", USAGE),
+    "missing": ("missing", USAGE),
+    "broker-unreachable": ("broker-unreachable", UNREACHABLE),
+    "topics-unfit": ("topics-unfit", UNREACHABLE),
+    "messages-lost": ("messages-lost", UNREACHABLE),
+    "bad-message": ("bad-message", UNREACHABLE),
+}
+"""By the code of an error of `csat_ledger_client`, which is not imported for it."""
+
+
 class Failure(LedgerError):
     """An error of the command line itself: its code for scripts, its sentence for people, its exit code."""
 
@@ -64,10 +76,12 @@ class Failure(LedgerError):
         self.exit_code = exit_code
 
 
-def failure_of(error: LedgerError) -> Failure:
-    """How an error of the ledger ends the program."""
+def failure_of(error: Exception) -> Failure:
+    """How an error of the ledger, or of what it shares with its client, ends the program."""
     if isinstance(error, Failure):
         return error
+    if (ends := CLIENT_ENDS.get(code_of(error) or "")) is not None:
+        return Failure(ends[0], str(error), ends[1])
     if isinstance(error, Refused):
         # What does not exist is the caller's mistake, wherever it is found out.
         exit_code = USAGE if error.code in (UnknownMembership.code, UnknownDesignation.code) else SOME_REFUSED
@@ -92,17 +106,14 @@ _ENDS: Final[tuple[tuple[type[LedgerError], str, int], ...]] = (
     (UnknownMembership, UnknownMembership.code, USAGE),
     (UnknownDesignation, UnknownDesignation.code, USAGE),
     (PositionUnknown, PositionUnknown.code, USAGE),
+    (UnknownWebhook, UnknownWebhook.code, USAGE),
     (BadInput, "bad-input", USAGE),
     (ExtraMissing, "missing", USAGE),
     (BrokenHistory, "broken-history", NOT_SO),
     (DifferentBook, "different-book", NOT_SO),
     (StoreUnreachable, "store-unreachable", UNREACHABLE),
     (StoreOutdated, "store-outdated", UNREACHABLE),
-    (BrokerUnreachable, "broker-unreachable", UNREACHABLE),
-    (TopicsUnfit, "topics-unfit", UNREACHABLE),
-    (MessagesLost, "messages-lost", UNREACHABLE),
     (RelayStopped, "relay-stopped", UNREACHABLE),
-    (BadMessage, "bad-message", UNREACHABLE),
 )
 _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
     (WrongKey, USAGE),

@@ -21,6 +21,7 @@ from console.cli.signals import Interrupted, Signals
 from console.cli.standard_streams import prepare_streams
 from console.settings import PREFIX, Settings
 from console.wiring import clock_of
+from consumers.client_errors import client_errors
 from ledger.errors import LedgerError
 
 
@@ -33,6 +34,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
+    "refusals": Command("refusals", "facts that were refused: why, from where, how often; counts by code"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
@@ -56,6 +58,8 @@ COMMANDS: Final = {
     "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
     "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
     "clock": Command("clock", "announce what time alone changes, when it is due"),
+    "webhook": Command("webhook", "register, list, remove and replay webhooks; show what is parked"),
+    "webhooks": Command("webhooks", "send announcements to webhooks, each at least once"),
     "clock-accept": Command("clock_accept", "accept the book's last instant where the clock says another"),
     "keygen": Command("keygen", "make a key for the log, for receipts, or for a witness"),
     "recover-signer": Command("recover_signer", "show what a log's key signed last, and take a folder's word"),
@@ -132,10 +136,10 @@ def _ended(arguments: list[str], output: Output) -> int:
         return SIGNAL_BASE + interrupted.signum
     except Unwritten:
         raise
-    except LedgerError as error:
-        return _fail(failure_of(error), output)
-    except Exception as error:  # a fault of ours must not look like an answer
-        import traceback
+    except Exception as error:
+        if isinstance(error, (LedgerError, *client_errors())):
+            return _fail(failure_of(error), output)
+        import traceback  # a fault of ours must not look like an answer
 
         output.trace(traceback.format_exc())
         return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)

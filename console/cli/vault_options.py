@@ -14,6 +14,7 @@ from console.settings import PREFIX
 from console.wiring import driver_errors
 from ledger.errors import ExtraMissing, StoreUnreachable, VaultKeyMissing
 from ledger.fold import first_refused
+from ledger.personal_data import looks_personal
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ def _check_words(option: str, text: str, characters_max: int) -> None:
     """What stands in the access log for ever is short, printable, and no mail address."""
     if not text or len(text) > characters_max:
         raise Failure("usage", f"{option}: found {len(text)} characters, expected 1 to {characters_max}")
-    if "@" in text:
+    if "@" in text or looks_personal(text):
+        found = "what looks like a mail address, a phone or an IP number"
         raise Failure(
-            "usage", f"{option}: found an @, expected words that name nobody: the access log is never changed"
+            "usage", f"{option}: found {found}, expected words that name nobody: the access log is never changed"
         )
     if refused := first_refused(text):
         raise Failure("usage", f"{option}: found a character that cannot be seen at {refused.place}, expected none")

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Served
 
@@ -19,21 +21,29 @@ from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.changes import PATH as CHANGES
+from console.http.changes import ask_changes
 from console.http.door import App, Door, caller_of
-from console.http.duties import Duties
 from console.http.evidence import ROUTES as EVIDENCE
 from console.http.evidence import EvidenceDesk
-from console.http.health import health
+from console.http.fan_out import FanOut
+from console.http.figures import CONTENT_TYPE
 from console.http.intake import Intake, single
 from console.http.log import PATH as LOG
 from console.http.log import ServedLog
+from console.http.metrics import scrape
 from console.http.openapi import document
 from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
+from console.http.refusals import PATH as RETRY_PATH
+from console.http.refusals import ROUTE as RETRY
+from console.http.refusals import read_wanted, retry
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
 from console.http.tokens import Verifier
+from console.http.watched import Watched
+from console.http.webhooks import webhook_routes
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -51,11 +61,13 @@ class Service:
     readers: Readers
     following: Following
     intake: Intake
+    feed: FanOut
     clock: Clock
+    watched: Watched
     log: ServedLog
     evidence: EvidenceDesk
-    duties: Duties = ()
-    """What it does beside answering, and how that stands."""
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks; None: none are registered here."""
 
 
 def application(
@@ -70,11 +82,15 @@ def application(
         *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
         path("/v1/status:batch", "POST", partial(_ask_batch, service)),
         path("/v1/facts", "POST", partial(_take_facts, service)),
+        path(CHANGES, "GET", partial(ask_changes, service)),
+        path(RETRY_PATH, "POST", partial(_retry, service)),
+        *(path(one.path, one.method, one.endpoint) for one in webhook_routes(service)),
         *(path(at, "GET", partial(_prove, service, name, parameters)) for name, at, _, parameters in EVIDENCE),
         path(LOG, "GET", partial(_show_log, service)),
         path("/openapi.json", "GET", _openapi),
         path("/livez", "GET", _live),
         path("/readyz", "GET", partial(_ready, service)),
+        path("/metrics", "GET", partial(_metrics, service)),
     ]
     app = FastAPI(
         routes=paths,
@@ -83,6 +99,14 @@ def application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans and logs may hold paths, bodies and what an exception says; ours hold none.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     return Door(app, verifier, complain, on_fault)
 
@@ -98,7 +122,7 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
         if found.status >= 500:
             on_fault(error)
         return _problem(found)
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise
     except Exception as error:
         on_fault(error)
@@ -140,17 +164,27 @@ async def _ask_batch(service: Service, request: Request) -> Response:
 
 
 async def _take_facts(service: Service, request: Request) -> Response:
-    _caller(request, "facts")
+    source = f"http:{_caller(request, 'facts').pseudonym}"
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
     body = await read_body(request)
     if media == JSON and not is_array(body):
-        (outcome,) = await service.intake.take([body])
+        (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(json_text(outcome).encode(), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media))
+    outcomes = await service.intake.take(elements_of(body, media), source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _retry(service: Service, request: Request) -> Response:
+    _caller(request, RETRY)
+    read_values((), {}, request.scope["query_string"])
+    if media_type(request) != JSON:
+        raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
+    wanted = read_wanted(await read_body(request))
+    found = await retry(service.readers, service.intake, service.clock, wanted)
+    return _json(json_text(found).encode(), {POSITION: str(found.position)})
 
 
 async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
@@ -175,8 +209,16 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following)
+    found = service.watched.health()
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    _caller(request, "metrics")
+    read_values((), {}, request.scope["query_string"])
+    return Response(
+        await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+    )
 
 
 def _caller(request: Request, route: str) -> Caller:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
 from console.http.roles import Caller, is_open
 from console.http.tokens import Verifier
@@ -54,9 +56,11 @@ class Door:
             raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
         answer = _Answer(scope, send)
         self._under_way += 1
+        stay = _Stay(self)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._deadline_s) as stay.deadline:
                 self._admit(scope)
+                scope.setdefault("state", {})["stay"] = stay
                 await self._app(scope, receive, answer.send)
         except _Gone:
             pass
@@ -66,11 +70,13 @@ class Door:
             )
         except Problem as problem:
             await answer.problem(problem)
+        except ClientDisconnect:
+            pass
         except Exception as error:
             self._on_fault(error)
             await answer.problem(fault())
         finally:
-            self._under_way -= 1
+            stay.over()
             if answer.status in (401, 403):
                 self._complain(f"refused with {answer.status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
 
@@ -97,6 +103,31 @@ def caller_of(scope: Scope) -> Caller:
     """Who asks, as the door found out."""
     caller: Caller = scope["state"]["caller"]
     return caller
+
+
+def may_last(scope: Scope) -> None:
+    """Lets a request last without the deadline, and out of the number of those under way: a stream has bounds of its own."""
+    stay: _Stay = scope["state"]["stay"]
+    stay.lasts()
+
+
+class _Stay:
+    """A request under way."""
+
+    deadline: asyncio.Timeout
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._counted = True
+
+    def lasts(self) -> None:
+        self.over()
+        self.deadline.reschedule(None)
+
+    def over(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._door._under_way -= 1
 
 
 class _Gone(Exception):

@@ -1,7 +1,8 @@
 """The embedded shape: what else one process does beside answering, so that nothing else has to be started.
 
-The clock reviews what is due; sealing takes what is recorded into the log. Each goes by the lock of its role in the store,
-as `csat-ledger clock` and `csat-ledger seal --follow` do: where another process has it, the duty here stands by.
+The clock reviews what is due; sealing takes what is recorded into the log; announcements are sent to webhooks. Each goes by
+the lock of its role in the store, as `csat-ledger clock`, `csat-ledger seal --follow` and `csat-ledger webhooks` do: where
+another process has it, the duty here stands by.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from console.cli.sealing import Sealing
     from console.http.server import Wiring
     from console.wiring import Ledger
+    from consumers.webhooks.line import Rules
     from ledger.seal.receipts import ReceiptSigner
     from ledger.seal.sealer import Sealer
     from ledger.store.base import Store
@@ -37,6 +39,7 @@ SEALER_LOOK_S: Final = 2.0
 """So often it is looked whether another sealer is gone."""
 CLOCK: Final = "clock"
 SEALING: Final = "sealing"
+WEBHOOKS: Final = "webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Embedded:
     """The folder of the log that it serves, and takes evidence from."""
     receipts: ReceiptSigner | None = None
     """What signs receipts for facts."""
+    webhooks: Rules | None = None
+    """How it sends webhooks; None where it does not."""
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks registered here."""
+    unsent: str = ""
+    """Why it does not send webhooks though it was not told not to; said where some are registered."""
 
 
 @contextmanager
@@ -58,6 +67,10 @@ def duties_of(embedded: Embedded, wiring: Wiring) -> Iterator[list[Duty]]:
     """The duties at work. At the end the clock stops first, so that sealing takes in what it announced."""
     with ExitStack() as stack:
         found = []
+        if embedded.webhooks is not None:
+            found.append(_begun(WEBHOOKS, partial(_send, wiring, embedded.webhooks), wiring, stack))
+        elif embedded.unsent:
+            _tell_unsent(embedded.unsent, wiring)
         if embedded.sealing is not None:
             found.append(_begun(SEALING, partial(_seal, wiring, embedded.sealing), wiring, stack))
         if embedded.clock:
@@ -95,6 +108,32 @@ def _review(wiring: Wiring, duty: Duty) -> None:
             done = reviews.review(duty.check)
             duty.sound(None if done is None else done.position)
             duty.wait(reviews.pause_s())
+
+
+# Webhooks
+
+
+def _send(wiring: Wiring, rules: Rules, duty: Duty) -> None:
+    """Sends what is announced to webhooks, for as long as no other sender does."""
+    from consumers.webhooks.sender import Sender
+
+    with _ledger(wiring) as ledger, Sender(ledger.store, wiring.clock, rules) as sender:
+        while not duty.stopping:
+            pause_s = sender.step()
+            if sender.state.phase == "standby":
+                duty.stand_by()
+            else:
+                duty.sound(sender.state.position)
+            if pause_s:
+                duty.wait(pause_s)
+
+
+def _tell_unsent(why: str, wiring: Wiring) -> None:
+    from consumers.webhooks.registry import webhooks
+
+    with _ledger(wiring) as ledger:
+        if webhooks(ledger.store):
+            wiring.complain(why)
 
 
 # Sealing

@@ -10,26 +10,30 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
-from console.http.problems import FIELDS, Problem, problem_of
+from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.programmes.registry import parse_fact
+from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
+from ledger.writing.refused import TurnedAway
+from ledger.writing.transaction import Outcome
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
     from console.http.receipts import ReceiptDesk, Receipts
+    from console.http.refusing import RefusalQueue
     from ledger.fact import Fact
     from ledger.proof.receipts.holding import Handed
     from ledger.writing.group_commit import GroupCommit
-    from ledger.writing.transaction import Outcome
 
 Found = TypeVar("Found")
 
@@ -37,6 +41,8 @@ WAITING_MAX: Final = 20_000
 """So many facts may wait for a commit; who hands in more is told to come again."""
 BATCH: Final = 1_000
 ID_MAX: Final = 200
+REFUSED: Final = ("refused", "put-off")
+"""What is kept as a refused fact."""
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
 
 
@@ -63,23 +69,64 @@ class FactOutcome:
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit, receipts: ReceiptDesk | None = None) -> None:
+    def __init__(self, group: GroupCommit, refusals: RefusalQueue, receipts: ReceiptDesk | None = None) -> None:
         """With `receipts` each fact that is in the book gets one."""
         self._group = group
+        self._refusals = refusals
         self._receipts = receipts
         self._waiting = 0
+        self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
 
-    async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
-        """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
+    async def take(self, lines: Sequence[bytes], source: str) -> list[FactOutcome]:
+        """The outcome of each line, in order. Raises Problem where nothing can be recorded now.
+
+        What is refused is kept (`console.http.refusing`); `source` says from whom it came.
+        """
         outcomes: list[FactOutcome] = []
+        refused = False
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
-            recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, *next(recorded)) for one in read]
+            malformed = [
+                TurnedAway(line, None, one.code, one.sentence, one.field, source)
+                for line, one in zip(some, read, strict=True)
+                if isinstance(one, Refused)
+            ]
+            if malformed:
+                self._refusals.submit(malformed)
+                self.malformed(one for one in read if isinstance(one, Refused))
+            there = [(line, one) for line, one in zip(some, read, strict=True) if not isinstance(one, Refused)]
+            recorded = iter(await self._recorded([one for _, one in there], _Refusing(self._refusals, there, source)))
+            outcomes += [
+                _refused(_id_of(line), one.code, one.sentence, one.field)
+                if isinstance(one, Refused)
+                else _outcome(one, *next(recorded))
+                for line, one in zip(some, read, strict=True)
+            ]
+            refused = refused or any(one.status in REFUSED for one in outcomes[start:])
+        if refused:
+            await self._refusals.kept()
         return outcomes
 
-    async def _recorded(self, facts: Sequence[Fact]) -> list[tuple[Outcome, Handed | None]]:
+    async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
+        """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
+        read = await asyncio.to_thread(_read_all, lines)
+        recorded = iter(await self._recorded([one for one in read if not isinstance(one, Refused)]))
+        return [
+            Outcome("refused", 0, one.code, one.sentence) if isinstance(one, Refused) else next(recorded)[0]
+            for one in read
+        ]
+
+    async def _recorded(
+        self, facts: Sequence[Fact], refusing: _Refusing | None = None
+    ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
         if self._waiting + len(facts) > WAITING_MAX:
@@ -105,6 +152,8 @@ class Intake:
             finish_soon()
 
         def done(result: Outcome | BaseException) -> None:
+            if refusing is not None:
+                refusing.note(len(results), result)
             results.append(result)  # in order: the group commit keeps it
             if len(results) < len(facts):
                 return
@@ -123,6 +172,24 @@ class Intake:
         return list(zip(outcomes, handed, strict=True))
 
 
+class _Refusing:
+    """Hands on what is refused of some facts when the last of them has an outcome, whoever still waits for that."""
+
+    def __init__(self, queue: RefusalQueue, facts: Sequence[tuple[bytes, Fact]], source: str) -> None:
+        self._queue = queue
+        self._facts = facts
+        self._source = source
+        self._refused: list[TurnedAway] = []
+
+    def note(self, place: int, result: Outcome | BaseException) -> None:
+        """The outcome of the fact at a place."""
+        if isinstance(result, Outcome) and result.status in REFUSED:
+            line, fact = self._facts[place]
+            self._refused.append(TurnedAway(line, fact, result.code or "", result.sentence or "", None, self._source))
+        if place + 1 == len(self._facts) and self._refused:
+            self._queue.submit(self._refused)
+
+
 def _unless_error(result: Found | BaseException) -> Found:
     if isinstance(result, BaseException):
         raise problem_of(result) if isinstance(result, LedgerError) else result
@@ -139,15 +206,15 @@ def single(outcome: FactOutcome) -> tuple[int, FactOutcome]:
     raise Problem(422, code, sentence, None if outcome.field is LEFT_OUT else str(outcome.field))
 
 
-def _read_all(lines: Sequence[bytes]) -> list[Fact | FactOutcome]:
+def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:
     return [_read(line) for line in lines]
 
 
-def _read(line: bytes) -> Fact | FactOutcome:
+def _read(line: bytes) -> Fact | Refused:
     try:
         return parse_fact(line.strip())
     except Refused as refusal:
-        return _refused(_id_of(line), refusal.code, refusal.sentence, refusal.field)
+        return refusal
 
 
 def _outcome(fact: Fact, found: Outcome, handed: Handed | None) -> FactOutcome:

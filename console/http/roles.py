@@ -41,22 +41,25 @@ class Sight:
 ALL: Final = Sight()
 OWN: Final = Sight(own=True)
 
+WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
+"""A subscriber's own are those that a token of its subject registered."""
+
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
-    ),
-    "operator": {"facts": ALL},
+    ) | {"refusals": Sight(only={"counts": ("true",)})},
+    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
@@ -70,8 +73,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": {},
-    "admin": {},
+    "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
+    "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 
@@ -97,6 +100,12 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
+    expires_s: int | None = None
+    """When the token ends, in seconds since 1970."""
+    pseudonym: str = "unknown"
+    """The same for the same subject of the same issuer, and not who that is."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""

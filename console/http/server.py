@@ -1,7 +1,7 @@
 """The service as a process: what it is wired of, uvicorn before it, and how it ends.
 
-On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded;
-then the duties end (`console.http.embedded`), sealing last, and then the store is closed.
+On SIGTERM no connection is taken any more, streams end at once, requests under way are answered, and facts that were handed in
+are recorded; then the duties end (`console.http.embedded`), sealing last, and then the store is closed.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from console.http.embedded import Embedded
+from console.settings import LISTENERS_MAX
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import without_password
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from console.http.app import Service
     from console.http.door import App
     from console.http.receipts import ReceiptDesk
@@ -32,6 +35,10 @@ DRAIN_S: Final = 35
 """So long requests under way are waited for at the end: longer than the deadline of any."""
 HEADERS_S: Final = 10.0
 """The head of a request has to be there so soon after its connection, or after the answer before it."""
+STUCK_S: Final = 15.0
+"""A connection whose client takes nothing of an answer is cut after so long, …"""
+STUCK_ENDING_S: Final = 2.0
+"""… and sooner where the service ends."""
 INCOMPLETE_BYTES_MAX: Final = 32_768
 """So much of a head is held that is not whole; more than the door takes, so that the door can say so."""
 
@@ -46,6 +53,8 @@ class Wiring:
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
     embedded: Embedded = field(default_factory=Embedded)
+    listeners_max: int = LISTENERS_MAX
+    """So many may listen to the feed at once."""
 
 
 @contextmanager
@@ -54,9 +63,12 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.app import Service
     from console.http.embedded import duties_of
     from console.http.evidence import EvidenceDesk
+    from console.http.fan_out import FanOut
     from console.http.intake import Intake
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
+    from console.http.refusing import RefusalQueue
+    from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -64,24 +76,41 @@ def service(wiring: Wiring) -> Iterator[Service]:
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
         stack.callback(ledger.close)
-        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+        in_postgres = is_postgres(wiring.where)
+        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
+        refusals = RefusalQueue(stack.enter_context(closing(wiring.opened())).refusals)
+        stack.callback(refusals.close)
         embedded = wiring.embedded
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
-        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
+        group = GroupCommit(
+            ledger.writer,
+            on_fault=lambda _fact, error: wiring.on_fault(error),
+            on_group=watched.recording.group,
+        )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
+        feed = FanOut(wiring.opened, name, wiring.complain, readers, wiring.listeners_max)
+        stack.callback(feed.close)
         evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
         stack.callback(evidence.close)
         log = ServedLog(embedded.tiles, wiring.complain)
-        yield Service(readers, following, Intake(group, desk), wiring.clock, log, evidence, duties)
+        intake = Intake(group, refusals, desk)
+        watched.projections(following)
+        watched.intake(intake)
+        watched.at_work(duties)
+        if embedded.tiles is not None:
+            watched.log(embedded.tiles)
+        yield Service(readers, following, intake, feed, wiring.clock, watched, log, evidence, embedded.webhook_secrets)
 
 
 def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
@@ -117,9 +146,19 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: App, listener: socket.socket) -> None:
+def serve(app: App, listener: socket.socket, end: Callable[[], None] = lambda: None) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    server_of(app, end).run(sockets=[listener])
+
+
+def server_of(app: App, end: Callable[[], None]) -> uvicorn.Server:
+    """The server. When it is told to end it calls `end` on the event loop: whatever lasts has to end itself."""
     import uvicorn
+
+    class EndingServer(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            end()
+            await super().shutdown(sockets)
 
     # A client's nonsense is no matter of our log, and what fails in the application the door has told of.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
@@ -138,20 +177,26 @@ def serve(app: App, listener: socket.socket) -> None:
         timeout_graceful_shutdown=DRAIN_S,
         h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return EndingServer(config)
 
 
 def require_http(*modules: str) -> None:
     """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    require_extra("http", *modules)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """The same for any extra."""
     for module in modules:
         if find_spec(module) is None:
-            raise ExtraMissing(module, "http")
+            raise ExtraMissing(module, extra)
 
 
 def _prompt_protocol() -> Any:
-    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come.
+    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come, and an answer to be taken.
 
-    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep.
+    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep, and
+    one that does not read what it is sent as well: closing it would wait until everything is sent.
     """
     from asyncio import BaseTransport, TimerHandle
 
@@ -159,6 +204,7 @@ def _prompt_protocol() -> Any:
 
     class PromptProtocol(H11Protocol):
         _late: TimerHandle | None = None
+        _stuck: TimerHandle | None = None
 
         def connection_made(self, transport: BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
@@ -167,7 +213,30 @@ def _prompt_protocol() -> Any:
         def connection_lost(self, exc: Exception | None) -> None:
             if self._late is not None:
                 self._late.cancel()
+            self._moves()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._cut_after(STUCK_S)
+
+        def resume_writing(self) -> None:
+            self._moves()
+            super().resume_writing()
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self._stuck is not None:
+                self._cut_after(STUCK_ENDING_S)
+
+        def _cut_after(self, seconds: float) -> None:
+            self._moves()
+            self._stuck = self.loop.call_later(seconds, self.transport.abort)
+
+        def _moves(self) -> None:
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
 
         def _give_up(self) -> None:
             """Ends a connection on which no request has been read whole."""

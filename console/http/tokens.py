@@ -65,7 +65,9 @@ class Verifier:
                 "invalid_token",
             ) from None
         memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
-        return Caller(_names(claims, "roles"), memberships)
+        subject = claims.get("sub")
+        who = subject if isinstance(subject, str) else None
+        return Caller(_names(claims, "roles"), memberships, who, int(claims["exp"]), _pseudonym(claims))
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """The claims of a token whose signature holds, which is checked once; whether they hold now is for the caller."""
@@ -93,6 +95,14 @@ def _names(claims: dict[str, Any], claim: str) -> frozenset[str]:
     if not isinstance(found, list) or len(found) > NAMES_MAX:
         return frozenset()
     return frozenset(name for name in found if isinstance(name, str))
+
+
+def _pseudonym(claims: dict[str, Any]) -> str:
+    """16 hex digits of SHA-256 over issuer and subject; `unknown` where the token names no subject."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        return "unknown"
+    return sha256(orjson.dumps([str(claims["iss"]), subject])).hexdigest()[:16]
 
 
 def load_jwks(path: Path) -> KeySet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.fold import first_refused
+from ledger.personal_data import looks_personal
 from ledger.vault.addresses import NoAddress, normalise
 from ledger.vault.languages import LANGUAGES, known_language
 from ledger.vault.spreadsheets import FORMULA_STARTS
@@ -68,10 +69,11 @@ def checked_organisation(text: str) -> str:
     """The name of a customer organisation, in the form that the book takes (DESIGN 4). Raises BadCell."""
     _check_no_formula("customer_org", text)
     _check_text("customer_org", text, ORGANISATION_CHARACTERS_MAX)
-    if "@" in text:
-        raise BadCell(
-            "organisation", "customer_org: found an @, expected a name: mail addresses have no place in the book"
+    if "@" in text or looks_personal(text):
+        sentence = (
+            "found what looks like a mail address, a phone or an IP number, expected a name: the book names no person"
         )
+        raise BadCell("organisation", f"customer_org: {sentence}")
     return text
 
 

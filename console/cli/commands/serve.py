@@ -10,7 +10,7 @@ made from it."""
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
@@ -22,7 +22,7 @@ from console.cli.sealing import add_rounds, sealing_of
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from console.http.dev_key import AUDIENCE
-from ledger.errors import BadInput
+from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ examples:
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
 GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
-is made. SIGTERM ends it: what is under way is answered first."""
+is made. SIGTERM ends it: what is under way is answered first, and who follows changes is told to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class ServiceListening:
     """Whether it serves the log, and evidence."""
     receipts: bool
     """Whether facts get receipts."""
+    webhooks: bool
+    """Whether it sends webhooks."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -77,6 +79,11 @@ def register(parser: ArgumentParser) -> None:
         help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="a line of JSON for each request, without names; `-` is stderr; SIGHUP opens the file anew",
+    )
+    parser.add_argument(
         "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
     )
     parser.add_argument(
@@ -84,6 +91,12 @@ def register(parser: ArgumentParser) -> None:
         action=BooleanOptionalAction,
         default=None,
         help="announce what time alone changes; default: on a ledger in a file, not in PostgreSQL, where `clock` does",
+    )
+    parser.add_argument(
+        "--webhooks",
+        action=BooleanOptionalAction,
+        default=None,
+        help="send webhooks; default: on a ledger in a file, not in PostgreSQL, where `webhooks` does",
     )
     add_tiles(parser, required=False)
     add_sealing(parser, required=False)
@@ -102,18 +115,26 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc")
+    require_http("fastapi", "uvicorn", "joserfc", "prometheus_client")
+    if session.settings.http_traces:
+        require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.observed import Observed
+    from console.http.observing import observers
+    from console.http.seldom import Seldom
+
     options, output = session.options, session.output
     verifier = _verifier(session)
-    embedded = _embedded(session)
+    embedded = _with_webhooks(session, _embedded(session))
     one_at_a_time = Lock()
 
     def complain(sentence: str) -> None:
         with one_at_a_time:
             output.words(sentence)
+
+    remark = Seldom(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -125,19 +146,26 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+        days = session.settings.refusals_days
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file, refusals_days=days)
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded)
+    limit = session.settings.listeners_max
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limit)
     try:
-        with listening(options.listen) as listener, service(wiring) as behind:
+        with (
+            listening(options.listen) as listener,
+            service(wiring) as behind,
+            observers(session, behind.watched.figures, complain) as observed,
+        ):
             if output.as_json:
                 output.json(_listening(url_of(listener), options.dev, embedded))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener)
+            app = Observed(application(behind, verifier, complain, on_fault), observed)
+            serve(app, listener, behind.feed.end)
     except Interrupted:
         pass
     return DONE
@@ -145,7 +173,7 @@ def run(session: Session) -> int:
 
 def _listening(url: str, dev: bool, does: Embedded) -> ServiceListening:
     sealing, log, receipts = (part is not None for part in (does.sealing, does.tiles, does.receipts))
-    return ServiceListening(url, dev, does.clock, sealing, log, receipts)
+    return ServiceListening(url, dev, does.clock, sealing, log, receipts, does.webhooks is not None)
 
 
 def _embedded(session: Session) -> Embedded:
@@ -183,6 +211,22 @@ def _embedded(session: Session) -> Embedded:
                 f"found a key for receipts of {receipts.origin}, expected one of {', '.join(sorted(origins))}"
             )
         return Embedded(clock, sealing_of(options) if options.key else None, options.tiles, receipts)
+
+
+def _with_webhooks(session: Session, embedded: Embedded) -> Embedded:
+    """The same with webhooks: sent on a ledger in a file where nothing else is said, and what they need is installed."""
+    from console.webhook_rules import rules_of, secrets_path
+
+    wanted = session.options.webhooks
+    embedded = replace(embedded, webhook_secrets=secrets_path(session.settings, session.where))
+    if not (wanted or (wanted is None and not is_postgres(session.where))):
+        return embedded
+    try:
+        return replace(embedded, webhooks=rules_of(session.settings))
+    except ExtraMissing as missing:
+        if wanted:
+            raise
+        return replace(embedded, unsent=f"webhooks are registered, and this process does not send them: {missing}")
 
 
 def _receipt_signer(session: Session) -> ReceiptSigner | None:

@@ -222,6 +222,7 @@ def test_without_a_reason_or_with_one_that_names_somebody_nothing_is_read(people
         ("--reason", ""),
         ("--reason", "for x@example.org"),
         ("--reason", "a\nb"),
+        ("--reason", "call 0151 23456789"),
         ("--reason", "x" * 201),
     ):
         ran = people.program.json("contacts", "show", anna, *reason)

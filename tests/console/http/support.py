@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -16,8 +18,11 @@ from joserfc.jwk import ECKey, KeySet
 from console.http.app import application
 from console.http.duties import Duty
 from console.http.embedded import Embedded
+from console.http.figures import Figures
+from console.http.observed import Observed, Observers
+from console.http.reading import Following
 from console.http.roles import ROLES
-from console.http.server import Wiring, service
+from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
@@ -123,6 +128,8 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.following: Following | None = None
+        """What keeps its projections up."""
         self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
@@ -142,8 +149,14 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str, embedded: Embedded | None = None, *, now_us: int = NOW_US) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(
+    store: Path | str,
+    embedded: Embedded | None = None,
+    *,
+    now_us: int = NOW_US,
+    observe: Callable[[Figures], Observers] | None = None,
+) -> Iterator[Served]:
+    """A service over a store, of whose requests `observe` is told; nothing of it may fail over a request."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -153,10 +166,47 @@ def serving(store: Path | str, embedded: Embedded | None = None, *, now_us: int 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded())
     with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
-        served.said, served.faults, served.duties = said, faults, {duty.name: duty for duty in behind.duties}
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
+        served = Served(Client(app, runner), store)
+        served.following = behind.following
+        served.said, served.faults = said, faults
+        served.duties = {duty.name: duty for duty in behind.watched.duties}
         yield served
     assert faults == []
+
+
+@contextmanager
+def service_on_a_port(
+    store: Path | str, listeners_max: int = 50, expected: type[Exception] | None = None, held_bytes: int | None = None
+) -> Iterator[str]:
+    """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
+
+    A connection holds so many bytes that nobody reads. Nothing fails over a request, but as it is expected to.
+    """
+    said: list[str] = []
+    faults: list[BaseException] = []
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+
+    verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max=listeners_max)
+    with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
+        if held_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        thread = Thread(target=made.run, kwargs={"sockets": [listener]})
+        url = url_of(listener)
+        thread.start()
+        try:
+            yield url
+        finally:
+            made.should_exit = True
+            thread.join(60)
+            assert not thread.is_alive()
+    assert {type(fault) for fault in faults} == ({expected} if expected else set()), faults
 
 
 EVERYBODY = (*ROLES, None)
@@ -168,6 +218,7 @@ PATHS = {
     "decisions": "/v1/memberships/m-1/decisions",
     "renewals": "/v1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",
+    "refusals": "/v1/refusals?counts=true",
     "designations": "/v1/designations",
     "score": f"/v1/memberships/m-1/designations/{AREA}/score",
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",

@@ -6,11 +6,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from console.http import door
 from console.http.door import Door
-from console.http.health import BEHIND_MAX, Health, health
 from tests.console.http.support import Client
 
 ANYBODY: Any = SimpleNamespace(caller=lambda _headers: None)
@@ -33,6 +33,32 @@ def test_what_takes_too_long_is_504() -> None:
     faults: list[BaseException] = []
     found = behind(sleeping, faults, deadline_s=0.05).get("/v1/memberships")
     assert (found.status_code, found.json()["code"], faults) == (504, "deadline", [])
+
+
+def test_what_may_last_has_no_deadline_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "REQUESTS_MAX", 1)
+
+    async def run() -> None:
+        begun, over = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/v1/changes":
+                door.may_last(scope)
+                begun.set()
+                await over.wait()
+            await answering(scope, receive, send)
+
+        transport = httpx.ASGITransport(Door(app, ANYBODY, lambda _: None, lambda _: None, deadline_s=0.05))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            lasting = asyncio.create_task(client.get("/v1/changes"))
+            await begun.wait()
+            await asyncio.sleep(0.1)
+            assert (await client.get("/v1/memberships")).status_code == 200
+            over.set()
+            assert (await lasting).status_code == 200
+            assert (await client.get("/v1/memberships")).status_code == 200
+
+    asyncio.run(run())
 
 
 def test_a_fault_is_told_to_the_log_and_not_to_the_caller() -> None:
@@ -71,15 +97,3 @@ def test_a_client_that_went_away_is_no_fault() -> None:
     receive: Any = None
     asyncio.run(Door(answering, ANYBODY, lambda _: None, faults.append)(scope, receive, gone))
     assert faults == []
-
-
-@pytest.mark.parametrize(
-    ("failed", "end", "ready"),
-    [(False, 100, True), (False, 100 + BEHIND_MAX, True), (False, 101 + BEHIND_MAX, False), (True, 100, False)],
-)
-def test_a_service_that_cannot_answer_says_what_it_lacks(failed: bool, end: int, ready: bool) -> None:
-    following: Any = SimpleNamespace(failed=failed, end=end, position=100)
-    found = health(following)
-    assert found.ready is ready
-    assert found == Health(ready, found.missing)
-    assert bool(found.missing) is not ready

@@ -88,6 +88,7 @@ REFUSED = [
     ("too-long", f"a@example.org,Brontegard,given,T,{MARKER * 30},,"),
     ("too-long", f"a@example.org,{MARKER * 10},given,T,,,"),
     ("organisation", f"a@example.org,{MARKER}@example.org,given,T,,,"),
+    ("organisation", "a@example.org,0151 23456789,given,T,,,"),
     ("consent", f"a@example.org,Brontegard,{MARKER},T,,,"),
     ("consent-at", "a@example.org,Brontegard,given,,,,"),
     ("consent-at", f"a@example.org,Brontegard,withdrawn,{MARKER},,,"),

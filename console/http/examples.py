@@ -1,0 +1,54 @@
+"""The examples of answers in the OpenAPI document: what a service answered to the examples of the requests.
+
+They lie in `examples.json` beside this module, by operation:
+
+    {"status": {"status": 200, "answer": {…}}, …}
+
+`python -m tests.console.http.examples --write` asks a real service over a small book, and writes them; a test asks again, and
+an operation without an example fails it. Of a list the first elements are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+
+FILE: Final = "examples.json"
+SHOWN: Final = 2
+"""So many elements of a list are shown."""
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+
+
+@cache
+def examples() -> Mapping[str, Any]:
+    """The answers by operation."""
+    found: Mapping[str, Any] = orjson.loads(files("console.http").joinpath(FILE).read_bytes())
+    return found
+
+
+def put_examples(paths: Mapping[str, Any]) -> None:
+    """Puts the examples of the answers into the paths of the document, as each type of content that they are answered as."""
+    for methods in paths.values():
+        for operation in methods.values():
+            example = examples().get(operation["operationId"])
+            if example is None:
+                continue
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {})
+                if status == str(example["status"]) and JSON in content:
+                    content[JSON]["example"] = as_shown(example["answer"], JSON)
+                if status == "200" and NDJSON in content:
+                    content[NDJSON]["example"] = as_shown(example["answer"], NDJSON)
+
+
+def as_shown(answer: Any, media: str) -> Any:
+    """An answer as an example: the first elements of a list, as lines where these are asked for."""
+    if media == NDJSON:
+        lines = answer if isinstance(answer, list) else [answer]
+        return "".join(orjson.dumps(one).decode() + "\n" for one in lines[:SHOWN])
+    return answer[:SHOWN] if isinstance(answer, list) else answer
