@@ -20,6 +20,7 @@ LedgerError
 │   ├── VaultKeyUnusable  a file of keys that is open to others, or cannot be read or made
 │   ├── VaultDamaged      what does not open, or is not there though it must be
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
+│   ├── AnotherBook       a vault that was used with another book
 │   └── UnknownSubject    a subject of which the vault has no contact
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
@@ -245,6 +246,12 @@ class VaultSwapped(VaultError):
     """Something was sealed for another subject, field, version, membership or vault, and was put here."""
 
     code = "vault-swapped"
+
+
+class AnotherBook(VaultError):
+    """The vault was used with another book: its subjects are not those of this one."""
+
+    code = "vault-of-another-book"
 
 
 class UnknownSubject(VaultError):

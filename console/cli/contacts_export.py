@@ -26,6 +26,7 @@ from console.cli.vault_options import access_of, open_vault
 from console.wiring import Ledger, link_keys
 from ledger.errors import LinkKeyMismatch, LinkKeyMissing, UnknownMembership
 from ledger.instants import DAY_US, format_instant
+from ledger.store.bookmark import bookmark_at
 from ledger.vault.spreadsheets import neutralised
 from projections.questions.answer import Count
 from projections.questions.invitations_due import Due, InvitationsDue, invitations_due
@@ -74,6 +75,8 @@ def export_due(session: Session) -> int:
         raise Failure("usage", "export: expected --membership or --all, and new files for --out and --facts")
     access, counts = access_of(session), _Counts()
     with session.ledger() as ledger, open_vault(session) as vault, new_files([options.facts, options.out]) as files:
+        if (first := bookmark_at(ledger.store, 1)) is not None:
+            vault.belong_to(first.head)
         memberships = vault.memberships() if options.all else [checked_membership(options.membership)]
         facts, out = files.streams
         out.write(csv_line(COLUMNS))

@@ -19,6 +19,7 @@ from typing import Final
 from consumers.client_errors import code_of
 from consumers.errors import RelayStopped, UnknownWebhook
 from ledger.errors import (
+    AnotherBook,
     BadInput,
     BrokenHistory,
     ClockWrong,
@@ -125,6 +126,7 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
 """Of an error of the log; of what stands here not it is NOT_SO."""
 _VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
     (UnknownSubject, USAGE),
+    (AnotherBook, USAGE),
     (VaultDamaged, NOT_SO),
     (VaultSwapped, NOT_SO),
 )

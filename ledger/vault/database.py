@@ -16,10 +16,11 @@ import orjson
 
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
-from ledger.vault.tables import APPLICATION_ID, VERSION, sqlite_statements
+from ledger.vault.tables import APPLICATION_ID, SQLITE_TRIGGERS, VERSION, sqlite_statements
 
 Params = Sequence[Any]
 LOCK_TIMEOUT_S: Final = 60
+SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
 NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
 
 
@@ -57,6 +58,14 @@ class VaultDatabase(Protocol):
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A view that does not change while it is used."""
+        ...
+
+    def unguarded(self) -> list[str]:
+        """What should keep the access log as it was written, and is missing or other; empty where all is as it was made."""
+        ...
+
+    def mend(self) -> list[str]:
+        """Makes it so again; returns what `unguarded` said before."""
         ...
 
     def close(self) -> None:
@@ -148,6 +157,25 @@ class SQLiteVault:
             raise StoreUnreachable(f"{self.name}: {reason(error, self._path)}") from error
         finally:
             cursor.close()
+
+    def unguarded(self) -> list[str]:
+        found = dict(self._connection.execute(SELECT_TRIGGERS).fetchall())
+        expected = {name: statement for statement in SQLITE_TRIGGERS for name in (statement.split()[2],)}
+        return [
+            f"trigger {name} of the access log"
+            for name in sorted(found | expected)
+            if found.get(name) != expected.get(name)
+        ]
+
+    def mend(self) -> list[str]:
+        wrong = self.unguarded()
+        if wrong:
+            with self.writing() as transaction:
+                for (name,) in transaction.query(f"SELECT name FROM ({SELECT_TRIGGERS})"):
+                    transaction.execute(f'DROP TRIGGER "{name}"')
+                for statement in SQLITE_TRIGGERS:
+                    transaction.execute(statement)
+        return wrong
 
     def close(self) -> None:
         self._connection.close()

@@ -9,11 +9,17 @@ from typing import Any, Final
 from ledger.errors import StoreUnreachable
 from ledger.store.postgres_connections import Address, Connections, PgConnection, lock_key
 from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, require_version
-from ledger.vault.tables import SCHEMA, VERSION, postgres_statements
+from ledger.vault.tables import POSTGRES_TRIGGERS, REFUSE_BODY, SCHEMA, VERSION, postgres_statements
 
 WRITERS_LOCK: Final = lock_key("vault")
 BEGIN_WRITING: Final = f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SELECT_TRIGGERS: Final = """
+    SELECT t.tgname::text, t.tgtype::int, t.tgenabled = 'A', t.tgqual IS NULL AND t.tgattr::text = '', p.prosrc
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal ORDER BY t.tgname"""
+# Bits of pg_trigger.tgtype: 2 before, 8 delete, 16 update, 32 truncate; 1, for each row, is not set.
+EXPECTED_TRIGGER: Final = ("access_log_is_append_only", 58, True, True, REFUSE_BODY)
 SETTINGS: Final = (
     f"SET search_path = {SCHEMA}",
     f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
@@ -84,6 +90,21 @@ class PostgresVault:
                 if not connection.closed:
                     connection.execute("ROLLBACK")
                 raise
+
+    def unguarded(self) -> list[str]:
+        with self._connections.take() as connection:
+            found = connection.execute(SELECT_TRIGGERS, (f"{SCHEMA}.access_log",)).fetchall()
+        return [] if found == [EXPECTED_TRIGGER] else [f"trigger {EXPECTED_TRIGGER[0]} of the access log"]
+
+    def mend(self) -> list[str]:
+        wrong = self.unguarded()
+        if wrong:
+            with self.writing() as transaction:
+                for name, *_ in transaction.query(SELECT_TRIGGERS.replace("%s", "?"), (f"{SCHEMA}.access_log",)):
+                    transaction.execute(f'DROP TRIGGER "{name}" ON access_log')
+                for statement in POSTGRES_TRIGGERS:
+                    transaction.execute(statement.replace("%", "%%"))
+        return wrong
 
     def close(self) -> None:
         self._connections.close()

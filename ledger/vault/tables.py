@@ -5,7 +5,7 @@
     data_keys   by holder: its data key, wrapped under the key-encryption key of that id
     access_log  who read which subject, when and why; the database refuses UPDATE, DELETE, TRUNCATE and REPLACE
     vault_meta  `vault`: the vault's own id; `key`: the id of the key-encryption key that wraps; `retired <id>`: one that was
-                rotated away
+                rotated away; `book`: the leaf hash of the first event of the book with which it is used
 
 A row of `contacts` never has fewer data keys than it needs: both are written in one transaction.
 """
@@ -64,13 +64,15 @@ SQLITE_TRIGGERS: Final = (
        WHEN EXISTS (SELECT 1 FROM access_log WHERE id = NEW.id)
        BEGIN SELECT RAISE(ABORT, 'the access log is append-only: an entry must be new'); END""",
 )
-POSTGRES_TRIGGERS: Final = (
-    """CREATE FUNCTION access_log_refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+REFUSE_BODY: Final = """
        BEGIN
            RAISE EXCEPTION 'the access log is append-only: % refused', TG_OP
                USING ERRCODE = 'integrity_constraint_violation';
-       END $$""",
-    """CREATE TRIGGER access_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log
+       END """
+POSTGRES_TRIGGERS: Final = (
+    f"""CREATE OR REPLACE FUNCTION access_log_refuse() RETURNS trigger
+       LANGUAGE plpgsql SET search_path = pg_catalog AS $${REFUSE_BODY}$$""",
+    """CREATE OR REPLACE TRIGGER access_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log
        FOR EACH STATEMENT EXECUTE FUNCTION access_log_refuse()""",
     "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
 )

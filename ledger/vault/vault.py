@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.errors import UnknownSubject, VaultDamaged, VaultError, VaultKeyMismatch
+from ledger.errors import AnotherBook, UnknownSubject, VaultDamaged, VaultError, VaultKeyMismatch
 from ledger.fold import fold
 from ledger.vault.access_log import Access, Action, enter
 from ledger.vault.addresses import normalise
@@ -108,6 +108,18 @@ class Vault:
                 _set_up(transaction, keyring)
             self.id = vault_id(transaction, database.name)
             self.index = BlindIndex(self._data_keys(transaction, [INDEX_HOLDER])[INDEX_HOLDER])
+
+    def belong_to(self, book: str) -> None:
+        """Ties the vault to the book that a text names, the first time; after that to no other. Raises AnotherBook."""
+        with self.database.writing() as transaction:
+            rows = transaction.query("SELECT value FROM vault_meta WHERE name = 'book'")
+            if not rows:
+                transaction.execute("INSERT INTO vault_meta VALUES ('book', ?)", (book,))
+            elif rows[0][0] != book:
+                raise AnotherBook(
+                    f"{self.database.name}: found a book that begins with {book[:16]}, expected the one that begins with "
+                    f"{rows[0][0][:16]}, with which this vault was used: their subjects are not the same people"
+                )
 
     def keep(self, membership: str, lines: Sequence[ListLine], now_us: int) -> list[Kept]:
         """Takes lines in, all in one transaction; no two of them have the same address. What each became, in order.

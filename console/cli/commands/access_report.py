@@ -54,6 +54,8 @@ def run(session: Session) -> int:
 
     options = session.options
     with open_database(session) as database:
+        for what in database.unguarded():
+            session.output.words(f"{what}: found none, or another, expected what `csat-ledger vault migrate` made")
         for entry in entries(database, options.subject, options.since):
             at = format_instant(entry.at_us)
             if session.output.as_json:

@@ -1,6 +1,7 @@
 """The vault, where people are kept apart from the book: its tables, its keys and their rotation.
 
-`migrate` makes the vault where there is none; with --make-key also the file with its first key. `new-key` puts a new key
+`migrate` makes the vault where there is none, with --make-key also the file with its first key, and looks whether what keeps
+the access log from being changed is there. `new-key` puts a new key
 before those in the file, and `rewrap` wraps all data keys anew under it; until that has ended the older one stays in the
 file. It may be stopped at any moment, and goes on when it is run again."""
 
@@ -47,6 +48,8 @@ class VaultReady:
     """The id of the key that wraps."""
     keys: Count
     """How many keys are at hand."""
+    mended: tuple[str, ...]
+    """What keeps the access log as it was written, was not as it was made, and is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,16 @@ def _migrate(session: Session) -> int:
         from ledger.vault.vault import Vault
 
         Vault(database, keyring, create=True)
-        answer = VaultReady(database.name, made, keyring.current.id, len(keyring.keys))
+        mended = tuple(database.mend())
+        answer = VaultReady(database.name, made, keyring.current.id, len(keyring.keys), mended)
     if session.output.as_json:
         session.output.json(answer)
     else:
         session.output.text(
             f"{answer.vault}: {'made a vault' if made else 'the vault is as it should be'}; key {answer.key}"
         )
+    for what in mended:
+        session.output.words(f"mended: {what}: somebody may have changed the log before")
     return DONE
 
 

@@ -308,3 +308,26 @@ def test_a_process_that_is_killed_during_an_upload_loses_nothing_and_the_next_on
     assert len(outcomes) == count
     assert outcomes.count("known") >= 500
     assert len({one["subject"] for one in people.facts("second.jsonl")}) == count
+
+
+def test_with_another_book_nothing_is_exported(people: People) -> None:
+    people.permitted(ANNA)
+    assert people.export().code == 0
+    other = people.program.run_bare("--store", "other.db", "record", "recorded.jsonl")
+    assert other.code == 0
+    ran = people.program.run_bare(
+        "--store",
+        "other.db",
+        "--json",
+        "contacts",
+        "export",
+        "--all",
+        "--out",
+        "x.csv",
+        "--facts",
+        "x.jsonl",
+        "--reason",
+        "x",
+    )
+    assert (ran.code, ran.json["error"]) == (2, "vault-of-another-book")
+    assert not (people.program.folder / "x.csv").exists()

@@ -159,3 +159,14 @@ def test_the_variables_of_the_vault_take_a_password_from_a_file(
     ran = program.json("access-report")
     assert (ran.code, ran.json["error"]) == (2, "bad-input")
     assert "CSAT_LEDGER_VAULT_PASSWORD_FILE" in ran.json["message"]
+
+
+def test_a_guard_of_the_access_log_that_is_missing_is_said_and_mended(people: People) -> None:
+    with closing(sqlite3.connect("people.db")) as raw:
+        raw.execute("DROP TRIGGER access_log_no_update")
+    assert "access_log_no_update" in people.program.json("access-report").err
+    made = people.program.json("vault", "migrate")
+    assert made.json["mended"] == ["trigger access_log_no_update of the access log"]
+    assert wrong_with("vault", made.json) == []
+    assert people.program.json("vault", "migrate").json["mended"] == []
+    assert people.program.json("access-report").err == ""

@@ -177,6 +177,12 @@ class Counted:
     def reading(self) -> Any:
         return self._database.reading()
 
+    def unguarded(self) -> list[str]:
+        return self._database.unguarded()
+
+    def mend(self) -> list[str]:
+        return self._database.mend()
+
     def close(self) -> None:
         self._database.close()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ledger.errors import (
+    AnotherBook,
     StoreOutdated,
     StoreUnreachable,
     UnknownSubject,
@@ -259,3 +261,50 @@ def test_tables_of_another_version_are_not_used(place: Place) -> None:
             raw("UPDATE vault_meta SET value = '9' WHERE name = 'tables'")
     with pytest.raises(StoreOutdated, match="version 9, expected 1"), place.vault():
         pass
+
+
+WITHOUT_GUARD = {
+    "sqlite": ["DROP TRIGGER access_log_no_delete"],
+    "postgres": ["ALTER TABLE access_log DISABLE TRIGGER access_log_is_append_only"],
+}
+
+
+def test_a_guard_of_the_access_log_that_was_taken_away_is_found_and_mended(place: Place) -> None:
+    with place.vault() as vault:
+        assert vault.database.unguarded() == []
+        vault.show(kept(vault, line(2))[0], ACCESS)
+        with place.raw() as raw:
+            for statement in WITHOUT_GUARD[place.backend.name]:
+                raw(statement)
+            raw("DELETE FROM access_log WHERE actor = 'nobody'")
+        (wrong,) = vault.database.unguarded()
+        assert "of the access log" in wrong
+        assert vault.database.mend() == [wrong]
+        assert vault.database.unguarded() == []
+        with place.raw() as raw, pytest.raises(place.backend.refusals, match="append-only"):
+            raw("DELETE FROM access_log")
+
+
+def test_a_vault_is_used_with_one_book(place: Place) -> None:
+    with place.vault() as vault:
+        vault.belong_to("aa" * 32)
+        vault.belong_to("aa" * 32)
+        with pytest.raises(AnotherBook, match="begins with bbbb"):
+            vault.belong_to("bb" * 32)
+
+
+def test_two_that_take_the_same_list_in_at_once_make_each_contact_once(place: Place) -> None:
+    with place.vault():
+        pass
+
+    def takes(start: int) -> list[str]:
+        with place.vault(create=False) as vault:
+            lines = people(400)
+            return [
+                one for at in range(start, start + 400, 40) for one in kept(vault, *lines[at % 400 : at % 400 + 40])
+            ]
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(takes, (0, 200)))
+    assert set(both[0]) == set(both[1])
+    assert len(set(both[0])) == 400
