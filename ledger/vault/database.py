@@ -200,4 +200,5 @@ def _connected(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA cache_size=-65536")  # keys are random: a row's pages are anywhere
     return connection

@@ -16,7 +16,7 @@ from ledger.vault.database import Transaction
 from ledger.vault.keys import Keyring
 from ledger.vault.vault import Vault, wrapping_key_id
 
-BATCH: Final = 500
+BATCH: Final = 2_000
 """Data keys a transaction."""
 
 

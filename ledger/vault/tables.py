@@ -23,7 +23,6 @@ SCHEMA: Final = "vault"
 TABLES: Final = (
     "CREATE TABLE vault_meta (name TEXT {binary} PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE data_keys (holder TEXT {binary} PRIMARY KEY, kek TEXT NOT NULL, wrapped {bytes} NOT NULL)",
-    "CREATE INDEX data_keys_kek ON data_keys (kek, holder)",
     """CREATE TABLE contacts (
         subject TEXT {binary} PRIMARY KEY,
         membership TEXT {binary} NOT NULL,
@@ -37,9 +36,8 @@ TABLES: Final = (
         language {bytes},
         added_us BIGINT NOT NULL,
         changed_us BIGINT NOT NULL,
-        UNIQUE (membership, address)
+        UNIQUE (address, membership)
     )""",
-    "CREATE INDEX contacts_address ON contacts (address)",
     """CREATE TABLE access_log (
         id {identity} PRIMARY KEY,
         at_us BIGINT NOT NULL,

@@ -33,7 +33,7 @@ from ledger.vault.addresses import normalise
 from ledger.vault.partner_list import ListLine, RefusedLine
 from ledger.vault.vault import Kept, Vault
 
-BATCH: Final = 500
+BATCH: Final = 2_000
 """Lines a transaction."""
 ADDRESS_DIGEST_BYTES: Final = 16
 """Of an address that stood in the file before: kept in memory alone, while the file is read."""

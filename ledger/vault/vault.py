@@ -36,7 +36,7 @@ from ledger.vault.partner_list import ListLine
 INDEX_HOLDER: Final = "vault/index"
 ID_BYTES: Final = 16
 SUBJECT_BYTES: Final = 16
-CHUNK: Final = 500
+CHUNK: Final = 2_000
 """So many contacts are read in one transaction."""
 _COLUMNS: Final = "subject, membership, customer_org, version, address, email, name, phone, language"
 

@@ -74,8 +74,11 @@ def test_the_same_file_again_changes_nothing_and_makes_the_same_facts(place: Pla
     assert len({one["id"] for one in facts}) == len(facts)
 
 
-@pytest.mark.parametrize("apart", [0, 2 * uploading.BATCH], ids=["in one transaction", "in two"])
-def test_an_address_that_stands_twice_is_taken_once_but_a_withdrawal_is_never_refused(place: Place, apart: int) -> None:
+@pytest.mark.parametrize("apart", [0, 7], ids=["in one transaction", "in two"])
+def test_an_address_that_stands_twice_is_taken_once_but_a_withdrawal_is_never_refused(
+    place: Place, apart: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "BATCH", 3)
     repeated = [line(9_001, Contact("anna.moeller@EXAMPLE.org")), line(9_002, ANNA, consent="withdrawn")]
     with place.vault() as vault:
         outcomes, facts = taken(vault, [line(2, ANNA), *people(apart, 10), *repeated])

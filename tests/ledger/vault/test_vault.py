@@ -17,6 +17,7 @@ from ledger.errors import (
     VaultKeyMismatch,
     VaultSwapped,
 )
+from ledger.vault import vault as vault_module
 from ledger.vault.access_log import Access, entries
 from ledger.vault.addresses import normalise
 from ledger.vault.contact import Contact
@@ -46,7 +47,10 @@ def test_what_was_taken_in_is_read_again_also_after_it_was_closed(place: Place) 
         ]
 
 
-def test_more_than_one_transaction_takes_are_read_in_the_order_in_which_they_were_asked_for(place: Place) -> None:
+def test_more_than_one_transaction_takes_are_read_in_the_order_in_which_they_were_asked_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault_module, "CHUNK", 500)
     with place.vault() as vault:
         subjects = kept(vault, *people(1_203))[::-1]
         found = list(vault.read("m-1", [("invitation", one) for one in subjects], ACCESS))
