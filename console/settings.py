@@ -23,6 +23,7 @@
     CSAT_LEDGER_WEBHOOK_RETRY_HOURS   so long a delivery that fails is tried again; then it is parked
     CSAT_LEDGER_WEBHOOK_TIMEOUT_S     so long a receiver may take to answer
     CSAT_LEDGER_WEBHOOK_SECRETS       the folder of the secrets that are made for webhooks registered over HTTP
+    CSAT_LEDGER_HTTP_…        limits of the service, which `console.http.limits` reads
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
 

@@ -43,9 +43,9 @@ from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from consumers.webhooks.shown import WaitingShown, WebhookShown
+from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer
 from ledger.proof.receipts.report import ReceiptReport
-from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer

@@ -13,6 +13,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure
 from console.cli.new_files import new_files
 from console.cli.output import Output, plural
 from console.cli.session import Session
+from console.cli.signals import Interrupted
 from console.cli.vault_options import open_vault
 from ledger.errors import BadInput
 from ledger.membership import can_be_membership
@@ -46,6 +47,9 @@ def upload_list(session: Session) -> int:
                 if told.counts:
                     files.finish()
                     output.words(f"{told.summary()}; their facts are in {options.facts}")
+                raise
+            except Interrupted:
+                output.words(f"{told.summary()} before this; give the same file again: what is there is known then")
                 raise
         files.finish()
     output.flush()

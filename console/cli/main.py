@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
@@ -139,10 +140,22 @@ def _ended(arguments: list[str], output: Output) -> int:
     except Exception as error:
         if isinstance(error, (LedgerError, *client_errors())):
             return _fail(failure_of(error), output)
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            expected = "expected one that is there: change to another folder"
+            return _fail(Failure("unreadable", f"found that the working folder was deleted, {expected}"), output)
         import traceback  # a fault of ours must not look like an answer
 
         output.trace(traceback.format_exc())
         return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)
+
+
+def _is_nowhere() -> bool:
+    """Whether the folder in which this process works is gone, so that no name of a file leads anywhere."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _run(arguments: list[str], output: Output, signals: Signals) -> int:

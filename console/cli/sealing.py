@@ -15,6 +15,8 @@ from ledger.errors import ExtraMissing
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
+    from ledger.proof.log.checkpoint import Checkpoint
+    from ledger.proof.log.merkle_tree import HashReader
     from ledger.proof.log.policy import Policy
     from ledger.seal.rounds import Rounds
     from ledger.seal.sealer import Cosigner, Sealer
@@ -50,9 +52,11 @@ class Sealing:
         from ledger.seal.folder import LogFolder
         from ledger.seal.sealer import open_sealer
 
+        cosigner = self.cosigner()
         with signing(self.keys) as signers:
             _announce_keys(ledger, signers, tell)
-            with open_sealer(ledger.store, LogFolder(self.tiles), signers, self.cosigner()) as sealer:
+            asks = None if cosigner is None else _Telling(cosigner, tell)
+            with open_sealer(ledger.store, LogFolder(self.tiles), signers, asks) as sealer:
                 yield sealer
 
     def cosigner(self) -> Cosigner | None:
@@ -81,6 +85,28 @@ class Sealing:
             path.unlink(missing_ok=True)
             return
         write_answer(path, answer)
+
+
+class _Telling:
+    """Asks witnesses, and tells of those that did not cosign what is published; the same not twice in a row."""
+
+    def __init__(self, cosigner: Cosigner, tell: Tell) -> None:
+        self.lacking: list[str] = []
+        self._cosigner = cosigner
+        self._tell = tell
+
+    def complete(self, signed: bytes) -> bool:
+        """Whether a checkpoint has the cosignatures of all witnesses."""
+        return self._cosigner.complete(signed)
+
+    def cosign(self, signed: bytes, checkpoint: Checkpoint, read: HashReader) -> bytes:
+        """As the witnesses do. Raises QuorumMissing, which says itself what lacks, or LogForked."""
+        cosigned = self._cosigner.cosign(signed, checkpoint, read)
+        lacking = list(self._cosigner.lacking)
+        for why in lacking if lacking != self.lacking else ():
+            self._tell(f"without the cosignature of {why}")
+        self.lacking = lacking
+        return cosigned
 
 
 def add_rounds(parser: ArgumentParser, when: str) -> None:

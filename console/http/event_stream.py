@@ -40,7 +40,7 @@ from ledger.store.cursor import Cursor
 from projections.questions.answer import Position
 
 if TYPE_CHECKING:
-    from console.http.door import Message, Receive, Scope, Send
+    from console.http.dispatch import Message, Receive, Scope, Send
     from console.http.fan_out import FanOut
 
 MEDIA_TYPE: Final = "text/event-stream"

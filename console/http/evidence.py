@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.evidence import WhichDecision, on_anniversary, on_renewal
 from console.http.asking import FOR_NOW
-from console.http.door import DEADLINE_S, caller_of
+from console.http.door import caller_of
 from console.http.parameters import AREA, MEMBERSHIP, Parameter, Schema, read_values, whole_number
 from console.http.piecewise import LongAnswers, Piecewise
 from console.http.problems import Problem, forbidden
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 EVENTS_MAX: Final = 100_000
 """Of the stream and its editions: some 50 MB of evidence. Of more `csat-ledger evidence` makes it."""
+DEADLINE_S: Final = 30.0
+"""So long the log is read for a bundle."""
 WAITING_MAX: Final = 8
 """So many bundles are being made, waited for and sent."""
 POSITION: Final = "Ledger-Position"

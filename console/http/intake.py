@@ -10,17 +10,19 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
+from console.cli.output import json_text
 from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
 from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
+from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact
 from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
@@ -29,6 +31,7 @@ from ledger.writing.transaction import Outcome
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
+    from console.http.fact_lines import FactLine
     from console.http.receipts import ReceiptDesk, Receipts
     from console.http.refusing import RefusalQueue
     from ledger.fact import Fact
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 WAITING_MAX: Final = 20_000
-"""So many facts may wait for a commit; who hands in more is told to come again."""
+"""So many facts may wait for a commit, where nothing else is said; who hands in more is told to come again."""
+STREAMS_MAX: Final = 32
 BATCH: Final = 1_000
 ID_MAX: Final = 200
 REFUSED: Final = ("refused", "put-off")
@@ -64,19 +68,44 @@ class FactOutcome:
     """The same in words."""
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
+    line: int | MayBeLeftOut = LEFT_OUT
+    """The line of ndjson, counted from 1; only where no id could be read."""
 
 
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit, refusals: RefusalQueue, receipts: ReceiptDesk | None = None) -> None:
+    def __init__(
+        self,
+        group: GroupCommit,
+        refusals: RefusalQueue,
+        receipts: ReceiptDesk | None = None,
+        waiting_max: int = WAITING_MAX,
+        streams_max: int = STREAMS_MAX,
+    ) -> None:
         """With `receipts` each fact that is in the book gets one."""
         self._group = group
         self._refusals = refusals
         self._receipts = receipts
         self._waiting = 0
+        self._waiting_max = waiting_max
+        self._room = asyncio.Event()
+        self._streams_max = streams_max
+        self.streams = 0
+        """Streams of facts that are under way."""
         self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
         """Told of lines that are no facts: whoever commits never sees them."""
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+        if self.streams >= self._streams_max:
+            raise _busy("found too many streams of facts under way, expected fewer")
+        self.streams += 1
+        try:
+            yield
+        finally:
+            self.streams -= 1
 
     @property
     def waiting(self) -> int:
@@ -90,30 +119,27 @@ class Intake:
         What is refused is kept (`console.http.refusing`); `source` says from whom it came.
         """
         outcomes: list[FactOutcome] = []
-        refused = False
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
-            malformed = [
-                TurnedAway(line, None, one.code, one.sentence, one.field, source)
-                for line, one in zip(some, read, strict=True)
-                if isinstance(one, Refused)
-            ]
-            if malformed:
-                self._refusals.submit(malformed)
-                self.malformed(one for one in read if isinstance(one, Refused))
-            there = [(line, one) for line, one in zip(some, read, strict=True) if not isinstance(one, Refused)]
-            recorded = iter(await self._recorded([one for _, one in there], _Refusing(self._refusals, there, source)))
-            outcomes += [
-                _refused(_id_of(line), one.code, one.sentence, one.field)
-                if isinstance(one, Refused)
-                else _outcome(one, *next(recorded))
-                for line, one in zip(some, read, strict=True)
-            ]
-            refused = refused or any(one.status in REFUSED for one in outcomes[start:])
-        if refused:
+            outcomes += _outcomes(some, read, await self._told(some, read, source))
+        if any(one.status in REFUSED for one in outcomes):
             await self._refusals.kept()
         return outcomes
+
+    @traced("commit")
+    async def take_lines(self, lines: Sequence[FactLine], source: str) -> bytes:
+        """The outcomes of lines of a stream as lines; waits where too many facts wait. Otherwise as `take`."""
+        read = await asyncio.to_thread(_read_lines, lines)
+        while self._waiting and self._waiting + len(lines) > self._waiting_max:
+            self._room.clear()
+            await self._room.wait()
+        contents = [line.content for line in lines]
+        recorded = await self._told(contents, read, source, self._waiting_max + len(lines))
+        said, refused = await asyncio.to_thread(_said, lines, read, recorded)
+        if refused:
+            await self._refusals.kept()
+        return said
 
     async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
         """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
@@ -124,15 +150,28 @@ class Intake:
             for one in read
         ]
 
+    async def _told(
+        self, lines: Sequence[bytes], read: Sequence[Fact | Refused], source: str, waiting_max: int | None = None
+    ) -> list[tuple[Outcome, Handed | None]]:
+        """What became of the lines that are facts; the others are handed on to be kept."""
+        malformed = [
+            TurnedAway(line, None, one.code, one.sentence, one.field, source)
+            for line, one in zip(lines, read, strict=True)
+            if isinstance(one, Refused)
+        ]
+        if malformed:
+            self._refusals.submit(malformed)
+            self.malformed(one for one in read if isinstance(one, Refused))
+        there = [(line, one) for line, one in zip(lines, read, strict=True) if not isinstance(one, Refused)]
+        return await self._recorded([one for _, one in there], _Refusing(self._refusals, there, source), waiting_max)
+
     async def _recorded(
-        self, facts: Sequence[Fact], refusing: _Refusing | None = None
+        self, facts: Sequence[Fact], refusing: _Refusing | None = None, waiting_max: int | None = None
     ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
-        if self._waiting + len(facts) > WAITING_MAX:
-            raise Problem(
-                503, "busy", "found too many facts waiting, expected fewer: send it again", headers={"Retry-After": "1"}
-            )
+        if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
+            raise _busy("found too many facts waiting, expected fewer: send it again")
         loop = asyncio.get_running_loop()
         everything: asyncio.Future[None] = loop.create_future()
         results: list[Outcome | BaseException] = []
@@ -140,6 +179,7 @@ class Intake:
 
         def finish() -> None:
             self._waiting -= len(facts)
+            self._room.set()
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
@@ -204,6 +244,49 @@ def single(outcome: FactOutcome) -> tuple[int, FactOutcome]:
     if outcome.status == "put-off" or code == FAULT_CODE:
         raise Problem(503, code, sentence, headers={"Retry-After": "60"})
     raise Problem(422, code, sentence, None if outcome.field is LEFT_OUT else str(outcome.field))
+
+
+def _busy(sentence: str) -> Problem:
+    return Problem(503, "busy", sentence, headers={"Retry-After": "1"})
+
+
+def _read_lines(lines: Sequence[FactLine]) -> list[Fact | Refused]:
+    return [too_long(line.size) if line.size > len(line.content) else _read(line.content) for line in lines]
+
+
+def _outcomes(
+    lines: Sequence[bytes], read: Sequence[Fact | Refused], recorded: Sequence[tuple[Outcome, Handed | None]]
+) -> list[FactOutcome]:
+    found = iter(recorded)
+    return [
+        _refused(_id_of(line), one.code, one.sentence, one.field)
+        if isinstance(one, Refused)
+        else _outcome(one, *next(found))
+        for line, one in zip(lines, read, strict=True)
+    ]
+
+
+def _said(
+    lines: Sequence[FactLine], read: Sequence[Fact | Refused], recorded: Sequence[tuple[Outcome, Handed | None]]
+) -> tuple[bytes, bool]:
+    """The outcomes as lines, and whether anything was refused. What has no id is named by its line."""
+    outcomes = _outcomes([line.content for line in lines], read, recorded)
+    said = b"".join(
+        outcome_json(replace(one, line=line.number) if one.id is None else one) + b"\n"
+        for line, one in zip(lines, outcomes, strict=True)
+    )
+    return said, any(one.status in REFUSED for one in outcomes)
+
+
+def outcome_json(outcome: FactOutcome) -> bytes:
+    """An outcome as `json_text` has it; the many that say no more than where a fact stands are made at once."""
+    fact_id = outcome.id
+    plain = outcome.code is LEFT_OUT and outcome.receipt is LEFT_OUT
+    if plain and fact_id is not None and fact_id.isascii() and fact_id.isprintable():
+        return b'{"id":%b,"status":"%b","position":%d}' % (
+            orjson.dumps(fact_id), outcome.status.encode(), outcome.position,
+        )  # fmt: skip
+    return json_text(outcome).encode()
 
 
 def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:

@@ -23,7 +23,7 @@ from console.http.roles import TABLE
 
 if TYPE_CHECKING:
     from console.http.access_log import AccessLog
-    from console.http.door import App, Message, Receive, Scope, Send
+    from console.http.dispatch import App, Message, Receive, Scope, Send
     from console.http.figures import Figures
     from console.http.tracing import Span, Tracing
 

@@ -47,17 +47,19 @@ PROBLEMS: Final = {
     403: "Not for the token's roles; the same whatever there is.",
     404: "What was asked about is not there.",
     405: "Another method is expected.",
+    408: "A stream of facts on which nothing went on for too long.",
     409: "A position that the book has not reached or that is of another book, or a decision that is not sealed.",
     413: "A body that is too long.",
     414: "A target that is too long.",
     415: "Another type of body is expected.",
     416: "A part that does not begin inside.",
     422: "A fact that form, id or rules refuse, or what is too much for one answer; `code` never changes.",
+    429: "More requests than the limits on rate allow; `Retry-After` says when to come again.",
     431: "Headers that are too long.",
     503: "The ledger cannot be used at present, or too much is under way; ask again later.",
     504: "The deadline passed, or the position asked for was not reached in time.",
 }
-READ: Final = (400, 401, 403, 404, 409, 414, 431, 503, 504)
+READ: Final = (400, 401, 403, 404, 409, 414, 429, 431, 503, 504)
 FACT_EXAMPLE: Final = {
     "type": "record-response", "id": "crm-4711", "membership": "m-1", "occurred_at": "2010-06-15T10:22:33Z",
     "response": "r-4711", "customer_org": "Brontegard",
@@ -139,7 +141,7 @@ def _batch(components: dict[str, Schema]) -> Schema:
             "200": _answer(
                 "An answer, or why there is none, for each question.", {"type": "array", "items": answer}, answer
             ),
-            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
+            **_problems((400, 401, 403, 413, 414, 415, 429, 431, 503, 504)),
         },
     }
 
@@ -166,7 +168,8 @@ def _facts(components: dict[str, Schema]) -> Schema:
         "operationId": "facts",
         "summary": "Records a fact, or many; each once, however often it is sent.",
         "description": _roles("facts")
-        + " One fact is answered by its own status, an array or ndjson by an outcome for each.",
+        + " One fact is answered by its own status, an array by an outcome for each. Of ndjson, which may be of any length, "
+        "each line that is not blank gets an outcome, in order, while the others are still being sent.",
         "requestBody": _body(
             {"anyOf": [reference, {"type": "array", "items": reference, "maxItems": 10_000}]}, reference, FACT_EXAMPLE
         ),
@@ -175,7 +178,7 @@ def _facts(components: dict[str, Schema]) -> Schema:
                 "The fact was recorded before; or an outcome for each of many.", {"anyOf": [outcome, outcomes]}, outcome
             ),
             "201": _answer("The fact is recorded, and on disk.", outcome),
-            **_problems((400, 401, 403, 413, 414, 415, 422, 431, 503, 504)),
+            **_problems((400, 401, 403, 408, 413, 414, 415, 422, 429, 431, 503, 504)),
         },
     }
 
@@ -234,7 +237,7 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
                 "responses": {
                     "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
-                    **_problems((400, 401, 403, 414, 431, 503)),
+                    **_problems((400, 401, 403, 414, 429, 431, 503)),
                 },
             }
         },
@@ -244,7 +247,7 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "description": _roles("metrics"),
                 "responses": {
                     "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-                    **_problems((400, 401, 403, 414, 431, 503)),
+                    **_problems((400, 401, 403, 414, 429, 431, 503)),
                 },
             }
         },

@@ -13,8 +13,8 @@ from ledger.proof.log.bundle import FORMAT, KEYS
 Schema = dict[str, Any]
 TEXT: Final = "text/plain"
 BYTES: Final = "application/octet-stream"
-AUDITED: Final = (400, 401, 403, 404, 414, 431, 503, 504)
-PUBLIC: Final = (400, 404, 414, 431, 503, 504)
+AUDITED: Final = (400, 401, 403, 404, 414, 429, 431, 503, 504)
+PUBLIC: Final = (400, 404, 414, 429, 431, 503, 504)
 TILE: Final[Schema] = {
     "name": "tile",
     "in": "path",

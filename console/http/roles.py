@@ -106,12 +106,18 @@ class Caller:
     """When the token ends, in seconds since 1970."""
     pseudonym: str = "unknown"
     """The same for the same subject of the same issuer, and not who that is."""
+    who: str = ""
+    """What stands for subject and roles of the token where requests are counted; no token can be told from it."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""
         for role, routes in TABLE.items():
             if role in self.roles and route in routes:
                 yield routes[route]
+
+    def first_role(self) -> str:
+        """The role that sees most of those that the token names; `other` where it names none of the table."""
+        return next((role for role in TABLE if role in self.roles), "other")
 
     def known_role(self) -> bool:
         """Whether any of the token's roles is one of the table's."""

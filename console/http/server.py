@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
 from console.http.embedded import Embedded
 from console.settings import LISTENERS_MAX
@@ -23,24 +24,14 @@ if TYPE_CHECKING:
     import uvicorn
 
     from console.http.app import Service
-    from console.http.door import App
+    from console.http.dispatch import App
+    from console.http.limits import Limits
     from console.http.receipts import ReceiptDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
-CONNECTIONS_MAX: Final = 2_048
-IDLE_S: Final = 30
-"""A connection on which nothing is asked is closed after so long."""
-DRAIN_S: Final = 35
-"""So long requests under way are waited for at the end: longer than the deadline of any."""
-HEADERS_S: Final = 10.0
-"""The head of a request has to be there so soon after its connection, or after the answer before it."""
-STUCK_S: Final = 15.0
-"""A connection whose client takes nothing of an answer is cut after so long, …"""
-STUCK_ENDING_S: Final = 2.0
-"""… and sooner where the service ends."""
-INCOMPLETE_BYTES_MAX: Final = 32_768
-"""So much of a head is held that is not whole; more than the door takes, so that the door can say so."""
+DRAIN_MORE_S: Final = 5
+"""So long, and the deadline of a request, requests under way are waited for at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +46,8 @@ class Wiring:
     embedded: Embedded = field(default_factory=Embedded)
     listeners_max: int = LISTENERS_MAX
     """So many may listen to the feed at once."""
+    limits: Limits | None = None
+    """None: as they are by default."""
 
 
 @contextmanager
@@ -65,9 +58,11 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.evidence import EvidenceDesk
     from console.http.fan_out import FanOut
     from console.http.intake import Intake
+    from console.http.limits import Limits
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
     from console.http.refusing import RefusalQueue
+    from console.http.spool import Room
     from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
@@ -104,13 +99,26 @@ def service(wiring: Wiring) -> Iterator[Service]:
         evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
         stack.callback(evidence.close)
         log = ServedLog(embedded.tiles, wiring.complain)
-        intake = Intake(group, refusals, desk)
+        limits = wiring.limits or Limits()
+        intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)
         watched.at_work(duties)
         if embedded.tiles is not None:
             watched.log(embedded.tiles)
-        yield Service(readers, following, intake, feed, wiring.clock, watched, log, evidence, embedded.webhook_secrets)
+        yield Service(
+            readers,
+            following,
+            intake,
+            feed,
+            wiring.clock,
+            watched,
+            log,
+            evidence,
+            embedded.webhook_secrets,
+            limits,
+            room=Room(limits.spool_mib << 20),
+        )
 
 
 def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
@@ -146,25 +154,31 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: App, listener: socket.socket, end: Callable[[], None] = lambda: None) -> None:
+def serve(
+    app: App, listener: socket.socket, end: Callable[[], None] = lambda: None, limits: Limits | None = None
+) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
-    server_of(app, end).run(sockets=[listener])
+    server_of(app, end, limits).run(sockets=[listener])
 
 
-def server_of(app: App, end: Callable[[], None]) -> uvicorn.Server:
+def server_of(app: App, end: Callable[[], None], limits: Limits | None = None) -> uvicorn.Server:
     """The server. When it is told to end it calls `end` on the event loop: whatever lasts has to end itself."""
     import uvicorn
+
+    from console.http.limits import Limits
+    from console.http.protocol import protocol
 
     class EndingServer(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             end()
             await super().shutdown(sockets)
 
+    limits = limits or Limits()
     # A client's nonsense is no matter of our log, and what fails in the application the door has told of.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
-        http=_prompt_protocol(),
+        http=protocol(limits),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -172,10 +186,8 @@ def server_of(app: App, end: Callable[[], None]) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=ceil(limits.deadline_s) + DRAIN_MORE_S,
     )
     return EndingServer(config)
 
@@ -190,57 +202,3 @@ def require_extra(extra: str, *modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise ExtraMissing(module, extra)
-
-
-def _prompt_protocol() -> Any:
-    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come, and an answer to be taken.
-
-    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep, and
-    one that does not read what it is sent as well: closing it would wait until everything is sent.
-    """
-    from asyncio import BaseTransport, TimerHandle
-
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class PromptProtocol(H11Protocol):
-        _late: TimerHandle | None = None
-        _stuck: TimerHandle | None = None
-
-        def connection_made(self, transport: BaseTransport) -> None:
-            super().connection_made(transport)  # type: ignore[arg-type]
-            self._late = self.loop.call_later(HEADERS_S, self._give_up)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._late is not None:
-                self._late.cancel()
-            self._moves()
-            super().connection_lost(exc)
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._cut_after(STUCK_S)
-
-        def resume_writing(self) -> None:
-            self._moves()
-            super().resume_writing()
-
-        def shutdown(self) -> None:
-            super().shutdown()
-            if self._stuck is not None:
-                self._cut_after(STUCK_ENDING_S)
-
-        def _cut_after(self, seconds: float) -> None:
-            self._moves()
-            self._stuck = self.loop.call_later(seconds, self.transport.abort)
-
-        def _moves(self) -> None:
-            if self._stuck is not None:
-                self._stuck.cancel()
-                self._stuck = None
-
-        def _give_up(self) -> None:
-            """Ends a connection on which no request has been read whole."""
-            if self.cycle is None:
-                self.transport.close()
-
-    return PromptProtocol

@@ -1,6 +1,6 @@
 """`make bench`: the speeds of the ledger, each as a ratio against a baseline measured in the same run.
 
-    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability]
+    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability,http]
 
 Each size runs in a process of its own, so that its peak of memory is its own; so does each of what is measured `also`,
 with real servers: `tests.benchmarks.postgres` and its neighbours can be run by themselves.

@@ -29,6 +29,7 @@ from typing import Any
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
+from ledger.audit.audit import audit
 from ledger.instants import parse_instant
 from ledger.monitor.monitor import Monitor
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
@@ -37,7 +38,6 @@ from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
-from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.receipts import ReceiptSigner, encoded

@@ -15,11 +15,18 @@ from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
 from csat_ledger_client.answers.participation import AnyParticipation
+from csat_ledger_client.answers.refusals import Refusals
+from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.unanswered import Unanswered
+from csat_ledger_client.answers.waiting_shown import WaitingShown
+from csat_ledger_client.answers.webhook_made import WebhookMade
+from csat_ledger_client.answers.webhook_message import WebhookMessage
+from csat_ledger_client.answers.webhook_shown import WebhookShown
+from csat_ledger_client.answers.webhook_starts import WebhookStarts
 
 __all__ = [
     "AnyDecision",
@@ -36,9 +43,16 @@ __all__ = [
     "FactOutcome",
     "PositionReached",
     "QualificationChange",
+    "Refusals",
+    "RefusalsRetried",
     "Renewal",
     "Replayed",
     "Score",
     "Status",
     "Unanswered",
+    "WaitingShown",
+    "WebhookMade",
+    "WebhookMessage",
+    "WebhookShown",
+    "WebhookStarts",
 ]

@@ -35,3 +35,5 @@ class FactOutcome(Answer):
     """The same in words."""
     field: str | None = None
     """The member of the fact that it is about; only where it is one."""
+    line: int | None = None
+    """The line of ndjson, counted from 1; only where no id could be read."""

@@ -102,6 +102,8 @@ def run(session: Session) -> int:
         raise Failure(
             "usage", f"found --out {options.out}, expected another ending: that file goes beside the evidence"
         )
+    if str(options.out) == "-":
+        raise Failure("usage", "found --out -, expected the name of a file: the decision alone goes beside it")
     with proving(), session.ledger() as ledger:
         from ledger.seal.evidence import collect_evidence
         from ledger.seal.folder import LogFolder

@@ -143,11 +143,12 @@ def _record_files(session: Session, names: list[str]) -> int:
         size = _total_size([stream for _, stream in streams])
         sources = [_look_at(name, stream, output) for name, stream in streams]
         signer = _receipt_signer(session, (*names, refusals_path))  # before a book is made
+        receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger(create=True))
         if ledger.store.found_version == 0:
             output.words(f"made a new ledger at {ledger.store.name}")
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, signer, ledger, stack)
+        receipts = _receipts(session, signer, receipts_file, ledger)
         intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack, receipts, ledger)
         with saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
@@ -175,9 +176,10 @@ def _record_again(session: Session, path: Path) -> int:
         except OSError as error:
             raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
         signer = _receipt_signer(session, (path,))
+        receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger())
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, signer, ledger, stack)
+        receipts = _receipts(session, signer, receipts_file, ledger)
         intake, waits = _intake(session, spelling, again, stack, receipts, ledger)
         with saying_what_stays(output, intake):
             for line in again.lines():
@@ -209,9 +211,10 @@ def _record_kept(session: Session) -> int:
     options = session.options
     with ExitStack() as stack:
         signer = _receipt_signer(session, ())
+        receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger())
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, signer, ledger, stack)
+        receipts = _receipts(session, signer, receipts_file, ledger)
         retry = KeptRetry(
             ledger, spelling.record, session.signals, _tracing(session), lambda found: _hand_out(receipts, found)
         )
@@ -242,11 +245,18 @@ def _receipt_signer(session: Session, others: Sequence[str | Path]) -> ReceiptSi
         return ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
 
 
-def _receipts(session: Session, signer: ReceiptSigner | None, ledger: Ledger, stack: ExitStack) -> ReceiptsFile | None:
-    """The file of receipts, where one is asked for; found out before anything is recorded whether that is possible."""
-    if signer is None:
+def _receipts_file(session: Session, signer: ReceiptSigner | None, stack: ExitStack) -> IO[bytes] | None:
+    """The file of receipts, where one is asked for; found out before a book is made whether that is possible."""
+    return None if signer is None else stack.enter_context(open_receipts(session.options.receipts))
+
+
+def _receipts(
+    session: Session, signer: ReceiptSigner | None, file: IO[bytes] | None, ledger: Ledger
+) -> ReceiptsFile | None:
+    """What signs receipts and adds them to the file."""
+    if signer is None or file is None:
         return None
-    return stack.enter_context(open_receipts(session.options.receipts, signer, ledger.store))
+    return ReceiptsFile(file, session.options.receipts, signer, ledger.store)
 
 
 def _intake(

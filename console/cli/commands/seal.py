@@ -59,7 +59,11 @@ def run(session: Session) -> int:
 
 def _turn(session: Session, sealing: Sealing, ledger: Ledger, begun: Callable[[], None]) -> None:
     with sealing.sealer(ledger, session.output.words) as sealer:
-        _seal_all(session, sealing, sealer)
+        try:
+            _seal_all(session, sealing, sealer)
+        except QuorumMissing as lacking:  # what was signed is kept; the next round asks again
+            session.output.words(str(lacking))
+            session.signals.heed()
         begun()
         while sealing.rounds.await_next(ledger.store, sealer):
             try:

@@ -1,6 +1,6 @@
 """Serves the ledger over HTTP: questions and facts, for each role what it may see (DESIGN 11).
 
-Who asks shows a token, a JWT that an issuer signed: its public keys are in --jwks, its claim `roles` says what the caller
+Who asks shows a token, a JWT that an issuer signed: its public keys are at --jwks, its claim `roles` says what the caller
 is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store.
 
 On a ledger in a file nothing else has to be started: what time alone changes is announced, with --key and --tiles the
@@ -26,7 +26,10 @@ from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from console.http.embedded import Embedded
+    from console.http.limits import Limits
     from console.http.tokens import Verifier
     from ledger.seal.receipts import ReceiptSigner
 
@@ -37,8 +40,27 @@ examples:
   csat-ledger serve --dev --key keys/log.key --tiles log --receipt-key keys/receipt-1.key
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
-GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
-is made. SIGTERM ends it: what is under way is answered first, and who follows changes is told to come again."""
+  csat-ledger serve --jwks https://login.example/jwks.json --issuer https://login.example
+
+GET /openapi.json describes all routes. TLS is a reverse proxy's matter. A ledger that is not there yet is made. SIGTERM ends
+it: what is under way is answered first, and who follows changes is told to come again.
+
+limits, each a variable (docs/operations.md says what each bounds), with their defaults:
+  CSAT_LEDGER_HTTP_RATE                5000/second
+  CSAT_LEDGER_HTTP_RATE_WITHOUT_TOKEN  100/second
+  CSAT_LEDGER_HTTP_REQUESTS            512
+  CSAT_LEDGER_HTTP_CONNECTIONS         2048
+  CSAT_LEDGER_HTTP_BODY_BYTES          8388608
+  CSAT_LEDGER_HTTP_ELEMENTS            10000
+  CSAT_LEDGER_HTTP_FACTS_WAITING       20000
+  CSAT_LEDGER_HTTP_DEADLINE_S          30
+  CSAT_LEDGER_HTTP_STREAMS             32
+  CSAT_LEDGER_HTTP_STREAM_IDLE_S       60
+  CSAT_LEDGER_HTTP_SPOOL_MIB           1024
+  CSAT_LEDGER_HTTP_HEAD_S              10
+  CSAT_LEDGER_HTTP_KEEP_ALIVE_S        30
+  CSAT_LEDGER_HTTP_JWKS_REFRESH_S      300
+  CSAT_LEDGER_HTTP_JWKS_KEPT_S         86400"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +92,9 @@ def register(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where; port 0 for any; default: 127.0.0.1:8080",
     )
-    parser.add_argument("--jwks", type=Path, metavar="FILE", help="the issuer's public keys (a JWKS)")
+    parser.add_argument(
+        "--jwks", metavar="FILE|URL", help="the issuer's public keys (a JWKS): a file, or an https:// URL"
+    )
     parser.add_argument("--issuer", metavar="ISS", help="whose tokens are taken: the claim iss")
     parser.add_argument(
         "--audience",
@@ -118,15 +142,16 @@ def run(session: Session) -> int:
     from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc", "prometheus_client")
+    require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.limits import read_limits
     from console.http.observed import Observed
     from console.http.observing import observers
     from console.http.seldom import Seldom
 
     options, output = session.options, session.output
-    verifier = _verifier(session)
+    limits = read_limits()
     embedded = _with_webhooks(session, _embedded(session))
     one_at_a_time = Lock()
 
@@ -151,8 +176,9 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    limit = session.settings.listeners_max
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limit)
+    listeners = session.settings.listeners_max
+    verifier = _verifier(session, limits, complain)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, listeners, limits)
     try:
         with (
             listening(options.listen) as listener,
@@ -165,9 +191,11 @@ def run(session: Session) -> int:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             app = Observed(application(behind, verifier, complain, on_fault), observed)
-            serve(app, listener, behind.feed.end)
+            serve(app, listener, behind.feed.end, limits)
     except Interrupted:
         pass
+    finally:
+        verifier.keys.close()
     return DONE
 
 
@@ -242,11 +270,12 @@ def _receipt_signer(session: Session) -> ReceiptSigner | None:
     )
 
 
-def _verifier(session: Session) -> Verifier:
+def _verifier(session: Session, limits: Limits, complain: Callable[[str], None]) -> Verifier:
     from joserfc.jwk import KeySet
 
     from console.http.dev_key import ISSUER, dev_key, dev_key_path
-    from console.http.tokens import Verifier, load_jwks
+    from console.http.jwks import FileKeys, Keys, UrlKeys, is_url
+    from console.http.tokens import Verifier
 
     options = session.options
     if options.dev:
@@ -259,7 +288,11 @@ def _verifier(session: Session) -> Verifier:
         return Verifier(KeySet([dev_key(dev_key_path(session.where))]), ISSUER, options.audience, session.clock)
     if options.jwks is None or not options.issuer:
         raise Failure("usage", "found no --jwks and --issuer, expected both, or --dev for one's own machine")
-    return Verifier(load_jwks(options.jwks), options.issuer, options.audience, session.clock)
+    if is_url(options.jwks):
+        keys: Keys = UrlKeys(options.jwks, complain, refresh_s=limits.jwks_refresh_s, kept_s=limits.jwks_kept_s)
+    else:
+        keys = FileKeys(Path(options.jwks), complain)
+    return Verifier(keys, options.issuer, options.audience, session.clock)
 
 
 def _is_loopback(host: str) -> bool:

@@ -290,7 +290,10 @@ def test_a_vault_in_postgresql_does_the_same(
     assert [one["subject"] for one in people.report()] == [anna]
 
 
-def test_a_process_that_is_killed_during_an_upload_loses_nothing_and_the_next_one_ends_it(people: People) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_process_that_is_stopped_during_an_upload_loses_nothing_and_the_next_one_ends_it(
+    people: People, signum: signal.Signals
+) -> None:
     folder, count = people.program.folder, 4_000
     listed = people.list(*(f"p{n}@example.org,Brontegard,given,{AT},,," for n in range(count)))
     command = ["contacts", "upload", str(listed), "--membership", "m-1", "--json", "--facts"]
@@ -300,7 +303,7 @@ def test_a_process_that_is_killed_during_an_upload_loses_nothing_and_the_next_on
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.read(1)  # the first lines are committed
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(signum)
     process.communicate(timeout=30)
     ran = people.program.json(*command, "second.jsonl")
     assert ran.code == 0

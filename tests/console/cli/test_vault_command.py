@@ -135,6 +135,7 @@ def test_the_vaults_log_beside_it_is_for_its_owner_too_and_nothing_else_is_left(
     with closing(SQLiteVault("people.db")) as database:
         with database.writing() as transaction:
             transaction.execute("INSERT INTO vault_meta VALUES ('test', '1')")
+            assert transaction.query("PRAGMA secure_delete") == [(1,)]
         modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in people.program.folder.glob("people.db*")}
         assert modes == dict.fromkeys(("people.db", "people.db-wal", "people.db-shm"), 0o600)
     with closing(sqlite3.connect("people.db")) as raw:

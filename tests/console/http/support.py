@@ -19,8 +19,10 @@ from console.http.app import application
 from console.http.duties import Duty
 from console.http.embedded import Embedded
 from console.http.figures import Figures
+from console.http.limits import Limits
 from console.http.observed import Observed, Observers
 from console.http.reading import Following
+from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
@@ -39,6 +41,7 @@ NOW_US = parse_instant(NOW)
 ISSUER = "https://login.example"
 AUDIENCE = "csat-ledger"
 KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+UNBOUNDED = "1000000/second"
 OWN = ("m-1",)
 """The memberships of the partner's token."""
 
@@ -128,6 +131,7 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.refused = Refused()
         self.following: Following | None = None
         """What keeps its projections up."""
         self.duties: dict[str, Duty] = {}
@@ -155,8 +159,9 @@ def serving(
     *,
     now_us: int = NOW_US,
     observe: Callable[[Figures], Observers] | None = None,
+    **limits: Any,
 ) -> Iterator[Served]:
-    """A service over a store, of whose requests `observe` is told; nothing of it may fail over a request."""
+    """A service over a store, with some limits of its own; `observe` is told of requests, and none of them may fail."""
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -164,14 +169,17 @@ def serving(
         return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded())
+    bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
+    wiring = Wiring(
+        opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), limits=bounds
+    )
     with asyncio.Runner() as runner, service(wiring) as behind:
         figures = behind.watched.figures
         observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
         app = Observed(application(behind, verifier, said.append, faults.append), observers)
         served = Served(Client(app, runner), store)
         served.following = behind.following
-        served.said, served.faults = said, faults
+        served.said, served.faults, served.refused = said, faults, behind.refused
         served.duties = {duty.name: duty for duty in behind.watched.duties}
         yield served
     assert faults == []
@@ -179,7 +187,11 @@ def serving(
 
 @contextmanager
 def service_on_a_port(
-    store: Path | str, listeners_max: int = 50, expected: type[Exception] | None = None, held_bytes: int | None = None
+    store: Path | str,
+    listeners_max: int = 50,
+    expected: type[Exception] | None = None,
+    held_bytes: int | None = None,
+    **limits: Any,
 ) -> Iterator[str]:
     """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
 
@@ -192,7 +204,10 @@ def service_on_a_port(
         return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max=listeners_max)
+    bounds = Limits(**limits)
+    wiring = Wiring(
+        opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max=listeners_max, limits=bounds
+    )
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)

@@ -14,7 +14,7 @@ import httpx
 import orjson
 import pytest
 
-from console.http import door, event_stream, fan_out, listeners
+from console.http import event_stream, fan_out, listeners
 from console.http.changes import wants_page
 from console.wiring import Ledger, open_store
 from ledger.errors import BrokenHistory, StoreUnreachable
@@ -299,11 +299,7 @@ def test_a_stream_that_has_lasted_long_enough_is_told_to_come_again(
         run(follow)
 
 
-def test_one_listener_too_many_is_told_to_come_again_and_reads_do_not_wait(
-    book: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "REQUESTS_MAX", 1)
-
+def test_one_listener_too_many_is_told_to_come_again_and_reads_do_not_wait(book: Path) -> None:
     async def follow() -> None:
         two = [Follower(SUBSCRIBER) for _ in range(2)]
         listening = [asyncio.create_task(one.listen(url)) for one in two]
@@ -321,7 +317,7 @@ def test_one_listener_too_many_is_told_to_come_again_and_reads_do_not_wait(
         assert third.positions[:1] == ANNOUNCED[:1]
         listening[1].cancel()
 
-    with service_on_a_port(book, listeners_max=2) as url:
+    with service_on_a_port(book, listeners_max=2, requests=1) as url:
         run(follow)
 
 

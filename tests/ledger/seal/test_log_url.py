@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.audit.audit import audit
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
 from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, hash_reader, tiles_between
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import log_reader, log_url
-from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import BUNDLE_MAX_BYTES, TILE_MAX_BYTES, LogReader, parse_history_line
 from ledger.seal.log_url import TRIES_MAX, LogUrl, open_log

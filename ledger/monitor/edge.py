@@ -1,4 +1,4 @@
-"""The right edge of a log's tree, as the audit and the monitor derive it from events or entries.
+"""The right edge of a log's tree, as the monitor derives it from entries.
 
 It is written apart from the sealer's (`ledger.seal.growth`), so that a mistake there is no mistake here.
 """

@@ -1,4 +1,4 @@
-"""What the rows of the book say, read as strictly as the offline verifier reads it, and faster.
+"""What events say, read as strictly as the offline verifier reads it, and faster.
 
 Rows are read in runs, a column at a time: what holds for a whole run is asked once. A run in which anything is not as
 it should be is read again row by row, and what then is not as it should be by the verifier's own strict reading.
@@ -24,9 +24,10 @@ from ledger.proof.log.errors import ProofError, shown
 from ledger.proof.log.event import FACT_ID, KEYS, SALT, Event, format_instant, parse_event
 from ledger.proof.log.merkle import ENTRY_MAX_BYTES
 from ledger.proof.programme import Light
-from ledger.seal.audit_spool import Leafed
 from ledger.seal.findings import Finding, finding_of
 
+Leafed = tuple[str, int, str, int, bytes, bytes]
+"""An event: stream, seq, type, position, stored bytes, leaf hash."""
 RUN: Final = 256
 NESTING_MAX: Final = 8
 CANONICAL: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_SORT_KEYS

@@ -1,4 +1,4 @@
-"""A programme's check of one stream, for whoever goes over a whole book or log: the audit and the monitor."""
+"""A programme's check of one stream, for whoever goes over a whole log or book."""
 
 from __future__ import annotations
 

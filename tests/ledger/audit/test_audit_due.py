@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit import audit as audit_module
 from ledger.instants import END_US, parse_instant
 from ledger.programmes.registry import PROGRAMMES
 from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.seal import audit as audit_module
 from ledger.writing.writer import Writer
 from tests.console.designation_story import qualified
 from tests.console.support import edition, met

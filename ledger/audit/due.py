@@ -2,7 +2,7 @@
 
 The clock announces a change that no fact brings (an expiry, an edition that takes effect) because a row of `due` says when
 it has to look. A row that is missing, or later than the change, keeps everybody from noticing; so does a review that is
-said to have gone past a change which nobody announced. No event tells of either. So the second pass asks the check of each
+said to have gone past a change which nobody announced. No event tells of either. So the audit asks the check of each
 stream for the first change after all that was announced, and what is due later than that is a difference.
 
 The rows are put on disk beside those of the book, a part of the streams to a file, and read by whoever rechecks these
@@ -50,12 +50,12 @@ class Due:
                 except EOFError:
                     break
 
-    def overdue(self, stream: str, rules: str, first_position: int, check: Check) -> Overdue | None:
-        """A finished check of a stream tells when its status changes next: whether that is noticed."""
+    def overdue(self, stream: str, rules: str, first_position: int, check: Check) -> list[Overdue]:
+        """A finished check of a stream tells when its status changes next: nothing where that is noticed."""
         at_us = self._at.get(stream)
         until_us = END_US if at_us is None else min(at_us - 1, END_US)
         change_us = check.next_change(max(until_us, reviewed_us(self._reviews, first_position)))
-        return None if change_us is None else Overdue(stream, rules, change_us)
+        return [] if change_us is None else [Overdue(stream, rules, change_us)]
 
 
 def spool_due(book: Reader, paths: Sequence[Path], place_of: dict[str, int]) -> None:
