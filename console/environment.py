@@ -34,6 +34,10 @@ class _Environment(BaseSettings):
     store: str | None = None
     store_password_file: str | None = None
     link_key_file: str | None = None
+    vault: str | None = None
+    vault_password_file: str | None = None
+    vault_key_file: str | None = None
+    vault_key: str | None = None
     kafka: Annotated[str, AfterValidator(_checked(read_brokers))] | None = None
     kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
@@ -93,8 +97,11 @@ def read_environment(defaults: Settings) -> Settings:
             f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}"
         ) from None
     return Settings(
-        store=_with_password(found.store or defaults.store, found.store_password_file),
+        store=_with_password(found.store or defaults.store, found.store_password_file, "STORE"),
         link_key_file=found.link_key_file or defaults.link_key_file,
+        vault=_with_password(found.vault or "", found.vault_password_file, "VAULT") or defaults.vault,
+        vault_key_file=found.vault_key_file or defaults.vault_key_file,
+        vault_key=found.vault_key or defaults.vault_key,
         kafka=found.kafka or defaults.kafka,
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
@@ -112,7 +119,7 @@ def read_environment(defaults: Settings) -> Settings:
     )
 
 
-def _with_password(store: str, file: str | None) -> str:
+def _with_password(store: str, file: str | None, which: str) -> str:
     """A URL with the password that stands in a file, as container platforms hand out secrets."""
     if file is None:
         return store
@@ -120,12 +127,12 @@ def _with_password(store: str, file: str | None) -> str:
     user, at, place = rest.partition("@")
     if not (mark and at) or ":" in user:
         raise BadInput(
-            f"{PREFIX}STORE_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it"
+            f"{PREFIX}{which}_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it"
         )
     try:
         password = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{PREFIX}STORE_PASSWORD_FILE: {file}: {error}") from None
+        raise BadInput(f"{PREFIX}{which}_PASSWORD_FILE: {file}: {error}") from None
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 

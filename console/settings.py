@@ -4,6 +4,10 @@
     CSAT_LEDGER_STORE_PASSWORD_FILE   a file with the password for that URL, so that none stands in the environment
     CSAT_LEDGER_LINK_KEY_FILE the file of the link key, which ties answers to invitations; a book in a SQLite file has it
                               beside it where nothing else is said, one in PostgreSQL needs this
+    CSAT_LEDGER_VAULT         a file (SQLite) or a postgresql:// URL of a database of its own: people, apart from the book
+    CSAT_LEDGER_VAULT_PASSWORD_FILE   a file with the password for that URL
+    CSAT_LEDGER_VAULT_KEY_FILE        a file with the key-encryption keys of the vault, the first one wraps
+    CSAT_LEDGER_VAULT_KEY     the same keys themselves, with commas between them, where no file can be had
     CSAT_LEDGER_KAFKA         HOST:PORT of the broker; several with commas
     CSAT_LEDGER_KAFKA_CLIENT_FILE     a JSON file with what the broker wants of its clients: TLS, name, password
     CSAT_LEDGER_TOPIC_PREFIX  goes before the names of all topics, where several ledgers share a broker
@@ -43,6 +47,9 @@ class Settings:
 
     store: str = "csat-ledger.db"
     link_key_file: str | None = None
+    vault: str | None = None
+    vault_key_file: str | None = None
+    vault_key: str | None = field(default=None, repr=False)
     kafka: str | None = None
     kafka_client: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Options of every Kafka client."""

@@ -107,6 +107,7 @@ SLOW = (
     "tests/projections/questions/test_anniversaries.py",
     "tests/projections/questions/test_designations.py",
     "tests/projections/questions/test_explain.py",
+    "tests/projections/questions/test_invitations_due.py",
     "tests/projections/questions/test_score.py",
     "tests/schemas/",
     "tests/simulation/",

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
@@ -33,8 +34,11 @@ from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
 from console.cli.commands.topics import TopicFound
+from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
+from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
@@ -45,6 +49,8 @@ from ledger.proof.receipts.report import ReceiptReport
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer
+from ledger.vault.rewrapping import Rewrapped
+from ledger.vault.uploading import LineTaken
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
 from projections.questions.board import BoardRow
@@ -185,6 +191,7 @@ class VerifierReport:
 
 
 ANSWERS: Final[Mapping[str, Any]] = {
+    "access-report": PersonRead,
     "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
     "board": BoardRow,
@@ -192,6 +199,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "clock-accept": ClockAcceptance,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
@@ -227,6 +235,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
     "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,

@@ -5,7 +5,7 @@
 2   usage, unreadable input, or a membership or designation that the ledger does not know
 3   done, but something was refused
 4   the store, the broker, enough witnesses or a log at a URL cannot be reached, another sealer is at work, the clock
-    cannot be believed, or the link key is missing or not the book's
+    cannot be believed, or the link key or a vault's key is missing or not the right one
 70  a fault of this program; a traceback stands on stderr. `record` refuses the fact over which it failed as `fault`, and
     records the others
 74  done, but the answer, or what is refused, could not be written: a full disk
@@ -19,6 +19,7 @@ from typing import Final
 from consumers.client_errors import code_of
 from consumers.errors import RelayStopped, UnknownWebhook
 from ledger.errors import (
+    AnotherBook,
     BadInput,
     BrokenHistory,
     ClockWrong,
@@ -37,6 +38,10 @@ from ledger.errors import (
     StoreUnreachable,
     UnknownDesignation,
     UnknownMembership,
+    UnknownSubject,
+    VaultDamaged,
+    VaultError,
+    VaultSwapped,
     WrongKey,
 )
 
@@ -88,6 +93,10 @@ def failure_of(error: Exception) -> Failure:
         return Failure(
             error.code, str(error), next((end for kind, end in _SEAL_ENDS if isinstance(error, kind)), NOT_SO)
         )
+    if isinstance(error, VaultError):
+        return Failure(
+            error.code, str(error), next((end for kind, end in _VAULT_ENDS if isinstance(error, kind)), UNREACHABLE)
+        )
     for kind, code, exit_code in _ENDS:
         if isinstance(error, kind):
             return Failure(code, str(error), exit_code)
@@ -115,3 +124,10 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
     (LogUnreachable, UNREACHABLE),
 )
 """Of an error of the log; of what stands here not it is NOT_SO."""
+_VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
+    (UnknownSubject, USAGE),
+    (AnotherBook, USAGE),
+    (VaultDamaged, NOT_SO),
+    (VaultSwapped, NOT_SO),
+)
+"""Of an error of the vault; what stands here not is a key that must be mended, UNREACHABLE."""

@@ -29,6 +29,7 @@ PATHS = f"{ROOT}{os.pathsep}{ROOT / 'client'}"
 KAFKA = ("--kafka", "127.0.0.1:1")
 LOG = ("--tiles", "log")
 POLICY = ("--policy", "keys/policy.json")
+VAULT = ("--vault", "people.db", "--vault-key", "vault-key")
 NEEDS = {
     "postgres": [
         ("psycopg", ("status", "m-1", "--store", "postgresql://127.0.0.1:1/x")),
@@ -73,6 +74,12 @@ NEEDS = {
         ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
         ("cryptography", ("log-publish", "log", "--to", "https://127.0.0.1:1/bucket")),
         ("cryptography", ("log-server", "log", "--listen", "127.0.0.1:0")),
+    ],
+    "vault": [
+        ("cryptography", ("vault", "migrate", *VAULT, "--make-key")),
+        ("idna", ("vault", "rewrap", *VAULT)),
+        ("idna", ("contacts", "upload", "facts.jsonl", *VAULT, "--membership", "m-1", "--facts", "new.jsonl")),
+        ("cryptography", ("contacts", "show", "s-1", *VAULT, "--reason", "a test")),
     ],
     "timestamps": [
         ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),
