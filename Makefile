@@ -46,8 +46,8 @@ soak: $(VENV)/dev ## the simulations with bigger numbers
 	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest -n 2 $(or $(TEST),$(SOAK))
 
 clean: ## removes what was made here, the demo too
-	rm -rf $(VENV) demo csat-verify.pyz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find ledger projections consumers console tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) demo csat-verify.pyz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis client/*.egg-info client/build
+	find ledger projections consumers console client tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -55,10 +55,10 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[proof,http]'
+$(VENV)/runtime: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt
+	$(INSTALL) --editable ./client --editable '.[proof,http,vault]'
 	@touch $@
 
-$(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev]'
+$(VENV)/dev: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt
+	$(INSTALL) --editable ./client --editable '.[dev]'
 	@touch $(VENV)/runtime $@

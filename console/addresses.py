@@ -34,6 +34,13 @@ def read_brokers(text: str) -> str:
     return text
 
 
+def read_network_list(text: str) -> tuple[str, ...]:
+    """Networks with commas between them, such as 10.20.0.0/16,fd12::/32. Raises BadInput."""
+    from consumers.webhooks.addresses import read_networks
+
+    return tuple(str(network) for network in read_networks(text.split(",")))
+
+
 def _is_host(text: str) -> bool:
     if text.startswith("[") or text.endswith("]"):
         return text.startswith("[") and text.endswith("]") and ":" in text and not set(text[1:-1]) & set("[] ")

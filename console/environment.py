@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from console.addresses import read_brokers, read_listen
+from console.addresses import read_brokers, read_listen, read_network_list
 from console.settings import PREFIX, Settings
 from ledger.errors import BadInput
 from ledger.instants import parse_instant
@@ -34,13 +34,24 @@ class _Environment(BaseSettings):
     store: str | None = None
     store_password_file: str | None = None
     link_key_file: str | None = None
+    vault: str | None = None
+    vault_password_file: str | None = None
+    vault_key_file: str | None = None
+    vault_key: str | None = None
     kafka: Annotated[str, AfterValidator(_checked(read_brokers))] | None = None
     kafka_client_file: str | None = None
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] | None = None
     port: Annotated[str, AfterValidator(_checked(read_listen))] | None = None
+    http_traces: bool | None = None
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
+    refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    webhook_networks: Annotated[str, AfterValidator(_checked(read_network_list))] | None = None
+    webhook_retry_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
+    webhook_timeout_s: Annotated[float, Field(ge=0.1, le=120)] | None = None
+    webhook_secrets: str | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -86,19 +97,29 @@ def read_environment(defaults: Settings) -> Settings:
             f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}"
         ) from None
     return Settings(
-        store=_with_password(found.store or defaults.store, found.store_password_file),
+        store=_with_password(found.store or defaults.store, found.store_password_file, "STORE"),
         link_key_file=found.link_key_file or defaults.link_key_file,
+        vault=_with_password(found.vault or "", found.vault_password_file, "VAULT") or defaults.vault,
+        vault_key_file=found.vault_key_file or defaults.vault_key_file,
+        vault_key=found.vault_key or defaults.vault_key,
         kafka=found.kafka or defaults.kafka,
         kafka_client=_kafka_client(found.kafka_client_file) if found.kafka_client_file else defaults.kafka_client,
         topic_prefix=found.topic_prefix or defaults.topic_prefix,
         listen=defaults.listen if found.port is None else read_listen(found.port),
+        http_traces=defaults.http_traces if found.http_traces is None else found.http_traces,
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
+        listeners_max=found.listeners_max or defaults.listeners_max,
+        refusals_days=found.refusals_days or defaults.refusals_days,
+        webhook_networks=read_network_list(found.webhook_networks) if found.webhook_networks else (),
+        webhook_retry_hours=found.webhook_retry_hours or defaults.webhook_retry_hours,
+        webhook_timeout_s=found.webhook_timeout_s or defaults.webhook_timeout_s,
+        webhook_secrets=found.webhook_secrets or defaults.webhook_secrets,
     )
 
 
-def _with_password(store: str, file: str | None) -> str:
+def _with_password(store: str, file: str | None, which: str) -> str:
     """A URL with the password that stands in a file, as container platforms hand out secrets."""
     if file is None:
         return store
@@ -106,12 +127,12 @@ def _with_password(store: str, file: str | None) -> str:
     user, at, place = rest.partition("@")
     if not (mark and at) or ":" in user:
         raise BadInput(
-            f"{PREFIX}STORE_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it"
+            f"{PREFIX}{which}_PASSWORD_FILE: found a store to which it does not belong, expected USER@HOST in it"
         )
     try:
         password = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{PREFIX}STORE_PASSWORD_FILE: {file}: {error}") from None
+        raise BadInput(f"{PREFIX}{which}_PASSWORD_FILE: {file}: {error}") from None
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 

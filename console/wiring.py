@@ -22,6 +22,7 @@ from ledger.store.urls import is_postgres, without_password
 if TYPE_CHECKING:
     from ledger.link_key import LinkKeys
     from ledger.store.base import Store
+    from ledger.writing.refused import RefusalKeeper
     from ledger.writing.salts import SaltOf
     from ledger.writing.writer import Writer
     from projections.database import Database
@@ -57,13 +58,15 @@ class Ledger:
         state_bytes_max: int | None = None,
         salts: SaltOf | None = None,
         link_key_file: str | None = None,
+        refusals_days: int | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
         writer keeps at hand. `salts` are the system's where none are given. `link_key_file` is where the link key lies,
-        if not where the store has a place for it.
+        if not where the store has a place for it. `refusals_days` is how long refused facts are kept.
         """
+        self._refusals_days = refusals_days
         self._remark = remark
         self._salts = salts
         self._state_bytes_max = state_bytes_max
@@ -90,6 +93,15 @@ class Ledger:
             salts=self._salts,
             link_keys=link_keys(self.store, self._link_key_file),
         )
+
+    @cached_property
+    def refusals(self) -> RefusalKeeper:
+        """What keeps the facts that are refused."""
+        from ledger.programmes.registry import PROGRAMMES
+        from ledger.writing.refused import RETENTION_DAYS, RefusalKeeper
+
+        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
+        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, days)
 
     @cached_property
     def database(self) -> Database:
@@ -147,11 +159,12 @@ def open_ledger(
     state_bytes_max: int | None = None,
     salts: SaltOf | None = None,
     link_key_file: str | None = None,
+    refusals_days: int | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
         store = open_store(where, create=create)
-        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file)
+        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file, refusals_days)
         try:
             yield ledger
         finally:

@@ -14,6 +14,14 @@ LedgerError
 │   ├── LinkKeyMissing    it is not there
 │   ├── LinkKeyMismatch   it is another than the book's
 │   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
+├── VaultError         what is wrong with the vault, or with a key of it; carries a code
+│   ├── VaultKeyMissing   no key-encryption key is at hand
+│   ├── VaultKeyMismatch  those at hand are not the vault's
+│   ├── VaultKeyUnusable  a file of keys that is open to others, or cannot be read or made
+│   ├── VaultDamaged      what does not open, or is not there though it must be
+│   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
+│   ├── AnotherBook       a vault that was used with another book
+│   └── UnknownSubject    a subject of which the vault has no contact
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -24,6 +32,7 @@ LedgerError
     ├── LogForked      a witness has seen another history of this log
     ├── QuorumMissing  too few witnesses cosigned
     ├── NotSealed      what is asked for is not under the published checkpoint
+    │   └── NotDecided    the book has no such decision either
     ├── WrongKey       a key file that cannot be used for this log
     └── SealerBusy     another sealer is at work
 """
@@ -159,7 +168,7 @@ class ExtraMissing(LedgerError):
     def __init__(self, module: str | None, extra: str) -> None:
         super().__init__(
             f"found no module {module}, expected the extra `{extra}` to be installed: in the checkout, "
-            f"pip install '.[{extra}]'"
+            f"pip install {'./client ' if extra == 'kafka' else ''}'.[{extra}]'"
         )
 
 
@@ -201,6 +210,57 @@ class LinkKeyUnusable(LinkKeyWrong):
     """The key's file cannot be read or made, holds something else, or is open to others."""
 
     code = "link-key-unusable"
+
+
+class VaultError(LedgerError):
+    """What is wrong with the vault (DESIGN 13). No message has anything of a person. `code` never changes."""
+
+    code = "vault"
+
+
+class VaultKeyMissing(VaultError):
+    """No key-encryption key is at hand."""
+
+    code = "vault-key-missing"
+
+
+class VaultKeyMismatch(VaultError):
+    """The keys at hand are not those that the vault was sealed under, or another one of them must wrap."""
+
+    code = "vault-key-mismatch"
+
+
+class VaultKeyUnusable(VaultError):
+    """A file of keys cannot be read or made, holds something else, or is open to others."""
+
+    code = "vault-key-unusable"
+
+
+class VaultDamaged(VaultError):
+    """Something does not open, or is not there though it must be. It is never taken for erased."""
+
+    code = "vault-damaged"
+
+
+class VaultSwapped(VaultError):
+    """Something was sealed for another subject, field, version, membership or vault, and was put here."""
+
+    code = "vault-swapped"
+
+
+class AnotherBook(VaultError):
+    """The vault was used with another book: its subjects are not those of this one."""
+
+    code = "vault-of-another-book"
+
+
+class UnknownSubject(VaultError):
+    """A subject of which the vault has no contact."""
+
+    code = "unknown-subject"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
 
 
 class StoreUnreachable(LedgerError):
@@ -257,6 +317,10 @@ class NotSealed(SealError):
     """What is asked for is not under the published checkpoint."""
 
     code = "not-sealed"
+
+
+class NotDecided(NotSealed):
+    """The book has no decision on what is asked for, so none is sealed."""
 
 
 class WrongKey(SealError):

@@ -26,10 +26,13 @@ settings.load_profile("new examples")
 
 SERVER_FIXTURES = {"postgres_server", "own_postgres", "kafka_broker", "own_kafka"}
 SERVER_NAMES = {"postgres", "postgresql", "kafka"}  # as parameters of tests that ask for a server late
-SERVER_MODULES = ("tests/servers/", "tests/consumers/broker/test_secure_broker.py")
+SERVER_MODULES = ("tests/servers/", "tests/client/kafka/test_secure_broker.py")
 
 
 SLOW = (
+    "tests/client/http/",
+    "tests/client/test_readme.py",
+    "tests/client/test_receipts.py",
     "tests/console/cli/fact_files/test_opening.py",
     "tests/console/cli/test_answers.py",
     "tests/console/cli/test_extras.py",
@@ -51,11 +54,20 @@ SLOW = (
     "tests/console/demo/test_sample.py",
     "tests/console/http/",
     "tests/console/test_readme.py::test_what_is_pasted_from_the_readme_prints_what_it_shows",
+    "tests/console/test_sizes.py",
     "tests/consumers/roles/test_clock.py",
     "tests/consumers/roles/test_outages.py",
     "tests/consumers/roles/test_relay.py",
     "tests/consumers/roles/test_relay_commands.py::test_without_a_broker_named_or_there_the_commands_say_so",
+    "tests/consumers/webhooks/test_example_receiver.py",
+    "tests/consumers/webhooks/test_kills.py",
+    "tests/consumers/webhooks/test_misfortunes.py",
+    "tests/consumers/webhooks/test_network.py",
+    "tests/consumers/webhooks/test_role.py",
+    "tests/consumers/webhooks/test_sender.py",
     "tests/contracts/test_library_suites.py",
+    "tests/docs/",
+    "tests/ledger/audit/test_audit.py",
     "tests/ledger/monitor/",
     "tests/ledger/programmes/capability/test_against_the_text.py",
     "tests/ledger/programmes/capability/test_form.py",
@@ -75,7 +87,6 @@ SLOW = (
     "tests/ledger/proof/survey/test_past.py",
     "tests/ledger/proof/survey/test_random_histories.py",
     "tests/ledger/proof/survey/test_recheck.py",
-    "tests/ledger/seal/test_audit.py",
     "tests/ledger/seal/test_book_attacks.py",
     "tests/ledger/seal/test_every_crash.py",
     "tests/ledger/seal/test_evidence.py::test_evidence_at_any_size_is_what_it_was_then_and_each_newer_one_extends_it",
@@ -96,6 +107,7 @@ SLOW = (
     "tests/projections/questions/test_anniversaries.py",
     "tests/projections/questions/test_designations.py",
     "tests/projections/questions/test_explain.py",
+    "tests/projections/questions/test_invitations_due.py",
     "tests/projections/questions/test_score.py",
     "tests/schemas/",
     "tests/simulation/",

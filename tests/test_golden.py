@@ -36,13 +36,13 @@ from console.cli.main import main
 from console.demo.survey import DEMO_PICKS
 from consumers.messages.cloudevents import event_message
 from consumers.messages.registry import MESSAGES
+from ledger.audit.audit import audit
 from ledger.proof.log.note import ED25519
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
-from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer

@@ -27,7 +27,6 @@ import pytest
 
 from consumers.messages.cloudevents import event_message, refused_message
 from consumers.messages.registry import MESSAGES
-from consumers.messages.telling import as_told
 from consumers.roles.inbox import refused_fact
 from ledger.errors import Refused
 from ledger.fact import Fact
@@ -39,6 +38,8 @@ from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
 from ledger.store.link_key_file import encoded
 from ledger.store.sqlite import SQLiteStore
+from ledger.telling import as_told
+from ledger.writing.refused import RefusalKeeper, TurnedAway
 from ledger.writing.salts import foreseeable_salts
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
@@ -131,7 +132,8 @@ class World:
                 salts=foreseeable_salts("test"),
                 link_keys=HeldKey(LinkKey(SECRET)),
             )
-            self.open["refused"] = list(self._record(writer, author))
+            keeper = RefusalKeeper(store, PROGRAMMES.facts, lambda: NOW_US, pytest.fail)
+            self.open["refused"] = list(self._record(writer, keeper, author))
             state, survey = writer._cache.get("membership-m-1"), PROGRAMMES.of("membership-m-1")
             assert survey is not None
             self.open["snapshots"] = [survey.dump(state).decode()]  # as it is kept of a stream that grew long
@@ -157,8 +159,8 @@ class World:
         self.open["log"] = [path.read_bytes().decode("latin-1") for path in files]
         self.events = [json.loads(row.stored) for row in self.rows]
 
-    def _record(self, writer: Writer, author: str) -> Iterator[str]:
-        """As an inbox does; what is told of each fact that is refused."""
+    def _record(self, writer: Writer, keeper: RefusalKeeper, author: str) -> Iterator[str]:
+        """As an inbox does; what is told of each fact that is refused, which is kept beside the book, too."""
         for offset, content in enumerate(programme(author)):
             message = SimpleNamespace(value=json.dumps(content).encode(), topic="facts", partition=0, offset=offset)
             fact: Fact | None = None
@@ -172,6 +174,7 @@ class World:
             except Refused as refusal:
                 code, sentence = refusal.code, refusal.sentence
             left = as_told(message.value, PROGRAMMES.facts, fact)
+            keeper.require_kept([TurnedAway(message.value, fact, code, sentence, None, f"kafka:facts/0/{offset}")])
             sent = refused_message(refused_fact(message, left, code, sentence), NOW_US, b"m-1")
             yield repr((sent.key, sent.headers, sent.value))
 
@@ -199,7 +202,7 @@ def test_the_programme_is_refused_what_it_is_meant_to_be(world: World) -> None:
         "unknown-invitation", "already-reminded",
     ]  # fmt: skip
     assert len([one for one in world.events if one["type"] == "ResponseReceived"]) == len(RESPONSES)
-    for place in ("snapshots", "bundle", "log", "messages", "book.db events"):
+    for place in ("snapshots", "bundle", "log", "messages", "book.db events", "book.db refusals"):
         assert world.open[place], place
     assert [name for name in world.open if re.fullmatch("projections .*responses", name) and world.open[name]]
 
@@ -223,7 +226,7 @@ def test_what_is_told_of_a_refusal_names_no_invitation_and_no_other_response(wor
     """Neither in the sentence nor in what is kept of the message, an unknown member's name among it."""
     refused = [one for one in programme("inv-1") if one["id"] in ("r-0", "r-1", "r-1x", "r-2", "m-1x", "m-5x")]
     assert any("inv-1" in name for one in refused for name in one)
-    for text in world.open["refused"]:
+    for text in world.open["refused"] + world.open["book.db refusals"]:
         assert "inv-" not in text
         own = re.search(r'response\\*":\\*"(res-[0-9x]+)', text)
         assert set(re.findall(r"\bres-[0-9x]+", text)) <= ({own[1]} if own else set())
@@ -317,6 +320,7 @@ def masked(lies_open: Mapping[str, list[str]]) -> Open:
         for token, name in order.items():
             text = text.replace(token, name)
         text = re.sub(r"b'(?!\{)(?:[^'\\]|\\.)*'\)$|b\"(?!\{)(?:[^\"\\]|\\.)*\"\)$", "<digest>)", text)
+        text = re.sub(r"^(\(\d+), b(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", r"\1, <digest>", text)
         text = re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text)
         text = re.sub(r"(\d+)-[0-9a-f]{16}\b", r"\1-<hash>", text)
         return re.sub(r"[A-Za-z0-9+/]{40,}={0,2}", "<base64>", text)

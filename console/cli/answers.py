@@ -5,8 +5,8 @@
 
 Each line that a command prints is one such object. A command that fails prints `failure`, after whatever it printed
 before. `subscribe` prints messages, whose schemas are in schemas/messages; `demo` prints what the commands print that it
-goes through; `relay`, `inbox`, `worker` and `clock` print nothing. `python -m consumers.messages.schemas --release` keeps
-the schemas of a release, for ever; `--check` there says where the present ones break who relies on them.
+goes through; `relay`, `inbox`, `worker`, `clock` and `webhooks` print nothing. `python -m consumers.messages.schemas
+--release` keeps the schemas of a release, for ever; `--check` there says where the present ones break who relies on them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
@@ -28,20 +29,28 @@ from console.cli.commands.keygen import KeyMade
 from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.recover_signer import SignerRecovery
+from console.cli.commands.refusals import RefusalsDeleted
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
 from console.cli.commands.topics import TopicFound
+from console.cli.commands.vault import VaultKeyAdded, VaultReady
+from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
+from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from consumers.webhooks.shown import WaitingShown, WebhookShown
+from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer
 from ledger.proof.receipts.report import ReceiptReport
-from ledger.seal.audit import AuditAnswer
 from ledger.seal.evidence import ConsistencyAnswer
 from ledger.seal.publishing import PublishAnswer
 from ledger.seal.sealer import SealAnswer
+from ledger.vault.rewrapping import Rewrapped
+from ledger.vault.uploading import LineTaken
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
 from projections.questions.board import BoardRow
@@ -55,6 +64,7 @@ from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
 from projections.questions.participation import MembershipParticipation, MonthParticipation, QuarterParticipation
 from projections.questions.projection_state import ProjectionState, SetAsideStream
+from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
@@ -181,6 +191,7 @@ class VerifierReport:
 
 
 ANSWERS: Final[Mapping[str, Any]] = {
+    "access-report": PersonRead,
     "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
     "board": BoardRow,
@@ -188,6 +199,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "clock-accept": ClockAcceptance,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
@@ -207,6 +219,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "project": ProjectionState | SetAsideStream,
     "record": Recorded,
     "recover-signer": SignerRecovery,
+    "refusals": RefusedFact,
+    "refusals-counts": RefusalCount,
+    "refusals-deleted": RefusalsDeleted,
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
@@ -220,8 +235,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
+    "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

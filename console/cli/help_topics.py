@@ -20,7 +20,8 @@ EXTRAS: Final = {
     "http": "the service: serve, token",
     "postgres": "a ledger in PostgreSQL, --store postgresql://…",
     "kafka": "topics, relay, inbox, worker, subscribe",
-    "service": "health and metrics of what runs for ever: relay, inbox, worker, clock",
+    "webhooks": "the sender of webhooks: webhooks, and serve where it sends them",
+    "service": "health and metrics of what runs for ever: relay, inbox, worker, clock, webhooks",
     "timestamps": "RFC 3161 timestamps: seal --timestamp, verify --timestamp",
 }
 """The extras that can be installed, and what for."""
@@ -93,7 +94,8 @@ def _extras() -> str:
     lines = "\n".join(f"  {name.ljust(10)}  {what}" for name, what in EXTRAS.items())
     return (
         "What a command needs beyond the ledger itself is an extra, installed in the checkout with\n"
-        f"pip install '.[NAME]', or several with commas:\n\n{lines}"
+        "pip install '.[NAME]', or several with commas; for kafka it is pip install ./client '.[kafka]', with what\n"
+        f"it shares with the client:\n\n{lines}"
     )
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from console.cli.exits import DONE, FAULT, SIGNAL_BASE, Failure, failure_of
@@ -21,6 +22,7 @@ from console.cli.signals import Interrupted, Signals
 from console.cli.standard_streams import prepare_streams
 from console.settings import PREFIX, Settings
 from console.wiring import clock_of
+from consumers.client_errors import client_errors
 from ledger.errors import LedgerError
 
 
@@ -33,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
+    "refusals": Command("refusals", "facts that were refused: why, from where, how often; counts by code"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
@@ -56,6 +59,8 @@ COMMANDS: Final = {
     "worker": Command("worker", "keep the projections up from Kafka, together with other workers"),
     "subscribe": Command("subscribe", "the announcements as a downstream service gets them from Kafka"),
     "clock": Command("clock", "announce what time alone changes, when it is due"),
+    "webhook": Command("webhook", "register, list, remove and replay webhooks; show what is parked"),
+    "webhooks": Command("webhooks", "send announcements to webhooks, each at least once"),
     "clock-accept": Command("clock_accept", "accept the book's last instant where the clock says another"),
     "keygen": Command("keygen", "make a key for the log, for receipts, or for a witness"),
     "recover-signer": Command("recover_signer", "show what a log's key signed last, and take a folder's word"),
@@ -69,6 +74,9 @@ COMMANDS: Final = {
     "witness": Command("witness", "cosign checkpoints for as long as they extend one another"),
     "log-server": Command("log_server", "serve a log over HTTP: hash tiles to anybody, entries by a token"),
     "log-publish": Command("log_publish", "publish a log in an object store (S3), the checkpoint last"),
+    "vault": Command("vault", "make the vault in which people are kept, and rotate its keys"),
+    "contacts": Command("contacts", "take contacts into the vault, and list who is to be invited or reminded"),
+    "access-report": Command("access_report", "who read which person when, and why"),
     "serve": Command("serve", "serve the ledger over HTTP: questions and facts, for each role what it may see"),
     "token": Command("token", "make a token for a service of one's own machine"),
     "demo": Command("demo", "a whole programme from nothing to a checked decision"),
@@ -129,13 +137,25 @@ def _ended(arguments: list[str], output: Output) -> int:
         return SIGNAL_BASE + interrupted.signum
     except Unwritten:
         raise
-    except LedgerError as error:
-        return _fail(failure_of(error), output)
-    except Exception as error:  # a fault of ours must not look like an answer
-        import traceback
+    except Exception as error:
+        if isinstance(error, (LedgerError, *client_errors())):
+            return _fail(failure_of(error), output)
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            expected = "expected one that is there: change to another folder"
+            return _fail(Failure("unreadable", f"found that the working folder was deleted, {expected}"), output)
+        import traceback  # a fault of ours must not look like an answer
 
         output.trace(traceback.format_exc())
         return _fail(Failure("fault", f"a fault of this program: {error!r}", FAULT), output)
+
+
+def _is_nowhere() -> bool:
+    """Whether the folder in which this process works is gone, so that no name of a file leads anywhere."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _run(arguments: list[str], output: Output, signals: Signals) -> int:

@@ -6,13 +6,13 @@ import errno
 import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure
+from console.cli.exits import NOT_SO, UNREACHABLE, USAGE, Failure, failure_of
 from console.cli.session import Session
-from ledger.errors import ExtraMissing, LogDenied, LogUnreachable, QuorumMissing, SealerBusy, SealError, WrongKey
+from ledger.errors import BadInput, ExtraMissing, SealError
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ledger.proof.log.policy import Policy
     from ledger.seal.folder import LogFolder
     from ledger.seal.log_url import LogUrl
-    from ledger.seal.sealer import Cosigner
-    from ledger.seal.signing import CheckpointSigner
 
 TOKEN_FILE: Final = "--entries-token-file"
 NO_TOKEN: Final = Path("none")
@@ -38,12 +36,8 @@ def proving() -> Iterator[None]:
         raise ExtraMissing(error.name, "proof") from None
     try:
         yield
-    except (WrongKey, LogDenied) as error:
-        raise Failure(error.code, str(error), USAGE) from error
-    except (QuorumMissing, SealerBusy, LogUnreachable) as error:  # nothing is wrong with the book or its log: try again
-        raise Failure(error.code, str(error), UNREACHABLE) from error
     except SealError as error:
-        raise Failure(error.code, str(error), NOT_SO) from error
+        raise failure_of(error) from error
     except ProofError as error:
         exit_code = USAGE if error.verdict == "unverifiable" else NOT_SO
         raise Failure(error.verdict, str(error), exit_code) from error
@@ -136,7 +130,14 @@ def _reading(place: str, token_file: Path | None, *, may_come: bool = False) -> 
     from ledger.seal.log_url import LogUrl, open_log
     from ledger.seal.token_file import load_tokens
 
-    log = open_log(place, *(load_tokens(token_file, 1) if token_file else ()))
+    def renewed() -> str | None:
+        """The token as the file has it now; whoever keeps it fresh may be writing it this moment."""
+        with suppress(BadInput):
+            return load_tokens(token_file, 1)[0] if token_file else None
+        return None
+
+    token = load_tokens(token_file, 1)[0] if token_file else None
+    log = open_log(place, token, renewed)
     if not may_come:
         log.require_there()
     try:
@@ -185,33 +186,6 @@ def read_evidence(path: Path) -> bytes:
     from ledger.proof.log.files import read_file
 
     return read_file(path, BUNDLE_MAX_BYTES, pipes=True)
-
-
-@contextmanager
-def signing(session: Session) -> Iterator[list[CheckpointSigner]]:
-    """The log's keys that `--key` names, each with its memory, which no other process has meanwhile."""
-    from ledger.proof.log.note import ED25519
-    from ledger.seal.keyfiles import load_signer, memory_of
-    from ledger.seal.signing import FileMemory, KeySigner
-
-    with ExitStack() as stack:
-        signers: list[CheckpointSigner] = []
-        for path in session.options.key:
-            key, memory = load_signer(path, ED25519), FileMemory(memory_of(path))
-            stack.enter_context(memory.held())
-            signers.append(KeySigner(key, memory))
-        yield signers
-
-
-def cosigner_of(session: Session) -> Cosigner | None:
-    """The witnesses that `--witness` names."""
-    if not session.options.witness:
-        return None
-    if session.options.policy is None:
-        raise Failure("usage", "found --witness without --policy, expected the policy that has the witnesses' keys")
-    from ledger.seal.witness_http import Witnesses
-
-    return Witnesses(session.options.witness, read_policy(session.options.policy))
 
 
 def write_answer(path: Path, data: bytes) -> None:

@@ -33,7 +33,7 @@ class ReceiptsFile:
     """Signs receipts for what was recorded, and adds them to a file."""
 
     def __init__(self, file: IO[bytes], path: Path, signer: ReceiptSigner, book: Reader) -> None:
-        """See `open_receipts`."""
+        """`file` is what `open_receipts` gives for the path."""
         self._file = file
         self._path = path
         self._signer = signer
@@ -53,7 +53,7 @@ class ReceiptsFile:
 
 
 @contextmanager
-def open_receipts(path: Path, signer: ReceiptSigner, book: Reader) -> Iterator[ReceiptsFile]:
+def open_receipts(path: Path) -> Iterator[IO[bytes]]:
     """The file, held by this process alone. Raises Failure where another has it, or it can be no file of receipts."""
     if path.is_dir():
         raise Failure("unreadable", f"{path}: found a folder, expected a file for receipts")
@@ -69,7 +69,7 @@ def open_receipts(path: Path, signer: ReceiptSigner, book: Reader) -> Iterator[R
         with _naming(path):
             _require_receipts(file, path)
             _cut_half_a_line(file)
-        yield ReceiptsFile(file, path, signer, book)
+        yield file
 
 
 def _require_receipts(file: IO[bytes], path: Path) -> None:

@@ -57,6 +57,8 @@ class Recorded:
     """Facts taken under the known spelling of a name; where that was asked for, or there were any."""
     receipts: Count | MayBeLeftOut = LEFT_OUT
     """Receipts written; where they were asked for."""
+    left: Count | MayBeLeftOut = LEFT_OUT
+    """Refused facts of which the ledger keeps too little to take them again; only where those that it keeps are taken."""
     codes: Mapping[str, RefusedCode] | MayBeLeftOut = LEFT_OUT
     """By code, the most frequent first; only where something was refused."""
 
@@ -100,7 +102,7 @@ class Intake:
     `sift` is given the refusals of a batch and returns those that are final; `hold` is asked of each fact whether it
     waits. Both are for who knows more of the order of the lines (see `console.cli.out_of_order`). `on_fault` is told why the
     program failed over a fact, which is refused as `fault`; the others of its batch are recorded. `on_recorded` is given
-    the outcomes of each batch once it is on disk.
+    the outcomes of each batch once it is on disk, `keep` the refusals of each once they have left the program.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Intake:
         hold: Callable[[Line, Fact], bool] = lambda _line, _fact: False,
         on_fault: Callable[[Exception], None] = lambda _: None,
         on_recorded: Callable[[Sequence[Outcome]], None] = lambda _: None,
+        keep: Callable[[Sequence[RefusedLine]], object] = lambda _: None,
     ) -> None:
         self._record = record
         self._refusals = refusals
@@ -122,8 +125,10 @@ class Intake:
         self._hold = hold
         self._on_fault = on_fault
         self._on_recorded = on_recorded
+        self._keep = keep
         self._taken: list[tuple[Line, Fact | RefusedLine]] = []
         self.codes = Codes()
+        self.left: MayBeLeftOut = LEFT_OUT
         self.lines = 0
         self.accepted = 0
         self.duplicates = 0
@@ -141,7 +146,7 @@ class Intake:
                 return False
             self._taken.append((line, fact))
         except Refused as refusal:
-            self._taken.append((line, RefusedLine(line, refusal.code, refusal.sentence)))
+            self._taken.append((line, RefusedLine(line, refusal.code, refusal.sentence, refusal.field)))
         if len(self._taken) < self._batch_max:
             return False
         self.flush()
@@ -164,7 +169,7 @@ class Intake:
                 elif outcome.status == "duplicate":
                     self.duplicates += 1
                 else:
-                    refused.append(RefusedLine(line, outcome.code or "", outcome.sentence or ""))
+                    refused.append(RefusedLine(line, outcome.code or "", outcome.sentence or "", None, taken))
             self.refuse(self._sift(refused))
             self._taken = []
             self._on_recorded(recorded)
@@ -172,6 +177,7 @@ class Intake:
     def refuse(self, refused: Sequence[RefusedLine]) -> None:
         """Counts and writes refusals, in the order of their lines."""
         self._refusals.write(refused)
+        self._keep(refused)
         self.refused += len(refused)
         for entry in refused:
             self.codes.count(entry)

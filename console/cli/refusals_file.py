@@ -22,12 +22,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import orjson
 
 from console.cli.exits import UNWRITTEN, Failure
 from console.cli.fact_files.lines import Line
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact
 
 REFUSAL_BYTES_MAX: Final = 1 << 20
 """No refusal is longer: a line of 65,538 bytes, each escaped in six, and its sentence."""
@@ -41,6 +44,10 @@ class RefusedLine(NamedTuple):
     line: Line
     code: str
     sentence: str
+    field: str | None = None
+    """The member that the form of a fact says is wrong; it does not stand in the file."""
+    fact: Fact | None = None
+    """What it was parsed as, where that is at hand; nor does this."""
 
     def encoded(self) -> bytes:
         """As it stands in the file of refusals, with its end of line."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from console.addresses import read_brokers, read_listen
 from console.cli.exits import Failure
 from console.cli.session import Session
-from ledger.errors import BadInput
+from ledger.errors import BadInput, ExtraMissing
 
 if TYPE_CHECKING:
-    from consumers.broker.kafka import Broker
     from consumers.roles.service import Service
+    from csat_ledger_client.kafka.broker import Broker
 
 SESSION_TIMEOUT_S: Final = 10.0
 
@@ -49,13 +50,20 @@ def add_group(parser: ArgumentParser) -> None:
 
 def broker_of(session: Session) -> Broker:
     """The broker that is meant. Raises Failure where none is named."""
-    from consumers.broker.kafka import Broker, need_client
+    require_kafka()
+    from csat_ledger_client.kafka.broker import Broker
 
-    need_client()
     where: str | None = session.options.kafka or session.settings.kafka
     if where is None:
         raise Failure("usage", "found no broker named, expected --kafka HOST:PORT or CSAT_LEDGER_KAFKA")
     return Broker(where, session.settings.topic_prefix, session.settings.kafka_client)
+
+
+def require_kafka() -> None:
+    """Raises ExtraMissing where the extra `kafka` is not installed: the client library, and what talks to the broker."""
+    for module in ("csat_ledger_client", "kafka"):
+        if find_spec(module) is None:
+            raise ExtraMissing(module, "kafka")
 
 
 def service_of(session: Session, name: str) -> Service:

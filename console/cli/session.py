@@ -51,6 +51,7 @@ class Session:
             remark=self.output.words,
             state_bytes_max=state_bytes,
             link_key_file=self.settings.link_key_file,
+            refusals_days=self.settings.refusals_days,
         ) as ledger:
             try:
                 yield ledger

@@ -24,10 +24,10 @@ def change_a_byte(output: Output, book: Path, place: Path, bundle: Bundle, polic
 
     `place` has the log in `log`, and takes the copy. Returns what the verifier says of evidence with that byte changed.
     """
+    from ledger.audit.audit import audit
     from ledger.proof.log.policy import parse_policy
     from ledger.proof.log.verify import verify
     from ledger.proof.registry import PROOF_PROGRAMMES
-    from ledger.seal.audit import audit
     from ledger.seal.folder import LogFolder
     from ledger.store.sqlite import SQLiteStore
 

@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from threading import Event
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Served
 
 from console.cli.output import json_text
-from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, resolved
+from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, known_now, resolved
 from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
 from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
-from console.http.door import App, Door, caller_of
-from console.http.health import health
-from console.http.intake import Intake, single
+from console.http.changes import PATH as CHANGES
+from console.http.changes import ask_changes
+from console.http.dispatch import App, Dispatch, Endpoint
+from console.http.door import Door, caller_of
+from console.http.evidence import ROUTES as EVIDENCE
+from console.http.evidence import EvidenceDesk
+from console.http.fact_stream import FactStream
+from console.http.fan_out import FanOut
+from console.http.figures import CONTENT_TYPE
+from console.http.intake import Intake, outcome_json, single
+from console.http.limits import Limits
+from console.http.log import PATH as LOG
+from console.http.log import ServedLog
+from console.http.long_answer import LongAnswer
+from console.http.metrics import scrape
 from console.http.openapi import document
-from console.http.parameters import read_values
+from console.http.parameters import Parameter, read_values
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
+from console.http.refusals import PATH as RETRY_PATH
+from console.http.refusals import ROUTE as RETRY
+from console.http.refusals import read_wanted, retry
+from console.http.refused import Refused
 from console.http.roles import Caller
 from console.http.routes import READING, Asked, Route
+from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
+from console.http.watched import Watched
+from console.http.webhooks import webhook_routes
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
 PATIENCE_S: Final = 5.0
 """So long a read waits for what it must see."""
-Endpoint = Callable[[Request], Awaitable[Response]]
 POSITION: Final = "Ledger-Position"
 MIN_POSITION: Final = "Min-Position"
 
@@ -46,7 +67,18 @@ class Service:
     readers: Readers
     following: Following
     intake: Intake
+    feed: FanOut
     clock: Clock
+    watched: Watched
+    log: ServedLog
+    evidence: EvidenceDesk
+    webhook_secrets: Path | None = None
+    """The folder of the secrets that are made for webhooks; None: none are registered here."""
+    limits: Limits = field(default_factory=Limits)
+    refused: Refused = field(default_factory=Refused)
+    """How often access was refused; for metrics."""
+    room: Room = field(default_factory=lambda: Room(Limits().spool_mib << 20))
+    """For answers that wait for their clients."""
 
 
 def application(
@@ -54,16 +86,22 @@ def application(
 ) -> App:
     """The service as an ASGI application."""
 
-    def path(at: str, method: str, endpoint: Endpoint) -> BaseRoute:
-        return Served(at, partial(_guarded, on_fault, endpoint), methods=[method])
+    def path(at: str, method: str, endpoint: Endpoint, name: str) -> BaseRoute:
+        return Served(at, partial(_guarded, on_fault, endpoint), methods=[method], name=name)
 
     paths = [
-        *(path(route.path, "GET", partial(_ask, service, route)) for route in READING),
-        path("/v1/status:batch", "POST", partial(_ask_batch, service)),
-        path("/v1/facts", "POST", partial(_take_facts, service)),
-        path("/openapi.json", "GET", _openapi),
-        path("/livez", "GET", _live),
-        path("/readyz", "GET", partial(_ready, service)),
+        *(path(route.path, "GET", partial(_ask, service, route), route.name) for route in READING),
+        path("/v1/status:batch", "POST", partial(_ask_batch, service), BATCH),
+        path("/v1/facts", "POST", partial(_take_facts, service), "facts"),
+        path(CHANGES, "GET", partial(ask_changes, service), "changes"),
+        path(RETRY_PATH, "POST", partial(_retry, service), RETRY),
+        *(path(one.path, one.method, one.endpoint, one.name) for one in webhook_routes(service)),
+        *(path(at, "GET", partial(_prove, service, name, parameters), name) for name, at, _, parameters in EVIDENCE),
+        path(LOG, "GET", partial(_show_log, service), "log"),
+        path("/openapi.json", "GET", _openapi, "openapi"),
+        path("/livez", "GET", _live, "livez"),
+        path("/readyz", "GET", partial(_ready, service), "readyz"),
+        path("/metrics", "GET", partial(_metrics, service), "metrics"),
     ]
     app = FastAPI(
         routes=paths,
@@ -72,8 +110,20 @@ def application(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans and logs may hold paths, bodies and what an exception says; ours hold none.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
-    return Door(app, verifier, complain, on_fault)
+    dispatch = Dispatch(paths, app)
+    return Door(
+        dispatch, verifier, complain, on_fault,
+        limits=service.limits, refused=service.refused, name_of=dispatch.name_of,
+    )  # fmt: skip
 
 
 async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint, request: Request) -> Response:
@@ -87,7 +137,7 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
         if found.status >= 500:
             on_fault(error)
         return _problem(found)
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise
     except Exception as error:
         on_fault(error)
@@ -103,11 +153,21 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
         )
     sight, values, memberships = admit(caller, route.name, values)
     least = _min_position(request)
-    known = await service.readers.ask(lambda ledger: resolved(ledger, values))
+    known = known_now(values)
+    if known is None:
+        known = await service.readers.ask(lambda ledger: resolved(ledger, values))
+    positions, settled = known.positions, known.settled
     await _reached(service, max(least, known.last))
-    asked = Asked({**values, **_without_cursor(known.positions)}, service.clock(), memberships)
-    found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, known.settled))
-    return _answered(found, request)
+    asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
+    spool, left = Spool(service.room), Event()
+    try:
+        found = await service.readers.ask(
+            lambda ledger: answer(ledger, route, asked, sight, settled, spool, lambda: not left.is_set())
+        )
+    except asyncio.CancelledError:
+        left.set()
+        raise
+    return _answered(found, request, service.limits.stream_idle_s)
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -118,7 +178,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     caller = _caller(request, BATCH)
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
-    lines = elements_of(await read_body(request), media)
+    lines = elements_of(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
     questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines))
     known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
@@ -129,17 +189,37 @@ async def _ask_batch(service: Service, request: Request) -> Response:
 
 
 async def _take_facts(service: Service, request: Request) -> Response:
-    _caller(request, "facts")
+    source = f"http:{_caller(request, 'facts').pseudonym}"
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
-    body = await read_body(request)
-    if media == JSON and not is_array(body):
-        (outcome,) = await service.intake.take([body])
+    if media == NDJSON:
+        return FactStream(service.intake, source, service.room, service.limits.stream_idle_s)
+    body = await read_body(request, service.limits.body_bytes)
+    if not is_array(body):
+        (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
-        return _json(json_text(outcome).encode(), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media))
+        return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
+    outcomes = await service.intake.take(elements_of(body, media, service.limits.elements), source)
     position = max((outcome.position for outcome in outcomes), default=0)
-    return _many([json_text(one).encode() for one in outcomes], media, {POSITION: str(position)})
+    return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
+
+
+async def _retry(service: Service, request: Request) -> Response:
+    _caller(request, RETRY)
+    read_values((), {}, request.scope["query_string"])
+    if media_type(request) != JSON:
+        raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
+    wanted = read_wanted(await read_body(request, service.limits.body_bytes))
+    found = await retry(service.readers, service.intake, service.clock, wanted)
+    return _json(json_text(found).encode(), {POSITION: str(found.position)})
+
+
+async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
+    return await service.evidence.get(name, parameters, request)
+
+
+async def _show_log(service: Service, request: Request) -> Response:
+    return await service.log.get(request)
 
 
 async def _openapi(request: Request) -> Response:
@@ -156,8 +236,16 @@ async def _live(request: Request) -> Response:
 
 async def _ready(service: Service, request: Request) -> Response:
     read_values((), {}, request.scope["query_string"])
-    found = health(service.following)
+    found = service.watched.health()
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"}, 200 if found.ready else 503)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    _caller(request, "metrics")
+    read_values((), {}, request.scope["query_string"])
+    return Response(
+        await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+    )
 
 
 def _caller(request: Request, route: str) -> Caller:
@@ -190,15 +278,16 @@ async def _reached(service: Service, position: int) -> None:
         ) from None  # fmt: skip
 
 
-def _answered(found: Answered, request: Request) -> Response:
+def _answered(found: Answered, request: Request, idle_s: float) -> Response:
     headers = {POSITION: str(found.position), "Cache-Control": FOR_NOW}
-    if found.etag is None:
+    if found.etag is not None:
+        headers |= {"ETag": found.etag, "Cache-Control": FOR_EVER}
+        said = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+        if found.etag in said or "*" in said:
+            return Response(status_code=304, headers=headers | {"Vary": "Authorization"})
+    if isinstance(found.body, bytes):
         return _json(found.body, headers)
-    headers |= {"ETag": found.etag, "Cache-Control": FOR_EVER}
-    said = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if found.etag in said or "*" in said:
-        return Response(status_code=304, headers=headers | {"Vary": "Authorization"})
-    return _json(found.body, headers)
+    return LongAnswer(found.body, headers | {"Content-Type": JSON}, idle_s)
 
 
 def _json(body: bytes, headers: dict[str, str], status: int = 200) -> Response:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from console.cli.options import KnownAt
 from console.cli.output import json_text
 from console.http.parameters import Values, known_in
-from console.http.problems import Problem, forbidden
+from console.http.problems import RETRY_AFTER_S, Problem, forbidden
 from console.http.roles import Caller, Sight, day_of
 from console.http.routes import Asked, Route
+from console.http.spool import Spool, SpoolFull
 from console.wiring import Ledger
 from ledger.errors import PositionUnknown, UnknownDesignation, UnknownMembership
 from ledger.instants import DAY_US
@@ -23,13 +24,25 @@ from projections.questions.board_page import Wanted
 
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 FOR_NOW: Final = "private, no-cache"
+PART_BYTES: Final = 32 << 10
+
+
+class NobodyWaits(Exception):
+    """Who asked is gone, or was told that it took too long."""
+
+
+class Hash(Protocol):
+    """What a hash of hashlib does."""
+
+    def update(self, data: bytes, /) -> None:
+        """Goes on with bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The bytes of an answer, and as of which position it is."""
+    """The bytes of an answer, or what holds them where there are many, and as of which position it is."""
 
-    body: bytes
+    body: bytes | Spool
     position: int
     etag: str | None = None
     """Of an answer that never changes again."""
@@ -91,6 +104,14 @@ def _not_for_role(name: str, expected: str) -> Problem:
     return Problem(403, "forbidden", f"found {name} otherwise than this role may ask, expected {expected}", name)
 
 
+def known_now(values: Values) -> Known | None:
+    """What a question means that goes by all that is known, for which the book need not be asked; None for others."""
+    cursor = values.get("cursor")
+    if known_in(values) or (isinstance(cursor, Wanted) and cursor.known_at is not None):
+        return None
+    return Known({}, False)
+
+
 def resolved(ledger: Ledger, values: Values) -> Known:
     """The positions that are meant. Raises Problem (409) for one that the book has not reached."""
     found = known_in(values)
@@ -110,19 +131,32 @@ def _position(ledger: Ledger, name: str, known: KnownAt) -> int:
         raise Problem(409, error.code, str(error), name) from None
 
 
-def answer(ledger: Ledger, route: Route, asked: Asked, sight: Sight, settled: bool) -> Answered:
-    """Asks, and renders what `--json` prints: one object, or the objects of a list with commas between them."""
+def answer(
+    ledger: Ledger, route: Route, asked: Asked, sight: Sight, settled: bool, spool: Spool, still: Callable[[], bool]
+) -> Answered:
+    """Asks, and renders what `--json` prints: one object, or the objects of a list with commas between them.
+
+    A list goes through `spool`, whose memory is bounded. Where nobody waits any more, which `still` says, it ends with
+    NobodyWaits.
+    """
     end = ledger.store.max_position()
     if route.name == "replay" and asked.known is None:
         asked = replace(asked, values={**asked.values, "known_at": end})
     _require_forms(asked)
+    hashed = sha256()
+    body: bytes | Spool
     with ledger.view() as view:
         found = route.ask(ledger, view, asked)
-        body = _listed(found, sight) if route.many else rendered(found, sight)
+        if route.many:
+            body = spool
+            _list(found, sight, spool, hashed, still)
+        else:
+            body = rendered(found, sight)
+            hashed.update(body)
         position = view.position or end
     if not settled or (route.now and "at" not in asked.values):
         return Answered(body, position)
-    return Answered(body, position, f'"{sha256(body).hexdigest()[:32]}"')
+    return Answered(body, position, f'"{hashed.hexdigest()[:32]}"')
 
 
 def _require_forms(asked: Asked) -> None:
@@ -143,5 +177,27 @@ def rendered(found: Any, sight: Sight) -> bytes:
     return json_text(found).encode()
 
 
-def _listed(found: Iterable[Any], sight: Sight) -> bytes:
-    return b"[" + b",".join(rendered(one, sight) for one in found) + b"]"
+def _list(found: Iterable[Any], sight: Sight, spool: Spool, hashed: Hash, still: Callable[[], bool]) -> None:
+    """Writes a list, some of it at a time. Raises Problem (503) where there is no room for it."""
+    part = bytearray(b"[")
+    for number, one in enumerate(found):
+        if number:
+            part += b","
+        part += rendered(one, sight)
+        if len(part) >= PART_BYTES:
+            if not still():
+                raise NobodyWaits
+            _write(bytes(part), spool, hashed)
+            part.clear()
+    _write(bytes(part + b"]"), spool, hashed)
+
+
+def _write(part: bytes, spool: Spool, hashed: Hash) -> None:
+    hashed.update(part)
+    try:
+        spool.write(part)
+    except (SpoolFull, OSError):
+        raise Problem(
+            503, "busy", "found no room for an answer that is so long, with all that wait: ask for less, or later",
+            headers={"Retry-After": RETRY_AFTER_S},
+        ) from None  # fmt: skip

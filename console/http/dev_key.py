@@ -65,7 +65,7 @@ def dev_token(
     """A token for some roles, and for some memberships, that holds for so many seconds from an instant on."""
     from joserfc import jwt
 
-    claims = {"iss": ISSUER, "aud": audience, "iat": now_s, "nbf": now_s, "exp": now_s + expires_s}
+    claims = {"iss": ISSUER, "sub": "dev", "aud": audience, "iat": now_s, "nbf": now_s, "exp": now_s + expires_s}
     said = {"roles": sorted(roles)} | ({"memberships": sorted(memberships)} if memberships else {})
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims | said, key)
 

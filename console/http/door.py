@@ -1,32 +1,27 @@
 """The door before the application: bounds on a request, its deadline, who asks, and what is said of a fault.
 
-Nothing gets behind it without a token but what is OPEN. Whatever goes wrong leaves as a problem (RFC 9457).
+Nothing gets behind it without a token but what `is_open`. Whatever goes wrong leaves as a problem (RFC 9457).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
+from starlette.requests import ClientDisconnect
+
+from console.http.dispatch import ELSEWHERE, App, Message, Receive, Scope, Send
+from console.http.limits import Limits
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
-from console.http.roles import Caller
+from console.http.rates import Rates
+from console.http.refused import REASONS, Refused
+from console.http.roles import OPEN, Caller, is_open
 from console.http.tokens import Verifier
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-OPEN: Final = frozenset({"/livez", "/readyz"})
-"""What is answered without a token."""
 HEADER_BYTES_MAX: Final = 16_384
 TARGET_BYTES_MAX: Final = 4_096
-DEADLINE_S: Final = 30.0
-REQUESTS_MAX: Final = 512
-"""So many requests are under way at once; one more is told to come again."""
 PATH_SHOWN: Final = 200
 BEHIND_TOKEN: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 
@@ -40,14 +35,23 @@ class Door:
         verifier: Verifier,
         complain: Callable[[str], None],
         on_fault: Callable[[BaseException], None],
-        deadline_s: float = DEADLINE_S,
+        *,
+        limits: Limits | None = None,
+        refused: Refused | None = None,
+        name_of: Callable[[str, str], str] = lambda _method, _path: ELSEWHERE,
     ) -> None:
-        """`complain` is told of each access that is refused, `on_fault` of each fault of the program."""
+        """`complain` is told of each access that is refused, `on_fault` of each fault of the program.
+
+        `refused` counts the accesses that are refused, by the name that `name_of` gives to the route of a method and a path.
+        """
         self._app = app
         self._verifier = verifier
         self._complain = complain
         self._on_fault = on_fault
-        self._deadline_s = deadline_s
+        self._limits = limits or Limits()
+        self._refused = refused or Refused()
+        self._name_of = name_of
+        self._rates = Rates(self._limits)
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,29 +60,43 @@ class Door:
             raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
         answer = _Answer(scope, send)
         self._under_way += 1
+        stay = _Stay(self)
         try:
-            async with asyncio.timeout(self._deadline_s):
-                self._admit(scope)
+            async with asyncio.timeout(self._limits.deadline_s) as stay.deadline:
+                scope.setdefault("state", {})["stay"] = stay
+                await self._admit(scope)
                 await self._app(scope, receive, answer.send)
         except _Gone:
             pass
         except TimeoutError:
             await answer.problem(
-                Problem(504, "deadline", f"found no answer within {self._deadline_s:g} seconds: ask again, or for less")
-            )
+                Problem(
+                    504, "deadline",
+                    f"found no answer within {self._limits.deadline_s:g} seconds: ask again, or for less",
+                )
+            )  # fmt: skip
         except Problem as problem:
             await answer.problem(problem)
+        except ClientDisconnect:
+            pass
         except Exception as error:
             self._on_fault(error)
             await answer.problem(fault())
         finally:
-            self._under_way -= 1
-            if answer.status in (401, 403):
-                self._complain(f"refused with {answer.status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
+            stay.over()
+            if answer.status in REASONS:
+                self._tell(scope, answer.status)
 
-    def _admit(self, scope: Scope) -> None:
+    def _tell(self, scope: Scope, status: int) -> None:
+        """Counts an access that is refused, and tells of it; never of the token."""
+        caller: Caller | None = scope["state"].get("caller")
+        role = "none" if caller is None else caller.first_role()
+        self._refused.count(self._name_of(scope["method"], scope["path"]), role, status)
+        self._complain(f"refused with {status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
+
+    async def _admit(self, scope: Scope) -> None:
         """Puts the caller into the scope. Raises Problem."""
-        if self._under_way > REQUESTS_MAX:
+        if self._under_way > self._limits.requests:
             raise Problem(
                 503, "busy", "found too many requests under way, expected fewer", headers={"Retry-After": RETRY_AFTER_S}
             )
@@ -89,16 +107,84 @@ class Door:
         size = sum(len(name) + len(value) for name, value in headers)
         if size > HEADER_BYTES_MAX:
             raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
-        if scope["path"] in OPEN:
+        if is_open(scope["path"]):
+            if scope["path"] not in OPEN:
+                self._rates.count_open(_address_of(scope))
             return
-        caller = self._verifier.caller([value for name, value in headers if name == b"authorization"])
-        scope.setdefault("state", {})["caller"] = caller
+        authorizations = [value for name, value in headers if name == b"authorization"]
+        caller = self._verifier.known(authorizations)
+        if caller is None:
+            caller = await self._checked(scope, authorizations)
+        scope["state"]["caller"] = caller
+        self._rates.count_caller(caller.who)
+
+    async def _checked(self, scope: Scope, authorizations: list[bytes]) -> Caller:
+        """Who asks with a token that was not seen before. From an address that has sent too many that do not hold, none
+        is looked at: checking signatures is dear. Tokens that were found to hold go on."""
+        address = _address_of(scope)
+        self._rates.require_address(address)
+        try:
+            try:
+                return self._verifier.caller(authorizations)
+            except Problem as problem:
+                if problem.status != 401 or not await self._verifier.learned(authorizations):
+                    raise
+                return self._verifier.caller(authorizations)
+        except Problem as problem:
+            if problem.status == 401:
+                self._rates.count_address(address)
+            raise
+
+
+def _address_of(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def caller_of(scope: Scope) -> Caller:
     """Who asks, as the door found out."""
     caller: Caller = scope["state"]["caller"]
     return caller
+
+
+def may_last(scope: Scope) -> None:
+    """Lets a request last without the deadline, and out of the number of those under way: a stream has bounds of its own."""
+    stay: _Stay = scope["state"]["stay"]
+    stay.lasts()
+
+
+def without_deadline(scope: Scope) -> None:
+    """Takes the deadline of the whole request away: who calls this bounds each step."""
+    stay: _Stay | None = scope["state"].get("stay")
+    if stay is not None:
+        stay.deadline.reschedule(None)
+
+
+def lasts(scope: Scope) -> bool:
+    """Whether a request is one that `may_last`."""
+    stay: _Stay | None = scope.get("state", {}).get("stay")
+    return stay is not None and stay.lasting
+
+
+class _Stay:
+    """A request under way."""
+
+    deadline: asyncio.Timeout
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._counted = True
+        self.lasting = False
+
+    def lasts(self) -> None:
+        self.lasting = True
+        self.over()
+        self.deadline.reschedule(None)
+
+    def over(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._door._under_way -= 1
 
 
 class _Gone(Exception):
@@ -109,7 +195,7 @@ class _Answer:
     """What is sent of an answer; a problem can be sent for as long as nothing was."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._behind_token = scope["path"] not in OPEN
+        self._behind_token = not is_open(scope["path"])
         self._send = send
         self.status = 0
         """The status that was sent; 0 for as long as none was."""

@@ -1,6 +1,6 @@
 """Facts over HTTP: each waits for the next commit, which many clients share, and gets an outcome of its own.
 
-    {"id": "f-7", "status": "accepted", "position": 4711}
+    {"id": "f-7", "status": "accepted", "position": 4711}                       with a receipt where the service signs them
     {"id": "f-8", "status": "refused", "position": 0, "code": "consent-missing", "sentence": "…", "field": "customer_org"}
 
 A broken connection leaves whole facts only, and sending all of them again is safe: what is there is a duplicate. So there
@@ -10,28 +10,43 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
-from console.http.problems import FIELDS, Problem, problem_of
+from console.cli.output import json_text
+from console.http.problems import Problem, problem_of
+from console.http.receipts import Receipt, receipt_of
+from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
+from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact
+from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
+from ledger.writing.refused import TurnedAway
+from ledger.writing.transaction import Outcome
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
+    from console.http.fact_lines import FactLine
+    from console.http.receipts import ReceiptDesk, Receipts
+    from console.http.refusing import RefusalQueue
     from ledger.fact import Fact
+    from ledger.proof.receipts.holding import Handed
     from ledger.writing.group_commit import GroupCommit
-    from ledger.writing.transaction import Outcome
+
+Found = TypeVar("Found")
 
 WAITING_MAX: Final = 20_000
-"""So many facts may wait for a commit; who hands in more is told to come again."""
+"""So many facts may wait for a commit, where nothing else is said; who hands in more is told to come again."""
+STREAMS_MAX: Final = 32
 BATCH: Final = 1_000
 ID_MAX: Final = 200
+REFUSED: Final = ("refused", "put-off")
+"""What is kept as a refused fact."""
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
 
 
@@ -45,61 +60,177 @@ class FactOutcome:
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
     """Where its event stands in the ledger; 0 where it has none."""
+    receipt: Receipt | MayBeLeftOut = LEFT_OUT
+    """The receipt of a fact that is in the ledger; only where the service signs receipts."""
     code: str | MayBeLeftOut = LEFT_OUT
     """Why it was not recorded: a code that never changes."""
     sentence: str | MayBeLeftOut = LEFT_OUT
     """The same in words."""
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
+    line: int | MayBeLeftOut = LEFT_OUT
+    """The line of ndjson, counted from 1; only where no id could be read."""
 
 
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
-    def __init__(self, group: GroupCommit) -> None:
+    def __init__(
+        self,
+        group: GroupCommit,
+        refusals: RefusalQueue,
+        receipts: ReceiptDesk | None = None,
+        waiting_max: int = WAITING_MAX,
+        streams_max: int = STREAMS_MAX,
+    ) -> None:
+        """With `receipts` each fact that is in the book gets one."""
         self._group = group
+        self._refusals = refusals
+        self._receipts = receipts
         self._waiting = 0
+        self._waiting_max = waiting_max
+        self._room = asyncio.Event()
+        self._streams_max = streams_max
+        self.streams = 0
+        """Streams of facts that are under way."""
+        self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
+        """Told of lines that are no facts: whoever commits never sees them."""
 
-    async def take(self, lines: Sequence[bytes]) -> list[FactOutcome]:
-        """The outcome of each line, in order. Raises Problem where nothing can be recorded now."""
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+        if self.streams >= self._streams_max:
+            raise _busy("found too many streams of facts under way, expected fewer")
+        self.streams += 1
+        try:
+            yield
+        finally:
+            self.streams -= 1
+
+    @property
+    def waiting(self) -> int:
+        """How many facts wait for a commit."""
+        return self._waiting
+
+    @traced("commit")
+    async def take(self, lines: Sequence[bytes], source: str) -> list[FactOutcome]:
+        """The outcome of each line, in order. Raises Problem where nothing can be recorded now.
+
+        What is refused is kept (`console.http.refusing`); `source` says from whom it came.
+        """
         outcomes: list[FactOutcome] = []
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             read = _read_all(some) if len(some) == 1 else await asyncio.to_thread(_read_all, some)
-            recorded = iter(await self._recorded([one for one in read if not isinstance(one, FactOutcome)]))
-            outcomes += [one if isinstance(one, FactOutcome) else _outcome(one, next(recorded)) for one in read]
+            outcomes += _outcomes(some, read, await self._told(some, read, source))
+        if any(one.status in REFUSED for one in outcomes):
+            await self._refusals.kept()
         return outcomes
 
-    async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
+    @traced("commit")
+    async def take_lines(self, lines: Sequence[FactLine], source: str) -> bytes:
+        """The outcomes of lines of a stream as lines; waits where too many facts wait. Otherwise as `take`."""
+        read = await asyncio.to_thread(_read_lines, lines)
+        while self._waiting and self._waiting + len(lines) > self._waiting_max:
+            self._room.clear()
+            await self._room.wait()
+        contents = [line.content for line in lines]
+        recorded = await self._told(contents, read, source, self._waiting_max + len(lines))
+        said, refused = await asyncio.to_thread(_said, lines, read, recorded)
+        if refused:
+            await self._refusals.kept()
+        return said
+
+    async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
+        """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
+        read = await asyncio.to_thread(_read_all, lines)
+        recorded = iter(await self._recorded([one for one in read if not isinstance(one, Refused)]))
+        return [
+            Outcome("refused", 0, one.code, one.sentence) if isinstance(one, Refused) else next(recorded)[0]
+            for one in read
+        ]
+
+    async def _told(
+        self, lines: Sequence[bytes], read: Sequence[Fact | Refused], source: str, waiting_max: int | None = None
+    ) -> list[tuple[Outcome, Handed | None]]:
+        """What became of the lines that are facts; the others are handed on to be kept."""
+        malformed = [
+            TurnedAway(line, None, one.code, one.sentence, one.field, source)
+            for line, one in zip(lines, read, strict=True)
+            if isinstance(one, Refused)
+        ]
+        if malformed:
+            self._refusals.submit(malformed)
+            self.malformed(one for one in read if isinstance(one, Refused))
+        there = [(line, one) for line, one in zip(lines, read, strict=True) if not isinstance(one, Refused)]
+        return await self._recorded([one for _, one in there], _Refusing(self._refusals, there, source), waiting_max)
+
+    async def _recorded(
+        self, facts: Sequence[Fact], refusing: _Refusing | None = None, waiting_max: int | None = None
+    ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
-        if self._waiting + len(facts) > WAITING_MAX:
-            raise Problem(
-                503, "busy", "found too many facts waiting, expected fewer: send it again", headers={"Retry-After": "1"}
-            )
+        if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
+            raise _busy("found too many facts waiting, expected fewer: send it again")
         loop = asyncio.get_running_loop()
         everything: asyncio.Future[None] = loop.create_future()
         results: list[Outcome | BaseException] = []
+        receipts: list[Receipts | BaseException] = []
 
         def finish() -> None:
             self._waiting -= len(facts)
+            self._room.set()
             if not everything.done():  # who waited may be gone
                 everything.set_result(None)
 
+        def finish_soon() -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(finish)
+
+        def handed_out(handed: Receipts | BaseException) -> None:
+            receipts.append(handed)
+            finish_soon()
+
         def done(result: Outcome | BaseException) -> None:
+            if refusing is not None:
+                refusing.note(len(results), result)
             results.append(result)  # in order: the group commit keeps it
-            if len(results) == len(facts):
-                with suppress(RuntimeError):  # the loop has ended meanwhile
-                    loop.call_soon_threadsafe(finish)
+            if len(results) < len(facts):
+                return
+            durable = [one for one in results if not isinstance(one, BaseException)]
+            if self._receipts is None or len(durable) < len(facts) or not any(one.position for one in durable):
+                finish_soon()
+            else:  # by the thread that commits: a way over the event loop would be one more for each fact
+                self._receipts.submit(durable, handed_out)
 
         self._waiting += len(facts)
         for fact in facts:
             self._group.submit(fact, done)
         await everything
-        return [_unless_error(result) for result in results]
+        outcomes = [_unless_error(result) for result in results]
+        handed = _unless_error(receipts[0]) if receipts else [None] * len(outcomes)
+        return list(zip(outcomes, handed, strict=True))
 
 
-def _unless_error(result: Outcome | BaseException) -> Outcome:
+class _Refusing:
+    """Hands on what is refused of some facts when the last of them has an outcome, whoever still waits for that."""
+
+    def __init__(self, queue: RefusalQueue, facts: Sequence[tuple[bytes, Fact]], source: str) -> None:
+        self._queue = queue
+        self._facts = facts
+        self._source = source
+        self._refused: list[TurnedAway] = []
+
+    def note(self, place: int, result: Outcome | BaseException) -> None:
+        """The outcome of the fact at a place."""
+        if isinstance(result, Outcome) and result.status in REFUSED:
+            line, fact = self._facts[place]
+            self._refused.append(TurnedAway(line, fact, result.code or "", result.sentence or "", None, self._source))
+        if place + 1 == len(self._facts) and self._refused:
+            self._queue.submit(self._refused)
+
+
+def _unless_error(result: Found | BaseException) -> Found:
     if isinstance(result, BaseException):
         raise problem_of(result) if isinstance(result, LedgerError) else result
     return result
@@ -115,28 +246,73 @@ def single(outcome: FactOutcome) -> tuple[int, FactOutcome]:
     raise Problem(422, code, sentence, None if outcome.field is LEFT_OUT else str(outcome.field))
 
 
-def _read_all(lines: Sequence[bytes]) -> list[Fact | FactOutcome]:
+def _busy(sentence: str) -> Problem:
+    return Problem(503, "busy", sentence, headers={"Retry-After": "1"})
+
+
+def _read_lines(lines: Sequence[FactLine]) -> list[Fact | Refused]:
+    return [too_long(line.size) if line.size > len(line.content) else _read(line.content) for line in lines]
+
+
+def _outcomes(
+    lines: Sequence[bytes], read: Sequence[Fact | Refused], recorded: Sequence[tuple[Outcome, Handed | None]]
+) -> list[FactOutcome]:
+    found = iter(recorded)
+    return [
+        _refused(_id_of(line), one.code, one.sentence, one.field)
+        if isinstance(one, Refused)
+        else _outcome(one, *next(found))
+        for line, one in zip(lines, read, strict=True)
+    ]
+
+
+def _said(
+    lines: Sequence[FactLine], read: Sequence[Fact | Refused], recorded: Sequence[tuple[Outcome, Handed | None]]
+) -> tuple[bytes, bool]:
+    """The outcomes as lines, and whether anything was refused. What has no id is named by its line."""
+    outcomes = _outcomes([line.content for line in lines], read, recorded)
+    said = b"".join(
+        outcome_json(replace(one, line=line.number) if one.id is None else one) + b"\n"
+        for line, one in zip(lines, outcomes, strict=True)
+    )
+    return said, any(one.status in REFUSED for one in outcomes)
+
+
+def outcome_json(outcome: FactOutcome) -> bytes:
+    """An outcome as `json_text` has it; the many that say no more than where a fact stands are made at once."""
+    fact_id = outcome.id
+    plain = outcome.code is LEFT_OUT and outcome.receipt is LEFT_OUT
+    if plain and fact_id is not None and fact_id.isascii() and fact_id.isprintable():
+        return b'{"id":%b,"status":"%b","position":%d}' % (
+            orjson.dumps(fact_id), outcome.status.encode(), outcome.position,
+        )  # fmt: skip
+    return json_text(outcome).encode()
+
+
+def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:
     return [_read(line) for line in lines]
 
 
-def _read(line: bytes) -> Fact | FactOutcome:
+def _read(line: bytes) -> Fact | Refused:
     try:
         return parse_fact(line.strip())
     except Refused as refusal:
-        return _refused(_id_of(line), refusal.code, refusal.sentence, refusal.field)
+        return refusal
 
 
-def _outcome(fact: Fact, found: Outcome) -> FactOutcome:
+def _outcome(fact: Fact, found: Outcome, handed: Handed | None) -> FactOutcome:
     if found.status in ("accepted", "duplicate"):
-        return FactOutcome(fact.id, found.status, found.position)
+        receipt = LEFT_OUT if handed is None else receipt_of(handed)
+        return FactOutcome(fact.id, found.status, found.position, receipt)
     if found.status == "put-off":  # its sentence is for the operator of the store, not for who hands in facts
-        return FactOutcome(fact.id, "put-off", 0, found.code or "", LATER)
+        return FactOutcome(fact.id, "put-off", 0, code=found.code or "", sentence=LATER)
     return _refused(fact.id, found.code or "", found.sentence or "", None)
 
 
 def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -> FactOutcome:
     about = field or FIELDS.get(code)
-    return FactOutcome(fact_id, "refused", 0, code, sentence, LEFT_OUT if about is None else about)
+    field_ = LEFT_OUT if about is None else about
+    return FactOutcome(fact_id, "refused", 0, code=code, sentence=sentence, field=field_)
 
 
 def _id_of(line: bytes) -> str | None:

@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document of the service, made of the table of routes and the classes of the answers.
 
     python -m console.http.openapi --write schemas     writes schemas/openapi.json
-    python -m console.http.openapi --check schemas     compares
+    python -m console.http.openapi --check schemas     compares, and checks against every release (`console.http.compatibility`)
+    python -m console.http.openapi --release schemas 1.1        keeps the document as that of a release, for ever
 
 Each answer's schema is that of `schemas/answers`, its definitions under names of their own: two answers may each have a
 NextChange. Of a member that some role sees otherwise the schema says so.
@@ -11,15 +12,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from console.cli.question_batch import Unanswered
+from console.http import changes_document, refusals
+from console.http.changes import PARAMETERS as CHANGES
+from console.http.changes import PATH, ChangesPage
+from console.http.compatibility import breaks
+from console.http.examples import put_examples
 from console.http.health import Health
 from console.http.intake import FactOutcome
+from console.http.openapi_log import log_paths
+from console.http.openapi_webhooks import webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -37,18 +45,21 @@ PROBLEMS: Final = {
     400: "What was asked cannot be read; `field` names it.",
     401: "No token, or one that does not hold.",
     403: "Not for the token's roles; the same whatever there is.",
-    404: "The ledger does not know what was asked about.",
+    404: "What was asked about is not there.",
     405: "Another method is expected.",
-    409: "A position that the book has not reached.",
+    408: "A stream of facts on which nothing went on for too long.",
+    409: "A position that the book has not reached or that is of another book, or a decision that is not sealed.",
     413: "A body that is too long.",
     414: "A target that is too long.",
     415: "Another type of body is expected.",
-    422: "A fact that form, id or rules refuse; `code` never changes.",
+    416: "A part that does not begin inside.",
+    422: "A fact that form, id or rules refuse, or what is too much for one answer; `code` never changes.",
+    429: "More requests than the limits on rate allow; `Retry-After` says when to come again.",
     431: "Headers that are too long.",
     503: "The ledger cannot be used at present, or too much is under way; ask again later.",
     504: "The deadline passed, or the position asked for was not reached in time.",
 }
-READ: Final = (400, 401, 403, 404, 409, 414, 431, 503, 504)
+READ: Final = (400, 401, 403, 404, 409, 414, 429, 431, 503, 504)
 FACT_EXAMPLE: Final = {
     "type": "record-response", "id": "crm-4711", "membership": "m-1", "occurred_at": "2010-06-15T10:22:33Z",
     "response": "r-4711", "customer_org": "Brontegard",
@@ -64,8 +75,13 @@ def document() -> bytes:
         paths[route.path] = {"get": _reading(route, components)}
     paths["/v1/status:batch"] = {"post": _batch(components)}
     paths["/v1/facts"] = {"post": _facts(components)}
-    paths |= _others(components)
+    paths[PATH] = {"get": _changes(components)}
+    paths[refusals.PATH] = {"post": _retry(components)}
+    component = partial(_component, components=components)
+    paths |= webhook_paths(component, _parameter, _roles, _problems)
+    paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
+    put_examples(paths)
     made = {
         "openapi": "3.1.0",
         "info": {
@@ -77,6 +93,7 @@ def document() -> bytes:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "security": [{"token": []}],
         "paths": paths,
+        "webhooks": webhooks_sent(component),
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
@@ -124,7 +141,7 @@ def _batch(components: dict[str, Schema]) -> Schema:
             "200": _answer(
                 "An answer, or why there is none, for each question.", {"type": "array", "items": answer}, answer
             ),
-            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
+            **_problems((400, 401, 403, 413, 414, 415, 429, 431, 503, 504)),
         },
     }
 
@@ -151,7 +168,8 @@ def _facts(components: dict[str, Schema]) -> Schema:
         "operationId": "facts",
         "summary": "Records a fact, or many; each once, however often it is sent.",
         "description": _roles("facts")
-        + " One fact is answered by its own status, an array or ndjson by an outcome for each.",
+        + " One fact is answered by its own status, an array by an outcome for each. Of ndjson, which may be of any length, "
+        "each line that is not blank gets an outcome, in order, while the others are still being sent.",
         "requestBody": _body(
             {"anyOf": [reference, {"type": "array", "items": reference, "maxItems": 10_000}]}, reference, FACT_EXAMPLE
         ),
@@ -160,7 +178,47 @@ def _facts(components: dict[str, Schema]) -> Schema:
                 "The fact was recorded before; or an outcome for each of many.", {"anyOf": [outcome, outcomes]}, outcome
             ),
             "201": _answer("The fact is recorded, and on disk.", outcome),
-            **_problems((400, 401, 403, 413, 414, 415, 422, 431, 503, 504)),
+            **_problems((400, 401, 403, 408, 413, 414, 415, 422, 429, 431, 503, 504)),
+        },
+    }
+
+
+def _changes(components: dict[str, Schema]) -> Schema:
+    events = [
+        changes_document.event_schema(name, _component(kind.__name__, kind, components))
+        for name, kind in changes_document.EVENTS.items()
+    ]
+    stream: Schema = {"schema": {"description": changes_document.STREAM_DESCRIPTION, "anyOf": events}}
+    page: Schema = {"schema": _component("ChangesPage", ChangesPage, components)}
+    return {
+        "operationId": "changes",
+        "summary": "What is announced, from a place on: each once, in the order of the ledger.",
+        "description": f"{_roles('changes')} {changes_document.DESCRIPTION}",
+        "parameters": [*map(_parameter, CHANGES), changes_document.LAST_EVENT],
+        "responses": {
+            "200": {
+                "description": "The stream, or the page.",
+                "headers": changes_document.HEADERS,
+                "content": {
+                    "text/event-stream": stream | {"example": changes_document.STREAM_EXAMPLE},
+                    "application/json": page | {"example": changes_document.PAGE_EXAMPLE},
+                },
+            },
+            **_problems((400, 401, 403, 409, 414, 431, 503, 504)),
+        },
+    }
+
+
+def _retry(components: dict[str, Schema]) -> Schema:
+    content = {"application/json": {"schema": refusals.body_schema(), "example": {"code": "unknown-membership"}}}
+    return {
+        "operationId": refusals.ROUTE,
+        "summary": "Takes refused facts again that are kept whole, some at a time.",
+        "description": _roles(refusals.ROUTE) + " What is accepted is resolved, what is refused again stays.",
+        "requestBody": {"required": False, "content": content},
+        "responses": {
+            "200": _answer("What came of them.", _component("RefusalsRetried", refusals.RefusalsRetried, components)),
+            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
         },
     }
 
@@ -179,7 +237,17 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "operationId": "openapi", "summary": "This document.", "description": "For whoever has a token.",
                 "responses": {
                     "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
-                    **_problems((400, 401, 403, 414, 431, 503)),
+                    **_problems((400, 401, 403, 414, 429, 431, 503)),
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics", "summary": "Figures of the service, as Prometheus reads them.",
+                "description": _roles("metrics"),
+                "responses": {
+                    "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    **_problems((400, 401, 403, 414, 429, 431, 503)),
                 },
             }
         },
@@ -235,12 +303,14 @@ def _roles(route: str) -> str:
 
 
 def _body(schema: Schema, line: Schema, example: Any) -> Schema:
+    lines = example if isinstance(example, list) else [example]
     return {
         "required": True,
         "content": {
             "application/json": {"schema": schema, "example": example},
             NDJSON: {
-                "schema": {"type": "string", "description": f"A line for each: {line.get('$ref', 'a question')}."}
+                "schema": {"type": "string", "description": f"A line for each: {line.get('$ref', 'a question')}."},
+                "example": "".join(orjson.dumps(one).decode() + "\n" for one in lines),
             },
         },
     }
@@ -307,6 +377,23 @@ def _show_days(route: str, name: str, components: dict[str, Schema]) -> None:
         }  # fmt: skip
 
 
+def broken_promises(folder: Path) -> list[str]:
+    """Where the present document breaks the clients of a released one."""
+    return [
+        f"{released}: {sentence}"
+        for released in sorted((folder / "released").glob(f"*/{FILE}"))
+        for sentence in breaks(orjson.loads(released.read_bytes()), orjson.loads(document()))
+    ]
+
+
+def release(folder: Path, version: str) -> None:
+    """Keeps the present document as that of a release. Raises FileExistsError where there is one."""
+    there = folder / "released" / version
+    there.mkdir(parents=True, exist_ok=True)
+    with (there / FILE).open("xb") as file:
+        file.write(document())
+
+
 def main(arguments: Sequence[str]) -> int:
     """See the module."""
     match list(arguments):
@@ -315,10 +402,14 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         case ["--check", folder]:
             there = Path(folder) / FILE
-            if there.exists() and there.read_bytes() == document():
-                return 0
-            sys.stderr.write(f"{there}: is not what the routes say\n")
-            return 1
+            found = broken_promises(Path(folder))
+            if not there.exists() or there.read_bytes() != document():
+                found.append(f"{there}: is not what the routes say")
+            sys.stderr.writelines(f"{line}\n" for line in found)
+            return 1 if found else 0
+        case ["--release", folder, version]:
+            release(Path(folder), version)
+            return 0
     sys.stderr.write(f"{__doc__}\n")
     return 2
 

@@ -6,6 +6,7 @@ be answered with what is known now.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
@@ -17,6 +18,7 @@ from ledger.errors import BadInput
 from ledger.instants import RFC3339_PATTERN
 from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
+from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
 
 PARAMETERS_MAX: Final = 20
 LIMIT: Final = 100
@@ -42,7 +44,9 @@ class Parameter:
     required: bool = False
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number within bounds."""
+
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and least <= int(text) <= most:
             return int(text)
@@ -51,7 +55,9 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+def one_of(values: Sequence[str]) -> Callable[[str], str]:
+    """Reads one of some words."""
+
     def read(text: str) -> str:
         if text in values:
             return text
@@ -64,6 +70,17 @@ def _search(text: str) -> str:
     if not 1 <= len(text) <= SEARCH_MAX:
         raise BadInput(f"found {len(text):,} characters, expected 1 to {SEARCH_MAX}")
     return text
+
+
+def _matching(pattern: str, expected: str) -> Callable[[str], str]:
+    form = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if form.fullmatch(text):
+            return text
+        raise BadInput(f"found {text[:40]!r}, expected {expected}")
+
+    return read
 
 
 def _bounded(text: str) -> str:
@@ -124,7 +141,7 @@ WITHIN_DAYS: Final = Parameter(
     "within",
     f"So many days ahead; default: {WITHIN}.",
     {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    _whole(0, WITHIN_DAYS_MAX),
+    whole_number(0, WITHIN_DAYS_MAX),
     365,
 )
 SEARCH: Final = Parameter(
@@ -135,14 +152,14 @@ SEARCH: Final = Parameter(
     "alder",
 )
 STATE: Final = Parameter(
-    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, _one_of(get_args(State)),
-    "eligible",
+    "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, one_of(get_args(State)),
+    "losing",
 )  # fmt: skip
 PAGE_LIMIT: Final = Parameter(
     "limit",
     f"So many memberships on a page at most; default: {LIMIT}.",
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    _whole(1, LIMIT_MAX),
+    whole_number(1, LIMIT_MAX),
     10,
 )
 CURSOR: Final = Parameter(
@@ -153,8 +170,40 @@ CURSOR: Final = Parameter(
     None,
 )
 GROUPED_BY: Final = Parameter(
-    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, _one_of(BY), "quarter"
+    "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )
+
+BOOLEAN: Final[Schema] = {"type": "string", "enum": ["true", "false"]}
+COUNTS: Final = Parameter(
+    "counts", "Counts by code, in the place of the refused facts.", BOOLEAN, one_of(BOOLEAN["enum"]), "true"
+)
+WITH_RESOLVED: Final = Parameter(
+    "resolved", "Those, too, that are in the book by now.", BOOLEAN, one_of(BOOLEAN["enum"]), "true"
+)
+CODE: Final = Parameter(
+    "code",
+    "Those that were refused with this code last.",
+    {"type": "string", "minLength": 1, "maxLength": CODE_MAX, "pattern": "^[a-z-]+$"},
+    _matching(f"[a-z-]{{1,{CODE_MAX}}}", "a code of a refusal, such as consent-missing"),
+    "unknown-membership",
+)
+SOURCE: Final = Parameter(
+    "source",
+    "Those that came from here last: `file:NAME`, `http:PSEUDONYM`, `kafka:TOPIC/PARTITION/OFFSET`.",
+    {"type": "string", "minLength": 1, "maxLength": SOURCE_MAX, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"},
+    _matching(f"[^\\x00-\\x1f\\x7f-\\x9f]{{1,{SOURCE_MAX}}}", "the source of a refusal, such as file:facts.jsonl"),
+    "file:facts.jsonl",
+)
+SINCE: Final = Parameter("since", "Refused last at this instant, or later.", INSTANT, read_instant, "2010-01-01")
+BEFORE: Final = Parameter("until", "Refused last before this instant.", INSTANT, read_instant, "2030-01-01")
+REFUSALS_LIMIT: Final = Parameter(
+    "limit",
+    f"So many on a page at most; default: {LIMIT}.",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
+    whole_number(1, LIMIT_MAX),
+    10,
+)
+REFUSALS_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_refusals_cursor, None)
 
 Values = dict[str, Any]
 

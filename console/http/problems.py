@@ -14,6 +14,7 @@ from typing import Final
 from console.cli.exits import failure_of
 from console.cli.output import json_text
 from ledger.errors import LedgerError, Refused
+from ledger.refusal_fields import FIELDS
 from projections.questions.answer import LEFT_OUT, MayBeLeftOut
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -90,51 +91,6 @@ ASKED_ABOUT: Final[Mapping[str, str]] = {
     "position-unknown": "known_at",
 }
 """The parameter that an error about a question is about."""
-FIELDS: Final[Mapping[str, str]] = {
-    "reserved-id": "id",
-    "id-reused": "id",
-    "in-the-future": "occurred_at",
-    "unknown-membership": "membership",
-    "already-enrolled": "membership",
-    "unknown-location": "location",
-    "location-exists": "location",
-    "location-needed": "location",
-    "organisation-spelling": "customer_org",
-    "unknown-organisation": "organisation",
-    "already-joined": "same_as",
-    "not-joined": "same_as",
-    "already-distinct": "from",
-    "consent-missing": "customer_org",
-    "invitation-exists": "invitation",
-    "unknown-invitation": "invitation",
-    "reminder-not-operator": "invitation",
-    "already-reminded": "invitation",
-    "already-answered": "invitation",
-    "org-mismatch": "customer_org",
-    "response-exists": "response",
-    "unknown-response": "response",
-    "already-void": "response",
-    "already-anonymous": "response",
-    "evaluation-exists": "evaluation",
-    "edition-exists": "edition",
-    "renewal-date-not-set": "renewal_date",
-    "renewal-not-due": "renewal_date",
-    "renewal-already-decided": "renewal_date",
-    "unknown-area": "area",
-    "unknown-designation": "area",
-    "already-open": "area",
-    "month-not-over": "month",
-    "unknown-workload": "workload",
-    "month-already-closed": "month",
-    "month-not-closed": "month",
-    "certificate-exists": "certificate",
-    "unknown-certificate": "certificate",
-    "scorebook-exists": "edition",
-    "anniversary-not-set": "anniversary",
-    "anniversary-not-due": "anniversary",
-    "designation-already-decided": "anniversary",
-}
-"""The member of a fact that a rule's refusal is about; with `malformed` the fact's own form says which."""
 
 
 def problem_of(error: LedgerError) -> Problem:

@@ -7,12 +7,15 @@ must see what he has just written waits for its position (`Following.reached`).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event, Lock, Thread, local
 from typing import Final, TypeVar
 
+from console.cli.exits import failure_of
+from console.http.tracing import within
 from console.wiring import Ledger, driver_errors
 from ledger.errors import LedgerError, StoreUnreachable
 
@@ -26,6 +29,11 @@ PAUSE_S: Final = 0.02
 """So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
 AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
+BEHIND_S: Final = 0.05
+"""So long, where others bring the projections up, and have not yet."""
+MISSING: Final = "projections-missing"
+FAULT: Final = "fault"
+"""The code of what is no error of the ledger."""
 
 
 class Readers:
@@ -42,7 +50,8 @@ class Readers:
 
     async def ask(self, question: Callable[[Ledger], Answer]) -> Answer:
         """The answer to a question, by the next thread that is free."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
+        with within("question"):
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
 
     def _asked(self, question: Callable[[Ledger], Answer]) -> Answer:
         try:
@@ -76,8 +85,15 @@ class Readers:
             ledger.close()
 
 
+class ProjectionsMissing(StoreUnreachable):
+    """There are no projections yet, and this process may make none: workers do, or `csat-ledger project`."""
+
+
 class Following:
-    """A thread that brings the projections to the end of the book, again and again, and tells how far they are."""
+    """A thread that brings the projections to the end of the book, again and again, and tells how far they are.
+
+    Where this process may not write them, as with the role of a writer in PostgreSQL, others bring them up.
+    """
 
     def __init__(self, opened: Open, name: str, complain: Callable[[str], None]) -> None:
         """`complain` is told why the projections cannot be kept up, once each time it begins."""
@@ -93,8 +109,10 @@ class Following:
         """The position up to which nothing is missing in any projection."""
         self.end = 0
         """The book's last position, as far as was seen."""
-        self.failed = False
-        """Whether the projections cannot be kept up now."""
+        self.failed_with: str | None = None
+        """The code of what keeps the projections from being kept up now."""
+        self.turned_s = time.monotonic()
+        """When the thread last came round."""
 
     def start(self) -> None:
         """Brings the projections up, and goes on with that beside."""
@@ -102,10 +120,14 @@ class Following:
         try:
             with driver_errors(self._name):
                 self._catch_up(ledger)
+        except ProjectionsMissing as missing:  # whoever makes them may be about to: until then nothing can be answered
+            ledger.close()
+            self._fail(missing)
         except BaseException:
             ledger.close()
             raise
-        self._first = ledger
+        else:
+            self._first = ledger
         self._thread.start()
 
     async def reached(self, position: int) -> None:
@@ -134,15 +156,14 @@ class Following:
                 if ledger is None:
                     ledger = self._open()
                 with driver_errors(self._name):
-                    ledger.store.wait(self.position, IDLE_S)
+                    behind = self.position < self.end  # then it is others who bring them up
+                    ledger.store.wait(max(self.position, self.end), BEHIND_S if behind else IDLE_S)
                     self._catch_up(ledger)
-                self.failed = False
+                self.failed_with, self.turned_s = None, time.monotonic()
                 if not self._waiting:
                     self._stopping.wait(PAUSE_S)
             except Exception as error:
-                if not self.failed:
-                    self._complain(f"the projections cannot be kept up: {error}")
-                self.failed = True
+                self._fail(error)
                 if ledger is not None:
                     with suppress(Exception):
                         ledger.close()
@@ -152,17 +173,39 @@ class Following:
             with suppress(LedgerError):
                 ledger.close()
 
+    def _fail(self, error: Exception) -> None:
+        if self.failed_with is None:
+            self._complain(f"the projections cannot be kept up: {error}")
+        code = failure_of(error).code if isinstance(error, LedgerError) else FAULT
+        self.failed_with = MISSING if isinstance(error, ProjectionsMissing) else code
+        self.turned_s = time.monotonic()
+
     def _catch_up(self, ledger: Ledger) -> None:
-        end = ledger.store.max_position()
-        if end != self.position or self.failed or not self.position:
+        end = self.end = ledger.store.max_position()
+        if end != self.position or self.failed_with is not None or not self.position:
+            if not ledger.database.may_write():
+                _require_all(ledger)
             ledger.catch_up()
-        with ledger.view() as view:
-            for reader in (view.eligibility, view.renewals, view.participation, view.scores, view.designations):
-                reader()
-            reached = view.position
+        reached = _reached(ledger)
         with self._lock:
-            self.end, self.position = end, reached
+            self.position = reached
             woken = [(loop, event) for position, loop, event in self._waiting if position <= reached]
         for loop, event in woken:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(event.set)
+
+
+def _reached(ledger: Ledger) -> int:
+    """The position up to which nothing is missing in any projection. Raises StoreUnreachable where one was never built."""
+    with ledger.view() as view:
+        for reader in (view.eligibility, view.renewals, view.participation, view.scores, view.designations):
+            reader()
+        return view.position
+
+
+def _require_all(ledger: Ledger) -> None:
+    """Raises ProjectionsMissing where one was never built. It would be worked out from the whole book with each question."""
+    try:
+        _reached(ledger)
+    except StoreUnreachable as missing:
+        raise ProjectionsMissing(str(missing)) from None

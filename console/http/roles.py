@@ -41,22 +41,25 @@ class Sight:
 ALL: Final = Sight()
 OWN: Final = Sight(own=True)
 
+WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
+"""A subscriber's own are those that a token of its subject registered."""
+
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
-            "designation-history", "designation-decisions",
+            "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
             "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions",
+            "designation-decisions", "metrics",
         ),
         ALL,
-    ),
-    "operator": {"facts": ALL},
+    ) | {"refusals": Sight(only={"counts": ("true",)})},
+    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
@@ -70,10 +73,25 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
-    "subscriber": {},
-    "admin": {},
+    "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
+    "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
+
+OPEN: Final = frozenset({"/livez", "/readyz"})
+"""What is answered without a token, beside the log but its entries."""
+LOG: Final = "/log/"
+LOG_ENTRIES: Final = "/log/tile/entries"
+
+
+def is_open(path: str) -> bool:
+    """Whether a path, its escapes undone, is answered without a token."""
+    return path in OPEN or (path.startswith(LOG) and not is_entries(path))
+
+
+def is_entries(path: str) -> bool:
+    """Whether a path is one of the log's entry bundles, which are for auditors."""
+    return path.startswith(LOG_ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +100,24 @@ class Caller:
 
     roles: frozenset[str]
     memberships: frozenset[str] = frozenset()
+    subject: str | None = None
+    """The claim `sub`; for telling callers apart alone."""
+    expires_s: int | None = None
+    """When the token ends, in seconds since 1970."""
+    pseudonym: str = "unknown"
+    """The same for the same subject of the same issuer, and not who that is."""
+    who: str = ""
+    """What stands for subject and roles of the token where requests are counted; no token can be told from it."""
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""
         for role, routes in TABLE.items():
             if role in self.roles and route in routes:
                 yield routes[route]
+
+    def first_role(self) -> str:
+        """The role that sees most of those that the token names; `other` where it names none of the table."""
+        return next((role for role in TABLE if role in self.roles), "other")
 
     def known_role(self) -> bool:
         """Whether any of the token's roles is one of the table's."""

@@ -13,6 +13,9 @@ from typing import Any, Final
 from console.http.parameters import (
     AREA,
     AT,
+    BEFORE,
+    CODE,
+    COUNTS,
     CURSOR,
     FROM,
     FROM_KNOWN_AT,
@@ -23,11 +26,16 @@ from console.http.parameters import (
     MEMBERSHIP,
     OF_MEMBERSHIP,
     PAGE_LIMIT,
+    REFUSALS_CURSOR,
+    REFUSALS_LIMIT,
     SEARCH,
+    SINCE,
+    SOURCE,
     STATE,
     TO,
     TO_KNOWN_AT,
     UNTIL,
+    WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
     Parameter,
@@ -35,8 +43,10 @@ from console.http.parameters import (
 )
 from console.wiring import Ledger
 from ledger.instants import END_US
+from ledger.store.refusal_rows import Wanted
 from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
-from projections.questions.board_page import BoardPage, Wanted, board_page, first_page
+from projections.questions.board_page import BoardPage, board_page, first_page
+from projections.questions.board_page import Wanted as WantedPage
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designations import DesignationLine, designations
@@ -49,6 +59,7 @@ from projections.questions.participation import (
     QuarterParticipation,
     participation,
 )
+from projections.questions.refusals import RefusalCounts, RefusalsPage, refusal_counts, refusals
 from projections.questions.renewals import Renewal, renewals
 from projections.questions.replay import DecisionCheck, ReplayStep, replay
 from projections.questions.score import ScoreAnswer, score
@@ -101,7 +112,7 @@ class Route:
 
 
 def _board(_ledger: Ledger, view: View, asked: Asked) -> BoardPage:
-    wanted: Wanted | None = asked.get("cursor")
+    wanted: WantedPage | None = asked.get("cursor")
     if wanted is None:
         within, search, state = asked.get("within", WITHIN), asked.get("search"), asked.get("state")
         wanted = first_page(asked.at_us, within, asked.known, search=search, state=state)
@@ -153,6 +164,15 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
     return designation_decisions(view, asked.get("membership"), asked.get("area"), asked.get("at", END_US), asked.known)
 
 
+def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
+    resolved = None if asked.get("resolved") == "true" else False
+    wanted = Wanted(asked.get("code"), asked.get("source"), asked.get("since"), asked.get("until"), resolved=resolved)
+    if asked.get("counts") == "true":
+        return refusal_counts(ledger.store.refusals, wanted)
+    wanted, below = asked.get("cursor", (wanted, None))
+    return refusals(ledger.store.refusals, wanted, below, asked.get("limit", LIMIT))
+
+
 OF: Final = "/v1/memberships/{membership}"
 IN: Final = f"{OF}/designations/{{area}}"
 ONE: Final = (MEMBERSHIP, AREA)
@@ -181,6 +201,11 @@ READING: Final = (
     Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
         (WITHIN_DAYS, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",
+        (CODE, SOURCE, SINCE, BEFORE, WITH_RESOLVED, COUNTS, REFUSALS_LIMIT, REFUSALS_CURSOR),
+        RefusalsPage | RefusalCounts, False, _refusals,
     ),
     Route(
         "participation", "/v1/participation", "How the survey is taken up.",

@@ -1,7 +1,7 @@
 """The service as a process: what it is wired of, uvicorn before it, and how it ends.
 
-On SIGTERM no connection is taken any more, requests under way are answered, and facts that were handed in are recorded
-before the store is closed.
+On SIGTERM no connection is taken any more, streams end at once, requests under way are answered, and facts that were handed in
+are recorded; then the duties end (`console.http.embedded`), sealing last, and then the store is closed.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
+from console.http.embedded import Embedded
+from console.settings import LISTENERS_MAX
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import without_password
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from console.http.app import Service
-    from console.http.door import App
+    from console.http.dispatch import App
+    from console.http.limits import Limits
+    from console.http.receipts import ReceiptDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
-CONNECTIONS_MAX: Final = 2_048
-IDLE_S: Final = 30
-"""A connection on which nothing is asked is closed after so long."""
-DRAIN_S: Final = 35
-"""So long requests under way are waited for at the end: longer than the deadline of any."""
-HEADERS_S: Final = 10.0
-"""The head of a request has to be there so soon after its connection, or after the answer before it."""
-INCOMPLETE_BYTES_MAX: Final = 32_768
-"""So much of a head is held that is not whole; more than the door takes, so that the door can say so."""
+DRAIN_MORE_S: Final = 5
+"""So long, and the deadline of a request, requests under way are waited for at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,27 @@ class Wiring:
     clock: Clock
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
+    embedded: Embedded = field(default_factory=Embedded)
+    listeners_max: int = LISTENERS_MAX
+    """So many may listen to the feed at once."""
+    limits: Limits | None = None
+    """None: as they are by default."""
 
 
 @contextmanager
 def service(wiring: Wiring) -> Iterator[Service]:
     """Everything behind the application, for as long as it is used."""
     from console.http.app import Service
+    from console.http.embedded import duties_of
+    from console.http.evidence import EvidenceDesk
+    from console.http.fan_out import FanOut
     from console.http.intake import Intake
+    from console.http.limits import Limits
+    from console.http.log import ServedLog
     from console.http.reading import Following, Readers
+    from console.http.refusing import RefusalQueue
+    from console.http.spool import Room
+    from console.http.watched import Watched
     from console.wiring import driver_errors
     from ledger.writing.group_commit import GroupCommit
 
@@ -58,18 +71,65 @@ def service(wiring: Wiring) -> Iterator[Service]:
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
         stack.callback(ledger.close)
-        if getattr(ledger.store, "read_only", False) or not ledger.database.may_write():
+        in_postgres = is_postgres(wiring.where)
+        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        group = GroupCommit(ledger.writer, on_fault=lambda _fact, error: wiring.on_fault(error))
+        refusals = RefusalQueue(stack.enter_context(closing(wiring.opened())).refusals)
+        stack.callback(refusals.close)
+        embedded = wiring.embedded
+        duties = stack.enter_context(duties_of(embedded, wiring))
+        desk = _receipt_desk(wiring, name, stack)
+        watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
+        group = GroupCommit(
+            ledger.writer,
+            on_fault=lambda _fact, error: wiring.on_fault(error),
+            on_group=watched.recording.group,
+        )
         stack.callback(group.close)
         following = Following(wiring.opened, name, wiring.complain)
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        yield Service(readers, following, Intake(group), wiring.clock)
+        feed = FanOut(wiring.opened, name, wiring.complain, readers, wiring.listeners_max)
+        stack.callback(feed.close)
+        evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
+        stack.callback(evidence.close)
+        log = ServedLog(embedded.tiles, wiring.complain)
+        limits = wiring.limits or Limits()
+        intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
+        watched.projections(following)
+        watched.intake(intake)
+        watched.at_work(duties)
+        if embedded.tiles is not None:
+            watched.log(embedded.tiles)
+        yield Service(
+            readers,
+            following,
+            intake,
+            feed,
+            wiring.clock,
+            watched,
+            log,
+            evidence,
+            embedded.webhook_secrets,
+            limits,
+            room=Room(limits.spool_mib << 20),
+        )
+
+
+def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
+    """What signs receipts, where the service does; closed when the facts are recorded."""
+    if wiring.embedded.receipts is None:
+        return None
+    from console.http.receipts import ReceiptDesk
+
+    desk = ReceiptDesk(wiring.opened, name, wiring.embedded.receipts)
+    stack.callback(desk.close)
+    return desk
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
@@ -94,15 +154,31 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: App, listener: socket.socket) -> None:
+def serve(
+    app: App, listener: socket.socket, end: Callable[[], None] = lambda: None, limits: Limits | None = None
+) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    server_of(app, end, limits).run(sockets=[listener])
+
+
+def server_of(app: App, end: Callable[[], None], limits: Limits | None = None) -> uvicorn.Server:
+    """The server. When it is told to end it calls `end` on the event loop: whatever lasts has to end itself."""
     import uvicorn
 
+    from console.http.limits import Limits
+    from console.http.protocol import protocol
+
+    class EndingServer(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            end()
+            await super().shutdown(sockets)
+
+    limits = limits or Limits()
     # A client's nonsense is no matter of our log, and what fails in the application the door has told of.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
-        http=_prompt_protocol(),
+        http=protocol(limits),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -110,45 +186,19 @@ def serve(app: App, listener: socket.socket) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        h11_max_incomplete_event_size=INCOMPLETE_BYTES_MAX,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=ceil(limits.deadline_s) + DRAIN_MORE_S,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return EndingServer(config)
 
 
 def require_http(*modules: str) -> None:
     """Raises ExtraMissing where one of the modules of the extra `http` is not installed; imports none of them."""
+    require_extra("http", *modules)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """The same for any extra."""
     for module in modules:
         if find_spec(module) is None:
-            raise ExtraMissing(module, "http")
-
-
-def _prompt_protocol() -> Any:
-    """uvicorn's protocol, with a bound on how long the first head of a connection may take to come.
-
-    uvicorn closes a connection that is idle after an answer; one that never asks, or asks a byte at a time, it would keep.
-    """
-    from asyncio import BaseTransport, TimerHandle
-
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class PromptProtocol(H11Protocol):
-        _late: TimerHandle | None = None
-
-        def connection_made(self, transport: BaseTransport) -> None:
-            super().connection_made(transport)  # type: ignore[arg-type]
-            self._late = self.loop.call_later(HEADERS_S, self._give_up)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._late is not None:
-                self._late.cancel()
-            super().connection_lost(exc)
-
-        def _give_up(self) -> None:
-            """Ends a connection on which no request has been read whole."""
-            if self.cycle is None:
-                self.transport.close()
-
-    return PromptProtocol
+            raise ExtraMissing(module, extra)

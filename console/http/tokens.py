@@ -7,39 +7,46 @@ they are there. Roles stand in the claim `roles`, a list; for partners `membersh
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from console.http.problems import Problem
+from console.http.jwks import FixedKeys, Keys
+from console.http.problems import RETRY_AFTER_S, Problem
 from console.http.roles import Caller
-from ledger.errors import BadInput
 from ledger.membership import can_be_membership
 
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "Ed25519", "EdDSA", "RS256", "PS256")
 LEEWAY_S: Final = 30
 TOKEN_BYTES_MAX: Final = 8_192
-JWKS_BYTES_MAX: Final = 1 << 18
-KEYS_MAX: Final = 50
 NAMES_MAX: Final = 1_000
 CHECKED_MAX: Final = 1_000
 """So many tokens are remembered, by their hashes, whose signatures were checked: that takes longer than most answers."""
-PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *")
+
+
+class _Checked(NamedTuple):
+    """A token whose signature and claims were checked, and from when on until when it holds, in seconds."""
+
+    caller: Caller
+    since_s: float
+    until_s: float
 
 
 class Verifier:
     """Checks tokens of one issuer for one audience; `clock` gives microseconds since 1970."""
 
-    def __init__(self, keys: KeySet, issuer: str, audience: str, clock: Callable[[], int]) -> None:
-        self._keys = keys
-        self._checked: dict[bytes, dict[str, Any]] = {}
+    def __init__(self, keys: Keys | KeySet, issuer: str, audience: str, clock: Callable[[], int]) -> None:
+        self.keys = FixedKeys(keys) if isinstance(keys, KeySet) else keys
+        self._clock = clock
+        self._checked: dict[bytes, _Checked] = {}
+        self._checked_by = self.keys.current()
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: clock() // 1_000_000,
             leeway=LEEWAY_S,
@@ -48,38 +55,84 @@ class Verifier:
             exp={"essential": True},
         )
 
+    def known(self, authorizations: list[bytes]) -> Caller | None:
+        """Who asks, where this token was found to hold before and does so now; costs no signature check."""
+        if len(authorizations) != 1 or len(authorizations[0]) > TOKEN_BYTES_MAX:
+            return None
+        if self.keys.current() is not self._checked_by:  # what a key signed that was taken away holds no more
+            self._checked.clear()
+            self._checked_by = self.keys.current()
+        found = self._checked.get(sha256(authorizations[0]).digest())
+        now_s = self._clock() // 1_000_000
+        return found.caller if found is not None and found.since_s <= now_s < found.until_s else None
+
     def caller(self, authorizations: list[bytes]) -> Caller:
         """Who asks, by the values of the header Authorization. Raises Problem (401); a token is in no message."""
         if not authorizations:
             raise unauthorized("found no token, expected the header `Authorization: Bearer …`", None)
-        (value, *others) = authorizations
-        found = _BEARER.fullmatch(value) if len(value) <= TOKEN_BYTES_MAX and not others else None
+        known = self.known(authorizations)
+        if known is not None:
+            return known
+        found = _bearer(authorizations)
         if found is None:
             raise unauthorized("found no bearer token in the header Authorization, expected one", "invalid_request")
+        keys = self.keys.current()
+        if keys is None:
+            raise Problem(
+                503, "keys-unknown", "found no keys of the issuer at present: ask again later",
+                headers={"Retry-After": RETRY_AFTER_S},
+            )  # fmt: skip
         try:
-            claims = self._signed_claims(found[1])
+            claims: Any = jwt.decode(found, keys, algorithms=list(ALGORITHMS)).claims
+            if not isinstance(claims, dict):
+                raise ValueError
             self._claims.validate(claims)
+            checked = _checked(claims)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise unauthorized(
                 "found a token that does not hold, expected one of this issuer, for this audience, whose time it is",
                 "invalid_token",
             ) from None
-        memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
-        return Caller(_names(claims, "roles"), memberships)
-
-    def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token whose signature holds, which is checked once; whether they hold now is for the caller."""
-        digest = sha256(token).digest()
-        known = self._checked.get(digest)
-        if known is not None:
-            return known
-        claims: Any = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS)).claims
-        if not isinstance(claims, dict):
-            raise ValueError
         while len(self._checked) >= CHECKED_MAX:
             del self._checked[next(iter(self._checked))]
-        self._checked[digest] = claims
-        return claims
+        self._checked[sha256(authorizations[0]).digest()] = checked
+        return checked.caller
+
+    async def learned(self, authorizations: list[bytes]) -> bool:
+        """Whether other keys were had, of a token that names a key which was not known: then it may hold after all."""
+        found = _bearer(authorizations)
+        name = None if found is None else _key_named(found)
+        return name is not None and await self.keys.learn(name)
+
+
+def _bearer(authorizations: list[bytes]) -> bytes | None:
+    """The token in the header; None where there is none, or more than one."""
+    (value, *others) = authorizations or (b"",)
+    found = _BEARER.fullmatch(value) if len(value) <= TOKEN_BYTES_MAX and not others else None
+    return None if found is None else found[1]
+
+
+def _key_named(token: bytes) -> str | None:
+    """The key that a token's header names; nothing else of that header is looked at (`jku`, `x5u`, `jwk`)."""
+    head = token.partition(b".")[0]
+    try:
+        said: Any = orjson.loads(urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+    except ValueError:
+        return None
+    name = said.get("kid") if isinstance(said, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _checked(claims: dict[str, Any]) -> _Checked:
+    """What is kept of claims that hold now. Times are numbers: the registry has seen to that."""
+    memberships = frozenset(name for name in _names(claims, "memberships") if can_be_membership(name))
+    roles = _names(claims, "roles")
+    said = claims.get("sub")
+    subject = said if isinstance(said, str) else None
+    who = sha256(orjson.dumps([subject, sorted(roles)])).hexdigest()[:32]
+    caller = Caller(roles, memberships, subject, int(claims["exp"]), _pseudonym(claims), who)
+    since_s = max((float(claims[name]) for name in ("nbf", "iat") if name in claims), default=0.0)
+    return _Checked(caller, since_s - LEEWAY_S, float(claims["exp"]) + LEEWAY_S)
 
 
 def unauthorized(detail: str, error: str | None) -> Problem:
@@ -95,26 +148,9 @@ def _names(claims: dict[str, Any], claim: str) -> frozenset[str]:
     return frozenset(name for name in found if isinstance(name, str))
 
 
-def load_jwks(path: Path) -> KeySet:
-    """The public keys in a file. Raises BadInput, also for one that holds a secret."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(JWKS_BYTES_MAX + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: found {error.strerror}, expected a file of public keys (a JWKS)") from None
-    if len(content) > JWKS_BYTES_MAX:
-        raise BadInput(f"{path}: found more than {JWKS_BYTES_MAX:,} bytes, expected a JWKS")
-    try:
-        keys: Any = orjson.loads(content)["keys"]
-        if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-            raise TypeError
-    except (ValueError, KeyError, TypeError):
-        raise BadInput(f'{path}: found no JWKS, expected {{"keys": […]}}') from None
-    if any(not PRIVATE_MEMBERS.isdisjoint(key) for key in keys):
-        raise BadInput(f"{path}: found a secret key among the keys, expected public keys alone")
-    if not 1 <= len(keys) <= KEYS_MAX:
-        raise BadInput(f"{path}: found {len(keys)} keys, expected 1 to {KEYS_MAX}")
-    try:
-        return KeySet.import_key_set({"keys": keys})
-    except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"{path}: found a key that cannot be used: {error}") from None
+def _pseudonym(claims: dict[str, Any]) -> str:
+    """16 hex digits of SHA-256 over issuer and subject; `unknown` where the token names no subject."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        return "unknown"
+    return sha256(orjson.dumps([str(claims["iss"]), subject])).hexdigest()[:16]

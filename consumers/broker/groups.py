@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from consumers.broker.clients import give_up
-from consumers.broker.kafka import Broker
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.clients import give_up
 
 if TYPE_CHECKING:
     from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from ledger.membership import membership_or_stream
+
+PARTITIONS: Final = 4
+"""Of a topic, unless told otherwise."""
 
 
 @lru_cache(maxsize=65_536)

@@ -1,13 +1,11 @@
-"""The messages of our programmes' announcements, as one value: what is handed to the relay, and what a subscriber hears."""
+"""The messages of our programmes' announcements, as one value that is handed to the relay."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from consumers.messages.announcements import MessageKinds
-from consumers.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
-from consumers.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
+from csat_ledger_client.messages.kinds import KINDS
 from ledger.programmes.registry import PROGRAMMES
 
-OurMessage = EligibilityChanged | EligibilityStatus | DesignationChanged | DesignationStatus
-MESSAGES: Final = MessageKinds(PROGRAMMES, [ELIGIBILITY, DESIGNATION])
+MESSAGES: Final = MessageKinds(PROGRAMMES, KINDS)

@@ -25,10 +25,13 @@ from typing import Any, Final, NamedTuple
 import orjson
 from pydantic import BaseModel
 
-from consumers.broker.kafka import Topics
-from consumers.messages.announcements import MessageKind
-from consumers.messages.capability import DesignationChanged, DesignationStatus
-from consumers.messages.cloudevents import (
+from consumers.broker.topics import specs
+from consumers.messages.compatibility import Direction, breaks
+from consumers.messages.registry import MESSAGES
+from csat_ledger_client.kafka.broker import Topics
+from csat_ledger_client.messages.announced import MessageKind
+from csat_ledger_client.messages.capability import DesignationChanged, DesignationStatus
+from csat_ledger_client.messages.cloudevents import (
     CURSOR_HEADER,
     LEDGER_EVENT_TYPE,
     POSITION_HEADER,
@@ -36,9 +39,7 @@ from consumers.messages.cloudevents import (
     LedgerEvent,
     RefusedFact,
 )
-from consumers.messages.compatibility import Direction, breaks
-from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import EligibilityChanged, EligibilityStatus
+from csat_ledger_client.messages.survey import EligibilityChanged, EligibilityStatus
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.schemas import FACT_VERSION
 
@@ -171,7 +172,7 @@ def headers_schema(contract: Contract | None) -> dict[str, Any]:
 
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI document. Values are referred to in the files beside it."""
-    specs = TOPICS.specs()
+    required = specs(TOPICS)
     channels, operations, messages = {}, {}, {}
     for contract in CONTRACTS:
         name = _name(contract)
@@ -180,7 +181,7 @@ def asyncapi() -> dict[str, Any]:
             "address": contract.topic,
             "description": contract.text,
             "messages": {name: {"$ref": f"#/components/messages/{name}"}},
-            "bindings": {"kafka": _kafka_binding(contract.topic, specs[contract.topic])},
+            "bindings": {"kafka": _kafka_binding(contract.topic, required[contract.topic])},
         }
         operations[f"{contract.action}{channel[0].upper()}{channel[1:]}"] = {
             "action": contract.action,

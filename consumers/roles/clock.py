@@ -12,21 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
+from contextlib import contextmanager
 
+from consumers.roles.due_reviews import ROLE, STANDBY_LOOK_S, DueReviews
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
-from ledger.instants import SECOND_US
-from ledger.store.base import RoleLock, Store
+from ledger.store.base import Store
 from ledger.writing.writer import Writer
 
-ROLE: Final = "clock"
-LOOK_S: Final = 1.0
-"""A fact may bring what is due next nearer: so it is looked at again after this."""
-STANDBY_LOOK_S: Final = 0.5
-REVIEW_ALL_S: Final = 60.0
-"""So often every membership's horizon is moved to now, whether or not anything is due."""
+__all__ = ["ROLE", "Clock", "open_clock"]
 
 
 class Clock:
@@ -35,22 +29,19 @@ class Clock:
     def __init__(self, service: Service, store: Store, writer: Writer, now: Callable[[], int]) -> None:
         self._service = service
         self._store = store
-        self._writer = writer
-        self._now = now
-        self._lock: RoleLock | None = None
-        self._reviewed_at: float | None = None
         self._figures = service.figures(ClockFigures)
+        self._reviews = DueReviews(store, writer, now, self._say_active)
         service.show_set_aside(lambda: self._figures.streams)
 
     def step(self) -> float:
         """Reviews what is due; a standby looks for the lock. Returns how long nothing will be due, a second at most."""
-        if not self._holds_lock():
+        if not self._reviews.holds_lock():
             return STANDBY_LOOK_S
-        if self._is_due():
-            started = time.monotonic()
-            done = self._writer.review(self._now(), lambda _: self._service.check())
-            self._reviewed_at = time.monotonic()
-            self._service.metrics.step.observe(self._reviewed_at - started)
+        self._figures.late.set(self._reviews.late_s())
+        started = time.monotonic()
+        done = self._reviews.review(self._service.check)
+        if done is not None:
+            self._service.metrics.step.observe(time.monotonic() - started)
             self._service.metrics.done.labels("reviewed").inc(done.reviewed)
             self._service.metrics.done.labels("announced").inc(done.announced)
             for event_type, number in done.by_type.items():
@@ -60,35 +51,19 @@ class Clock:
             self._figures.streams = [aside.stream for aside in self._store.set_aside()] if done.set_aside else []
             if done.announced:
                 self._service.log.info("announced", announcements=done.announced, position=done.position)
-        due_us = self._store.next_due()
-        return LOOK_S if due_us is None else min(LOOK_S, max(0.0, (due_us - self._now()) / SECOND_US))
+        return self._reviews.pause_s()
 
     def close(self) -> None:
         """Lets another be the active one."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            with suppress(Exception):  # with its connection the lock is gone as well
-                lock.release()
+        self._reviews.close()
         self._figures.active.set(0)
 
-    def _is_due(self) -> bool:
-        now_us, due_us = self._now(), self._store.next_due()
-        self._figures.late.set(0 if due_us is None else max(0, now_us - due_us) / SECOND_US)
-        if self._reviewed_at is None or time.monotonic() - self._reviewed_at >= REVIEW_ALL_S:
-            return True
-        return due_us is not None and due_us <= now_us
-
-    def _holds_lock(self) -> bool:
-        if self._lock is not None and not self._lock.held():
+    def _say_active(self, active: bool) -> None:
+        self._figures.active.set(int(active))
+        if active:
+            self._service.log.info("active")
+        else:
             self._service.log.warning("lock lost")
-            self._lock = None
-            self._figures.active.set(0)
-        if self._lock is None:
-            self._lock = self._store.try_lock(ROLE)
-            if self._lock is not None:
-                self._figures.active.set(1)
-                self._service.log.info("active")
-        return self._lock is not None
 
 
 class ClockFigures:

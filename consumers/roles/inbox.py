@@ -1,11 +1,11 @@
 """The inbox: facts from csat.facts.v1 into the book, each once, and what is refused onto csat.facts-refused.v1.
 
-What is told of a refused fact ties no answer to an invitation (`consumers.messages.telling`).
+What is told of a refused fact ties no answer to an invitation (`ledger.telling`).
 
-A batch of messages is recorded in one transaction; then what was refused of it is delivered; only then are the offsets
-committed. Whatever ends the process in between, the messages come again: a fact that is in the book is a duplicate,
-which changes nothing, and a refusal is delivered again under the same id (topic/partition/offset), so that its readers
-can tell.
+A batch of messages is recorded in one transaction; then what was refused of it is delivered, and kept beside the book
+(`ledger.writing.refused`); only then are the offsets committed. Whatever ends the process in between, the messages come
+again: a fact that is in the book is a duplicate, which changes nothing, and a refusal is delivered again under the same id
+(topic/partition/offset), so that its readers can tell.
 
 Beside each offset the topic's id and the message before it are kept. Where they are not what they were (the topic was made
 anew, or has lost its end), the partition is read again from its beginning, which changes nothing but time.
@@ -27,22 +27,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from consumers.broker.clients import abandon
 from consumers.broker.groups import SESSION_TIMEOUT_S, client, group_member, listener_of
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
-from consumers.broker.topic_bookmark import Place, kept_bookmark, kept_place, kept_text, wrong_places
-from consumers.errors import BrokerUnreachable, TopicsChanged
-from consumers.messages.cloudevents import RefusedFact, encode_original, refused_message
-from consumers.messages.telling import as_told
+from consumers.broker.kept_book import kept_bookmark, kept_with_book
+from consumers.messages.cloudevents import encode_original, refused_message
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
-from consumers.subscriber_start import bounds_of
+from csat_ledger_client.errors import BrokerUnreachable, TopicsChanged
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, Broker, await_sent, broker_errors, partitions_of
+from csat_ledger_client.kafka.clients import abandon
+from csat_ledger_client.kafka.incarnations import TopicWatch
+from csat_ledger_client.kafka.places import Place, kept_place, wrong_places
+from csat_ledger_client.kafka.start import bounds_of
+from csat_ledger_client.messages.cloudevents import RefusedFact
 from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
+from ledger.telling import as_told
 from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
+from ledger.writing.refused import RefusalKeeper, TurnedAway
 from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
 
@@ -78,8 +81,12 @@ class Inbox:
         producer: KafkaProducer,
         refused_topic: str,
         clock: Callable[[], int],
+        keeper: RefusalKeeper,
     ) -> None:
-        """`watcher` is in no group, and looks at partitions before they are read. `writer` writes into `store`."""
+        """`watcher` is in no group, and looks at partitions before they are read. `writer` writes into `store`.
+
+        `keeper` keeps what is refused beside the book.
+        """
         self._service = service
         self._store = store
         self._book = BookmarkWatch(store, "the inbox", "the facts are read again, and what the book lacks is recorded")
@@ -92,6 +99,7 @@ class Inbox:
         """Assigned, but the place where the group goes on is not proven yet."""
         self._producer = producer
         self._refused_topic = refused_topic
+        self._keeper = keeper
         self._clock = clock
         self._figures = service.figures(InboxFigures)
         service.show_set_aside(lambda: list(self._figures.waiting))
@@ -214,6 +222,7 @@ class Inbox:
             if outcome.status in ("refused", "put-off"):  # with its code, under which it can be sent again
                 refusals.append((record, fact, outcome.code or FAULT_CODE, outcome.sentence or FAULT_SENTENCE))
         self._deliver(refusals)
+        self._keep(refusals)
         self._count(outcomes, refusals)
 
     def _note_put_off(self, facts: Sequence[Fact], outcomes: Sequence[Outcome]) -> None:
@@ -259,13 +268,26 @@ class Inbox:
         for record, _, code, _ in refusals:
             self._service.log.info("refused", code=code, partition=record.partition, offset=record.offset)
 
+    def _keep(self, refusals: Sequence[Refusal]) -> None:
+        """Keeps refusals beside the book. Where that fails, the messages come again, and nothing of it is lost."""
+        if refusals:
+            self._keeper.require_kept(
+                [
+                    TurnedAway(
+                        record.value or b"", fact, code, sentence, None,
+                        f"kafka:{record.topic}/{record.partition}/{record.offset}",
+                    )
+                    for record, fact, code, sentence in refusals
+                ]
+            )  # fmt: skip
+
     def _commit(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         from kafka import OffsetAndMetadata, errors
 
         offsets = {}
         for partition, records in polled.items():
             place = Place.after(records[-1])
-            text = kept_text(self._watch.known[partition.topic].id, place, self._book.mark)
+            text = kept_with_book(self._watch.known[partition.topic].id, place, self._book.mark)
             offsets[partition] = OffsetAndMetadata(place.next_offset, text, -1)
         try:
             with broker_errors("offsets not committed"):
@@ -371,6 +393,7 @@ def open_inbox(
     writer: Writer,
     broker: Broker,
     clock: Callable[[], int],
+    keeper: RefusalKeeper,
     *,
     session_timeout_s: float = SESSION_TIMEOUT_S,
 ) -> Iterator[Inbox]:
@@ -383,7 +406,9 @@ def open_inbox(
     ):
         producer = broker.producer(ROLE)
         try:
-            inbox = Inbox(service, store, writer, consumer, watcher, watch, producer, topics.facts_refused, clock)
+            inbox = Inbox(
+                service, store, writer, consumer, watcher, watch, producer, topics.facts_refused, clock, keeper
+            )
             consumer.subscribe([topics.facts], listener=listener_of(inbox))
             yield inbox
         finally:

@@ -14,6 +14,9 @@
     csat_ledger_set_aside_streams            memberships that cannot be read and are passed over (inbox, clock, relay)
     csat_ledger_parked_streams{projection}   streams that wait behind an event that could not be applied (worker)
     csat_ledger_oldest_undelivered_seconds   age of the oldest announcement that has not been delivered (relay)
+    csat_ledger_webhook_waiting{webhook}         announcements that wait for a webhook (webhooks)
+    csat_ledger_webhook_parked{webhook}          memberships whose announcements are parked for it (webhooks)
+    csat_ledger_webhook_oldest_seconds{webhook}  age of the oldest announcement that waits for it and is not parked (webhooks)
     csat_ledger_step_seconds                 how long a round with work in it took
 
 Every line has the label `service`. Which of them a process sets is up to the process; the others stay away.

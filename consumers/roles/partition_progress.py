@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from consumers.broker.incarnations import RELAY_ANEW
 from consumers.broker.partitioner import partition_of
-from consumers.errors import TopicsChanged, TopicsUnfit
-from consumers.messages.cloudevents import POSITION_HEADER
+from csat_ledger_client.errors import TopicsChanged, TopicsUnfit
+from csat_ledger_client.kafka.incarnations import RELAY_ANEW
+from csat_ledger_client.messages.cloudevents import POSITION_HEADER
 from ledger.errors import LedgerError
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of, require_same

@@ -38,10 +38,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from consumers.broker.clients import abandon, commit
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import Broker, await_sent, broker_errors, check_topics
+from consumers.broker.commits import commit
 from consumers.broker.partitioner import partition_of_key
+from consumers.broker.topics import check_topics
 from consumers.errors import RelayStopped
 from consumers.messages.announcements import MessageKinds
 from consumers.messages.cloudevents import Outgoing, event_message
@@ -55,6 +54,9 @@ from consumers.roles.relay_positions import (
     topics_to_fill,
 )
 from consumers.roles.relay_state import Phase, RelayState
+from csat_ledger_client.kafka.broker import Broker, await_sent, broker_errors
+from csat_ledger_client.kafka.clients import abandon
+from csat_ledger_client.kafka.incarnations import TopicWatch
 from ledger.errors import BrokenHistory, DifferentBook
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_of, require_same

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any, Final
 
-from consumers.broker.incarnations import RELAY_ANEW
 from consumers.errors import RelayStopped
 from consumers.messages.cloudevents import Outgoing
+from csat_ledger_client.kafka.incarnations import RELAY_ANEW
 from ledger.errors import BrokenHistory
 from ledger.event import recorded_us_of
 from ledger.store.base import Row, Store

@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import orjson
 
-from consumers.broker.clients import give_up
-from consumers.broker.incarnations import RELAY_ANEW, TopicWatch
-from consumers.broker.kafka import Broker, partitions_of
-from consumers.broker.topic_end import last_record, read_to
-from consumers.errors import RelayStopped, TopicsUnfit
-from consumers.messages.cloudevents import POSITION_HEADER
-from consumers.messages.topic_names import AnnouncementTopics
+from consumers.errors import RelayStopped
+from csat_ledger_client.kafka.broker import Broker, partitions_of
+from csat_ledger_client.kafka.clients import give_up
+from csat_ledger_client.kafka.incarnations import RELAY_ANEW, TopicWatch
+from csat_ledger_client.kafka.relayed import UNPLACED, first_filled
+from csat_ledger_client.kafka.topic_end import last_record, read_to
+from csat_ledger_client.messages.cloudevents import POSITION_HEADER
+from csat_ledger_client.messages.topic_names import AnnouncementTopics
 from ledger.store.bookmark import Bookmark
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def read_relayed(broker: Broker) -> Relayed | None:
         require_empty(
             consumer,
             [topics.ledger_events, *topics.announced()],
-            f"but no position in {topics.relay_positions}, expected both or none: relaying from the start would repeat them",
+            UNPLACED.format(topics.relay_positions),
         )
         return None
     finally:
@@ -106,9 +107,8 @@ def read_relayed(broker: Broker) -> Relayed | None:
 
 def require_empty(consumer: KafkaConsumer, topics: Sequence[str], why: str) -> None:
     """Raises RelayStopped where one of the topics holds a message."""
-    for topic in topics:
-        if any(last_record(consumer, own) is not None for own in partitions_of(consumer, topic)):
-            raise RelayStopped(f"found messages in {topic} {why}; {RELAY_ANEW}")
+    if filled := first_filled(consumer, topics):
+        raise RelayStopped(f"found messages in {filled} {why}; {RELAY_ANEW}")
 
 
 def topics_to_fill(broker: Broker, relayed: Relayed, kinds: Sequence[tuple[str, AnnouncementTopics]]) -> dict[str, int]:
@@ -135,25 +135,6 @@ def topics_to_fill(broker: Broker, relayed: Relayed, kinds: Sequence[tuple[str, 
     finally:
         give_up(consumer)
     return behind
-
-
-def require_filled(broker: Broker, watch: TopicWatch) -> None:
-    """Proves that topics are those that the relay fills, for a reader that may read what the relay keeps.
-
-    Raises TopicsUnfit: a topic that somebody has made anew by itself is empty, and says nothing about the ledger.
-    """
-    try:
-        relayed = read_relayed(broker)
-    except RelayStopped as error:
-        raise TopicsUnfit(str(error)) from error
-    except TopicsUnfit:  # not there for this reader
-        return
-    for name, found in watch.known.items():
-        if relayed is not None and name in relayed.topics and relayed.topics[name] != found.id:
-            raise TopicsUnfit(
-                f"found topic {name} with id {found.id}, expected {relayed.topics[name]}, which the relay has filled; "
-                f"{RELAY_ANEW}"
-            )
 
 
 def require_whole(broker: Broker, relayed: Relayed, watch: TopicWatch) -> dict[str, list[int]]:

@@ -37,7 +37,7 @@ from types import FrameType
 from typing import IO, Any, Final, Protocol, TypeVar
 
 from consumers.broker.backoff import Backoff
-from consumers.errors import BrokerUnreachable
+from consumers.client_errors import code_of
 from consumers.roles.metrics import Metrics
 from ledger.errors import BadInput, LedgerError, StoreUnreachable
 from ledger.instants import format_instant
@@ -46,6 +46,8 @@ from ledger.printable import printable_json
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 LIVE_FOR_S: Final = 60.0
 READY_FOR_S: Final = 15.0
+BAD_OPTIONS: Final = "bad-request"
+"""The code of options that the broker's client refuses."""
 """A step takes a second or so: after this, what it waits for is not there, though nothing has said so."""
 SET_ASIDE_SHOWN: Final = 20
 LOGGERS: Final = "csat_ledger"
@@ -118,10 +120,10 @@ class Service:
                                 self._stop.wait(pause_s)
                 except Stopped:
                     break
-                except fatal as error:
-                    self.log.error("ends", error=str(error), kind=type(error).__name__)
-                    raise
                 except Exception as error:  # whatever it is, it is tried again
+                    if isinstance(error, fatal) or code_of(error) == BAD_OPTIONS:
+                        self.log.error("ends", error=str(error), kind=type(error).__name__)
+                        raise
                     failures += 1
                     lost_at = lost_at if failures > 1 else time.monotonic()
                     self._pause_after(error, failures)
@@ -239,8 +241,8 @@ def _kind_of(error: Exception) -> tuple[str, bool]:
     """What was lost, and whether that may happen to a program without a fault."""
     if isinstance(error, StoreUnreachable):
         return "store", True
-    if isinstance(error, BrokerUnreachable):
-        return "broker", True
+    if (code := code_of(error)) is not None:
+        return ("broker" if code == "broker-unreachable" else "ledger"), True
     return ("ledger", True) if isinstance(error, LedgerError) else ("fault", False)
 
 

@@ -25,11 +25,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from consumers.broker.groups import SESSION_TIMEOUT_S, client, group_member, listener_of
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
 from consumers.roles.metrics import Metrics
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
+from csat_ledger_client.kafka.broker import ANSWER_TIMEOUT_MS, Broker, broker_errors, partitions_of
+from csat_ledger_client.kafka.incarnations import TopicWatch
 from ledger.errors import LedgerError
 from ledger.store.base import Store
 from projections.database import Database

@@ -1,36 +1,32 @@
 """What the entries of a log say, taken in order: where streams end, what stands at which position, the map, times, ids.
 
 Entries are taken once a signed root proves that they are the log's, so whatever is found here the log has signed: it stays
-true, and is kept.
+true, and is kept. The audit of a book takes through the same judge what is not sealed yet.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple, Protocol
 
-import orjson
-
-from ledger.monitor.memory import Memory, StateDamaged
-from ledger.monitor.streams import Streams
+from ledger.monitor.damage import StateDamaged
+from ledger.monitor.edge import Edge
+from ledger.monitor.kept_streams import KeptStreams
+from ledger.monitor.memory import Memory
+from ledger.monitor.places import Places, read_places
+from ledger.monitor.streams import StreamTaker
 from ledger.proof.log.errors import ProofError
-from ledger.proof.log.event import FIRST_PREV, SALT, format_instant, parse_event, salt_bytes
-from ledger.proof.log.heads import HeadsEntry, is_heads_entry
-from ledger.proof.log.map import SEQ_MAX, Head, blinded
+from ledger.proof.log.event import FIRST_PREV, LOG, salt_bytes
+from ledger.proof.log.heads import HeadsEntry
+from ledger.proof.log.map import Head, blinded
 from ledger.proof.log.map_tree import MapTree
-from ledger.proof.programme import ProofProgrammes
-from ledger.seal.audit_facts import KnownStreams
-from ledger.seal.audit_spool import Leafed
-from ledger.seal.edge import Edge
-from ledger.seal.findings import Finding, finding_of
+from ledger.proof.programme import ProofProgrammes, programme_of
+from ledger.seal.findings import Finding
 
 NO_END: Final = (0, b"", "")
-_TEXT: Final = {str}
-_OPTIONAL: Final = frozenset((str, type(None)))
-
-_said = itemgetter("stream", "seq", "prev", "recorded_at", "salt", "fact", "type")
-Said = tuple[str, int, str, str, str, str | None, str]
 
 
 class Taken(NamedTuple):
@@ -41,14 +37,30 @@ class Taken(NamedTuple):
     entries: Sequence[bytes]
     leaves: Sequence[bytes]
     roots: dict[int, bytes]
-    """The root at each size that ends in a heads entry."""
+    """The root at each size that ends in a heads entry, in order."""
+
+
+class Beside(Protocol):
+    """Something that has the events of a log, too."""
+
+    def compare(self, first: int, events: Sequence[bytes], leaves: Sequence[bytes], places: Places) -> None:
+        """The next events of the log, the first of them at a position, with what can be read of them."""
 
 
 class LogEntries:
     """Everything that follows from the first `edge.size` entries; in memory where streams end, the rest on disk."""
 
-    def __init__(self, programmes: ProofProgrammes, memory: Memory) -> None:
-        """Goes on from what the memory has. Raises StateDamaged."""
+    def __init__(
+        self,
+        programmes: ProofProgrammes,
+        memory: Memory,
+        streams: StreamTaker | None = None,
+        beside: Beside | None = None,
+    ) -> None:
+        """Goes on from what the memory has. Raises StateDamaged.
+
+        Streams are judged and kept here, unless they are given to another taker.
+        """
         state = memory.state() or {}
         try:
             self.edge = Edge.decoded(state["size"], state["edge"]) if state else Edge()
@@ -57,11 +69,14 @@ class LogEntries:
             self.recorded: str = state.get("recorded", "")
             self.announcements: int = state.get("announcements", 0)
             self.decisions: int = state.get("decisions", 0)
-            self.streams = Streams(programmes, memory, state.get("settled", {}), state.get("handovers", []))
+            self.streams: StreamTaker = streams or KeptStreams(
+                programmes, memory, state.get("settled", {}), state.get("handovers", [])
+            )
         except (ValueError, TypeError, KeyError, AttributeError, ProofError) as error:
             raise StateDamaged(repr(error)) from error
         self.findings: list[Finding] = []
         self._memory = memory
+        self._beside = beside
         self._known = KnownStreams(programmes)
         self._announced = frozenset(programme.announced for programme in programmes)
         self._decisions = frozenset(programme.decision for programme in programmes)
@@ -71,10 +86,6 @@ class LogEntries:
         """Streams that moved since the last heads entry."""
         self._unkept: set[str] = set()
         """Streams that moved since the memory was told."""
-        self._rows: dict[str, list[Leafed]] = {}
-        self._facts: list[tuple[str, int]] = []
-        self._throughs: dict[int, int] = {}
-        """The events below each size that ends in a heads entry, of those that are being taken."""
 
     @property
     def count_streams(self) -> int:
@@ -84,32 +95,46 @@ class LogEntries:
     def take(self, taken: Taken) -> None:
         """The next entries. Nothing is kept before `keep`, and all that is kept is one transaction."""
         self._memory.begin()
-        start, entries = 0, taken.entries
-        for index in [*(i for i, entry in enumerate(entries) if is_heads_entry(entry)), len(entries)]:
-            if start < index:
-                self._take_events(entries[start:index], taken.leaves[start:index])
-            if index < len(entries):
-                self._take_heads(entries[index], taken.first + index)
-            start = index + 1
-        self._memory.keep_heads((size, root, self._throughs[size]) for size, root in taken.roots.items())
-        self._throughs.clear()
-        for position, first in self._memory.keep_facts(self._facts):
-            self._add(f"position {position}: fact", f"the id of the fact at position {first}", "an id of its own")
-        self._facts.clear()
-        rows, self._rows = self._rows, {}
-        self._unkept.update(rows)
-        self.streams.take(rows)
-        if self.streams.are_many:
-            self.streams.put_away(self.recorded)
+        heads = [size - 1 - taken.first for size in taken.roots]
+        first = self.events + 1
+        events, leaves = _without(taken.entries, heads), _without(taken.leaves, heads)
+        places = read_places(first, events, leaves, self.findings)
+        if self._beside is not None and events:
+            self._beside.compare(first, events, leaves, places)
+        throughs = [first + index - number - 1 for number, index in enumerate(heads)]
+        for index, through in zip(heads, throughs, strict=True):
+            self._move(places, through)
+            self._take_heads(taken.entries[index], taken.first + index)
+        self._move(places, first + len(events) - 1)
+        self._memory.checkpoints.keep_heads(
+            (size, root, through) for (size, root), through in zip(taken.roots.items(), throughs, strict=True)
+        )
+        self._take_events(places)
 
-    def keep(self, more: Iterable[Finding], *, settle: bool) -> None:
-        """All that was taken is on disk, and what else was found; with `settle`, what has to follow by now is judged."""
+    def take_unsealed(self, first: int, events: Sequence[bytes], leaves: Sequence[bytes]) -> Places:
+        """Events at the next positions, as far as is known, that no entry of the log is proven to be yet; what they say."""
+        self._memory.begin()
+        self.events = first - 1
+        places = read_places(first, events, leaves, self.findings)
+        self._move(places, first + len(events) - 1)
+        self._take_events(places)
+        return places
+
+    def keep(self, more: Iterable[Finding], *, settle: bool, pause: bool = False) -> None:
+        """All that was taken is on disk, and what else was found.
+
+        With `settle` what has to follow by now is judged; with `pause` nothing more may come for long.
+        """
         self._memory.begin()
         edge = self.edge
         if settle:
             self.streams.settle(self.recorded)
         else:
             self.streams.put_away(self.recorded)
+        if settle or pause:
+            self._add_twice(self._memory.facts.keep_few())
+        else:
+            self._memory.facts.keep_waiting()
         self._memory.keep_streams((name, *self._ends[name]) for name in self._unkept)
         self._unkept.clear()
         self._memory.keep_findings([*self.findings, *self.streams.findings, *more])
@@ -123,72 +148,41 @@ class LogEntries:
             }
         )  # fmt: skip
         self._memory.commit()
+        if settle or pause:
+            self._settle_facts()
 
-    def _take_events(self, entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
-        ends, rows, moved = self._ends, self._rows, self._moved
-        announced, known = self._announced, self._known
-        position, last = self.events, self.recorded
-        for entry, leaf, said in zip(entries, leaves, self._read(entries), strict=True):
-            position += 1
-            if said is None:
-                continue
-            stream, seq, prev, recorded, salt, fact, type_name = said
+    def _settle_facts(self) -> None:
+        self._memory.begin()
+        for twice in self._memory.facts.settle():
+            self._add_twice(twice)
+            self._memory.keep_findings(self.findings)
+            self.findings.clear()
+            self._memory.commit()
+            self._memory.begin()
+        self._memory.commit()
+
+    def _add_twice(self, twice: Iterable[tuple[int, int]]) -> None:
+        for position, first in twice:
+            self._add(f"position {position}: fact", f"the id of the fact at position {first}", "an id of its own")
+
+    def _move(self, places: Places, through: int) -> None:
+        """Streams end where the events up to a position lead to, of those after the position so far; each extends its own."""
+        start, end = (bisect_right(places.positions, position) for position in (self.events, through))
+        ends, moved = self._ends, self._moved
+        for position, stream, seq, prev, leaf, salt in islice(
+            zip(places.positions, places.streams, places.seqs, places.prevs, places.leaves, places.salts, strict=True),
+            start,
+            end,
+        ):
             end_seq, end_leaf, _ = ends.get(stream, NO_END)
             if seq != end_seq + 1 or prev != (end_leaf.hex() or FIRST_PREV):
-                self._breaks(f"position {position}: {stream}/{seq}", said, end_seq, end_leaf)
-                seq = min(max(seq, 0), SEQ_MAX)
+                self._breaks(f"position {position}: {stream}/{seq}", (seq, prev), end_seq, end_leaf)
             ends[stream] = (seq, leaf, salt)
-            if recorded < last:
-                self._add(f"position {position}: {stream}/{seq}: recorded_at", recorded, f"{last} or later", "refuted")
-            else:
-                last = recorded
-            if fact is not None and type_name not in announced and known[stream]:
-                self._facts.append((fact, position))
-            row = (stream, seq, type_name, position, entry, leaf)
             moved.add(stream)
-            if (of_stream := rows.get(stream)) is None:
-                rows[stream] = [row]
-            else:
-                of_stream.append(row)
-            if type_name in announced:
-                self.announcements += 1
-            elif type_name in self._decisions:
-                self.decisions += 1
-        self.events, self.recorded = position, last
+        self.events = through
 
-    def _read(self, entries: Sequence[bytes]) -> Sequence[Said | None]:
-        """What each event says of its place; None for what is none, which is among the findings.
-
-        The rest of an event is read, and read strictly, with those of its stream.
-        """
-        try:
-            said = list(map(_said, map(orjson.loads, entries)))
-            streams, seqs, prevs, recorded, salts, facts, types = zip(*said, strict=True)
-            if (
-                set(map(type, streams + prevs + recorded + salts + types)) == _TEXT
-                and set(map(type, seqs)) == {int}
-                and max(seqs) <= SEQ_MAX
-                and _OPTIONAL.issuperset(map(type, facts))
-                and all(map(SALT.fullmatch, salts))
-            ):
-                return said
-        except (ValueError, TypeError, KeyError):
-            pass
-        return [self._read_one(entry, position) for position, entry in enumerate(entries, self.events + 1)]
-
-    def _read_one(self, entry: bytes, position: int) -> Said | None:
-        try:
-            event = parse_event(entry, f"position {position}")
-            value: Any = orjson.loads(entry)
-        except (ProofError, ValueError) as error:
-            finding = finding_of(error, "tampered") if isinstance(error, ProofError) else None
-            self.findings.append(finding or Finding("tampered", f"position {position}", repr(error), "an event"))
-            return None
-        recorded = format_instant(event.recorded_us)
-        return event.stream, event.seq, event.prev, recorded, value["salt"], event.fact, event.type
-
-    def _breaks(self, where: str, said: Said, end_seq: int, end_leaf: bytes) -> None:
-        _, seq, prev, *_ = said
+    def _breaks(self, where: str, said: tuple[int, str], end_seq: int, end_leaf: bytes) -> None:
+        seq, prev = said
         if seq != end_seq + 1:
             self._add(f"{where}: seq", str(seq), f"{end_seq + 1}, after the event before it")
         if prev != (expected := end_leaf.hex() or FIRST_PREV):
@@ -201,13 +195,71 @@ class LogEntries:
             self._add(where, "no event before it", "one or more since the last heads entry")
         self._map.update((stream, _head(*self._ends[stream])) for stream in self._moved)
         self._moved.clear()
-        self.through = self._throughs[index + 1] = self.events
+        self.through = self.events
         derived = HeadsEntry(self._map.root, len(self._map), self.events).encoded
         if entry != derived:
             self._add(where, entry.decode("utf-8", "backslashreplace"), derived.decode("ascii"))
 
+    def _take_events(self, places: Places) -> None:
+        self._require_later(places)
+        announced, known = self._announced, self._known
+        self._memory.facts.add(
+            [
+                (fact, position)
+                for fact, position, type_name, stream in zip(
+                    places.facts, places.positions, places.types, places.streams, strict=True
+                )
+                if fact is not None and type_name not in announced and known[stream]
+            ]
+        )
+        counts = Counter(places.types)
+        self.announcements += sum(counts[name] for name in announced)
+        self.decisions += sum(counts[name] for name in self._decisions)
+        self._unkept.update(places.streams)
+        rows = zip(
+            places.streams, places.seqs, places.types, places.positions, places.events, places.leaves, strict=True
+        )
+        self.streams.take(rows, self.recorded)
+
+    def _require_later(self, places: Places) -> None:
+        """Nothing is recorded before what stands before it: what was known at an instant stays as it was."""
+        last, said = self.recorded, places.recorded
+        if not said:
+            return
+        if said[0] >= last and list(said) == sorted(said):
+            self.recorded = said[-1]
+            return
+        for position, stream, seq, recorded in zip(places.positions, places.streams, places.seqs, said, strict=True):
+            if recorded < last:
+                self._add(f"position {position}: {stream}/{seq}: recorded_at", recorded, f"{last} or later", "refuted")
+            last = max(last, recorded)
+        self.recorded = last
+
     def _add(self, what: str, found: str, expected: str, verdict: str = "tampered") -> None:
         self.findings.append(Finding(verdict, what, found, expected))
+
+
+class KnownStreams(dict[str, bool]):
+    """Stream -> whether it is the log's own or a programme's: of another one nobody knows what is announced in it."""
+
+    def __init__(self, programmes: ProofProgrammes) -> None:
+        super().__init__({LOG: True})
+        self._programmes = programmes
+
+    def __missing__(self, stream: str) -> bool:
+        return self.setdefault(stream, programme_of(self._programmes, stream) is not None)
+
+
+def _without(values: Sequence[bytes], places: Sequence[int]) -> Sequence[bytes]:
+    """The values that are not at these places, which ascend."""
+    if not places:
+        return values
+    left: list[bytes] = []
+    start = 0
+    for place in places:
+        left += values[start:place]
+        start = place + 1
+    return [*left, *values[start:]]
 
 
 def _head(seq: int, leaf: bytes, salt: str) -> Head:

@@ -4,11 +4,8 @@
     streams       where each stream ends
     checks        the programmes' checks, a stream each, pickled by this version of the program
     editions      the editions of all streams of editions, in log order
-    facts         the first 16 bytes of SHA-256 of each fact's id, and its position: so no id is kept in memory
-    heads         the sizes that end in a heads entry, and the root there
-    sealed        the same sizes, and how many events are below
-    history       the last line of the history of checkpoints up to which all is sound, by a policy
-    checkpoints   every signed checkpoint that was seen
+    facts…        see `fact_memory`
+    heads, sealed, history, checkpoints   see `checkpoint_memory`
     findings      what follows from what the log has signed, and so stays true
     receipt…      see `receipt_memory`
 
@@ -30,17 +27,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ledger.errors import BadInput
-from ledger.monitor import receipt_memory
-from ledger.proof.log.checkpoint import parse_checkpoint
-from ledger.proof.log.errors import ProofError
-from ledger.proof.log.map import SEQ_MAX
-from ledger.proof.log.note import parse_note
+from ledger.monitor import checkpoint_memory, fact_memory, receipt_memory
+from ledger.monitor.checkpoint_memory import CheckpointMemory, as_written
+from ledger.monitor.damage import StateDamaged
+from ledger.monitor.fact_memory import FactMemory
 from ledger.seal.findings import Finding
 from ledger.seal.folder import held, make_folder, open_regular
-from ledger.seal.log_reader import HistoryLine
 
 NAME: Final = "monitor.db"
-FORM: Final = 2
+FORM: Final = 3
 """Of the tables; more when a table, or what stands in one, changes."""
 FINDINGS_MAX: Final = 1_000
 """So many findings are kept: who looks at a log that has more has seen enough of it."""
@@ -53,11 +48,9 @@ _DERIVED: Final = (
     "streams",
     "checks",
     "editions",
-    "facts",
-    "heads",
-    "history",
-    "sealed",
     "findings",
+    *checkpoint_memory.DERIVED,
+    *fact_memory.NAMES,
     *receipt_memory.READ,
 )
 _TABLES: Final = """
@@ -68,19 +61,9 @@ CREATE TABLE IF NOT EXISTS checks (
     name TEXT PRIMARY KEY, rules TEXT, delivered INTEGER, recorded TEXT, open INTEGER, digest BLOB, pickled BLOB);
 CREATE INDEX IF NOT EXISTS open_checks ON checks (recorded) WHERE open;
 CREATE TABLE IF NOT EXISTS editions (position INTEGER PRIMARY KEY, stream TEXT, entry BLOB);
-CREATE TABLE IF NOT EXISTS facts (id BLOB PRIMARY KEY, position INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, root BLOB);
-CREATE TABLE IF NOT EXISTS sealed (through INTEGER, size INTEGER, PRIMARY KEY (through, size)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS history (policy BLOB, first INTEGER, last INTEGER, note BLOB);
-CREATE TABLE IF NOT EXISTS checkpoints (
-    size INTEGER, root BLOB, note BLOB, published INTEGER, PRIMARY KEY (size, root)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS findings (
     number INTEGER PRIMARY KEY, verdict TEXT, what TEXT, found TEXT, expected TEXT, UNIQUE (what, found, expected));
 """
-
-
-class StateDamaged(Exception):
-    """What is kept cannot be what was written. It is derived anew."""
 
 
 class SavedCheck(NamedTuple):
@@ -98,21 +81,19 @@ class SavedCheck(NamedTuple):
     judge: Any
 
 
-class Seen(NamedTuple):
-    """A signed checkpoint that was seen."""
-
-    size: int
-    root: bytes
-    note: bytes
-
-
 class Memory:
     """The file, held by one process."""
 
-    def __init__(self, folder: Path, origin: str, version: str) -> None:
+    def __init__(self, folder: Path, origin: str, version: str, *, once: bool = False) -> None:
+        """With `once` nothing of it will be needed after this process."""
+        self.facts: FactMemory
+        """The ids of all facts."""
+        self.checkpoints: CheckpointMemory
+        """The checkpoints that were seen, and the sizes that the entries lead to."""
         self.notices: list[str] = []
         """What was found of the file when it was opened, where it could not be used."""
         self._path = folder / NAME
+        self._once = once
         self._origin = origin
         self._version = f"{FORM}, {version}"
         make_folder(folder, 0o700)
@@ -122,6 +103,8 @@ class Memory:
         self._held.enter_context(held(folder / "lock", f"{folder}: found another monitor at work, expected none"))
         try:
             self._db = self._connected()
+            self.facts = FactMemory(self._db, once=self._once)
+            self.checkpoints = CheckpointMemory(self._db)
             self._held.callback(self._disconnect)
             try:
                 with self.reading():
@@ -146,8 +129,8 @@ class Memory:
 
     def _open(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_TABLES + receipt_memory.TABLES)
+        self._db.execute(f"PRAGMA synchronous = {'OFF' if self._once else 'FULL'}")
+        self._db.executescript(_TABLES + checkpoint_memory.TABLES + fact_memory.TABLES + receipt_memory.TABLES)
         found = self._db.execute("SELECT version, origin FROM program").fetchone()
         if found is None:
             self._db.execute("INSERT INTO program VALUES (?, ?)", (self._version, self._origin))
@@ -180,12 +163,14 @@ class Memory:
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         self._db = self._connected()
+        self.facts = FactMemory(self._db, once=self._once)
+        self.checkpoints = CheckpointMemory(self._db)
         with self.reading():
             self._open()
         with self.transaction():
             for *row, published in seen:
                 with suppress(StateDamaged):
-                    self.see(_as_written(row), published=published == 1)
+                    self.checkpoints.see(as_written(row), published=published == 1)
         self._tell(why)
 
     def _tell(self, why: str) -> None:
@@ -221,6 +206,7 @@ class Memory:
 
     def rollback(self) -> None:
         """The changes are none."""
+        self.facts.forget_new()
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -297,110 +283,6 @@ class Memory:
             rows.append((*check[:4], int(check.is_open), _digest(pickled), pickled))
         self._db.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def keep_facts(self, facts: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
-        """Ids with their positions; of each that was there before, the position now and the one then."""
-        rows = sorted((receipt_memory.digest_of(fact.encode("utf-8")), position) for fact, position in facts)
-        before = self._db.total_changes
-        self._db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", rows)
-        if self._db.total_changes - before == len(rows):
-            return []
-        self._db.execute("CREATE TEMP TABLE again (id BLOB, position INTEGER)")
-        self._db.executemany("INSERT INTO again VALUES (?, ?)", rows)
-        twice: list[tuple[int, int]] = self._db.execute(
-            "SELECT again.position, facts.position FROM again JOIN facts USING (id) "
-            "WHERE again.position <> facts.position ORDER BY 1"
-        ).fetchall()
-        self._db.execute("DROP TABLE again")
-        return twice
-
-    # Heads and checkpoints
-
-    def keep_heads(self, rows: Iterable[tuple[int, bytes, int]]) -> None:
-        """Sizes that end in a heads entry, their roots, and the number of events below."""
-        for size, root, through in rows:
-            self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (size, root))
-            self._db.execute("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (through, size))
-
-    def sealed_from(self, position: int) -> tuple[int, int] | None:
-        """The first size that ends in a heads entry and has the event at a position below, and how many it has."""
-        found: tuple[int, int] | None = self._db.execute(
-            "SELECT size, through FROM sealed WHERE through >= ? ORDER BY through, size LIMIT 1", (position,)
-        ).fetchone()
-        return found
-
-    def root_at(self, size: int) -> bytes | None:
-        """The root at a size that ends in a heads entry; None at another."""
-        row = self._db.execute("SELECT root FROM heads WHERE size = ?", (min(size, SEQ_MAX),)).fetchone()
-        return None if row is None else row[0]
-
-    def sound_history(self, policy: bytes) -> HistoryLine | None:
-        """The last line of the history up to which nothing was wrong, by the policy of this digest."""
-        row = self._db.execute("SELECT first, last, note FROM history WHERE policy = ?", (policy,)).fetchone()
-        return None if row is None else HistoryLine(*row)
-
-    def keep_sound_history(self, policy: bytes, line: HistoryLine | None) -> None:
-        """Takes its place."""
-        self._db.execute("DELETE FROM history")
-        self._db.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", [] if line is None else [(policy, *line)])
-
-    def see(self, checkpoint: Seen, *, published: bool) -> None:
-        """A checkpoint was seen."""
-        self._db.execute(
-            "INSERT INTO checkpoints VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET published = max(published, excluded.published)",
-            (*checkpoint, int(published)),
-        )
-
-    def seen_at(self, size: int) -> list[Seen]:
-        """The checkpoints of a size; more than one where the log is forked."""
-        rows = self._db.execute("SELECT size, root, note FROM checkpoints WHERE size = ?", (size,))
-        return [_as_written(row) for row in rows]
-
-    def last_up_to(self, size: int) -> Seen | None:
-        """The last checkpoint up to a size that is what the entries lead to."""
-        return self._seen("JOIN heads h USING (size) WHERE h.root = c.root AND c.size <= ? ORDER BY c.size DESC", size)
-
-    def first_from(self, size: int) -> Seen | None:
-        """The first checkpoint from a size on that is what the entries lead to."""
-        return self._seen("JOIN heads h USING (size) WHERE h.root = c.root AND c.size >= ? ORDER BY c.size", size)
-
-    def _seen(self, which: str, *values: int) -> Seen | None:
-        row = self._db.execute(f"SELECT c.size, c.root, c.note FROM checkpoints c {which} LIMIT 1", values).fetchone()
-        return None if row is None else _as_written(row)
-
-    def largest_published(self) -> Seen | None:
-        """The largest checkpoint that was seen published."""
-        return self._seen("WHERE published ORDER BY size DESC")
-
-    def seen_unpublished_beyond(self, size: int) -> list[int]:
-        """Some sizes beyond another of checkpoints that were seen, but not as the published one."""
-        rows = self._db.execute(
-            "SELECT size FROM checkpoints WHERE size > ? AND NOT published ORDER BY size LIMIT 10", (size,)
-        )
-        return [size for (size,) in rows]
-
-    def count_checkpoints(self) -> int:
-        """How many were seen."""
-        count: int = self._db.execute("SELECT count(*) FROM checkpoints").fetchone()[0]
-        return count
-
-    def contradicted(self, size: int) -> list[tuple[Seen, bytes | None]]:
-        """Some checkpoints up to a size that are not what the entries lead to, with the root there; None: no heads entry."""
-        rows = self._db.execute(
-            "SELECT c.size, c.root, c.note, h.root FROM checkpoints c LEFT JOIN heads h USING (size) "
-            "WHERE c.size BETWEEN 1 AND ? AND h.root IS NOT c.root ORDER BY c.size LIMIT 10",
-            (size,),
-        )
-        return [(_as_written(row[:3]), row[3]) for row in rows]
-
-    def unseen(self, below: int) -> tuple[int, int] | None:
-        """The first size below another that ends in a heads entry and of which no checkpoint was seen, and how many."""
-        count, first = self._db.execute(
-            "SELECT count(*), min(size) FROM heads WHERE size < ? AND size NOT IN (SELECT size FROM checkpoints)",
-            (below,),
-        ).fetchone()
-        return (first, count) if count else None
-
     # Findings
 
     def keep_findings(self, findings: Iterable[Finding]) -> None:
@@ -434,17 +316,6 @@ def origin_in(folder: Path) -> str | None:
         found = db.execute("SELECT origin FROM program").fetchone()
         return None if found is None else str(found[0])
     return None
-
-
-def _as_written(row: Sequence[Any]) -> Seen:
-    """A checkpoint that was seen, as its note has it: damage to a row must not speak against the log. Raises StateDamaged."""
-    try:
-        checkpoint = parse_checkpoint(parse_note(row[2])[0])
-    except (ProofError, TypeError, AttributeError) as error:
-        raise StateDamaged(f"a checkpoint that was seen cannot be read: {error!r}") from error
-    if [checkpoint.size, checkpoint.root] != [*row[:2]]:
-        raise StateDamaged("a checkpoint that was seen has another size or root than its note")
-    return Seen(*row)
 
 
 def _make_private(path: Path) -> None:

@@ -12,7 +12,8 @@ that it could not prove. A log that cannot be reached is not guilty of anything.
 
 With files of receipts, each round ends with what they promised (`receipts`).
 
-With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind.
+With a clock, an event recorded more than `AHEAD_MAX_US` past it is not taken yet; that is of the second kind. Where a quorum of
+witnesses had cosigned the checkpoint at a time by which it is not ahead, the clock here is at fault, and the log is not.
 """
 
 from __future__ import annotations
@@ -20,31 +21,40 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ledger.errors import SealError
-from ledger.monitor.entries import LogEntries
-from ledger.monitor.memory import FINDINGS_MAX, Memory, Seen, StateDamaged
-from ledger.monitor.proven import NotNow, Progress, ProvenEntries
+from ledger.monitor.checkpoints import Checkpoints, text_of
+from ledger.monitor.damage import StateDamaged
+from ledger.monitor.entries import Beside, LogEntries
+from ledger.monitor.memory import Memory
+from ledger.monitor.places import Places
+from ledger.monitor.proven import AHEAD_MAX_US, Ahead, NotNow, Progress, ProvenEntries
 from ledger.monitor.receipts import Receipts
 from ledger.monitor.report import MonitorReport
-from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.log.errors import IncompleteError, ProofError
+from ledger.monitor.streams import StreamTaker
+from ledger.proof.log.checkpoint import Checkpoint
+from ledger.proof.log.event import format_instant
 from ledger.proof.log.merkle import EMPTY_ROOT
-from ledger.proof.log.note import parse_note
-from ledger.proof.log.policy import Policy, log_checkpoint, require_quorum
+from ledger.proof.log.policy import Policy
 from ledger.proof.programme import ProofProgrammes
-from ledger.seal.findings import Finding, finding_of, judge_handovers
-from ledger.seal.log_reader import HistoryLine, LogReader
-from ledger.seal.signed_history import SignedHistory, beyond_published, out_of_order
+from ledger.seal.findings import Finding, judge_handovers
+from ledger.seal.log_reader import LogReader
 
 Answer = TypeVar("Answer")
 KEPT_AFTER: Final = 1 << 18
 """After so many entries what was derived is brought to disk, if the round does not end before."""
+
+
+class Judging(NamedTuple):
+    """Who else takes part where a monitor is not to go on later: an audit."""
+
+    streams: StreamTaker
+    """Judges what the log records of its streams."""
+    beside: Beside
+    """Is shown each event."""
 
 
 class Monitor:
@@ -59,22 +69,21 @@ class Monitor:
         version: str,
         clock_us: Callable[[], int] | None = None,
         receipts: Sequence[Path] = (),
+        judging: Judging | None = None,
     ) -> None:
         """`version` is the program's: what another one kept is derived anew. Raises SealerBusy where one is at work.
 
-        `receipts` are files of them, which are read on in each round.
+        `receipts` are files of them, which are read on in each round. With `judging` the folder has to be empty.
         """
         self._log = log
         self._policy = policy
-        self._log_alone = replace(policy, witnesses=())
         self._programmes = programmes
+        self._judging: tuple[StreamTaker | None, Beside | None] = judging or (None, None)
         self._clock_us = clock_us
         first = min(policy.logs, key=lambda log: (log.first_size, str(log.key)))  # it stays, whatever keys follow it
-        self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version)
+        self._memory = Memory(folder, identity_of(policy.origin, str(first.key)), version, once=judging is not None)
         self._under: ProvenEntries | None = None
-        self._history = SignedHistory(log)
-        self._looking = sha256(repr((policy, bool(receipts))).encode("utf-8")).digest()
-        """By what the history is looked at: with receipts each checkpoint's time is wanted."""
+        self.checkpoints = Checkpoints(log, policy, self._memory, self._saw, timed=bool(receipts))
         self._unkept: int | None = 0
         """Entries that were taken and are not on disk; None where all is on disk and settled."""
         self._receipts: Receipts | None = None
@@ -110,7 +119,7 @@ class Monitor:
         """The root over so many entries, of those that were taken, where the last of them is a heads entry; or of none."""
         if size == 0:
             return EMPTY_ROOT
-        return self._memory.root_at(size) if size <= self.size else None
+        return self._memory.checkpoints.root_at(size) if size <= self.size else None
 
     def round(self, on_progress: Progress | None = None) -> MonitorReport:
         """Follows the log to its published checkpoint. Raises LogUnreachable, LogDenied or OSError where it cannot be had.
@@ -121,20 +130,18 @@ class Monitor:
 
     def _round(self, on_progress: Progress | None) -> MonitorReport:
         passing: list[Finding] = []
-        with self._memory.transaction():
-            signed = self._look_back(passing)
-            published = self._see(signed, passing, is_published=True) if signed else None
+        published = self.checkpoints.look(passing)
         if published is not None:
-            self._require_newest(published, passing)
-            passing += beyond_published(published.size, self._memory.seen_unpublished_beyond(published.size))
+            passing += self.checkpoints.older(published)
             try:
                 while not self._advance(published):
                     if on_progress is not None:
                         on_progress(self.size, published.size)
+            except Ahead as refused:
+                passing.append(self._clock_behind(refused.recorded_us) or refused.finding)
             except NotNow as refused:
                 passing.append(refused.finding)
-            if self._history.is_kept:
-                self._require_history(published, passing)
+            passing += self.checkpoints.lacking(min(published.size, self.size))
         if self._receipts is not None:
             with self._memory.reading():
                 self._receipts.round(self._entries, self._now_us(), is_sound=not self._memory.findings())
@@ -148,83 +155,41 @@ class Monitor:
         """
         return self._with_memory(partial(self._advance, checkpoint))
 
-    # Checkpoints
+    # Behind the log
 
-    def _look_back(self, passing: list[Finding]) -> bytes | None:
-        """The published checkpoint, once the new ones of the history were seen."""
-        sound, is_sound = self._memory.sound_history(self._looking), True
-        self._history.go_back_to(sound)
+    @property
+    def count_streams(self) -> int:
+        """How many streams there are, with those of events that are not in the log."""
+        return self._entries.count_streams
 
-        largest = 0 if sound is None else parse_checkpoint(parse_note(sound.note)[0]).size
+    def take_unsealed(self, first: int, events: Sequence[bytes], leaves: Sequence[bytes]) -> Places:
+        """Judges events that the log is not proven to have, as a book has them from a position on; what they say."""
+        with self._all_or_nothing():
+            places = self._entries.take_unsealed(first, events, leaves)
+        self._unkept = (self._unkept or 0) + len(events)
+        if self._unkept >= KEPT_AFTER:
+            self._keep(settle=False)
+        return places
 
-        def take(line: HistoryLine) -> None:
-            nonlocal sound, is_sound, largest
-            before = len(passing)
-            largest = largest if line.start else 0  # it may be another history by now, from its beginning
-            if before < FINDINGS_MAX and (seen := self._see(line.note, passing, is_published=False)) is not None:
-                passing.extend(out_of_order(largest, seen.size))
-                largest = max(largest, seen.size)
-            is_sound = is_sound and len(passing) == before < FINDINGS_MAX
-            sound = line if is_sound else sound
+    def judged_unsealed(self) -> list[Finding]:
+        """What was found so far, with what was not in the log."""
+        with self._all_or_nothing():
+            self._entries.keep(self.checkpoints.contradictions(self.size), settle=True)
+        return self.findings()
 
-        signed = self._history.read(take, passing)
-        self._memory.keep_sound_history(self._looking, sound)
-        return signed
-
-    def _see(self, signed: bytes, passing: list[Finding], *, is_published: bool) -> Checkpoint | None:
-        """The checkpoint in a note, if the log signed it; kept, as what the log has said."""
-        try:
-            trusted = log_checkpoint(signed, self._policy if is_published else self._log_alone)
-        except ProofError as error:
-            passing.append(finding_of(error))
-            return None
-        if is_published:
-            try:
-                require_quorum(trusted, self._policy)
-            except IncompleteError as error:
-                passing.append(finding_of(error))
-        checkpoint = trusted.checkpoint
-        self._see_signed(checkpoint, signed, published=is_published)
-        return checkpoint
+    def count_sealed(self, published: Checkpoint) -> int:
+        """How many events a checkpoint has: as derived, or else by the checkpoints that were seen."""
+        return self._entries.through if self.size >= published.size else self.checkpoints.count_sealed(published)
 
     def see(self, checkpoint: Checkpoint, signed: bytes) -> None:
         """Keeps what the log has signed; two of one size are proof against it for ever."""
-        self._with_memory(partial(self._see_signed, checkpoint, signed, published=False))
+        self._with_memory(partial(self.checkpoints.see, checkpoint, signed))
 
-    def _see_signed(self, checkpoint: Checkpoint, signed: bytes, *, published: bool) -> None:
-        with self._memory.transaction():
-            others = [seen for seen in self._memory.seen_at(checkpoint.size) if seen.root != checkpoint.root]
-            if others:
-                what = f"second checkpoint of size {checkpoint.size}"
-                self._memory.keep_findings([Finding("tampered", what, _text(signed), _text(others[0].note))])
-            self._memory.see(Seen(checkpoint.size, checkpoint.root, signed), published=published)
-            if self._receipts is not None:
-                self._receipts.saw(checkpoint, signed)
+    def _saw(self, checkpoint: Checkpoint, signed: bytes) -> None:
+        if self._receipts is not None:
+            self._receipts.saw(checkpoint, signed)
 
-    def _require_newest(self, published: Checkpoint, passing: list[Finding]) -> None:
-        largest = self._memory.largest_published()
-        if largest is not None and largest.size > published.size:
-            (now, *_) = (seen for seen in self._memory.seen_at(published.size) if seen.root == published.root)
-            what = f"published checkpoint of size {published.size}"
-            expected = f"{_text(largest.note)}, which was published before"
-            passing.append(Finding("tampered", what, _text(now.note), expected))
-
-    def _require_history(self, published: Checkpoint, passing: list[Finding]) -> None:
-        """Every heads entry stands under a checkpoint that the log shows, or once showed."""
-        if lacking := self._memory.unseen(min(published.size, self.size)):
-            found = f"none of size {lacking[0]}, and {lacking[1]} lack in all"
-            passing.append(Finding("incomplete", "history of checkpoints", found, "every one"))
-
-    def _contradictions(self) -> Iterator[Finding]:
-        """Every checkpoint that was ever seen is what the entries lead to, the last of them a heads entry."""
-        for seen, root in self._memory.contradicted(self.size):
-            expected = "a heads entry as the last entry under it" if root is None else self._against(seen.size, root)
-            yield Finding("tampered", f"checkpoint of size {seen.size}", _text(seen.note), expected)
-
-    def _against(self, size: int, root: bytes) -> str:
-        """The root as derived, and a checkpoint over it, to be shown beside another."""
-        later = self._memory.first_from(size)
-        return f"root {root.hex()}, as derived" + ("" if later is None else f" under {_text(later.note)}")
+    # Rounds
 
     def _report(self, passing: list[Finding]) -> MonitorReport:
         entries = self._entries
@@ -234,7 +199,7 @@ class Monitor:
             entries.count_streams,
             entries.announcements,
             entries.decisions,
-            self._memory.count_checkpoints(),
+            self._memory.checkpoints.count_checkpoints(),
             None if self._receipts is None else self._receipts.counts(),
             tuple(dict.fromkeys([*self._memory.findings(), *passing, *self.check_keys()])),
         )
@@ -260,8 +225,8 @@ class Monitor:
             taken, after = self._under.next(edge, self._now_us())
         except (NotNow, SealError, OSError):
             self._under = None
-            if self._unkept:
-                self._keep(settle=False)
+            if self._unkept or self._memory.facts.are_waiting:
+                self._keep(settle=False, pause=True)
             raise
         with self._all_or_nothing():
             self._entries.take(taken)
@@ -273,6 +238,14 @@ class Monitor:
 
     def _now_us(self) -> int | None:
         return None if self._clock_us is None else self._clock_us()
+
+    def _clock_behind(self, recorded_us: int) -> Finding | None:
+        """That the clock here is wrong, where by those of a quorum of witnesses an instant does not lie in the future."""
+        now_us, witnessed_us = self._now_us(), self.checkpoints.witnessed_us
+        if now_us is None or witnessed_us is None or recorded_us > witnessed_us + AHEAD_MAX_US:
+            return None
+        expected = f"{format_instant(witnessed_us)} or later, when a quorum of witnesses had cosigned the checkpoint"
+        return Finding("unverifiable", "the clock here", format_instant(now_us), expected)
 
     def _require_part(self, checkpoint: Checkpoint) -> None:
         """A checkpoint of a size up to ours is one of our log."""
@@ -286,27 +259,33 @@ class Monitor:
         try:
             under.require_extends(self._entries.edge)
         except NotNow as refused:
-            last = self._memory.last_up_to(self.size)
+            last = self._memory.checkpoints.last_up_to(self.size)
             if refused.finding.verdict != "tampered" or last is None:
                 raise
-            notes = [_text(seen.note) for seen in self._memory.seen_at(under.checkpoint.size)]
+            notes = [text_of(seen.note) for seen in self._memory.checkpoints.seen_at(under.checkpoint.size)]
             what = f"checkpoint of size {under.checkpoint.size}, by the log's tiles"
-            expected = f"one that extends this: {_text(last.note)}"
+            expected = f"one that extends this: {text_of(last.note)}"
             raise NotNow(Finding("tampered", what, notes[0] if notes else refused.finding.found, expected)) from refused
 
     def _load(self) -> None:
         self._under, self._unkept = None, 0
         try:
             with self._memory.reading():
-                self._entries = LogEntries(self._programmes, self._memory)
+                self._entries = LogEntries(self._programmes, self._memory, *self._judging)
         except StateDamaged as error:
             self._begin_anew(error)
 
     def _begin_anew(self, damage: StateDamaged) -> None:
-        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again."""
+        """After damage nothing that was derived is believed, and the history of checkpoints is looked at again.
+
+        Raises OSError where others take part, who cannot begin again.
+        """
+        if self._judging != (None, None):
+            what = f"found what was just written damaged ({damage}), expected a sound disk"
+            raise OSError(errno.EIO, what) from damage
         self._memory.begin_anew(f"is damaged ({damage})")
         self._under, self._unkept = None, 0
-        self._entries = LogEntries(self._programmes, self._memory)
+        self._entries = LogEntries(self._programmes, self._memory, *self._judging)
         if self._receipts is not None:
             self._receipts.begin()
 
@@ -323,9 +302,12 @@ class Monitor:
         except StateDamaged as error:
             raise OSError(errno.EIO, f"found what was just written damaged ({error}), expected a sound disk") from error
 
-    def _keep(self, *, settle: bool) -> None:
+    def _keep(self, *, settle: bool, pause: bool = False) -> None:
+        goes_on = self._judging != (None, None)  # with what is not in the log
         with self._all_or_nothing():
-            self._entries.keep(self._contradictions(), settle=settle)
+            self._entries.keep(
+                self.checkpoints.contradictions(self.size), settle=settle and not goes_on, pause=pause and not goes_on
+            )
         self._unkept = None if settle else 0
 
     @contextmanager
@@ -345,7 +327,3 @@ class Monitor:
 def identity_of(origin: str, key: str = "") -> str:
     """What a state says it is of; without the key, how that begins."""
     return f"{origin}, key {key}"
-
-
-def _text(signed: bytes) -> str:
-    return signed.decode("utf-8", "backslashreplace")

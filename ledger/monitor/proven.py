@@ -8,19 +8,19 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.errors import LogDamaged
+from ledger.monitor.edge import Edge
 from ledger.monitor.entries import Taken
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.errors import IncompleteError, ProofError, TamperedError, Words, shown
 from ledger.proof.log.event import format_instant, parse_event
-from ledger.proof.log.heads import is_heads_entry
+from ledger.proof.log.heads import HEADS_BEGIN, is_heads_entry
 from ledger.proof.log.merkle import HASH_SIZE, verify_consistency
 from ledger.proof.log.merkle_tree import HashReader, consistency_proof
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, decode_entries, hash_reader
-from ledger.seal.edge import Edge
 from ledger.seal.findings import Finding, finding_of
 from ledger.seal.log_reader import LogReader
 
-SLICE_TILES: Final = 64
+SLICE_TILES: Final = 8
 """The entries of so many bundles are proven and taken at a time."""
 AHEAD_MAX_US: Final = 300_000_000
 """An event may be recorded so much past the clock of who looks."""
@@ -32,6 +32,14 @@ class NotNow(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(f"{finding.what}: found {finding.found}, expected {finding.expected}")
         self.finding = finding
+
+
+class Ahead(NotNow):
+    """What comes next is recorded in the future, by the clock of who looks."""
+
+    def __init__(self, finding: Finding, recorded_us: int) -> None:
+        super().__init__(finding)
+        self.recorded_us = recorded_us
 
 
 class ProvenEntries:
@@ -74,14 +82,16 @@ class ProvenEntries:
             n, offset = divmod(after.size, WIDTH)
             tile = Tile(ENTRIES, n, min(WIDTH, end - n * WIDTH))
             with not_now(tile.path):
-                held = decode_entries(self._log.read_tile(tile))
+                data = self._log.read_tile(tile)
+                held = decode_entries(data)
                 if len(held) < tile.width:
                     raise IncompleteError(tile.path, found=Words(f"{len(held)} entries"), expected=tile.width)
             some = held[offset : tile.width]
             hashes = [sha256(b"\0" + entry).digest() for entry in some]
-            for i, entry in enumerate(some, 1):
-                if is_heads_entry(entry):
-                    roots[after.size + i] = after.root(hashes[:i])
+            if HEADS_BEGIN in data:
+                for i, entry in enumerate(some, 1):
+                    if is_heads_entry(entry):
+                        roots[after.size + i] = after.root(hashes[:i])
             full += after.extend(hashes)
             entries += some
             leaves += hashes
@@ -124,7 +134,7 @@ def _require_past(taken: Taken, until_us: int) -> None:
                 format_instant(event.recorded_us),
                 f"{format_instant(until_us)} or earlier, by the clock here",
             )
-            raise NotNow(Finding("refuted", f"{event.where}: recorded_at", found, expected))
+            raise Ahead(Finding("refuted", f"{event.where}: recorded_at", found, expected), event.recorded_us)
         return
 
 

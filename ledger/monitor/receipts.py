@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import LogDamaged
+from ledger.monitor.damage import StateDamaged
 from ledger.monitor.entries import LogEntries
-from ledger.monitor.memory import Memory, StateDamaged
+from ledger.monitor.memory import Memory
 from ledger.monitor.proven import AHEAD_MAX_US, NotNow, not_now
 from ledger.monitor.receipt_files import ReceiptFile, opened
 from ledger.monitor.receipt_memory import Difference, Known, ReceiptMemory, Timed
@@ -186,7 +187,7 @@ class Receipts:
         for some in self._kept.to_find(taken.through):
             with self._memory.transaction():
                 for one in some:
-                    if (sealed := self._memory.sealed_from(one.position)) is None:
+                    if (sealed := self._memory.checkpoints.sealed_from(one.position)) is None:
                         raise StateDamaged(f"no heads entry speaks for position {one.position}")
                     receipt, index = one.receipt, sealed[0] - 2 - (sealed[1] - one.position)
                     error = other_leaf(receipt, index, _leaf(index, size, root, read))

@@ -1,83 +1,120 @@
-"""The programmes' checks, a stream at a time, over a log that comes in pieces.
+"""The programmes' checks, a stream at a time, over events that come in pieces, in log order.
 
-A check takes the events of its stream and the editions that it goes by, in log order. It is in memory while its stream goes
-on, and put away when a round ends, or when there are too many. An edition is delivered to a check before the next event of
-the stream; when a round ends, to all checks that it concerns, since it may have to be announced in streams where nothing
-else happened.
+This is the one judge of what is recorded: the monitor feeds it from a log, and keeps its checks from round to round
+(`kept_streams`); the audit feeds it what it has read beside a book, a part of the streams to a process.
 
-What follows from a stream can only be judged once the transaction of its last event is over, since a seal may cut one in
-two: once a later recorded_at was seen in the log. The end is judged on the object in memory after it was put away as it was,
-so that the check that goes on knows nothing of it.
+A check takes the events of its stream and the editions that it goes by, in log order. An edition is delivered to a check
+before the next event of the stream; at the end to all checks that it concerns, since it may have to be announced in streams
+where nothing else happened.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
-from ledger.monitor.memory import Memory, SavedCheck
+from ledger.monitor.judge import Judge
+from ledger.monitor.rows import RUN, Leafed, Said, read_rows
 from ledger.proof.log.errors import shown
 from ledger.proof.log.event import LOG, Event, parse_event
 from ledger.proof.programme import ProofProgramme, ProofProgrammes, programme_of
-from ledger.seal.audit_rows import RUN, Said, read_rows
-from ledger.seal.audit_spool import Leafed
 from ledger.seal.findings import Finding, judge_log_events
-from ledger.seal.judge import Judge
 
-CHECKS_MAX: Final = 20_000
-"""So many checks are in memory at once, or a few more."""
+TOGETHER: Final = 65_536
+"""About so many events are taken together, so that those of a stream are;"""
+STREAMS_TOGETHER: Final = 16_384
+"""fewer, where they are of so many streams: each takes its check into memory."""
+
+Edition = tuple[int, str, bytes]
+"""Position, stream and stored bytes of an edition."""
+RowsOf = Mapping[str, Sequence[Leafed]]
+"""Some events by their stream, each stream's in log order."""
+
+
+class StreamTaker(Protocol):
+    """Takes what a log or a book records of its streams, and judges it in its own time."""
+
+    findings: list[Finding]
+    """What was found; whoever keeps it elsewhere may empty it."""
+    handovers: list[tuple[str, str]]
+    """The keys of every rotation, in log order: the old one and the new one."""
+    settled: dict[str, int]
+    """How many editions of a stream all checks have taken."""
+
+    def take(self, rows: Iterable[Leafed], last_recorded: str, /) -> None:
+        """The next events of the log. `last_recorded` is their last recorded_at."""
+
+    def put_away(self, last_recorded: str, /) -> None:
+        """The taker may be asked to go on much later: what it has is to be kept."""
+
+    def settle(self, last_recorded: str, /) -> None:
+        """At the end of a round: what has to follow by now is to be judged."""
 
 
 class Live:
     """A check in memory."""
 
-    __slots__ = ("delivered", "judge", "recorded", "rules")
+    __slots__ = ("delivered", "first", "judge", "recorded", "rules")
 
-    def __init__(self, judge: Judge, rules: str, delivered: int = 0, recorded: str = "") -> None:
+    def __init__(self, judge: Judge, rules: str, delivered: int = 0, recorded: str = "", first: int = 0) -> None:
         self.judge = judge
+        self.first = first
+        """The position of the stream's first event; 0 once the check was put away."""
         self.rules = rules
         self.delivered = delivered
         self.recorded = recorded
 
 
 class Streams:
-    """All streams of a log, as far as their events were taken."""
+    """Some streams, as far as their events were taken; the checks of all of them are in memory."""
 
-    def __init__(
-        self,
-        programmes: ProofProgrammes,
-        memory: Memory,
-        settled: Mapping[str, int],
-        handovers: Sequence[tuple[str, str]],
-    ) -> None:
-        self._programmes = programmes
-        self._memory = memory
+    def __init__(self, programmes: ProofProgrammes, editions: Iterable[Edition] = ()) -> None:
+        """`editions` are those that were taken before, in log order."""
         self.findings: list[Finding] = []
-        """What was found since it was last kept."""
-        self.handovers = list(handovers)
-        """The keys of every rotation, in log order: the old one and the new one."""
+        self.handovers: list[tuple[str, str]] = []
+        self.new_editions: list[Edition] = []
+        """Those that came since, in log order."""
+        self._programmes = programmes
         self._editions: defaultdict[str, list[tuple[int, str, Event]]] = defaultdict(list)
         """By their stream: position, recorded_at, edition."""
-        self._new_editions: list[tuple[int, str, bytes]] = []
-        self.settled = dict(settled)
-        """How many editions of a stream all checks have taken."""
         self._live: dict[str, Live] = {}
-        self._rows: dict[str, list[Leafed]] = {}
-        for position, stream, entry in memory.editions():
-            self._take_edition(position, stream, entry)
-        self._new_editions.clear()
+        self._waiting: dict[str, list[Leafed]] = {}
+        """Events that no check has taken yet, by stream."""
+        self._count_waiting = 0
+        self.take_editions(editions)
 
-    @property
-    def are_many(self) -> bool:
-        """Whether checks should be put away now."""
-        return len(self._live) > CHECKS_MAX
+    def take_editions(self, editions: Iterable[Edition]) -> None:
+        """The next editions, which are judged elsewhere, or were before."""
+        for position, stream, entry in editions:
+            row = _row(position, entry)
+            self._keep_editions(stream, [row], read_rows([row], []))
+        self.new_editions.clear()
 
-    def take(self, rows: dict[str, list[Leafed]]) -> None:
+    def take_rows(self, rows: Iterable[Leafed]) -> bool:
+        """The next events of the log; True where checks have taken them, and those that waited before."""
+        waiting = self._waiting
+        for row in rows:
+            if (of_stream := waiting.get(row[0])) is None:
+                waiting[row[0]] = [row]
+            else:
+                of_stream.append(row)
+            self._count_waiting += 1
+        if self._count_waiting < TOGETHER and len(waiting) < STREAMS_TOGETHER:
+            return False
+        self.take_waiting()
+        return True
+
+    def take_waiting(self) -> None:
+        """Nothing waits any more."""
+        waiting, self._waiting, self._count_waiting = self._waiting, {}, 0
+        self.take_events(waiting)
+
+    def take_events(self, rows: RowsOf) -> None:
         """The next events of the log, by stream, each in log order."""
         owners = {name: programme_of(self._programmes, name) for name in rows}
-        of_each: defaultdict[str, list[str]] = defaultdict(list)
+        of_each: defaultdict[str, list[str]] = defaultdict(list)  # by programme
         own: list[str] = []
         for name, owner in owners.items():
             if owner is None:
@@ -101,7 +138,14 @@ class Streams:
             if batch:
                 self._take_batch(owners[batch[-1]], batch, rows)
 
-    def _take_batch(self, owner: ProofProgramme | None, names: list[str], rows: dict[str, list[Leafed]]) -> None:
+    def finish(self) -> Iterator[tuple[str, Live, list[Finding]]]:
+        """Each stream with its check once it has every edition, and what was found when it was judged to its end."""
+        self.take_waiting()
+        for name, live in self._live.items():
+            self._deliver_all(live)
+            yield name, live, live.judge.finish()
+
+    def _take_batch(self, owner: ProofProgramme | None, names: list[str], rows: RowsOf) -> None:
         assert owner is not None
         of_all = rows[names[0]] if len(names) == 1 else [row for name in names for row in rows[name]]
         said = read_rows(of_all, self.findings, owner.light)
@@ -110,7 +154,9 @@ class Streams:
             live = self._live.get(name)
             rules = owner.rules_stream(name)
             if live is None:
-                live = self._live[name] = Live(Judge(name, owner), "" if rules == name else rules)
+                live = self._live[name] = Live(
+                    Judge(name, owner), "" if rules == name else rules, first=rows[name][0][3]
+                )
             end = start + len(rows[name])
             inside = slice(start, end)
             part = Said(said.prevs[inside], said.recorded[inside], said.events[inside], said.labels[inside])
@@ -123,11 +169,7 @@ class Streams:
         for row, event, recorded in zip(rows, said.events, said.recorded, strict=True):
             if isinstance(event, Event) and recorded is not None:
                 self._editions[stream].append((row[3], recorded, event))
-                self._new_editions.append((row[3], stream, row[4]))
-
-    def _take_edition(self, position: int, stream: str, entry: bytes) -> None:
-        said = read_rows([_row(position, entry)], [])
-        self._keep_editions(stream, [_row(position, entry)], said)
+                self.new_editions.append((row[3], stream, row[4]))
 
     def _feed(self, live: Live, rows: Sequence[Leafed], said: Said) -> None:
         """The events of a stream, and between them the editions that stand between them in the log."""
@@ -162,55 +204,9 @@ class Streams:
         self.handovers += judge_log_events(said.events, self.findings)
 
     def _load(self, names: Sequence[str]) -> None:
-        missing = [name for name in names if name not in self._live]
-        for saved in self._memory.checks(missing):
-            self._live[saved.stream] = _live(saved)
-
-    # Putting away
-
-    def put_away(self, last_recorded: str) -> None:
-        """All checks in memory go to the disk, and what follows from those whose last transaction is over is judged.
-
-        `last_recorded` is the last recorded_at of the log.
-        """
-        self._memory.keep_editions(self._new_editions)
-        self._new_editions.clear()
-        live, self._live = self._live, {}
-        self._memory.keep_checks(_saved(name, one, last_recorded) for name, one in live.items())
-        for one in live.values():
-            self.findings += one.judge.finish() if one.recorded < last_recorded else one.judge.so_far()
-
-    def settle(self, last_recorded: str) -> None:
-        """At the end of a round: every edition reaches every check, and every transaction that is over is judged."""
-        for live in self._live.values():
-            self._deliver_all(live)
-        self.put_away(last_recorded)
-        while some := self._memory.open_checks(last_recorded):
-            self._go_on(some, last_recorded)
-        for rules, editions in self._editions.items():
-            if self.settled.get(rules, 0) == len(editions):
-                continue
-            after = ""
-            while some := self._memory.lagging_checks(rules, len(editions), after):
-                after = some[-1].stream
-                self._go_on(some, last_recorded)
-            self.settled[rules] = len(editions)
-
-    def _go_on(self, some: Sequence[SavedCheck], last_recorded: str) -> None:
-        for saved in some:
-            live = self._live[saved.stream] = _live(saved)
-            self._deliver_all(live)
-        self.put_away(last_recorded)
+        """Before events of some streams are taken: their checks have to be in memory if they had any."""
 
 
 def _row(position: int, entry: bytes) -> Leafed:
     event = parse_event(entry)
     return event.stream, event.seq, event.type, position, entry, event.leaf
-
-
-def _live(saved: SavedCheck) -> Live:
-    return Live(saved.judge, saved.rules, saved.delivered, saved.recorded)
-
-
-def _saved(stream: str, live: Live, last_recorded: str) -> SavedCheck:
-    return SavedCheck(stream, live.rules, live.delivered, live.recorded, live.recorded >= last_recorded, live.judge)

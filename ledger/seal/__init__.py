@@ -1,4 +1,4 @@
-"""Sealing: the book becomes a transparency log in a folder, signed, witnessed, and audited.
+"""Sealing: the book becomes a transparency log in a folder, signed and witnessed.
 
 The formats and their verification are in `ledger.proof`, which knows neither files nor databases. Here is what writes
 them and what reads them back:
@@ -13,5 +13,5 @@ them and what reads them back:
     witness     what a witness does; `witness_http` its server and the sealer's side of the protocol
     timestamp   RFC 3161 timestamps over a checkpoint
     evidence    the bundle of one decision
-    audit       everything re-derived; `audit_streams` recomputes what was announced and decided
+    findings    what an audit or a monitor finds, and the verdict to which it leads
 """

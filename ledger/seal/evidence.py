@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
-from ledger.errors import BookChanged, NotSealed
+from ledger.errors import BookChanged, NotDecided, NotSealed
 from ledger.proof.log import strictjson
 from ledger.proof.log.building import Entry, build_bundle, decision_proof
 from ledger.proof.log.bundle import Bundle, parse_bundle
@@ -29,7 +29,7 @@ from ledger.proof.programme import ProofProgramme
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import LogReader
 from ledger.seal.rows import plain_stream
-from ledger.seal.state import LogState, load_state
+from ledger.seal.state import KeptState, LogState
 from ledger.store.base import Reader
 
 
@@ -51,23 +51,26 @@ def collect_evidence(
     *,
     revision: int | None = None,
     at: int | None = None,
+    kept: KeptState | None = None,
 ) -> Bundle:
     """The bundle of a decision in a stream of the programme on what `on` says.
 
     It is under the published checkpoint, or under that of the size `at`, as everything stood then. `revision` counts the
     decisions on the same from 1; the latest is taken where it is not given, or with `at` the latest of then. Raises
-    NotSealed where there is none under the checkpoint, or BookChanged where the book is not what was sealed.
+    NotDecided where the book has none, NotSealed where there is none under the checkpoint, or BookChanged where the book
+    is not what was sealed. `kept` is for who asks again and again: what was read of the log is not read again.
     """
     decided = decisions_on(book, programme, stream, on)
     about = ", ".join(f"{what} {name}" for what, name in programme.about(stream, on))
     if not decided:
-        raise NotSealed(f"{about}: found no decision on it, expected a sealed decision")
-    cached = folder.state()
+        raise NotDecided(f"{about}: found no decision on it, expected a sealed decision")
+    kept = kept or KeptState()
+    cached = None if kept.size else folder.state()
     signed = folder.checkpoint() if at is None else published_at(folder, at)
     if signed is None:
-        raise NotSealed(f"{about}: found no checkpoint in {folder.root}, expected a sealed decision")
+        raise NotSealed(f"{about}: found no checkpoint in {folder.name}, expected a sealed decision")
     checkpoint = parse_checkpoint(parse_note(signed)[0])
-    state, tree = load_state(folder, checkpoint.size, cached)
+    state, tree = kept.load(folder, checkpoint.size, cached)
     position = _chosen(about, decided, state.events, revision, newest=at is None)
     entries = {name: _entries(book, state, name) for name in (stream, programme.rules_stream(stream))}
     number = next(n for n, entry in enumerate(entries[stream], 1) if entry.index == state.index_of(position))
@@ -102,7 +105,7 @@ def published_at(folder: LogFolder, size: int) -> bytes:
             min((n for n in sizes if n > size), default=None),
         )
         near = " or ".join(str(n) for n in (below, above) if n) or "none"
-        raise NotSealed(f"found no checkpoint of size {size} in {folder.root}, expected that of one published: {near}")
+        raise NotSealed(f"found no checkpoint of size {size} in {folder.name}, expected that of one published: {near}")
     return max(found, key=lambda signed: len(parse_note(signed)[1]))
 
 
@@ -120,7 +123,8 @@ def _chosen(about: str, decided: list[int], events: int, revision: int | None, *
             f"{about}: found its decision at position {decided[number - 1]}, expected one up to {events}, the last that is "
             f"{'sealed; seal first' if newest else 'under this checkpoint'}"
         )
-    raise NotSealed(f"{about}: found {len(sealed)} decisions under this checkpoint, expected {number or 1} or more")
+    kind = NotDecided if number > len(decided) else NotSealed
+    raise kind(f"{about}: found {len(sealed)} decisions under this checkpoint, expected {number or 1} or more")
 
 
 def _first_changed(bundle: Bundle, read: HashReader) -> str:

@@ -15,7 +15,6 @@ What is served, and what not, says `published_log`.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -32,8 +31,6 @@ IDLE_S: Final = 10.0
 """So long a connection without a request is kept."""
 LINE_MAX_BYTES: Final = 4096
 """Of a request."""
-GZIP_LEVEL: Final = 1
-PACKED_MIN_BYTES: Final = 1024
 
 
 class LogServer(BoundedServer):
@@ -109,20 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(served)
 
     def _send(self, served: Served) -> None:
-        body = served.body
+        body, headers = served.for_client(self.headers.get("Accept-Encoding", ""))
         self.send_response(served.status)
-        if served.packable:
-            self.send_header("Vary", "Accept-Encoding")
-            if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > PACKED_MIN_BYTES:
-                body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-                self.send_header("Content-Encoding", "gzip")
-        if served.content_range is not None:
-            self.send_header("Content-Range", served.content_range)
+        for name, value in headers.items():
+            self.send_header(name, value)
         if served.status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
-        self.send_header("Content-Type", served.content_type)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", served.cache)
         self.send_header("X-Content-Type-Options", "nosniff")
         if self.close_connection or self.server.crowded:
             self.close_connection = True

@@ -5,7 +5,8 @@
 
 Each answer has to be there within `TIMEOUT_S` (see `http_client`). Redirects are not followed: the log is at the URL that was
 given, and the token goes nowhere else. No answer, half of one, 408, 429 and 5xx are tried again, `TRIES_MAX` times in all,
-each time after a longer wait. Several threads may read at once.
+each time after a longer wait. A token that the host does not take any more, such as a JWT that has expired, is asked for anew
+(`renewed`). Several threads may read at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import http.client
 import random
 import ssl
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from ledger.proof.log.errors import shown
 from ledger.seal.folder import LogFolder
 from ledger.seal.http_client import FAILURES, GOOD, Answered, HttpClient, TooLong, parse_url
 from ledger.seal.log_reader import HISTORY_MAX_BYTES, LogFiles
+from ledger.seal.token_file import TOKEN_MAX_CHARS
 
 TIMEOUT_S: Final = 30.0
 """For a whole request, from connecting to the last byte of the answer."""
@@ -33,7 +36,6 @@ WHOLE_MAX_BYTES: Final = 1 << 31
 """Of a history that a server sends as a whole, since it knows no parts."""
 CACHED_S: Final = 3.0
 """A checkpoint may be so old: a `log-server` lets caches keep it for two seconds."""
-TOKEN_MAX_CHARS: Final = 1024
 AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 NOTHING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
@@ -49,12 +51,15 @@ class LogUrl(LogFiles):
         timeout_s: float = TIMEOUT_S,
         wait_first_s: float = WAIT_FIRST_S,
         tls: ssl.SSLContext | None = None,
+        renewed: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`renewed` is asked for the token as it is now where the host does not take the one that was given any more."""
         self._url = url.rstrip("/")
         self._place = parse_url(self._url, "the log")
         if token is not None:
             _check_token(token, in_the_open=self._place.in_the_open)
         self._token = token
+        self._renewed = renewed
         self._wait_first_s = wait_first_s
         self._client = HttpClient(self._place, timeout_s, tls)
 
@@ -103,8 +108,9 @@ class LogUrl(LogFiles):
         for attempt in range(TRIES_MAX):
             if attempt:
                 time.sleep(self._wait_first_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+            token = self._token
             try:
-                answer = self._ask(path, max_bytes, part)
+                answer = self._ask(path, max_bytes, part, token)
             except TooLong:
                 raise self._too_long(path, max_bytes) from None
             except FAILURES as error:
@@ -116,7 +122,9 @@ class LogUrl(LogFiles):
             if status in NOTHING:
                 return None
             if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                whom = "no token" if self._token is None else "a token that it does not know"
+                if attempt + 1 < TRIES_MAX and self._has_other_token(token):
+                    continue
+                whom = "no token" if token is None else "a token that it does not know"
                 raise LogDenied(
                     f"{self._url}/{path}: found that the host refuses it ({status}) to {whom}, expected to be let read it"
                 )
@@ -127,10 +135,19 @@ class LogUrl(LogFiles):
             f"{self._url}/{path}: found {failed}, expected the file or 404; redirects are not followed"
         )
 
-    def _ask(self, path: str, max_bytes: int, part: tuple[int, int] | None) -> Answered:
+    def _has_other_token(self, refused: str | None) -> bool:
+        """Whether there is another token by now than the one that was refused."""
+        if refused is None:
+            return False
+        if self._token == refused and (found := self._renewed()) is not None:
+            _check_token(found, in_the_open=self._place.in_the_open)
+            self._token = found
+        return self._token != refused
+
+    def _ask(self, path: str, max_bytes: int, part: tuple[int, int] | None, token: str | None) -> Answered:
         headers = {"Accept-Encoding": "gzip, identity", "User-Agent": "csat-ledger"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         if part is not None:
             headers |= {"Range": f"bytes={part[0]}-{part[1]}", "Accept-Encoding": "identity"}
         answer = self._client.ask("GET", f"{self._place.path}/{path}", max_bytes, headers)
@@ -147,10 +164,12 @@ def is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def open_log(text: str | Path, token: str | None = None) -> LogFolder | LogUrl:
-    """The log in a folder, or at an http:// or https:// URL. Raises BadInput. Nothing is read yet."""
+def open_log(
+    text: str | Path, token: str | None = None, renewed: Callable[[], str | None] = lambda: None
+) -> LogFolder | LogUrl:
+    """The log in a folder, or at an http:// or https:// URL; `renewed` as `LogUrl`. Raises BadInput. Nothing is read yet."""
     if isinstance(text, str) and is_url(text):
-        return LogUrl(text, token)
+        return LogUrl(text, token, renewed=renewed)
     if isinstance(text, str) and "://" in text:
         raise BadInput(f"found the log {text!r}, expected a folder, or an http:// or https:// URL")
     return LogFolder(Path(text))

@@ -10,6 +10,7 @@ checkpoint has at its place: so it is right, and may be kept for ever, even wher
 
 from __future__ import annotations
 
+import gzip
 import hmac
 import os
 import re
@@ -44,6 +45,8 @@ LINE_MAX_BYTES: Final = 2 * NOTE_MAX_BYTES + TAIL_BYTES
 BEYOND_MAX: Final = 100_000
 """So many checkpoints that are signed and not published are looked past."""
 NO_SUCH_PATH: Final = b"found no such path, expected /checkpoint, /checkpoints.jsonl or /tile/...\n"
+GZIP_LEVEL: Final = 1
+PACKED_MIN_BYTES: Final = 1024
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
 
 
@@ -60,6 +63,18 @@ class Served(NamedTuple):
     complaint: str | None = None
     """For the operator."""
 
+    def for_client(self, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+        """The body as a client takes it, packed where that is worth its while; and the headers that say so."""
+        body, headers = self.body, {"Content-Type": self.content_type, "Cache-Control": self.cache}
+        if self.packable:
+            headers["Vary"] = "Accept-Encoding"
+            if "gzip" in accept_encoding and len(body) > PACKED_MIN_BYTES:
+                body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+                headers["Content-Encoding"] = "gzip"
+        if self.content_range is not None:
+            headers["Content-Range"] = self.content_range
+        return body, headers
+
 
 class Asked(NamedTuple):
     """A request, as far as it matters here: the target as it was sent, and two of its headers."""
@@ -73,29 +88,37 @@ class PublishedLog:
     """What of a log's folder the world, and who has one of the tokens, may read."""
 
     def __init__(self, folder: Path, tokens: tuple[str, ...] = ()) -> None:
-        self._log = _Unlinked(folder.resolve())
+        self._log = UnlinkedFolder(folder.resolve())
         self._tokens = tuple(token.encode("utf-8") for token in tokens)
 
     def answer(self, asked: Asked) -> Served:
-        """The answer to a GET. Raises nothing: what the folder lacks is an answer too."""
+        """The answer to a GET, entries for who has a token. Raises nothing: what the folder lacks is an answer too."""
+        if asked.target.startswith(BUNDLES) and self._tokens:
+            try:
+                self._admit(asked.authorization)
+            except LogDenied as error:
+                return Served(HTTPStatus.FORBIDDEN, f"{error}\n".encode())
+        return self.read(asked.target, entries=bool(self._tokens), part=asked.range)
+
+    def read(self, target: str, *, entries: bool, part: str = "") -> Served:
+        """What is at a path, `/checkpoint` and so on; `entries` where the caller may have them, `part` is a header Range.
+
+        Whether he may is for who calls this to have found out. Raises nothing, as `answer`.
+        """
         try:
-            return self._answer(asked)
-        except LogDenied as error:
-            return Served(HTTPStatus.FORBIDDEN, f"{error}\n".encode())
+            return self._read(target, entries, part)
         except (LogDamaged, ProofError, OSError) as error:
             return Served(
                 HTTPStatus.INTERNAL_SERVER_ERROR, b"found a log whose files do not hold together, expected a whole one\n",
                 complaint=str(error),
             )  # fmt: skip
 
-    def _answer(self, asked: Asked) -> Served:
-        if asked.target.startswith(BUNDLES) and self._tokens:
-            self._admit(asked.authorization)
-        path = asked.target.removeprefix("/")
+    def _read(self, target: str, entries: bool, part: str) -> Served:
+        path = target.removeprefix("/")
         tile = None if path in (CHECKPOINT, HISTORY) else _tile_at(path)
-        if not asked.target.startswith("/") or not (path in (CHECKPOINT, HISTORY) or tile):
+        if not target.startswith("/") or not (path in (CHECKPOINT, HISTORY) or tile):
             return Served(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
-        if tile is not None and tile.level == ENTRIES and not self._tokens:
+        if tile is not None and tile.level == ENTRIES and not entries:
             return Served(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
         signed = self._log.checkpoint()
         if tile is not None and (promised := self._log.pending()):
@@ -105,7 +128,7 @@ class PublishedLog:
         size = _size_of(signed)
         if tile is not None:
             return self._tile(tile, size)
-        return self._history(size, asked.range) if path == HISTORY else Served(HTTPStatus.OK, signed, cache=BRIEFLY)
+        return self._history(size, part) if path == HISTORY else Served(HTTPStatus.OK, signed, cache=BRIEFLY)
 
     def _admit(self, authorization: str) -> None:
         """Raises LogDenied. How long it takes tells nothing of a token, nor which of them is the right one."""
@@ -152,7 +175,7 @@ class PublishedLog:
         )  # fmt: skip
 
 
-class _Unlinked(LogFolder):
+class UnlinkedFolder(LogFolder):
     """The log's own files: what a link leads to is none."""
 
     def read_path(self, path: str, max_bytes: int) -> bytes | None:

@@ -80,6 +80,9 @@ class Sealed(NamedTuple):
 class Cosigner(Protocol):
     """Asks witnesses."""
 
+    lacking: list[str]
+    """What went wrong with the witnesses that did not cosign the last checkpoint, a sentence each."""
+
     def complete(self, signed: bytes) -> bool:
         """Whether a checkpoint has the cosignatures of all witnesses."""
         ...

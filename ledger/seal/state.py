@@ -100,8 +100,34 @@ def load_state(folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogS
 
     `cached` has to be read before the checkpoint of this size, else it may be ahead of it. Raises LogDamaged.
     """
+    begun = (_cached_state(folder, size, cached) if cached else None) or (LogState(), MapTree())
+    return _grown(folder, size, *begun)
+
+
+class KeptState:
+    """The state that was loaded last, for a reader who asks for it again and again: it grows with the log."""
+
+    def __init__(self) -> None:
+        self._last: tuple[LogState, MapTree] = (LogState(), MapTree())
+
+    @property
+    def size(self) -> int:
+        """How many entries it is of; 0 where nothing is kept."""
+        return self._last[0].size
+
+    def load(self, folder: LogFolder, size: int, cached: bytes | None) -> tuple[LogState, MapTree]:
+        """As `load_state`. What it gives is good until the next call; an older state than the last one is not kept."""
+        if self.size > size:
+            return load_state(folder, size, cached)
+        last, self._last = self._last, (LogState(), MapTree())  # what fails half-way is not gone on with
+        found = _grown(folder, size, *last) if last[0].size else load_state(folder, size, cached)
+        self._last = found
+        return found
+
+
+def _grown(folder: LogFolder, size: int, state: LogState, tree: MapTree) -> tuple[LogState, MapTree]:
+    """The state and its map gone on with up to `size` entries."""
     try:
-        state, tree = (_cached_state(folder, size, cached) if cached else None) or (LogState(), MapTree())
         begun = state.size
         moved = state.take(folder.read_entries(begun, size))
         if begun:

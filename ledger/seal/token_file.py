@@ -1,6 +1,6 @@
 """The file of the tokens with which entry bundles are read: one a line, mode 0600, such as `openssl rand -hex 32` makes.
 
-A server takes several, one for each auditor, so that one can be withdrawn; a reader has one.
+A server takes several, one for each auditor, so that one can be withdrawn; a reader has one, which may be a JWT (`serve`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from ledger.proof.log.files import read_file
 
 FILE_MAX_BYTES: Final = 1 << 16
 TOKENS_MAX: Final = 100
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{32,512}=*", re.ASCII)
+TOKEN_MIN_CHARS: Final = 32
+TOKEN_MAX_CHARS: Final = 8_192
+"""Room for a JWT, by which `serve` knows an auditor."""
+_TOKEN: Final = re.compile(rf"[A-Za-z0-9._~+/-]{{{TOKEN_MIN_CHARS},{TOKEN_MAX_CHARS}}}=*", re.ASCII)
 """What RFC 6750 takes for a bearer token, and too long to be guessed."""
 
 
@@ -34,7 +37,8 @@ def load_tokens(path: Path, most: int = TOKENS_MAX) -> tuple[str, ...]:
     for number, line in enumerate(lines, 1):
         if not _TOKEN.fullmatch(line):
             raise BadInput(
-                f"{path}: found on line {number} no token, expected 32 to 512 letters, digits or ._~+/- (openssl rand -hex 32)"
+                f"{path}: found on line {number} no token, expected {TOKEN_MIN_CHARS} to {TOKEN_MAX_CHARS:,} letters, "
+                "digits or ._~+/- (openssl rand -hex 32)"
             )
     if not 1 <= len(lines) <= most:
         raise BadInput(

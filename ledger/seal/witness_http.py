@@ -6,8 +6,12 @@ waiting; of one log one request is answered at a time, of several logs all at on
 The sealer asks all witnesses at once for each checkpoint, and waits until all have answered, but not beyond a deadline, and
 once the quorum is met only `GRACE_S` longer. It remembers nothing of them: it begins with the size that it tried last,
 and a witness that is elsewhere says where (409). What a witness answers is believed only as far as its cosignature
-verifies by a key of the policy. One that cannot be reached, or is slow, lacks; one that has seen another history of the
-log stops the sealer, since then either the log or its key is in the wrong hands.
+verifies by a key of the policy. One that cannot be reached, or is slow, lacks.
+
+One that says that it has seen another history of the log stops the sealer: then the log was cut, or its key is in the wrong
+hands, or the witness lies. Only where the others make a quorum that is more than half of the policy's witnesses it lacks as
+well, and is told of: no other history can have such a quorum then, and a single witness stops nobody. (That a folder was put
+back to what it was, the memory of the key knows by itself: `signing`.)
 """
 
 from __future__ import annotations
@@ -137,6 +141,7 @@ class Witnesses:
         for url, one in asked.items():
             Thread(target=self._ask_one, args=(url, one, signed, checkpoint, read, answers), daemon=True).start()
         lacking = dict.fromkeys(self._urls, "no answer in time")
+        forked: LogForked | None = None
         end_s = time.monotonic() + self._timeout_s
         while lacking.keys() & asked.keys():
             try:
@@ -144,9 +149,10 @@ class Witnesses:
             except Empty:
                 break
             asked.pop(url)
-            if isinstance(answer, LogForked) or not isinstance(answer, list | Exception):
+            if not isinstance(answer, list | Exception):
                 raise answer
             if isinstance(answer, Exception):
+                forked = forked or (answer if isinstance(answer, LogForked) else None)
                 lacking[url] = ascii(answer)[:SAID_MAX_CHARS]
                 continue
             del lacking[url]
@@ -156,6 +162,8 @@ class Witnesses:
         for one in asked.values():
             one.hang_up()
         self.lacking = [f"{url}: {why}" for url, why in lacking.items()]
+        if forked is not None and not self._excludes_others(len(found)):
+            raise forked
         if len(found) < self._policy.quorum:
             raise QuorumMissing(
                 f"checkpoint of size {checkpoint.size}: found {len(found)} cosignatures, expected "
@@ -163,6 +171,11 @@ class Witnesses:
             )
         own = [signature for signature in signatures if _identity(signature) not in found]
         return format_note(text, [*own, *found.values()])
+
+    def _excludes_others(self, count: int) -> bool:
+        """Whether so many cosignatures are a quorum that no other history can have besides."""
+        quorum = self._policy.quorum
+        return count >= quorum and 2 * quorum > len(self._policy.witnesses)
 
     def _cosignatures(self, signed: bytes) -> list[Signature]:
         try:

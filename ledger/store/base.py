@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ledger.store.refusals import RefusalReader, RefusalTable
+
 
 class Row(NamedTuple):
     """One event as it stands in the database."""
@@ -117,8 +119,15 @@ class Reader(Protocol):
         """How many events there are, counted and not taken from a position; a look at each of them."""
         ...
 
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
-        """At most `limit` events of one type after a position, in order of position."""
+    def read_type(self, event_type: str, after: int, limit: int, stream: str | None = None) -> list[Row]:
+        """At most `limit` events of one type after a position, in order of position; of one stream alone where it is named.
+
+        Of a stream its own events are looked at, however many of the type the book has.
+        """
+        ...
+
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        """The events at some positions, in order of position; of a position without an event there is none."""
         ...
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
@@ -151,6 +160,25 @@ class Reader(Protocol):
 
     def read_snapshots(self, after: str = "", limit: int = 1) -> list[Snapshot]:
         """At most `limit` snapshots, of streams after a name, in order of name. One alone can take many megabytes."""
+        ...
+
+
+class Beside(Protocol):
+    """A transaction on the tables that stand beside the events in the same database, and are no part of the book.
+
+    Statements are written once, with `?` for parameters, in the SQL that SQLite and PostgreSQL share.
+    """
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        ...
+
+    def change(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """One statement that changes rows; how many it changed."""
+        ...
+
+    def change_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The same statement for each of some rows of parameters."""
         ...
 
 
@@ -262,6 +290,29 @@ class Store(Reader, Protocol):
 
         Raises StoreUnreachable where the store stays locked or cannot be reached.
         """
+        ...
+
+    @property
+    def refusals(self) -> RefusalReader:
+        """The refused facts that are kept beside the book."""
+        ...
+
+    def keeping_refusals(self) -> AbstractContextManager[RefusalTable]:
+        """A transaction of the refused facts, one at a time; committed at the end, rolled back on any exception.
+
+        Raises StoreUnreachable where the store stays locked or cannot be reached.
+        """
+        ...
+
+    def beside(self) -> AbstractContextManager[Beside]:
+        """A transaction on what stands beside the events: committed durably at the end, rolled back on any exception.
+
+        It adds no event, and in PostgreSQL no writer waits for it. Raises StoreUnreachable.
+        """
+        ...
+
+    def query_beside(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT on what stands beside the events, or on the events; nobody waits for it."""
         ...
 
     def wait(self, after: int, timeout_s: float) -> bool:

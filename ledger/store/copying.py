@@ -4,7 +4,8 @@ Every event is read, its place in the feed and in its stream's chain is checked,
 has at that position, or appended there. So a copy that was interrupted goes on where it stopped, and a copy made again
 compares the two books event by event and adds nothing. What is due, reviewed and set aside is copied at the end, once the
 source has stood still for a moment: it must fit the last event. Snapshots are caches and stay behind. So does the link
-key, which is no part of the book (`ledger.link_key`): the copy names the same one.
+key, which is no part of the book (`ledger.link_key`): the copy names the same one. Refused facts stay behind too
+(`ledger.store.refusals`): they are of who took them in.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ BEGIN
     REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM PUBLIC;
     FOR entry IN
         SELECT rolname FROM pg_catalog.pg_roles
-        WHERE rolname IN ('csat_ledger_writer', 'csat_ledger_reader', 'csat_ledger_projector')
+        WHERE rolname IN ('csat_ledger_writer', 'csat_ledger_reader', 'csat_ledger_projector', 'csat_ledger_webhooks')
     LOOP
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM %I', entry.rolname);
     END LOOP;
@@ -53,7 +53,15 @@ BEGIN
             ('csat_ledger_writer', 'SELECT, INSERT, UPDATE', 'reviews'),
             ('csat_ledger_writer', 'SELECT, INSERT', 'link_key'),
             ('csat_ledger_writer', 'SELECT', 'ledger_meta'),
+            -- Refused facts are no part of the book: they are counted up, resolved, and deleted by age.
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'refusals, refusal_totals'),
+            ('csat_ledger_reader', 'SELECT', 'refusals, refusal_totals'),
+            ('csat_ledger_writer', 'SELECT, INSERT, UPDATE, DELETE', 'webhooks, webhook_held'),
             ('csat_ledger_reader', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta'),
+            ('csat_ledger_reader', 'SELECT', 'webhooks, webhook_held'),
+            -- It talks to whoever registered a URL, so it may add nothing to the book.
+            ('csat_ledger_webhooks', 'SELECT', 'events, ledger_meta'),
+            ('csat_ledger_webhooks', 'SELECT, INSERT, UPDATE, DELETE', 'webhooks, webhook_held'),
             ('csat_ledger_projector', 'SELECT', 'events, due, set_aside, reviews, link_key, ledger_meta')
         ) AS wanted (role_name, privileges, tables)
     LOOP

@@ -32,10 +32,18 @@ from ledger.store.base import (
 )
 from ledger.store.locks import checked_role
 from ledger.store.migrations import missing_steps, newest_version
-from ledger.store.postgres_connections import Address, AdvisoryRoleLock, Connections, PgConnection, try_advisory_lock
-from ledger.store.postgres_reader import PostgresReader, query, stored_reviews
+from ledger.store.postgres_connections import (
+    Address,
+    AdvisoryRoleLock,
+    Connections,
+    PgConnection,
+    lock_key,
+    try_advisory_lock,
+)
+from ledger.store.postgres_reader import PostgresReader, query, stored_reviews, translated
 from ledger.store.postgres_recorders import LedgerApplicationRecorder, LedgerDatastore, copy_events, copy_statement
 from ledger.store.postgres_tables import APPEND_LOCK_SUFFIX, CHANNEL, EVENTS, SCHEMA
+from ledger.store.refusals import RefusalReader, RefusalTable
 
 Factory = postgres_factory.Factory
 
@@ -44,6 +52,8 @@ POLL_S: Final = 0.5
 """How long a reader relies on NOTIFY before it looks for itself."""
 
 SETTINGS: Final = (
+    # What stands beside the events is asked for in statements that SQLite takes too, which knows no schemas.
+    f"SET search_path = {SCHEMA}",
     # All our statements are served by an index, in its order. Without this a plan made while the table was small, or before its
     # statistics were taken, reads the whole table for every batch of a bulk load.
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
@@ -187,6 +197,23 @@ class PostgresWriteTransaction(PostgresReader):
         self._connection.execute(f"INSERT INTO {SCHEMA}.link_key (id) VALUES (%s)", (key_id,))
 
 
+class PostgresBeside:
+    """What stands beside the events, in a transaction for which no writer of events waits."""
+
+    def __init__(self, connection: PgConnection) -> None:
+        self._connection = connection
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return query(self._connection, translated(statement), parameters)
+
+    def change(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        return self._connection.execute(translated(statement), parameters).rowcount
+
+    def change_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(translated(statement), rows)
+
+
 class PostgresStore(PostgresReader):
     """The book in a PostgreSQL database. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
 
@@ -271,6 +298,40 @@ class PostgresStore(PostgresReader):
         return PostgresWriteTransaction(
             connection, as_row(last) if last else None, stored_reviews(reviews), any_aside, server_clock_us
         )
+
+    @property
+    def refusals(self) -> RefusalReader:
+        return RefusalReader(
+            lambda statement, parameters: self._query_once(translated(statement), parameters), f"{SCHEMA}."
+        )
+
+    @contextmanager
+    def keeping_refusals(self) -> Iterator[RefusalTable]:
+        with self._connections.take() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("refusals"),))
+            cursor = connection.cursor()
+            yield RefusalTable(
+                lambda statement, parameters: query(connection, translated(statement), parameters),
+                lambda statement, rows: cursor.executemany(translated(statement), rows),
+                f"{SCHEMA}.",
+            )
+
+    @contextmanager
+    def beside(self) -> Iterator[PostgresBeside]:
+        with self._connections.take() as connection:
+            try:
+                connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                yield PostgresBeside(connection)
+                if connection.info.transaction_status != TransactionStatus.INTRANS:
+                    raise StoreUnreachable(f"{self.name}: a statement failed, nothing of its transaction was kept")
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(psycopg.Error):  # it fails where the connection is lost, and then nothing is committed
+                    connection.execute("ROLLBACK")
+                raise
+
+    def query_beside(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._query_once(translated(statement), parameters)
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

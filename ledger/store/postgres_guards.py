@@ -51,7 +51,7 @@ SELECT_PROJECTIONS: Final = """
       AND EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace
                   AND pg_get_userbyid(n.nspowner) = 'csat_ledger_projector')
       AND pg_get_userbyid(c.relowner) <> 'csat_ledger_projector' ORDER BY 1"""
-ROLES: Final = ["csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector"]
+ROLES: Final = ["csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector", "csat_ledger_webhooks"]
 """The roles of running processes, which may not change an event, nor own what keeps others from it."""
 
 

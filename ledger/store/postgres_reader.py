@@ -32,6 +32,11 @@ WITHOUT_DUE: Final = (
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
+def translated(statement: str) -> str:
+    """A statement with `?` for parameters as the driver wants it."""
+    return statement.replace("%", "%%").replace("?", "%s")
+
+
 def query(connection: PgConnection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement answers."""
     with connection.cursor(binary=True) as cursor:
@@ -54,6 +59,10 @@ class PostgresReader:
 
     def read_feed(self, after: int, limit: int) -> list[Row]:
         return list(map(as_row, self._feed(after, limit)))
+
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        rows = self._query(SELECT_ROWS + "WHERE position = ANY(%s::bigint[]) ORDER BY position", (list(positions),))
+        return list(map(as_row, rows))
 
     def last_event(self) -> Row | None:
         rows = self._query(SELECT_ROWS + "ORDER BY position DESC LIMIT 1", ())
@@ -108,14 +117,15 @@ class PostgresReader:
         )[0][0]
         return seq
 
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+    def read_type(self, event_type: str, after: int, limit: int, stream: str | None = None) -> list[Row]:
         # The type stands in the statement, so that PostgreSQL sees that the partial index applies.
         if not (event_type.isascii() and event_type.isalpha()):
             raise ValueError(f"found event type {event_type!r}, expected letters")
-        rows = self._query(
-            SELECT_ROWS + f"WHERE topic = '{event_type}' AND position > %s ORDER BY position LIMIT %s", (after, limit)
-        )
-        return list(map(as_row, rows))
+        which, of = f"WHERE topic = '{event_type}' AND position > %s ", (after,)
+        if stream is None:
+            return list(map(as_row, self._query(SELECT_ROWS + which + "ORDER BY position LIMIT %s", (*of, limit))))
+        which += "AND originator_id = %s ORDER BY originator_version LIMIT %s"
+        return list(map(as_row, self._query(SELECT_ROWS + which, (*of, stream, limit))))
 
     def stream_names(self, after: str = "", limit: int = 1000) -> list[str]:
         return [name for (name,) in self._query(STREAM_NAMES, (after, limit))]

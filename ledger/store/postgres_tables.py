@@ -9,7 +9,9 @@
     ledger.set_aside           streams that a writer could not read, and waits to take up again
     ledger.reviews             up to which instants memberships were reviewed; one row
     ledger.link_key            the id of the link key (`ledger.link_key`); one row, which is never changed
+    ledger.refusals            refused facts, beside the book (`ledger.store.refusals`), and their totals by code
     ledger.ledger_meta         the version of these tables
+    ledger.webhooks, ledger.webhook_held   receivers of announcements, and what waits for them
 
 The lock is the library's, `LOCK TABLE … IN EXCLUSIVE MODE`, but on a table of its own. On the events themselves it
 would conflict with VACUUM, ANALYZE and CREATE INDEX CONCURRENTLY: writers would wait for each of these, and autovacuum,
@@ -27,6 +29,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from ledger.errors import StoreUnreachable
 from ledger.store.migrations import Step, newest_version, steps_after
 from ledger.store.postgres_connections import PgConnection, lock_key
+from ledger.store.refusals import table_statements
 
 SCHEMA: Final = "ledger"
 EVENTS: Final = "events"
@@ -92,6 +95,16 @@ OTHER_TABLES: Final = (
 )
 
 
+WEBHOOK_TABLES: Final = (
+    f'CREATE TABLE {SCHEMA}.webhooks (id text COLLATE "C" PRIMARY KEY, url text NOT NULL, types text NOT NULL, '
+    "secret_file text NOT NULL, allow_private bigint NOT NULL, owner text NOT NULL, created_us bigint NOT NULL, "
+    "position bigint NOT NULL, head text NOT NULL, trouble text NOT NULL, version bigint NOT NULL)",
+    f'CREATE TABLE {SCHEMA}.webhook_held (webhook text COLLATE "C" NOT NULL, membership text COLLATE "C" NOT NULL, '
+    "position bigint NOT NULL, since_us bigint NOT NULL, next_us bigint NOT NULL, attempts bigint NOT NULL, "
+    "parked bigint NOT NULL, reason text NOT NULL, PRIMARY KEY (webhook, membership))",
+)
+
+
 def events_statements(schema: str, table: str, id_type: str = "text") -> list[Composed]:
     """What creates an events table with all that guards it; each statement does nothing where it was done before."""
     names = {
@@ -123,7 +136,17 @@ def _version_4(connection: PgConnection) -> None:
         connection.execute(text)
 
 
-STEPS: list[Step[PgConnection]] = [_version_4]
+def _version_5(connection: PgConnection) -> None:
+    for statement in table_statements(schema=f"{SCHEMA}.", text='text COLLATE "C"', binary="bytea"):
+        connection.execute(statement)
+
+
+def _version_6(connection: PgConnection) -> None:
+    for text in WEBHOOK_TABLES:
+        connection.execute(text)
+
+
+STEPS: list[Step[PgConnection]] = [_version_4, _version_5, _version_6]
 
 
 def found_version(connection: PgConnection) -> int:

@@ -29,6 +29,7 @@ from ledger.store.base import (
 )
 from ledger.store.locks import FileRoleLock, try_file_lock
 from ledger.store.migrations import missing_steps, newest_version
+from ledger.store.refusals import RefusalReader, RefusalTable
 from ledger.store.sqlite_files import (
     Identity,
     OpenFile,
@@ -130,6 +131,27 @@ class SQLiteWriteTransaction(SQLiteReader):
 
     def save_link_key_id(self, key_id: str) -> None:
         self._execute("INSERT INTO ledger_meta VALUES ('link-key', ?)", (key_id,))
+
+    def refusals(self) -> RefusalTable:
+        """The refused facts beside the book."""
+        run = self._cursor.executemany
+        return RefusalTable(lambda statement, parameters: self._execute(statement, parameters).fetchall(), run)
+
+
+class SQLiteBeside:
+    """What stands beside the events, while one process holds the file's write lock."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(statement, parameters).fetchall()
+
+    def change(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        return self._cursor.execute(statement, parameters).rowcount
+
+    def change_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._cursor.executemany(statement, rows)
 
 
 class SQLiteStore(SQLiteReader):
@@ -237,13 +259,35 @@ class SQLiteStore(SQLiteReader):
 
     @contextmanager
     def writing(self) -> Iterator[SQLiteWriteTransaction]:
+        with self._immediate() as cursor:
+            yield SQLiteWriteTransaction(cursor)
+
+    @contextmanager
+    def _immediate(self) -> Iterator[sqlite3.Cursor]:
         self._require_same_file()
         try:
             with self._datastore.immediate() as cursor:
-                yield SQLiteWriteTransaction(cursor)
+                yield cursor
             self._require_same_file()  # else what was committed is in no book, and the caller must not believe that it is
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self.name}: {reason(error, self.path)}") from error
+
+    @property
+    def refusals(self) -> RefusalReader:
+        return RefusalReader(lambda statement, parameters: self._execute(statement, parameters).fetchall())
+
+    @contextmanager
+    def keeping_refusals(self) -> Iterator[RefusalTable]:
+        with self.writing() as transaction:
+            yield transaction.refusals()
+
+    @contextmanager
+    def beside(self) -> Iterator[SQLiteBeside]:
+        with self._immediate() as cursor:
+            yield SQLiteBeside(cursor)
+
+    def query_beside(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._execute(statement, parameters).fetchall()
 
     def wait(self, after: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s

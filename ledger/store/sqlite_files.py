@@ -175,14 +175,21 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def make_whole(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> bool:
-    """Makes a new book at a path, on disk and under its name at once; False where somebody was faster."""
+def make_whole(
+    path: Path, steps: Sequence[Step[sqlite3.Cursor]], *, version: int | None = None, mode: int | None = None
+) -> bool:
+    """Makes a new book at a path, on disk and under its name at once; False where somebody was faster.
+
+    `version` is that of the tables, where it is not the book's; `mode` that of the file, where the umask's is not to be it.
+    """
     with alone_in(path.parent):
         if path.exists():
             return False
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
-            _make(unfinished, steps)
+            if mode is not None:  # before anything stands in it, and SQLite gives its log the same
+                os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+            _make(unfinished, steps, newest_version(steps) if version is None else version)
             unfinished.rename(path)
         finally:
             for rest in ("", "-wal", "-shm"):
@@ -191,7 +198,7 @@ def make_whole(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> bool:
         return True
 
 
-def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> None:
+def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]], version: int) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -200,7 +207,7 @@ def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]]) -> None:
         cursor.execute("BEGIN IMMEDIATE")
         for step in steps:
             step(cursor)
-        cursor.execute(f"PRAGMA user_version = {newest_version(steps)}")
+        cursor.execute(f"PRAGMA user_version = {version}")
         cursor.execute("COMMIT")
     finally:
         connection.close()

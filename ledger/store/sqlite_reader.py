@@ -76,6 +76,10 @@ class SQLiteReader:
         )
         return list(map(as_new_row, rows))
 
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        which = "WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position"
+        return list(map(as_row, self._rows(which, (orjson.dumps(list(positions)).decode(),))))
+
     def count_events(self) -> int:
         number: int = self._execute("SELECT count(*) FROM events").fetchone()[0]
         return number
@@ -110,10 +114,13 @@ class SQLiteReader:
         row = self._execute("SELECT max(originator_version) FROM events WHERE originator_id = ?", (stream,)).fetchone()
         return row[0] or 0
 
-    def read_type(self, event_type: str, after: int, limit: int) -> list[Row]:
+    def read_type(self, event_type: str, after: int, limit: int, stream: str | None = None) -> list[Row]:
         # The type stands in the statement, so that SQLite sees that the partial index applies.
         if not event_type.isalpha():
             raise ValueError(f"found event type {event_type!r}, expected letters")
+        if stream is not None:  # the plus keeps SQLite from going through the type's index, of all streams
+            which = f"WHERE originator_id = ? AND topic = '{event_type}' AND +position > ? ORDER BY originator_version LIMIT ?"
+            return list(map(as_row, self._rows(which, (stream, after, limit))))
         which = f"WHERE topic = '{event_type}' AND position > ? ORDER BY position LIMIT ?"
         return list(map(as_row, self._rows(which, (after, limit))))
 

@@ -6,7 +6,9 @@
     due         for each membership an instant before which no review is needed
     set_aside   streams that a writer could not read, and waits to take up again (see `ledger.writing.setting_aside`)
     ledger_meta up to which instants memberships were reviewed, and the id of the link key (`ledger.link_key`)
+    refusals    refused facts, beside the book (`ledger.store.refusals`), and their totals by code
     tracking    the library's own, empty
+    webhooks, webhook_held   receivers of announcements, and what waits for them (`consumers.webhooks.registry`)
 
 The version stands in `PRAGMA user_version`, that this is a ledger's file in `PRAGMA application_id`.
 """
@@ -18,6 +20,7 @@ from typing import Final
 
 from ledger.errors import StoreUnreachable
 from ledger.store.migrations import Step, newest_version
+from ledger.store.refusals import table_statements
 
 APPLICATION_ID: Final = 0x43534154  # "CSAT"
 
@@ -76,7 +79,25 @@ def _version_4(cursor: sqlite3.Cursor) -> None:
     cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-STEPS: list[Step[sqlite3.Cursor]] = [_version_4]
+def _version_5(cursor: sqlite3.Cursor) -> None:
+    for statement in table_statements(schema="", text="TEXT", binary="BLOB"):
+        cursor.execute(statement)
+
+
+def _version_6(cursor: sqlite3.Cursor) -> None:
+    cursor.execute(
+        "CREATE TABLE webhooks (id TEXT PRIMARY KEY, url TEXT NOT NULL, types TEXT NOT NULL, secret_file TEXT NOT NULL, "
+        "allow_private INTEGER NOT NULL, owner TEXT NOT NULL, created_us INTEGER NOT NULL, position INTEGER NOT NULL, "
+        "head TEXT NOT NULL, trouble TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    cursor.execute(
+        "CREATE TABLE webhook_held (webhook TEXT NOT NULL, membership TEXT NOT NULL, position INTEGER NOT NULL, "
+        "since_us INTEGER NOT NULL, next_us INTEGER NOT NULL, attempts INTEGER NOT NULL, parked INTEGER NOT NULL, "
+        "reason TEXT NOT NULL, PRIMARY KEY (webhook, membership)) WITHOUT ROWID"
+    )
+
+
+STEPS: list[Step[sqlite3.Cursor]] = [_version_4, _version_5, _version_6]
 
 
 def found_version(cursor: sqlite3.Cursor, name: str) -> int:

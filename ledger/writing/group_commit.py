@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +48,8 @@ class _Waiting:
 class GroupCommit:
     """Records single facts from many threads; `close` finishes what was handed in.
 
-    `on_fault` is told of each fact over which the program fails, which is refused as `fault`.
+    `on_fault` is told of each fact over which the program fails, which is refused as `fault`; `on_group` of each group:
+    its outcomes, or why there are none, and how many seconds it took. It may not raise.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class GroupCommit:
         *,
         group_max: int = GROUP_MAX,
         on_fault: Callable[[Fact, Exception], None] = lambda _fact, _error: None,
+        on_group: Callable[[Sequence[Outcome] | BaseException, float], None] = lambda _outcomes, _seconds: None,
     ) -> None:
+        self._on_group = on_group
         self._writer = writer
         self._group_max = group_max
         self._on_fault = on_fault
@@ -121,11 +124,14 @@ class GroupCommit:
             time.sleep(COME_BACK_S)
 
     def _record(self, group: list[tuple[Fact, Done]]) -> None:
+        started_s = time.perf_counter()
         try:
             outcomes = record_apart(self._writer.record, [fact for fact, _ in group], self._on_fault)
         except BaseException as error:
+            self._on_group(error, time.perf_counter() - started_s)
             for _, done in group:
                 done(error)
             return
+        self._on_group(outcomes, time.perf_counter() - started_s)
         for (_, done), outcome in zip(group, outcomes, strict=True):
             done(outcome)

@@ -1,6 +1,6 @@
 """`make bench`: the speeds of the ledger, each as a ratio against a baseline measured in the same run.
 
-    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability]
+    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability,http]
 
 Each size runs in a process of its own, so that its peak of memory is its own; so does each of what is measured `also`,
 with real servers: `tests.benchmarks.postgres` and its neighbours can be run by themselves.
@@ -44,6 +44,9 @@ from projections.runner import Runner
 NOW_US = parse_instant("2026-01-01T00:00:00Z")
 BATCH = 5_000
 CLIENTS = 64
+
+TOGETHER = {"http": ("http_changes",)}
+"""What is measured `also` under one name by several modules."""
 
 Row = dict[str, Any]
 
@@ -327,7 +330,7 @@ def show(results: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of facts, comma between")
-    parser.add_argument("--also", default="", help="postgres, latency, workers, proof, capability: comma between")
+    parser.add_argument("--also", default="", help="postgres, latency, workers, proof, capability, http: comma between")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -342,7 +345,8 @@ def main() -> None:
     show(results)
     for name in filter(None, arguments.also.split(",")):
         print(f"\n{name}:", flush=True)
-        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
+        for module in TOGETHER.get(name, (name,)):
+            subprocess.run([sys.executable, "-m", f"tests.benchmarks.{module}"], check=True)
 
 
 if __name__ == "__main__":

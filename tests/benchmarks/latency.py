@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from consumers.broker.kafka import Broker, partitions_of
-from consumers.subscriber import Start, Subscriber
+from csat_ledger_client.kafka.broker import Broker, partitions_of
+from csat_ledger_client.kafka.subscriber import Start, Subscriber
 from ledger.fact import Fact
 from ledger.store.base import Store
 from tests.consumers.support import Announcing, broker_with_topics

@@ -29,6 +29,7 @@ from typing import Any
 
 from console.demo.survey import scale
 from console.throughput import collect_garbage_seldom
+from ledger.audit.audit import audit
 from ledger.instants import parse_instant
 from ledger.monitor.monitor import Monitor
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
@@ -37,7 +38,6 @@ from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.signer import SignerKey
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
-from ledger.seal.audit import audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.receipts import ReceiptSigner, encoded
@@ -65,6 +65,8 @@ BUNDLE_EVENTS = 100
 LONG_STREAMS = (100, 10_000, 1_000_000)
 OTHERS = 500
 """Memberships whose events stand between those of a long stream."""
+TRANSACTIONS = 20
+"""In so few a very long stream is recorded: each of them reads and keeps its whole state, which outgrows the cache."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -207,7 +209,7 @@ def verifying_long(folder: Path, events: int) -> dict[str, Any]:
             batch.append(fact)
             if fact["type"] == "record-response":
                 batch.append(fact | {"membership": next(others), "id": f"other-{fact['id']}"})
-            if len(batch) >= BATCH or fact["type"] == "decide-renewal":
+            if len(batch) >= max(BATCH, events // TRANSACTIONS) or fact["type"] == "decide-renewal":
                 writer.record([fact_from_object(one) for one in batch])
                 batch = []
         writer.close()

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from consumers.broker.kafka import Broker
 from consumers.messages.registry import MESSAGES
 from consumers.roles.relay import Relay
+from csat_ledger_client.kafka.broker import Broker
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.postgres import PostgresStore
 from ledger.writing.writer import Writer

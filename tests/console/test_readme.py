@@ -66,7 +66,8 @@ def checkout(tmp_path: Path) -> Path:
     environment = Path(sys.prefix)
     for made in ("made", "runtime", "bin/csat-ledger"):
         assert (environment / made).exists(), f"make test makes {made} in its environment"
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    (tmp_path / "client").mkdir()
+    for name in ("Makefile", "pyproject.toml", "client/pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))  # older than the environment, so that make does not install it anew
     (tmp_path / ".venv").symlink_to(environment)

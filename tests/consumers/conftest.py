@@ -11,7 +11,7 @@ import pytest
 from tests.consumers.support import Announcing, announcing, broker_with_topics
 
 if TYPE_CHECKING:
-    from consumers.broker.kafka import Broker
+    from csat_ledger_client.kafka.broker import Broker
     from tests.servers.kafka import KafkaBroker
 
 

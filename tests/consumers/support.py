@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from consumers.broker.kafka import Broker, ensure_topics
-from consumers.messages.announcements import Announced
-from consumers.messages.capability import DesignationChanged, DesignationStatus
+from consumers.broker.topics import ensure_topics
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import EligibilityChanged, EligibilityStatus
 from consumers.roles.relay import Relay
 from consumers.roles.relay_state import RelayState
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.messages.announced import Announced
+from csat_ledger_client.messages.capability import DesignationChanged, DesignationStatus
+from csat_ledger_client.messages.survey import EligibilityChanged, EligibilityStatus
 from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.base import Store
@@ -198,8 +199,8 @@ def announce(book: Announcing, broker: Broker, *memberships: str, flips: int = 3
 
 def committed(broker: Broker, topic: str) -> list[Any]:
     """All records of a topic that a reader of committed messages sees now, partition by partition."""
-    from consumers.broker.kafka import partitions_of
-    from consumers.broker.topic_end import read_to
+    from csat_ledger_client.kafka.broker import partitions_of
+    from csat_ledger_client.kafka.topic_end import read_to
 
     consumer = broker.consumer("test")
     try:
@@ -218,7 +219,7 @@ def await_ended_transactions(broker: Broker, *topics: str) -> None:
     at its start the coordinator looks for the partitions before it knows of them, takes them for deleted, and leaves the
     transaction open for ever. No client can mend that, so a test that is about something else waits it out.
     """
-    from consumers.broker.kafka import partitions_of
+    from csat_ledger_client.kafka.broker import partitions_of
 
     ends = []
     for level in ("read_committed", "read_uncommitted"):

@@ -18,12 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from consumers.broker.kafka import Broker
 from consumers.broker.partitioner import partition_of
-from consumers.errors import BrokerUnreachable
-from consumers.messages.capability import DesignationChanged
-from consumers.messages.cloudevents import RefusedFact
-from consumers.messages.survey import EligibilityChanged
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.messages.capability import DesignationChanged
+from csat_ledger_client.messages.cloudevents import RefusedFact
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.book import replay
 from ledger.errors import StoreUnreachable
 from ledger.instants import format_instant

@@ -30,10 +30,10 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker
-from consumers.messages.capability import DesignationChanged
-from consumers.messages.survey import EligibilityChanged
-from consumers.subscriber import Heartbeat, Subscriber
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.subscriber import Heartbeat, Subscriber
+from csat_ledger_client.messages.capability import DesignationChanged
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.base import Store
 from tests.consumers.support import (
     Announcing,

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consumers.broker.clients import abandon
-from consumers.broker.kafka import Broker, await_sent, partitions_of
-from consumers.messages.capability import DesignationChanged
-from consumers.messages.survey import EligibilityChanged
+from csat_ledger_client.kafka.broker import Broker, await_sent, partitions_of
+from csat_ledger_client.kafka.clients import abandon
+from csat_ledger_client.messages.capability import DesignationChanged
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.instants import add_months, format_instant
 from tests.support.designations import AREAS, Author, Fact, easy_scorebook, scorebooks
 

@@ -1,11 +1,11 @@
-"""Audits everything: derives the whole log again from the rows of the database, and every announcement and decision
-from the raw facts, and lists each difference.
+"""Audits everything: follows the whole log as a monitor does, with the rows of the database beside it, and lists each
+difference.
 
 Checked are each row against its entry in the log, each stream's chain, each heads entry, each tile, the root of each
 checkpoint ever published, signatures and cosignatures by the policy, and by the verifier's own implementation of the
-rules what was announced and decided; and whether what the database keeps of when each is due lets every change be
-noticed. Last, whether the database still guards the events (triggers, keys, rights), and whether each snapshot is the
-state that the events fold to."""
+rules what was announced and decided, in what is not sealed yet too; and whether what the database keeps of when each is
+due lets every change be noticed. Last, whether the database still guards the events (triggers, keys, rights), and
+whether each snapshot is the state that the events fold to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from console.cli.session import Session
 from console.throughput import collect_garbage_seldom
 
 if TYPE_CHECKING:
-    from ledger.seal.audit import AuditReport
+    from ledger.audit.audit import AuditReport
 
 WORKERS_MAX: Final = 256
 
@@ -46,9 +46,9 @@ def run(session: Session) -> int:
     options, output = session.options, session.output
     collect_garbage_seldom()
     with proving(), session.ledger() as ledger, output.progress("auditing") as advance:
+        from ledger.audit.audit import audit
         from ledger.programmes.registry import PROGRAMMES
         from ledger.proof.registry import PROOF_PROGRAMMES
-        from ledger.seal.audit import audit
         from ledger.seal.findings import Finding
         from ledger.writing.checking import snapshot_differences
 

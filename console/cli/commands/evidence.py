@@ -15,24 +15,20 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_area, anniversary, number, renewal_date
 from console.cli.output import json_text
-from console.cli.proof_files import add_sealing, add_tiles, cosigner_of, proving, signing, write_new
+from console.cli.proof_files import add_sealing, add_tiles, proving, write_new
+from console.cli.sealing import Sealing, witnesses_policy
 from console.cli.session import Session
-from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
-from ledger.membership import can_be_membership
-from ledger.programmes.capability.events import can_be_area, designation_stream
-from ledger.programmes.survey.events import membership_stream
+from console.evidence import WhichDecision, on_anniversary, on_renewal
 from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut, Number
 
 if TYPE_CHECKING:
     from ledger.proof.log.bundle import Bundle
-    from ledger.proof.programme import ProofProgramme
     from ledger.seal.folder import LogFolder
-    from ledger.store.base import Store
 
 TLOG_PROOF: Final = ".tlog-proof"
 TIMESTAMP: Final = ".tsr"
@@ -48,16 +44,6 @@ examples:
 
 Exit code 1: the decision is not sealed, no checkpoint of the size was published, or the book no longer holds what was
 sealed."""
-
-
-class Asked(NamedTuple):
-    """Which decision: its programme, the stream in which it stands, what it is on; and how an answer names it."""
-
-    programme: ProofProgramme
-    stream: str
-    on: str
-    named: dict[str, str]
-    unknown: LedgerError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,21 +102,22 @@ def run(session: Session) -> int:
         raise Failure(
             "usage", f"found --out {options.out}, expected another ending: that file goes beside the evidence"
         )
+    if str(options.out) == "-":
+        raise Failure("usage", "found --out -, expected the name of a file: the decision alone goes beside it")
     with proving(), session.ledger() as ledger:
         from ledger.seal.evidence import collect_evidence
         from ledger.seal.folder import LogFolder
-        from ledger.seal.sealer import open_sealer
+        from ledger.seal.rounds import Rounds
 
-        asked = _asked(options)
-        if not _is_there(ledger.store, asked, options.membership):
-            raise asked.unknown
+        asked = _which(options)
+        asked.require_known(ledger.store)
         folder = LogFolder(options.tiles)
-        with signing(session) as signers:
-            if signers:
-                with open_sealer(ledger.store, folder, signers, cosigner_of(session)) as sealer:
-                    sealer.seal()
-            else:
-                folder.require_there()
+        if options.key:
+            sealing = Sealing(options.key, options.tiles, Rounds(), options.witness, witnesses_policy(options))
+            with sealing.sealer(ledger, output.words) as sealer:
+                sealer.seal()
+        else:
+            folder.require_there()
         bundle = collect_evidence(
             ledger.store, folder, asked.programme, asked.stream, asked.on, revision=options.revision, at=options.at
         )
@@ -163,7 +150,7 @@ def run(session: Session) -> int:
     return DONE
 
 
-def _same(bundle: Bundle, asked: Asked) -> list[int]:
+def _same(bundle: Bundle, asked: WhichDecision) -> list[int]:
     """The seqs of the decisions in a bundle that are on the same."""
     from ledger.proof.log.event import parse_event
 
@@ -172,27 +159,13 @@ def _same(bundle: Bundle, asked: Asked) -> list[int]:
     return [event.seq for event in events if event.type == kind and decided_on(event) == asked.on]
 
 
-def _asked(options: Namespace) -> Asked:
+def _which(options: Namespace) -> WhichDecision:
     """What the options ask for."""
-    from ledger.proof.capability.programme import Capability
-    from ledger.proof.survey.programme import Survey
-
-    membership, area = options.membership, options.area
-    if (area is None) != (options.anniversary is None):
+    if (options.area is None) != (options.anniversary is None):
         raise Failure("usage", "found one of --area and --anniversary, expected both, or --renewal alone")
-    if area is None:
-        named = {"membership": membership, "renewal_date": options.renewal}
-        return Asked(Survey(), membership_stream(membership), options.renewal, named, UnknownMembership(membership))
-    named = {"membership": membership, "area": area, "anniversary": options.anniversary}
-    stream = designation_stream(membership, area)
-    return Asked(Capability(), stream, options.anniversary, named, UnknownDesignation(membership, area))
-
-
-def _is_there(store: Store, asked: Asked, membership: str) -> bool:
-    """Whether the book has the stream. What has another form than a name in it is in no book, and no database is asked."""
-    area = asked.named.get("area")
-    could_be = can_be_membership(membership) and (area is None or can_be_area(area))
-    return could_be and store.last_seq(asked.stream) > 0
+    if options.area is None:
+        return on_renewal(options.membership, options.renewal)
+    return on_anniversary(options.membership, options.area, options.anniversary)
 
 
 def _write(bundle: Bundle, folder: LogFolder, options: Namespace) -> tuple[int, Path | None]:

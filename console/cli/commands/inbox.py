@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.role_options import SERVICE_EPILOG, add_group, add_kafka, add_service, broker_of, service_of
+from console.cli.role_options import (
+    SERVICE_EPILOG,
+    add_group,
+    add_kafka,
+    add_service,
+    broker_of,
+    require_kafka,
+    service_of,
+)
 from console.cli.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +39,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Runs until it is told to stop."""
+    require_kafka()
     from consumers.roles.inbox import ROLE, open_inbox
 
     broker, service = broker_of(session), service_of(session, ROLE)
@@ -41,7 +50,13 @@ def run(session: Session) -> int:
         with (
             session.ledger(create=True) as ledger,
             open_inbox(
-                service, ledger.store, ledger.writer, broker, session.clock, session_timeout_s=timeout_s
+                service,
+                ledger.store,
+                ledger.writer,
+                broker,
+                session.clock,
+                ledger.refusals,
+                session_timeout_s=timeout_s,
             ) as inbox,
         ):
             yield inbox

@@ -42,8 +42,8 @@ tampered, late ones to incomplete, and a line that holds no receipt to unverifia
 With --follow each change of what is found is one report, and so is each growth of the log; a log that cannot be reached
 is asked again. SIGINT or SIGTERM ends it, with the exit code of the last report.
 
-exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed; 4 the log cannot
-be reached"""
+exit codes: 0 confirmed; 1 refuted, tampered or incomplete; 2 nothing that the policy trusts is signed, or the clock here is
+behind those of the witnesses; 4 the log cannot be reached"""
 
 
 def register(parser: ArgumentParser) -> None:

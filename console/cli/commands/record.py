@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from shlex import quote
 from typing import IO, TYPE_CHECKING, Final
 
-from console.cli.exits import DONE, FAULT, SOME_REFUSED, UNREACHABLE, Failure
+from console.cli.exits import DONE, SOME_REFUSED, Failure
 from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
 from console.cli.output import Output, plural
 from console.cli.proof_files import proving
 from console.cli.receipts_file import ReceiptsFile, open_receipts
-from console.cli.recording import Intake, Recorded
+from console.cli.recording import Intake
+from console.cli.recording_report import KEPT_STILL, kept_in, report, saying_what_stays
 from console.cli.refusals_file import Refusals, RefusalsFile, take_again
 from console.cli.session import Session
-from console.cli.signals import Interrupted
 from console.cli.spelling_report import KnownSpelling
 from console.cli.standard_streams import standard_input
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
-from ledger.errors import LedgerError, LinkKeyMissing
 from ledger.writing.faults import FAULT_CODE
-from projections.questions.answer import LEFT_OUT
+from ledger.writing.taking_again import resolve_recorded
 
 if TYPE_CHECKING:
     from ledger.seal.receipts import ReceiptSigner
     from ledger.writing.transaction import Outcome
 
 STDIN: Final = "-"
+KEPT: Final = ""
+"""What --retry says where it names no file."""
 _PIPES: Final = ("/dev/", "/proc/")
 """Where a shell's `<(…)` stands: nothing can be put beside it."""
 
@@ -54,6 +54,7 @@ examples:
   zcat facts-*.gz | csat-ledger record - --refused refused.jsonl
   csat-ledger record crm.jsonl --known-spelling     "BRONTEGARD" is taken as "Brontegard", if that is known
   csat-ledger record --retry facts.jsonl.refused    what is accepted now leaves the file, the rest stays
+  csat-ledger record --retry --code consent-missing           those that the ledger keeps, whichever way they came
   csat-ledger record facts.jsonl --receipts r.jsonl --receipt-key keys/receipt-1.key      a signed receipt for each fact
   csat-ledger record facts.jsonl --json             {"accepted":…,"duplicates":…,"refused":…,"position":…}
 
@@ -72,8 +73,14 @@ def register(parser: ArgumentParser) -> None:
         help="refused facts are added to it; default: the first file's name with .refused after it",
     )
     parser.add_argument(
-        "--retry", metavar="FILE", help="take the refused facts in this file again; accepted ones leave it"
+        "--retry",
+        nargs="?",
+        const=KEPT,
+        metavar="FILE",
+        help="take the refused facts in this file again; accepted ones leave it; without FILE those that the ledger keeps",
     )
+    parser.add_argument("--code", metavar="C", help="with --retry alone: those that were refused with this code")
+    parser.add_argument("--id", nargs="+", metavar="ID", help="with --retry alone: facts with these ids")
     parser.add_argument(
         "--any-order",
         action="store_true",
@@ -112,7 +119,15 @@ def run(session: Session) -> int:
         raise Failure("usage", "found one of --receipts and --receipt-key, expected both or none")
     if options.receipts is None and options.promise is not None:
         raise Failure("usage", "found --promise without --receipts, which it is for")
+    if options.retry != KEPT and (options.code is not None or options.id is not None):
+        raise Failure("usage", "found --code or --id, expected them beside --retry without a file")
+    if options.retry == KEPT and options.any_order:
+        raise Failure("usage", "found --any-order beside --retry without a file, which takes facts as they came")
     collect_garbage_seldom()
+    if options.retry == KEPT:
+        if options.refused is not None:
+            raise Failure("usage", "found --refused beside --retry, which leaves what is refused where it was")
+        return _record_kept(session)
     if options.retry is not None:
         if options.refused is not None:
             raise Failure("usage", "found --refused beside --retry, which leaves what is refused where it was")
@@ -128,13 +143,14 @@ def _record_files(session: Session, names: list[str]) -> int:
         size = _total_size([stream for _, stream in streams])
         sources = [_look_at(name, stream, output) for name, stream in streams]
         signer = _receipt_signer(session, (*names, refusals_path))  # before a book is made
+        receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger(create=True))
         if ledger.store.found_version == 0:
             output.words(f"made a new ledger at {ledger.store.name}")
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, signer, ledger, stack)
-        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack, receipts)
-        with _saying_what_stays(output, intake), output.progress("recording") as advance:
+        receipts = _receipts(session, signer, receipts_file, ledger)
+        intake, waits = _intake(session, spelling, RefusalsFile(refusals_path), stack, receipts, ledger)
+        with saying_what_stays(output, intake), output.progress("recording") as advance:
             taken = 0
             for source in sources:
                 try:
@@ -149,7 +165,7 @@ def _record_files(session: Session, names: list[str]) -> int:
             if waits is not None:
                 waits.settle(intake)
         position = ledger.store.max_position()
-    return _report(output, intake, spelling, position, refusals_path, receipts)
+    return report(output, intake, spelling, position, kept_in(refusals_path), receipts)
 
 
 def _record_again(session: Session, path: Path) -> int:
@@ -160,11 +176,12 @@ def _record_again(session: Session, path: Path) -> int:
         except OSError as error:
             raise Failure("unreadable", f"{path}: {error.strerror}; nothing was recorded") from None
         signer = _receipt_signer(session, (path,))
+        receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger())
         spelling = _spelling(session, ledger)
-        receipts = _receipts(session, signer, ledger, stack)
-        intake, waits = _intake(session, spelling, again, stack, receipts)
-        with _saying_what_stays(output, intake):
+        receipts = _receipts(session, signer, receipts_file, ledger)
+        intake, waits = _intake(session, spelling, again, stack, receipts, ledger)
+        with saying_what_stays(output, intake):
             for line in again.lines():
                 intake.take(line)
             if again.strange and not intake.lines:
@@ -176,10 +193,35 @@ def _record_again(session: Session, path: Path) -> int:
             if waits is not None:
                 waits.settle(intake)
             again.finish()
+            if intake.accepted or intake.duplicates:
+                resolve_recorded(ledger.store, ledger.clock)
         position = ledger.store.max_position()
     if again.strange:
         output.words(f"left {plural(again.strange, 'line')} in {path} as found: expected refusals that `record` wrote")
-    return _report(output, intake, spelling, position, path, receipts) or (SOME_REFUSED if again.strange else DONE)
+    return report(output, intake, spelling, position, kept_in(path), receipts) or (
+        SOME_REFUSED if again.strange else DONE
+    )
+
+
+def _record_kept(session: Session) -> int:
+    """Takes the refused facts again that the ledger keeps."""
+    from console.cli.retrying import KeptRetry
+    from ledger.store.refusal_rows import Wanted
+
+    options = session.options
+    with ExitStack() as stack:
+        signer = _receipt_signer(session, ())
+        receipts_file = _receipts_file(session, signer, stack)
+        ledger = stack.enter_context(session.ledger())
+        spelling = _spelling(session, ledger)
+        receipts = _receipts(session, signer, receipts_file, ledger)
+        retry = KeptRetry(
+            ledger, spelling.record, session.signals, _tracing(session), lambda found: _hand_out(receipts, found)
+        )
+        with saying_what_stays(session.output, retry):
+            retry.run(Wanted(code=options.code, facts=tuple(options.id) if options.id else None))
+        position = ledger.store.max_position()
+    return report(session.output, retry, spelling, position, KEPT_STILL, receipts)
 
 
 def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
@@ -203,36 +245,60 @@ def _receipt_signer(session: Session, others: Sequence[str | Path]) -> ReceiptSi
         return ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
 
 
-def _receipts(session: Session, signer: ReceiptSigner | None, ledger: Ledger, stack: ExitStack) -> ReceiptsFile | None:
-    """The file of receipts, where one is asked for; found out before anything is recorded whether that is possible."""
-    if signer is None:
+def _receipts_file(session: Session, signer: ReceiptSigner | None, stack: ExitStack) -> IO[bytes] | None:
+    """The file of receipts, where one is asked for; found out before a book is made whether that is possible."""
+    return None if signer is None else stack.enter_context(open_receipts(session.options.receipts))
+
+
+def _receipts(
+    session: Session, signer: ReceiptSigner | None, file: IO[bytes] | None, ledger: Ledger
+) -> ReceiptsFile | None:
+    """What signs receipts and adds them to the file."""
+    if signer is None or file is None:
         return None
-    return stack.enter_context(open_receipts(session.options.receipts, signer, ledger.store))
+    return ReceiptsFile(file, session.options.receipts, signer, ledger.store)
 
 
 def _intake(
-    session: Session, spelling: KnownSpelling, refusals: Refusals, stack: ExitStack, receipts: ReceiptsFile | None
+    session: Session,
+    spelling: KnownSpelling,
+    refusals: Refusals,
+    stack: ExitStack,
+    receipts: ReceiptsFile | None,
+    ledger: Ledger,
 ) -> tuple[Intake, Waiting | None]:
     """What records the lines; with --any-order also what waits."""
+    from console.cli.keeping import LineKeeper
+
     record, batch_max, put_off = spelling.record, session.settings.record_batch, session.signals.put_off
+    trace, keep = _tracing(session), LineKeeper(ledger.refusals).keep
+
+    def hand_out(outcomes: Sequence[Outcome]) -> None:
+        _hand_out(receipts, outcomes)
+
+    if not session.options.any_order:
+        return Intake(record, refusals, batch_max, put_off, on_fault=trace, on_recorded=hand_out, keep=keep), None
+    waits = stack.enter_context(waiting())
+    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold, trace, hand_out, keep), waits
+
+
+def _tracing(session: Session) -> Callable[[Exception], None]:
+    """Says why the program failed over a fact: of the first of them, since each is refused as `fault`."""
+    told: set[str] = set()
 
     def trace(error: Exception) -> None:
         from traceback import format_exception
 
-        if FAULT_CODE not in told:  # one says what is wrong; each of them stands in the file of refusals
+        if FAULT_CODE not in told:
             told.add(FAULT_CODE)
             session.output.trace("".join(format_exception(error)))
 
-    told: set[str] = set()
+    return trace
 
-    def hand_out(outcomes: Sequence[Outcome]) -> None:
-        if receipts is not None:
-            receipts.write(outcomes)
 
-    if not session.options.any_order:
-        return Intake(record, refusals, batch_max, put_off, on_fault=trace, on_recorded=hand_out), None
-    waits = stack.enter_context(waiting())
-    return Intake(record, refusals, batch_max, put_off, waits.sift, waits.hold, trace, hand_out), waits
+def _hand_out(receipts: ReceiptsFile | None, outcomes: Sequence[Outcome]) -> None:
+    if receipts is not None:
+        receipts.write(outcomes)
 
 
 def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
@@ -248,64 +314,8 @@ def _look_at(name: str, stream: IO[bytes], output: Output) -> Facts:
     return facts
 
 
-def _report(
-    output: Output,
-    intake: Intake,
-    spelling: KnownSpelling,
-    position: int,
-    refusals: Path,
-    receipts: ReceiptsFile | None,
-) -> int:
-    """Says what became of the lines; the exit code."""
-    spelling.end()
-    codes = intake.codes.answer() if intake.refused else LEFT_OUT
-    if output.as_json:
-        handed = LEFT_OUT if receipts is None else receipts.written
-        output.json(
-            Recorded(intake.accepted, intake.duplicates, intake.refused, position, spelling.answer(), handed, codes)
-        )
-    else:
-        output.text(
-            f"recorded {plural(intake.accepted, 'fact')}, {plural(intake.duplicates, 'duplicate')}, "
-            f"{intake.refused:,} refused; the ledger is at position {position:,}"
-        )
-        if receipts is not None:
-            output.text(f"wrote {plural(receipts.written, 'receipt')}")
-    output.flush()
-    if not intake.refused:
-        return DONE
-    for line in intake.codes.lines():
-        output.words(line)
-    again = f"; `csat-ledger record --retry {_as_argument(refusals)}` takes them again" if refusals.is_file() else ""
-    output.words(f"{intake.refused:,} refused, each with its reason in {refusals}{again}")
-    if FAULT_CODE in intake.codes:
-        return FAULT
-    return UNREACHABLE if LinkKeyMissing.code in intake.codes else SOME_REFUSED
-
-
-@contextmanager
-def _saying_what_stays(output: Output, intake: Intake) -> Iterator[None]:
-    """However recording ends, one is told what was recorded."""
-    try:
-        yield
-    except (Interrupted, LedgerError, OSError) as error:
-        if intake.lines:
-            output.words(
-                f"{plural(intake.accepted, 'fact')} recorded before this stay; give the same files again to go on: "
-                "what is there already is counted as a duplicate"
-            )
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise Failure("unreadable", f"{error}") from error
-        raise
-
-
 def _called(name: str) -> str:
     return "<stdin>" if name == STDIN else name
-
-
-def _as_argument(path: Path) -> str:
-    """A file as a shell and the program take it, also where it begins like an option."""
-    return quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def _open(name: str, stack: ExitStack) -> IO[bytes]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, NOT_SO, Failure
-from console.cli.role_options import SERVICE_EPILOG, add_kafka, add_service, broker_of, service_of
+from console.cli.role_options import SERVICE_EPILOG, add_kafka, add_service, broker_of, require_kafka, service_of
 from console.cli.session import Session
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Runs until it is told to stop, or must not go on."""
+    require_kafka()
     from consumers.messages.registry import MESSAGES
     from consumers.roles.relay import FATAL, ROLE, Relay
     from consumers.roles.relay_state import RelayFigures

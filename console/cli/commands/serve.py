@@ -1,35 +1,66 @@
 """Serves the ledger over HTTP: questions and facts, for each role what it may see (DESIGN 11).
 
-Who asks shows a token, a JWT that an issuer signed: its public keys are in --jwks, its claim `roles` says what the caller
-is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store."""
+Who asks shows a token, a JWT that an issuer signed: its public keys are at --jwks, its claim `roles` says what the caller
+is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a key that lies beside the store.
+
+On a ledger in a file nothing else has to be started: what time alone changes is announced, with --key and --tiles the
+book is sealed, with --receipt-key each fact gets a signed receipt. The log in --tiles is served beneath /log, and evidence is
+made from it."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from dataclasses import dataclass
+from argparse import ArgumentParser, BooleanOptionalAction
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.proof_files import address
+from console.cli.proof_files import add_sealing, add_tiles, address, proving
+from console.cli.sealing import add_rounds, sealing_of
 from console.cli.session import Session
 from console.cli.signals import Interrupted
 from console.http.dev_key import AUDIENCE
-from ledger.errors import BadInput
+from ledger.errors import BadInput, ExtraMissing
+from ledger.store.urls import is_postgres
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.http.embedded import Embedded
+    from console.http.limits import Limits
     from console.http.tokens import Verifier
+    from ledger.seal.receipts import ReceiptSigner
 
 EPILOG: Final = """\
 examples:
   csat-ledger serve --dev                           on 127.0.0.1:8080, for one's own machine
   csat-ledger token --role auditor                  a token for it
+  csat-ledger serve --dev --key keys/log.key --tiles log --receipt-key keys/receipt-1.key
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
 
-GET /openapi.json describes all routes. TLS and limits on rate are a reverse proxy's matter. A ledger that is not there yet
-is made. SIGTERM ends it: what is under way is answered first."""
+  csat-ledger serve --jwks https://login.example/jwks.json --issuer https://login.example
+
+GET /openapi.json describes all routes. TLS is a reverse proxy's matter. A ledger that is not there yet is made. SIGTERM ends
+it: what is under way is answered first, and who follows changes is told to come again.
+
+limits, each a variable (docs/operations.md says what each bounds), with their defaults:
+  CSAT_LEDGER_HTTP_RATE                5000/second
+  CSAT_LEDGER_HTTP_RATE_WITHOUT_TOKEN  100/second
+  CSAT_LEDGER_HTTP_REQUESTS            512
+  CSAT_LEDGER_HTTP_CONNECTIONS         2048
+  CSAT_LEDGER_HTTP_BODY_BYTES          8388608
+  CSAT_LEDGER_HTTP_ELEMENTS            10000
+  CSAT_LEDGER_HTTP_FACTS_WAITING       20000
+  CSAT_LEDGER_HTTP_DEADLINE_S          30
+  CSAT_LEDGER_HTTP_STREAMS             32
+  CSAT_LEDGER_HTTP_STREAM_IDLE_S       60
+  CSAT_LEDGER_HTTP_SPOOL_MIB           1024
+  CSAT_LEDGER_HTTP_HEAD_S              10
+  CSAT_LEDGER_HTTP_KEEP_ALIVE_S        30
+  CSAT_LEDGER_HTTP_JWKS_REFRESH_S      300
+  CSAT_LEDGER_HTTP_JWKS_KEPT_S         86400"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +71,16 @@ class ServiceListening:
     """The URL."""
     dev: bool
     """Whether `csat-ledger token` makes the tokens."""
+    clock: bool
+    """Whether it announces what time alone changes."""
+    sealing: bool
+    """Whether it seals the book."""
+    log: bool
+    """Whether it serves the log, and evidence."""
+    receipts: bool
+    """Whether facts get receipts."""
+    webhooks: bool
+    """Whether it sends webhooks."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -51,7 +92,9 @@ def register(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where; port 0 for any; default: 127.0.0.1:8080",
     )
-    parser.add_argument("--jwks", type=Path, metavar="FILE", help="the issuer's public keys (a JWKS)")
+    parser.add_argument(
+        "--jwks", metavar="FILE|URL", help="the issuer's public keys (a JWKS): a file, or an https:// URL"
+    )
     parser.add_argument("--issuer", metavar="ISS", help="whose tokens are taken: the claim iss")
     parser.add_argument(
         "--audience",
@@ -60,23 +103,63 @@ def register(parser: ArgumentParser) -> None:
         help=f"for whom tokens have to be: the claim aud; default: {AUDIENCE}",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="a line of JSON for each request, without names; `-` is stderr; SIGHUP opens the file anew",
+    )
+    parser.add_argument(
         "--dev", action="store_true", help="take the tokens of `csat-ledger token`; on the loopback alone"
+    )
+    parser.add_argument(
+        "--clock",
+        action=BooleanOptionalAction,
+        default=None,
+        help="announce what time alone changes; default: on a ledger in a file, not in PostgreSQL, where `clock` does",
+    )
+    parser.add_argument(
+        "--webhooks",
+        action=BooleanOptionalAction,
+        default=None,
+        help="send webhooks; default: on a ledger in a file, not in PostgreSQL, where `webhooks` does",
+    )
+    add_tiles(parser, required=False)
+    add_sealing(parser, required=False)
+    add_rounds(parser, "with --key")
+    parser.add_argument(
+        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs receipts (keygen --receipts)"
+    )
+    parser.add_argument(
+        "--promise",
+        type=int,
+        default=None,
+        metavar="SECONDS",
+        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
     )
 
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_http, serve, service, url_of
+    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
     from console.wiring import Ledger, open_store
 
-    require_http("fastapi", "uvicorn", "joserfc")
+    require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
+    if session.settings.http_traces:
+        require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from console.http.limits import read_limits
+    from console.http.observed import Observed
+    from console.http.observing import observers
+    from console.http.seldom import Seldom
+
     options, output = session.options, session.output
-    verifier = _verifier(session)
+    limits = read_limits()
+    embedded = _with_webhooks(session, _embedded(session))
     one_at_a_time = Lock()
 
     def complain(sentence: str) -> None:
         with one_at_a_time:
             output.words(sentence)
+
+    remark = Seldom(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -88,29 +171,111 @@ def run(session: Session) -> int:
         store = open_store(session.where, create=True)
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
-        return Ledger(store, session.clock, session.where, complain, state_bytes, link_key_file=file)
+        days = session.settings.refusals_days
+        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file, refusals_days=days)
 
     from console.http.app import application
 
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault)
+    listeners = session.settings.listeners_max
+    verifier = _verifier(session, limits, complain)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, listeners, limits)
     try:
-        with listening(options.listen) as listener, service(wiring) as behind:
+        with (
+            listening(options.listen) as listener,
+            service(wiring) as behind,
+            observers(session, behind.watched.figures, complain) as observed,
+        ):
             if output.as_json:
-                output.json(ServiceListening(url_of(listener), options.dev))
+                output.json(_listening(url_of(listener), options.dev, embedded))
             else:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            serve(application(behind, verifier, complain, on_fault), listener)
+            app = Observed(application(behind, verifier, complain, on_fault), observed)
+            serve(app, listener, behind.feed.end, limits)
     except Interrupted:
         pass
+    finally:
+        verifier.keys.close()
     return DONE
 
 
-def _verifier(session: Session) -> Verifier:
+def _listening(url: str, dev: bool, does: Embedded) -> ServiceListening:
+    sealing, log, receipts = (part is not None for part in (does.sealing, does.tiles, does.receipts))
+    return ServiceListening(url, dev, does.clock, sealing, log, receipts, does.webhooks is not None)
+
+
+def _embedded(session: Session) -> Embedded:
+    """What it does beside answering. What cannot be done is found out before anything is opened."""
+    from console.http.embedded import Embedded
+
+    options = session.options
+    clock = not is_postgres(session.where) if options.clock is None else options.clock
+    if not options.key:
+        for name, value in (
+            ("--witness", options.witness),
+            ("--every", options.every),
+            ("--timestamp", options.timestamp),
+        ):
+            if value:
+                raise Failure("usage", f"found {name} without --key, expected the key that seals")
+    elif options.tiles is None:
+        raise Failure("usage", "found --key without --tiles, expected the folder of the log")
+    if options.receipt_key is None and options.promise is not None:
+        raise Failure("usage", "found --promise without --receipt-key, which it is for")
+    if not options.key and options.tiles is None and options.receipt_key is None:
+        return Embedded(clock)
+    with proving():
+        from ledger.proof.log.note import ED25519
+        from ledger.seal.keyfiles import load_signer
+
+        origins = {load_signer(path, ED25519).name for path in options.key}
+        if not options.key and options.tiles is not None and not options.tiles.is_dir():
+            raise BadInput(
+                f"{options.tiles}: found no such folder, expected that of a log, or --key with which one is made"
+            )
+        receipts = _receipt_signer(session)
+        if receipts is not None and origins - {receipts.origin}:
+            raise BadInput(
+                f"found a key for receipts of {receipts.origin}, expected one of {', '.join(sorted(origins))}"
+            )
+        return Embedded(clock, sealing_of(options) if options.key else None, options.tiles, receipts)
+
+
+def _with_webhooks(session: Session, embedded: Embedded) -> Embedded:
+    """The same with webhooks: sent on a ledger in a file where nothing else is said, and what they need is installed."""
+    from console.webhook_rules import rules_of, secrets_path
+
+    wanted = session.options.webhooks
+    embedded = replace(embedded, webhook_secrets=secrets_path(session.settings, session.where))
+    if not (wanted or (wanted is None and not is_postgres(session.where))):
+        return embedded
+    try:
+        return replace(embedded, webhooks=rules_of(session.settings))
+    except ExtraMissing as missing:
+        if wanted:
+            raise
+        return replace(embedded, unsent=f"webhooks are registered, and this process does not send them: {missing}")
+
+
+def _receipt_signer(session: Session) -> ReceiptSigner | None:
+    from ledger.proof.log.note import ED25519
+    from ledger.seal.keyfiles import load_signer
+    from ledger.seal.receipts import DELAY_S, ReceiptSigner
+
+    options = session.options
+    if options.receipt_key is None:
+        return None
+    return ReceiptSigner(
+        load_signer(options.receipt_key, ED25519), DELAY_S if options.promise is None else options.promise
+    )
+
+
+def _verifier(session: Session, limits: Limits, complain: Callable[[str], None]) -> Verifier:
     from joserfc.jwk import KeySet
 
     from console.http.dev_key import ISSUER, dev_key, dev_key_path
-    from console.http.tokens import Verifier, load_jwks
+    from console.http.jwks import FileKeys, Keys, UrlKeys, is_url
+    from console.http.tokens import Verifier
 
     options = session.options
     if options.dev:
@@ -123,7 +288,11 @@ def _verifier(session: Session) -> Verifier:
         return Verifier(KeySet([dev_key(dev_key_path(session.where))]), ISSUER, options.audience, session.clock)
     if options.jwks is None or not options.issuer:
         raise Failure("usage", "found no --jwks and --issuer, expected both, or --dev for one's own machine")
-    return Verifier(load_jwks(options.jwks), options.issuer, options.audience, session.clock)
+    if is_url(options.jwks):
+        keys: Keys = UrlKeys(options.jwks, complain, refresh_s=limits.jwks_refresh_s, kept_s=limits.jwks_kept_s)
+    else:
+        keys = FileKeys(Path(options.jwks), complain)
+    return Verifier(keys, options.issuer, options.audience, session.clock)
 
 
 def _is_loopback(host: str) -> bool:

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from console.cli.exits import DONE, Failure
 from console.cli.options import instant
 from console.cli.output import Output, short
-from console.cli.role_options import add_kafka, broker_of
+from console.cli.role_options import add_kafka, broker_of, require_kafka
 from console.cli.session import Session
 from console.cli.signals import Interrupted
-from ledger.errors import BadInput
 
 if TYPE_CHECKING:
-    from consumers.broker.topic_bookmark import Resume
-    from consumers.messages.announcements import MessageKind
-    from consumers.messages.registry import OurMessage
-    from consumers.subscriber import Delivery
-    from consumers.subscriber_start import Start
+    from csat_ledger_client.kafka.places import Resume
+    from csat_ledger_client.kafka.start import Start
+    from csat_ledger_client.kafka.subscriber import Delivery
+    from csat_ledger_client.messages.announced import MessageKind
+    from csat_ledger_client.messages.kinds import OurMessage
 
 PLACES: Final = ("beginning", "status", "end")
 HEARD: Final = ("all", "eligibility", "designations")
@@ -63,9 +62,10 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints until it is told to stop."""
-    from consumers.messages.capability import DESIGNATION
-    from consumers.messages.survey import ELIGIBILITY
-    from consumers.subscriber import Subscriber
+    require_kafka()
+    from csat_ledger_client.kafka.subscriber import Subscriber
+    from csat_ledger_client.messages.capability import DESIGNATION
+    from csat_ledger_client.messages.survey import ELIGIBILITY
 
     options, output = session.options, session.output
     if options.group is not None and (options.start == "status" or options.resume is not None):
@@ -127,8 +127,8 @@ def _print(output: Output, delivery: Delivery[OurMessage]) -> None:
 
 
 def _words(message: OurMessage, kind: str) -> str:
-    from consumers.messages.capability import DesignationChanged, DesignationStatus
-    from consumers.messages.survey import EligibilityChanged, EligibilityStatus
+    from csat_ledger_client.messages.capability import DesignationChanged, DesignationStatus
+    from csat_ledger_client.messages.survey import EligibilityChanged, EligibilityStatus
 
     match message:
         case EligibilityChanged() | EligibilityStatus():
@@ -144,7 +144,7 @@ def _words(message: OurMessage, kind: str) -> str:
 
 
 def _start(options: Any) -> Start:
-    from consumers.subscriber_start import Start
+    from csat_ledger_client.kafka.start import Start
 
     if options.resume is not None:
         return Start.offsets(options.resume)
@@ -158,9 +158,11 @@ def _place(text: str) -> str | int:
 
 
 def _resume(text: str) -> Resume:
-    from consumers.broker.topic_bookmark import Resume
+    require_kafka()
+    from csat_ledger_client.errors import BadRequest
+    from csat_ledger_client.kafka.places import Resume
 
     try:
         return Resume.parse(text)
-    except BadInput as error:
+    except BadRequest as error:
         raise ArgumentTypeError(str(error)) from None

@@ -8,7 +8,7 @@ from typing import Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.output import plural
-from console.cli.role_options import add_kafka, broker_of
+from console.cli.role_options import add_kafka, broker_of, require_kafka
 from console.cli.session import Session
 
 EPILOG: Final = """\
@@ -37,7 +37,7 @@ class TopicFound:
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
-    from consumers.broker.kafka import PARTITIONS
+    from consumers.broker.partitioner import PARTITIONS
 
     add_kafka(parser)
     parser.add_argument("--check", action="store_true", help="only look")
@@ -56,7 +56,8 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Creates and checks."""
-    from consumers.broker.kafka import check_topics, ensure_topics, remake_topics
+    require_kafka()
+    from consumers.broker.topics import check_topics, ensure_topics, remake_topics
 
     broker, options, output = broker_of(session), session.options, session.output
     if options.check and options.relay_anew:

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE
-from console.cli.role_options import SERVICE_EPILOG, add_group, add_kafka, add_service, broker_of, service_of
+from console.cli.role_options import (
+    SERVICE_EPILOG,
+    add_group,
+    add_kafka,
+    add_service,
+    broker_of,
+    require_kafka,
+    service_of,
+)
 from console.cli.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +39,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Runs until it is told to stop."""
+    require_kafka()
     from consumers.roles.worker import ROLE, open_worker
     from projections.registry import all_projections
 

@@ -132,7 +132,7 @@ class StreamCheck:
         """The next event, of a type in COUNT_FOR_NOTHING: all that matters here is when it was so."""
         if self._batch or self._changed:
             self._close()
-        sweep, self._cause = self._sweep, cause
+        sweep, self._cause = self._sweep, cause[:3]
         if occurred_us >= sweep.next_us:
             self._move_horizon(occurred_us)
         elif occurred_us > sweep.at_us:

@@ -13,11 +13,13 @@ from tests.console.cli.test_proof_commands import ORIGIN, policy_file, started, 
 from tests.console.support import Fact, Program, edition, fact, met
 from tests.support.answers import SCHEMAS, validator, wrong_with
 
-OTHERS = {"subscribe", "demo", "relay", "inbox", "worker", "clock"}
+OTHERS = {"subscribe", "demo", "relay", "inbox", "worker", "clock", "webhooks"}
 """Commands that print no answers of their own; `console.cli.answers` says why."""
 ELSEWHERE = {"topics", "log-publish"}
 """Answers that are held against their schemas where there is a broker (tests/consumers) or an object store."""
-OF_AN_OPTION = {"status-batch", "score-batch", "score-explain", "history-area", "replay-area"}
+OF_AN_OPTION = {
+    "status-batch", "score-batch", "score-explain", "history-area", "replay-area", "refusals-counts", "refusals-deleted",
+}  # fmt: skip
 """What a command prints with an option."""
 AREA = "business-applications"
 
@@ -86,6 +88,10 @@ def test_every_answer_about_the_demos_book_keeps_to_its_schema(program: Program)
     ask = Asked(printed, book)
     ask("clock-accept", "clock-accept", "2025-01-01T00:00:00.000001Z")
     ask("record", "record", "demo/facts.jsonl", code=3)
+    ask("refusals", "refusals")
+    ask("refusals-counts", "refusals", "--counts")
+    ask("record", "record", "--retry", code=3)
+    ask("refusals-deleted", "refusals", "--delete-before", "2001-01-01")
     ask("review", "review")
     members = [row["membership"] for row in ask("board", "board", "--at", "2013-01-01")]
     ask("board", "board", "--at", "2009-01-01")

@@ -18,15 +18,18 @@ WITHOUT = """
 import sys
 from importlib.machinery import PathFinder
 
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in finder.__module__]  # the paths alone
 found = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *more: None if name.split(".")[0] in {modules!r} else found(name, *more)
+PathFinder.find_spec = lambda name, *more: None if {modules!r} & {{name, name.split(".")[0]}} else found(name, *more)
 from console.cli.main import main
 sys.exit(main({arguments!r}))
 """
 
+PATHS = f"{ROOT}{os.pathsep}{ROOT / 'client'}"
 KAFKA = ("--kafka", "127.0.0.1:1")
 LOG = ("--tiles", "log")
 POLICY = ("--policy", "keys/policy.json")
+VAULT = ("--vault", "people.db", "--vault-key", "vault-key")
 NEEDS = {
     "postgres": [
         ("psycopg", ("status", "m-1", "--store", "postgresql://127.0.0.1:1/x")),
@@ -34,6 +37,8 @@ NEEDS = {
         ("psycopg", ("migrate", "--store", "postgresql://127.0.0.1:1/x")),
     ],
     "kafka": [
+        *(("csat_ledger_client", (name, *KAFKA)) for name in ("topics", "relay", "inbox", "worker", "subscribe")),
+        ("csat_ledger_client", ("subscribe", "--resume", "csat.x:1/0=1", *KAFKA)),
         ("kafka", ("topics", *KAFKA)),
         ("kafka", ("relay", *KAFKA)),
         ("kafka", ("inbox", *KAFKA)),
@@ -44,12 +49,19 @@ NEEDS = {
         ("fastapi", ("serve", "--dev")),
         ("uvicorn", ("serve", "--dev")),
         ("joserfc", ("token", "--role", "auditor")),
+        ("prometheus_client", ("serve", "--dev")),
     ],
+    "webhooks": [
+        ("httpcore", ("webhooks",)),
+        ("standardwebhooks", ("webhooks",)),
+    ],
+    "otel": [("opentelemetry.sdk", ("serve", "--dev"))],
     "service": [
         ("prometheus_client", ("relay", *KAFKA)),
         ("prometheus_client", ("inbox", *KAFKA)),
         ("prometheus_client", ("worker", *KAFKA)),
         ("prometheus_client", ("clock",)),
+        ("prometheus_client", ("webhooks",)),
     ],
     "proof": [
         ("cryptography", ("keygen", "--name", "ledger.example/renewals", "--out", "others")),
@@ -62,6 +74,12 @@ NEEDS = {
         ("cryptography", ("witness", "--key", "keys/log.key", *POLICY, "--listen", "127.0.0.1:0")),
         ("cryptography", ("log-publish", "log", "--to", "https://127.0.0.1:1/bucket")),
         ("cryptography", ("log-server", "log", "--listen", "127.0.0.1:0")),
+    ],
+    "vault": [
+        ("cryptography", ("vault", "migrate", *VAULT, "--make-key")),
+        ("idna", ("vault", "rewrap", *VAULT)),
+        ("idna", ("contacts", "upload", "facts.jsonl", *VAULT, "--membership", "m-1", "--facts", "new.jsonl")),
+        ("cryptography", ("contacts", "show", "s-1", *VAULT, "--reason", "a test")),
     ],
     "timestamps": [
         ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),
@@ -89,7 +107,13 @@ def run(folder: Path, without: set[str], arguments: Sequence[str]) -> subprocess
     return subprocess.run(
         [sys.executable, "-c", WITHOUT.format(modules=without, arguments=[*arguments, "--json"])],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CSAT_LEDGER_STORE": "ledger.db", "CSAT_LEDGER_NOW": NOW},
+        env={
+            **os.environ,
+            "PYTHONPATH": PATHS,
+            "CSAT_LEDGER_STORE": "ledger.db",
+            "CSAT_LEDGER_NOW": NOW,
+            "CSAT_LEDGER_HTTP_TRACES": "1",
+        },
         capture_output=True,
         check=False,
         timeout=60,
@@ -109,7 +133,7 @@ def test_a_command_without_its_extra_says_which_one(
     answer = orjson.loads(done.stdout)
     assert answer["error"] == "missing"
     assert module in answer["message"]
-    assert f"pip install '.[{extra}]'" in answer["message"]
+    assert f"pip install {'./client ' if extra == 'kafka' else ''}'.[{extra}]'" in answer["message"]
     assert len(done.stderr.splitlines()) == 1
     assert {path: path.stat().st_size for path in folder.rglob("*")} == before
 

@@ -15,8 +15,8 @@ import pytest
 
 from console.cli.commands import subscribe
 from console.cli.output import Output
-from consumers.messages.survey import EligibilityChanged
-from consumers.subscriber import Delivery
+from csat_ledger_client.kafka.subscriber import Delivery
+from csat_ledger_client.messages.survey import EligibilityChanged
 from tests.console.cli.test_proof_commands import ORIGIN, policy_file
 from tests.console.designation_story import ANNIVERSARY, AREA, certificate, opened, qualified, told
 from tests.console.support import Program, fact, met, response

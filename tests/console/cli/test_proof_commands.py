@@ -239,6 +239,12 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
     return process.returncode
 
 
+def test_evidence_goes_to_a_file_and_not_to_stdout(sealed: Program) -> None:
+    ran = sealed.json("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", "-")
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    assert not (sealed.folder / "-").exists()
+
+
 def test_a_folder_that_is_not_there_is_held_against_no_log(sealed: Program) -> None:
     """Another name, or a disk that is not mounted: the host is accused of nothing."""
     evidence(sealed)
@@ -312,6 +318,45 @@ def test_a_follower_whose_witness_is_away_asks_again(sealed: Program) -> None:
         assert json.loads(follower.stdout.readline())["size"] > first["size"]
     finally:
         assert stopped(follower) == 0
+        assert stopped(witness) == 0
+
+
+def test_a_follower_whose_witness_is_away_when_it_begins_waits_for_it(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    vkey = (sealed.folder / "auditor" / "witness.vkey").read_text().strip()
+    policy_file(sealed, witnesses=[vkey], quorum=1)
+    witness_arguments = ("witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen")
+    witness, said = started(sealed, *witness_arguments, "127.0.0.1:0")
+    assert stopped(witness) == 0
+    sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+    follower = sealed.start(
+        "seal", "--key", "keys/log.key", "--tiles", "log", "--follow", "--every", "1", "--every", "1s",
+        "--witness", f"http://{said['listening']}", "--policy", "policy.json", "--json",
+    )  # fmt: skip
+    try:
+        assert follower.stderr is not None
+        assert b"found 0 cosignatures, expected 1" in follower.stderr.readline()
+        witness, _ = started(sealed, *witness_arguments, said["listening"])
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["size"] > 0
+    finally:
+        assert stopped(follower) == 0
+        assert stopped(witness) == 0
+
+
+def test_a_witness_that_lacks_is_told_of_though_the_others_are_enough(sealed: Program) -> None:
+    assert sealed.run_bare("keygen", "--name", "auditor.example/w1", "--out", "auditor", "--witness").code == 0
+    policy_file(sealed, witnesses=[(sealed.folder / "auditor" / "witness.vkey").read_text().strip()], quorum=1)
+    witness, said = started(
+        sealed, "witness", "--key", "auditor/witness.key", "--policy", "policy.json", "--listen", "127.0.0.1:0"
+    )
+    try:
+        sealed.record(response(60, "Late", "2011-01-05T00:00:00Z"))
+        ran = sealed.run("seal", "--key", "keys/log.key", "--tiles", "log", "--witness", f"http://{said['listening']}",
+                         "--witness", "http://127.0.0.1:9", "--policy", "policy.json")  # fmt: skip
+        assert ran.code == 0
+        assert "without the cosignature of http://127.0.0.1:9: " in ran.err
+    finally:
         assert stopped(witness) == 0
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -100,6 +99,18 @@ def test_without_a_key_that_can_be_read_nothing_is_made(program: Program) -> Non
         assert sorted(program.folder.rglob("*")) == before
 
 
+def test_where_no_file_of_receipts_can_be_no_book_is_made(program: Program) -> None:
+    assert program.run_bare("keygen", "--name", ORIGIN, "--receipts", "--out", "keys").code == 0
+    (key,) = (program.folder / "keys").glob("*.key")
+    facts = program.write("facts.jsonl", MORE)
+    (program.folder / "folder").mkdir()
+    before = sorted(program.folder.rglob("*"))
+    for name in ("folder", "no/such/folder", "/dev/null"):
+        ran = program.json("record", facts, "--receipts", name, "--receipt-key", key)
+        assert ran.code in (2, 74), ran
+        assert sorted(program.folder.rglob("*")) == before
+
+
 def test_a_file_that_may_not_be_written_is_named() -> None:
     with readable_folder() as folder:
         path = folder / "r.jsonl"
@@ -107,11 +118,7 @@ def test_a_file_that_may_not_be_written_is_named() -> None:
         not_to_be_written(folder)
 
         def work() -> None:
-            unused: Any = None
-            with (
-                pytest.raises(Exception, match=r"r\.jsonl: receipts could not be written"),
-                open_receipts(path, unused, unused),
-            ):
+            with pytest.raises(Exception, match=r"r\.jsonl: receipts could not be written"), open_receipts(path):
                 pass
 
         as_nobody(work)

@@ -421,3 +421,17 @@ def test_a_withdrawal_is_taken_under_the_known_spelling_and_said_so(program: Pro
     ran = program.json("record", program.write("more.jsonl", [withdrawn]))
     assert ran.json == {"accepted": 1, "duplicates": 0, "refused": 0, "position": 6, "spelt": 1}
     assert "organisation 'Bronte Gard' is taken as 'Brontegard'" in ran.err
+
+
+def test_a_working_folder_that_is_gone_is_named(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    facts = program.write("facts.jsonl", [])
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ran = program.run_bare("record", facts, "--store", "ledger.db")
+    assert ran.code == 2, ran
+    assert "the working folder was deleted" in ran.err
+    assert "Traceback" not in ran.err

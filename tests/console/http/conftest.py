@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.http.support import Served, make_book, serving
+from console.http.embedded import Embedded
+from tests.console.http.support import Served, make_book, seal, serving
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service over a book of both programmes, to which nothing is added."""
+    """A service over a book of both programmes, to which nothing is added, and over its log."""
     store = tmp_path_factory.mktemp("http") / "ledger.db"
     make_book(store)
-    with serving(store) as found:
+    seal(store, store.parent / "log")
+    with serving(store, Embedded(tiles=store.parent / "log")) as found:
         yield found
 
 

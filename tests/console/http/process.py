@@ -68,11 +68,11 @@ def environment(**others: str) -> dict[str, str]:
 
 
 @contextmanager
-def service_process(folder: Path, *options: str, **settings: str) -> Iterator[Running]:
-    """`csat-ledger serve` on `ledger.db` in a folder; it has ended when this has."""
+def service_process(folder: Path, *options: str, store: str = "ledger.db", **settings: str) -> Iterator[Running]:
+    """`csat-ledger serve` in a folder, on `ledger.db` there unless another store is named; it has ended when this has."""
     own = environment(**settings)
     process = subprocess.Popen(
-        [sys.executable, "-m", "console", "--store", "ledger.db", "--json", "serve", "--listen", "127.0.0.1:0", *options],
+        [sys.executable, "-m", "console", "--store", store, "--json", "serve", "--listen", "127.0.0.1:0", *options],
         cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:

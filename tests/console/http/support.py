@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -14,20 +16,32 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from console.http.app import application
+from console.http.duties import Duty
+from console.http.embedded import Embedded
+from console.http.figures import Figures
+from console.http.limits import Limits
+from console.http.observed import Observed, Observers
+from console.http.reading import Following
+from console.http.refused import Refused
 from console.http.roles import ROLES
-from console.http.server import Wiring, service
+from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
+from ledger.seal.folder import LogFolder
+from ledger.seal.sealer import open_sealer
 from tests.console.designation_story import ANNIVERSARY, AREA, qualified, restated, told
 from tests.console.support import Fact, enrolment, fact, met, response
+from tests.ledger.seal.support import LOG_KEY
+from tests.support.signing import Unbound
 
 NOW = "2024-12-31T00:00:00Z"
 NOW_US = parse_instant(NOW)
 ISSUER = "https://login.example"
 AUDIENCE = "csat-ledger"
 KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+UNBOUNDED = "1000000/second"
 OWN = ("m-1",)
 """The memberships of the partner's token."""
 
@@ -71,6 +85,14 @@ def make_book(path: Path) -> None:
     ledger.close()
 
 
+def seal(store: Path | str, folder: Path) -> None:
+    """Takes what there is into the log in a folder."""
+    book = open_store(str(store), create=False)
+    with open_sealer(book, LogFolder(folder), [Unbound(LOG_KEY)]) as sealer:
+        sealer.seal()
+    book.close()
+
+
 def token(role: str | None = None, *, key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
     """A token that holds, but for the claims that are given; one that is None is left out."""
     said: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW_US // 1_000_000 + 600}
@@ -109,6 +131,10 @@ class Served:
         self.store = Path(store)
         self.said: list[str] = []
         self.faults: list[BaseException] = []
+        self.refused = Refused()
+        self.following: Following | None = None
+        """What keeps its projections up."""
+        self.duties: dict[str, Duty] = {}
 
     def get(self, path: str, role: str | None = "auditor", **headers: str | bytes) -> Any:
         """The answer to a question of somebody in a role; None: of nobody."""
@@ -127,8 +153,50 @@ def bearer(role: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(store: Path | str) -> Iterator[Served]:
-    """A service over a store; nothing of it may fail over a request."""
+def serving(
+    store: Path | str,
+    embedded: Embedded | None = None,
+    *,
+    now_us: int = NOW_US,
+    observe: Callable[[Figures], Observers] | None = None,
+    **limits: Any,
+) -> Iterator[Served]:
+    """A service over a store, with some limits of its own; `observe` is told of requests, and none of them may fail."""
+    said: list[str] = []
+    faults: list[BaseException] = []
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
+
+    verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
+    bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
+    wiring = Wiring(
+        opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), limits=bounds
+    )
+    with asyncio.Runner() as runner, service(wiring) as behind:
+        figures = behind.watched.figures
+        observers = Observers(figures, lambda: NOW_US) if observe is None else observe(figures)
+        app = Observed(application(behind, verifier, said.append, faults.append), observers)
+        served = Served(Client(app, runner), store)
+        served.following = behind.following
+        served.said, served.faults, served.refused = said, faults, behind.refused
+        served.duties = {duty.name: duty for duty in behind.watched.duties}
+        yield served
+    assert faults == []
+
+
+@contextmanager
+def service_on_a_port(
+    store: Path | str,
+    listeners_max: int = 50,
+    expected: type[Exception] | None = None,
+    held_bytes: int | None = None,
+    **limits: Any,
+) -> Iterator[str]:
+    """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
+
+    A connection holds so many bytes that nobody reads. Nothing fails over a request, but as it is expected to.
+    """
     said: list[str] = []
     faults: list[BaseException] = []
 
@@ -136,12 +204,24 @@ def serving(store: Path | str) -> Iterator[Served]:
         return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append)
-    with asyncio.Runner() as runner, service(wiring) as behind:
-        served = Served(Client(application(behind, verifier, said.append, faults.append), runner), store)
-        served.said, served.faults = said, faults
-        yield served
-    assert faults == []
+    bounds = Limits(**limits)
+    wiring = Wiring(
+        opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max=listeners_max, limits=bounds
+    )
+    with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
+        if held_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        thread = Thread(target=made.run, kwargs={"sockets": [listener]})
+        url = url_of(listener)
+        thread.start()
+        try:
+            yield url
+        finally:
+            made.should_exit = True
+            thread.join(60)
+            assert not thread.is_alive()
+    assert {type(fault) for fault in faults} == ({expected} if expected else set()), faults
 
 
 EVERYBODY = (*ROLES, None)
@@ -153,6 +233,7 @@ PATHS = {
     "decisions": "/v1/memberships/m-1/decisions",
     "renewals": "/v1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",
+    "refusals": "/v1/refusals?counts=true",
     "designations": "/v1/designations",
     "score": f"/v1/memberships/m-1/designations/{AREA}/score",
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",
@@ -160,3 +241,9 @@ PATHS = {
     "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",
 }
 """A question of each route."""
+PROVEN = {
+    "evidence": "/v1/memberships/m-1/evidence?renewal=2011-03-01",
+    "designation-evidence": f"/v1/memberships/m-1/designations/{AREA}/evidence?anniversary={ANNIVERSARY}",
+    "log-entries": "/log/tile/entries/000.p/5",
+}
+"""A question of each route that needs the log."""

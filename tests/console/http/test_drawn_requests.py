@@ -16,9 +16,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from console.http.embedded import Embedded
 from console.http.openapi import document
 from console.http.roles import ROLES
-from tests.console.http.support import Served, bearer, make_book, serving
+from tests.console.http.support import Served, bearer, make_book, seal, serving
 from tests.support.soak import scaled
 
 DOCUMENT: dict[str, Any] = orjson.loads(document())
@@ -35,15 +36,17 @@ CHECKS = [
         ]
     ),
 ]
+ACCEPT = ("*/*", "application/json", "text/event-stream")
 KNOWN = {"membership": "m-1", "area": "business-applications"}
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service to which facts may be added."""
+    """A service to which facts may be added, and its log."""
     store = Path(tmp_path_factory.mktemp("drawn")) / "ledger.db"
     make_book(store)
-    with serving(store) as found:
+    seal(store, store.parent / "log")
+    with serving(store, Embedded(tiles=store.parent / "log", webhook_secrets=store.parent / "secrets")) as found:
         yield found
 
 
@@ -53,6 +56,8 @@ def test_whatever_is_drawn_from_the_document_is_answered_as_it_says(
     drawn: Served, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("console.http.app.PATIENCE_S", 0.02)
+    monkeypatch.setattr("console.http.changes.WAIT_MAX_S", 0.02)
+    monkeypatch.setattr("console.http.event_stream.LIFE_S", 0.02)
     operation = OPERATIONS[label]
     draws = st.one_of(
         operation.as_strategy(generation_mode=mode)
@@ -63,13 +68,13 @@ def test_whatever_is_drawn_from_the_document_is_answered_as_it_says(
         max_examples=PER_ROUTE, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck),
         database=None,
     )  # fmt: skip
-    @given(case=draws, role=st.sampled_from([*ROLES, None]), known=st.booleans())
-    def run(case: Any, role: str | None, known: bool) -> None:
+    @given(case=draws, role=st.sampled_from([*ROLES, None]), known=st.booleans(), accept=st.sampled_from(ACCEPT))
+    def run(case: Any, role: str | None, known: bool, accept: str) -> None:
         if known and isinstance(case.path_parameters, dict):
             for name in KNOWN.keys() & case.path_parameters.keys():
                 case.path_parameters[name] = KNOWN[name]
         arguments = case.as_transport_kwargs()
-        headers = {**(arguments.get("headers") or {}), **bearer(role)}
+        headers = {"Accept": accept, **(arguments.get("headers") or {}), **bearer(role)}
         content = arguments.get("data")
         if arguments.get("json") is not None:
             content = json.dumps(arguments["json"]).encode()

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 import pytest
 
-from console.http import bodies, intake
 from console.http.problems import FIELDS
 from console.wiring import Ledger, open_store
 from ledger.errors import REFUSAL_CODES, StoreUnreachable
@@ -152,16 +151,15 @@ def test_a_key_that_is_given_twice_within_an_array_is_found_too(empty: Served) -
     assert (found["code"], found["id"]) == ("malformed", "m-1-enrol")
 
 
-def test_bodies_are_bounded(empty: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_BYTES_MAX", 100)
-    for length in ({}, {"Content-Length": "5"}, {"Content-Length": "101"}, {"Content-Length": "9" * 30}):
-        found = empty.post("/v1/facts", b"x" * 101, **length)
-        assert (found.status_code, found.json()["code"]) == (413, "too-long")
-    monkeypatch.setattr(bodies, "ELEMENTS_MAX", 2)
-    for headers, body in (({}, b"[1,2,3]"), (NDJSON, b"1\n2\n3\n")):
-        found = empty.post("/v1/facts", body, **headers)
+def test_bodies_are_bounded(tmp_path: Path) -> None:
+    with serving(tmp_path / "ledger.db", body_bytes=1_024, elements=2) as served:
+        for length in ({}, {"Content-Length": "5"}, {"Content-Length": "1025"}, {"Content-Length": "9" * 30}):
+            found = served.post("/v1/facts", b"x" * 1_025, **length)
+            assert (found.status_code, found.json()["code"]) == (413, "too-long")
+        found = served.post("/v1/facts", b"[1,2,3]")
         assert (found.status_code, found.json()["code"]) == (413, "too-many")
-        assert empty.post("/v1/status:batch", body, "auditor", **headers).status_code == 413
+        for headers, body in (({}, b"[1,2,3]"), (NDJSON, b"1\n2\n3\n")):
+            assert served.post("/v1/status:batch", body, "auditor", **headers).status_code == 413
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "é", "application/json, text/plain"])
@@ -175,10 +173,10 @@ def test_a_type_with_its_characters_is_json(empty: Served) -> None:
     assert empty.post("/v1/facts", FIRST, **{"Content-Type": "Application/JSON; charset=utf-8"}).status_code == 201
 
 
-def test_who_hands_in_too_much_at_once_is_told_to_come_again(empty: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "WAITING_MAX", 1)
-    assert empty.post("/v1/facts", FIRST).status_code == 201
-    found = empty.post("/v1/facts", enrolment())
+def test_who_hands_in_too_much_at_once_is_told_to_come_again(tmp_path: Path) -> None:
+    with serving(tmp_path / "ledger.db", facts_waiting=1) as served:
+        assert served.post("/v1/facts", FIRST).status_code == 201
+        found = served.post("/v1/facts", enrolment())
     assert (found.status_code, found.json()["code"], found.headers["retry-after"]) == (503, "busy", "1")
 
 

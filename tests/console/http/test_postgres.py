@@ -19,7 +19,7 @@ def test_two_services_on_one_ledger_answer_the_same(program: Program, postgres_u
             stack.enter_context(serving(where)) for where in (program.store, postgres_url, postgres_url)
         )
         for route, path in PATHS.items():
-            role = "operations" if route in ("renewals", "participation") else "auditor"
+            role = "operations" if route in ("renewals", "participation", "refusals") else "auditor"
             assert here.get(path, role).content == one.get(path, role).content == other.get(path, role).content
         made = one.post("/v1/facts", enrolment("m-9"))
         assert {said["status"] for said in made.json()} == {"accepted"}

@@ -16,6 +16,7 @@ from tests.console.http.support import (
     INVITATIONS,
     ORGANISATIONS,
     PATHS,
+    PROVEN,
     SUBJECTS,
     Served,
     bearer,
@@ -24,23 +25,29 @@ from tests.console.http.support import (
 )
 
 PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
+WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}
+"""Tried in test_webhooks.py."""
 MAY = {
-    "operator": {"facts"},
-    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history"},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation"},
+    "operator": {"facts", "refusals", "refusals-retry"},
+    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
+    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
     "owner": {"participation"},
-    "subscriber": set(),
-    "admin": set(),
+    "subscriber": {"changes", *WEBHOOKS},
+    "admin": WEBHOOKS,
 }
 """DESIGN 11's table, as far as it is built."""
-POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts"}
+FED = {"changes": "/v1/changes?after=0"}
+POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts", "refusals-retry": "/v1/refusals:retry"}
+OTHERS = {"metrics": "/metrics"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
     if route in POSTED:
-        return served.post(POSTED[route], [], role)
-    path = PATHS[route]
+        return served.post(POSTED[route], {} if route == "refusals-retry" else [], role)
+    if route in FED:
+        return served.get(FED[route], role, Accept="application/json")
+    path = (PATHS | PROVEN | OTHERS)[route]
     if route == "participation" and role == "partner":
         path = "/v1/participation"
     return served.get(path, role)
@@ -53,15 +60,17 @@ def test_a_question_of_every_route_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize("route", [*PATHS, *POSTED])
+@pytest.mark.parametrize("route", [*PATHS, *PROVEN, *POSTED, *OTHERS, *FED])
 def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
     served: Served, route: str, role: str | None
 ) -> None:
     found = asked(served, route, role)
     expected = 401 if role is None else 200 if route in MAY[role] else 403
     assert found.status_code == expected, found.text
-    assert found.headers["vary"] == "Authorization"
-    assert found.headers["cache-control"].startswith("private")
+    assert found.headers["vary"].partition(",")[0] == "Authorization"
+    assert found.headers["cache-control"].startswith(
+        "no-store" if route == "metrics" and expected == 200 else "private"
+    )
     if expected == 401:
         assert found.headers["www-authenticate"].startswith("Bearer")
     if expected != 200:
@@ -85,7 +94,7 @@ def test_health_is_for_everybody_and_the_document_for_who_has_a_role(served: Ser
 def test_a_token_without_a_role_that_is_known_may_ask_nothing(served: Served) -> None:
     for roles in ([], ["king"], "auditor", None, [7], {"auditor": True}):
         headers = {"Authorization": f"Bearer {token(roles=roles)}"}
-        for path in (*PATHS.values(), "/openapi.json"):
+        for path in (*PATHS.values(), *PROVEN.values(), *FED.values(), "/openapi.json"):
             assert served.client.get(path, headers=headers).status_code == 403
 
 
@@ -206,6 +215,13 @@ def test_operations_see_no_response_and_no_subject(served: Served) -> None:
     found = b"".join(asked(served, route, "operations").content for route in MAY["operations"])
     for name in (*SUBJECTS, *INVITATIONS, *responses()):
         assert name.encode() not in found, name
+
+
+def test_a_subscriber_sees_what_is_announced_and_no_respondent(served: Served) -> None:
+    found = asked(served, "changes", "subscriber")
+    assert {one["membership"] for one in found.json()["changes"]} == {"m-1", "m-3"}
+    for name in (*ORGANISATIONS, *SUBJECTS, *INVITATIONS, *responses()):
+        assert name.encode() not in found.content, name
 
 
 def test_an_auditor_sees_every_event(served: Served) -> None:

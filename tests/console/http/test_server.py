@@ -8,7 +8,6 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -113,20 +112,12 @@ def test_what_is_no_http_is_400_and_the_next_is_answered(tmp_path: Path) -> None
     assert (code, {line.split(b":")[1] for line in errors.splitlines()}) == (0, {b" refused with 401"}), errors
 
 
-def test_a_client_that_never_asks_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from console.http.app import application
-
-    monkeypatch.setattr(server, "HEADERS_S", 0.2)
-    listener = server.listening(("127.0.0.1", 0))
-    verifier: Any = None
-    behind: Any = None
-    app = application(behind, verifier, lambda _: None, lambda _: None)
-    thread = threading.Thread(target=server.serve, args=(app, listener), daemon=True)
-    thread.start()
-    assert raw(url_of(listener), b"") == b""
-    assert raw(url_of(listener), b"GET /livez HTTP/1.1\r\nHost") == b""
-    answer = raw(url_of(listener), b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200")
+def test_a_client_that_never_asks_is_not_waited_for(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_HTTP_HEAD_S="0.3") as served:
+        assert raw(served.url, b"") == b""
+        assert raw(served.url, b"GET /livez HTTP/1.1\r\nHost") == b""
+        answer = raw(served.url, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_what_it_cannot_serve_it_says_at_once(program: Program) -> None:

@@ -11,13 +11,17 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from console.http import tokens
 from console.http.dev_key import dev_key, dev_key_path, dev_token
+from console.http.jwks import load_jwks
 from console.http.problems import Problem
-from console.http.tokens import Verifier, load_jwks
+from console.http.tokens import Verifier
 from ledger.errors import BadInput
 from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW_US, PATHS, Served, token
 
@@ -50,6 +54,13 @@ def spoilt(place: int) -> str:
     return ".".join(parts)
 
 
+def signed(head: dict[str, Any], key: ECKey = KEY, claims: Any = None) -> str:
+    """A token whose signature by a key is right, whatever its header says."""
+    content = f"{part({'alg': 'ES256', 'kid': 'one'} | head)}.{part(CLAIMS if claims is None else claims)}"
+    r, s = decode_dss_signature(key.get_op_key("sign").sign(content.encode(), ECDSA(SHA256())))
+    return f"{content}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
 OTHER_KEY = ECKey.generate_key("P-256", {"kid": "one"})
 PEM = PUBLIC.get_op_key("verify").public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 BAD = {
@@ -76,7 +87,27 @@ BAD = {
     "claims that are spoilt": spoilt(1),
     "a header that is spoilt": spoilt(0),
     "a signature that is spoilt": spoilt(2),
-    "what must be understood": f"{part({'alg': 'ES256', 'kid': 'one', 'crit': ['x'], 'x': 1})}.{part(CLAIMS)}.AAAA",
+    "what must be understood": signed({"crit": ["x"], "x": 1}),
+    "what must be understood, and is no list": signed({"crit": "x", "x": 1}),
+    "what must be understood: claims as they are": signed({"crit": ["b64"], "b64": False}),
+    "what must be understood, and is not there": signed({"crit": ["exp"]}),
+    "a key of its own in its header": signed({"jwk": OTHER_KEY.as_dict(private=False)}, OTHER_KEY),
+    "a key of its own beside no name": signed({"kid": None, "jwk": OTHER_KEY.as_dict(private=False)}, OTHER_KEY),
+    "keys at a URL": signed({"jku": "https://login.example.evil/keys"}, OTHER_KEY),
+    "a certificate at a URL": signed({"x5u": "https://login.example.evil/chain"}, OTHER_KEY),
+    "a certificate": signed({"x5c": [encoded(PEM)]}, OTHER_KEY),
+    "a key that is a file": signed({"kid": "../../../../dev/null"}, OTHER_KEY),
+    "a key that is a statement": signed({"kid": "one' OR '1'='1"}, OTHER_KEY),
+    "a key that is a number": signed({"kid": 1}),
+    "a key that is a list": signed({"kid": ["one"]}),
+    "a key that is an object": signed({"kid": {"one": "one"}}),
+    "a key without a name": signed({"kid": ""}),
+    "a key with a long name": signed({"kid": "one" * 1_000}, OTHER_KEY),
+    "an algorithm that is a list": signed({"alg": ["ES256"]}),
+    "an algorithm that is none, though signed": signed({"alg": "none"}),
+    "an end beyond all numbers": signed({}, claims=CLAIMS | {"exp": 10**400}),
+    "claims that are a list": signed({}, claims=[CLAIMS]),
+    "roles and nothing else": signed({}, claims={"roles": ["auditor"]}),
     "no JSON": "AAAA.AAAA.AAAA",
     "nested JSON": f"{encoded(b'[' * 3000)}.AAAA.AAAA",
     "no claims": f"{part({'alg': 'ES256', 'kid': 'one'})}.{part([])}.AAAA",
@@ -101,6 +132,7 @@ def test_a_token_that_does_not_hold_is_401_with_what_is_asked_for(served: Served
 @pytest.mark.parametrize(
     "value",
     ["", "Bearer", "Basic YTpi", "Bearer  ", f"Bearer {token('auditor')} x", f"Token {token('auditor')}", b"\xff\xfe"],
+    ids=["empty", "alone", "basic", "spaces", "more", "token", "bytes"],
 )
 def test_a_header_that_is_no_bearer_token_is_401(served: Served, value: str | bytes) -> None:
     assert served.client.get(PATHS["status"], headers={"Authorization": value}).status_code == 401
@@ -121,7 +153,9 @@ def test_two_tokens_are_none(served: Served) -> None:
         token("auditor", nbf=NOW_S + 10),
         token("auditor", header={"alg": "ES256"}),  # there is one key only
         token("auditor", more="x" * 3_000),
+        signed({}),
     ],
+    ids=["plain", "audiences", "since", "leeway at the end", "leeway at the beginning", "one key", "long", "by hand"],
 )
 def test_a_token_that_holds_is_taken(served: Served, good: str) -> None:
     assert served.client.get(PATHS["status"], headers={"Authorization": f"bearer {good}"}).status_code == 200

@@ -20,8 +20,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from tests.servers.fixtures import without_server
 
@@ -33,8 +36,9 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker, await_sent
-from consumers.messages.survey import EligibilityChanged
+from console.http.tokens import load_jwks
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.link_key_file import LinkKeyFile
 from projections.postgres import PostgresDatabase
 from projections.questions.history import history
@@ -48,9 +52,10 @@ ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = ("migrate", "topics")
-RUNNING = ("relay", "inbox", "worker", "clock")
-ROLES = ("migrator", "writer", "reader", "projector")
+RUNNING = ("relay", "inbox", "worker", "clock", "api", "webhooks")
+ROLES = ("migrator", "writer", "reader", "projector", "webhooks")
 READY_S = 40.0
+ISSUERS_KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
 
 
 def test_file_is_valid_by_the_schema_of_the_compose_specification() -> None:
@@ -77,7 +82,7 @@ def test_every_service_of_ours_is_there_and_closed_as_far_as_can_be() -> None:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert "ports" not in service
+        assert service.get("ports", []) == (["127.0.0.1:8080:8080"] if name == "api" else [])
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
@@ -107,8 +112,9 @@ def test_no_secret_is_in_the_file_and_each_process_gets_its_own_alone() -> None:
         environment = SERVICES[name]["environment"]
         if "CSAT_LEDGER_STORE" in environment:
             (role,) = re.findall(r"//csat_ledger_(\w+)@", environment["CSAT_LEDGER_STORE"])
-            link_key = ["link_key"] if name in ("migrate", "inbox") else []
-            assert SERVICES[name]["secrets"] == [f"{role}_password", *link_key], name
+            link_key = ["link_key"] if name in ("migrate", "inbox", "api") else []
+            jwks = ["jwks"] if name == "api" else []
+            assert SERVICES[name]["secrets"] == [f"{role}_password", *link_key, *jwks], name
             assert environment["CSAT_LEDGER_STORE_PASSWORD_FILE"] == f"/run/secrets/{role}_password"
     assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     assert all(entry["file"] == f"./secrets/{name}" for name, entry in COMPOSE["secrets"].items())
@@ -132,7 +138,10 @@ def test_secrets_are_made_once_random_and_readable_by_the_containers(tmp_path: P
     made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     assert made.keys() == COMPOSE["secrets"].keys()
     assert len(set(made.values())) == len(made)
-    assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for name, secret in made.items() if name != "link_key")
+    passwords = made.keys() - {"link_key", "jwks"}
+    assert all(re.fullmatch(r"[0-9a-f]{48}", made[name]) for name in passwords)
+    (nobodys,) = load_jwks(tmp_path / "secrets" / "jwks").keys
+    assert nobodys.is_private is False
     key = LinkKeyFile(tmp_path / "secrets" / "link_key", makes=False)
     key.path.chmod(0o600)  # the containers run as other users, whose key it is not to guard
     assert key.find() is not None
@@ -200,13 +209,24 @@ class Deployment:
             grace_s = float(SERVICES[name]["stop_grace_period"].removesuffix("s"))
             assert process.wait(grace_s) == 0, (name, log.read_text()[-2000:])
             Guard.get().forget(process.pid)
-            assert json.loads(log.read_text().splitlines()[-1])["event"] == "stopped"
+            if name != "api":
+                assert json.loads(log.read_text().splitlines()[-1])["event"] == "stopped"
 
     def kill(self) -> None:
         for _, process, _ in self._processes:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+    @property
+    def api(self) -> str:
+        """Where the API listens."""
+        return next(found for name, _, log in self._processes if name == "api" and (found := self._url(name, log)))
+
+    def trust(self, key: Any) -> None:
+        """What the operator does: puts the issuer's public keys where nobody's were."""
+        (self._secrets / "jwks").chmod(0o644)
+        (self._secrets / "jwks").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
 
     def logs(self) -> str:
         return "".join(f"--- {name}\n{log.read_text()[-2000:]}" for name, _, log in self._processes)
@@ -221,18 +241,28 @@ class Deployment:
         return {"PATH": os.environ["PATH"], **given}
 
     def _here(self, value: str) -> str:
+        value = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value).replace("0.0.0.0:8080", "127.0.0.1:0")
         value = value.replace("@postgres:5432", f"@127.0.0.1:{self._postgres.port}")
         value = re.sub(r"\bkafka:9092\b", self._kafka.bootstrap, value)
         return value.replace("/run/secrets/", f"{self._secrets}/")
 
     def _is_healthy(self, name: str, log: Path) -> bool:
-        ports = [json.loads(line).get("port") for line in log.read_text().splitlines() if '"listening"' in line]
-        if not ports:
+        url = self._url(name, log)
+        if url is None:
             return False
         kind, program, *rest = SERVICES[name]["healthcheck"]["test"]
         assert (kind, program) == ("CMD", "python")
-        asked = [sys.executable, *(word.replace(":9100/", f":{ports[0]}/") for word in rest)]
+        asked = [sys.executable, *(re.sub(r"http://127.0.0.1:(9100|8080)/", f"{url}/", word) for word in rest)]
+        assert url in asked[-1], "the health check asks where the service listens"
         return subprocess.run(asked, capture_output=True, check=False, timeout=20).returncode == 0
+
+    def _url(self, name: str, log: Path) -> str | None:
+        """Where a service answers, once it has said so."""
+        if name == "api":
+            found = re.search(r"^listening on (http://\S+)$", log.read_text(), re.MULTILINE)
+            return found[1] if found else None
+        ports = [json.loads(line).get("port") for line in log.read_text().splitlines() if '"listening"' in line]
+        return f"http://127.0.0.1:{ports[0]}" if ports else None
 
 
 @pytest.fixture
@@ -247,6 +277,7 @@ def test_services_started_as_the_file_says_become_ready_work_and_stop_when_told(
     deployment: Deployment, own_postgres: PostgresServer, own_kafka: KafkaBroker
 ) -> None:
     deployment.prepare_database()
+    deployment.trust(ISSUERS_KEY)
     for name in ONE_SHOT:
         deployment.run_to_its_end(name)
     for name in RUNNING:
@@ -262,22 +293,51 @@ def test_services_started_as_the_file_says_become_ready_work_and_stop_when_told(
     database = PostgresDatabase(own_postgres.url("csat_ledger"))
     eventually(lambda: shown(database, "m-1") == [True], "and shows in the projections")
     database.close()
+    ask_over_http(deployment.api)
+    eventually(lambda: told(broker) == [("m-1", True), ("m-2", True)], "what was handed in over HTTP is told too")
     deployment.stop()
 
 
+def ask_over_http(url: str) -> None:
+    """What the workers have projected is answered; facts are recorded, and their projections waited for."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        assert client.get("/v1/memberships/m-1/status").status_code == 401
+        assert client.get("/v1/memberships/m-1/status", headers=bearer("auditor")).json()["satisfied"] is True
+        made = client.post("/v1/facts", headers=bearer("operator"), json=facts_of("m-2")).json()
+        assert {one["status"] for one in made} == {"accepted"}
+        seen = {"Min-Position": str(made[-1]["position"])}
+        found = client.get("/v1/memberships/m-2/status", headers=bearer("auditor") | seen)
+        assert (found.status_code, found.json()["satisfied"]) == (200, True)
+        assert b"csat_ledger_book_end" in client.get("/metrics", headers=bearer("operations")).content
+
+
+def bearer(role: str) -> dict[str, str]:
+    claims = {"iss": "https://login.example", "aud": "csat-ledger", "exp": int(time.time()) + 600, "roles": [role]}
+    return {"Authorization": f"Bearer {jwt.encode({'alg': 'ES256', 'kid': 'one'}, claims, ISSUERS_KEY)}"}
+
+
 def make_eligible(broker: Broker, membership: str) -> None:
+    producer = broker.producer("test")
+    await_sent(
+        [
+            producer.send(broker.topics.facts, json.dumps(value).encode(), key=membership.encode())
+            for value in facts_of(membership)
+        ]
+    )
+    producer.close(timeout=2)
+
+
+def facts_of(membership: str) -> list[dict[str, Any]]:
+    """What makes a partner eligible."""
     facts: list[dict[str, Any]] = [{"type": "enrol-membership", "name": "A partner", "level": "gold"}]
     facts += [
         {"type": "record-response", "response": f"r-{number}", "customer_org": f"org-{number % 2}"}
         for number in range(10)
     ]
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-    producer = broker.producer("test")
-    values = [fact | {"id": f"f-{n}", "membership": membership, "occurred_at": now} for n, fact in enumerate(facts)]
-    await_sent(
-        [producer.send(broker.topics.facts, json.dumps(value).encode(), key=membership.encode()) for value in values]
-    )
-    producer.close(timeout=2)
+    return [
+        fact | {"id": f"{membership}-{n}", "membership": membership, "occurred_at": now} for n, fact in enumerate(facts)
+    ]
 
 
 def told(broker: Broker) -> list[tuple[str, bool]]:

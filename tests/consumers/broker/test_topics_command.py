@@ -11,7 +11,7 @@ from console.cli.main import main
 from tests.support.answers import wrong_with
 
 if TYPE_CHECKING:
-    from consumers.broker.kafka import Broker
+    from csat_ledger_client.kafka.broker import Broker
 
 
 def test_each_topic_that_is_there_is_told_as_the_schema_says(

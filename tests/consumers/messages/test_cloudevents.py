@@ -14,23 +14,18 @@ import jsonschema
 import orjson
 import pytest
 
-from consumers.broker.kafka import Topics
-from consumers.errors import BadMessage
+from consumers.broker.topics import specs
 from consumers.messages import schemas as contracts
-from consumers.messages.announcements import MessageKind, MessageKinds
-from consumers.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
-from consumers.messages.cloudevents import (
-    LEDGER_EVENTS,
-    LedgerEvent,
-    Outgoing,
-    RefusedFact,
-    encode_original,
-    event_message,
-    refused_message,
-)
+from consumers.messages.announcements import MessageKinds
+from consumers.messages.cloudevents import LEDGER_EVENTS, Outgoing, encode_original, event_message, refused_message
 from consumers.messages.compatibility import breaks
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
+from csat_ledger_client.errors import BadMessage
+from csat_ledger_client.kafka.broker import Topics
+from csat_ledger_client.messages.announced import MessageKind
+from csat_ledger_client.messages.capability import DESIGNATION, DesignationChanged, DesignationStatus
+from csat_ledger_client.messages.cloudevents import LedgerEvent, RefusedFact
+from csat_ledger_client.messages.survey import ELIGIBILITY, EligibilityChanged, EligibilityStatus
 from ledger.errors import BrokenHistory
 from ledger.event import leaf_hash
 from ledger.programmes.registry import PROGRAMMES
@@ -318,7 +313,7 @@ def test_references_of_the_asyncapi_document_lead_somewhere() -> None:
         for part in filter(None, pointer.split("/")):
             target = target[part]
         assert target
-    assert {channel["address"] for channel in document["channels"].values()} == set(Topics().specs()) - {
+    assert {channel["address"] for channel in document["channels"].values()} == set(specs(Topics())) - {
         Topics().relay_positions
     }
 
@@ -422,4 +417,4 @@ def test_break_is_found_in_an_object_whose_names_are_data() -> None:
 
 def test_the_readme_shows_the_downstream_service_that_a_test_runs() -> None:
     root = Path(__file__).parents[3]
-    assert (root / "tests/consumers/example_downstream.py").read_text().rstrip() in (root / "README.md").read_text()
+    assert (root / "tests/client/kafka/example_downstream.py").read_text().rstrip() in (root / "README.md").read_text()

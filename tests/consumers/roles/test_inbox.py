@@ -21,16 +21,20 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.incarnations import TopicWatch
-from consumers.broker.kafka import Broker, await_sent, remake_topics
 from consumers.broker.partitioner import partition_of
-from consumers.broker.topic_bookmark import Place, kept_text
-from consumers.messages.cloudevents import RefusedFact
+from consumers.broker.topics import remake_topics
 from consumers.roles.inbox import FAULT_CODE, KEY_MAX, ORIGINAL_MAX, Inbox, open_inbox
 from consumers.roles.service import Service
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.kafka.incarnations import TopicWatch
+from csat_ledger_client.kafka.places import Place, kept_text
+from csat_ledger_client.messages.cloudevents import RefusedFact
+from ledger.errors import StoreUnreachable
 from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES
+from ledger.store.refusal_rows import Wanted
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.refused import RefusalKeeper
 from ledger.writing.writer import Outcome, Writer
 from tests.consumers.role_processes import Running, running
 from tests.consumers.support import broker_with_topics, committed, damage, eventually, wall_us
@@ -54,7 +58,8 @@ class Book:
                 return book.record(super(), facts)  # type: ignore[arg-type]
 
         writer = Recording(self.store, wall_us, PROGRAMMES)
-        with open_inbox(service, self.store, writer, self.broker, wall_us, session_timeout_s=2) as inbox:
+        keeper = RefusalKeeper(self.store, PROGRAMMES.facts, wall_us, pytest.fail)
+        with open_inbox(service, self.store, writer, self.broker, wall_us, keeper, session_timeout_s=2) as inbox:
             yield inbox
 
     def inbox(self) -> AbstractContextManager[Running]:
@@ -148,9 +153,30 @@ def test_refused_facts_are_told_with_code_and_sentence_and_of_bytes_that_are_no_
     assert told.sentence
     assert told.topic == book.broker.topics.facts
     assert len({told.id for told in book.refused()}) == 4
+    kept = {row.code: row for row in book.store.refusals.page(Wanted(), 10)}
+    assert kept["unknown-membership"].source == f"kafka:{told.id}"
+    assert kept["unknown-membership"].whole
+    assert json.loads(kept["unknown-membership"].original or "") == unknown
+    assert sum(row.times for row in book.store.refusals.page(Wanted(), 10)) == 4
     malformed = [told for told in book.refused() if told.code == "malformed"]
     assert [(told.original, told.complete) for told in malformed] == [("", False)] * 3
     assert {original_of(book.broker, told) for told in malformed} >= {raw, b"[]"}, "there the operator finds it"
+
+
+def test_what_cannot_be_kept_beside_the_book_comes_again(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeping, tries = SQLiteStore.keeping_refusals, []
+
+    def locked(store: SQLiteStore) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise StoreUnreachable("of the test")
+        return keeping(store)
+
+    monkeypatch.setattr(SQLiteStore, "keeping_refusals", locked)
+    send(book.broker, response(1, "nobody"), enrolment("m-1"))
+    with book.inbox():
+        eventually(lambda: book.store.refusals.last_number() == 1, "what is refused is kept in the end", 60)
+    assert book.facts() == ["e-m-1"]
 
 
 def test_message_without_value_and_one_that_is_far_too_long_stop_nothing(book: Book) -> None:
@@ -253,7 +279,7 @@ def forget_offsets(broker: Broker) -> None:
     """As if the process had been killed before it committed its offsets."""
     from kafka import OffsetAndMetadata
 
-    from consumers.broker.kafka import partitions_of
+    from csat_ledger_client.kafka.broker import partitions_of
 
     consumer = broker.consumer("test", group_id=f"{broker.prefix}csat-inbox")
     try:
@@ -451,7 +477,7 @@ def test_partitions_that_are_taken_away_before_their_place_is_known_stop_nothing
         beginning_offsets=lambda *_, **__: {},
         end_offsets=lambda *_, **__: {},
     )
-    inbox = Inbox(nothing, nothing, nothing, nothing, nothing, nothing, nothing, "refused", wall_us)
+    inbox = Inbox(nothing, nothing, nothing, nothing, nothing, nothing, nothing, "refused", wall_us, nothing)
     inbox._looked_at = time.monotonic()
     inbox.assigned([kafka.TopicPartition("facts", 0)])
 

@@ -22,19 +22,20 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.clients import abandon, give_up, opened
-from consumers.broker.kafka import Broker
-from consumers.errors import BrokerUnreachable
 from consumers.messages.registry import MESSAGES
 from consumers.roles import service as services
 from consumers.roles.inbox import open_inbox
 from consumers.roles.relay import Relay
 from consumers.roles.service import LIVE_FOR_S, Service, has_means
 from consumers.roles.worker import open_worker
-from consumers.subscriber import Subscriber
+from csat_ledger_client.errors import BrokerUnreachable
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.kafka.clients import abandon, give_up, opened
+from csat_ledger_client.kafka.subscriber import Subscriber
 from ledger.errors import StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
+from ledger.writing.refused import RefusalKeeper
 from ledger.writing.writer import Writer
 from projections.database import SQLiteDatabase
 from projections.registry import all_projections
@@ -100,7 +101,8 @@ def test_role_that_does_not_find_its_broker_leaves_nothing_behind(
         broker = Broker(bootstrap, client_options=QUICK)
 
         def inbox() -> None:
-            with open_inbox(service, store, Writer(store, wall_us, PROGRAMMES), broker, wall_us):
+            keeper = RefusalKeeper(store, PROGRAMMES.facts, wall_us, pytest.fail)
+            with open_inbox(service, store, Writer(store, wall_us, PROGRAMMES), broker, wall_us, keeper):
                 pass
 
         def worker() -> None:

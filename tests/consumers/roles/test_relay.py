@@ -16,13 +16,15 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.clients import commit
-from consumers.broker.kafka import Broker, await_sent, check_topics, ensure_topics
-from consumers.errors import BrokerUnreachable, RelayStopped, TopicsUnfit, Undecided
+from consumers.broker.commits import Undecided, commit
+from consumers.broker.topics import check_topics, ensure_topics
+from consumers.errors import RelayStopped
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import EligibilityChanged
 from consumers.roles.relay import FATAL, Relay
 from consumers.roles.relay_state import RelayState
+from csat_ledger_client.errors import BrokerUnreachable, TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.errors import DifferentBook, LedgerError
 from ledger.event import leaf_hash
 from ledger.store.base import Row

@@ -24,7 +24,7 @@ except ImportError as missing:
     without_server(missing)
 
 from console.cli.main import main
-from consumers.broker.kafka import Broker
+from csat_ledger_client.kafka.broker import Broker
 from tests.consumers.support import Announcing, announcing, broker_with_topics, eventually, relay_all
 from tests.servers.kafka import KafkaBroker
 

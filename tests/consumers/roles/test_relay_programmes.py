@@ -16,16 +16,19 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker, await_sent, ensure_topics
-from consumers.errors import RelayStopped, TopicsUnfit
-from consumers.messages.announcements import Announced, MessageKind, MessageKinds
+from consumers.broker.topics import ensure_topics
+from consumers.errors import RelayStopped
+from consumers.messages.announcements import MessageKinds
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import ELIGIBILITY
-from consumers.messages.topic_names import ANNOUNCEMENT_TOPICS, ELIGIBILITY_TOPICS, AnnouncementTopics
 from consumers.roles.relay import Relay
 from consumers.roles.relay_positions import POSITION_KEY
 from consumers.roles.relay_state import RelayState
-from consumers.subscriber import Start, Subscriber
+from csat_ledger_client.errors import TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.kafka.subscriber import Start, Subscriber
+from csat_ledger_client.messages.announced import Announced, MessageKind
+from csat_ledger_client.messages.survey import ELIGIBILITY
+from csat_ledger_client.messages.topic_names import ANNOUNCEMENT_TOPICS, ELIGIBILITY_TOPICS, AnnouncementTopics
 from ledger.instants import parse_instant
 from ledger.programmes.programme import Programmes
 from ledger.programmes.registry import PROGRAMMES

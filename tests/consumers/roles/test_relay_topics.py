@@ -16,14 +16,16 @@ except ImportError as missing:
     without_server(missing)
 
 from console.cli.main import main
-from consumers.broker.kafka import Broker, await_sent, check_topics, ensure_topics, remake_topics
-from consumers.errors import BrokerUnreachable, MessagesLost, RelayStopped, TopicsChanged, TopicsUnfit
+from consumers.broker.topics import check_topics, ensure_topics, remake_topics
+from consumers.errors import RelayStopped
 from consumers.messages.announcements import MessageKinds
 from consumers.messages.cloudevents import Outgoing
 from consumers.messages.registry import MESSAGES
-from consumers.messages.survey import EligibilityChanged
 from consumers.roles.relay import Relay
-from consumers.subscriber import Start, Subscriber
+from csat_ledger_client.errors import BrokerUnreachable, MessagesLost, TopicsChanged, TopicsUnfit
+from csat_ledger_client.kafka.broker import Broker, await_sent
+from csat_ledger_client.kafka.subscriber import Start, Subscriber
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.errors import DifferentBook
 from ledger.store.base import Row
 from tests.consumers.support import (

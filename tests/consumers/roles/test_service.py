@@ -21,8 +21,8 @@ import pytest
 
 pytest.importorskip("prometheus_client")
 
-from consumers.errors import BrokerUnreachable
 from consumers.roles.service import LIVE_FOR_S, READY_FOR_S, Backoff, Log, Service, hide_passwords
+from csat_ledger_client.errors import BrokerUnreachable
 from ledger.errors import BadInput, StoreUnreachable
 from tests.consumers.role_processes import running
 from tests.consumers.support import eventually

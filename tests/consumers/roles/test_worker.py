@@ -21,13 +21,14 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from consumers.broker.kafka import Broker, remake_topics
 from consumers.broker.partitioner import partition_of
+from consumers.broker.topics import remake_topics
 from consumers.errors import RelayStopped
-from consumers.messages.survey import EligibilityChanged
 from consumers.roles.partition_progress import Elsewhere, Keeper, row_of
 from consumers.roles.service import Service
 from consumers.roles.worker import Worker, open_worker
+from csat_ledger_client.kafka.broker import Broker
+from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.base import Row
 from projections.builds import count_differences, create_build, load_build
 from projections.projection import Projection

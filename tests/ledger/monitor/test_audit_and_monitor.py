@@ -14,11 +14,11 @@ from random import Random
 
 import pytest
 
+from ledger.audit.audit import AuditReport, audit
 from ledger.instants import parse_instant
 from ledger.monitor.report import MonitorReport
 from ledger.proof.log.heads import is_heads_entry
 from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.seal.audit import AuditReport, audit
 from ledger.store.sqlite import SQLiteStore
 from tests.ledger.monitor import lies, test_forged_logs
 from tests.ledger.monitor.books import a_book

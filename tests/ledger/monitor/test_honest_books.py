@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.monitor import kept_streams, streams
 from ledger.monitor import monitor as rounds
-from ledger.monitor import streams
 from ledger.monitor.monitor import Monitor
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.folder import LogFolder
@@ -80,10 +80,11 @@ class Watched:
 
 @pytest.mark.slow
 @settings(max_examples=scaled(40), deadline=None)
-@given(books_of_both(), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, streams.CHECKS_MAX]))
+@given(books_of_both(), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, kept_streams.CHECKS_MAX]))
 def test_no_honest_log_is_accused(steps: list[Step], seed: int, checks_max: int) -> None:
     with real_book() as book, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(streams, "CHECKS_MAX", checks_max)
+        patched.setattr(kept_streams, "CHECKS_MAX", checks_max)
+        patched.setattr(streams, "TOGETHER", checks_max)
         patched.setattr(rounds, "KEPT_AFTER", checks_max)
         told, watched = Told(book), Watched(book, Random(seed))
         try:

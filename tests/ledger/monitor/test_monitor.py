@@ -14,10 +14,10 @@ import pytest
 
 from ledger.errors import BadInput, LogDenied, LogUnreachable, SealerBusy
 from ledger.instants import parse_instant
+from ledger.monitor.kept_streams import KeptStreams
 from ledger.monitor.memory import NAME, Memory
 from ledger.monitor.monitor import Monitor
 from ledger.monitor.report import MonitorReport
-from ledger.monitor.streams import Streams
 from ledger.monitor.witness import CheckingWitness
 from ledger.proof.log.checkpoint import Checkpoint
 from ledger.proof.log.merkle import EMPTY_ROOT
@@ -27,10 +27,20 @@ from ledger.proof.log.tiles import Tile
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.folder import LogFolder
 from tests.ledger.monitor.forging import HostLog, Said, history_of
+from tests.ledger.monitor.handing import cosigned
 from tests.ledger.monitor.support import VERSION, a_checking_witness, a_monitor, watch
 from tests.ledger.monitor.test_forged_logs import EARLY, evaluation
 from tests.ledger.monitor.test_forged_logs import closing as closing_event
-from tests.ledger.seal.support import LOG_KEY, NEW_KEY, WITNESSED_S, Beside, policy, record_designation, sqlite_ledger
+from tests.ledger.seal.support import (
+    LOG_KEY,
+    NEW_KEY,
+    WITNESSED_S,
+    Beside,
+    policy,
+    record_designation,
+    sqlite_ledger,
+    witnessed,
+)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +203,21 @@ def test_what_is_recorded_ahead_of_the_clock_is_refuted_until_the_clock_has_pass
         require(monitor.round(), "confirmed")
 
 
+@pytest.mark.parametrize(
+    ("cosigned_at", "verdict", "says"),
+    [("2024-08-05T00:00:00Z", "unverifiable", "the clock here"), ("2024-01-01T00:00:00Z", "refuted", "recorded_at")],
+)
+def test_a_clock_that_is_behind_those_of_the_witnesses_accuses_nobody(
+    host: HostLog, state: Path, cosigned_at: str, verdict: str, says: str
+) -> None:
+    """What by their clocks lies ahead as well is refuted all the same."""
+    cosigned(host, parse_instant(cosigned_at) // 1_000_000)
+    with a_monitor(host, state, lambda: parse_instant("2024-01-01T00:00:00Z"), **witnessed()) as monitor:
+        report = monitor.round()
+        require(report, verdict, says)
+        assert monitor.size == 0
+
+
 # Keys
 
 
@@ -275,7 +300,7 @@ def test_what_fails_in_the_middle_leaves_what_was_there(
         closing_event(host, told)
         host.publish()
         with monkeypatch.context() as cut:
-            cut.setattr(Streams, place, lambda *_: 1 / 0)
+            cut.setattr(KeptStreams, place, lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 monitor.round()
         report = monitor.round()

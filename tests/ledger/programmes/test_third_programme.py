@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ledger.audit.audit import AuditReport, audit
 from ledger.book import read_rules, replay
 from ledger.errors import Refused
 from ledger.event import encode_event, leaf_hash
@@ -19,7 +20,6 @@ from ledger.programmes.survey.programme import SURVEY
 from ledger.proof.log.verify import verify
 from ledger.proof.programme import ProofProgrammes
 from ledger.proof.registry import PROOF_PROGRAMMES
-from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ledger.audit.audit import AuditReport, audit
 from ledger.instants import BEGINNING_US, parse_instant
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.proof.log.bundle import Bundle
@@ -19,7 +20,6 @@ from ledger.proof.log.signer import SignerKey
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
-from ledger.seal.audit import AuditReport, audit
 from ledger.seal.evidence import collect_evidence
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import Cosigner, Sealed, open_sealer

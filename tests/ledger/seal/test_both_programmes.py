@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
+from ledger.audit.audit import audit
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.programme import Survey
-from ledger.seal.audit import audit
 from ledger.writing.writer import Writer
 from tests.contracts.backends import BACKENDS
 from tests.ledger.programmes.capability.book import BOTH

@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from ledger.monitor.judge import Judge
+from ledger.monitor.rows import Leafed
+from ledger.monitor.streams import Streams
 from ledger.proof.capability.form import FORMS as DESIGNATION_FORMS
 from ledger.proof.capability.form import SCOREBOOK_FORMS
 from ledger.proof.log.bundle import Bundle, ProvedEntry, ProvedStream
@@ -29,9 +32,6 @@ from ledger.proof.programme import programme_of
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.proof.survey.form import FORMS as MEMBERSHIP_FORMS
 from ledger.proof.survey.form import RULES_FORMS
-from ledger.seal.audit_due import SUFFIX
-from ledger.seal.audit_spool import Leafed, Spool
-from ledger.seal.audit_streams import Judge, audit_part, check_known
 from tests.console.support import fact
 from tests.ledger.seal.designations import (
     ANNIVERSARY,
@@ -167,15 +167,14 @@ def verified(rows: list[Leafed], subject: str, on: str) -> str:
     return report.verdict
 
 
-def audited(rows: list[Leafed], folder: Path) -> list[str]:
-    """What the second pass of the audit finds."""
-    path = folder / "spool"
-    spool = Spool([path], PROOF_PROGRAMMES)
-    spool.put([row[0] for row in rows], rows)
-    spool.close()
-    path.with_suffix(SUFFIX).touch()  # when which stream is due is of no matter here
-    known, findings = check_known(PROOF_PROGRAMMES, spool.editions, spool.log)
-    return [str(finding) for finding in (*findings, *audit_part(path, known, ()).findings)]
+def audited(rows: list[Leafed]) -> list[str]:
+    """What monitor and audit find in the streams."""
+    streams, by_stream = Streams(PROOF_PROGRAMMES), dict[str, list[Leafed]]()
+    for row in rows:
+        by_stream.setdefault(row[0], []).append(row)
+    streams.take_events(by_stream)
+    of_checks = [finding for _, _, findings in streams.finish() for finding in findings]
+    return [str(finding) for finding in (*streams.findings, *of_checks)]
 
 
 @pytest.mark.parametrize(("stream", "type_name"), TYPES)
@@ -186,7 +185,7 @@ def test_whatever_stands_in_an_event_leads_to_a_verdict(
     original = history[place][1]
     subject, on = (MEMBERSHIP, RENEWAL) if stream in (MEMBERSHIP, RULES) else (STREAM, ANNIVERSARY)
     assert verified(chained(history), subject, on) == "confirmed"
-    assert audited(chained(history), tmp_path) == []
+    assert audited(chained(history)) == []
     tried = 0
     for data in changes(original["data"]):
         if canonical(data) == canonical(original["data"]):
@@ -194,7 +193,7 @@ def test_whatever_stands_in_an_event_leads_to_a_verdict(
         changed = [*history[:place], (stream, original | {"data": data}), *history[place + 1 :]]
         rows = chained(changed)
         possible = validator(type_name).is_valid(json.loads(rows[place][4]))
-        verdict, findings = verified(rows, subject, on), audited(rows, tmp_path)
+        verdict, findings = verified(rows, subject, on), audited(rows)
         assert not any("fail at" in finding for finding in findings), findings
         assert possible or verdict != "confirmed", data
         assert possible or findings, data
@@ -240,7 +239,7 @@ def test_a_type_that_a_stream_cannot_have_is_refuted(
     subject, on = (MEMBERSHIP, RENEWAL) if stream in (MEMBERSHIP, RULES) else (STREAM, ANNIVERSARY)
     rows = chained(changed)
     assert verified(rows, subject, on) in ("refuted", "unverifiable")
-    assert any(type_name in finding for finding in audited(rows, tmp_path))
+    assert any(type_name in finding for finding in audited(rows))
 
 
 def placed(history: History, stream: str, type_name: str, number: int = 0) -> int:
@@ -265,7 +264,7 @@ def test_so_is_an_envelope_that_no_fact_leaves(history: History, tmp_path: Path,
         except ProofError as error:  # of the chain, before any rule
             verdict = error.verdict
         assert verdict != "confirmed", type_name
-        assert audited(rows, tmp_path), type_name
+        assert audited(rows), type_name
 
 
 @pytest.mark.parametrize("name", [
@@ -276,7 +275,7 @@ def test_so_is_an_envelope_that_no_fact_leaves(history: History, tmp_path: Path,
 ])  # fmt: skip
 def test_nor_can_a_stream_have_a_name_that_no_fact_gives_it(history: History, tmp_path: Path, name: str) -> None:
     events = [(name if stream in (MEMBERSHIP, STREAM) else stream, event) for stream, event in history]
-    assert any("a stream of a programme" in finding for finding in audited(chained(events), tmp_path))
+    assert any("a stream of a programme" in finding for finding in audited(chained(events)))
     assert programme_of(PROOF_PROGRAMMES, name) is None
 
 
@@ -289,14 +288,14 @@ def test_a_subject_begins_with_its_enrolment_or_opening(history: History, tmp_pa
         for changed in (swapped, [*history[:begin], *history[begin + 1 :]]):
             rows = chained(changed)
             assert verified(rows, stream, on) == "refuted"
-            assert audited(rows, tmp_path)
+            assert audited(rows)
 
 
 def test_a_light_event_before_the_enrolment_is_found_by_the_audit(history: History, tmp_path: Path) -> None:
     consent = history[placed(history, MEMBERSHIP, "ConsentGiven")]
     begin = placed(history, MEMBERSHIP, "MembershipEnrolled")
     rows = chained([*history[:begin], consent, *history[begin:]])
-    assert any("never enrolled" in finding for finding in audited(rows, tmp_path))
+    assert any("never enrolled" in finding for finding in audited(rows))
     assert verified(rows, MEMBERSHIP, RENEWAL) == "refuted"
 
 
@@ -318,7 +317,7 @@ def test_a_decision_rests_on_none_that_the_rules_never_made(
         assert end > place
         rows = chained([*cut, (stream, planted), (stream, again)])
         assert verified(rows, stream, on) != "confirmed"
-        assert audited(rows, tmp_path)
+        assert audited(rows)
 
 
 class Failing:

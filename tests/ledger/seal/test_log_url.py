@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.audit.audit import audit
 from ledger.errors import BadInput, LogDamaged, LogDenied, LogUnreachable
 from ledger.proof.log.merkle_tree import consistency_proof
 from ledger.proof.log.note import NOTE_MAX_BYTES
 from ledger.proof.log.tiles import ENTRIES, WIDTH, Tile, hash_reader, tiles_between
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal import log_reader, log_url
-from ledger.seal.audit import audit
 from ledger.seal.folder import LogFolder
 from ledger.seal.log_reader import BUNDLE_MAX_BYTES, TILE_MAX_BYTES, LogReader, parse_history_line
 from ledger.seal.log_url import TRIES_MAX, LogUrl, open_log
@@ -373,7 +373,7 @@ def test_what_is_no_url_of_a_log(text: str) -> None:
         open_log(text)
 
 
-@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "ä", "x" * 2000])
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "ä", "x" * 9000])
 def test_what_is_no_token(token: str) -> None:
     with pytest.raises(BadInput, match="found a token that is empty, too long or holds spaces"):
         LogUrl("https://h/", token)
@@ -384,6 +384,26 @@ def test_a_token_does_not_travel_in_the_open() -> None:
         open_log("http://log.example/csat", TOKEN)
     assert LogUrl("http://[::1]:8080/csat", TOKEN).name == "http://[::1]:8080/csat"
     assert isinstance(open_log("https://log.example/csat/", TOKEN), LogUrl)
+
+
+def test_a_token_that_has_expired_is_asked_for_anew(tmp_path: Path) -> None:
+    log = write_log(tmp_path, [b"entry"], [1])
+    found: list[str | None] = []
+
+    def renewed() -> str | None:
+        return found.pop(0) if found else None
+
+    with served(tmp_path, TOKEN) as url:
+        reading = LogUrl(url, "e" * 32, wait_first_s=0.001, renewed=renewed)
+        with pytest.raises(LogDenied):
+            list(reading.read_entries(0, 1))
+        found += ["e" * 32, TOKEN]
+        with pytest.raises(LogDenied):  # it is the same still
+            list(reading.read_entries(0, 1))
+        assert list(reading.read_entries(0, 1)) == list(log.read_entries(0, 1))
+        assert list(reading.read_entries(0, 1)) == [b"entry"]
+        assert found == []
+        reading.close()
 
 
 def test_a_folder_is_opened_as_one(tmp_path: Path) -> None:

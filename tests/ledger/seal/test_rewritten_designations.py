@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
+from ledger.audit.audit import AuditReport
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
-from ledger.seal.audit import AuditReport
 from tests.contracts.backends import BACKENDS
 from tests.ledger.seal.support import Clocked, a_ledger
 from tests.ledger.seal.test_organisation_attacks import History, sealed_again

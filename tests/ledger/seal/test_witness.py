@@ -22,7 +22,7 @@ from ledger.errors import BadInput, LogForked, QuorumMissing, SealerBusy, WrongK
 from ledger.proof.log import merkle, merkle_tree
 from ledger.proof.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.log.errors import MalformedError
-from ledger.proof.log.note import ED25519, open_note, parse_note
+from ledger.proof.log.note import COSIGNATURE_V1, ED25519, open_note, parse_note
 from ledger.proof.log.policy import Policy, open_checkpoint
 from ledger.proof.log.signer import SignerKey, format_note, sign_note
 from ledger.proof.log.tiles import hash_reader
@@ -438,6 +438,38 @@ def test_a_witness_that_has_seen_another_history_stops_the_sealer(tmp_path: Path
         with pytest.raises(LogForked, match=r"cosigned size 40|another history"):
             ledger.seal(cosigner=Beside(witness))
         assert ledger.folder.checkpoint() is None
+
+
+@pytest.mark.parametrize(("quorum", "stops"), [(1, True), (2, False), (3, True)])
+def test_one_that_says_so_stops_nobody_where_the_others_are_a_quorum_of_more_than_half(
+    tmp_path: Path, quorum: int, stops: bool
+) -> None:
+    """Of three witnesses one is at a size that this log does not have. A quorum of one could cosign another history as well."""
+    keys = [SignerKey(f"auditor.example/w{n}", COSIGNATURE_V1, bytes([n]) * 32) for n in range(3)]
+    asks: dict[str, Any] = {"witnesses": [str(key.verifier) for key in keys], "quorum": quorum}
+    with ExitStack() as stack:
+        ledger = stack.enter_context(sqlite_ledger(tmp_path))
+        urls = []
+        for key in keys:
+            one = Witness(key, policy(**asks), tmp_path / key.name.replace("/", "-"), lambda: WITNESSED_S)
+            if key is keys[1]:
+                far = AddCheckpoint(0, (), signed(1_000, root=bytes([9]) * 32))
+                assert one.add_checkpoint(far.encoded()).status == 200
+            urls.append(stack.enter_context(served(one)))
+        asked = Witnesses(urls, policy(**asks))
+        if stops:
+            with pytest.raises(LogForked, match="cosigned size 1000"):
+                ledger.seal(cosigner=asked)
+            assert ledger.folder.checkpoint() is None
+            return
+        ledger.seal(cosigner=asked)
+        published = ledger.folder.checkpoint()
+        assert published is not None
+        names = {name for name, _ in open_checkpoint(published, policy(**asks)).cosigned}
+        assert names == {keys[0].name, keys[2].name}
+        (lacking,) = asked.lacking
+        assert lacking.startswith(urls[1])
+        assert "cosigned size 1000" in lacking
 
 
 def test_urls_are_checked_at_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pkgutil import iter_modules
 from typing import Any
@@ -12,9 +13,12 @@ import psycopg
 import pytest
 
 import console.cli.commands
+from consumers.webhooks import registry
 from ledger.errors import StoreOutdated, StoreUnreachable
 from ledger.programmes.registry import PROGRAMMES
+from ledger.store.bookmark import Bookmark
 from ledger.store.postgres import PostgresStore
+from ledger.store.refusal_rows import NewRefusal, Wanted
 from ledger.writing.writer import Writer
 from projections.postgres import PostgresDatabase
 from projections.questions.board import board
@@ -23,7 +27,9 @@ from projections.registry import all_projections
 from projections.runner import Runner
 from tests.ledger.store.writing_process import NOW_US, facts
 
-ROLES = ("csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector")
+ROLES = (
+    "csat_ledger_migrator", "csat_ledger_writer", "csat_ledger_reader", "csat_ledger_projector", "csat_ledger_webhooks",
+)  # fmt: skip
 AGAINST_EVENTS = (
     "UPDATE ledger.events SET topic = 'Nothing'",
     "UPDATE ledger.events SET topic = topic WHERE false",
@@ -124,6 +130,34 @@ def test_the_reader_reads_and_adds_nothing(book: Url) -> None:
     store.close()
 
 
+def test_the_sender_of_webhooks_reads_events_keeps_its_own_tables_and_nothing_else(book: Url) -> None:
+    store = PostgresStore(book("csat_ledger_webhooks"))
+    assert store.read_feed(0, 10)
+    lock = store.try_lock("webhooks")
+    assert lock is not None
+    lock.release()
+    registry.add(store, registry.Webhook("wh-1", "https://crm.example/", (), "x", False, "", 1, Bookmark(0, "")))
+    assert registry.save(store, [registry.Progress("wh-1", 0, Bookmark(0, ""), "hm", {})]) == []
+    assert registry.webhook(store, "wh-1").trouble == "hm"
+    for role in ("csat_ledger_writer", "csat_ledger_reader"):
+        assert registry.webhooks(PostgresStore(book(role)))
+    registry.remove(store, "wh-1")
+    with pytest.raises(StoreUnreachable, match="permission denied"):
+        Writer(store, lambda: NOW_US, PROGRAMMES).record(list(facts("c", 5)))
+    for statement in (
+        "INSERT INTO ledger.events VALUES (1000, 's', 1, 'T', '{}')",
+        "DELETE FROM ledger.due",
+        "SELECT * FROM ledger.snapshots",
+        "SELECT * FROM ledger.link_key",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(book("csat_ledger_webhooks"), statement)
+    for role in ("csat_ledger_reader", "csat_ledger_projector"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            attempt(book(role), "DELETE FROM ledger.webhooks")
+    store.close()
+
+
 def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Url) -> None:
     store = PostgresStore(book("csat_ledger_projector"))
     database = PostgresDatabase(book("csat_ledger_projector"))
@@ -143,6 +177,21 @@ def test_the_projector_keeps_what_the_reader_reads_and_touches_no_event(book: Ur
         reading.close()
     database.close()
     store.close()
+
+
+def test_the_writer_keeps_what_is_refused_the_reader_reads_it_and_nobody_else_does(book: Url) -> None:
+    refused = NewRefusal(bytes(32), "f", "x", "m-1", "malformed", "why", None, "file:a", None, False)
+    with closing(PostgresStore(book("csat_ledger_writer"))) as store, store.keeping_refusals() as table:
+        table.keep([refused], NOW_US)
+        table.expire(NOW_US + 1)
+        table.keep([refused], NOW_US)
+    with closing(PostgresStore(book("csat_ledger_reader"))) as store:
+        assert [row.fact for row in store.refusals.page(Wanted(), 10)] == ["f"]
+        assert [(one.code, one.refused) for one in store.refusals.totals()] == [("malformed", 2)]
+        with pytest.raises(StoreUnreachable, match="permission denied"), store.keeping_refusals() as table:
+            table.expire(NOW_US + 1)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt(book("csat_ledger_projector"), "SELECT * FROM ledger.refusals")
 
 
 def test_a_role_that_may_not_make_tables_is_told_who_may(as_role: Url) -> None:

@@ -246,7 +246,7 @@ ABOUT_INVITATIONS = [
 
 @pytest.mark.parametrize("case", ABOUT_INVITATIONS, ids=name_of)
 def test_no_sentence_about_an_answer_or_a_reminder_names_an_invitation_or_who_has_answered_one(case: Case) -> None:
-    """It goes onto a topic, beside the response that the fact names; see `consumers.messages.telling`."""
+    """It goes onto a topic, beside the response that the fact names; see `ledger.telling`."""
     with real_book() as book:
         book.now_us = micros(NOW)
         for number, given in enumerate(case.given):

@@ -1,0 +1,58 @@
+"""The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
+
+from csat_ledger_client.answers.board import BoardPage
+from csat_ledger_client.answers.changes import (
+    ChangesPage,
+    CutOff,
+    DesignationChange,
+    EligibilityChange,
+    PositionReached,
+)
+from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
+from csat_ledger_client.answers.designation_history import QualificationChange
+from csat_ledger_client.answers.designations import DesignationLine
+from csat_ledger_client.answers.explain import Explanation
+from csat_ledger_client.answers.fact_outcome import FactOutcome
+from csat_ledger_client.answers.history import EligibilityStep
+from csat_ledger_client.answers.participation import AnyParticipation
+from csat_ledger_client.answers.refusals import Refusals
+from csat_ledger_client.answers.refusals_retried import RefusalsRetried
+from csat_ledger_client.answers.renewals import Renewal
+from csat_ledger_client.answers.replay import Replayed
+from csat_ledger_client.answers.score import Score
+from csat_ledger_client.answers.status import Status
+from csat_ledger_client.answers.unanswered import Unanswered
+from csat_ledger_client.answers.waiting_shown import WaitingShown
+from csat_ledger_client.answers.webhook_made import WebhookMade
+from csat_ledger_client.answers.webhook_message import WebhookMessage
+from csat_ledger_client.answers.webhook_shown import WebhookShown
+from csat_ledger_client.answers.webhook_starts import WebhookStarts
+
+__all__ = [
+    "AnyDecision",
+    "AnyParticipation",
+    "BoardPage",
+    "ChangesPage",
+    "CutOff",
+    "DesignationChange",
+    "DesignationDecisionTaken",
+    "DesignationLine",
+    "EligibilityChange",
+    "EligibilityStep",
+    "Explanation",
+    "FactOutcome",
+    "PositionReached",
+    "QualificationChange",
+    "Refusals",
+    "RefusalsRetried",
+    "Renewal",
+    "Replayed",
+    "Score",
+    "Status",
+    "Unanswered",
+    "WaitingShown",
+    "WebhookMade",
+    "WebhookMessage",
+    "WebhookShown",
+    "WebhookStarts",
+]

@@ -1,0 +1,1 @@
+"""The ledger over HTTP: facts in, questions, and what changes."""

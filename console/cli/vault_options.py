@@ -1,0 +1,153 @@
+"""What the commands around the vault have in common: where it is, its keys, and who reads a person why."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from console.cli.exits import Failure
+from console.cli.session import Session
+from console.settings import PREFIX
+from console.wiring import driver_errors
+from ledger.errors import ExtraMissing, StoreUnreachable, VaultKeyMissing
+from ledger.fold import first_refused
+from ledger.personal_data import looks_personal
+from ledger.store.urls import is_postgres, without_password
+
+if TYPE_CHECKING:
+    from ledger.vault.access_log import Access
+    from ledger.vault.database import VaultDatabase
+    from ledger.vault.keys import Keyring
+    from ledger.vault.vault import Vault
+
+REASON_CHARACTERS_MAX: Final = 200
+ACTOR_CHARACTERS_MAX: Final = 64
+
+
+def add_vault(parser: ArgumentParser) -> None:
+    """Names the vault."""
+    parser.add_argument(
+        "--vault",
+        metavar="WHERE",
+        help="the vault: a file (SQLite) or a postgresql:// URL of a database of its own; default: CSAT_LEDGER_VAULT",
+    )
+
+
+def add_vault_key(parser: ArgumentParser) -> None:
+    """Names the keys of the vault."""
+    parser.add_argument(
+        "--vault-key",
+        type=Path,
+        metavar="FILE",
+        help="the key-encryption keys of the vault, mode 0600; default: CSAT_LEDGER_VAULT_KEY_FILE",
+    )
+
+
+def add_reading(parser: ArgumentParser) -> None:
+    """Names who reads persons, and why."""
+    parser.add_argument("--reason", metavar="WHY", help="why persons are read, for the access log; names nobody")
+    parser.add_argument("--actor", metavar="WHO", help="who reads them; default: the user of this process")
+
+
+def access_of(session: Session) -> Access:
+    """Who reads, when and why. Raises Failure where no reason is given."""
+    from getpass import getuser
+
+    from ledger.vault.access_log import Access
+
+    reason, actor = session.options.reason, session.options.actor
+    if not reason:
+        raise Failure("usage", "found no --reason, expected why persons are read: each reading is recorded with it")
+    _check_words("--reason", reason, REASON_CHARACTERS_MAX)
+    try:
+        actor = getuser() if actor is None else actor
+    except (KeyError, OSError):
+        raise Failure("usage", "found no name of the user of this process, expected --actor") from None
+    _check_words("--actor", actor, ACTOR_CHARACTERS_MAX)
+    return Access(session.clock(), actor, reason)
+
+
+def _check_words(option: str, text: str, characters_max: int) -> None:
+    """What stands in the access log for ever is short, printable, and no mail address."""
+    if not text or len(text) > characters_max:
+        raise Failure("usage", f"{option}: found {len(text)} characters, expected 1 to {characters_max}")
+    if "@" in text or looks_personal(text):
+        found = "what looks like a mail address, a phone or an IP number"
+        raise Failure(
+            "usage", f"{option}: found {found}, expected words that name nobody: the access log is never changed"
+        )
+    if refused := first_refused(text):
+        raise Failure("usage", f"{option}: found a character that cannot be seen at {refused.place}, expected none")
+
+
+def vault_place(session: Session) -> str:
+    """Where the vault is. Raises Failure where nothing says so."""
+    where: str | None = session.options.vault
+    where = session.settings.vault if where is None else where
+    if not where:
+        raise Failure("usage", f"found no vault, expected --vault or {PREFIX}VAULT: a file or a postgresql:// URL")
+    return where
+
+
+def key_file(session: Session) -> Path | None:
+    """The file of keys that is named; None where there is none."""
+    if session.options.vault_key is not None:
+        return Path(session.options.vault_key)
+    return None if session.settings.vault_key_file is None else Path(session.settings.vault_key_file)
+
+
+def require_extra() -> None:
+    """Raises ExtraMissing where what seals and opens is not installed, before anything is made."""
+    try:
+        import ledger.vault.vault  # noqa: F401 - the last that needs it
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(error.name, "vault") from None
+
+
+def keyring_of(session: Session) -> Keyring:
+    """The keys at hand: those in the file that is named, else those in the environment. Raises VaultKeyMissing."""
+    require_extra()
+    from ledger.vault.keys import parse_keys, read_key_file
+
+    if (path := key_file(session)) is not None:
+        return read_key_file(path)
+    if session.settings.vault_key is not None:
+        return parse_keys(session.settings.vault_key.split(","), f"{PREFIX}VAULT_KEY")
+    raise VaultKeyMissing(
+        f"found no keys of the vault, expected --vault-key, {PREFIX}VAULT_KEY_FILE or {PREFIX}VAULT_KEY"
+    )
+
+
+@contextmanager
+def open_database(session: Session, *, create: bool = False) -> Iterator[VaultDatabase]:
+    """The tables of the vault, for as long as they are used; without keys they tell nobody's name."""
+    where = vault_place(session)
+    with driver_errors(without_password(where)), closing(_database(where, create=create)) as database:
+        yield database
+
+
+@contextmanager
+def open_vault(session: Session) -> Iterator[Vault]:
+    """The vault, for as long as it is used."""
+    keyring = keyring_of(session)
+    from ledger.vault.vault import Vault
+
+    with open_database(session) as database:
+        yield Vault(database, keyring)
+
+
+def _database(where: str, *, create: bool) -> VaultDatabase:
+    if is_postgres(where):
+        try:
+            from ledger.vault.postgres import PostgresVault
+        except ModuleNotFoundError as error:
+            raise ExtraMissing(error.name, "postgres") from None
+        return PostgresVault(where, create=create)
+    if "://" in where or where.startswith("file:") or where == ":memory:":
+        raise StoreUnreachable(f"found {without_password(where)!r}, expected a file or a postgresql:// URL")
+    from ledger.vault.database import SQLiteVault
+
+    return SQLiteVault(where, create=create)

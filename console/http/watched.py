@@ -1,0 +1,67 @@
+"""What of a service is watched: the one place that knows its parts, for `/readyz` and for `/metrics`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.http.figures import Figures
+from console.http.health import Health, health
+from console.http.recording import Recording
+from console.http.sealed import Sealing
+
+if TYPE_CHECKING:
+    from console.http.duties import Duties
+    from console.http.intake import Intake
+    from console.http.reading import Following
+    from console.wiring import Clock
+
+
+class Watched:
+    """The figures of a service, and how its parts stand. A part that is to be watched is told of here."""
+
+    def __init__(self, store: str, clock: Clock) -> None:
+        """`store` is its kind: sqlite or postgresql."""
+        self.figures = Figures(store)
+        self.recording = Recording(self.figures)
+        self.clock = clock
+        self.following: Following | None = None
+        self._sealing: Sealing | None = None
+        self.duties: Duties = ()
+        """What the process does beside answering."""
+        self.figures.metrics.ready.set_function(lambda: float(self.health().ready))
+
+    def health(self) -> Health:
+        """Whether the service can answer, and what it lacks."""
+        if self.following is None:
+            raise RuntimeError("found a service without projections, expected them to be watched")
+        return health(self.following, self.recording, self._sealing, self.duties)
+
+    def projections(self, following: Following) -> None:
+        """What keeps the projections up; there always is one."""
+        self.following = following
+
+    def intake(self, intake: Intake) -> None:
+        """What takes facts."""
+        intake.malformed = self.recording.malformed
+        self.figures.watch("facts_waiting", "facts that wait for a commit", lambda: intake.waiting)
+
+    def log(self, folder: Path) -> None:
+        """The folder of the log, in which this process or another seals."""
+        self._sealing = sealing = Sealing(folder)
+
+        def size() -> float | None:
+            found = sealing.published()
+            return None if found is None else found.size
+
+        self.figures.watch("sealed_entries", "entries that the published checkpoint covers", size)
+        self.figures.watch("sealing_age_seconds", "how long ago a checkpoint was published", sealing.age_s)
+
+    def at_work(self, duties: Duties) -> None:
+        """What the process does beside answering."""
+        self.duties = duties
+
+        def failed() -> dict[str, float]:
+            return {duty.name: float(duty.failed) for duty in duties}
+
+        self.figures.watch_each("duty_failed", "1 while a duty of this process cannot be done", "duty", failed)

@@ -1,0 +1,3 @@
+module csat-ledger.example/follow
+
+go 1.22

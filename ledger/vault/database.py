@@ -1,0 +1,204 @@
+"""Where a vault is kept: what is asked of a database, and SQLite.
+
+Statements are written once, with `?` for parameters, in the SQL that SQLite and PostgreSQL share. `{in}` stands for the test
+whether a column has one of some texts, which come as the last parameter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
+from ledger.vault.tables import APPLICATION_ID, SQLITE_TRIGGERS, VERSION, sqlite_statements
+
+Params = Sequence[Any]
+LOCK_TIMEOUT_S: Final = 60
+SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
+
+
+class Transaction(Protocol):
+    """A transaction's view of the tables."""
+
+    def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        ...
+
+    def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT with `{in}` for `texts`."""
+        ...
+
+    def execute(self, statement: str, parameters: Params = ()) -> None:
+        """One statement without an answer."""
+        ...
+
+    def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
+        """The same statement for each of some rows."""
+        ...
+
+
+class VaultDatabase(Protocol):
+    """The tables of a vault."""
+
+    name: str
+    """Where it is, as it may stand in a message."""
+    found_version: int
+    """The version of the tables that were there before it was opened; 0 where there were none."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction that writes, durable once it is over; one at a time."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A view that does not change while it is used."""
+        ...
+
+    def unguarded(self) -> list[str]:
+        """What should keep the access log as it was written, and is missing or other; empty where all is as it was made."""
+        ...
+
+    def mend(self) -> list[str]:
+        """Makes it so again; returns what `unguarded` said before."""
+        ...
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        ...
+
+
+class _SQLiteTransaction:
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(statement, parameters).fetchall()
+
+    def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
+        return self.query(statement, (*parameters, orjson.dumps(list(texts)).decode()))
+
+    def execute(self, statement: str, parameters: Params = ()) -> None:
+        self._cursor.execute(statement, parameters)
+
+    def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
+        self._cursor.executemany(statement, rows)
+
+
+class SQLiteVault:
+    """A vault in a SQLite file of mode 0600. Raises StoreUnreachable or StoreOutdated where it cannot be opened.
+
+    WAL with synchronous=FULL: what is committed is on disk. `secure_delete` writes zeros over what is deleted or replaced in
+    the file; what stands in the log beside it is written over with the next checkpoint. A vault cannot be opened where it
+    cannot be written: who reads a person leaves an entry in the access log.
+    """
+
+    def __init__(self, where: str, *, create: bool = False) -> None:
+        self.name = where
+        path = real_path(where)
+        try:
+            made = create and not path.exists() and make_whole(path, [_make_tables], version=VERSION, mode=0o600)
+            identity = identity_of(path)
+            if identity is None or path.stat().st_size == 0:
+                raise StoreUnreachable(f"{where}: found {'no' if identity is None else 'an empty'} file, {NO_VAULT}")
+            if not may_write(path):
+                raise StoreUnreachable(
+                    f"{where}: found a file, or its folder, that may only be read here; expected to write: each reading of a "
+                    "person is recorded in the vault"
+                )
+            require_own_log(path)
+            self._file = OpenFile(path, identity)
+            self._path = path
+            self._connection = _connected(path)
+            self.found_version = 0 if made else self._require_vault()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
+
+    def _require_vault(self) -> int:
+        (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
+        if mark != APPLICATION_ID:
+            self._connection.close()
+            raise StoreUnreachable(f"{self.name}: found a database of something else, {NO_VAULT}, in a file of its own")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        require_version(self.name, version)
+        return int(version)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self._transaction("BEGIN IMMEDIATE") as transaction:
+            yield transaction
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self._transaction("BEGIN") as transaction:
+            yield transaction
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        if lost := self._file.lost():
+            raise StoreUnreachable(f"{self.name}: {lost}")
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(begin)
+            try:
+                yield _SQLiteTransaction(cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise StoreUnreachable(f"{self.name}: {reason(error, self._path)}") from error
+        finally:
+            cursor.close()
+
+    def unguarded(self) -> list[str]:
+        found = dict(self._connection.execute(SELECT_TRIGGERS).fetchall())
+        expected = {name: statement for statement in SQLITE_TRIGGERS for name in (statement.split()[2],)}
+        return [
+            f"trigger {name} of the access log"
+            for name in sorted(found | expected)
+            if found.get(name) != expected.get(name)
+        ]
+
+    def mend(self) -> list[str]:
+        wrong = self.unguarded()
+        if wrong:
+            with self.writing() as transaction:
+                for (name,) in transaction.query(f"SELECT name FROM ({SELECT_TRIGGERS})"):
+                    transaction.execute(f'DROP TRIGGER "{name}"')
+                for statement in SQLITE_TRIGGERS:
+                    transaction.execute(statement)
+        return wrong
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def require_version(name: str, found: int) -> None:
+    """Raises StoreOutdated for tables of a version that this program does not know."""
+    if found != VERSION:
+        raise StoreOutdated(
+            f"{name}: found tables of a vault of version {found}, expected {VERSION}: another version of the program made them"
+        )
+
+
+def _make_tables(cursor: sqlite3.Cursor) -> None:
+    for statement in sqlite_statements():
+        cursor.execute(statement)
+    cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA cache_size=-65536")  # keys are random: a row's pages are anywhere
+    return connection

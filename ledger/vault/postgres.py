@@ -1,0 +1,148 @@
+"""A vault in PostgreSQL: the schema `vault` of a database of its own, never of the book's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ledger.errors import StoreUnreachable
+from ledger.store.postgres_connections import Address, Connections, PgConnection, lock_key
+from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, require_version
+from ledger.vault.tables import POSTGRES_TRIGGERS, REFUSE_BODY, SCHEMA, VERSION, postgres_statements
+
+WRITERS_LOCK: Final = lock_key("vault")
+BEGIN_WRITING: Final = f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SELECT_TRIGGERS: Final = """
+    SELECT t.tgname::text, t.tgtype::int, t.tgenabled = 'A', t.tgqual IS NULL AND t.tgattr::text = '', p.prosrc
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal ORDER BY t.tgname"""
+# Bits of pg_trigger.tgtype: 2 before, 8 delete, 16 update, 32 truncate; 1, for each row, is not set.
+EXPECTED_TRIGGER: Final = ("access_log_is_append_only", 58, True, True, REFUSE_BODY)
+SETTINGS: Final = (
+    f"SET search_path = {SCHEMA}",
+    f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
+    "SET idle_in_transaction_session_timeout = '5min'",
+    "SET synchronous_commit = on",
+)
+
+
+class _PostgresTransaction:
+    def __init__(self, connection: PgConnection) -> None:
+        self._connection = connection
+
+    def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
+        with self._connection.cursor(binary=True) as cursor:
+            return cursor.execute(_with_marks(statement), parameters).fetchall()
+
+    def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self.query(statement.replace("{in}", "= ANY(?)"), (*parameters, list(texts)))
+
+    def execute(self, statement: str, parameters: Params = ()) -> None:
+        self._connection.execute(_with_marks(statement), parameters)
+
+    def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_with_marks(statement), rows)
+
+
+class PostgresVault:
+    """A vault at a URL. Raises StoreUnreachable or StoreOutdated where it cannot be opened."""
+
+    def __init__(self, where: str, *, create: bool = False) -> None:
+        self._connections = Connections(Address(where), SETTINGS)
+        self.name = self._connections.name
+        try:
+            with self._connections.take() as connection:
+                _require_no_book(self.name, connection)
+                self.found_version = _found_version(connection)
+                if self.found_version == 0 and create:
+                    self.found_version = _make(self.name, connection)
+                elif self.found_version == 0:
+                    raise StoreUnreachable(
+                        f"{self.name}: found no schema {SCHEMA!r} with tables of a vault, {NO_VAULT}"
+                    )
+                else:
+                    require_version(self.name, self.found_version)
+        except BaseException:
+            self._connections.close()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self._transaction(BEGIN_WRITING) as transaction:
+            yield transaction
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self._transaction(BEGIN_READING) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        with self._connections.take() as connection:
+            connection.execute(begin)
+            try:
+                yield _PostgresTransaction(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if not connection.closed:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def unguarded(self) -> list[str]:
+        with self._connections.take() as connection:
+            found = connection.execute(SELECT_TRIGGERS, (f"{SCHEMA}.access_log",)).fetchall()
+        return [] if found == [EXPECTED_TRIGGER] else [f"trigger {EXPECTED_TRIGGER[0]} of the access log"]
+
+    def mend(self) -> list[str]:
+        wrong = self.unguarded()
+        if wrong:
+            with self.writing() as transaction:
+                for name, *_ in transaction.query(SELECT_TRIGGERS.replace("%s", "?"), (f"{SCHEMA}.access_log",)):
+                    transaction.execute(f'DROP TRIGGER "{name}" ON access_log')
+                for statement in POSTGRES_TRIGGERS:
+                    transaction.execute(statement.replace("%", "%%"))
+        return wrong
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+def _with_marks(statement: str) -> str:
+    return statement.replace("?", "%s")
+
+
+def _require_no_book(name: str, connection: PgConnection) -> None:
+    if connection.execute("SELECT to_regclass('ledger.events') IS NOT NULL").fetchone() == (True,):
+        raise StoreUnreachable(
+            f"{name}: found a book in this database, expected one of the vault's own: people are kept apart"
+        )
+
+
+def _found_version(connection: PgConnection) -> int:
+    """The version of the tables; 0 where there are none."""
+    if connection.execute(f"SELECT to_regclass('{SCHEMA}.vault_meta')").fetchone() == (None,):
+        return 0
+    row = connection.execute(f"SELECT value FROM {SCHEMA}.vault_meta WHERE name = 'tables'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _make(name: str, connection: PgConnection) -> int:
+    """Makes the tables, all or none; returns the version found before. Processes take turns."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("vault migration"),))
+        found = _found_version(connection)
+        if found:
+            require_version(name, found)
+            return found
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StoreUnreachable(f"{name}: found a database with the encoding {encoding}, expected UTF8")
+        if connection.execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
+            connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        for statement in postgres_statements():
+            connection.execute(statement)
+        connection.execute("INSERT INTO vault_meta VALUES ('tables', %s)", (str(VERSION),))
+    return 0

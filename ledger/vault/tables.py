@@ -1,0 +1,86 @@
+"""The tables of the vault, and what keeps the access log as it was written; the same in both databases.
+
+    contacts    one row a person and membership: the fields in boxes, in the clear only references, the customer organisation
+                and two keyed digests (see `vault.BlindIndex`)
+    data_keys   by holder: its data key, wrapped under the key-encryption key of that id
+    access_log  who read which subject, when and why; the database refuses UPDATE, DELETE, TRUNCATE and REPLACE
+    vault_meta  `vault`: the vault's own id; `key`: the id of the key-encryption key that wraps; `retired <id>`: one that was
+                rotated away; `book`: the leaf hash of the first event of the book with which it is used
+
+A row of `contacts` never has fewer data keys than it needs: both are written in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+"""Of the tables. In SQLite it stands in `PRAGMA user_version`, in PostgreSQL in `vault_meta` as `tables`."""
+APPLICATION_ID: Final = 0x43535654  # "CSVT"
+SCHEMA: Final = "vault"
+"""Of PostgreSQL."""
+
+TABLES: Final = (
+    "CREATE TABLE vault_meta (name TEXT {binary} PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE data_keys (holder TEXT {binary} PRIMARY KEY, kek TEXT NOT NULL, wrapped {bytes} NOT NULL)",
+    """CREATE TABLE contacts (
+        subject TEXT {binary} PRIMARY KEY,
+        membership TEXT {binary} NOT NULL,
+        customer_org TEXT {binary} NOT NULL,
+        version BIGINT NOT NULL,
+        address TEXT NOT NULL,
+        details TEXT NOT NULL,
+        email {bytes} NOT NULL,
+        name {bytes},
+        phone {bytes},
+        language {bytes},
+        added_us BIGINT NOT NULL,
+        changed_us BIGINT NOT NULL,
+        UNIQUE (address, membership)
+    )""",
+    """CREATE TABLE access_log (
+        id {identity} PRIMARY KEY,
+        at_us BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT {binary} NOT NULL,
+        reason TEXT NOT NULL
+    )""",
+    "CREATE INDEX access_log_subject ON access_log (subject, id)",
+    "CREATE INDEX access_log_at ON access_log (at_us)",
+)
+SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
+POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}
+
+SQLITE_TRIGGERS: Final = (
+    """CREATE TRIGGER access_log_no_update BEFORE UPDATE ON access_log
+       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: UPDATE refused'); END""",
+    """CREATE TRIGGER access_log_no_delete BEFORE DELETE ON access_log
+       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: DELETE refused'); END""",
+    # REPLACE deletes without firing a delete trigger, so what it would replace is refused before.
+    """CREATE TRIGGER access_log_append_only BEFORE INSERT ON access_log
+       WHEN EXISTS (SELECT 1 FROM access_log WHERE id = NEW.id)
+       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: an entry must be new'); END""",
+)
+REFUSE_BODY: Final = """
+       BEGIN
+           RAISE EXCEPTION 'the access log is append-only: % refused', TG_OP
+               USING ERRCODE = 'integrity_constraint_violation';
+       END """
+POSTGRES_TRIGGERS: Final = (
+    f"""CREATE OR REPLACE FUNCTION access_log_refuse() RETURNS trigger
+       LANGUAGE plpgsql SET search_path = pg_catalog AS $${REFUSE_BODY}$$""",
+    """CREATE OR REPLACE TRIGGER access_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log
+       FOR EACH STATEMENT EXECUTE FUNCTION access_log_refuse()""",
+    "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
+)
+
+
+def sqlite_statements() -> list[str]:
+    """What makes the tables in SQLite."""
+    return [statement.format(**SQLITE_TYPES) for statement in TABLES] + list(SQLITE_TRIGGERS)
+
+
+def postgres_statements() -> list[str]:
+    """What makes the tables in PostgreSQL, in the schema that is on the search path."""
+    return [statement.format(**POSTGRES_TYPES) for statement in TABLES] + list(POSTGRES_TRIGGERS)

@@ -1,0 +1,191 @@
+"""What is kept of a fact that was refused (`ledger.store.refusals`), and the keeper that every way in hands them to.
+
+The original is kept so that operators can see what was wrong, and take it again after a mend. It is kept as
+`ledger.telling` tells it on, and with less:
+
+* A field that its model hides, such as the invitation of a response, holds the token, or null (DESIGN 13). The operator's
+  own file of refusals, or the source, is the only one that has the invitation itself.
+* Of a fact whose form is wrong nobody knows what stands in its fields: a text stays only where it is an instant, a date or
+  an opaque reference, without a space. Members that no fact has (answers, comments) are not kept at all, with their names.
+* What looks like a mail address, a telephone or an IP number is replaced (`ledger.personal_data`), in the sentence, too.
+* Of more than ORIGINAL_MAX characters nothing is kept.
+
+Where something is left out the row is not *whole*: it cannot be taken again from here. Two facts of which the same is
+kept are one row that counts up, so that a sender of nonsense fills nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from ledger.errors import LedgerError
+from ledger.instants import DAY_US
+from ledger.personal_data import LEFT_OUT, looks_personal, without_personal_data
+from ledger.printable import printable
+from ledger.refusal_fields import FIELDS
+from ledger.store.base import Store
+from ledger.store.refusal_rows import NewRefusal
+from ledger.telling import as_told
+
+if TYPE_CHECKING:
+    from ledger.fact import Fact, FactParser
+
+ORIGINAL_MAX: Final = 16_384
+SENTENCE_MAX: Final = 2_000
+NAME_MAX: Final = 200
+RETENTION_DAYS: Final = 90
+EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
+_QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+"""A value that a sentence quotes."""
+_OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
+
+
+class TurnedAway(NamedTuple):
+    """A fact that was turned away."""
+
+    line: bytes
+    """As it came."""
+    fact: Fact | None
+    """What it was parsed as; None where it is malformed."""
+    code: str
+    sentence: str
+    field: str | None
+    """The member that it is about, where its form says so; of what a rule refuses the code says it."""
+    source: str
+    """From where: the name of a file, a caller of the service, a place on a topic."""
+
+
+def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
+    """What is kept of a refused fact."""
+    found = _object_in(refused.line)
+    told = as_told(refused.line, parser, refused.fact) if found is not None else None
+    kept = _object_in(told) if told is not None else None
+    cleaned = None if kept is None else _cleaned(kept, well_formed=refused.fact is not None)
+    original = None if cleaned is None else orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS).decode()
+    if original is not None and len(original) > ORIGINAL_MAX:
+        original = None
+    whole = original is not None and cleaned == found
+    sentence = _sentence(refused)
+    field = refused.field or FIELDS.get(refused.code)
+    code, source = refused.code, printable(refused.source)[-NAME_MAX:]
+    fact, kind, membership = (_name(cleaned, member) for member in ("id", "type", "membership"))
+    what = [original] if original is not None else [None, fact, kind, membership, code, sentence]
+    digest = sha256(orjson.dumps(what)).digest()
+    return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
+
+
+def _sentence(refused: TurnedAway) -> str:
+    """What was said, without a value that is not kept either."""
+    said = refused.sentence
+    if refused.fact is None:
+        said = _QUOTED.sub(lambda found: found[0] if _OPAQUE.fullmatch(found[0][1:-1]) else f"'{LEFT_OUT}'", said)
+    return sentence_to_keep(said)
+
+
+def sentence_to_keep(sentence: str) -> str:
+    """A sentence on a well-formed fact, as it is kept."""
+    return without_personal_data(printable(sentence))[:SENTENCE_MAX]
+
+
+def _object_in(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _cleaned(content: Mapping[str, Any], *, well_formed: bool) -> dict[str, Any]:
+    return {name: _clean(value, well_formed) for name, value in content.items()}
+
+
+def _clean(value: Any, well_formed: bool) -> Any:
+    """A value without what may not be kept; null in the place of a text of which that cannot be told."""
+    if isinstance(value, str):
+        if looks_personal(value):
+            return without_personal_data(value) if well_formed else None
+        return value if well_formed or _OPAQUE.fullmatch(value) else None
+    if isinstance(value, list):
+        return [_clean(one, well_formed) for one in value]
+    if isinstance(value, dict):
+        return {_clean(name, well_formed) or "": _clean(one, well_formed) for name, one in value.items()}
+    return value
+
+
+def _name(content: Mapping[str, Any] | None, member: str) -> str | None:
+    found = None if content is None else content.get(member)
+    return printable(found)[:NAME_MAX] if isinstance(found, str) else None
+
+
+class RefusalKeeper:
+    """Keeps refusals in the store beside the book, some at a time, each batch in one transaction.
+
+    Nothing is lost in silence: where a batch cannot be kept, `complain` is told why, once until one can be kept again, and
+    `unkept` counts them. Whoever handed them in has been told of each in its own way. Several threads may call it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        parser: FactParser,
+        clock: Callable[[], int],
+        complain: Callable[[str], None],
+        retention_days: int = RETENTION_DAYS,
+    ) -> None:
+        """`clock` gives microseconds since 1970; what was refused last more than `retention_days` ago is deleted."""
+        self._store = store
+        self._parser = parser
+        self._clock = clock
+        self._complain = complain
+        self._retention_us = retention_days * DAY_US
+        self._lock = Lock()
+        self._expired_us: int | None = None
+        self._failing = False
+        self.unkept = 0
+        """Refusals that could not be kept, since this keeper began."""
+
+    def keep(self, refused: Sequence[TurnedAway]) -> bool:
+        """Keeps refusals; whether that worked."""
+        if not refused:
+            return True
+        try:
+            self.require_kept(refused)
+        except Exception as error:
+            if not isinstance(error, (LedgerError, OSError)) and not _is_of_a_driver(error):
+                raise
+            self.give_up(len(refused), error)
+            return False
+        self._failing = False
+        return True
+
+    def require_kept(self, refused: Sequence[TurnedAway]) -> None:
+        """Keeps refusals. Raises what the store says where that fails: then none of them is kept."""
+        rows = [to_keep(one, self._parser) for one in refused]
+        with self._lock, self._store.keeping_refusals() as table:
+            now_us = self._clock()
+            table.keep(rows, now_us)
+            if self._expired_us is None or now_us - self._expired_us >= EXPIRE_EVERY_US:
+                table.expire(now_us - self._retention_us)
+                self._expired_us = now_us
+
+    def give_up(self, number: int, error: Exception) -> None:
+        """Counts refusals that are not kept, and says why."""
+        self.unkept += number
+        if not self._failing:
+            self._complain(f"refused facts cannot be kept in the ledger, {number:,} to begin with: {error}")
+        self._failing = True
+
+
+def _is_of_a_driver(error: Exception) -> bool:
+    """Whether the store's driver says so; imported late, since nobody here knows a driver."""
+    import sqlite3
+
+    from eventsourcing.persistence import PersistenceError
+
+    return isinstance(error, (sqlite3.Error, PersistenceError))

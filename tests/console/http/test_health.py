@@ -1,0 +1,96 @@
+"""What /readyz says that a service lacks, and that it comes back by itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from console.http import health as module
+from console.http.figures import Figures
+from console.http.health import BEHIND_MAX, health
+from console.http.reading import Following
+from console.http.recording import Recording
+from console.http.sealed import Sealing
+from ledger.clock import ClockWrong
+from tests.console.http.support import Served
+
+
+def following(**said: Any) -> Following:
+    """Projections that stand as is said."""
+
+    def opened() -> Any:
+        raise AssertionError("nothing is opened to say how it stands")
+
+    found = Following(opened, "ledger.db", lambda _: None)
+    for name, value in said.items():
+        setattr(found, name, value)
+    return found
+
+
+def codes(found: module.Health) -> list[str]:
+    assert found.ready is not bool(found.missing)
+    return [one.code for one in found.missing]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"end": 100, "position": 100}, []),
+        ({"end": 100 + BEHIND_MAX, "position": 100}, []),
+        ({"end": 101 + BEHIND_MAX, "position": 100}, ["projections-behind"]),
+        ({"failed_with": "store-unreachable"}, ["store-unreachable"]),
+        ({"failed_with": "different-book"}, ["projections-failed"]),
+        ({"failed_with": "store-unreachable", "end": 101 + BEHIND_MAX}, ["store-unreachable", "projections-behind"]),
+    ],
+)
+def test_a_service_that_cannot_answer_says_what_it_lacks(said: dict[str, Any], expected: list[str]) -> None:
+    assert codes(health(following(**said))) == expected
+
+
+def test_projections_that_nobody_looks_at_any_more_are_missing() -> None:
+    assert codes(health(following(turned_s=time.monotonic() - module.STALLED_S - 1))) == ["projections-stalled"]
+
+
+def test_what_cannot_be_recorded_is_missing_until_something_can_or_a_minute_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = Recording(Figures("sqlite"))
+    assert codes(health(following(), recording)) == []
+    recording.group(ClockWrong("clock-behind", "a sentence"), 0.1)
+    (missing,) = health(following(), recording).missing
+    assert (missing.code, "clock-behind" in missing.sentence) == ("recording-failed", True)
+    recording.group(ZeroDivisionError(), 0.1)
+    assert "found fault" in health(following(), recording).missing[0].sentence
+    recording.group([], 0.1)
+    assert codes(health(following(), recording)) == []
+    recording.group(ZeroDivisionError(), 0.1)
+    monkeypatch.setattr("console.http.recording.FAILING_S", 0.0)
+    assert codes(health(following(), recording)) == []
+
+
+def test_a_duty_that_cannot_be_done_is_missing_by_its_name() -> None:
+    duties: Any = [
+        SimpleNamespace(name="sealing", failed=True, detail="sealing: quorum-missing; the service's log says why"),
+        SimpleNamespace(name="clock", failed=False, detail=""),
+        SimpleNamespace(name="webhooks", failed=True, detail=""),
+    ]
+    found = health(following(), duties=duties)
+    assert codes(found) == ["sealing-failed", "webhooks-failed"]
+    assert [one.sentence for one in found.missing] == [
+        duties[0].detail, "webhooks cannot be done; the service's log says why",
+    ]  # fmt: skip
+
+
+def test_sealing_is_late_where_there_is_more_to_seal_and_nobody_does(tmp_path: Path) -> None:
+    sealing = Sealing(tmp_path, late_s=3_600)
+    assert codes(health(following(end=5), sealing=sealing)) == []  # it has just begun, and may have no checkpoint yet
+    assert codes(health(following(end=5), sealing=Sealing(tmp_path, late_s=0))) == ["sealing-late"]
+    assert codes(health(following(end=0), sealing=Sealing(tmp_path, late_s=0))) == []
+
+
+def test_readyz_names_what_is_missing_to_anybody_without_where_things_lie(served: Served) -> None:
+    assert served.get("/readyz", None).json() == {"ready": True, "missing": []}

@@ -1,0 +1,142 @@
+"""What no application sees: heads, nonsense, crowds and connections, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from console.http.protocol import HEAD_BYTES_MAX
+from tests.console.http.process import Running, service_process
+
+GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with service_process(tmp_path_factory.mktemp("protocol"), "--dev", CSAT_LEDGER_HTTP_CONNECTIONS="8") as served:
+        yield served
+
+
+def connected(served: Running) -> socket.socket:
+    host, _, port = served.url.removeprefix("http://").rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What is answered until the connection is closed."""
+    found = b""
+    while part := connection.recv(65_536):
+        found += part
+    return found
+
+
+def one_of(connection: socket.socket) -> tuple[int, dict[str, object]]:
+    """One answer with a length."""
+    found = b""
+    while b"\r\n\r\n" not in found:
+        part = connection.recv(1)
+        assert part, found
+        found += part
+    head = found.lower()
+    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return int(found.split()[1]), json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "status"),
+    [
+        (b"\x16\x03\x01\x00\xff\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n", 400),
+        (b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (
+            b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n" + b"A: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+    ],
+    ids=["TLS", "version", "target", "name", "value", "length", "lengths", "both", "chunk", "header"],
+)
+def test_what_is_no_http_is_a_problem(running: Running, nonsense: bytes, status: int) -> None:
+    with connected(running) as connection:
+        connection.sendall(nonsense)
+        found, problem = one_of(connection)
+    assert (found, problem["status"]) == (status, status)
+    assert problem["type"] == f"urn:csat-ledger:problem:{problem['code']}"
+
+
+def test_a_head_without_end_is_read_no_further_than_a_bound(running: Running) -> None:
+    with connected(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        sent, answer = 0, b""
+        connection.settimeout(0.02)
+        while sent < 100 * HEAD_BYTES_MAX and not answer:
+            try:
+                connection.sendall(b"A: " + b"a" * 5_000 + b"\r\n")
+                sent += 5_005
+                answer = connection.recv(1_000)
+            except TimeoutError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                break
+        assert sent < 4 * HEAD_BYTES_MAX
+        assert answer == b"" or b" 431 " in answer
+    assert running.get("/livez").status_code == 200
+
+
+def test_requests_one_behind_the_other_are_answered_in_order(running: Running) -> None:
+    with connected(running) as connection:
+        connection.sendall(GET * 3 + GET.replace(b"/livez", b"/readyz"))
+        found = [one_of(connection) for _ in range(4)]
+    assert [status for status, _ in found] == [200] * 4
+    assert ["ready" in body for _, body in found] == [False, False, False, True]
+
+
+def test_who_offers_another_protocol_is_answered_in_this_one_and_the_connection_is_closed(running: Running) -> None:
+    for upgrade in (b"h2c", b"websocket"):
+        with connected(running) as connection:
+            more = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAMAAABk\r\n\r\n" % upgrade
+            connection.sendall(GET[:-2] + more)
+            answer = all_of(connection)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in answer
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for_and_its_answer_gets_through(running: Running) -> None:
+    head = b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+    with connected(running) as connection:
+        connection.sendall(head + b"x" * 100_000)
+        assert one_of(connection)[0] == 401
+        assert all_of(connection) == b""  # closed after a while
+    with connected(running) as connection:  # a body that comes whole, and another request behind it
+        connection.sendall(head.replace(b"100000000", b"300000"))
+        assert one_of(connection)[0] == 401
+        connection.sendall(b"x" * 300_000 + GET)
+        assert one_of(connection) == (200, {"alive": True})
+
+
+def test_one_connection_too_many_is_told_to_come_again(running: Running) -> None:
+    connections = [connected(running) for _ in range(8)]
+    try:
+        for connection in connections:
+            connection.sendall(GET)
+            assert one_of(connection)[0] == 200
+        with connected(running) as connection:
+            connection.sendall(GET)
+            assert one_of(connection)[0] == 503
+            assert all_of(connection) == b""
+        connections[0].sendall(GET)
+        assert one_of(connections[0])[0] == 200
+    finally:
+        for connection in connections:
+            connection.close()
