@@ -21,6 +21,8 @@ import orjson
 Fact = dict[str, Any]
 TIMEOUT_S = 10.0
 PAUSE_S = 0.05
+PACE_S = 0.08
+"""A client waits so long between two requests: many of them share a machine with what they ask."""
 WHOLE = httpx.Timeout(TIMEOUT_S)
 SINGLE_ANSWERS = (200, 201, 422)
 AGAIN = (429, 503, 504)
@@ -81,6 +83,8 @@ class Sender(Beside):
                 is_last = self.last_round.is_set()
                 for start in range(0, len(self._facts), self._lines):
                     self._tell(client, self._facts[start : start + self._lines])
+                    if not is_last:
+                        self.last_round.wait(PACE_S)
                 if is_last:
                     return
 
@@ -129,6 +133,11 @@ class Heard:
     @property
     def position(self) -> int:
         return int(self.cursor.partition("-")[0])
+
+    @property
+    def announces(self) -> bool:
+        """Whether it is an announcement, and not only how far the feed has come."""
+        return self.type != "position"
 
 
 class Follower(Beside):
@@ -229,7 +238,7 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_: Any) -> None:
                 """Says nothing."""
 
         class Quiet(ThreadingHTTPServer):
