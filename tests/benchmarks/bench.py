@@ -45,7 +45,7 @@ NOW_US = parse_instant("2026-01-01T00:00:00Z")
 BATCH = 5_000
 CLIENTS = 64
 
-TOGETHER = {"http": ("http_changes",)}
+TOGETHER = {"http": ("http", "http_changes")}
 """What is measured `also` under one name by several modules."""
 
 Row = dict[str, Any]

@@ -211,24 +211,38 @@ def in_turns(
     return Row(what, statistics.median(mine), statistics.median(theirs), statistics.median(ratios), reach, ratios)
 
 
+def singles(source: Source, url: str, headers: str, seconds: float) -> float:
+    """Facts a second of 64 clients, one fact each at a time."""
+    at_hand = int(seconds * 80)
+    return rate(url, [prepared(source.singles(headers), at_hand) for _ in range(CLIENTS)], seconds)
+
+
+def batches(source: Source, url: str, headers: str, seconds: float) -> float:
+    """Batches of 1,000 a second, of four clients."""
+    at_hand = int(seconds * 12)
+    return rate(url, [prepared(source.batches(headers), at_hand) for _ in range(BATCH_CLIENTS)], seconds)
+
+
 def facts_rows(url: str, echo: str, operator: str, seconds: float, rounds: int) -> list[Row]:
     """Single facts of 64 clients, and batches of 1,000 of four."""
     source = Source()
-
-    def singles(where: str, own: str) -> float:
-        at_hand = int(seconds * 80)
-        return rate(where, [prepared(source.singles(own), at_hand) for _ in range(CLIENTS)], seconds)
-
-    def batches(where: str, own: str) -> float:
-        at_hand = int(seconds * 12)
-        return rate(where, [prepared(source.batches(own), at_hand) for _ in range(BATCH_CLIENTS)], seconds)
-
     return [
         in_turns("64 clients, one fact each, facts/s", ">= 0.5", rounds,
-                 lambda: singles(url, operator), lambda: singles(echo, NO_HEADERS)),
+                 lambda: singles(source, url, operator, seconds), lambda: singles(source, echo, NO_HEADERS, seconds)),
         in_turns("batches of 1,000, facts/s", "reported", rounds,
-                 lambda: batches(url, operator), lambda: batches(echo, NO_HEADERS), BATCH),
+                 lambda: batches(source, url, operator, seconds), lambda: batches(source, echo, NO_HEADERS, seconds), BATCH),
     ]  # fmt: skip
+
+
+def facts_alone(folder: Path, seconds: float) -> tuple[float, float]:
+    """Facts a second into a service over a book of its own: one at a time by 64 clients, and in batches of 1,000."""
+    own = folder / "http"
+    own.mkdir()
+    make_book(own / "ledger.db", MEMBERSHIPS)
+    source = Source()
+    with service_process(own, "--dev") as served:
+        operator = _bearer(served.token("--role", "operator"))
+        return singles(source, served.url, operator, seconds), BATCH * batches(source, served.url, operator, seconds)
 
 
 def question_rows(url: str, echo: str, auditor: str, seconds: float, rounds: int) -> list[Row]:

@@ -5,6 +5,8 @@
     64 clients    each with one fact at a time, waiting for it to be on disk (ours through `GroupCommit`)
     batches       1,000 facts a transaction, one caller (ours through `Writer.record`)
     one client    one fact a transaction, one caller (ours through `GroupCommit`, as a service would)
+    over HTTP     the 64 clients and four with batches again, ours through `csat-ledger serve`, a process of its own with
+                  its projections kept up; UmaDB as above, since its own protocol is its only door
 
 Ours checks each fact's id against all others, decides by the rules, chains, and announces; UmaDB keeps what it is given:
 the same bytes that ours writes, tagged with membership and fact, and without a condition. Both begin with objects that
@@ -35,6 +37,7 @@ from ledger.store.base import NewRow
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.group_commit import GroupCommit
 from ledger.writing.writer import Writer
+from tests.benchmarks import http
 from tests.benchmarks.bench import CLIENTS, NOW_US, _one_client, in_threads, timed
 from tests.servers.umadb import UmaServer, UmaUnavailable, import_umadb
 
@@ -44,7 +47,11 @@ ROWS = (
     ("64 clients, one fact each, facts/s", ">= 1"),
     ("batches of 1,000, facts/s", ">= 0.5"),
     ("one client, one fact each, facts/s", ">= 1"),
+    ("64 clients over HTTP, facts/s", "reported"),
+    ("batches of 1,000 over HTTP, facts/s", "reported"),
 )
+HTTP_S = 3.0
+"""So long the service is asked for each of its rows."""
 
 Rates = list[tuple[float, float]]
 """For each row facts a second, ours and theirs."""
@@ -143,7 +150,9 @@ def measure(url: str, folder: Path, each: int, batches: int) -> Rates:
 
     spent, rows = ours.one_by_one("one", [list(_one_client(CLIENTS, 10 * each))])
     rates.append(_rates(rows, spent, theirs.one_by_one([rows])))
-    return rates
+
+    over_http = http.facts_alone(folder, HTTP_S)
+    return [*rates, *((found, rate[1]) for found, rate in zip(over_http, rates[:2], strict=True))]
 
 
 def _rates(rows: Sequence[NewRow], ours_s: float, theirs_s: float) -> tuple[float, float]:
