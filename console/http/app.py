@@ -21,7 +21,7 @@ from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, know
 from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
-from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.bodies import JSON, NDJSON, is_array, media_type, read_body, read_elements
 from console.http.changes import PATH as CHANGES
 from console.http.changes import ask_changes
 from console.http.dispatch import App, Dispatch, Endpoint
@@ -178,7 +178,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     caller = _caller(request, BATCH)
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
-    lines = elements_of(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
+    lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
     questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines))
     known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
@@ -199,7 +199,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
         (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media, service.limits.elements), source)
+    outcomes = await service.intake.take(await read_elements(body, media, service.limits.elements), source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
 
