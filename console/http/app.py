@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -159,15 +160,20 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
     positions, settled = known.positions, known.settled
     await _reached(service, max(least, known.last))
     asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
-    spool, left = Spool(service.room), Event()
-    try:
-        found = await service.readers.ask(
-            lambda ledger: answer(ledger, route, asked, sight, settled, spool, lambda: not left.is_set())
-        )
-    except asyncio.CancelledError:
-        left.set()
-        raise
+    spool = Spool(service.room)
+    with _still() as still:
+        found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))
     return _answered(found, request, service.limits.stream_idle_s)
+
+
+@contextmanager
+def _still() -> Iterator[Callable[[], bool]]:
+    """Tells a thread whether anybody waits for what it answers: nobody does once this is left."""
+    left = Event()
+    try:
+        yield lambda: not left.is_set()
+    finally:
+        left.set()
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -180,11 +186,12 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     media = media_type(request)
     lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
-    questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines))
-    known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
-    await _reached(service, max([least, *known]))
-    now_us = service.clock()
-    found, position = await service.readers.ask(lambda ledger: answer_batch(ledger, now_us, questions))
+    with _still() as still:
+        questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines, still))
+        known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
+        await _reached(service, max([least, *known]))
+        now_us = service.clock()
+        found, position = await service.readers.ask(lambda ledger: answer_batch(ledger, now_us, questions, still))
     return _many(found, media, {POSITION: str(position)})
 
 

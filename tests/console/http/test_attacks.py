@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.console.http.support import PATHS, Served
+from console.http import batch
+from projections.questions.status import status
+from tests.console.http.support import PATHS, Served, make_book, serving
 
 # a partner who wants to know when an anonymous response came
 
@@ -42,3 +46,30 @@ def test_a_partner_asks_about_a_designation_as_known_at_a_position_or_on_a_day(
 ) -> None:
     assert asked_as_known(served, route, known, "partner").status_code == 200
 
+
+# who asks for more than anybody waits for
+
+
+def test_a_batch_that_takes_too_long_is_not_worked_on_after_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four batches of ten thousand questions about the past kept all threads for minutes: whoever else asked got 504."""
+    asked = 0
+
+    def slow(*about: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        time.sleep(0.002)
+        return status(*about)
+
+    monkeypatch.setattr(batch, "status", slow)
+    make_book(tmp_path / "ledger.db")
+    with serving(tmp_path / "ledger.db", deadline_s=0.5) as served:
+        dear = [{"membership": "m-1", "at": "2011-01-01", "known_at": 40} for _ in range(2_000)]
+        found = served.post("/v1/status:batch", dear, "auditor")
+        assert (found.status_code, found.json()["code"]) == (504, "deadline")
+        time.sleep(0.05)
+        before = asked
+        assert 0 < before < 2_000
+        time.sleep(0.3)
+        assert asked == before

@@ -59,7 +59,14 @@ def test_a_body_of_many_small_values_is_turned_down_before_it_is_taken_apart(bod
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"[" * 1_010 + b"]" * 1_010, 400), (b"[1", 400), (b"[1,]", 400), (b"{}", 400), (b"\xff[]", 400), (b"[1,2,3]", 413)],
+    [
+        (b"[" * 1_010 + b"]" * 1_010, 400),
+        (b"[1", 400),
+        (b"[1,]", 400),
+        (b"{}", 400),
+        (b"\xff[]", 400),
+        (b"[1,2,3]", 413),
+    ],
 )
 def test_what_is_no_array_or_too_long_a_one_is_a_problem(body: bytes, status: int) -> None:
     with pytest.raises(Problem) as caught:
