@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,16 @@ def test_the_key_of_ones_own_machine_is_made_once_and_is_for_nobody_else(tmp_pat
     path.chmod(0o600)
     path.write_text("{}")
     with pytest.raises(BadInput, match="found no key"):
+        dev_key(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what another user keeps to himself")
+def test_a_key_that_another_user_put_there_is_not_taken(tmp_path: Path) -> None:
+    """Beside a book in /tmp anybody may put one: he knows it, and root could read it."""
+    path = dev_key_path(str(tmp_path / "ledger.db"))
+    dev_key(path)
+    os.chown(path, 65_534, 65_534)
+    with pytest.raises(BadInput, match="found a key of user 65534"):
         dev_key(path)
 
 

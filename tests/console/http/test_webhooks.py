@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -192,6 +193,20 @@ def test_whoever_registers_urls_is_not_told_what_names_lead_to_here_nor_where_se
         listed = ask(hooks, "GET", PATH, headers)
         assert "the file of its secret cannot be used" in listed.json()[0]["trouble"]
         assert str(tmp_path) not in listed.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_no_secret_is_put_into_a_folder_of_another_user(hooks: Served, tmp_path: Path) -> None:
+    """He could put one of his own in its place, and sign what is sent."""
+    (tmp_path / "secrets").mkdir(mode=0o755)
+    os.chown(tmp_path / "secrets", 65_534, 65_534)
+    found = ask(hooks, "POST", PATH, ADMIN, HOOK)
+    assert (found.status_code, found.json()["code"]) == (503, "store-unreachable")
+    assert "65534" not in found.text
+    assert list(tmp_path.glob("secrets/*")) == []
+    (fault,) = hooks.faults
+    assert "found a folder of user 65534" in str(fault)
+    hooks.faults.clear()
 
 
 def test_without_a_folder_for_secrets_none_is_registered(empty: Served) -> None:
