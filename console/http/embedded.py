@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LAST_SEAL_S: Final = 10.0
 """So long after the end the last round of sealing may begin."""
+LAST_EVENTS: Final = 10_000
+"""So many are sealed together then, however few a round takes in otherwise."""
 CLOSE_S: Final = 25.0
 """So long a duty may take for what is under way at the end: witnesses have ten seconds to answer."""
 SEALER_LOOK_S: Final = 2.0
@@ -156,20 +158,20 @@ def _seal(wiring: Wiring, sealing: Sealing, duty: Duty) -> None:
 def _follow(wiring: Wiring, sealing: Sealing, sealer: Sealer, store: Store, duty: Duty) -> None:
     more = True
     while more or sealing.rounds.await_next(store, sealer, lambda: duty.stopping):
-        more = _round(wiring, sealing, sealer, duty) and not duty.stopping
+        more = _round(wiring, sealing, sealer, duty, sealing.rounds.events) and not duty.stopping
     while duty.stopping_s < LAST_SEAL_S and (not sealer.published or store.max_position() > sealer.events):
-        _round(wiring, sealing, sealer, duty)
+        _round(wiring, sealing, sealer, duty, max(sealing.rounds.events, LAST_EVENTS))
         if duty.failed:
             return
 
 
-def _round(wiring: Wiring, sealing: Sealing, sealer: Sealer, duty: Duty) -> bool:
+def _round(wiring: Wiring, sealing: Sealing, sealer: Sealer, duty: Duty, events: int) -> bool:
     """One round; whether it was so full that another may follow at once. For one that lacks witnesses a later one asks."""
     try:
-        done = sealer.seal(sealing.rounds.events)
+        done = sealer.seal(events)
     except QuorumMissing as lacking:
         duty.failing(Failure(lacking.code, str(lacking), UNREACHABLE))
         return False
     sealing.stamp(wiring.complain)
     duty.sound(sealer.events)
-    return done.sealed >= sealing.rounds.events
+    return done.sealed >= events

@@ -30,9 +30,10 @@ IMPORTED = (
 class Nursery:
     """The test's end of it."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], imported: Sequence[str] = IMPORTED) -> None:
+        """`imported` are modules that no child has to import any more."""
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.simulation.nursery"],
+            [sys.executable, "-W", "ignore", "-m", "tests.simulation.nursery", *imported],
             cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -64,7 +65,7 @@ def _serve() -> None:
     import importlib
     import time
 
-    for module in IMPORTED:
+    for module in sys.argv[1:]:
         importlib.import_module(module)
     from console.cli.main import main
 
