@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,12 @@ def secrets_path(settings: Settings, where: str) -> Path | None:
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made with mode 0700 where it is not there yet. Raises BadInput."""
+    """The folder, made with mode 0700 where it is not there yet. Raises BadInput, also where it is another user's."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        owner = folder.stat().st_uid
     except OSError as error:
         raise BadInput(f"{folder}: found {error.strerror}, expected a folder for the secrets of webhooks") from None
+    if owner not in (0, os.geteuid()):  # who owns it can put secrets of his own in the place of ours
+        raise BadInput(f"{folder}: found a folder of user {owner}, expected one's own for the secrets of webhooks")
     return folder

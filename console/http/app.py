@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from console.http.asking import FOR_EVER, FOR_NOW, Answered, admit, answer, know
 from console.http.batch import ROUTE as BATCH
 from console.http.batch import Question as BatchQuestion
 from console.http.batch import answer_batch, read_batch
-from console.http.bodies import JSON, NDJSON, elements_of, is_array, media_type, read_body
+from console.http.bodies import JSON, NDJSON, is_array, media_type, read_body, read_elements
 from console.http.changes import PATH as CHANGES
 from console.http.changes import ask_changes
 from console.http.dispatch import App, Dispatch, Endpoint
@@ -159,15 +160,20 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
     positions, settled = known.positions, known.settled
     await _reached(service, max(least, known.last))
     asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
-    spool, left = Spool(service.room), Event()
-    try:
-        found = await service.readers.ask(
-            lambda ledger: answer(ledger, route, asked, sight, settled, spool, lambda: not left.is_set())
-        )
-    except asyncio.CancelledError:
-        left.set()
-        raise
+    spool = Spool(service.room)
+    with _still() as still:
+        found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))
     return _answered(found, request, service.limits.stream_idle_s)
+
+
+@contextmanager
+def _still() -> Iterator[Callable[[], bool]]:
+    """Tells a thread whether anybody waits for what it answers: nobody does once this is left."""
+    left = Event()
+    try:
+        yield lambda: not left.is_set()
+    finally:
+        left.set()
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -178,13 +184,14 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     caller = _caller(request, BATCH)
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
-    lines = elements_of(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
+    lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
-    questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines))
-    known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
-    await _reached(service, max([least, *known]))
-    now_us = service.clock()
-    found, position = await service.readers.ask(lambda ledger: answer_batch(ledger, now_us, questions))
+    with _still() as still:
+        questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines, still))
+        known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
+        await _reached(service, max([least, *known]))
+        now_us = service.clock()
+        found, position = await service.readers.ask(lambda ledger: answer_batch(ledger, now_us, questions, still))
     return _many(found, media, {POSITION: str(position)})
 
 
@@ -199,7 +206,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
         (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media, service.limits.elements), source)
+    outcomes = await service.intake.take(await read_elements(body, media, service.limits.elements), source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
 

@@ -85,6 +85,9 @@ def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[V
             raise _not_for_role(name, f"one of {', '.join(sorted(allowed))}")
     if sight.without_known_at and (known := known_in(values)):
         raise _not_for_role(next(iter(known)), "none: this role sees all that is known")
+    for name, meant in known_in(values).items() if sight.known_by_days else ():
+        if (meant.instant_us or 0) % DAY_US:
+            raise _not_for_role(name, "a position, a date, or the beginning of a day in UTC")
     if sight.at_days and values.get("at", 0) % DAY_US:
         raise _not_for_role("at", "a date, or the beginning of a day in UTC")
     if not sight.own:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console.cli.exits import failure_of
 from console.cli.question_batch import Unanswered, read_question
-from console.http.asking import admit, rendered
+from console.http.asking import NobodyWaits, admit, rendered
 from console.http.parameters import Values
 from console.http.problems import Problem
 from console.http.roles import ALL, Caller, Sight
@@ -28,17 +28,31 @@ class Question:
     known: int | None
 
 
-def read_batch(ledger: Ledger, caller: Caller, lines: Sequence[bytes]) -> list[Question | Unanswered]:
-    """What each line asks, or why it is not answered."""
-    return [_read(ledger, caller, number, line) for number, line in enumerate(lines, 1)]
+Still = Callable[[], bool]
+"""Whether anybody waits for the answers."""
 
 
-def answer_batch(ledger: Ledger, now_us: int, questions: Sequence[Question | Unanswered]) -> tuple[list[bytes], int]:
-    """The answers in their order, as lines of `--json`, and as of which position they are."""
+def read_batch(ledger: Ledger, caller: Caller, lines: Sequence[bytes], still: Still) -> list[Question | Unanswered]:
+    """What each line asks, or why it is not answered. Raises NobodyWaits."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        _require(still)
+        found.append(_read(ledger, caller, number, line))
+    return found
+
+
+def answer_batch(
+    ledger: Ledger, now_us: int, questions: Sequence[Question | Unanswered], still: Still
+) -> tuple[list[bytes], int]:
+    """The answers in their order, as lines of `--json`, and as of which position they are. Raises NobodyWaits.
+
+    Of the past a question may take long, and ten thousand of them for longer than anybody waits, while others want the thread.
+    """
     end = ledger.store.max_position()
     with ledger.view() as view:
         found = []
         for question in questions:
+            _require(still)
             if isinstance(question, Unanswered):
                 found.append(rendered(question, ALL))
                 continue
@@ -64,6 +78,11 @@ def _read(ledger: Ledger, caller: Caller, number: int, line: bytes) -> Question 
         raise
     except LedgerError as error:
         return _unanswered(number, error)
+
+
+def _require(still: Still) -> None:
+    if not still():
+        raise NobodyWaits
 
 
 def _unanswered(number: int, error: LedgerError) -> Unanswered:

@@ -112,7 +112,7 @@ async def ask_changes(service: Service, request: Request) -> Response:
     name, came_with = _came_with(request, values)
     may_last(request.scope)
     with ExitStack() as stack:
-        listener = stack.enter_context(feed.listener(wanted, came_with or Cursor(0, "")))
+        listener = stack.enter_context(feed.listener(wanted, came_with or Cursor(0, ""), caller.who))
         if came_with is None:
             listener.at = await feed.end_of_book()
         limit = values.get("limit", PAGE) if wants_page(request) else None

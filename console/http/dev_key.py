@@ -43,12 +43,15 @@ def dev_key(path: Path) -> ECKey:
         if not path.exists():
             _keep(path, ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}))
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            found = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX)
     except OSError as error:
         raise BadInput(f"{path}: found {error.strerror}, expected the key of `serve --dev`, or room for it") from None
-    if mode & _OTHERS:
+    if found.st_mode & _OTHERS:
+        mode = stat.S_IMODE(found.st_mode)
         raise BadInput(f"{path}: found mode {mode:04o}, expected 0600: others may make tokens with it")
+    if found.st_uid not in (0, os.geteuid()):  # in a folder such as /tmp anybody may have put it there before
+        raise BadInput(f"{path}: found a key of user {found.st_uid}, expected one's own: he may make tokens with it")
     try:
         key = ECKey.import_key(_object(content))
         if not key.is_private:

@@ -6,6 +6,7 @@ Nothing gets behind it without a token but what `is_open`. Whatever goes wrong l
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 
 from console.http.dispatch import ELSEWHERE, App, Message, Receive, Scope, Send
-from console.http.limits import Limits
+from console.http.limits import Limits, one_callers
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
 from console.http.rates import Rates
 from console.http.refused import REASONS, Refused
@@ -53,6 +54,8 @@ class Door:
         self._name_of = name_of
         self._rates = Rates(self._limits)
         self._under_way = 0
+        self._under_way_of: Counter[str] = Counter()
+        """Of each caller."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request in, or answers it with a problem."""
@@ -64,7 +67,7 @@ class Door:
         try:
             async with asyncio.timeout(self._limits.deadline_s) as stay.deadline:
                 scope.setdefault("state", {})["stay"] = stay
-                await self._admit(scope)
+                await self._admit(scope, stay)
                 await self._app(scope, receive, answer.send)
         except _Gone:
             pass
@@ -94,9 +97,12 @@ class Door:
         self._refused.count(self._name_of(scope["method"], scope["path"]), role, status)
         self._complain(f"refused with {status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
 
-    async def _admit(self, scope: Scope) -> None:
-        """Puts the caller into the scope. Raises Problem."""
-        if self._under_way > self._limits.requests:
+    async def _admit(self, scope: Scope, stay: _Stay) -> None:
+        """Puts the caller into the scope. Raises Problem.
+
+        Whether the process is alive is answered however many others wait: what watches it would start it anew.
+        """
+        if self._under_way > self._limits.requests and scope["path"] not in OPEN:
             raise Problem(
                 503, "busy", "found too many requests under way, expected fewer", headers={"Retry-After": RETRY_AFTER_S}
             )
@@ -117,6 +123,7 @@ class Door:
             caller = await self._checked(scope, authorizations)
         scope["state"]["caller"] = caller
         self._rates.count_caller(caller.who)
+        stay.is_of(caller.who)
 
     async def _checked(self, scope: Scope, authorizations: list[bytes]) -> Caller:
         """Who asks with a token that was not seen before. From an address that has sent too many that do not hold, none
@@ -174,7 +181,19 @@ class _Stay:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._counted = True
+        self._who: str | None = None
         self.lasting = False
+
+    def is_of(self, who: str) -> None:
+        """Counts it as this caller's. Raises Problem (429) where he has as many as one may have: others want a place, too."""
+        self._who = who
+        self._door._under_way_of[who] += 1
+        most = one_callers(self._door._limits.requests)
+        if self._door._under_way_of[who] > most:
+            raise Problem(
+                429, "too-many-requests", f"found more than {most} requests of one caller under way, expected fewer",
+                headers={"Retry-After": RETRY_AFTER_S},
+            )  # fmt: skip
 
     def lasts(self) -> None:
         self.lasting = True
@@ -185,6 +204,10 @@ class _Stay:
         if self._counted:
             self._counted = False
             self._door._under_way -= 1
+            if self._who is not None:
+                self._door._under_way_of[self._who] -= 1
+                if not self._door._under_way_of[self._who]:
+                    del self._door._under_way_of[self._who]
 
 
 class _Gone(Exception):

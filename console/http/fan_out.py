@@ -12,7 +12,7 @@ stretches, a bounded time: who is too slow is cut off, not buffered for.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,6 +20,7 @@ from threading import Event, Thread
 from typing import Final
 
 from console.http.announcements import Announcement, Stretch, read_stretch
+from console.http.limits import one_callers
 from console.http.listeners import STOPPING, Cut, CutOff, Listener
 from console.http.problems import Problem
 from console.http.reading import AGAIN_S, IDLE_S, Open, Readers
@@ -66,6 +67,8 @@ class FanOut:
         self._listeners_max = listeners_max
         self._past = asyncio.Semaphore(1)
         self._listeners: set[Listener] = set()
+        self._listeners_of: Counter[str] = Counter()
+        """Of each caller."""
         self._attached: defaultdict[str | None, set[Listener]] = defaultdict(set)
         self._recent: deque[Announcement] = deque()
         self._since = 0
@@ -77,8 +80,8 @@ class FanOut:
         """How far the feed has come; None while it is not followed."""
 
     @contextmanager
-    def listener(self, wanted: Wanted, at: Cursor) -> Iterator[Listener]:
-        """A place among the listeners. Raises Problem (503) where there is none."""
+    def listener(self, wanted: Wanted, at: Cursor, who: str = "") -> Iterator[Listener]:
+        """A place among the listeners. Raises Problem: 503 where there is none, 429 where this caller has enough of them."""
         if self._ending:
             raise Problem(503, "stopping", "the service ends: come again", headers={"Retry-After": RETRY_AFTER_S})
         if len(self._listeners) >= self._listeners_max:
@@ -86,13 +89,23 @@ class FanOut:
                 503, "busy", f"found {len(self._listeners)} listeners, expected {self._listeners_max} at most: come again",
                 headers={"Retry-After": RETRY_AFTER_S},
             )  # fmt: skip
+        most = one_callers(self._listeners_max)
+        if self._listeners_of[who] >= most:
+            raise Problem(
+                429, "too-many-requests", f"found {most} listeners of one caller, expected fewer: come again",
+                headers={"Retry-After": RETRY_AFTER_S},
+            )  # fmt: skip
         listener = Listener(wanted, at)
         self._listeners.add(listener)
+        self._listeners_of[who] += 1
         self._reader.begin(asyncio.get_running_loop())
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
+            self._listeners_of[who] -= 1
+            if not self._listeners_of[who]:
+                del self._listeners_of[who]
             if (there := self._attached.get(wanted.membership)) is not None:
                 there.discard(listener)
                 if not there:

@@ -43,7 +43,7 @@ class Limits(BaseModel):
     rate_without_token: Rate = "100/second"
     """requests from one address without a token that holds; one more is 429"""
     requests: Annotated[int, Field(ge=1, le=100_000)] = 512
-    """requests under way at once; one more is 503"""
+    """requests under way at once, nine tenths of them of one caller; one more is 503, of one caller 429"""
     connections: Annotated[int, Field(ge=1, le=100_000)] = 2_048
     """connections at once; on one more all is 503"""
     body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 8 << 20
@@ -68,6 +68,11 @@ class Limits(BaseModel):
     """seconds after which keys at a URL are fetched again"""
     jwks_kept_s: Annotated[float, Field(ge=1, le=2_592_000)] = 86_400.0
     """seconds for which the last keys are used while the issuer is away; later all is 503"""
+
+
+def one_callers(places: int) -> int:
+    """So many of some places one caller may have at once: a tenth is left to others."""
+    return places - places // 10
 
 
 class _FromEnvironment(Limits, BaseSettings):

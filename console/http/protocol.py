@@ -1,8 +1,8 @@
 """uvicorn's protocol (over httptools), bounded and polite: what no application sees is bounded and answered here.
 
-- The first head of a connection has to be there within a time; uvicorn closes what is idle after an answer, and would keep
-  a connection that never asks, or asks a byte at a time.
-- A head is read up to a bound: the parser itself has none.
+- The first head of a connection has to be there within a time, and each later one within as long from its first byte; uvicorn
+  closes what is idle after an answer, and would keep a connection that never asks, or asks a byte at a time.
+- A head is read up to a bound, and what follows a body in its trailers, too: the parser itself has none.
 - What is no HTTP, and a connection too many, are problems (RFC 9457), not plain text.
 - A body that goes on after its answer is waited for a little, unread, so that the answer gets through; then it is cut off.
 - A connection that is closed while its client takes nothing is cut off: closing waits for what was sent to be taken.
@@ -54,6 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
     head_s: float
     connections_max: int
     _late: asyncio.TimerHandle | None = None
+    _head_late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
@@ -64,12 +65,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.connections_max:
             self.app = _too_many_connections
         self.app = partial(self._run, self.app)
-        self._late = self.loop.call_later(self.head_s, self._give_up)
+        self._head_late = self.loop.call_later(self.head_s, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits for nothing any more."""
         if self._late is not None:
             self._late.cancel()
+        self._head_is_there()
         self._moves()
         super().connection_lost(exc)
 
@@ -90,14 +92,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._cut_stuck_after(STUCK_ENDING_S)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came; of a head no more than there may be."""
+        """Parses what came; of a head, and of what is no part of a body, no more than there may be."""
         if self.transport.is_closing():
             return
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX + len(data):
-                self._refuse(Problem(431, "too-long", f"found a head of more than {HEAD_BYTES_MAX:,} bytes"))
-                return
+        if self._in_head and self._head_late is None:
+            self._head_late = self.loop.call_later(self.head_s, self._give_up)
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX + len(data):
+            self._refuse(Problem(431, "too-long", f"found a head, or trailers, of more than {HEAD_BYTES_MAX:,} bytes"))
+            return
         super().data_received(data)
 
     def on_message_begin(self) -> None:
@@ -109,9 +112,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head is there; it may have come with all of the body in one part."""
         self._in_head = False
         self._head_bytes = 0
+        self._head_is_there()
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body is there."""
+        self._head_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is there; what comes next is another."""
@@ -177,10 +186,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None and lasts(dict(self.cycle.scope)):
             self._abort()
 
+    def _head_is_there(self) -> None:
+        if self._head_late is not None:
+            self._head_late.cancel()
+            self._head_late = None
+
     def _give_up(self) -> None:
-        """Ends a connection on which no request has been read whole."""
-        if self.cycle is None:
+        """Ends a connection on which a head does not come to its end; while an answer is under way nothing is read."""
+        if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+        else:
+            self._head_late = self.loop.call_later(self.head_s, self._give_up)
 
     def _cut_body(self) -> None:
         if self.cycle.more_body:

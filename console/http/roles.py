@@ -28,6 +28,8 @@ class Sight:
     """Only of the memberships that the token names."""
     without_known_at: bool = False
     """All that is known is what it goes by."""
+    known_by_days: bool = False
+    """What was known is asked for by a position, or by the beginning of a day."""
     at_days: bool = False
     """`at` is the beginning of a day."""
     by_day: tuple[str, ...] = ()
@@ -40,6 +42,8 @@ class Sight:
 
 ALL: Final = Sight()
 OWN: Final = Sight(own=True)
+OWN_KNOWN_BY_DAYS: Final = Sight(own=True, known_by_days=True)
+"""The survey's answers to a partner name positions; what was known when, searched by halves, would tell their instants."""
 
 WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
 """A subscriber's own are those that a token of its subject registered."""
@@ -66,11 +70,11 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
         "decisions": Sight(own=True, without_known_at=True),
         "participation": OWN,
-        "designations": OWN,
-        "score": OWN,
-        "explain": OWN,
-        "designation-history": OWN,
-        "designation-decisions": OWN,
+        "designations": OWN_KNOWN_BY_DAYS,
+        "score": OWN_KNOWN_BY_DAYS,
+        "explain": OWN_KNOWN_BY_DAYS,
+        "designation-history": OWN_KNOWN_BY_DAYS,
+        "designation-decisions": OWN_KNOWN_BY_DAYS,
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
     "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),

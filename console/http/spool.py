@@ -1,7 +1,8 @@
 """Bytes that wait for a client, in order: a little in memory, the rest in a temporary file that has no name.
 
 So a client that sends all of a stream before it reads an answer never waits for itself, and a reader of a long answer
-holds no thread and no memory of ours. All spools of a service share a room of so many bytes on disk.
+holds no thread and no memory of ours. All spools of a service share a room of so many bytes on disk, of which one has no more
+than nine tenths.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ READ_BYTES: Final = 64 << 10
 
 
 class SpoolFull(Exception):
-    """The room that all spools share is used up."""
+    """The room that all spools share is used up, or one spool's part of it."""
 
 
 class Room:
@@ -26,6 +27,8 @@ class Room:
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
+        self.one_max = bytes_max - bytes_max // 10
+        """So many may be one spool's: who reads nothing leaves a tenth to all others."""
         self._used = 0
         self._lock = Lock()
 
@@ -69,7 +72,7 @@ class Spool:
             self._held.append(data)
             self._held_bytes += len(data)
             return
-        if not self._room.take(len(data)):
+        if self._written + len(data) > self._room.one_max or not self._room.take(len(data)):
             raise SpoolFull
         try:
             if self._file is None:

@@ -28,6 +28,8 @@ TOKEN_BYTES_MAX: Final = 8_192
 NAMES_MAX: Final = 1_000
 CHECKED_MAX: Final = 1_000
 """So many tokens are remembered, by their hashes, whose signatures were checked: that takes longer than most answers."""
+LEARNING_MAX: Final = 32
+"""So many requests wait for the issuer's keys at once."""
 _BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *")
 
 
@@ -47,6 +49,7 @@ class Verifier:
         self._clock = clock
         self._checked: dict[bytes, _Checked] = {}
         self._checked_by = self.keys.current()
+        self._learning = 0
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: clock() // 1_000_000,
             leeway=LEEWAY_S,
@@ -59,10 +62,11 @@ class Verifier:
         """Who asks, where this token was found to hold before and does so now; costs no signature check."""
         if len(authorizations) != 1 or len(authorizations[0]) > TOKEN_BYTES_MAX:
             return None
+        key = _key_of(authorizations[0])
         if self.keys.current() is not self._checked_by:  # what a key signed that was taken away holds no more
             self._checked.clear()
             self._checked_by = self.keys.current()
-        found = self._checked.get(sha256(authorizations[0]).digest())
+        found = None if key is None else self._checked.get(key)
         now_s = self._clock() // 1_000_000
         return found.caller if found is not None and found.since_s <= now_s < found.until_s else None
 
@@ -78,10 +82,7 @@ class Verifier:
             raise unauthorized("found no bearer token in the header Authorization, expected one", "invalid_request")
         keys = self.keys.current()
         if keys is None:
-            raise Problem(
-                503, "keys-unknown", "found no keys of the issuer at present: ask again later",
-                headers={"Retry-After": RETRY_AFTER_S},
-            )  # fmt: skip
+            raise _keys_unknown()
         try:
             claims: Any = jwt.decode(found, keys, algorithms=list(ALGORITHMS)).claims
             if not isinstance(claims, dict):
@@ -95,14 +96,40 @@ class Verifier:
             ) from None
         while len(self._checked) >= CHECKED_MAX:
             del self._checked[next(iter(self._checked))]
-        self._checked[sha256(authorizations[0]).digest()] = checked
+        self._checked[sha256(found).digest()] = checked
         return checked.caller
 
     async def learned(self, authorizations: list[bytes]) -> bool:
-        """Whether other keys were had, of a token that names a key which was not known: then it may hold after all."""
+        """Whether other keys were had, of a token that names a key which was not known: then it may hold after all.
+
+        Raises Problem (503) where many wait for that already: while an issuer takes its time they would be all the requests
+        that may be under way, and need no token that holds for it.
+        """
         found = _bearer(authorizations)
         name = None if found is None else _key_named(found)
-        return name is not None and await self.keys.learn(name)
+        if name is None:
+            return False
+        if self._learning >= LEARNING_MAX:
+            raise _keys_unknown()
+        self._learning += 1
+        try:
+            return await self.keys.learn(name)
+        finally:
+            self._learning -= 1
+
+
+def _keys_unknown() -> Problem:
+    return Problem(
+        503,
+        "keys-unknown",
+        "found no keys of the issuer at present: ask again later",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )
+
+
+def _key_of(authorization: bytes) -> bytes | None:
+    """By what a token is remembered: the same however many spaces stand around it, else one token would take all places."""
+    return sha256(authorization[7:].strip(b" ")).digest() if authorization[:7].lower() == b"bearer " else None
 
 
 def _bearer(authorizations: list[bytes]) -> bytes | None:

@@ -153,7 +153,7 @@ def webhook_routes(service: Service) -> list[WebhookRoute]:
 async def _list(service: Service, request: Request) -> Response:
     owner = _owner(request, "webhooks")
     read_values((), {}, request.scope["query_string"])
-    found = await service.readers.ask(lambda ledger: all_shown(ledger.store, owner))
+    found = await service.readers.ask(lambda ledger: all_shown(ledger.store, owner, over_http=True))
     return _json("[" + ",".join(map(json_text, found)) + "]")
 
 
@@ -213,7 +213,10 @@ async def _waiting(service: Service, request: Request) -> Response:
     values = read_values((WEBHOOK, PARKED), request.path_params, request.scope["query_string"])
     found = await service.readers.ask(
         lambda ledger: all_waiting(
-            ledger.store, [_own(ledger.store, values["webhook"], owner)], parked=values.get("parked", False)
+            ledger.store,
+            [_own(ledger.store, values["webhook"], owner)],
+            parked=values.get("parked", False),
+            over_http=True,
         )
     )
     return _json("[" + ",".join(map(json_text, found)) + "]")

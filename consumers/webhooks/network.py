@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from consumers.webhooks.addresses import Network, refusal
@@ -31,7 +32,8 @@ BODY_BYTES_MAX: Final = 64 * 1024
 BODY_S: Final = 1.0
 ADDRESSES_MAX: Final = 8
 IDLE_S: Final = 20.0
-LOOK_UPS_MAX: Final = 16
+LOOK_UPS_MAX: Final = 50
+"""As many as there may be webhooks."""
 RETRY_AFTER_MAX_S: Final = 3_600
 REASON_CHARACTERS_MAX: Final = 300
 OVERLOADED: Final = frozenset({408, 425, 429})
@@ -40,6 +42,8 @@ FAILURES: Final = (
     httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError, UnicodeError
 )  # fmt: skip
 
+LookUp = Callable[[str, int], list[Any]]
+"""(host, port) -> what getaddrinfo finds. It may take its time. Raises OSError."""
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) -> its addresses. Raises OSError."""
 
@@ -67,14 +71,30 @@ class Bounds(NamedTuple):
 
 
 class Resolver:
-    """Looks names up as the system does, in threads of its own: one that hangs keeps no other from being looked up."""
+    """Looks names up as the system does, in threads of its own: one that hangs keeps no other from being looked up.
 
-    def __init__(self) -> None:
+    Whoever wants a name that is being looked up waits for the same look-up. So a receiver whose name server says nothing has
+    one thread, however many deliveries it lets wait, and there is one for each webhook. For one event loop.
+    """
+
+    def __init__(self, look_up: LookUp | None = None) -> None:
+        self._look_up = look_up or _looked_up
         self._threads = ThreadPoolExecutor(LOOK_UPS_MAX, "webhook-dns")
+        self._under_way: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host, port)
+        asked = self._under_way.get((host, port))
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
+            self._under_way[host, port] = asked
+            asked.add_done_callback(partial(self._done, (host, port)))
+        found = await asyncio.shield(asked)  # who has had enough takes it from nobody else
         return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+    def _done(self, name: tuple[str, int], asked: asyncio.Future[list[Any]]) -> None:
+        del self._under_way[name]
+        if not asked.cancelled():
+            asked.exception()  # nobody may be waiting for it any more
 
     def close(self) -> None:
         """Lets the threads go."""

@@ -1,10 +1,15 @@
-"""What is told of webhooks: lists for people and programs, without secrets, and without what a URL may hold of one."""
+"""What is told of webhooks: lists for people and programs, without secrets, and without what a URL may hold of one.
+
+Who asks `over_http` may be whoever registers URLs: where secrets lie is not told, nor what the names in his URLs lead to on
+this machine's network (`told_of`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
+from typing import Final
 
 from consumers.webhooks.backlog import Backlog, backlog, waiting_of
 from consumers.webhooks.registry import Held, Webhook, held, webhooks
@@ -12,6 +17,14 @@ from consumers.webhooks.target import target
 from ledger.instants import format_instant
 from ledger.store.base import Store
 from projections.questions.answer import Count, Instant, Position
+
+SECRET_MISSING: Final = "the file of its secret cannot be used: the operator's `webhook list` says why"
+NO_WAY: Final = (
+    "found no way to the receiver, expected a name that leads to a public address where somebody listens: the operator's "
+    "`webhook waiting` says more"
+)
+OF_RECEIVERS: Final = ("found status ", "found no answer within ", "found no connection within ", "replay")
+OF_TLS: Final = "[SSL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +106,29 @@ def shown_url(webhook: Webhook) -> str:
     return f"{where.shown}{path}{'?…' if mark else ''}"
 
 
-def all_shown(store: Store, owner: str | None = None) -> list[WebhookShown]:
+def all_shown(store: Store, owner: str | None = None, *, over_http: bool = False) -> list[WebhookShown]:
     """All webhooks, or those of one owner, the oldest first."""
     some = [one for one in webhooks(store) if owner is None or one.owner == owner]
     behind = {one.webhook: one for one in backlog(store, some)}
-    return list(starmap(shown, ((one, behind[one.id]) for one in some)))
+    found = list(starmap(shown, ((one, behind[one.id]) for one in some)))
+    if not over_http:
+        return found
+    return [
+        replace(one, trouble=SECRET_MISSING) if one.trouble and webhook.secret_file in one.trouble else one
+        for one, webhook in zip(found, some, strict=True)
+    ]
 
 
-def all_waiting(store: Store, some: Sequence[Webhook], *, parked: bool) -> list[WaitingShown]:
+def told_of(reason: str) -> str:
+    """Why an attempt failed, for whoever may have chosen the URL.
+
+    What a receiver said, or a public address, is told; whether a name is known here, and to which address of this network it
+    leads, is not: who registers URLs could read a network by it.
+    """
+    return reason if reason.startswith(OF_RECEIVERS) or OF_TLS in reason else NO_WAY
+
+
+def all_waiting(store: Store, some: Sequence[Webhook], *, parked: bool, over_http: bool = False) -> list[WaitingShown]:
     """The memberships that wait for some webhooks, or those alone that are parked, the longest first."""
     found: list[WaitingShown] = []
     for webhook in some:
@@ -116,7 +144,7 @@ def all_waiting(store: Store, some: Sequence[Webhook], *, parked: bool) -> list[
                 one.attempts,
                 one.parked,
                 None if one.parked else format_instant(one.next_us),
-                one.reason,
+                told_of(one.reason) if over_http else one.reason,
             )
             for one in wanted
         ]

@@ -11,7 +11,8 @@ The original is kept so that operators can see what was wrong, and take it again
 * Of more than ORIGINAL_MAX characters nothing is kept.
 
 Where something is left out the row is not *whole*: it cannot be taken again from here. Two facts of which the same is
-kept are one row that counts up, so that a sender of nonsense fills nothing.
+kept are one row that counts up, so that a sender of nonsense fills nothing. One that is whole and one that is not are two:
+who sends a fact again with something more in it takes nobody's way to mend it.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     field = refused.field or FIELDS.get(refused.code)
     code, source = refused.code, printable(refused.source)[-NAME_MAX:]
     fact, kind, membership = (_name(cleaned, member) for member in ("id", "type", "membership"))
-    what = [original] if original is not None else [None, fact, kind, membership, code, sentence]
+    what = [original, whole] if original is not None else [None, fact, kind, membership, code, sentence]
     digest = sha256(orjson.dumps(what)).digest()
     return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
 

@@ -191,6 +191,7 @@ def service_on_a_port(
     listeners_max: int = 50,
     expected: type[Exception] | None = None,
     held_bytes: int | None = None,
+    embedded: Embedded | None = None,
     **limits: Any,
 ) -> Iterator[str]:
     """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
@@ -206,7 +207,7 @@ def service_on_a_port(
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**limits)
     wiring = Wiring(
-        opened, str(store), lambda: NOW_US, said.append, faults.append, listeners_max=listeners_max, limits=bounds
+        opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), listeners_max, bounds
     )
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:

@@ -82,9 +82,9 @@ def test_one_request_too_many_is_told_to_come_again() -> None:
             Door(crowded, ANYBODY, lambda _: None, faults.append, limits=Limits(requests=1))
         )
         async with httpx.AsyncClient(transport=transport, base_url="http://ledger.example") as client:
-            first = asyncio.create_task(client.get("/livez"))
+            first = asyncio.create_task(client.get("/v1/memberships"))
             await entered.wait()
-            second = await client.get("/livez")
+            second = await client.get("/v1/memberships")
             leave.set()
             return await first, second
 
@@ -94,6 +94,58 @@ def test_one_request_too_many_is_told_to_come_again() -> None:
     assert first.status_code == 200
     assert (second.status_code, second.json()["code"], second.headers["retry-after"]) == (503, "busy", "1")
     assert faults == []
+
+
+def crowded_by(requests: int, callers: list[str], then: str, path: str = "/v1/memberships") -> httpx.Response:
+    """The answer to who asks while requests of others are under way."""
+
+    async def waiting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["query_string"] == b"slow":
+            await leave.wait()
+        await answering(scope, receive, send)
+
+    def known(headers: list[bytes]) -> Caller:
+        return Caller(frozenset({"partner"}), who=headers[0].decode())
+
+    async def ask() -> httpx.Response:
+        door = Door(
+            waiting,
+            SimpleNamespace(known=known),  # type: ignore[arg-type]
+            lambda _: None,
+            faults.append,
+            limits=Limits(requests=requests),
+        )
+        transport = httpx.ASGITransport(door)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            others = [
+                asyncio.create_task(client.get("/v1/memberships?slow", headers={"Authorization": who}))
+                for who in callers
+            ]
+            await asyncio.sleep(0.05)
+            found = await client.get(path, headers={"Authorization": then})
+            leave.set()
+            await asyncio.gather(*others)
+            assert (door._under_way, door._under_way_of) == (0, {})
+            return found
+
+    faults: list[BaseException] = []
+    leave = asyncio.Event()
+    found = asyncio.run(ask())
+    assert faults == []
+    return found
+
+
+def test_one_caller_leaves_places_to_others() -> None:
+    """With slow bodies a single partner held all of them for as long as it liked."""
+    assert crowded_by(10, ["a"] * 30, "b").status_code == 200
+    found = crowded_by(10, ["a"] * 9, "a")
+    assert (found.status_code, found.json()["code"], found.headers["retry-after"]) == (429, "too-many-requests", "1")
+    assert crowded_by(10, ["a"] * 8, "a").status_code == 200
+    assert crowded_by(10, [*["a"] * 9, "c"], "b").status_code == 503
+
+
+def test_what_watches_the_process_is_answered_however_many_others_wait() -> None:
+    assert crowded_by(10, [*["a"] * 9, *["c"] * 9], "b", "/livez").status_code == 200
 
 
 def test_a_client_that_went_away_is_no_fault() -> None:

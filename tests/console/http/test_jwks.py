@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from console.http import jwks
 from console.http.jwks import JWKS_BYTES_MAX, FileKeys, UrlKeys
 from console.http.problems import Problem
-from console.http.tokens import Verifier
+from console.http.tokens import LEARNING_MAX, Verifier
 from ledger.errors import BadInput
 from tests.console.http.process import service_process
 from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW, NOW_US, bearer, token
@@ -121,6 +121,26 @@ def test_a_key_that_a_token_names_is_asked_for_once_and_not_again_for_a_while() 
         assert asyncio.run(verifier.learned([by(unknown)])) is False
         assert issuer.asked == 2
         assert complaints == []
+
+
+def test_while_an_issuer_takes_its_time_a_few_wait_for_it_and_the_others_are_told_to_come_again() -> None:
+    """Tokens that name keys which nobody knows need no signature that holds: five seconds each, of all requests that may be."""
+    issuer = Issuer()
+    with serving(issuer) as url, keys_at(url, []) as keys:
+        verifier = Verifier(keys, ISSUER, AUDIENCE, lambda: NOW_US)
+        keys._asked_s = float("-inf")  # some time has passed
+        issuer.drips_s = 0.004
+
+        async def learn() -> list[object]:
+            asked = (verifier.learned([by(SECOND)]) for _ in range(100))
+            return [*await asyncio.gather(*asked, return_exceptions=True)]
+
+        found = asyncio.run(learn())
+        assert [one for one in found if isinstance(one, bool)] == [False] * LEARNING_MAX
+        assert {(one.status, one.code) for one in found if isinstance(one, Problem)} == {(503, "keys-unknown")}
+        assert len(found) == 100
+        assert issuer.asked == 2
+        assert asyncio.run(verifier.learned([by(SECOND)])) is False
 
 
 @pytest.mark.parametrize("header", [b"Bearer a.b.c", b"Bearer e30.e30.e30", b"Basic x", b"Bearer WzFd.e30.e30"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +143,52 @@ def test_one_connection_too_many_is_told_to_come_again(running: Running) -> None
     finally:
         for connection in connections:
             connection.close()
+
+
+def test_a_later_head_that_comes_a_byte_at_a_time_is_given_up_as_the_first_is(tmp_path: Path) -> None:
+    """After one answer a connection was kept for hours by who sent a byte now and then, and needed no token for it."""
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_HTTP_HEAD_S="0.5") as served, connected(served) as connection:
+        connection.sendall(GET)
+        assert one_of(connection)[0] == 200
+        time.sleep(1)  # between two requests there is as much time as ever
+        connection.sendall(GET)
+        assert one_of(connection)[0] == 200
+        connection.sendall(GET[:10])
+        assert is_closed_while_it_trickles(connection)
+
+
+def is_closed_while_it_trickles(connection: socket.socket) -> bool:
+    """Whether a connection is closed on which a byte is sent now and then."""
+    connection.settimeout(0.1)
+    began_s = time.monotonic()
+    while time.monotonic() - began_s < 20:
+        try:
+            connection.sendall(b"x")
+            if not connection.recv(1):
+                return True
+        except TimeoutError:
+            continue
+        except OSError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("trailer", [b"a: b\r\n", b"x"], ids=["many", "one"])
+def test_trailers_without_end_are_not_read_into_memory(running: Running, trailer: bytes) -> None:
+    """Each was kept until the deadline of the request, as many as came."""
+    with connected(running) as connection:
+        connection.sendall(
+            b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        assert one_of(connection)[0] == 401
+    headers = running.token("--role", "operator")
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+    with connected(running) as connection:
+        connection.sendall(b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + head + b"\r\n")
+        connection.sendall(b"2\r\n[]\r\n0\r\nlast: ")
+        sent = 0
+        with suppress(OSError):
+            while sent < 64 << 20:
+                connection.sendall(trailer * 4_096)
+                sent += 4_096 * len(trailer)
+        assert sent < 32 << 20, "it is refused long before"

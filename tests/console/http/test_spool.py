@@ -44,6 +44,21 @@ def test_where_the_room_is_used_up_nothing_is_written_until_it_is_read() -> None
     assert other.read() + other.read() == b"b" + b"c" * 401
 
 
+def test_one_spool_leaves_some_of_the_room_to_others() -> None:
+    """Who sends facts for ever and reads nothing used up all of it, and everybody else's streams stood still with his."""
+    room = Room(1_000)
+    one, other = Spool(room, memory_bytes=0), Spool(room, memory_bytes=0)
+    one.write(b"in memory")
+    one.write(b"a" * 900)
+    with pytest.raises(SpoolFull):
+        one.write(b"a")
+    other.write(b"in memory")
+    other.write(b"b" * 100)
+    assert room.used == 1_000
+    one.close()
+    assert room.used == 100
+
+
 def test_what_nobody_takes_gives_its_room_back() -> None:
     room = Room(1_000)
     spool = Spool(room, memory_bytes=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,24 @@ def test_a_token_that_was_taken_is_taken_no_more_when_its_time_is_over(monkeypat
             verifier.caller([one])
 
 
+def test_one_token_has_one_place_among_those_that_are_remembered_however_it_is_sent() -> None:
+    """Sent with ever more spaces it drove out all others, whose signatures were checked anew each time."""
+    verifier = Verifier(KeySet([PUBLIC]), ISSUER, AUDIENCE, lambda: NOW_US)
+    one, another = token("owner").encode(), token("auditor").encode()
+    assert verifier.caller([b"Bearer " + another]).roles == {"auditor"}
+    for spaces in range(1, 40):
+        sent = [b"bEaReR" + b" " * spaces + one + b" " * (spaces % 3)]
+        assert verifier.caller(sent).roles == {"owner"}
+        known = verifier.known(sent)
+        assert known is not None
+        assert known.roles == {"owner"}
+    assert len(verifier._checked) == 2
+    for sent in ([b"Basic " + one], [b"Bearer x " + one], [b"Bearer" + one], [one], [b"Bearer\t" + one]):
+        assert verifier.known(sent) is None
+        with pytest.raises(Problem):
+            verifier.caller(sent)
+
+
 def test_keys_are_rotated_by_their_names(tmp_path: Path) -> None:
     second = OKPKey.generate_key("Ed25519", {"kid": "two"})
     path = tmp_path / "jwks.json"
@@ -237,6 +256,16 @@ def test_the_key_of_ones_own_machine_is_made_once_and_is_for_nobody_else(tmp_pat
     path.chmod(0o600)
     path.write_text("{}")
     with pytest.raises(BadInput, match="found no key"):
+        dev_key(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what another user keeps to himself")
+def test_a_key_that_another_user_put_there_is_not_taken(tmp_path: Path) -> None:
+    """Beside a book in /tmp anybody may put one: he knows it, and root could read it."""
+    path = dev_key_path(str(tmp_path / "ledger.db"))
+    dev_key(path)
+    os.chown(path, 65_534, 65_534)
+    with pytest.raises(BadInput, match="found a key of user 65534"):
         dev_key(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from console.http.roles import ROLES
 from consumers.webhooks.backlog import backlog
 from consumers.webhooks.registry import Held, Progress, save, webhooks
 from consumers.webhooks.secrets import load_secrets
+from consumers.webhooks.shown import all_shown, all_waiting
 from ledger.store.sqlite import SQLiteStore
 from tests.console.http.support import NOW_US, Served, make_book, serving, token
 from tests.console.http.test_openapi import answer_schema, wrong_with
@@ -160,6 +162,51 @@ def test_what_is_parked_is_shown_and_replayed(hooks: Served, tmp_path: Path) -> 
     assert found.json() == {"id": name, "after": 1, "before": end}
     waiting = ask(hooks, "GET", f"{PATH}/{name}/waiting", ANNE).json()
     assert [(one["membership"], one["parked"]) for one in waiting] == [("m-1", False)]
+
+
+def test_whoever_registers_urls_is_not_told_what_names_lead_to_here_nor_where_secrets_lie(
+    hooks: Served, tmp_path: Path
+) -> None:
+    name = made(hooks, ANNE, after=0)["id"]
+    reasons = {
+        "m-1": "found 10.1.2.3, which is private, expected a public address, or a network that is allowed",
+        "m-2": "found no answer: [Errno -2] Name or service not known",
+        "m-3": "found no answer: [Errno 111] Connection refused",
+        "m-4": "found status 404, expected 2xx",
+        "m-5": "found no answer: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
+    }
+    store = SQLiteStore(tmp_path / "ledger.db")
+    (hook,) = webhooks(store)
+    mark = hook.mark._replace(position=store.max_position())
+    held = {m: Held(m, number, 1, 2, 3, False, reason) for number, (m, reason) in enumerate(reasons.items(), 1)}
+    trouble = f"{hook.secret_file}: found No such file or directory, expected a webhook's secrets"
+    assert save(store, [Progress(name, 0, mark, trouble, held)]) == []
+    assert {one.reason for one in all_waiting(store, [hook], parked=False)} == set(reasons.values())
+    assert [one.trouble for one in all_shown(store)] == [trouble]
+    store.close()
+    for headers in (ANNE, ADMIN):
+        waiting = ask(hooks, "GET", f"{PATH}/{name}/waiting", headers)
+        told = {one["membership"]: one["reason"] for one in waiting.json()}
+        assert told["m-1"] == told["m-2"] == told["m-3"]
+        assert {m: told[m] for m in ("m-4", "m-5")} == {m: reasons[m] for m in ("m-4", "m-5")}
+        assert "10.1.2.3" not in waiting.text
+        listed = ask(hooks, "GET", PATH, headers)
+        assert "the file of its secret cannot be used" in listed.json()[0]["trouble"]
+        assert str(tmp_path) not in listed.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_no_secret_is_put_into_a_folder_of_another_user(hooks: Served, tmp_path: Path) -> None:
+    """He could put one of his own in its place, and sign what is sent."""
+    (tmp_path / "secrets").mkdir(mode=0o755)
+    os.chown(tmp_path / "secrets", 65_534, 65_534)
+    found = ask(hooks, "POST", PATH, ADMIN, HOOK)
+    assert (found.status_code, found.json()["code"]) == (503, "store-unreachable")
+    assert "65534" not in found.text
+    assert list(tmp_path.glob("secrets/*")) == []
+    (fault,) = hooks.faults
+    assert "found a folder of user 65534" in str(fault)
+    hooks.faults.clear()
 
 
 def test_without_a_folder_for_secrets_none_is_registered(empty: Served) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +117,51 @@ def test_a_name_that_leads_nowhere_is_a_failure_and_no_fault() -> None:
     resolver.close()
     assert outcome.reason.startswith("found no answer")
     assert not outcome.alive
+
+
+def test_names_whose_servers_say_nothing_keep_no_other_name_from_being_looked_up() -> None:
+    """A subscriber has five webhooks, and twenty deliveries of each under way."""
+    let_go, asked = threading.Event(), list[str]()
+
+    def look_up(host: str, port: int) -> list[Any]:
+        asked.append(host)
+        if host.startswith("slow"):
+            let_go.wait(60)
+        return [(0, 0, 0, "", ("192.0.2.7", port)), (0, 0, 0, "", ("192.0.2.7", port))]
+
+    async def run() -> tuple[Sequence[str], set[tuple[str, ...]]]:
+        hanging = [asyncio.create_task(resolver(f"slow-{n % 5}.example", 443)) for n in range(100)]
+        await asyncio.sleep(0)
+        hanging[0].cancel()  # whoever gives up takes the look-up from nobody else
+        async with asyncio.timeout(20):
+            found = await resolver("crm.example", 443)
+        let_go.set()
+        return found, {tuple(one) for one in await asyncio.gather(*hanging[1:])}
+
+    resolver = Resolver(look_up)
+    try:
+        assert asyncio.run(run()) == (["192.0.2.7"], {("192.0.2.7",)})
+    finally:
+        let_go.set()
+        resolver.close()
+    assert sorted(asked) == ["crm.example", *(f"slow-{n}.example" for n in range(5))]
+
+
+def test_a_look_up_that_fails_fails_for_all_who_wait_and_is_made_again_for_the_next() -> None:
+    asked: list[str] = []
+
+    def look_up(host: str, _port: int) -> list[Any]:
+        asked.append(host)
+        raise OSError("no such name")
+
+    async def run() -> list[object]:
+        found = [*await asyncio.gather(*(resolver("crm.example", 443) for _ in range(3)), return_exceptions=True)]
+        return [*found, *await asyncio.gather(resolver("crm.example", 443), return_exceptions=True)]
+
+    resolver = Resolver(look_up)
+    assert [str(error) for error in asyncio.run(run())] == ["no such name"] * 4
+    resolver.close()
+    assert asked == ["crm.example"] * 2
 
 
 def test_nobody_there_is_a_failure(receiver: Inbox) -> None:

@@ -124,6 +124,20 @@ def test_the_same_fact_is_one_row_whatever_its_code_and_another_fact_another() -
     assert kept(RESPONSE).digest != kept({**RESPONSE, "id": "f-8"}).digest
 
 
+def test_a_fact_with_something_more_in_it_does_not_take_the_place_of_the_whole_one(store: SQLiteStore) -> None:
+    """Of both the same is kept; as one row it could not be taken again any more."""
+    keeper = RefusalKeeper(store, PARSER, Clock(), pytest.fail)
+    sent = {**RESPONSE, "customer_org": "Brontegard"}
+    keeper.keep([refused(sent)])
+    keeper.keep([refused({**sent, "comment": "they were rude"})] * 2)
+    found = store.refusals.page(Wanted(), 10)
+    assert [(row.code, row.times, row.whole) for row in found] == [
+        ("malformed", 2, False),
+        ("consent-missing", 1, True),
+    ]
+    assert found[0].original == found[1].original
+
+
 def test_a_fact_that_is_too_long_is_not_kept() -> None:
     enrolment = {"type": "enrol-membership", "id": "e", "membership": "m-1", "occurred_at": "2010-01-01T00:00:00Z"}
     names = [f"competency-{number}" for number in range(ORIGINAL_MAX // 10)]
