@@ -19,6 +19,10 @@ BODY_BYTES_MAX: Final = 8 << 20
 ELEMENTS_MAX: Final = 10_000
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
+IDENTITY: Final = "identity"
+"""The content coding of a body that is not compressed (RFC 9110, 12.5.3)."""
+SHOWN_MAX: Final = 80
+"""So many characters of a header are shown to who sent it."""
 
 
 async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
@@ -45,11 +49,19 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
 
 def media_type(request: Request) -> str:
-    """JSON or ndjson. Raises Problem (415) for anything else; without a header it is JSON."""
+    """JSON or ndjson. Raises Problem (415) for anything else, or what is compressed; without a header it is JSON."""
+    coding = _header(request, b"content-encoding", IDENTITY.encode()).strip().lower().decode("latin-1")
+    if coding != IDENTITY:
+        raise Problem(
+            415, "bad-input", f"found a body compressed by {coding[:SHOWN_MAX]!r}, expected one that is not compressed",
+            "Content-Encoding", {"Accept-Encoding": IDENTITY},
+        )  # fmt: skip
     found = _header(request, b"content-type", JSON.encode()).partition(b";")[0].strip().lower().decode("latin-1")
     if found in (JSON, NDJSON):
         return found
-    raise Problem(415, "bad-input", f"found another type of body, expected {JSON} or {NDJSON}", "Content-Type")
+    raise Problem(
+        415, "bad-input", f"found a body of type {found[:SHOWN_MAX]!r}, expected {JSON} or {NDJSON}", "Content-Type"
+    )
 
 
 def _header(request: Request, name: bytes, otherwise: bytes) -> bytes:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.cli.options import POSITION_DIGITS_MAX
 from console.cli.output import json_text
-from console.http.bodies import JSON, media_type, read_body
+from console.http.bodies import JSON, NDJSON, media_type, read_body
 from console.http.door import caller_of
 from console.http.parameters import Parameter, read_values
 from console.http.problems import Problem, forbidden
@@ -264,7 +264,7 @@ def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:
 async def _body(request: Request, kind: type[ModelT]) -> ModelT:
     """The body as a model. Raises Problem."""
     if media_type(request) != JSON:
-        raise Problem(415, "bad-input", f"found another type of body, expected {JSON}", "Content-Type")
+        raise Problem(415, "bad-input", f"found a body of type {NDJSON!r}, expected {JSON}", "Content-Type")
     try:
         return kind.model_validate_json(await read_body(request))
     except ValidationError as error:

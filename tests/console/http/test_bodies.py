@@ -1,0 +1,45 @@
+"""Bodies that are not what they are said to be: what was found is named, and what can be read is read."""
+
+from __future__ import annotations
+
+import gzip
+
+import orjson
+import pytest
+
+from console.http.bodies import SHOWN_MAX
+from tests.console.http.support import Served
+from tests.console.support import enrolment
+
+FIRST = enrolment()[0]
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "application/x-www-form-urlencoded"])
+def test_the_type_of_a_body_that_cannot_be_taken_is_named(empty: Served, kind: str) -> None:
+    found = empty.post("/v1/facts", FIRST, **{"Content-Type": f"{kind}; charset=utf-8"})
+    expected = f"found a body of type '{kind}', expected application/json or application/x-ndjson"
+    assert (found.status_code, found.json()["detail"]) == (415, expected)
+
+
+def test_of_a_type_that_is_long_the_beginning_is_named(empty: Served) -> None:
+    found = empty.post("/v1/facts", FIRST, **{"Content-Type": "x" * 5_000})
+    assert f"'{'x' * SHOWN_MAX}'," in found.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [("/v1/facts", "operator"), ("/v1/status:batch", "auditor"), ("/v1/refusals:retry", "operator")],
+)
+@pytest.mark.parametrize("kind", [{}, NDJSON], ids=["json", "ndjson"])
+def test_a_body_that_is_said_to_be_compressed_is_415_and_not_a_malformed_fact(
+    empty: Served, path: str, role: str, kind: dict[str, str]
+) -> None:
+    found = empty.post(path, gzip.compress(orjson.dumps(FIRST)), role, **kind, **{"Content-Encoding": "GZIP"})
+    assert (found.status_code, found.json()["field"]) == (415, "Content-Encoding"), found.text
+    assert found.json()["detail"] == "found a body compressed by 'gzip', expected one that is not compressed"
+    assert found.headers["accept-encoding"] == "identity"
+
+
+def test_a_body_that_is_said_to_be_as_it_is_is_taken(empty: Served) -> None:
+    assert empty.post("/v1/facts", FIRST, **{"Content-Encoding": "identity"}).status_code == 201
