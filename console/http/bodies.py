@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ SHOWN_MAX: Final = 80
 
 
 async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
-    """The whole body. Raises Problem (413) for one that is too long, without reading the rest."""
+    """The whole body, without a byte order mark. Raises Problem (413) for one that is too long, without reading the rest."""
     declared = _header(request, b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > bytes_max:
         raise _too_long(bytes_max)
@@ -36,14 +37,14 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         whole: bytes = message.get("body", b"")
         if len(whole) > bytes_max:
             raise _too_long(bytes_max)
-        return whole
+        return whole.removeprefix(BOM_UTF8)
     body = bytearray()
     while message["type"] == "http.request":
         body += message.get("body", b"")
         if len(body) > bytes_max:
             raise _too_long(bytes_max)
         if not message.get("more_body", False):
-            return bytes(body)
+            return bytes(body).removeprefix(BOM_UTF8)
         message = await receive()
     raise ClientDisconnect
 
