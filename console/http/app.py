@@ -31,6 +31,7 @@ from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
 from console.http.fan_out import FanOut
 from console.http.figures import CONTENT_TYPE
+from console.http.foreign_bodies import refuse_no_single_fact
 from console.http.intake import Intake, outcome_json, single
 from console.http.limits import Limits
 from console.http.log import PATH as LOG
@@ -196,6 +197,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
         return FactStream(service.intake, source, service.room, service.limits.stream_idle_s)
     body = await read_body(request, service.limits.body_bytes)
     if not is_array(body):
+        refuse_no_single_fact(body)
         (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)

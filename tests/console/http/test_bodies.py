@@ -55,3 +55,56 @@ def test_a_byte_order_mark_is_passed_over_as_the_command_does(empty: Served) -> 
     assert [orjson.loads(one)["status"] for one in said] == ["duplicate"] * 2
     question = BOM_UTF8 + b'{"membership":"m-1"}\n'
     assert empty.post("/v1/status:batch", question, "auditor", **NDJSON).json()["membership"] == "m-1"
+
+
+LINE = orjson.dumps(FIRST) + b"\n"
+FOREIGN = {
+    "gzip": (gzip.compress(LINE), "found what is compressed by gzip, expected facts as JSON in UTF-8"),
+    "UTF-16": (LINE.decode().encode("utf-16"), "found text in UTF-16, expected facts as JSON in UTF-8"),
+    "UTF-16 without a mark": (
+        LINE.decode().encode("utf-16-le"),
+        "found text in UTF-16, expected facts as JSON in UTF-8",
+    ),
+    "CSV": (
+        BOM_UTF8 + b"type,id,membership\r\nenrol-membership,f-1,m-1\r\n",
+        "found CSV with the columns type, id, membership, expected facts as JSON in UTF-8",
+    ),
+    "a spreadsheet": (
+        b"PK\x03\x04\x14\x00",
+        "found a ZIP archive (a spreadsheet is one too), expected facts as JSON in UTF-8",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [{}, NDJSON], ids=["json", "ndjson"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_is_no_json_is_named_once_and_no_line_of_it_is_kept_as_a_refused_fact(
+    empty: Served, foreign: str, kind: dict[str, str]
+) -> None:
+    body, expected = FOREIGN[foreign]
+    found = empty.post("/v1/facts", body, **kind)
+    assert (found.status_code, found.json()["code"], found.json()["detail"]) == (422, "malformed", expected)
+    assert empty.get("/v1/refusals", "operator").json()["refusals"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", BOM_UTF8])
+def test_an_empty_body_is_named(empty: Served, body: bytes) -> None:
+    found = empty.post("/v1/facts", body)
+    expected = "found an empty body, expected a fact, or an array of facts"
+    assert (found.status_code, found.json()["detail"]) == (422, expected)
+
+
+def test_lines_of_facts_that_are_said_to_be_one_are_told_their_type(empty: Served) -> None:
+    found = empty.post("/v1/facts", b"\r\n".join(orjson.dumps(one) for one in enrolment()))
+    assert (found.status_code, found.json()["field"]) == (422, "Content-Type")
+    assert "application/x-ndjson" in found.json()["detail"]
+
+
+def test_a_fact_that_is_spread_over_lines_is_one(empty: Served) -> None:
+    body = orjson.dumps(FIRST, option=orjson.OPT_INDENT_2)
+    assert empty.post("/v1/facts", body + b"\n").json()["status"] == "accepted"
+
+
+def test_a_first_line_that_is_broken_is_refused_by_itself(empty: Served) -> None:
+    said = empty.post("/v1/facts", b"type,id\n" + LINE, **NDJSON).text.splitlines()
+    assert [orjson.loads(one)["status"] for one in said] == ["refused", "accepted"]
