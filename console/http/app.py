@@ -201,7 +201,8 @@ async def _take_facts(service: Service, request: Request) -> Response:
         (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(elements_of(body, media, service.limits.elements), source)
+    elements = [element for _, element in elements_of(body, media, service.limits.elements)]
+    outcomes = await service.intake.take(elements, source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
 

@@ -28,9 +28,9 @@ class Question:
     known: int | None
 
 
-def read_batch(ledger: Ledger, caller: Caller, lines: Sequence[bytes]) -> list[Question | Unanswered]:
-    """What each line asks, or why it is not answered."""
-    return [_read(ledger, caller, number, line) for number, line in enumerate(lines, 1)]
+def read_batch(ledger: Ledger, caller: Caller, lines: Sequence[tuple[int, bytes]]) -> list[Question | Unanswered]:
+    """What each numbered line asks, or why it is not answered."""
+    return [_read(ledger, caller, number, line) for number, line in lines]
 
 
 def answer_batch(ledger: Ledger, now_us: int, questions: Sequence[Question | Unanswered]) -> tuple[list[bytes], int]:

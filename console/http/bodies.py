@@ -76,10 +76,13 @@ def is_array(body: bytes) -> bool:
     return body[:64].lstrip(b" \t\r\n").startswith(b"[") or body.lstrip(b" \t\r\n").startswith(b"[")
 
 
-def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[bytes]:
-    """The lines of ndjson that are not blank, or the elements of an array. Raises Problem where it is no array, or too long."""
+def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[tuple[int, bytes]]:
+    """The elements of an array, or the lines of ndjson that are not blank, each with its number in the body from 1 on.
+
+    Raises Problem where it is no array, or too long.
+    """
     if media == NDJSON:
-        found = [line for line in body.split(b"\n") if line.strip()]
+        found = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
     else:
         try:
             whole = orjson.loads(body)
@@ -88,7 +91,8 @@ def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> li
         if not isinstance(whole, list):
             raise Problem(400, "malformed", "found no array, expected one")
         try:
-            found = [element.content for element in Values("the body", BytesIO(body), False).lines()]
+            elements = Values("the body", BytesIO(body), False).lines()
+            found = [(number, element.content) for number, element in enumerate(elements, 1)]
         except Torn as error:
             raise Problem(400, "malformed", str(error)) from None
     if len(found) > elements_max:

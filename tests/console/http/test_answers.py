@@ -103,6 +103,12 @@ def test_a_batch_has_the_lines_that_the_command_prints(
     assert (ndjson.content, ndjson.headers["content-type"]) == (expected, "application/x-ndjson")
 
 
+def test_what_is_wrong_with_a_line_of_a_batch_has_the_number_of_the_line(served: Served) -> None:
+    lines = b'{"membership":"m-1"}\r\n\r\n\n{"membership":"m-9"}\r\n'
+    found = served.post("/v1/status:batch", lines, "auditor", **{"Content-Type": "application/x-ndjson"})
+    assert [orjson.loads(line).get("line") for line in found.text.splitlines()] == [None, 4]
+
+
 # the board, a page at a time
 
 
