@@ -30,7 +30,7 @@ HISTORY: Final = f"{BASE}/checkpoints.jsonl"
 ENTRIES: Final = "log-entries"
 """The route of the entry bundles in the table of roles."""
 LONG_MAX: Final = 32
-"""So many bundles and parts of the history are sent at once, of 16 MiB each at most."""
+"""So many bundles, and as many parts of the history, which is for anybody, are sent at once, of 16 MiB each at most."""
 CODES: Final = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range-not-satisfiable",
@@ -48,7 +48,7 @@ class ServedLog:
 
             self._log = PublishedLog(folder)
         self._complain = complain
-        self._long = LongAnswers(LONG_MAX)
+        self._bundles, self._histories = LongAnswers(LONG_MAX), LongAnswers(LONG_MAX)
 
     async def get(self, request: Request) -> Response:
         """The answer to a GET beneath /log. Raises Problem."""
@@ -60,9 +60,9 @@ class ServedLog:
         if self._log is None:
             raise _problem(404, "not-found", "found a service without a log, expected one with --tiles")
         with ExitStack() as held:
-            if entries or path == HISTORY:
-                self._long.begin()
-                held.callback(self._long.end)
+            if long := self._bundles if entries else self._histories if path == HISTORY else None:
+                long.begin()
+                held.callback(long.end)
             part = request.headers.get("range", "")
             served = await asyncio.to_thread(self._log.read, path.removeprefix(BASE), entries=entries, part=part)
             self._require_served(served)
