@@ -46,7 +46,7 @@ from console.http.refusals import PATH as RETRY_PATH
 from console.http.refusals import ROUTE as RETRY
 from console.http.refusals import read_wanted, retry
 from console.http.refused import Refused
-from console.http.roles import Caller
+from console.http.roles import Caller, expected_roles
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
@@ -255,7 +255,7 @@ def _caller(request: Request, route: str) -> Caller:
     """Who asks. Raises Problem where none of his roles has the route at all, before anything else is looked at."""
     caller = caller_of(request.scope)
     if next(caller.sights(route), None) is None:
-        raise forbidden()
+        raise forbidden(expected_roles(route))
     return caller
 
 

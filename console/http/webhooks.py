@@ -22,6 +22,7 @@ from console.http.bodies import JSON, NDJSON, media_type, read_body
 from console.http.door import caller_of
 from console.http.parameters import Parameter, read_values
 from console.http.problems import Problem, forbidden
+from console.http.roles import expected_roles
 from console.webhook_rules import made_folder
 from consumers.errors import UnknownWebhook
 from consumers.webhooks import registry
@@ -241,7 +242,7 @@ def _owner(request: Request, route: str) -> str | None:
     caller = caller_of(request.scope)
     sights = list(caller.sights(route))
     if not sights:
-        raise forbidden()
+        raise forbidden(expected_roles(route))
     if not all(sight.own for sight in sights):
         return None
     subject = caller.subject or ""
