@@ -265,7 +265,7 @@ def _min_position(request: Request) -> int:
         return 0
     text = found[0]
     if len(found) > 1 or not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Problem(400, "bad-input", "found no position, expected a whole number from 0 on", MIN_POSITION)
+        raise Problem(400, "bad-input", f"found {text[:40]!r}, expected a whole number from 0 on, once", MIN_POSITION)
     return int(text)
 
 
