@@ -168,7 +168,7 @@ class ExtraMissing(LedgerError):
     def __init__(self, module: str | None, extra: str) -> None:
         super().__init__(
             f"found no module {module}, expected the extra `{extra}` to be installed: in the checkout, "
-            f"pip install {'./client ' if extra == 'kafka' else ''}'.[{extra}]'"
+            f"pip install {'-e ./client ' if extra == 'kafka' else ''}-e '.[{extra}]'"
         )
 
 

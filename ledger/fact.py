@@ -25,6 +25,8 @@ from ledger.fold_tables import UNICODE
 from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from ledger.link_key import Link
 
 OWN_IDS: Final = "csat-ledger:"
@@ -244,14 +246,36 @@ def _parts(
         elif found["type"] == "union_tag_not_found":
             parts.append(("type", "found none, expected that of a fact, such as 'record-response'"))
         elif len(found["loc"]) < 2:
-            parts.append((None, found["msg"].removeprefix("Value error, ")))
+            parts.append((None, _told(found)))
         else:
             kind, *steps = found["loc"]
             where = _where(steps, line, _member_names(by_type[str(kind)]))
             extra = f"found one that {kind} does not have there, expected none"
-            said = extra if found["type"] == "extra_forbidden" else found["msg"].removeprefix("Value error, ")
+            said = extra if found["type"] == "extra_forbidden" else _told(found)
             parts.append((where, said))
     return parts, error.error_count() - len(parts)
+
+
+_TOLD: Final = {
+    "missing": "found none, expected one",
+    "string_type": "found what is no text, expected text",
+    "int_type": "found what is no whole number, expected one",
+    "string_too_long": "found more than {max_length} characters, expected {max_length} at most",
+    "string_too_short": "found fewer than {min_length} characters, expected {min_length} at least",
+    "string_pattern_mismatch": "found a text of another form, expected one that matches '{pattern}'",
+    "literal_error": "found another, expected {expected}",
+    "model_attributes_type": "found no object, expected one",
+    "model_type": "found no object, expected one",
+    "dict_type": "found no object, expected one",
+    "list_type": "found no list, expected one",
+}
+"""What is said in the place of pydantic's words, which say what is expected alone."""
+
+
+def _told(found: ErrorDetails) -> str:
+    """What was found and expected, without the value."""
+    told = _TOLD.get(found["type"])
+    return found["msg"].removeprefix("Value error, ") if told is None else told.format_map(found.get("ctx", {}))
 
 
 def _where(steps: list[int | str], line: bytes | str, known: frozenset[str]) -> str:

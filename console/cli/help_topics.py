@@ -94,8 +94,8 @@ def _extras() -> str:
     lines = "\n".join(f"  {name.ljust(10)}  {what}" for name, what in EXTRAS.items())
     return (
         "What a command needs beyond the ledger itself is an extra, installed in the checkout with\n"
-        "pip install '.[NAME]', or several with commas; for kafka it is pip install ./client '.[kafka]', with what\n"
-        f"it shares with the client:\n\n{lines}"
+        "pip install -e '.[NAME]', or several with commas; for kafka it is pip install -e ./client -e '.[kafka]', with\n"
+        f"what it shares with the client:\n\n{lines}"
     )
 
 

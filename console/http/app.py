@@ -32,6 +32,7 @@ from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
 from console.http.fan_out import FanOut
 from console.http.figures import CONTENT_TYPE
+from console.http.foreign_bodies import refuse_no_single_fact
 from console.http.intake import Intake, outcome_json, single
 from console.http.limits import Limits
 from console.http.log import PATH as LOG
@@ -46,7 +47,7 @@ from console.http.refusals import PATH as RETRY_PATH
 from console.http.refusals import ROUTE as RETRY
 from console.http.refusals import read_wanted, retry
 from console.http.refused import Refused
-from console.http.roles import Caller
+from console.http.roles import Caller, expected_roles
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
@@ -203,10 +204,12 @@ async def _take_facts(service: Service, request: Request) -> Response:
         return FactStream(service.intake, source, service.room, service.limits.stream_idle_s)
     body = await read_body(request, service.limits.body_bytes)
     if not is_array(body):
+        refuse_no_single_fact(body)
         (outcome,) = await service.intake.take([body], source)
         status, outcome = single(outcome)
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
-    outcomes = await service.intake.take(await read_elements(body, media, service.limits.elements), source)
+    elements = await read_elements(body, media, service.limits.elements)
+    outcomes = await service.intake.take([element for _, element in elements], source)
     position = max((outcome.position for outcome in outcomes), default=0)
     return _many([outcome_json(one) for one in outcomes], media, {POSITION: str(position)})
 
@@ -259,7 +262,7 @@ def _caller(request: Request, route: str) -> Caller:
     """Who asks. Raises Problem where none of his roles has the route at all, before anything else is looked at."""
     caller = caller_of(request.scope)
     if next(caller.sights(route), None) is None:
-        raise forbidden()
+        raise forbidden(expected_roles(route))
     return caller
 
 
@@ -269,7 +272,7 @@ def _min_position(request: Request) -> int:
         return 0
     text = found[0]
     if len(found) > 1 or not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Problem(400, "bad-input", "found no position, expected a whole number from 0 on", MIN_POSITION)
+        raise Problem(400, "bad-input", f"found {text[:40]!r}, expected a whole number from 0 on, once", MIN_POSITION)
     return int(text)
 
 

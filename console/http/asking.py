@@ -11,7 +11,7 @@ from console.cli.options import KnownAt
 from console.cli.output import json_text
 from console.http.parameters import Values, known_in
 from console.http.problems import RETRY_AFTER_S, Problem, forbidden
-from console.http.roles import Caller, Sight, day_of
+from console.http.roles import Caller, Sight, day_of, expected_roles
 from console.http.routes import Asked, Route
 from console.http.spool import Spool, SpoolFull
 from console.wiring import Ledger
@@ -73,7 +73,7 @@ def admit(caller: Caller, route: str, values: Values) -> tuple[Sight, Values, fr
             return (sight, *_within(sight, caller, route, dict(values)))
         except Problem as problem:
             refused = refused or problem
-    raise refused or forbidden()
+    raise refused or forbidden(expected_roles(route))
 
 
 def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[Values, frozenset[str] | None]:

@@ -32,10 +32,12 @@ Still = Callable[[], bool]
 """Whether anybody waits for the answers."""
 
 
-def read_batch(ledger: Ledger, caller: Caller, lines: Sequence[bytes], still: Still) -> list[Question | Unanswered]:
-    """What each line asks, or why it is not answered. Raises NobodyWaits."""
+def read_batch(
+    ledger: Ledger, caller: Caller, lines: Sequence[tuple[int, bytes]], still: Still
+) -> list[Question | Unanswered]:
+    """What each numbered line asks, or why it is not answered. Raises NobodyWaits."""
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         _require(still)
         found.append(_read(ledger, caller, number, line))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -25,10 +26,14 @@ AT_ONCE_BYTES: Final = 64 << 10
 """A longer body is cut by a thread: everybody else waits for the event loop."""
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
+IDENTITY: Final = "identity"
+"""The content coding of a body that is not compressed (RFC 9110, 12.5.3)."""
+SHOWN_MAX: Final = 80
+"""So many characters of a header are shown to who sent it."""
 
 
 async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
-    """The whole body. Raises Problem (413) for one that is too long, without reading the rest."""
+    """The whole body, without a byte order mark. Raises Problem (413) for one that is too long, without reading the rest."""
     declared = _header(request, b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > bytes_max:
         raise _too_long(bytes_max)
@@ -38,24 +43,32 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         whole: bytes = message.get("body", b"")
         if len(whole) > bytes_max:
             raise _too_long(bytes_max)
-        return whole
+        return whole.removeprefix(BOM_UTF8)
     body = bytearray()
     while message["type"] == "http.request":
         body += message.get("body", b"")
         if len(body) > bytes_max:
             raise _too_long(bytes_max)
         if not message.get("more_body", False):
-            return bytes(body)
+            return bytes(body).removeprefix(BOM_UTF8)
         message = await receive()
     raise ClientDisconnect
 
 
 def media_type(request: Request) -> str:
-    """JSON or ndjson. Raises Problem (415) for anything else; without a header it is JSON."""
+    """JSON or ndjson. Raises Problem (415) for anything else, or what is compressed; without a header it is JSON."""
+    coding = _header(request, b"content-encoding", IDENTITY.encode()).strip().lower().decode("latin-1")
+    if coding != IDENTITY:
+        raise Problem(
+            415, "bad-input", f"found a body compressed by {coding[:SHOWN_MAX]!r}, expected one that is not compressed",
+            "Content-Encoding", {"Accept-Encoding": IDENTITY},
+        )  # fmt: skip
     found = _header(request, b"content-type", JSON.encode()).partition(b";")[0].strip().lower().decode("latin-1")
     if found in (JSON, NDJSON):
         return found
-    raise Problem(415, "bad-input", f"found another type of body, expected {JSON} or {NDJSON}", "Content-Type")
+    raise Problem(
+        415, "bad-input", f"found a body of type {found[:SHOWN_MAX]!r}, expected {JSON} or {NDJSON}", "Content-Type"
+    )
 
 
 def _header(request: Request, name: bytes, otherwise: bytes) -> bytes:
@@ -69,20 +82,23 @@ def is_array(body: bytes) -> bool:
     return body[:64].lstrip(b" \t\r\n").startswith(b"[") or body.lstrip(b" \t\r\n").startswith(b"[")
 
 
-async def read_elements(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[bytes]:
+async def read_elements(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[tuple[int, bytes]]:
     """As `elements_of`, while the event loop goes on."""
     if len(body) <= AT_ONCE_BYTES:
         return elements_of(body, media, elements_max)
     return await asyncio.to_thread(elements_of, body, media, elements_max)
 
 
-def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[bytes]:
-    """The lines of ndjson that are not blank, or the elements of an array. Raises Problem where it is no array, or too long."""
+def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> list[tuple[int, bytes]]:
+    """The elements of an array, or the lines of ndjson that are not blank, each with its number in the body from 1 on.
+
+    Raises Problem where it is no array, or too long.
+    """
     values_max = max(VALUES_MIN, VALUES_OF_ELEMENT * elements_max)
     if media == NDJSON:
         if body.count(b"\n") > values_max:
             raise _too_many("lines", elements_max)
-        found = [line for line in body.split(b"\n") if line.strip()]
+        found = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
         if len(found) > elements_max:
             raise _too_many("lines", elements_max)
         return found
@@ -96,7 +112,7 @@ def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> li
         raise Problem(400, "malformed", "found no array, expected one")
     if len(whole) > elements_max:
         raise _too_many("elements", elements_max)
-    return _cut(body.decode())
+    return list(enumerate(_cut(body.decode()), 1))
 
 
 def _cut(array: str) -> list[bytes]:

@@ -24,7 +24,7 @@ from console.http.event_stream import MEDIA_TYPE, EventStream, gone_away
 from console.http.listeners import Listener
 from console.http.parameters import OF_MEMBERSHIP, Parameter, Values, one_of, read_values, whole_number
 from console.http.problems import Problem, forbidden
-from console.http.roles import Caller
+from console.http.roles import Caller, expected_roles
 from console.http.tokens import LEEWAY_S
 from ledger.errors import BadInput, PositionUnknown
 from ledger.instants import SECOND_US
@@ -106,7 +106,7 @@ async def ask_changes(service: Service, request: Request) -> Response:
     feed, clock = service.feed, service.clock
     caller = caller_of(request.scope)
     if next(caller.sights(ROUTE), None) is None:
-        raise forbidden()
+        raise forbidden(expected_roles(ROUTE))
     values = read_values(PARAMETERS, {}, request.scope["query_string"])
     wanted = _wanted(values)
     name, came_with = _came_with(request, values)

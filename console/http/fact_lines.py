@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Final, NamedTuple
 
 from ledger.fact import LINE_BYTES_MAX
@@ -38,6 +39,8 @@ class FactLines:
                 self._rest.clear()
                 self._size = 0
             self._number += 1
+            if content.startswith(BOM_UTF8):  # not only of the first line: files are put together
+                content, size = content[len(BOM_UTF8) :], size - len(BOM_UTF8)
             if size > KEPT_BYTES or content.strip():
                 found.append(FactLine(self._number, content[:KEPT_BYTES], size))
         self._hold(rest)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from console.http.door import without_deadline
 from console.http.fact_lines import FactLine, FactLines
+from console.http.foreign_bodies import refuse_foreign_body
 from console.http.problems import Problem, problem_of
 from console.http.spool import Room, Spool, SpoolFull
 from ledger.errors import LedgerError
@@ -48,7 +49,7 @@ class FactStream(Response):
         self._pending: list[FactLine] = []
         self._pending_bytes = 0
         self._changed = asyncio.Event()
-        self._read_all = self._recorded_all = self._gone = False
+        self._begun = self._read_all = self._recorded_all = self._gone = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Reads, records and answers. Raises Problem."""
@@ -80,7 +81,11 @@ class FactStream(Response):
             self._wake()
 
     def _take(self, message: MutableMapping[str, Any]) -> None:
-        found = self._lines.feed(message.get("body", b""))
+        part = message.get("body", b"")
+        if part and not self._begun:
+            self._begun = True
+            refuse_foreign_body(part)
+        found = self._lines.feed(part)
         if not message.get("more_body", False):
             found += self._lines.end()
             self._read_all = True

@@ -17,7 +17,7 @@ from console.http.door import caller_of
 from console.http.parameters import read_values
 from console.http.piecewise import LongAnswers, Piecewise
 from console.http.problems import Problem, forbidden
-from console.http.roles import is_entries
+from console.http.roles import expected_roles, is_entries
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
@@ -55,7 +55,7 @@ class ServedLog:
         path: str = request.scope["path"]
         entries = is_entries(path)
         if entries and next(caller_of(request.scope).sights(ENTRIES), None) is None:
-            raise forbidden()
+            raise forbidden(expected_roles(ENTRIES))
         read_values((), {}, request.scope["query_string"])
         if self._log is None:
             raise _problem(404, "not-found", "found a service without a log, expected one with --tiles")

@@ -24,6 +24,8 @@ PARAMETERS_MAX: Final = 20
 LIMIT: Final = 100
 WITHIN: Final = 90
 BY: Final = ("membership", "quarter", "month")
+PLUS_AS_SPACE: Final = re.compile(r"\d \d\d:\d\d$")
+"""The end of an instant whose offset has lost its +."""
 Schema = Mapping[str, Any]
 
 DATE: Final[Schema] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
@@ -235,7 +237,9 @@ def read_values(parameters: Sequence[Parameter], path: Mapping[str, str], query:
         try:
             values[parameter.name] = parameter.read(found)
         except BadInput as error:
-            raise Problem(400, "bad-input", str(error), parameter.name) from None
+            plus = PLUS_AS_SPACE.search(found) is not None
+            said = f"{error}; a + in a query is a space, and written %2B" if plus else str(error)
+            raise Problem(400, "bad-input", said, parameter.name) from None
     return values
 
 

@@ -8,24 +8,27 @@
 - A connection that is closed while its client takes nothing is cut off: closing waits for what was sent to be taken.
 - A stream that lasts is cut off where its client takes nothing for a time: it would keep what it is sent in memory.
 - After a request to go on in another protocol the connection is closed: the parser reads nothing after one.
+- An answer without a length to HTTP/1.0 ends with its connection: uvicorn would send it in chunks, which only HTTP/1.1 knows
+  (RFC 9112, 6.1), and a client of 1.0 takes the chunks' lengths for what is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from contextlib import suppress
 from functools import partial
 from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from console.http.door import lasts
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem
 
 if TYPE_CHECKING:
-    from console.http.dispatch import App, Receive, Scope, Send
+    from console.http.dispatch import App, Message, Receive, Scope, Send
     from console.http.limits import Limits
 
 HEAD_BYTES_MAX: Final = 32_768
@@ -34,6 +37,7 @@ STUCK_S: Final = 15.0
 """A stream that lasts is cut off where its client takes nothing of it for so long, …"""
 STUCK_ENDING_S: Final = 2.0
 """… and sooner where the service ends."""
+LENGTH: Final = b"content-length"
 LINGER_S: Final = 2.0
 """A body that nobody reads any more is waited for so long."""
 
@@ -142,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
     async def _run(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application. What it breaks off is closed once the client took what was sent, which it may never do."""
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, _ended_by_closing(send) if scope["http_version"] == "1.0" else send)
         except BaseException:
             self.loop.call_later(LINGER_S, self._abort)
             raise
@@ -201,6 +205,27 @@ class BoundedProtocol(HttpToolsProtocol):
     def _cut_body(self) -> None:
         if self.cycle.more_body:
             self.transport.close()
+
+
+def _ended_by_closing(send: Send) -> Send:
+    """Sends to a client of HTTP/1.0: what has no length is sent as it is, and then the connection is closed."""
+    cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
+
+    without_length = False
+
+    async def sending(message: Message) -> None:
+        nonlocal without_length
+        if message["type"] == "http.response.start":
+            named = {name.lower() for name, _ in message["headers"]}
+            without_length = cycle.scope["method"] != "HEAD" and LENGTH not in named
+            if without_length:
+                cycle.keep_alive = cycle.chunked_encoding = False
+                cycle.expected_content_length = sys.maxsize
+        elif without_length and not message.get("more_body", False):
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    return sending
 
 
 async def _too_many_connections(_scope: Scope, _receive: Receive, send: Send) -> None:

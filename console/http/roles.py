@@ -88,6 +88,12 @@ LOG: Final = "/log/"
 LOG_ENTRIES: Final = "/log/tile/entries"
 
 
+def expected_roles(route: str) -> str:
+    """What is said to who has no role that may ask a route: the same whatever there is or is not."""
+    may = [role for role in ROLES if route in TABLE[role]]
+    return f"found a token whose roles may not ask this, expected one with the role {' or '.join(may)}"
+
+
 def is_open(path: str) -> bool:
     """Whether a path, its escapes undone, is answered without a token."""
     return path in OPEN or (path.startswith(LOG) and not is_entries(path))

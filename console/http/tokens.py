@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, MissingClaimError
 from joserfc.jwk import KeySet
 
 from console.http.jwks import FixedKeys, Keys
@@ -30,6 +30,14 @@ CHECKED_MAX: Final = 1_000
 """So many tokens are remembered, by their hashes, whose signatures were checked: that takes longer than most answers."""
 LEARNING_MAX: Final = 32
 """So many requests wait for the issuer's keys at once."""
+CLAIMS: Final = {
+    "iss": "that of this service's issuer (--issuer)",
+    "aud": "that of this service (--audience)",
+    "exp": "an instant in seconds since 1970 that is ahead",
+    "nbf": "an instant that has come",
+    "iat": "an instant that is not ahead",
+}
+"""The claims that are looked at, and what each has to be."""
 _BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *")
 
 
@@ -79,7 +87,7 @@ class Verifier:
             return known
         found = _bearer(authorizations)
         if found is None:
-            raise unauthorized("found no bearer token in the header Authorization, expected one", "invalid_request")
+            raise _no_token(authorizations)
         keys = self.keys.current()
         if keys is None:
             raise _keys_unknown()
@@ -89,9 +97,11 @@ class Verifier:
                 raise ValueError
             self._claims.validate(claims)
             checked = _checked(claims)
+        except ClaimError as error:  # the signature holds: whoever has the token is told what its issuer made wrong
+            raise unauthorized(_claim_told(error), "invalid_token") from None
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise unauthorized(
-                "found a token that does not hold, expected one of this issuer, for this audience, whose time it is",
+                "found a token that none of this service's keys has signed as it is, expected one of its issuer",
                 "invalid_token",
             ) from None
         while len(self._checked) >= CHECKED_MAX:
@@ -130,6 +140,30 @@ def _keys_unknown() -> Problem:
 def _key_of(authorization: bytes) -> bytes | None:
     """By what a token is remembered: the same however many spaces stand around it, else one token would take all places."""
     return sha256(authorization[7:].strip(b" ")).digest() if authorization[:7].lower() == b"bearer " else None
+
+
+def _no_token(authorizations: list[bytes]) -> Problem:
+    """What is wrong with a header in which there is no JWT; nothing of it is shown."""
+    if len(authorizations) > 1:
+        said = f"found the header Authorization {len(authorizations)} times, expected it once"
+    elif len(authorizations[0]) > TOKEN_BYTES_MAX:
+        said = f"found a header Authorization of {len(authorizations[0]):,} bytes, expected {TOKEN_BYTES_MAX:,} at most"
+    elif authorizations[0][:7].lower() == b"bearer ":
+        said = "found a bearer token that is no JWT, expected three parts of base64url with a dot between them"
+        return unauthorized(said, "invalid_token")
+    else:
+        said = "found no bearer token in the header Authorization, expected `Bearer` and a token"
+    return unauthorized(said, "invalid_request")
+
+
+def _claim_told(error: ClaimError) -> str:
+    """What is wrong with a claim of a token whose signature holds."""
+    if isinstance(error, ExpiredTokenError):
+        return "found a token whose time is over (its claim exp), expected one that holds now: get a new one"
+    if isinstance(error, MissingClaimError):
+        return f"found a token without the claim {error.claim}, expected one with iss, aud and exp"
+    expected = CLAIMS.get(error.claim, "another")
+    return f"found a token with a claim {error.claim} that does not hold here and now, expected {expected}"
 
 
 def _bearer(authorizations: list[bytes]) -> bytes | None:

@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.cli.options import POSITION_DIGITS_MAX
 from console.cli.output import json_text
-from console.http.bodies import JSON, media_type, read_body
+from console.http.bodies import JSON, NDJSON, media_type, read_body
 from console.http.door import caller_of
 from console.http.parameters import Parameter, read_values
 from console.http.problems import Problem, forbidden
+from console.http.roles import expected_roles
 from console.webhook_rules import made_folder
 from consumers.errors import UnknownWebhook
 from consumers.webhooks import registry
@@ -244,7 +245,7 @@ def _owner(request: Request, route: str) -> str | None:
     caller = caller_of(request.scope)
     sights = list(caller.sights(route))
     if not sights:
-        raise forbidden()
+        raise forbidden(expected_roles(route))
     if not all(sight.own for sight in sights):
         return None
     subject = caller.subject or ""
@@ -267,7 +268,7 @@ def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:
 async def _body(request: Request, kind: type[ModelT]) -> ModelT:
     """The body as a model. Raises Problem."""
     if media_type(request) != JSON:
-        raise Problem(415, "bad-input", f"found another type of body, expected {JSON}", "Content-Type")
+        raise Problem(415, "bad-input", f"found a body of type {NDJSON!r}, expected {JSON}", "Content-Type")
     try:
         return kind.model_validate_json(await read_body(request))
     except ValidationError as error:

@@ -92,7 +92,11 @@ class Feed:
             try:
                 for change in self._connected():
                     if failures:
-                        logger.info("back", extra={"fields": {"failures": failures}})
+                        logger.info(
+                            "following changes again after %d failures",
+                            failures,
+                            extra={"fields": {"failures": failures}},
+                        )
                         failures = 0
                     if change is not None:
                         yield change
@@ -112,7 +116,11 @@ class Feed:
                     f"found nothing of what changes in {failures} attempts within {limit_s:g} s: {said_of(error)}"
                 ) from error
             fields = {"error": said_of(error), "failures": failures, "retry_in_s": round(pause_s, 3)}
-            logger.warning("lost", extra={"fields": fields})
+            # In whole words: where nobody has set up logging, Python prints the message alone.
+            logger.warning(
+                "lost the feed of changes (%s), going on in %.1f s after %s", said_of(error), pause_s,
+                self._after or "now" if self._last is None else self._last[1], extra={"fields": fields},
+            )  # fmt: skip
             time.sleep(pause_s)
 
     def _connected(self) -> Iterator[Change | None]:

@@ -164,8 +164,14 @@ class Connection:
 
     def _authorization(self) -> str:
         token = self._token if isinstance(self._token, str) else self._token()
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise BadRequest("found a token that is empty or holds what no header may, expected a JWT")
+        if not token:
+            raise BadRequest("found an empty token, expected a JWT")
+        place = next((place for place, one in enumerate(token, 1) if not "!" <= one <= "~"), None)
+        if place is not None:
+            raise BadRequest(
+                f"found a token that has at character {place} of {len(token)} a space, a line break or what else no header "
+                "may have there, expected a JWT alone, without `Bearer` before it and without a line break after it"
+            )
         return f"Bearer {token}"
 
 

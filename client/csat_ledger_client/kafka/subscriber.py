@@ -160,7 +160,7 @@ class Subscriber(Generic[AnyMessage_co]):
             try:
                 for delivery in self._session(until_end):
                     if failures:
-                        logger.info("back", extra={"fields": {"failures": failures}})
+                        logger.info("reading announcements again", extra={"fields": {"failures": failures}})
                         failures = 0
                     if delivery is not None:
                         yield delivery
@@ -171,7 +171,8 @@ class Subscriber(Generic[AnyMessage_co]):
                 failures += 1
                 pause_s = PAUSES.after(failures)
                 fields = {"error": str(error), "failures": failures, "retry_in_s": round(pause_s, 3)}
-                logger.warning("lost", extra={"fields": fields})
+                # In whole words: where nobody has set up logging, Python prints the message alone.
+                logger.warning("lost the broker (%s), going on in %.1f s", error, pause_s, extra={"fields": fields})
                 self._stop.wait(pause_s)
 
     def _session(self, until_end: bool) -> Iterator[Delivery[AnyMessage_co] | None]:

@@ -205,6 +205,7 @@ def _record_again(session: Session, path: Path) -> int:
 
 def _record_kept(session: Session) -> int:
     """Takes the refused facts again that the ledger keeps."""
+    from console.cli.refusal_code import check_refusal_code
     from console.cli.retrying import KeptRetry
     from ledger.store.refusal_rows import Wanted
 
@@ -213,6 +214,7 @@ def _record_kept(session: Session) -> int:
         signer = _receipt_signer(session, ())
         receipts_file = _receipts_file(session, signer, stack)
         ledger = stack.enter_context(session.ledger())
+        check_refusal_code(ledger, options.code)
         spelling = _spelling(session, ledger)
         receipts = _receipts(session, signer, receipts_file, ledger)
         retry = KeptRetry(
@@ -221,6 +223,8 @@ def _record_kept(session: Session) -> int:
         with saying_what_stays(session.output, retry):
             retry.run(Wanted(code=options.code, facts=tuple(options.id) if options.id else None))
         position = ledger.store.max_position()
+    if options.id and not retry.lines and not retry.left:
+        session.output.words("none of these ids is that of a refused fact which the ledger keeps and the book lacks")
     return report(session.output, retry, spelling, position, KEPT_STILL, receipts)
 
 

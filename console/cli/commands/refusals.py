@@ -58,6 +58,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints refusals, or counts of them; or deletes some."""
+    from console.cli.refusal_code import check_refusal_code
     from ledger.store.refusal_rows import Wanted
     from projections.questions.refusals import refusal_counts
 
@@ -66,6 +67,7 @@ def run(session: Session) -> int:
         options.code, options.source, options.since, options.until, resolved=None if options.resolved else False
     )
     with session.ledger() as ledger:
+        check_refusal_code(ledger, options.code)
         if options.delete_before is not None:
             if wanted != Wanted() or options.counts:
                 raise Failure("usage", "found --delete-before beside other options, expected it alone")

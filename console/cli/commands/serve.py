@@ -39,7 +39,6 @@ examples:
   csat-ledger token --role auditor                  a token for it
   csat-ledger serve --dev --key keys/log.key --tiles log --receipt-key keys/receipt-1.key
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
-
   csat-ledger serve --jwks https://login.example/jwks.json --issuer https://login.example
 
 GET /openapi.json describes all routes. TLS is a reverse proxy's matter. A ledger that is not there yet is made. SIGTERM ends

@@ -1,9 +1,9 @@
 """The vault, where people are kept apart from the book: its tables, its keys and their rotation.
 
 `migrate` makes the vault where there is none, with --make-key also the file with its first key, and looks whether what keeps
-the access log from being changed is there. `new-key` puts a new key
-before those in the file, and `rewrap` wraps all data keys anew under it; until that has ended the older one stays in the
-file. It may be stopped at any moment, and goes on when it is run again."""
+the access log from being changed is there. `new-key` puts a new key before those in the file, and `rewrap` wraps all data keys
+anew under it; until that has ended the older one stays in the file. It may be stopped at any moment, and goes on when it is
+run again."""
 
 from __future__ import annotations
 

@@ -138,6 +138,15 @@ def test_a_connection_without_a_word_is_dead_and_one_with_heartbeats_is_not() ->
     assert len(server.asked) == 2
 
 
+def test_a_feed_that_is_lost_is_told_in_words_with_where_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with scripted(sends(told(3)), sends(told(5), stay=True)) as server, ledger(server) as client:
+        assert taken(client.changes(), 2) == [3, 5]
+    (record,) = (one for one in caplog.records if one.name == "csat_ledger.changes" and one.levelname == "WARNING")
+    said = record.getMessage()
+    assert said.startswith("lost the feed of changes (Ended: the service has ended the stream), going on in ")
+    assert said.endswith(f" s after {cursor(3)}")
+
+
 def test_the_services_own_pause_before_coming_again_is_kept() -> None:
     with scripted(sends(b"retry: 700\n\n", told(3)), sends(told(5), stay=True)) as server, ledger(server) as client:
         begun = time.monotonic()

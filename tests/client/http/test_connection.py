@@ -189,12 +189,22 @@ def test_outcomes_must_be_as_many_as_facts() -> None:
         client.record_many([FACT])
 
 
-@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "ä.b.c"])
-def test_a_token_that_no_header_may_hold_is_not_sent(token: str) -> None:
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("", "found an empty token"),
+        ("a b", "at character 2 of 3"),
+        ("a\r\nX: y", "at character 2 of 7"),
+        ("ä.b.c", "at character 1 of 5"),
+        ("a.b.c\n", "at character 6 of 6 .*without a line break after it"),
+        ("Bearer a.b.c", "at character 7 of 12 .*without `Bearer` before it"),
+    ],
+)
+def test_a_token_that_no_header_may_hold_is_not_sent(token: str, told: str) -> None:
     with (
         scripted(takes) as server,
         Ledger(server.url, token) as client,
-        pytest.raises(BadRequest, match="found a token"),
+        pytest.raises(BadRequest, match=told),
     ):
         client.record(FACT)
     assert server.asked == []

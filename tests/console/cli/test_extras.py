@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -133,7 +134,7 @@ def test_a_command_without_its_extra_says_which_one(
     answer = orjson.loads(done.stdout)
     assert answer["error"] == "missing"
     assert module in answer["message"]
-    assert f"pip install {'./client ' if extra == 'kafka' else ''}'.[{extra}]'" in answer["message"]
+    assert f"pip install {'-e ./client ' if extra == 'kafka' else ''}-e '.[{extra}]'" in answer["message"]
     assert len(done.stderr.splitlines()) == 1
     assert {path: path.stat().st_size for path in folder.rglob("*")} == before
 
@@ -141,6 +142,16 @@ def test_a_command_without_its_extra_says_which_one(
 def test_every_extra_that_is_named_can_be_installed_and_stands_in_the_readme() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert NEEDS.keys() == extras.keys() - {"dev"}
+
+
+def test_the_readme_says_which_extras_make_demo_installs() -> None:
+    installed = re.search(
+        r"^\$\(VENV\)/runtime:.*\n\t.*'\.\[([a-z,]+)\]'$", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    assert installed is not None
+    rows = re.findall(r"^\| `([a-z]+)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    told = {extra for extra, what in rows if "`make demo` installs it" in what}
+    assert told == set(installed[1].split(","))
     readme = Path(ROOT / "README.md").read_text()
     for extra in NEEDS:
         assert f"| `{extra}` |" in readme

@@ -50,6 +50,24 @@ def test_refusals_are_found_by_code_source_and_time(program: Program, refused: P
     assert len(kept(program, "--since", "2012-01-01")) == 4
 
 
+@pytest.mark.parametrize("command", [("refusals",), ("refusals", "--counts"), ("record", "--retry")])
+def test_a_code_that_no_fact_is_refused_with_is_an_error_and_finds_nothing_in_silence(
+    program: Program, refused: Path, command: tuple[str, ...]
+) -> None:
+    ran = program.run(*command, "--code", "unknown-membrship")
+    assert (ran.code, ran.out) == (2, "")
+    assert (
+        "found --code 'unknown-membrship', expected a code with which facts are refused, such as unknown-m" in ran.err
+    )
+    assert program.run("refusals", "--code", "consent-missing").code == 0
+
+
+def test_ids_of_no_refused_fact_are_said_to_be_none(program: Program, refused: Path) -> None:
+    ran = program.run("record", "--retry", "--id", "e-2", "e-3")
+    assert "none of these ids is that of a refused fact" in ran.err
+    assert "none of these ids" not in program.run("record", "--retry", "--id", "e-1").err
+
+
 def test_counts_by_code(program: Program, refused: Path) -> None:
     counts = {line["code"]: (line["facts"], line["given"]) for line in program.json("refusals", "--counts").lines}
     assert counts == {"malformed": (1, 1), "unknown-membership": (3, 3)}

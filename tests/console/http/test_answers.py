@@ -103,6 +103,25 @@ def test_a_batch_has_the_lines_that_the_command_prints(
     assert (ndjson.content, ndjson.headers["content-type"]) == (expected, "application/x-ndjson")
 
 
+def test_a_position_that_is_none_is_shown_to_who_sent_it(served: Served) -> None:
+    found = served.get("/v1/memberships/m-1/status", **{"Min-Position": "12,345"})
+    expected = "found '12,345', expected a whole number from 0 on, once"
+    assert (found.status_code, found.json()["detail"]) == (400, expected)
+
+
+def test_an_offset_whose_plus_became_a_space_is_told_how_it_is_written(served: Served) -> None:
+    found = served.get("/v1/memberships/m-1/status?at=2011-02-28T23:00:00+02:00").json()["detail"]
+    assert found.startswith("found '2011-02-28T23:00:00 02:00', expected ")
+    assert found.endswith("; a + in a query is a space, and written %2B")
+    assert served.get("/v1/memberships/m-1/status?at=2011-02-28T23:00:00%2B02:00").status_code == 200
+
+
+def test_what_is_wrong_with_a_line_of_a_batch_has_the_number_of_the_line(served: Served) -> None:
+    lines = b'{"membership":"m-1"}\r\n\r\n\n{"membership":"m-9"}\r\n'
+    found = served.post("/v1/status:batch", lines, "auditor", **{"Content-Type": "application/x-ndjson"})
+    assert [orjson.loads(line).get("line") for line in found.text.splitlines()] == [None, 4]
+
+
 # the board, a page at a time
 
 

@@ -1,89 +1,110 @@
-"""Bodies are cut into their elements byte for byte, and how long that takes is bounded whatever they hold."""
+"""Bodies that are not what they are said to be: what was found is named, and what can be read is read."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
-from io import BytesIO
-from typing import Any
+import gzip
+from codecs import BOM_UTF8
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from console.cli.fact_files.values import Values
-from console.http.bodies import JSON, NDJSON, elements_of, read_elements
-from console.http.problems import Problem
+from console.http.bodies import SHOWN_MAX
+from tests.console.http.support import Served
+from tests.console.support import enrolment
 
-TEXTS = st.text(st.sampled_from('a"\\[]{},: \n\u2028é😀'), max_size=8)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=20,
-)
-MOST = 8 << 20
-DEAR = {
-    "numbers": (b"[" + b"1," * (MOST // 2) + b"1]", JSON),
-    "empty objects": (b"[" + b"{}," * (MOST // 3) + b"{}]", JSON),
-    "brackets in one element": (b"[[" + b"[]," * (MOST // 3) + b"[]]]", JSON),
-    "brackets that go deep": (b"[" * MOST, JSON),
-    "lines": (b"1\n" * (MOST // 2), NDJSON),
-    "blank lines": (b"\n" * MOST, NDJSON),
-}
+FIRST = enrolment()[0]
+NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
-@given(st.lists(VALUES, max_size=5), st.sampled_from([None, 1]), st.booleans())
-def test_the_elements_of_an_array_are_its_bytes(array: list[Any], indent: int | None, ascii_only: bool) -> None:
-    body = b" \n" + json.dumps(array, indent=indent, ensure_ascii=ascii_only).encode() + b"\t"
-    found = elements_of(body, JSON)
-    assert [orjson.loads(element) for element in found] == orjson.loads(body)
-    assert found == [line.content for line in Values("body", BytesIO(body), False).lines()]
-    assert asyncio.run(read_elements(body, JSON)) == found
+@pytest.mark.parametrize("kind", ["text/csv", "application/x-www-form-urlencoded"])
+def test_the_type_of_a_body_that_cannot_be_taken_is_named(empty: Served, kind: str) -> None:
+    found = empty.post("/v1/facts", FIRST, **{"Content-Type": f"{kind}; charset=utf-8"})
+    expected = f"found a body of type '{kind}', expected application/json or application/x-ndjson"
+    assert (found.status_code, found.json()["detail"]) == (415, expected)
 
 
-def test_a_key_that_stands_twice_in_an_element_still_does() -> None:
-    assert elements_of(b'[ {"a":1,"a":2} ,3]', JSON) == [b'{"a":1,"a":2}', b"3"]
-
-
-@pytest.mark.parametrize(("body", "media"), DEAR.values(), ids=DEAR.keys())
-def test_a_body_of_many_small_values_is_turned_down_before_it_is_taken_apart(body: bytes, media: str) -> None:
-    """Taken apart they were twenty seconds in which nobody else was answered."""
-    began_s = time.process_time()
-    with pytest.raises(Problem) as caught:
-        elements_of(body, media)
-    assert (caught.value.status, caught.value.code) == (413, "too-many")
-    assert time.process_time() - began_s < 2.0
+def test_of_a_type_that_is_long_the_beginning_is_named(empty: Served) -> None:
+    found = empty.post("/v1/facts", FIRST, **{"Content-Type": "x" * 5_000})
+    assert f"'{'x' * SHOWN_MAX}'," in found.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"[" * 1_010 + b"]" * 1_010, 400),
-        (b"[1", 400),
-        (b"[1,]", 400),
-        (b"{}", 400),
-        (b"\xff[]", 400),
-        (b"[1,2,3]", 413),
-    ],
+    ("path", "role"),
+    [("/v1/facts", "operator"), ("/v1/status:batch", "auditor"), ("/v1/refusals:retry", "operator")],
 )
-def test_what_is_no_array_or_too_long_a_one_is_a_problem(body: bytes, status: int) -> None:
-    with pytest.raises(Problem) as caught:
-        elements_of(body, JSON, 2)
-    assert caught.value.status == status
+@pytest.mark.parametrize("kind", [{}, NDJSON], ids=["json", "ndjson"])
+def test_a_body_that_is_said_to_be_compressed_is_415_and_not_a_malformed_fact(
+    empty: Served, path: str, role: str, kind: dict[str, str]
+) -> None:
+    found = empty.post(path, gzip.compress(orjson.dumps(FIRST)), role, **kind, **{"Content-Encoding": "GZIP"})
+    assert (found.status_code, found.json()["field"]) == (415, "Content-Encoding"), found.text
+    assert found.json()["detail"] == "found a body compressed by 'gzip', expected one that is not compressed"
+    assert found.headers["accept-encoding"] == "identity"
 
 
-def test_a_long_body_is_cut_while_the_event_loop_goes_on() -> None:
-    body = b"[" + b",".join([b'{"text":"' + b"x" * 100 + b'"}'] * 10_000) + b"]"
+def test_a_body_that_is_said_to_be_as_it_is_is_taken(empty: Served) -> None:
+    assert empty.post("/v1/facts", FIRST, **{"Content-Encoding": "identity"}).status_code == 201
 
-    async def cut() -> int:
-        turns = 0
-        task = asyncio.create_task(read_elements(body, JSON))
-        while not task.done():
-            turns += 1
-            await asyncio.sleep(0)
-        assert len(await task) == 10_000
-        return turns
 
-    assert asyncio.run(cut()) > 2
+def test_a_byte_order_mark_is_passed_over_as_the_command_does(empty: Served) -> None:
+    fact = orjson.dumps(FIRST)
+    again = BOM_UTF8 + fact + b"\r\n" + BOM_UTF8 + b"\r\n" + BOM_UTF8 + fact + b"\r\n"
+    assert empty.post("/v1/facts", BOM_UTF8 + fact).json()["status"] == "accepted"
+    assert [one["status"] for one in empty.post("/v1/facts", BOM_UTF8 + b"[" + fact + b"]").json()] == ["duplicate"]
+    said = empty.post("/v1/facts", again, **NDJSON).text.splitlines()
+    assert [orjson.loads(one)["status"] for one in said] == ["duplicate"] * 2
+    question = BOM_UTF8 + b'{"membership":"m-1"}\n'
+    assert empty.post("/v1/status:batch", question, "auditor", **NDJSON).json()["membership"] == "m-1"
+
+
+LINE = orjson.dumps(FIRST) + b"\n"
+FOREIGN = {
+    "gzip": (gzip.compress(LINE), "found what is compressed by gzip, expected facts as JSON in UTF-8"),
+    "UTF-16": (LINE.decode().encode("utf-16"), "found text in UTF-16, expected facts as JSON in UTF-8"),
+    "UTF-16 without a mark": (
+        LINE.decode().encode("utf-16-le"),
+        "found text in UTF-16, expected facts as JSON in UTF-8",
+    ),
+    "CSV": (
+        BOM_UTF8 + b"type,id,membership\r\nenrol-membership,f-1,m-1\r\n",
+        "found CSV with the columns type, id, membership, expected facts as JSON in UTF-8",
+    ),
+    "a spreadsheet": (
+        b"PK\x03\x04\x14\x00",
+        "found a ZIP archive (a spreadsheet is one too), expected facts as JSON in UTF-8",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [{}, NDJSON], ids=["json", "ndjson"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_is_no_json_is_named_once_and_no_line_of_it_is_kept_as_a_refused_fact(
+    empty: Served, foreign: str, kind: dict[str, str]
+) -> None:
+    body, expected = FOREIGN[foreign]
+    found = empty.post("/v1/facts", body, **kind)
+    assert (found.status_code, found.json()["code"], found.json()["detail"]) == (422, "malformed", expected)
+    assert empty.get("/v1/refusals", "operator").json()["refusals"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", BOM_UTF8])
+def test_an_empty_body_is_named(empty: Served, body: bytes) -> None:
+    found = empty.post("/v1/facts", body)
+    expected = "found an empty body, expected a fact, or an array of facts"
+    assert (found.status_code, found.json()["detail"]) == (422, expected)
+
+
+def test_lines_of_facts_that_are_said_to_be_one_are_told_their_type(empty: Served) -> None:
+    found = empty.post("/v1/facts", b"\r\n".join(orjson.dumps(one) for one in enrolment()))
+    assert (found.status_code, found.json()["field"]) == (422, "Content-Type")
+    assert "application/x-ndjson" in found.json()["detail"]
+
+
+def test_a_fact_that_is_spread_over_lines_is_one(empty: Served) -> None:
+    body = orjson.dumps(FIRST, option=orjson.OPT_INDENT_2)
+    assert empty.post("/v1/facts", body + b"\n").json()["status"] == "accepted"
+
+
+def test_a_first_line_that_is_broken_is_refused_by_itself(empty: Served) -> None:
+    said = empty.post("/v1/facts", b"type,id\n" + LINE, **NDJSON).text.splitlines()
+    assert [orjson.loads(one)["status"] for one in said] == ["refused", "accepted"]

@@ -128,6 +128,31 @@ def test_a_body_that_nobody_reads_is_not_waited_for_and_its_answer_gets_through(
         assert one_of(connection) == (200, {"alive": True})
 
 
+@pytest.mark.parametrize("kept", ["", "Connection: keep-alive\r\n"])
+def test_an_answer_without_a_length_to_http_1_0_is_sent_as_it_is_and_ends_with_its_connection(
+    running: Running, kept: str
+) -> None:
+    authorization = running.token("--role", "operator")["Authorization"]
+    body = b'{"id":"a"}\n{"id":"b"}\n'
+    head = (
+        f"POST /v1/facts HTTP/1.0\r\nAuthorization: {authorization}\r\nContent-Type: application/x-ndjson\r\n"
+        f"{kept}Content-Length: {len(body)}\r\n\r\n"
+    )
+    with connected(running) as connection:
+        connection.sendall(head.encode() + body)
+        said, _, outcomes = all_of(connection).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in said.lower()
+    assert b"connection: close" in said.lower()
+    assert [json.loads(line)["id"] for line in outcomes.splitlines()] == ["a", "b"]
+
+
+def test_an_answer_with_a_length_to_http_1_0_has_it(running: Running) -> None:
+    with connected(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert one_of(connection) == (200, {"alive": True})
+        assert all_of(connection) == b""
+
+
 def test_one_connection_too_many_is_told_to_come_again(running: Running) -> None:
     connections = [connected(running) for _ in range(8)]
     try:

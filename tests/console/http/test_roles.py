@@ -230,6 +230,22 @@ def test_an_auditor_sees_every_event(served: Served) -> None:
     assert [one["same"] for one in steps if "checked" in one] == [True]
 
 
+@pytest.mark.parametrize(
+    ("path", "role", "expected"),
+    [
+        ("/v1/memberships", "operator", "auditor or operations"),
+        ("/v1/changes", "owner", "auditor or subscriber"),
+        ("/v1/memberships/m-1/evidence?renewal=2011-03-01", "partner", "auditor"),
+        ("/v1/webhooks", "auditor", "subscriber or admin"),
+        ("/metrics", "auditor", "operations"),
+    ],
+)
+def test_who_has_not_the_role_is_told_which_one_he_lacks(served: Served, path: str, role: str, expected: str) -> None:
+    found = served.get(path, role)
+    told = f"found a token whose roles may not ask this, expected one with the role {expected}"
+    assert (found.status_code, found.json()["detail"]) == (403, told)
+
+
 def test_what_is_refused_is_logged_without_the_token(served: Served) -> None:
     served.said.clear()
     served.get("/v1/renewals", "partner")

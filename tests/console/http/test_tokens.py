@@ -139,6 +139,27 @@ def test_a_header_that_is_no_bearer_token_is_401(served: Served, value: str | by
     assert served.client.get(PATHS["status"], headers={"Authorization": value}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (token("auditor", exp=NOW_S - 31), "whose time is over"),
+        (token("auditor", nbf=NOW_S + 60), "a claim nbf that"),
+        (token("auditor", iss="https://login.example.evil"), "a claim iss that"),
+        (token("auditor", aud="another"), "a claim aud that"),
+        (token("auditor", aud=None), "without the claim aud"),
+        (spoilt(1), "that none of this service's keys has signed"),
+        (token("auditor").rpartition(".")[0], "that is no JWT"),
+        ("x" * 9_000, "of 9,007 bytes, expected 8,192 at most"),
+    ],
+    ids=["over", "not yet", "issuer", "audience", "no audience", "spoilt", "cut short", "too long"],
+)
+def test_who_shows_a_token_that_does_not_hold_is_told_what_is_wrong_with_it(
+    served: Served, bad: str, told: str
+) -> None:
+    found = served.client.get(PATHS["status"], headers={"Authorization": f"Bearer {bad}"})
+    assert (found.status_code, told in found.json()["detail"]) == (401, True), found.text
+
+
 def test_two_tokens_are_none(served: Served) -> None:
     headers = [("Authorization", f"Bearer {token('auditor')}"), ("Authorization", f"Bearer {token('operations')}")]
     assert served.client.get(PATHS["status"], headers=headers).status_code == 401
