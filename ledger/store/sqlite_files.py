@@ -100,12 +100,23 @@ def identity_of(path: str | Path) -> Identity | None:
 
 
 class OpenFile:
-    """A file that is open, and whether what stands at its place is still the same: not another, and no shorter one."""
+    """A file that is open, and whether what stands at its place is still the same: not another, and no shorter one.
+
+    Nor may its log be another: what is committed stands in the log that was opened, which nobody finds any more once it was
+    moved or removed.
+    """
 
     def __init__(self, path: str | Path, identity: Identity) -> None:
         self._path = path
         self._identity = identity
         self._bytes = 0
+        self._written_ns = 0
+        self._log_path = f"{path}-wal"
+        self._log: Identity | None = None
+
+    def log_opened(self) -> None:
+        """Says that a connection has the log open: from here on SQLite lets nobody remove it."""
+        self._log = identity_of(self._log_path)
 
     def lost(self) -> str:
         """What was found instead of the file, and what to do; empty while it is there. A book never becomes shorter."""
@@ -123,8 +134,24 @@ class OpenFile:
                 f"found {found.st_size} bytes, expected {self._bytes} at least: something was copied over the file while "
                 "this process had it open; what is opened anew finds what is there now"
             )
-        self._bytes = found.st_size
+        if self._log is not None and identity_of(self._log_path) != self._log:
+            return (
+                f"found another log, or none, at {self._log_path}, expected the one that this process has open: it was moved "
+                "or removed; stop everything that has the file open, then put back what was moved, or restore a backup"
+            )
+        self._bytes, self._written_ns = found.st_size, found.st_mtime_ns
         return ""
+
+    def may_be_carried_over(self) -> bool:
+        """Whether the log that this process has open is that of the file which stands there: nobody else has written it."""
+        if not self.lost():
+            return True
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - as above
+        except OSError:
+            return False
+        same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return same == (*self._identity, self._bytes, self._written_ns)
 
 
 def reason(error: Exception, place: str | Path) -> str:

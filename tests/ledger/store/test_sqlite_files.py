@@ -210,6 +210,41 @@ def test_a_shorter_file_that_is_copied_over_an_open_one_is_noticed_and_left_as_i
         assert store.max_position() == store.count_events() == 3
 
 
+def test_a_log_that_is_moved_away_beneath_its_reader_is_noticed_and_all_goes_on_when_it_is_back(path: Path) -> None:
+    log, away = path.with_name("book.db-wal"), path.with_name("away")
+    with closing(SQLiteStore(path)) as store:
+        append(store, 2)
+        log.rename(away)
+        for use in (store.max_position, lambda: append(store, 1)):
+            with pytest.raises(
+                StoreUnreachable, match=r"found another log, or none, at .*book.db-wal.*moved or removed"
+            ):
+                use()
+        away.rename(log)
+        append(store, 1)
+        assert store.max_position() == 6
+
+
+def test_what_was_recorded_is_carried_over_at_the_end_though_its_log_was_removed(path: Path) -> None:
+    store = SQLiteStore(path)
+    append(store, 2)
+    path.with_name("book.db-wal").unlink()
+    store.close()
+    with closing(SQLiteStore(path)) as store:
+        assert store.max_position() == store.count_events() == 5
+
+
+def test_a_copy_as_long_as_the_open_file_that_takes_its_place_without_the_log_is_left_as_it_is(path: Path) -> None:
+    backup = path.read_bytes()
+    with closing(SQLiteStore(path)) as store:
+        append(store, 2)
+        path.with_name("book.db-wal").unlink()
+        path.write_bytes(backup)
+        with pytest.raises(StoreUnreachable, match="found another log, or none"):
+            append(store, 1)
+    assert path.read_bytes() == backup
+
+
 # The log of another file
 
 
