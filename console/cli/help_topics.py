@@ -105,7 +105,7 @@ def _indented_or_numbered(text: str) -> str:
 
 TOPICS: Final = {
     "facts": Topic("the types of facts and their fields", _facts),
-    "refusals": Topic("the codes with which a fact is refused, and how it is tried again", _refusals),
+    "refusal-codes": Topic("the codes with which a fact is refused, and how it is tried again", _refusals),
     "times": Topic("--at and --known-at", lambda: TIMES),
     "exit-codes": Topic("what the program ends with", _exit_codes),
     "settings": Topic("the variables CSAT_LEDGER_…", _settings),

@@ -33,7 +33,7 @@ class ProblemDetails:
     status: int
     """The HTTP status."""
     code: str
-    """What it is: a code of the ledger (`csat-ledger help refusals`), or of the service. It never changes."""
+    """What it is: a code of the ledger (`csat-ledger help refusal-codes`), or of the service. It never changes."""
     detail: str
     """What was found, and what was expected."""
     field: str | MayBeLeftOut = LEFT_OUT

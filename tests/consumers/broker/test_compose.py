@@ -36,7 +36,7 @@ try:
 except ImportError as missing:
     without_server(missing)
 
-from console.http.tokens import load_jwks
+from console.http.jwks import load_jwks
 from csat_ledger_client.kafka.broker import Broker, await_sent
 from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.store.link_key_file import LinkKeyFile

@@ -22,7 +22,7 @@ from consumers.errors import RelayStopped
 from consumers.messages.registry import MESSAGES
 from consumers.roles.relay import FATAL, Relay
 from consumers.roles.relay_state import RelayState
-from csat_ledger_client.errors import BrokerUnreachable, TopicsUnfit
+from csat_ledger_client.errors import BrokerUnreachable, ClientError, TopicsUnfit
 from csat_ledger_client.kafka.broker import Broker, await_sent
 from csat_ledger_client.messages.survey import EligibilityChanged
 from ledger.errors import DifferentBook, LedgerError
@@ -316,7 +316,7 @@ def test_relay_recovers_from_a_broker_restart(book: Announcing, own_kafka: Kafka
             except FATAL as error:
                 ended.append(error)
                 return
-            except LedgerError as error:
+            except (LedgerError, ClientError) as error:
                 errors.append(error)
                 stop.wait(0.2)
 
