@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import orjson
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet, import_key
 
 from ledger.errors import BadInput
 from ledger.seal.http_client import FAILURES, HttpClient, Place, TooLong
@@ -70,7 +70,7 @@ class FileKeys(Keys):
         self._path = path
         self._complain = complain
         self._seen = _signature(path)
-        self._keys = load_jwks(path)
+        self._keys = load_jwks(path, complain)
         self._look_s = time.monotonic() + LOOK_S
 
     def current(self) -> KeySet:
@@ -86,7 +86,7 @@ class FileKeys(Keys):
         if seen == self._seen:
             return
         try:
-            self._keys = load_jwks(self._path)
+            self._keys = load_jwks(self._path, self._complain)
         except BadInput as error:
             self._complain(f"{error}; the keys before are used on")
         self._seen = seen
@@ -148,7 +148,7 @@ class UrlKeys(Keys):
             try:
                 content = self._fetched()
                 if self._keys is None or content != self._content:
-                    self._keys, self._content = keys_of(content, self._url), content
+                    self._keys, self._content = keys_of(content, self._url, self._complain), content
                 self._good_s, self._failing = time.monotonic(), False
             except BadInput as error:
                 if not self._failing:
@@ -197,8 +197,8 @@ def _place(url: str) -> tuple[Place, str]:
     return place, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def load_jwks(path: Path) -> KeySet:
-    """The public keys in a file. Raises BadInput, also for one that holds a secret."""
+def load_jwks(path: Path, remark: Callable[[str], None] = lambda _: None) -> KeySet:
+    """The public keys in a file, as `keys_of` has them. Raises BadInput, also for one that holds a secret."""
     try:
         with path.open("rb") as file:
             content = file.read(JWKS_BYTES_MAX + 1)
@@ -206,11 +206,15 @@ def load_jwks(path: Path) -> KeySet:
         raise BadInput(f"{path}: found {error.strerror}, expected a file of public keys (a JWKS)") from None
     if len(content) > JWKS_BYTES_MAX:
         raise BadInput(f"{path}: found more than {JWKS_BYTES_MAX:,} bytes, expected a JWKS")
-    return keys_of(content, str(path))
+    return keys_of(content, str(path), remark)
 
 
-def keys_of(content: bytes, name: str) -> KeySet:
-    """The keys of a JWKS; `name` says in an error where it was. Raises BadInput, also for one that holds a secret."""
+def keys_of(content: bytes, name: str, remark: Callable[[str], None] = lambda _: None) -> KeySet:
+    """The keys of a JWKS; `name` says in an error where it was. Raises BadInput, also for one that holds a secret.
+
+    A key that cannot be used, of a curve that is not known here, say, is left out, and `remark` is told (RFC 7517, section 5):
+    an issuer that adds one for others takes nothing away from those that go by the rest.
+    """
     try:
         keys: Any = orjson.loads(content)["keys"]
         if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
@@ -221,7 +225,17 @@ def keys_of(content: bytes, name: str) -> KeySet:
         raise BadInput(f"{name}: found a secret key among the keys, expected public keys alone")
     if not 1 <= len(keys) <= KEYS_MAX:
         raise BadInput(f"{name}: found {len(keys)} keys, expected 1 to {KEYS_MAX}")
-    try:
-        return KeySet.import_key_set({"keys": keys})
-    except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"{name}: found a key that cannot be used: {error}") from None
+    usable: list[Key] = []
+    unusable: list[str] = []
+    for key in keys:
+        try:
+            usable.append(import_key(key))
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            unusable.append(str(error))
+    if not usable:
+        raise BadInput(f"{name}: found a key that cannot be used: {'; '.join(unusable)}")
+    if unusable:
+        remark(
+            f"{name}: found {len(unusable)} of {len(keys)} keys that cannot be used: {unusable[0]}; the others are used"
+        )
+    return KeySet(usable)

@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from ledger.writing.refused import RefusalKeeper, TurnedAway
+    from ledger.writing.refused import TurnedAway
 
 QUEUE_MAX: Final = 50_000
 """So many may wait to be kept; more are given up, and counted."""
@@ -28,10 +28,25 @@ PAUSE_FACTOR: Final = 3.0
 PAUSE_MAX_S: Final = 0.25
 
 
+class Keeper(Protocol):
+    """What keeps refusals: `ledger.writing.refused.RefusalKeeper`."""
+
+    unkept: int
+    """Refusals that could not be kept."""
+
+    def keep(self, refused: Sequence[TurnedAway]) -> bool:
+        """Keeps refusals; whether that worked."""
+        ...
+
+    def give_up(self, number: int, error: Exception) -> None:
+        """Counts refusals that are not kept, and says why."""
+        ...
+
+
 class RefusalQueue:
     """Hands refused facts to a keeper, which nobody else may use; `close` keeps what was handed in, and ends the thread."""
 
-    def __init__(self, keeper: RefusalKeeper) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._changed = Condition()
         self._waiting: list[TurnedAway] = []

@@ -62,6 +62,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
     from console.http.refusing import RefusalQueue
+    from console.http.reopening import Reopened, ReopenedKeeper, ReopenedWriter
     from console.http.spool import Room
     from console.http.watched import Watched
     from console.wiring import driver_errors
@@ -70,21 +71,22 @@ def service(wiring: Wiring) -> Iterator[Service]:
     name = without_password(wiring.where)
     with driver_errors(name), ExitStack() as stack:
         ledger = wiring.opened()
-        stack.callback(ledger.close)
+        recorded_in = stack.enter_context(closing(Reopened(wiring.opened, name, ledger)))
         in_postgres = is_postgres(wiring.where)
         # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
         if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
             raise BadInput(
                 f"{name}: found a ledger that may only be read here, expected one that this process may write"
             )
-        refusals = RefusalQueue(stack.enter_context(closing(wiring.opened())).refusals)
+        kept_in = stack.enter_context(closing(Reopened(wiring.opened, name)))
+        refusals = RefusalQueue(ReopenedKeeper(kept_in, wiring.complain))
         stack.callback(refusals.close)
         embedded = wiring.embedded
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
         watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
         group = GroupCommit(
-            ledger.writer,
+            ReopenedWriter(recorded_in),
             on_fault=lambda _fact, error: wiring.on_fault(error),
             on_group=watched.recording.group,
         )

@@ -195,6 +195,8 @@ class SQLiteStore(SQLiteReader):
                     self.path, isolation_level=None, timeout=lock_timeout_s, check_same_thread=False
                 )
                 self._read = self._reading.execute
+                self._read("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+                self._file.log_opened()
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{self.name}: {reason(error, self.path)}") from error
 
@@ -310,7 +312,7 @@ class SQLiteStore(SQLiteReader):
         if self.read_only:
             self._read_only_file.close()
             return
-        if self._file.lost():
+        if not self._file.may_be_carried_over():
             # SQLite carries the log over when the last connection is closed, unless that is interrupted: the log is not
             # the log of what stands there now.
             self._reading.interrupt()

@@ -100,12 +100,23 @@ def identity_of(path: str | Path) -> Identity | None:
 
 
 class OpenFile:
-    """A file that is open, and whether what stands at its place is still the same: not another, and no shorter one."""
+    """A file that is open, and whether what stands at its place is still the same: not another, and no shorter one.
+
+    Nor may its log be another, or the log's index: what is committed stands in the log that was opened, which nobody finds any
+    more once it was moved or removed, and who goes by another index writes over what others wrote.
+    """
 
     def __init__(self, path: str | Path, identity: Identity) -> None:
         self._path = path
         self._identity = identity
         self._bytes = 0
+        self._written_ns = 0
+        self._beside: dict[str, Identity] = {}
+
+    def log_opened(self) -> None:
+        """Says that a connection has the log open, and its index: from here on SQLite lets nobody remove them."""
+        found = {name: identity_of(name) for name in (f"{self._path}-wal", f"{self._path}-shm")}
+        self._beside = {name: identity for name, identity in found.items() if identity is not None}
 
     def lost(self) -> str:
         """What was found instead of the file, and what to do; empty while it is there. A book never becomes shorter."""
@@ -123,8 +134,31 @@ class OpenFile:
                 f"found {found.st_size} bytes, expected {self._bytes} at least: something was copied over the file while "
                 "this process had it open; what is opened anew finds what is there now"
             )
-        self._bytes = found.st_size
+        for name, identity in self._beside.items():
+            if identity_of(name) != identity:
+                return (
+                    f"found another log, or none, at {name}, expected the one that this process has open: it was moved or "
+                    "removed; stop everything that has the file open, then put back what was moved, or restore a backup"
+                )
+        self._bytes, self._written_ns = found.st_size, found.st_mtime_ns
         return ""
+
+    def may_be_carried_over(self) -> bool:
+        """Whether the log that this process has open is that of the file which stands there.
+
+        So it is where nothing was moved, and where log or index were removed, but nobody made others or wrote the file since.
+        """
+        if not self.lost():
+            return True
+        beside = {name: identity_of(name) for name in self._beside}
+        if any(found not in (None, self._beside[name]) for name, found in beside.items()) or beside == self._beside:
+            return False
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - as above
+        except OSError:
+            return False
+        same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return same == (*self._identity, self._bytes, self._written_ns)
 
 
 def reason(error: Exception, place: str | Path) -> str:
@@ -185,6 +219,7 @@ def make_whole(
     with alone_in(path.parent):
         if path.exists():
             return False
+        _require_no_log(path)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
             if mode is not None:  # before anything stands in it, and SQLite gives its log the same
@@ -196,6 +231,16 @@ def make_whole(
                 unfinished.with_name(unfinished.name + rest).unlink(missing_ok=True)
         _to_disk(path.parent)
         return True
+
+
+def _require_no_log(path: Path) -> None:
+    """Raises StoreUnreachable where there is a log without its file: SQLite would carry it over into the new one."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreUnreachable(
+            f"{path}: found no file, but a log, {log.name}, that of one which was moved or removed; put it back, "
+            f"or move {log.name} away, and a new one is made"
+        )
 
 
 def _make(path: Path, steps: Sequence[Step[sqlite3.Cursor]], version: int) -> None:

@@ -12,11 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.errors import LedgerError
 from ledger.writing.faults import record_apart
-from ledger.writing.writer import Outcome, Writer
+from ledger.writing.writer import Outcome
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
@@ -27,6 +27,14 @@ COME_BACK_S: Final = 0.000_1
 
 Done = Callable[[Outcome | BaseException], None]
 """Called by the thread that commits, with the outcome of a fact, or with why there is none. It may not raise, nor wait."""
+
+
+class Recorder(Protocol):
+    """What records facts together: a `Writer`, or whoever has one."""
+
+    def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
+        """Records facts in their order, in one transaction (`Writer.record`)."""
+        ...
 
 
 class _Waiting:
@@ -54,7 +62,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        writer: Writer,
+        writer: Recorder,
         *,
         group_max: int = GROUP_MAX,
         on_fault: Callable[[Fact, Exception], None] = lambda _fact, _error: None,

@@ -13,7 +13,7 @@ from argparse import ArgumentParser, BooleanOptionalAction
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
@@ -166,8 +166,12 @@ def run(session: Session) -> int:
         with one_at_a_time:
             output.trace("".join(format_exception(error)))
 
+    begun = Event()
+
     def opened() -> Ledger:
-        store = open_store(session.where, create=True)
+        # Made at the start alone: where the book is moved away beneath the service, an empty one in its place would be no mend.
+        store = open_store(session.where, create=not begun.is_set())
+        begun.set()
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
         days = session.settings.refusals_days

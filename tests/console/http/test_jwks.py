@@ -16,7 +16,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from console.http import jwks
-from console.http.jwks import JWKS_BYTES_MAX, FileKeys, UrlKeys
+from console.http.jwks import JWKS_BYTES_MAX, FileKeys, UrlKeys, keys_of
 from console.http.problems import Problem
 from console.http.tokens import LEARNING_MAX, Verifier
 from ledger.errors import BadInput
@@ -195,6 +195,25 @@ def test_an_issuer_that_is_away_or_sends_nonsense_leaves_the_last_good_keys(
         eventually(lambda: names(keys) == {"two"})
         issuer.status = 503
         eventually(lambda: len(complaints) == 2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "EC", "crv": "P-999", "kid": "new", "x": "AA", "y": "AA"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "kid": "new", "pub": "AAAA"},
+        {"kty": "RSA", "kid": "new"},
+    ],
+    ids=["curve", "type", "incomplete"],
+)
+def test_a_key_that_is_not_understood_takes_none_of_the_others_away(other: dict[str, str]) -> None:
+    remarks: list[str] = []
+    known = KEY.as_dict(private=False)
+    found = keys_of(json.dumps({"keys": [other, known]}).encode(), "keys.json", remarks.append)
+    assert [key.kid for key in found] == [KEY.kid]
+    assert [one.startswith("keys.json: found 1 of 2 keys that cannot be used: ") for one in remarks] == [True]
+    with pytest.raises(BadInput, match=r"keys.json: found a key that cannot be used: \S"):
+        keys_of(json.dumps({"keys": [other]}).encode(), "keys.json")
 
 
 def test_the_last_keys_are_used_for_a_time_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:

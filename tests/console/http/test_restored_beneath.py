@@ -1,0 +1,53 @@
+"""A book that is restored, moved or removed beneath the running service, which should have been stopped before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.console.http.place import Place, eventually
+from tests.console.http.support import bearer
+from tests.console.http.test_drills import hand_in, missing
+
+NONSENSE = {"type": "nonsense"}
+
+
+def remove_book(folder: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        (folder / f"ledger.db{ending}").unlink(missing_ok=True)
+
+
+def test_facts_are_recorded_in_the_older_book_that_took_the_place_of_the_one_that_was_open(tmp_path: Path) -> None:
+    here = Place(tmp_path)
+    with here.serving() as served, served.client() as client:
+        assert hand_in(client, "m-1").status_code == 200
+        here.done("copy", "--from", "ledger.db", "--to", "older.db")
+        assert hand_in(client, "m-2").status_code == 200
+        remove_book(tmp_path)
+        (tmp_path / "older.db").rename(tmp_path / "ledger.db")
+        eventually(lambda: hand_in(client, "m-3").status_code == 200, "facts are recorded again")
+        again = hand_in(client, "m-2")  # it came after the backup
+        assert [one["status"] for one in again.json()] == ["accepted"] * len(again.json())
+        eventually(lambda: missing(client) == [], "it is ready by itself")
+        refused = [client.post("/v1/facts", json=NONSENSE, headers=bearer("operator")) for _ in range(2)]
+        assert [one.status_code for one in refused] == [422, 422]
+        kept = client.get("/v1/refusals", headers=bearer("operator")).json()["refusals"]
+        assert [one["code"] for one in kept] == ["malformed"]
+        code, _ = served.stop()
+    assert code == 0
+    assert here.run("project", "--status").returncode == 0
+
+
+def test_no_empty_book_is_made_in_the_place_of_one_that_was_moved_away(tmp_path: Path) -> None:
+    here = Place(tmp_path)
+    with here.serving() as served, served.client() as client:
+        assert hand_in(client, "m-1").status_code == 200
+        here.done("copy", "--from", "ledger.db", "--to", "away.db")
+        remove_book(tmp_path)
+        eventually(lambda: {"store-unreachable", "clock-failed"} <= set(missing(client)), "it is said")
+        assert [hand_in(client, "m-2").status_code for _ in range(3)] == [503] * 3
+        assert not (tmp_path / "ledger.db").exists()
+        (tmp_path / "away.db").rename(tmp_path / "ledger.db")
+        eventually(lambda: hand_in(client, "m-2").status_code == 200, "facts are recorded when it is back")
+        eventually(lambda: missing(client) == [], "it is ready by itself")
+        code, errors = served.stop()
+    assert (code, b"found another file, or none" in errors) == (0, True), errors
