@@ -19,7 +19,8 @@ def test_without_the_peers_wheel_it_says_so_and_ends_well(
 
 
 def test_medians_are_shown_with_the_ratios_and_how_far_they_went(capsys: pytest.CaptureFixture[str]) -> None:
-    peers.show([[(100.0, 50.0)] * 3, [(300.0, 100.0)] * 3, [(200.0, 200.0)] * 3])
+    rows = len(peers.ROWS)
+    peers.show([[(100.0, 50.0)] * rows, [(300.0, 100.0)] * rows, [(200.0, 200.0)] * rows])
     first = capsys.readouterr().out.splitlines()[1].split()
     assert first[-7:] == ["200", "100", "2.00", "1.00", "3.00", ">=", "1"]
 
