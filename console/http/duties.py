@@ -12,7 +12,7 @@ failure: told once, kept where health can see it, and tried again after a pause 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Final
 
@@ -54,6 +54,8 @@ class Duty:
         """Whether another process does it now."""
         self.position = 0
         """The position of the book up to which it is done, as far as this process did it."""
+        self.figures: Mapping[str, Mapping[str, float]] = {}
+        """Figures of its own for metrics, by name and by what each is about; none while it stands by."""
         self._turn = turn
         self._now = now
         self._complain = complain

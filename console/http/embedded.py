@@ -117,6 +117,7 @@ def _review(wiring: Wiring, duty: Duty) -> None:
 
 def _send(wiring: Wiring, rules: Rules, duty: Duty) -> None:
     """Sends what is announced to webhooks, for as long as no other sender does."""
+    from consumers.webhooks.backlog import figures_of
     from consumers.webhooks.sender import Sender
 
     with _ledger(wiring) as ledger, Sender(ledger.store, wiring.clock, rules) as sender:
@@ -124,8 +125,10 @@ def _send(wiring: Wiring, rules: Rules, duty: Duty) -> None:
             pause_s = sender.step()
             if sender.state.phase == "standby":
                 duty.stand_by()
+                duty.figures = {}
             else:
                 duty.sound(sender.state.position)
+                duty.figures = figures_of(sender.state.backlog, wiring.clock())
             if pause_s:
                 duty.wait(pause_s)
 

@@ -112,6 +112,11 @@ class FanOut:
                     del self._attached[wanted.membership]
             self.moved()
 
+    @property
+    def listening(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
     async def end_of_book(self) -> Cursor:
         """The place at which the book ends."""
         return await self._readers.ask(_end)

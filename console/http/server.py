@@ -100,12 +100,12 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(feed.close)
         evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
         stack.callback(evidence.close)
-        log = ServedLog(embedded.tiles, wiring.complain)
         limits = wiring.limits or Limits()
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)
         watched.at_work(duties)
+        watched.feed(feed)
         if embedded.tiles is not None:
             watched.log(embedded.tiles)
         yield Service(
@@ -115,7 +115,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
             feed,
             wiring.clock,
             watched,
-            log,
+            ServedLog(embedded.tiles, wiring.complain),
             evidence,
             embedded.webhook_secrets,
             limits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from console.http.figures import Figures
 from console.http.health import Health, health
 from console.http.recording import Recording
 from console.http.sealed import Sealing
+from consumers.webhooks.backlog import FIGURES
 
 if TYPE_CHECKING:
     from console.http.duties import Duties
+    from console.http.fan_out import FanOut
     from console.http.intake import Intake
     from console.http.reading import Following
     from console.wiring import Clock
@@ -64,4 +67,13 @@ class Watched:
         def failed() -> dict[str, float]:
             return {duty.name: float(duty.failed) for duty in duties}
 
+        def of_each(name: str) -> dict[str, float]:
+            return {webhook: found for duty in duties for webhook, found in duty.figures.get(name, {}).items()}
+
         self.figures.watch_each("duty_failed", "1 while a duty of this process cannot be done", "duty", failed)
+        for name, text in FIGURES.items():
+            self.figures.watch_each(name, text, "webhook", partial(of_each, name))
+
+    def feed(self, feed: FanOut) -> None:
+        """Who follows the changes."""
+        self.figures.watch("listeners", "who follows the changes now", lambda: feed.listening)

@@ -9,6 +9,7 @@ from typing import Final
 from consumers.webhooks.registry import Held, Webhook, held, webhooks
 from ledger.errors import BrokenHistory
 from ledger.event import recorded_us_of
+from ledger.instants import SECOND_US
 from ledger.membership import membership_or_stream
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
@@ -17,6 +18,12 @@ from projections.questions.changes import changes
 COUNTED_MAX: Final = 10_000
 """So many waiting announcements are counted; more are told as so many."""
 LOOKED_AT_MAX: Final = 100_000
+FIGURES: Final = {
+    "webhook_waiting": "announcements that wait",
+    "webhook_parked": "memberships that are parked",
+    "webhook_oldest_seconds": "age of the oldest that waits",
+}
+"""What is told of each webhook to whoever watches, and what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,17 @@ class Backlog:
 def backlog(store: Store, some: Sequence[Webhook] | None = None) -> list[Backlog]:
     """The backlog of each webhook, or of some, the oldest webhook first."""
     return [_backlog(store, one) for one in (webhooks(store) if some is None else some)]
+
+
+def figures_of(some: Sequence[Backlog], now_us: int) -> dict[str, dict[str, float]]:
+    """The figures of FIGURES as they are at an instant: name -> webhook -> figure."""
+    return {
+        "webhook_waiting": {one.webhook: float(one.waiting) for one in some},
+        "webhook_parked": {one.webhook: float(one.parked) for one in some},
+        "webhook_oldest_seconds": {
+            one.webhook: 0.0 if one.oldest_us is None else max(0, now_us - one.oldest_us) / SECOND_US for one in some
+        },
+    }
 
 
 def waiting_of(store: Store, webhook: Webhook, some: list[Held]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from consumers.roles.metrics import Metrics
 from consumers.roles.service import Service
+from consumers.webhooks.backlog import FIGURES, figures_of
 from consumers.webhooks.line import Rules
 from consumers.webhooks.network import Outcome
 from consumers.webhooks.registry import Webhook
@@ -37,23 +38,19 @@ class WebhookFigures:
         metrics.gauge("active", "1 where this is the active one, 0 on a standby").set_function(
             lambda: float(state.phase == "active")
         )
-        self._waiting = metrics.gauges("webhook_waiting", "announcements that wait", "webhook")
-        self._parked = metrics.gauges("webhook_parked", "memberships that are parked", "webhook")
-        self._oldest = metrics.gauges("webhook_oldest_seconds", "age of the oldest that waits", "webhook")
+        self._families = {name: metrics.gauges(name, text, "webhook") for name, text in FIGURES.items()}
         self._known: set[str] = set()
 
     def show(self, now_us: int) -> None:
         """The backlog as it is known now."""
         there = self.state.backlog
         for gone in self._known - {one.webhook for one in there}:
-            for family in (self._waiting, self._parked, self._oldest):
+            for family in self._families.values():
                 family.forget(gone)
         self._known = {one.webhook for one in there}
-        for one in there:
-            age_us = 0 if one.oldest_us is None else max(0, now_us - one.oldest_us)
-            self._waiting.labels(one.webhook).set(one.waiting)
-            self._parked.labels(one.webhook).set(one.parked)
-            self._oldest.labels(one.webhook).set(age_us / SECOND_US)
+        for name, of_each in figures_of(there, now_us).items():
+            for webhook, figure in of_each.items():
+                self._families[name].labels(webhook).set(figure)
 
 
 class WebhookRole:

@@ -21,6 +21,7 @@ from consumers.webhooks.secrets import load_secrets
 from consumers.webhooks.shown import all_shown, all_waiting
 from ledger.store.sqlite import SQLiteStore
 from tests.console.http.support import NOW_US, Served, make_book, serving, token
+from tests.console.http.test_metrics import Scraped
 from tests.console.http.test_openapi import answer_schema, wrong_with
 from tests.console.support import met
 from tests.consumers.support import eventually
@@ -249,7 +250,19 @@ def test_a_service_sends_what_is_announced_beside_answering_and_of_two_one_does(
                 eventually(lambda: len(receiver.got) > number, "what it takes in is sent by the first")
             assert not one.duties[WEBHOOKS].failed
             assert one.duties[WEBHOOKS].position > 0
+            (name,) = Scraped(one).values("webhook")
+            eventually(lambda: Scraped(one)("webhook_waiting", webhook=name) == 0, "it is told that nothing waits")
+            assert Scraped(one)("webhook_parked", webhook=name) == 0
     assert not receiver.wrong
+
+
+def test_what_waits_for_a_receiver_that_is_gone_is_among_the_figures(tmp_path: Path) -> None:
+    with inbox(tmp_path) as receiver:
+        store = hooked(tmp_path, receiver)
+    with serving(store, Embedded(webhooks=quick(), webhook_secrets=tmp_path / "secrets")) as served:
+        eventually(lambda: Scraped(served)("webhook_waiting") > 0, "it is told that announcements wait")
+        assert Scraped(served)("webhook_oldest_seconds") >= 0
+        assert {"csat_ledger_webhook_parked", "csat_ledger_webhook_oldest_seconds"} <= Scraped(served).names()
 
 
 def test_a_service_that_cannot_send_says_so_where_webhooks_are_registered(tmp_path: Path) -> None:
