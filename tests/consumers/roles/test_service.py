@@ -63,7 +63,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 def test_lost_store_and_broker_are_opened_anew_and_said_to_be_lost_and_back() -> None:
     steps = Steps(StoreUnreachable("db: refused"), BrokerUnreachable("kafka: gone"), ValueError("a fault"))
     with running("test", steps.open) as service:
-        eventually(lambda: service.ready, "it is ready again")
+        eventually(lambda: service.ready and service.events("back"), "it is ready again, and has said so")
         lost, (back,) = service.events("lost"), service.events("back")
         assert [line["what"] for line in lost] == ["store", "broker", "fault"]
         assert [line["level"] for line in lost] == ["warning", "warning", "error"]
