@@ -22,7 +22,7 @@ from console.http.bodies import JSON
 from console.http.door import caller_of, may_last
 from console.http.event_stream import MEDIA_TYPE, EventStream, gone_away
 from console.http.listeners import Listener
-from console.http.parameters import OF_MEMBERSHIP, Parameter, Values, one_of, read_values, whole_number
+from console.http.parameters import OF_MEMBERSHIP, Parameter, Values, one_of, read_values, whole_number_parameter
 from console.http.problems import Problem, forbidden
 from console.http.roles import Caller, expected_roles
 from console.http.tokens import LEEWAY_S
@@ -74,18 +74,14 @@ PROGRAMME: Final = Parameter(
 TYPE: Final = Parameter(
     "type", "Of this type only.", {"type": "string", "enum": [*TYPES]}, one_of(TYPES), "EligibilityChanged"
 )
-LIMIT: Final = Parameter(
-    "limit",
-    f"So many changes on a page at most; default: {PAGE}. Of a page only, not of a stream.",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX},
-    whole_number(1, PAGE_MAX),
-    10,
+LIMIT: Final = whole_number_parameter(
+    "limit", f"So many changes on a page at most; default: {PAGE}. Of a page only, not of a stream.", 1, PAGE_MAX, 10
 )
-WAIT: Final = Parameter(
+WAIT: Final = whole_number_parameter(
     "wait",
     f"So many seconds a page waits for the first change; default: {WAIT_S}. Of a page only, not of a stream.",
-    {"type": "integer", "minimum": 0, "maximum": WAIT_MAX_S},
-    whole_number(0, WAIT_MAX_S),
+    0,
+    WAIT_MAX_S,
     0,
 )
 PARAMETERS: Final = (AFTER, MEMBERSHIP, PROGRAMME, TYPE, LIMIT, WAIT)

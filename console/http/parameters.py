@@ -57,6 +57,12 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def whole_number_parameter(name: str, description: str, least: int, most: int, example: int) -> Parameter:
+    """A parameter of the query that is a whole number: what its schema says and what is read have the same bounds."""
+    schema: Schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Parameter(name, description, schema, whole_number(least, most), example)
+
+
 def one_of(values: Sequence[str]) -> Callable[[str], str]:
     """Reads one of some words."""
 
@@ -139,12 +145,8 @@ FROM_KNOWN_AT: Final = Parameter(
 TO_KNOWN_AT: Final = Parameter(
     "to_known_at", "What was known on the side of `to`.", KNOWN_AT.schema, read_known_at, "2025-06-30"
 )
-WITHIN_DAYS: Final = Parameter(
-    "within",
-    f"So many days ahead; default: {WITHIN}.",
-    {"type": "integer", "minimum": 0, "maximum": WITHIN_DAYS_MAX},
-    whole_number(0, WITHIN_DAYS_MAX),
-    365,
+WITHIN_DAYS: Final = whole_number_parameter(
+    "within", f"So many days ahead; default: {WITHIN}.", 0, WITHIN_DAYS_MAX, 365
 )
 SEARCH: Final = Parameter(
     "search",
@@ -157,12 +159,8 @@ STATE: Final = Parameter(
     "state", "Only memberships in this state.", {"type": "string", "enum": [*get_args(State)]}, one_of(get_args(State)),
     "losing",
 )  # fmt: skip
-PAGE_LIMIT: Final = Parameter(
-    "limit",
-    f"So many memberships on a page at most; default: {LIMIT}.",
-    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    whole_number(1, LIMIT_MAX),
-    10,
+PAGE_LIMIT: Final = whole_number_parameter(
+    "limit", f"So many memberships on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
 )
 CURSOR: Final = Parameter(
     "cursor",
@@ -198,12 +196,8 @@ SOURCE: Final = Parameter(
 )
 SINCE: Final = Parameter("since", "Refused last at this instant, or later.", INSTANT, read_instant, "2010-01-01")
 BEFORE: Final = Parameter("until", "Refused last before this instant.", INSTANT, read_instant, "2030-01-01")
-REFUSALS_LIMIT: Final = Parameter(
-    "limit",
-    f"So many on a page at most; default: {LIMIT}.",
-    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
-    whole_number(1, LIMIT_MAX),
-    10,
+REFUSALS_LIMIT: Final = whole_number_parameter(
+    "limit", f"So many on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
 )
 REFUSALS_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_refusals_cursor, None)
 
