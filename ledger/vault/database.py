@@ -116,17 +116,26 @@ class SQLiteVault:
             self._file = OpenFile(path, identity)
             self._path = path
             self._connection = _connected(path)
-            self.found_version = 0 if made else self._require_vault()
+            self.found_version = 0 if made else self._require_vault(migrate=create)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
 
-    def _require_vault(self) -> int:
+    def _require_vault(self, *, migrate: bool) -> int:
         (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
         if mark != APPLICATION_ID:
             self._connection.close()
             raise StoreUnreachable(f"{self.name}: found a database of something else, {NO_VAULT}, in a file of its own")
+        found = self._version()
+        if migrate and is_older(found):
+            with self._transaction("BEGIN IMMEDIATE") as transaction:
+                for statement in sqlite_statements(self._version()):  # another process may have been faster
+                    transaction.execute(statement)
+                transaction.execute(f"PRAGMA user_version = {VERSION}")
+        require_version(self.name, self._version())
+        return found
+
+    def _version(self) -> int:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        require_version(self.name, version)
         return int(version)
 
     @contextmanager
@@ -181,8 +190,18 @@ class SQLiteVault:
         self._connection.close()
 
 
+def is_older(found: int) -> bool:
+    """Whether tables of a version can be made those of the present one."""
+    return 0 < found < VERSION
+
+
 def require_version(name: str, found: int) -> None:
-    """Raises StoreOutdated for tables of a version that this program does not know."""
+    """Raises StoreOutdated for tables of a version that this program does not know, or that were not migrated."""
+    if is_older(found):
+        raise StoreOutdated(
+            f"{name}: found tables of a vault of version {found}, expected {VERSION}; `csat-ledger vault migrate` brings "
+            "them there"
+        )
     if found != VERSION:
         raise StoreOutdated(
             f"{name}: found tables of a vault of version {found}, expected {VERSION}: another version of the program made them"

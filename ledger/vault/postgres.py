@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ledger.errors import StoreUnreachable
 from ledger.store.postgres_connections import Address, Connections, PgConnection, lock_key
-from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, require_version
+from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, is_older, require_version
 from ledger.vault.tables import POSTGRES_TRIGGERS, REFUSE_BODY, SCHEMA, VERSION, postgres_statements
 
 WRITERS_LOCK: Final = lock_key("vault")
@@ -57,7 +57,7 @@ class PostgresVault:
             with self._connections.take() as connection:
                 _require_no_book(self.name, connection)
                 self.found_version = _found_version(connection)
-                if self.found_version == 0 and create:
+                if create and (self.found_version == 0 or is_older(self.found_version)):
                     self.found_version = _make(self.name, connection)
                 elif self.found_version == 0:
                     raise StoreUnreachable(
@@ -130,19 +130,23 @@ def _found_version(connection: PgConnection) -> int:
 
 
 def _make(name: str, connection: PgConnection) -> int:
-    """Makes the tables, all or none; returns the version found before. Processes take turns."""
+    """Makes the tables, or brings older ones up to date, all or none; returns the version found. Processes take turns."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key("vault migration"),))
         found = _found_version(connection)
-        if found:
+        if found and not is_older(found):
             require_version(name, found)
             return found
-        encoding = connection.info.parameter_status("server_encoding")
-        if encoding != "UTF8":
-            raise StoreUnreachable(f"{name}: found a database with the encoding {encoding}, expected UTF8")
-        if connection.execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
-            connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        for statement in postgres_statements():
+        if not found:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise StoreUnreachable(f"{name}: found a database with the encoding {encoding}, expected UTF8")
+            if connection.execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
+                connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        for statement in postgres_statements(found):
             connection.execute(statement)
-        connection.execute("INSERT INTO vault_meta VALUES ('tables', %s)", (str(VERSION),))
-    return 0
+        connection.execute(
+            "INSERT INTO vault_meta VALUES ('tables', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (str(VERSION),),
+        )
+    return found

@@ -12,9 +12,10 @@ A row of `contacts` never has fewer data keys than it needs: both are written in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables. In SQLite it stands in `PRAGMA user_version`, in PostgreSQL in `vault_meta` as `tables`."""
 APPLICATION_ID: Final = 0x43535654  # "CSVT"
 SCHEMA: Final = "vault"
@@ -49,6 +50,8 @@ TABLES: Final = (
     "CREATE INDEX access_log_subject ON access_log (subject, id)",
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
+ADDED: Final[Mapping[int, tuple[str, ...]]] = {2: ()}
+"""By version what its tables have more than those of the version before; nothing that was there is changed."""
 SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
 POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}
 
@@ -76,11 +79,19 @@ POSTGRES_TRIGGERS: Final = (
 )
 
 
-def sqlite_statements() -> list[str]:
-    """What makes the tables in SQLite."""
-    return [statement.format(**SQLITE_TYPES) for statement in TABLES] + list(SQLITE_TRIGGERS)
+def sqlite_statements(since: int = 0) -> list[str]:
+    """What makes of the tables of a version those of the present one in SQLite; all of them where there are none (0)."""
+    return _statements(since, SQLITE_TYPES, SQLITE_TRIGGERS)
 
 
-def postgres_statements() -> list[str]:
-    """What makes the tables in PostgreSQL, in the schema that is on the search path."""
-    return [statement.format(**POSTGRES_TYPES) for statement in TABLES] + list(POSTGRES_TRIGGERS)
+def postgres_statements(since: int = 0) -> list[str]:
+    """The same in PostgreSQL, in the schema that is on the search path."""
+    return _statements(since, POSTGRES_TYPES, POSTGRES_TRIGGERS)
+
+
+def _statements(since: int, types: Mapping[str, str], triggers: tuple[str, ...]) -> list[str]:
+    made = [] if since else [*(statement.format(**types) for statement in TABLES), *triggers]
+    added = [
+        statement.format(**types) for version in range(max(since, 1) + 1, VERSION + 1) for statement in ADDED[version]
+    ]
+    return made + added
