@@ -18,6 +18,7 @@ from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
 from ledger.vault.responses import Responses
 
 CHOSEN: Final = "AnonymityChosen"
+VOIDED: Final = "ResponseVoided"
 PAGE: Final = 2_000
 _PREFIX: Final = membership_stream("")
 
@@ -54,6 +55,16 @@ def hear_of_anonymity(store: Store, responses: Responses) -> None:
     for rows in _chosen(store, mark.position, end.position):
         responses.make_anonymous([pair for row in rows if (pair := _response(row)) is not None])
     responses.make_anonymous((), f"{end.position} {end.head}")
+
+
+def void_responses(store: Store, membership: str) -> set[str]:
+    """The responses of a membership that do not count."""
+    found: set[str] = set()
+    after = 0
+    while rows := store.read_type(VOIDED, after, PAGE, membership_stream(membership)):
+        found.update(str(orjson.loads(row.stored)["data"]["response"]) for row in rows)
+        after = rows[-1].position
+    return found
 
 
 def _chosen(store: Store, after: int, through: int) -> Iterator[list[Row]]:

@@ -21,6 +21,7 @@ LedgerError
 │   ├── VaultDamaged      what does not open, or is not there though it must be
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
 │   ├── AnotherBook       a vault that was used with another book
+│   ├── UnknownResponse   a response of which the vault has nothing that is meant
 │   └── UnknownSubject    a subject of which the vault has no contact
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
@@ -253,6 +254,15 @@ class AnotherBook(VaultError):
     """The vault was used with another book: its subjects are not those of this one."""
 
     code = "vault-of-another-book"
+
+
+class UnknownResponse(VaultError):
+    """A response of which the vault keeps no answers, or no comment."""
+
+    code = "unknown-response"
+
+    def __init__(self, membership: str, response: str, what: str) -> None:
+        super().__init__(f"found no {what} of response {response!r} of {membership!r} in the vault, expected one")
 
 
 class UnknownSubject(VaultError):

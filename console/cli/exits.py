@@ -38,6 +38,7 @@ from ledger.errors import (
     StoreUnreachable,
     UnknownDesignation,
     UnknownMembership,
+    UnknownResponse,
     UnknownSubject,
     VaultDamaged,
     VaultError,
@@ -126,6 +127,7 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
 """Of an error of the log; of what stands here not it is NOT_SO."""
 _VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
     (UnknownSubject, USAGE),
+    (UnknownResponse, USAGE),
     (AnotherBook, USAGE),
     (VaultDamaged, NOT_SO),
     (VaultSwapped, NOT_SO),

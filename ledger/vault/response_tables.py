@@ -44,8 +44,9 @@ RESPONSES: Final = (
         actor TEXT NOT NULL,
         what TEXT NOT NULL,
         membership TEXT {binary} NOT NULL,
-        reference TEXT {binary} NOT NULL
+        subject TEXT {binary},
+        response TEXT {binary}
     )""",
-    "CREATE INDEX exports_reference ON exports (reference)",
-    "CREATE INDEX exports_membership ON exports (membership, id)",
+    "CREATE INDEX exports_subject ON exports (subject)",
+    "CREATE INDEX exports_response ON exports (membership, response)",
 )
