@@ -65,7 +65,8 @@ def clean(value: Any, *, well_formed: bool) -> Any:
         return [clean(one, well_formed=well_formed) for one in value]
     if isinstance(value, Mapping):
         return {
-            clean(name, well_formed=well_formed) or "": clean(one, well_formed=well_formed) for name, one in value.items()
+            clean(name, well_formed=well_formed) or "": clean(one, well_formed=well_formed)
+            for name, one in value.items()
         }
     return value
 

@@ -79,7 +79,14 @@ def test_a_message_that_says_nothing_of_anybody_is_told_to_the_byte() -> None:
 
 @pytest.mark.parametrize(
     ("key", "left"),
-    [(b"m-1", b"m-1"), (b"", b""), (b"jo@example.org", b""), (b"Jo Example", b""), (b"+49 170 1234567", b""), (b"\xff", b"")],
+    [
+        (b"m-1", b"m-1"),
+        (b"", b""),
+        (b"jo@example.org", b""),
+        (b"Jo Example", b""),
+        (b"+49 170 1234567", b""),
+        (b"\xff", b""),
+    ],
 )
 def test_the_key_of_a_message_is_told_unless_it_could_be_a_persons(key: bytes, left: bytes) -> None:
     assert key_as_told(key) == left

@@ -18,8 +18,7 @@ BETWEEN: Final = " ()./-"
 def says_of_somebody(fact: Mapping[str, Any], known: Iterable[str]) -> bool:
     """Whether a member that the type has holds a mail address, a phone or an IP number, or is prose and no reference."""
     return any(
-        looks_personal(text) or (name in REFERENCES and is_prose(text, 2))
-        or (name == "id" and is_prose(text, 3))
+        looks_personal(text) or (name in REFERENCES and is_prose(text, 2)) or (name == "id" and is_prose(text, 3))
         for name in known
         if name != "type"
         for text in texts_in(fact.get(name))

@@ -102,7 +102,9 @@ def test_what_looks_like_personal_data_is_left_out_everywhere_also_of_the_senten
     told = {"sentence": "'+49 170 1234567' folds like 'x'", "source": "file:of jo@example.org.csv"}
     row = kept({**RESPONSE, "customer_org": "+49 170 1234567"}, **told)
     assert (row.code, row.field) == ("personal-data", "customer_org")
-    well_formed = TurnedAway(orjson.dumps(RESPONSE), PARSER.parse(orjson.dumps(RESPONSE)), "x", told["sentence"], None, told["source"])
+    well_formed = TurnedAway(
+        orjson.dumps(RESPONSE), PARSER.parse(orjson.dumps(RESPONSE)), "x", told["sentence"], None, told["source"]
+    )
     for one in (row, to_keep(well_formed, PARSER)):
         assert "1234567" not in str(one)
         assert "example.org" not in str(one)

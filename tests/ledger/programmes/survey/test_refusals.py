@@ -236,7 +236,9 @@ def test_the_table_has_a_row_for_every_code_and_no_other() -> None:
     assert {case.code for case in CASES} == set(REFUSAL_CODES) - others
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.code not in ("malformed", "personal-data", "reserved-id")], ids=name_of)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.code not in ("malformed", "personal-data", "reserved-id")], ids=name_of
+)
 def test_it_is_the_same_in_one_batch_from_the_first_fact_of_the_book_on(case: Case) -> None:
     with real_book() as book:
         book.now_us = micros(NOW)
