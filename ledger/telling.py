@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
 """A text that may be told of a fact whose form is wrong, unless it looks personal."""
+_KEY: Final = re.compile(r"[A-Za-z0-9._:/+=~#-]*")
 
 
 def as_told(value: bytes, parser: FactParser, fact: Fact | None) -> bytes | None:
@@ -58,9 +59,9 @@ def as_told(value: bytes, parser: FactParser, fact: Fact | None) -> bytes | None
 def clean(value: Any, *, well_formed: bool) -> Any:
     """A value of JSON without what may not be told; null in the place of a text of which that cannot be told."""
     if isinstance(value, str):
-        if looks_personal(value):
-            return without_personal_data(value) if well_formed else None
-        return value if well_formed or OPAQUE.fullmatch(value) else None
+        if well_formed:
+            return without_personal_data(value)
+        return value if OPAQUE.fullmatch(value) and not looks_personal(value) else None
     if isinstance(value, list):
         return [clean(one, well_formed=well_formed) for one in value]
     if isinstance(value, Mapping):
@@ -73,7 +74,8 @@ def clean(value: Any, *, well_formed: bool) -> Any:
 
 def key_as_told(key: bytes) -> bytes:
     """The key that a message came with, as it is told on: empty where it could be somebody's."""
-    return b"" if clean(key.decode("utf-8", "replace"), well_formed=False) is None else key
+    text = key.decode("utf-8", "replace")
+    return key if _KEY.fullmatch(text) and not looks_personal(text) else b""
 
 
 def _plain(value: Any) -> bool:
