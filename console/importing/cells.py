@@ -32,7 +32,7 @@ OWN_CHARACTERS_MAX: Final = 1_000
 SCORE_MAX: Final = 10
 NUMBER_CHARACTERS_MAX: Final = 24
 _WHITE: Final = " \t\r\n\u00a0\u202f\ufeff"
-_TIMES: Final = frozenset(("occurred_at", "closed_at", "effective_from"))
+TIMED: Final = frozenset(("occurred_at", "closed_at", "effective_from"))
 _DATES: Final = frozenset(("renewal_date", "anniversary", "valid_from", "valid_until", "on"))
 _REFERENCES: Final = frozenset(
     ("response", "invitation", "evaluation", "subject", "customer", "person", "certificate", "code")
@@ -111,7 +111,7 @@ def converter(field: str, rule: FieldRule, clock: Clock) -> Convert:
 
 
 def _plain_converter(field: str, rule: FieldRule, clock: Clock) -> Convert:
-    if field in _TIMES:
+    if field in TIMED:
         return lambda text: format_instant(_timed(field, clock.instant_us, text))
     if field in _DATES:
         return lambda text: _timed(field, clock.date, text)
@@ -157,7 +157,7 @@ def _timed(field: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except BadInput as error:
-        raise Problem("time" if field in _TIMES else "date", field, str(error)) from None
+        raise Problem("time" if field in TIMED else "date", field, str(error)) from None
 
 
 def _month(text: str, clock: Clock) -> str:

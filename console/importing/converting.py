@@ -9,28 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from console.importing.cells import Clock, Problem, checked_constant, converter, trimmed
+from console.importing.cells import TIMED, Clock, Problem, checked_constant, converter, trimmed
 from console.importing.columns import ColumnRef, place_in
-from console.importing.fact_fields import ANSWERS, COMMENT, OWN, RESPONSE, fields_of, required_fields, takes_answers
-from console.importing.ids import fact_id, reference_of
+from console.importing.fact_fields import COMMENT, fields_of, required_fields
+from console.importing.fact_making import Cells, FactMaker, Get, known
 from console.importing.mapping import FIELD_MARK, ExportMap, FactRule, FieldRule
 from console.importing.zones import zone_named
-from ledger.errors import BadInput, Refused
+from ledger.errors import BadInput
 from ledger.instants import format_instant, parse_instant
-from ledger.personal_data import looks_personal
-from ledger.programmes.registry import PROGRAMMES
 
 if TYPE_CHECKING:
     from ledger.vault.partner_list import ListLine
 
 NOBODY: Final = "0" * 32
 """The subject of a fact until the vault has named one."""
-KEY_CHARACTERS_MAX: Final = 1_000
-QUOTED_FROM: Final = 2
-"""Cells of fewer characters than that are not looked for in a sentence."""
-
-Cells = Sequence[str]
-Get = Callable[[Cells], Any]
 
 
 class Made(NamedTuple):
@@ -105,21 +97,19 @@ class Converter:
 
     def made(self, place: int, cells: Cells) -> Made:
         """What a row makes. Raises Problem."""
-        facts = [fact for make in self._rules if (fact := make(cells)) is not None]
-        anonymous = any(fact.get("anonymous") is True for fact in facts)
-        contact = None
-        if self._contact is not None and not anonymous:  # who stays anonymous is not put on the partner's list (P2)
-            contact = self._contact(place, cells)
-        for fact in facts:
-            if contact is None and NOBODY in (fact.get("subject"), fact.get("person")):
-                raise Problem(
-                    "no-contact", "contact.email", "found no mail address, expected one for a fact about its subject"
-                )
-            check(fact, cells)
+        facts = [fact for rule in self._rules if (fact := rule.make(cells)) is not None]
+        anonymous, contact = False, None
+        if self._contact is not None:
+            anonymous = any(fact.get("anonymous") is True for fact in facts)
+            if not anonymous:  # who stays anonymous is not put on the partner's list (P2)
+                contact = self._contact(place, cells)
+            if contact is None and any(NOBODY in (fact.get("subject"), fact.get("person")) for fact in facts):
+                sentence = "found no mail address, expected one for a fact about its subject"
+                raise Problem("no-contact", "contact.email", sentence)
         membership = facts[0].get("membership") if facts else self._given.membership
         return Made(facts, contact, membership, anonymous)
 
-    def _rule(self, rule: FactRule) -> Callable[[Cells], dict[str, Any] | None]:
+    def _rule(self, rule: FactRule) -> FactMaker:
         slots = self._slots
         where = f"map {self._map.name}: {rule.type}"
         given = {"membership": self._given.membership, "area": self._given.area}
@@ -134,26 +124,10 @@ class Converter:
                 + (f", or {' and '.join(options)}" if options else "")
             )
         getters = [(name, self._getter(rule.type, name, one)) for name, one in fields.items()]
-        keys = [one.removeprefix(FIELD_MARK) if isinstance(one, str) else slots.of(one) for one in rule.key]
+        key = [one.removeprefix(FIELD_MARK) if isinstance(one, str) else slots.of(one) for one in rule.key]
         referring = [name for name, one in fields.items() if one.source == "key"]
         only = None if rule.only_with is None else slots.of(rule.only_with)
-        kind, source = rule.type, self._given.source
-
-        def make(cells: Cells) -> dict[str, Any] | None:
-            if only is not None and not trimmed(cells[only]):
-                return None
-            fact: dict[str, Any] = {"type": kind}
-            for name, get in getters:
-                value = get(cells)
-                if value is not None:
-                    _put(fact, name, value)
-            reference = reference_of(source, _key(cells, keys, fact))
-            fact["id"] = fact_id(kind, reference)
-            for name in referring:
-                fact[name] = reference
-            return fact
-
-        return make
+        return FactMaker(rule.type, self._given.source, getters, key, referring, only)
 
     def _getter(self, kind: str, name: str, rule: FieldRule) -> Get:
         if rule.value is not None:
@@ -179,18 +153,23 @@ class Converter:
             text = format_instant(self._given.as_of_us)
             return lambda _: text
         convert = converter(name, rule, self.clock)
-        get = self._text_getter(rule)
-        optional = rule.optional
+        get, optional = self._text_getter(rule), rule.optional
 
-        def value_of(cells: Cells) -> Any:
-            text = get(cells)
+        def value_of(text: str) -> Any:
             if text:
                 return convert(text)
             if optional:
                 return None
             raise Problem("missing", name, "found an empty cell, expected one that says it")
 
-        return value_of
+        if name in TIMED or name == COMMENT:
+            return lambda cells: value_of(get(cells))
+        value_known = known(value_of)
+        if len(rule.columns) == 1 and not rule.empty:
+            place = self._slots.of(rule.columns[0])
+            cell_known = known(lambda cell: value_of(trimmed(cell)))
+            return lambda cells: cell_known(cells[place])
+        return lambda cells: value_known(get(cells))
 
     def _text_getter(self, rule: FieldRule) -> Callable[[Cells], str]:
         """The text of a rule's column or columns; empty where they say nothing."""
@@ -250,33 +229,6 @@ class Converter:
         return text_of
 
 
-def _put(fact: dict[str, Any], name: str, value: Any) -> None:
-    if name.startswith(OWN):
-        fact.setdefault("answers", {}).setdefault("own", {})[name.removeprefix(OWN)] = value
-    elif name.startswith(ANSWERS):
-        fact.setdefault("answers", {})[name.removeprefix(ANSWERS)] = value
-    else:
-        fact[name] = value
-
-
-def _key(cells: Cells, parts: Sequence[int | str], fact: Mapping[str, Any]) -> list[str]:
-    """What identifies a row: the cells at some places, and fields of the fact, which were looked at already."""
-    found = []
-    for part in parts:
-        if isinstance(part, str):
-            found.append(str(fact.get(part, "")))
-            continue
-        text = trimmed(cells[part])
-        if not text:
-            raise Problem("no-id", "key", "found an empty cell, expected what identifies the row in its source")
-        if len(text) > KEY_CHARACTERS_MAX or "@" in text or looks_personal(text):
-            raise Problem(
-                "personal-data", "key", "found what looks like a mail address, a phone or an IP number, expected an id"
-            )
-        found.append(text)
-    return found
-
-
 def _zone(export_map: ExportMap, given: Given, header: Sequence[Sequence[str]]) -> tzinfo | None:
     """The zone of local times: the one given, else the one in the header of the column of times, else the map's."""
     row = export_map.layout.zone_from
@@ -298,22 +250,6 @@ def _stated(cell: str) -> str | None:
         return None
     zone = found.get("timeZone") if isinstance(found, dict) else None
     return zone if isinstance(zone, str) and zone else None
-
-
-def check(fact: Mapping[str, Any], cells: Cells) -> None:
-    """Raises Problem where a fact has not the form of its type; the sentence repeats no cell."""
-    bare = fact
-    if fact["type"] == RESPONSE and not takes_answers():
-        bare = {name: value for name, value in fact.items() if name not in ("answers", COMMENT)}
-    try:
-        PROGRAMMES.facts.parse(orjson.dumps(bare))
-    except Refused as refused:
-        sentence = refused.sentence
-        for cell in cells:
-            text = trimmed(cell)
-            if len(text) >= QUOTED_FROM:
-                sentence = sentence.replace(repr(text), "…").replace(text, "…")
-        raise Problem(refused.code, refused.field or "fact", sentence) from None
 
 
 def occurred_us(fact: Mapping[str, Any]) -> int:

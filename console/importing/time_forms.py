@@ -50,6 +50,7 @@ _FIELDS: Final = {
     "z": ("zone", r"[A-Za-z]{0,5}(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?"),
 }
 _AFTERNOON: Final = frozenset(("pm", "下午", "午後", "오후"))
+_NUMBERS: Final = ("year", "month", "day", "hour", "minute", "second")
 _PIECE: Final = re.compile(r"'([^']*)'|([A-Za-z])\2*|[\[\]]|\s+|.", re.DOTALL)
 
 
@@ -67,6 +68,8 @@ class TimeForm(NamedTuple):
     pattern: re.Pattern[str]
     has_zone: bool
     has_time: bool
+    numbers: bool
+    """Whether it has year, month, day, hour, minute and second as numbers, and at most a zone beside them."""
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +101,14 @@ def time_form(text: str) -> TimeForm:
     if depth or len(set(names)) < len(names):
         raise BadInput(f"form {text!r}: found a bracket that stays open or a field twice, expected each once")
     _check_whole(text, set(names))
-    return TimeForm(text, re.compile("".join(found)), "zone" in names, bool({"hour", "half"} & set(names)))
+    found_names = set(names)
+    return TimeForm(
+        text=text,
+        pattern=re.compile("".join(found)),
+        has_zone="zone" in found_names,
+        has_time=bool({"hour", "half"} & found_names),
+        numbers=found_names - {"zone"} == set(_NUMBERS),
+    )
 
 
 def _field(text: str, letters: str) -> tuple[str, str]:
@@ -131,13 +141,24 @@ def read_time(text: str, forms: Sequence[TimeForm], languages: Sequence[str] = (
         found: Read | None = None
         for form in forms:
             matched = form.pattern.fullmatch(text)
-            read = None if matched is None else _made(matched, languages)
+            read = None if matched is None else _numbered(matched, form) if form.numbers else _made(matched, languages)
             if read is not None and found is not None and read != found:
                 raise BadInput(f"found {shape(text)}, which {form.text!r} and a form before it read as different times")
             found = found or read
         if found is not None:
             return found
     raise BadInput(f"found {shape(text)}, expected a time of the form {' or '.join(repr(form.text) for form in forms)}")
+
+
+def _numbered(matched: re.Match[str], form: TimeForm) -> Read | None:
+    """As `_made`, of a form of numbers alone."""
+    year, month, day, hour, minute, second = matched.group(*_NUMBERS)
+    century = 2000 if len(year) == 2 else 0
+    try:
+        wall = datetime(century + int(year), int(month), int(day), int(hour), int(minute), int(second or 0))  # noqa: DTZ001
+    except ValueError:
+        return None
+    return Read(wall, matched["zone"] or None if form.has_zone else None)
 
 
 def _made(matched: re.Match[str], languages: Sequence[str]) -> Read | None:

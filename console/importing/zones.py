@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -62,17 +63,32 @@ def instant_of(wall: datetime, beside: str | None, zone: tzinfo | None) -> Place
 
 
 def _by_zone(wall: datetime, zone: tzinfo) -> Placed:
+    hour = wall.replace(minute=0, second=0, microsecond=0)
+    offset_us = _steady_us(hour, zone)
+    wall_us = (wall - _EPOCH_WALL) // MICROSECOND
+    if offset_us is not None:
+        return _placed(wall_us - offset_us, False)
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    offset, other = first.utcoffset(), second.utcoffset()
-    if offset == other:
-        return _placed((wall - _EPOCH_WALL - (offset or timedelta())) // MICROSECOND, False)
-    at_us = (wall - _EPOCH_WALL - (offset or timedelta())) // MICROSECOND
+    at_us = wall_us - (first.utcoffset() or timedelta()) // MICROSECOND
+    if first.utcoffset() == second.utcoffset():
+        return _placed(at_us, False)
     if (EPOCH + at_us * MICROSECOND).astimezone(zone).replace(tzinfo=None) != wall:
         raise BadInput(
             "found a local time that never was (summer time began), expected one of the zone: another zone is meant, or "
             "another time"
         )
     return _placed(at_us, True)
+
+
+@lru_cache(maxsize=65_536)
+def _steady_us(hour: datetime, zone: tzinfo) -> int | None:
+    """The offset from UTC that holds throughout an hour on the wall's clock, in microseconds; None where it changes there."""
+    offsets = {
+        moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()
+        for moment in (hour, hour.replace(minute=30), hour.replace(minute=59, second=59, microsecond=999_999))
+        for fold in (0, 1)
+    }
+    return offsets.pop() // MICROSECOND if len(offsets) == 1 else None
 
 
 def _by_abbreviation(wall: datetime, beside: str, zone: tzinfo | None) -> Placed:

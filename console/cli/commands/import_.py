@@ -137,8 +137,8 @@ def _import(session: Session, reading: Reading) -> Imported:
     options, output = session.options, session.output
     with ExitStack() as stack:
         state = None
+        reading = _with_contacts(session, reading)
         with _opened(reading.path) as stream:
-            reading = _with_contacts(session, reading, stream)
             contacts = reading.given.with_contacts
             files = None if options.out is None else stack.enter_context(new_files([options.out]))
             lines = SortedLines(stack)
@@ -179,7 +179,7 @@ def _upload(session: Session, reading: Reading, stack: ExitStack, state: object)
     return account, lines
 
 
-def _with_contacts(session: Session, reading: Reading, stream: IO[bytes]) -> Reading:
+def _with_contacts(session: Session, reading: Reading) -> Reading:
     """The same, with its contacts where there is a vault. Raises Failure where nothing says what becomes of them."""
     options, export_map = session.options, reading.export_map
     if not export_map.contact or export_map.drop_contacts or options.drop_contacts:
@@ -189,7 +189,7 @@ def _with_contacts(session: Session, reading: Reading, stream: IO[bytes]) -> Rea
 
         require_extra()
         return replace(reading, given=replace(reading.given, with_contacts=True))
-    if not _has_addresses(reading, stream):
+    if not _has_addresses(reading):
         return reading
     raise Failure(
         "usage",
@@ -198,13 +198,14 @@ def _with_contacts(session: Session, reading: Reading, stream: IO[bytes]) -> Rea
     )
 
 
-def _has_addresses(reading: Reading, stream: IO[bytes]) -> bool:
+def _has_addresses(reading: Reading) -> bool:
     """Whether an export has a column of mail addresses; records say so one by one, so of them it is taken for granted."""
     from console.importing.columns import place_in
 
     if any(rule.source == "contact" for fact in reading.export_map.facts for rule in fact.fields.values()):
         return True
-    export, _, _ = reading.open(stream)
+    with _opened(reading.path) as stream:
+        export, _, _ = reading.open(stream)
     rows = reading.export_map.layout.names_from
     names = [export.header[number - 1] for number in rows if number <= len(export.header)]
     return not names or any(
