@@ -119,7 +119,7 @@ def _fact(where: str, table: Any, personal: Collection[str | None], has_contact:
     table = _typed(where, table, dict)
     _check_keys(where, table, ("type", "key", "fields", "only_with"))
     kind = table.get("type")
-    if kind not in models():
+    if not isinstance(kind, str) or kind not in models():
         raise BadInput(f"{where}.type: found another, expected a type of fact, such as record-response")
     where = f"{where} ({kind})"
     fields = {}

@@ -67,7 +67,6 @@ class TimeForm(NamedTuple):
     text: str
     pattern: re.Pattern[str]
     has_zone: bool
-    has_time: bool
     numbers: bool
     """Whether it has year, month, day, hour, minute and second as numbers, and at most a zone beside them."""
 
@@ -106,7 +105,6 @@ def time_form(text: str) -> TimeForm:
         text=text,
         pattern=re.compile("".join(found)),
         has_zone="zone" in found_names,
-        has_time=bool({"hour", "half"} & found_names),
         numbers=found_names - {"zone"} == set(_NUMBERS),
     )
 
