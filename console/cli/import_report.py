@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class ProblemKind:
     """The field of the fact, or of the contact; null where the row as a whole is wrong."""
     count: Count
     """How many records have it."""
-    first: Sequence[ProblemAt]
+    first: tuple[ProblemAt, ...]
     """The first of them."""
 
 
@@ -75,7 +75,7 @@ class Imported:
     """Contacts: found in a dry run; else added, changed, known, repeated and those refused by their code; only with a vault."""
     notes: Mapping[str, Count]
     """What was decided of records that were taken, by what."""
-    problems: Sequence[ProblemKind]
+    problems: tuple[ProblemKind, ...]
     """By kind, the most frequent first."""
     out: str | None
     """The file of facts; null where none was written."""
@@ -89,7 +89,7 @@ class MapShipped:
     """Its name, for --map."""
     title: str
     """What it reads."""
-    kinds: Sequence[str]
+    kinds: tuple[str, ...]
     """Which kinds of file."""
     source: str
     """Where the layout is documented."""
@@ -116,10 +116,10 @@ def imported(
         last_at=None if account.last_us is None else format_instant(account.last_us),
         contacts=dict(account.contacts) if with_contacts else LEFT_OUT,
         notes=dict(account.notes),
-        problems=[
-            ProblemKind(kind.code, kind.field or None, count, [ProblemAt(*one) for one in first])
+        problems=tuple(
+            ProblemKind(kind.code, kind.field or None, count, tuple(ProblemAt(*one) for one in first))
             for kind, count, first in account.kinds()
-        ],
+        ),
         out=None if out is None else str(out),
     )
 
