@@ -28,7 +28,7 @@ from ledger.instants import format_instant
 from ledger.personal_data import looks_personal
 
 COMMENT_CHARACTERS_MAX: Final = 10_000
-OWN_CHARACTERS_MAX: Final = 1_000
+OWN_CHARACTERS_MAX: Final = 2_000
 SCORE_MAX: Final = 10
 NUMBER_CHARACTERS_MAX: Final = 24
 _WHITE: Final = " \t\r\n\u00a0\u202f\ufeff"

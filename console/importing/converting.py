@@ -11,7 +11,7 @@ import orjson
 
 from console.importing.cells import TIMED, Clock, Problem, checked_constant, converter, trimmed
 from console.importing.columns import ColumnRef, place_in
-from console.importing.fact_fields import COMMENT, fields_of, required_fields
+from console.importing.fact_fields import ANSWERS, COMMENT, fields_of, required_fields
 from console.importing.fact_making import Cells, FactMaker, Get, known
 from console.importing.mapping import FIELD_MARK, ExportMap, FactRule, FieldRule
 from console.importing.zones import zone_named
@@ -46,6 +46,7 @@ class Given:
     as_of_us: int | None = None
     zone: tzinfo | None = None
     with_contacts: bool = False
+    without_answers: bool = False
 
 
 class Slots:
@@ -117,6 +118,8 @@ class Converter:
         for name, value in given.items():
             if value is not None and name in fields_of(rule.type):
                 fields[name] = FieldRule(value=value)
+        if self._given.without_answers:
+            fields = {name: one for name, one in fields.items() if name != COMMENT and not name.startswith(ANSWERS)}
         if missing := sorted(required_fields(rule.type) - fields.keys()):
             options = [f"--{name}" for name in missing if name in given]
             raise BadInput(

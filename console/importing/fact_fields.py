@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, get_args
 
+from ledger.answers import CORE
 from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES
 
@@ -13,8 +15,8 @@ RESPONSE: Final = "record-response"
 COMMENT: Final = "comment"
 ANSWERS: Final = "answers."
 OWN: Final = "answers.own."
-CORE: Final = ("overall", "continue", "re_engage", "recommend")
-"""The core questions of the survey, each answered by 0 to 10."""
+_QUESTION: Final = re.compile("[a-z0-9_-]{1,64}", re.ASCII)
+"""The key of a question of the partner's own, as the fact takes it."""
 
 
 @cache
@@ -37,11 +39,6 @@ def required_fields(kind: str) -> frozenset[str]:
     return frozenset(info.alias or name for name, info in fields.items() if info.is_required()) - {"id", "type"}
 
 
-def takes_answers() -> bool:
-    """Whether the model of a response has answers and a comment itself."""
-    return "answers" in models()[RESPONSE].model_fields
-
-
 def field_is_known(kind: str, field: str) -> bool:
     """Whether facts of a type have a field; answers and the comment are a response's."""
     if kind not in models():
@@ -51,7 +48,9 @@ def field_is_known(kind: str, field: str) -> bool:
 
 def is_answer(field: str) -> bool:
     """Whether a field is an answer: to a core question, or to one of the partner's own."""
-    return field.removeprefix(ANSWERS) in CORE if not field.startswith(OWN) else len(field) > len(OWN)
+    if field.startswith(OWN):
+        return _QUESTION.fullmatch(field.removeprefix(OWN)) is not None
+    return field.startswith(ANSWERS) and field.removeprefix(ANSWERS) in CORE
 
 
 def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from console.importing.cells import Convert, Problem, trimmed
-from console.importing.fact_fields import ANSWERS, COMMENT, OWN, RESPONSE, takes_answers
+from console.importing.fact_fields import ANSWERS, COMMENT, OWN
 from console.importing.ids import fact_id, reference_of
 from ledger.errors import Refused
 from ledger.personal_data import looks_personal
@@ -71,7 +71,6 @@ class FactMaker:
         self._only_with = only_with
         self._sound = SOUND | set(referring)
         self._checked: set[tuple[Any, ...]] = set()
-        self._whole = kind == RESPONSE and takes_answers()
 
     def make(self, cells: Cells) -> dict[str, Any] | None:
         """The fact of a row; None of one in which the rule has nothing to say. Raises Problem."""
@@ -86,14 +85,11 @@ class FactMaker:
         fact["id"] = fact_id(self._kind, reference)
         for name in self._referring:
             fact[name] = reference
-        if not self._whole:
-            self._check(fact, cells)
+        self._check(fact, cells)
         if self._answers or self._own:
             self._add_answers(fact, cells)
         if self._comment is not None and (comment := self._comment(cells)) is not None:
             fact[COMMENT] = comment
-        if self._whole:
-            self._check(fact, cells)
         return fact
 
     def _add_answers(self, fact: dict[str, Any], cells: Cells) -> None:
@@ -123,11 +119,11 @@ class FactMaker:
     def _check(self, fact: Mapping[str, Any], cells: Cells) -> None:
         """Raises Problem where a fact has not the form of its type; the sentence repeats no cell.
 
-        What is sound by how it is made is passed over, so that facts which differ in nothing else are looked at once; but
-        where answers are part of the form, each is.
+        What is sound by how it is made is passed over, so that facts which differ in nothing else are looked at once.
+        Answers and the comment come to it afterwards: each of them was looked at as it was converted.
         """
         rest = tuple((name, str(value)) for name, value in fact.items() if name not in self._sound)
-        if rest in self._checked and not self._whole:
+        if rest in self._checked:
             return
         try:
             PROGRAMMES.facts.parse(orjson.dumps(fact))
@@ -138,5 +134,5 @@ class FactMaker:
                 if len(text) >= QUOTED_FROM:
                     sentence = sentence.replace(repr(text), "…").replace(text, "…")
             raise Problem(refused.code, refused.field or "fact", sentence) from None
-        if len(self._checked) < KNOWN_MAX and not self._whole:
+        if len(self._checked) < KNOWN_MAX:
             self._checked.add(rest)

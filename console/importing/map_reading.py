@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from console.importing.columns import ColumnRef
-from console.importing.fact_fields import field_is_known, fields_of, models
+from console.importing.fact_fields import OWN, RESPONSE, field_is_known, fields_of, models
 from console.importing.mapping import (
     CONTACT_FIELDS,
     FIELD_MARK,
@@ -27,6 +27,8 @@ from console.importing.zones import zone_named
 from ledger.errors import BadInput
 
 FACTS_MAX: Final = 16
+OWN_MAX: Final = 100
+"""As many own questions as a response has."""
 COLUMNS_JOINED_MAX: Final = 8
 _REF_KEYS: Final = frozenset(("column", "under", "nth", "position", "missing"))
 _RULE_KEYS: Final = _REF_KEYS | frozenset(
@@ -125,12 +127,19 @@ def _fact(where: str, table: Any, personal: Collection[str | None], has_contact:
     fields = {}
     for field, rule in _typed(f"{where}.fields", table.get("fields", {}), dict).items():
         if not field_is_known(kind, field):
-            raise BadInput(f"{where}: found the field {field!r}, expected of {', '.join(sorted(fields_of(kind)))}")
+            answers = (
+                ", comment, answers.overall …, answers.own.KEY (a to z, 0 to 9, _ and -)" if kind == RESPONSE else ""
+            )
+            names = ", ".join(sorted(fields_of(kind)))
+            raise BadInput(f"{where}: found the field {field!r}, expected of {names}{answers}")
         fields[field] = _field(f"{where}.fields.{field}", rule)
         if fields[field].source == "contact" and not has_contact:
             raise BadInput(f"{where}.fields.{field}: found from = 'contact', expected a [contact] beside it")
         if fields[field].source == "contact" and field not in ("subject", "person"):
             raise BadInput(f"{where}.fields.{field}: found from = 'contact', expected it of subject or person alone")
+    own = sum(field.startswith(OWN) for field in fields)
+    if own > OWN_MAX:
+        raise BadInput(f"{where}.fields: found {own} own questions, expected at most {OWN_MAX}")
     key = _typed(f"{where}.key", table.get("key", []), list)
     columns = tuple(_key_part(where, kind, one) for one in key)
     if not columns:

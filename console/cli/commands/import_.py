@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from console.importing.reading.rows import Export
     from console.importing.running import Reading
 
+NEW: Final = ("files", "any_order")
+"""Of the options of `record`, those that are not the import's."""
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 
 EPILOG: Final = """\
@@ -78,6 +80,9 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="a new file for the facts; without it nothing is written"
     )
+    parser.add_argument(
+        "--drop-answers", action="store_true", help="leave out answers and comments, which need a vault to be recorded"
+    )
     parser.add_argument("--partial", action="store_true", help="go on without the rows that are refused")
     parser.add_argument("--record", action="store_true", help="record the facts in --out, in any order")
 
@@ -123,7 +128,7 @@ def _reading(session: Session) -> Reading:
         area=options.area,
         as_of_us=options.as_of,
         zone=None if options.timezone is None else zone_named(options.timezone),
-        with_contacts=False,
+        without_answers=options.drop_answers,
     )
     return Reading(options.export, export_map, given, options.delimiter, options.encoding, options.sheet)
 
@@ -184,10 +189,8 @@ def _with_contacts(session: Session, reading: Reading) -> Reading:
     options, export_map = session.options, reading.export_map
     if not export_map.contact or export_map.drop_contacts or options.drop_contacts:
         return reading
-    if options.vault or session.settings.vault:
-        from console.cli.vault_options import require_extra
-
-        require_extra()
+    if session.vault is not None:
+        session.vault.keyring()  # what is missing is said before anything is read
         return replace(reading, given=replace(reading.given, with_contacts=True))
     if not _has_addresses(reading):
         return reading
@@ -231,7 +234,10 @@ def _record(session: Session, facts: str) -> int:
 
     parser = Parser("csat-ledger record", "")
     record.register(parser)
-    options = Namespace(**{**vars(session.options), **vars(parser.parse_args([facts, "--any-order"]))})
+    asked = vars(parser.parse_args([facts, "--any-order"]))
+    options = Namespace(
+        **{**asked, **{name: value for name, value in vars(session.options).items() if name not in NEW}}
+    )
     return record.run(replace(session, options=options))
 
 

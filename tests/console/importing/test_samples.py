@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ import orjson
 import pytest
 from openpyxl import Workbook
 
+from console.importing.time_forms import read_time, time_form
 from tests.console.support import Fact, Program, enrolment, fact
 from tests.support.answers import wrong_with
 
 SAMPLES = Path(__file__).parent / "samples"
 BERLIN, NEW_YORK = ("--timezone", "Europe/Berlin"), ("--timezone", "America/New_York")
+QUOTED = 'Schnell gelöst;\nund "freundlich"'
 ANSWERS: dict[str, dict[str, int]] = {
     "17": {"overall": 9, "continue": 8, "re_engage": 8, "recommend": 10},
     "19": {"overall": 7, "continue": 7, "re_engage": 6, "recommend": 7},
@@ -73,7 +74,7 @@ def response(key: str, organisation: str, occurred_at: str, **more: Any) -> Fact
 def test_limesurvey(desk: Desk) -> None:
     found = desk.facts("limesurvey", "limesurvey.csv", *BERLIN, "--drop-contacts", code=3)
     assert found == [
-        response("17", "Brontegard", "2011-03-02T08:14:05Z", answers=ANSWERS["17"], comment='Schnell gelöst;\nund "freundlich"'),
+        response("17", "Brontegard", "2011-03-02T08:14:05Z", answers=ANSWERS["17"], comment=QUOTED),
         response("19", "Lindomar", "2011-03-27T01:30:00Z", answers=ANSWERS["19"]),
         response("20", "Brontegard", "2011-10-30T00:15:00Z", answers=ANSWERS["20"]),
     ]  # fmt: skip
@@ -115,10 +116,7 @@ def test_microsoft_forms_as_a_workbook_makes_the_same_facts(desk: Desk) -> None:
     assert table is not None
     table.append(rows[0])
     for row in rows[1:]:
-        times = [
-            datetime.strptime(text, "%m/%d/%y %H:%M:%S" if text.count(":") == 2 else "%m/%d/%y %H:%M")
-            for text in row[1:3]
-        ]
+        times = [read_time(text, [time_form("M/d/yy H:mm[:ss]")]).wall for text in row[1:3]]
         table.append([int(row[0]), *times, *row[3:6], int(row[6]), row[7] or None])
     path = desk.program.folder / "forms.xlsx"
     book.save(path)

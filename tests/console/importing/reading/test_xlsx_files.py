@@ -19,6 +19,7 @@ from console.importing.reading.opening import open_export
 from console.importing.reading.rows import BadRow, Row
 from ledger.errors import BadInput
 
+PLAIN = Layout()
 COLUMNS = [ColumnRef("id"), ColumnRef("Remarks", optional=True)]
 BOMB = b"<?xml version='1.0'?>\n<!DOCTYPE x [<!ENTITY a '" + b"a" * 64 + b"'><!ENTITY b '&a;&a;&a;&a;'>]>\n"
 OUTSIDE = b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
@@ -49,7 +50,7 @@ def changed(content: bytes, name: str, change: Any) -> bytes:
     return out.getvalue()
 
 
-def read(content: bytes, layout: Layout = Layout(), sheet: str | None = None) -> list[Row | BadRow]:
+def read(content: bytes, layout: Layout = PLAIN, sheet: str | None = None) -> list[Row | BadRow]:
     return list(open_export("export.xlsx", io.BytesIO(content), layout, COLUMNS, sheet=sheet).rows)
 
 
@@ -135,7 +136,7 @@ def test_a_zip_that_is_no_workbook_and_one_with_a_file_twice_are_errors() -> Non
     with pytest.raises(BadInput, match="no workbook"):
         read(other.getvalue())
     twice = io.BytesIO(workbook([["id"]]))
-    with zipfile.ZipFile(twice, "a") as archive, pytest.warns(UserWarning):
+    with zipfile.ZipFile(twice, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("xl/workbook.xml", "<x/>")
     with pytest.raises(BadInput, match="no workbook"):
         read(twice.getvalue())
