@@ -1,7 +1,7 @@
 """CSV: any delimiter, quoted line breaks, every encoding that is plain from the file or named.
 
 The delimiter is found out by the headings that are wanted, unless it is given; a first line `sep=;`, as spreadsheets write
-it, gives it. A byte order mark names the encoding; without one UTF-16 shows by its zeros, and all else is UTF-8 or the
+it, gives it. A byte order mark names the encoding; without one UTF-16 and UTF-32 show by their zeros, and all else is UTF-8 or the
 encoding that is named. A row that is wrong is yielded as such, and the next one is read where it is certain that it begins
 there: with an even number of quotes so far no cell is open. Where that is not so, the rest cannot be told apart, and is an
 error of the file.
@@ -30,6 +30,13 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ZEROS: Final = (
+    (re.compile(rb"[^\0]\0\0\0"), "utf-32-le"),
+    (re.compile(rb"\0\0\0[^\0]"), "utf-32-be"),
+    (re.compile(rb"[^\0]\0"), "utf-16-le"),
+    (re.compile(rb"\0[^\0]"), "utf-16-be"),
+)
+"""How a text begins whose first character is a letter, a digit or a quote."""
 _NAMES: Final = {"\t": "tab"}
 Places = Callable[[Sequence[Sequence[str]]], Sequence[int | None]]
 """From the rows of headings to the places of the columns that are wanted. Raises BadInput."""
@@ -160,10 +167,8 @@ def _decoded(stream: IO[bytes], encoding: str | None) -> tuple[str, IO[str]]:
     head = stream.read(64)
     stream.seek(0)
     name = next((name for mark, name in _MARKS if head.startswith(mark)), None)
-    if name is None and head[1::2].count(0) > len(head) // 4:
-        name = "utf-16-le"
-    elif name is None and head[0::2].count(0) > len(head) // 4:
-        name = "utf-16-be"
+    if name is None:
+        name = next((name for zeros, name in _ZEROS if zeros.match(head)), None)
     found = name or encoding or "utf-8"
     try:
         codec = codecs.lookup(found).name

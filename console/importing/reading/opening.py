@@ -34,6 +34,10 @@ def kind_of(file: str, head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[")) and start[1:2] != b"\x00":
         return "json"
+    if head.startswith(
+        (b"{\0", b"[\0", b"\0{", b"\0[", b"\xff\xfe{\0", b"\xff\xfe[\0", b"\xfe\xff\0{", b"\xfe\xff\0[")
+    ):
+        raise BadInput(f"{file}: found JSON in UTF-16, expected UTF-8")
     if start[:1] == b"<":
         raise BadInput(f"{file}: found XML or HTML, expected CSV, XLSX or JSON")
     return "csv"

@@ -38,13 +38,15 @@ def bad(rows: list[Row | BadRow]) -> list[tuple[int, str]]:
 @given(
     rows=st.lists(st.tuples(CELL, CELL), max_size=8),
     delimiter=st.sampled_from(",;\t|"),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]),
     ending=st.sampled_from(["\r\n", "\n"]),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
 )
 def test_what_was_written_is_read(
     rows: list[tuple[str, str]], delimiter: str, encoding: str, ending: str, quoting: int
 ) -> None:
+    if quoting == csv.QUOTE_MINIMAL:  # the writer of some versions leaves such a cell without quotes
+        rows = [(one.replace("\r", "\n"), other.replace("\r", "\n")) for one, other in rows]
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=ending, quoting=quoting)  # type: ignore[arg-type]
     writer.writerow(["id", "Remarks"])
@@ -216,7 +218,8 @@ def test_columns_by_name_by_what_is_below_by_number_and_by_place() -> None:
     )
     columns = [
         ColumnRef("How was it?", under="Price"), ColumnRef("how WAS it?", under="time"), ColumnRef("Other"),
-        ColumnRef(position=5), ColumnRef("How was it?", nth=2), ColumnRef("not there", optional=True), ColumnRef(position=9, optional=True),
+        ColumnRef(position=5), ColumnRef("How was it?", nth=2), ColumnRef("not there", optional=True),
+        ColumnRef(position=9, optional=True),
     ]  # fmt: skip
     export = open_export("export.csv", io.BytesIO(content), layout, columns)
     assert [row.cells for row in export.rows] == [["3", "2", "4", "5", "3", "", ""]]

@@ -71,6 +71,12 @@ def test_any_bytes_are_records_or_an_error(content: bytes) -> None:
             continue
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_json_in_utf_16_is_named(encoding: str) -> None:
+    with pytest.raises(BadInput, match="UTF-16"):
+        read(json.dumps(RECORDS).encode(encoding))
+
+
 def test_a_map_of_places_is_none_for_json() -> None:
     with pytest.raises(BadInput, match="for JSON"):
         list(open_export("x", io.BytesIO(b"[]"), LAYOUT, [ColumnRef(position=3)]).rows)
