@@ -39,6 +39,7 @@ _REFERENCES: Final = frozenset(
 )
 _LISTS: Final = frozenset(("competencies", "solution_areas", "locations"))
 _TRUTHS: Final = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+_ROUNDED: Final = re.compile("[0-9]+(?:[.,][0-9]*)?[Ee][+][0-9]{1,3}", re.ASCII)
 _WHOLE: Final = re.compile("[0-9]{1,13}", re.ASCII)
 _DAY: Final = time_form("yyyy-MM-dd")
 _DAY_IN_SHEET: Final = time_form("yyyy-MM-dd'T'HH:mm:ss[.S]")
@@ -132,8 +133,16 @@ def _plain_converter(field: str, rule: FieldRule, clock: Clock) -> Convert:
     if field in _LISTS:
         return lambda text: [part for one in text.split(";") if (part := one.strip(_WHITE))]
     if field in _REFERENCES:
-        return lambda text: text
+        return lambda text: unrounded(field, text)
     return lambda text: _label(field, text)
+
+
+def unrounded(field: str, text: str) -> str:
+    """An id or a reference as it is. Raises Problem for a number that a spreadsheet has rounded: it names several."""
+    if _ROUNDED.fullmatch(text):
+        sentence = "found a long number that a spreadsheet has rounded, expected it as text: export it anew, and do not save it"
+        raise Problem("rounded", field, sentence)
+    return text
 
 
 def checked_constant(field: str, value: str | bool | int) -> Any:

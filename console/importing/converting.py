@@ -108,6 +108,8 @@ class Converter:
                 sentence = "found no mail address, expected one for a fact about its subject"
                 raise Problem("no-contact", "contact.email", sentence)
         membership = facts[0].get("membership") if facts else self._given.membership
+        if contact is not None and membership is None:
+            raise Problem("missing", "membership", "found nothing that says whose contact it is, expected --membership")
         return Made(facts, contact, membership, anonymous)
 
     def _rule(self, rule: FactRule) -> FactMaker:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from console.importing.cells import Convert, Problem, trimmed
+from console.importing.cells import Convert, Problem, trimmed, unrounded
 from console.importing.fact_fields import ANSWERS, COMMENT, OWN
 from console.importing.ids import fact_id, reference_of
 from ledger.errors import Refused
@@ -110,10 +110,12 @@ class FactMaker:
             text = trimmed(cells[part])
             if not text:
                 raise Problem("no-id", "key", "found an empty cell, expected what identifies the row in its source")
-            if not text.isalnum() and (len(text) > KEY_CHARACTERS_MAX or "@" in text or looks_personal(text)):
+            if (not text.isalnum() or text[0] == "0") and (
+                len(text) > KEY_CHARACTERS_MAX or "@" in text or looks_personal(text)
+            ):
                 sentence = "found what looks like a mail address, a phone or an IP number, expected an id"
                 raise Problem("personal-data", "key", sentence)
-            found.append(text)
+            found.append(unrounded("key", text))
         return found
 
     def _check(self, fact: Mapping[str, Any], cells: Cells) -> None:

@@ -1,8 +1,8 @@
 """CSV: any delimiter, quoted line breaks, every encoding that is plain from the file or named.
 
 The delimiter is found out by the headings that are wanted, unless it is given; a first line `sep=;`, as spreadsheets write
-it, gives it. A byte order mark names the encoding; without one UTF-16 and UTF-32 show by their zeros, and all else is UTF-8 or the
-encoding that is named. A row that is wrong is yielded as such, and the next one is read where it is certain that it begins
+it, gives it. A byte order mark names the encoding; without one UTF-16 and UTF-32 show by their zeros, and all else is UTF-8 or
+the encoding that is named. A row that is wrong is yielded as such, and the next one is read where it is certain that it begins
 there: with an even number of quotes so far no cell is open. Where that is not so, the rest cannot be told apart, and is an
 error of the file.
 """

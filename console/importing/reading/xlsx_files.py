@@ -5,7 +5,7 @@ A workbook is a ZIP archive of XML. Before any of it is unpacked: how many files
 to begin with its root: no document type, so no entities, neither ones that grow nor ones that lead to other files.
 
 Cells are texts here: whole numbers without decimals, times as `yyyy-MM-ddTHH:mm:ss.SSS` without a zone (a spreadsheet knows
-none), TRUE and FALSE; of a formula its last value.
+none), TRUE and FALSE; a number that was rounded as 1.234568E+17; of a formula its last value.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ RATIO_FROM_BYTES: Final = 1 << 20
 PROLOG_BYTES: Final = 1_024
 CELL_CHARACTERS_MAX: Final = 32_767
 TIME_FORM: Final = "yyyy-MM-dd'T'HH:mm:ss[.S]"
+EXACT_BELOW: Final = 10**15
+"""A spreadsheet keeps fifteen digits of a number: what is longer was rounded, and is shown as it would show it."""
 _ROOT: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*<[A-Za-z_]")
 _DAMAGED: Final = (
     BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError, zlib.error,
@@ -118,6 +120,8 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float) and abs(value) >= EXACT_BELOW:
+        return f"{value:E}"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
