@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import Failure
+from console.cli.output import plural
 from console.cli.session import Session
 from console.settings import PREFIX
 from console.wiring import driver_errors
@@ -18,6 +19,7 @@ from ledger.personal_data import looks_personal
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from console.wiring import Ledger
     from ledger.vault.access_log import Access
     from ledger.vault.database import VaultDatabase
     from ledger.vault.keys import Keyring
@@ -137,6 +139,34 @@ def open_vault(session: Session) -> Iterator[Vault]:
 
     with open_database(session) as database:
         yield Vault(database, keyring)
+
+
+@contextmanager
+def open_people(session: Session) -> Iterator[Vault]:
+    """The vault, for who shows people or takes them in: once it is used with a book, that is asked first who was erased."""
+    with open_vault(session) as vault:
+        if vault.is_tied():
+            try:
+                with session.ledger() as ledger:
+                    heed_erasures(session, vault, ledger)
+            except StoreUnreachable as error:
+                raise StoreUnreachable(
+                    f"{error}; expected the ledger with which this vault is used (--store): it says who was erased"
+                ) from error
+        yield vault
+
+
+def heed_erasures(session: Session, vault: Vault, ledger: Ledger) -> None:
+    """Hides in the vault whom the book says was erased: a restored backup has them again. Raises AnotherBook."""
+    from console.erasures import BookOfLedger
+    from ledger.vault import erasing, erasures
+
+    erasing.heed(vault, BookOfLedger(ledger), session.clock())
+    if left := erasures.unfinished(vault.database):
+        session.output.words(
+            f"found {plural(left, 'erasure')} that {'is' if left == 1 else 'are'} not over; nothing of them is shown, and "
+            "`csat-ledger erase --replay` ends them"
+        )
 
 
 def _database(where: str, *, create: bool) -> VaultDatabase:

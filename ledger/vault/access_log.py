@@ -8,8 +8,10 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.vault.database import Transaction, VaultDatabase
 
-Action = Literal["invitation", "reminder", "shown", "found"]
-"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address."""
+Action = Literal["invitation", "reminder", "shown", "found", "erased"]
+"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address.
+
+`erased` is no reading: somebody asked for the subject's erasure."""
 PAGE: Final = 1_000
 
 

@@ -93,9 +93,7 @@ class Transaction:
             if note.fact not in positions:
                 new = NewEvent(note.type, format_instant(self._now_us), note.data)
                 cause = Cause(note.fact, ACTOR, sha256(note.fact.encode("utf-8")).digest())
-                event, stored_hash = self._appender.append(
-                    LOG_STREAM, log.seq + 1, log.head, new, self._now_us, cause
-                )
+                event, stored_hash = self._appender.append(LOG_STREAM, log.seq + 1, log.head, new, self._now_us, cause)
                 log.apply(event, stored_hash)
                 positions[note.fact] = event.position
         return [positions[note.fact] for note in notes]

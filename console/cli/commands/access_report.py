@@ -34,7 +34,7 @@ class PersonRead:
     actor: str
     """Who read."""
     action: str
-    """What for: invitation, reminder, shown, found."""
+    """What for: invitation, reminder, shown, found; erased where the erasure was asked for."""
     subject: str
     """Whom, by reference."""
     reason: str
