@@ -1,4 +1,4 @@
-"""Who is erased is gone: from every answer at once, from the files in the end, wherever a process dies; and the book says so."""
+"""Who is erased is gone: from answers at once, from the files in the end, wherever a process dies; and the book says so."""
 
 from __future__ import annotations
 
