@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -16,25 +16,29 @@ from ledger.log_events import (
     erasure_completed_id,
     erasure_requested_id,
 )
+from ledger.programmes.survey.events import membership_stream
 from ledger.store.bookmark import bookmark_at
 from ledger.vault.erasures import ErasureInBook
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
-    from ledger.store.base import Row
+    from ledger.store.base import Row, Store
 
 HASH_DIGITS: Final = 16
+INVITATION_SENT: Final = "InvitationSent"
+PAGE: Final = 2_000
+_PREFIX: Final = membership_stream("")
 
 
-class BookOfLedger:
-    """The book of a ledger. It is written to only where an erasure is told of."""
+class BookOfStore:
+    """What a book says."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def first_hash(self) -> str | None:
         """The leaf hash of its first event; None where it has none."""
-        first = bookmark_at(self._ledger.store, 1)
+        first = bookmark_at(self._store, 1)
         return None if first is None else first.head
 
     def erasures(self, mark: str) -> Iterator[ErasureInBook]:
@@ -42,7 +46,7 @@ class BookOfLedger:
 
         A mark that is of no event of this book, which was restored from before it, stands for none.
         """
-        store = self._ledger.store
+        store = self._store
         seq = mark.partition("-")[0]
         after = int(seq) if seq.isdecimal() else 0
         if after:
@@ -53,6 +57,25 @@ class BookOfLedger:
             if row.type in (ERASURE_REQUESTED, ERASURE_COMPLETED):
                 event = orjson.loads(row.stored)
                 yield ErasureInBook(_mark(row), event["data"]["subject"], parse_instant(event["occurred_at"]))
+
+    def invitations(self, membership: str | None, subjects: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """(membership, subject, invitation) of each that was sent to one of some subjects: of one membership, or of all."""
+        store, after = self._store, 0
+        stream = None if membership is None else membership_stream(membership)
+        while rows := store.read_type(INVITATION_SENT, after, PAGE, stream):
+            for row in rows:
+                data = orjson.loads(row.stored)["data"]
+                if data["subject"] in subjects:
+                    yield row.stream.removeprefix(_PREFIX), data["subject"], data["invitation"]
+            after = rows[-1].position
+
+
+class BookOfLedger(BookOfStore):
+    """What a book says, and how it is told of erasures: by the ledger's own writer."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger.store)
+        self._ledger = ledger
 
     def requested(self, subjects: Sequence[str]) -> None:
         """Has the book say that the erasure of subjects was asked for, once for each."""

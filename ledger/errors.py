@@ -21,6 +21,7 @@ LedgerError
 │   ├── VaultDamaged      what does not open, or is not there though it must be
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
 │   ├── AnotherBook       a vault that was used with another book
+│   ├── UnknownResponse   a response of which the vault has nothing that is meant
 │   ├── UnknownSubject    a subject of which the vault has no contact
 │   ├── SubjectErased     a subject that was erased, or is to be
 │   └── ErasuresUnfinished  what is asked for may be a person's who is to be erased
@@ -47,6 +48,7 @@ REFUSAL_CODES: Final = (
     "malformed",
     "reserved-id",
     "id-reused",
+    "vault-needed",
     "in-the-future",
     "unknown-membership",
     "already-enrolled",
@@ -254,6 +256,15 @@ class AnotherBook(VaultError):
     """The vault was used with another book: its subjects are not those of this one."""
 
     code = "vault-of-another-book"
+
+
+class UnknownResponse(VaultError):
+    """A response of which the vault keeps no answers, or no comment."""
+
+    code = "unknown-response"
+
+    def __init__(self, membership: str, response: str, what: str) -> None:
+        super().__init__(f"found no {what} of response {response!r} of {membership!r} in the vault, expected one")
 
 
 class UnknownSubject(VaultError):

@@ -38,7 +38,9 @@ from console.cli.commands.topics import TopicFound
 from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
+from console.cli.comments import CommentsChanged, CommentsExported, CommentShown, ResponseShown
 from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
 from console.cli.question_batch import Unanswered
@@ -198,9 +200,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
     "clock-accept": ClockAcceptance,
+    "comments": CommentShown | CommentsChanged | CommentsExported | ResponseShown,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
-    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound | ExportListed,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,

@@ -81,12 +81,15 @@ def export_due(session: Session) -> int:
         if bookmark_at(ledger.store, 1) is not None:
             heed_erasures(session, vault, ledger)
         memberships = vault.memberships() if options.all else [checked_membership(options.membership)]
+        from ledger.vault.exports import new_export
+
         facts, out = files.streams
         out.write(csv_line(COLUMNS))
+        name = new_export()
         for membership in memberships:
             found = _due(session, ledger, membership, access, counts)
             if found is not None:
-                _list(vault, membership, found, access, session, counts, facts, out)
+                _list(vault, membership, found, access, session, counts, facts, out, name)
         files.finish()
     answer = ContactsExported(
         str(options.out), str(options.facts), counts.invitations, counts.reminders, counts.listed_before,
@@ -161,10 +164,13 @@ def _link(ledger: Ledger, session: Session) -> Callable[[], Link]:
 
 def _list(
     vault: Vault, membership: str, found: InvitationsDue, access: Access, session: Session, counts: _Counts,
-    facts: IO[bytes], out: IO[bytes],
+    facts: IO[bytes], out: IO[bytes], name: str,
 ) -> None:  # fmt: skip
-    """Writes the lines of a membership, and their facts."""
+    """Writes the lines of a membership, and their facts; who is in it is noted first, under the name of the export."""
+    from ledger.vault.exports import note_export
+
     due = {one.subject: one for one in _chosen(vault, membership, found.due, session, counts)}
+    note_export(vault, access, "contacts", name, membership, subjects=due)
     for held in vault.read(membership, [(one.kind, one.subject) for one in due.values()], access):
         one = due[held.subject]
         invitation = one.invitation or vault.index.invitation(membership, one.subject)

@@ -39,6 +39,7 @@ from ledger.errors import (
     SubjectErased,
     UnknownDesignation,
     UnknownMembership,
+    UnknownResponse,
     UnknownSubject,
     VaultDamaged,
     VaultError,
@@ -128,6 +129,7 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
 _VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
     (UnknownSubject, USAGE),
     (SubjectErased, USAGE),
+    (UnknownResponse, USAGE),
     (AnotherBook, USAGE),
     (VaultDamaged, NOT_SO),
     (VaultSwapped, NOT_SO),

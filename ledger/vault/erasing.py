@@ -2,8 +2,8 @@
 
     1. the vault notes that it was asked for (`erasures.request`): from here on nobody reads, exports or finds the subject
     2. the book has ErasureRequested
-    3. the data keys go, and with them all that was sealed under them, also in backups that lack the key
-    4. the sealed rows go, and the blind index
+    3. the data keys go, and with them all that was sealed under them: those of the subject's responses, then its own
+    4. the sealed rows go, and the blind index and the links
     5. the database gives up the bytes of both: SQLite by VACUUM and an empty log, PostgreSQL by rewriting the tables
     6. the book has ErasureCompleted, and then the vault has it too
 
@@ -17,15 +17,16 @@ The book is what the caller hands in: this package knows none.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import VaultError
 from ledger.vault import erasures
 from ledger.vault.access_log import Access
 from ledger.vault.database import Transaction
-from ledger.vault.erasures import CLEANED, EMPTIED, KEYLESS, REQUESTED, ErasureInBook
+from ledger.vault.erasing_responses import destroy_response_keys, empty_responses, linked_subjects
+from ledger.vault.erasures import CLEANED, EMPTIED, KEYLESS, NOTED, REQUESTED, ErasureInBook
 from ledger.vault.vault import Vault, holder_of
 
 CLEANING: Final = "cleaning "
@@ -33,8 +34,8 @@ CLEANING: Final = "cleaning "
 meanwhile is not taken for cleaned."""
 
 
-class Book(Protocol):
-    """What an erasure asks of the book with which the vault is used."""
+class BookSays(Protocol):
+    """What is asked of the book with which the vault is used."""
 
     def first_hash(self) -> str | None:
         """The leaf hash of its first event; None where it has none."""
@@ -43,6 +44,15 @@ class Book(Protocol):
     def erasures(self, mark: str) -> Iterable[ErasureInBook]:
         """The erasures that it has, after a mark (see `erasures.heed`)."""
         ...
+
+    def invitations(self, membership: str | None, subjects: Collection[str]) -> Iterable[tuple[str, str, str]]:
+        """(membership, subject, invitation) of each that it says was sent to one of some subjects: of one membership, or of
+        all where that is None."""
+        ...
+
+
+class Book(BookSays, Protocol):
+    """The same, for who tells it of erasures."""
 
     def requested(self, subjects: Sequence[str]) -> None:
         """Has the book say that the erasure of subjects was asked for: once for each, durable when it returns."""
@@ -53,15 +63,13 @@ class Book(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedTo:
+class ExportedTo(NamedTuple):
     """An export that had a subject in it: whoever made it is to withdraw it."""
 
+    export: str
     at_us: int
     actor: str
-    action: str
-    """What it was for: `invitation` or `reminder`."""
-    reason: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +85,13 @@ class Erased:
 Progress = Callable[[int, int | None], None]
 
 
-def known_subjects(transaction: Transaction, subjects: Sequence[str]) -> dict[str, str]:
-    """Of some subjects those of whom the vault keeps anything, each with its membership."""
+def known_subjects(transaction: Transaction, subjects: Sequence[str]) -> dict[str, str | None]:
+    """Of some subjects those of whom the vault has a contact, each with its membership."""
     rows = transaction.query_in("SELECT subject, membership FROM contacts WHERE subject {in}", (), subjects)
     return dict(rows)
 
 
-def heed(vault: Vault, book: Book, now_us: int) -> int:
+def heed(vault: Vault, book: BookSays, now_us: int) -> int:
     """Compares with the book, which a vault restored from a backup has to, before anything of it is shown.
 
     Returns how many subjects are hidden now that the book says were erased. Raises AnotherBook.
@@ -92,7 +100,7 @@ def heed(vault: Vault, book: Book, now_us: int) -> int:
     return erasures.heed(vault.database, book.erasures, known_subjects, now_us)
 
 
-def belong_to(vault: Vault, book: Book) -> None:
+def belong_to(vault: Vault, book: BookSays) -> None:
     """Ties the vault to the book. Raises AnotherBook; VaultError for a book without a first event, which has no name yet."""
     first = book.first_hash()
     if first is None:
@@ -106,8 +114,22 @@ def erase(
 ) -> None:  # fmt: skip
     """Erases subjects, and ends what was begun before. Raises UnknownSubject, and then none of them is touched."""
     heed(vault, book, access.at_us)
-    erasures.request(vault.database, subjects, access, known_subjects)
+    linked = _linked(vault, book, subjects)
+
+    def known(transaction: Transaction, some: Sequence[str]) -> dict[str, str | None]:
+        return {one: None for one in some if one in linked} | known_subjects(transaction, some)
+
+    erasures.request(vault.database, subjects, access, known)
     finish(vault, book, clock, on_progress)
+
+
+def _linked(vault: Vault, book: BookSays, subjects: Sequence[str]) -> set[str]:
+    """Of some subjects those without a contact here whose invitations have links to answers."""
+    with_contact: set[str] = set()
+    for start in range(0, len(subjects), erasures.BATCH):
+        with vault.database.reading() as transaction:
+            with_contact |= known_subjects(transaction, subjects[start : start + erasures.BATCH]).keys()
+    return linked_subjects(vault, book, {*subjects} - with_contact)
 
 
 def replay(
@@ -134,22 +156,26 @@ def finish(
     total, done = erasures.unfinished(database), 0
     if not total:
         return 0
-    for batch in erasures.at_step(database, REQUESTED):
-        subjects = [subject for subject, _ in batch]
+    for subjects in erasures.at_step(database, REQUESTED):
         book.requested(subjects)
         with database.writing() as transaction:
-            transaction.execute_many(
-                "DELETE FROM data_keys WHERE holder = ?", [(holder_of(subject),) for subject in subjects]
-            )
-            erasures.move(transaction, subjects, KEYLESS)
-    for batch in erasures.at_step(database, KEYLESS):
-        subjects = [subject for subject, _ in batch]
+            erasures.move(transaction, subjects, NOTED)
+    for membership, named in erasures.by_membership(database, NOTED):
+        destroy_response_keys(vault, book, membership, named)
+        for start in range(0, len(named), erasures.BATCH):
+            subjects = named[start : start + erasures.BATCH]
+            with database.writing() as transaction:
+                transaction.execute_in(
+                    "DELETE FROM data_keys WHERE holder {in}", (), [holder_of(subject) for subject in subjects]
+                )
+                erasures.move(transaction, subjects, KEYLESS)
+    for subjects in erasures.at_step(database, KEYLESS):
+        empty_responses(vault)
         with database.writing() as transaction:
-            transaction.execute_many("DELETE FROM contacts WHERE subject = ?", [(subject,) for subject in subjects])
+            transaction.execute_in("DELETE FROM contacts WHERE subject {in}", (), subjects)
             erasures.move(transaction, subjects, EMPTIED)
     _clean(vault)
-    for batch in erasures.at_step(database, CLEANED):
-        subjects = [subject for subject, _ in batch]
+    for subjects in erasures.at_step(database, CLEANED):
         book.completed(subjects)
         with database.writing() as transaction:
             erasures.complete(transaction, subjects, clock())
@@ -193,8 +219,7 @@ def erased(vault: Vault, subjects: Sequence[str]) -> Iterator[Erased]:
         with vault.database.reading() as transaction:
             found = erasures.among(transaction, chunk)
             rows = transaction.query_in(
-                "SELECT subject, at_us, actor, action, reason FROM access_log "
-                "WHERE action IN ('invitation', 'reminder') AND subject {in} ORDER BY id",
+                "SELECT subject, export, at_us, actor, what FROM exports WHERE subject {in} ORDER BY id",
                 (),
                 chunk,
             )

@@ -2,7 +2,8 @@
 
     step       the row says it, so at least this is so, whenever the process ended
     requested  nobody reads, exports or finds the subject any more, and nothing is sealed of it
-    keyless    the book has ErasureRequested; the data keys are gone, and with them what was sealed under them, wherever it lies
+    noted      the book has ErasureRequested
+    keyless    the data keys are gone, and with them what was sealed under them, wherever it lies
     emptied    so are the sealed rows, the blind index and the links
     cleaned    so are the bytes of both in the files of the database
     completed  the book has ErasureCompleted
@@ -25,6 +26,7 @@ from ledger.vault.access_log import Access, enter
 from ledger.vault.database import Transaction, VaultDatabase
 
 REQUESTED: Final = "requested"
+NOTED: Final = "noted"
 KEYLESS: Final = "keyless"
 EMPTIED: Final = "emptied"
 CLEANED: Final = "cleaned"
@@ -114,8 +116,8 @@ def request(database: VaultDatabase, subjects: Sequence[str], access: Access, kn
             _ask_again(transaction, back, access)
 
 
-Known = Callable[[Transaction, Sequence[str]], dict[str, str]]
-"""Of some subjects those of whom anything is kept, each with its membership."""
+Known = Callable[[Transaction, Sequence[str]], dict[str, str | None]]
+"""Of some subjects those of whom anything is kept, each with its membership, where a contact says that."""
 
 
 def heed(database: VaultDatabase, erasures: Callable[[str], Iterable[ErasureInBook]], known: Known, now_us: int) -> int:
@@ -143,18 +145,30 @@ def heed(database: VaultDatabase, erasures: Callable[[str], Iterable[ErasureInBo
     return hidden
 
 
-def at_step(database: VaultDatabase, step: str) -> Iterator[list[tuple[str, str | None]]]:
-    """The subjects at a step with their memberships, a batch at a time; whoever takes one moves it on."""
-    statement = (
-        "SELECT subject, membership FROM erasures WHERE completed_us IS NULL AND step = ? "
-        f"ORDER BY subject LIMIT {BATCH}"
-    )
+def at_step(database: VaultDatabase, step: str) -> Iterator[list[str]]:
+    """The subjects at a step, a batch at a time; whoever takes one moves it on."""
+    statement = f"SELECT subject FROM erasures WHERE completed_us IS NULL AND step = ? ORDER BY subject LIMIT {BATCH}"
     while True:
         with database.reading() as transaction:
-            batch = [(subject, membership) for subject, membership in transaction.query(statement, (step,))]
+            batch = [subject for (subject,) in transaction.query(statement, (step,))]
         if not batch:
             return
         yield batch
+
+
+def by_membership(database: VaultDatabase, step: str) -> Iterator[tuple[str | None, list[str]]]:
+    """The subjects at a step, of each membership all at once; None stands for those of whom the vault had no contact."""
+    statement = "SELECT DISTINCT membership FROM erasures WHERE completed_us IS NULL AND step = ?"
+    with database.reading() as transaction:
+        memberships = [membership for (membership,) in transaction.query(statement, (step,))]
+    for membership in memberships:
+        which = "IS NULL" if membership is None else "= ?"
+        with database.reading() as transaction:
+            rows = transaction.query(
+                f"SELECT subject FROM erasures WHERE completed_us IS NULL AND step = ? AND membership {which}",
+                (step,) if membership is None else (step, membership),
+            )
+        yield membership, [subject for (subject,) in rows]
 
 
 def all_subjects(database: VaultDatabase) -> Iterator[list[str]]:

@@ -6,8 +6,9 @@
     access_log  who read which subject, when and why; the database refuses UPDATE, DELETE, TRUNCATE and REPLACE
     erasures    who was to be erased, and how far that is (see `erasures`)
     vault_meta  `vault`: the vault's own id; `key`: the id of the key-encryption key that wraps; `retired <id>`: one that was
-                rotated away; `book`: the leaf hash of the first event of the book with which it is used; `erasures of the
-                book`: up to which of its events erasures were taken over from it
+                rotated away; `book`: the leaf hash of the first event of the book with which it is used; `anonymity`: how far
+                in the book it is known who chose anonymity; `erasures of the book`: up to which of its events erasures were
+                taken over from it
 
 A row of `contacts` never has fewer data keys than it needs: both are written in one transaction.
 """
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.vault.erasure_tables import ERASURES
+from ledger.vault.response_tables import RESPONSES
 
 VERSION: Final = 2
 """Of the tables. In SQLite it stands in `PRAGMA user_version`, in PostgreSQL in `vault_meta` as `tables`."""
@@ -54,11 +56,15 @@ TABLES: Final = (
     "CREATE INDEX access_log_subject ON access_log (subject, id)",
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
-ADDED: Final[Mapping[int, tuple[str, ...]]] = {2: (*ERASURES,)}
+ADDED: Final[Mapping[int, tuple[str, ...]]] = {
+    2: (*RESPONSES, *ERASURES),
+}
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
 UNSAMPLED: Final[Mapping[str, tuple[str, ...]]] = {
     "data_keys": ("wrapped",),
     "contacts": ("address", "details", "email", "name", "phone", "language"),
+    "answers": ("mac", "answers", "comment"),
+    "links": ("tag", "invitation"),
 }
 """Columns of which PostgreSQL must keep no statistics: they would be copies, which no erasure finds."""
 ERASED_FROM: Final = tuple(UNSAMPLED)

@@ -26,8 +26,8 @@ from console.cli.vault_options import (
     add_vault,
     add_vault_key,
     open_vault,
-    require_extra,
 )
+from console.vault_place import require_extra
 from ledger.instants import format_instant
 from projections.questions.answer import Instant
 
@@ -52,14 +52,14 @@ The subjects of an address are found by `csat-ledger contacts find`. --store is 
 class ExportToWithdraw:
     """An export that had the subject in it, and is outside the vault."""
 
+    export: str
+    """Its id."""
     at: Instant
     """When it was made."""
     actor: str
     """Who made it."""
-    action: str
-    """What for: invitation or reminder."""
-    reason: str
-    """Why, in their words."""
+    what: str
+    """What was handed out: contacts, comments, results, report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _opened(session: Session) -> Iterator[tuple[Vault, BookOfLedger]]:
 
 def _tell(session: Session, erased: Erased, before: bool) -> None:
     exports = tuple(
-        ExportToWithdraw(format_instant(one.at_us), one.actor, one.action, one.reason) for one in erased.exports
+        ExportToWithdraw(one.export, format_instant(one.at_us), one.actor, one.what) for one in erased.exports
     )
     at = format_instant(erased.completed_us)
     outcome: Literal["erased", "erased-before"] = "erased-before" if before else "erased"
@@ -153,7 +153,7 @@ def _tell(session: Session, erased: Erased, before: bool) -> None:
         return
     session.output.text(f"{erased.subject}  {'erased before, at ' if before else 'erased at '}{short(at)}")
     for one in exports:
-        session.output.text(f"  listed in an export: {short(one.at)}  {one.actor}  {one.action}  {one.reason}")
+        session.output.text(f"  listed in an export: {one.export}  {short(one.at)}  {one.actor}  {one.what}")
 
 
 def _reference(text: str) -> str:
