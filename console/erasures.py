@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -23,6 +23,7 @@ from ledger.vault.erasures import ErasureInBook
 if TYPE_CHECKING:
     from console.wiring import Ledger
     from ledger.store.base import Row, Store
+    from ledger.writing.writer import Writer
 
 HASH_DIGITS: Final = 16
 INVITATION_SENT: Final = "InvitationSent"
@@ -70,12 +71,12 @@ class BookOfStore:
             after = rows[-1].position
 
 
-class BookOfLedger(BookOfStore):
-    """What a book says, and how it is told of erasures: by the ledger's own writer."""
+class BookOfWriter(BookOfStore):
+    """What a book says, and how it is told of erasures: by its writer, which is made when it is needed."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__(ledger.store)
-        self._ledger = ledger
+    def __init__(self, store: Store, writer: Callable[[], Writer]) -> None:
+        super().__init__(store)
+        self._writer = writer
 
     def requested(self, subjects: Sequence[str]) -> None:
         """Has the book say that the erasure of subjects was asked for, once for each."""
@@ -87,12 +88,17 @@ class BookOfLedger(BookOfStore):
 
     def begin(self) -> None:
         """Gives an empty book its first events, so that the vault can be tied to it."""
-        self._ledger.writer.note_all([])
+        self._writer().note_all([])
 
     def _note(self, event_type: str, facts: Sequence[tuple[str, str]]) -> None:
         from ledger.writing.transaction import Note
 
-        self._ledger.writer.note_all([Note(event_type, {"subject": subject}, fact) for subject, fact in facts])
+        self._writer().note_all([Note(event_type, {"subject": subject}, fact) for subject, fact in facts])
+
+
+def book_of(ledger: Ledger) -> BookOfWriter:
+    """The book of a ledger."""
+    return BookOfWriter(ledger.store, lambda: ledger.writer)
 
 
 def _mark(row: Row) -> str:

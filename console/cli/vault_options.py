@@ -129,10 +129,10 @@ def open_people(session: Session) -> Iterator[Vault]:
 
 def heed_erasures(session: Session, vault: Vault, ledger: Ledger) -> None:
     """Hides in the vault whom the book says was erased: a restored backup has them again. Raises AnotherBook."""
-    from console.erasures import BookOfLedger
+    from console.erasures import BookOfStore
     from ledger.vault import erasing, erasures
 
-    erasing.heed(vault, BookOfLedger(ledger), session.clock())
+    erasing.heed(vault, BookOfStore(ledger.store), session.clock())
     if left := erasures.unfinished(vault.database):
         session.output.words(
             f"found {plural(left, 'erasure')} that {'is' if left == 1 else 'are'} not over; nothing of them is shown, and "

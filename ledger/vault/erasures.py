@@ -186,18 +186,15 @@ def all_subjects(database: VaultDatabase) -> Iterator[list[str]]:
         after = batch[-1]
 
 
-def move(transaction: Transaction, subjects: Iterable[str], step: str) -> None:
+def move(transaction: Transaction, subjects: Sequence[str], step: str) -> None:
     """Says that subjects have come to a step."""
-    transaction.execute_many(
-        "UPDATE erasures SET step = ? WHERE subject = ?", [(step, subject) for subject in subjects]
-    )
+    transaction.execute_in("UPDATE erasures SET step = ? WHERE subject {in}", (step,), subjects)
 
 
-def complete(transaction: Transaction, subjects: Iterable[str], now_us: int) -> None:
+def complete(transaction: Transaction, subjects: Sequence[str], now_us: int) -> None:
     """Says that the erasures of subjects are over."""
-    transaction.execute_many(
-        "UPDATE erasures SET step = ?, completed_us = ? WHERE subject = ?",
-        [(COMPLETED, now_us, subject) for subject in subjects],
+    transaction.execute_in(
+        "UPDATE erasures SET step = ?, completed_us = ? WHERE subject {in}", (COMPLETED, now_us), subjects
     )
 
 

@@ -32,7 +32,7 @@ from ledger.instants import format_instant
 from projections.questions.answer import Instant
 
 if TYPE_CHECKING:
-    from console.erasures import BookOfLedger
+    from console.erasures import BookOfWriter
     from ledger.vault.erasing import Erased
     from ledger.vault.vault import Vault
 
@@ -114,7 +114,7 @@ def run(session: Session) -> int:
     return DONE
 
 
-def _replay(session: Session, vault: Vault, book: BookOfLedger, advance: Advance) -> int:
+def _replay(session: Session, vault: Vault, book: BookOfWriter, advance: Advance) -> int:
     from ledger.vault import erasing
 
     ended = 0
@@ -131,12 +131,12 @@ def _replay(session: Session, vault: Vault, book: BookOfLedger, advance: Advance
 
 
 @contextmanager
-def _opened(session: Session) -> Iterator[tuple[Vault, BookOfLedger]]:
+def _opened(session: Session) -> Iterator[tuple[Vault, BookOfWriter]]:
     """The vault, and the book with which it is used; one that was used with none is tied to the one that is named."""
-    from console.erasures import BookOfLedger
+    from console.erasures import book_of
 
     with open_vault(session) as vault, session.ledger(create=not vault.is_tied()) as ledger:
-        book = BookOfLedger(ledger)
+        book = book_of(ledger)
         if not vault.is_tied():
             book.begin()
         yield vault, book

@@ -130,12 +130,12 @@ def _end_erasures(session: Session, vault: Vault) -> int:
     """Ends what was begun, and erases again whom the book says was erased; how many. Without its book it says so."""
     if not vault.is_tied():
         return 0
-    from console.erasures import BookOfLedger
+    from console.erasures import book_of
     from ledger.vault import erasing
 
     try:
         with session.ledger() as ledger:
-            book = BookOfLedger(ledger)
+            book = book_of(ledger)
             erasing.heed(vault, book, session.clock())
             return erasing.finish(vault, book, session.clock)
     except (StoreUnreachable, ClockWrong, AnotherBook) as error:

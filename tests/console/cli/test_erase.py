@@ -11,11 +11,16 @@ from typing import Any
 import orjson
 import pytest
 
+from console.vault_place import VaultPlace
+from console.wiring import open_ledger
+from ledger.instants import parse_instant
+from ledger.vault import erasing, erasures
+from ledger.vault.access_log import Access
 from ledger.vault.database import SQLiteVault
 from tests.console.cli.test_answers_recorded import AT, COMMENT, invited, kept, links, said, states
 from tests.console.cli.test_contacts import ANNA, BERT, HEADER, People
 from tests.console.cli.test_proof_commands import policy_file
-from tests.console.support import Program, Ran, enrolment, fact, met
+from tests.console.support import NOW, Program, Ran, enrolment, fact, met
 from tests.support.answers import wrong_with
 
 WHY = ("--reason", "request for erasure 31", "--actor", "clerk")
@@ -395,6 +400,24 @@ def test_what_was_begun_by_a_process_that_died_is_ended_by_any_next_one(people: 
     assert sorted(in_book(people)) == sorted(
         (kind, one) for one in (anna, bert) for kind in ("ErasureRequested", "ErasureCompleted")
     )
+
+
+def test_a_service_that_starts_ends_what_was_begun(people: People) -> None:
+    (anna,) = people.permitted(ANNA)
+    people.export()
+    now_us = parse_instant(NOW)
+    with (
+        VaultPlace("people.db", Path("vault-key")).vault() as vault,
+        open_ledger(
+            str(people.program.store), lambda: now_us, vault=VaultPlace("people.db", Path("vault-key"))
+        ) as ledger,
+    ):
+        erasures.request(vault.database, [anna], Access(now_us, "clerk", "x"), erasing.known_subjects)
+        assert in_book(people) == []
+        ledger.recorder.open()  # as `serve` and `inbox` do when they start
+        ledger.recorder.close()
+    assert in_book(people) == [("ErasureRequested", anna), ("ErasureCompleted", anna)]
+    assert "erased at" in people.program.json("contacts", "show", anna, "--reason", "x").json["message"]
 
 
 def test_a_vault_in_postgresql_does_the_same(

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from console.erasures import BookOfLedger
-from console.wiring import Ledger, open_ledger
+from console.erasures import BookOfWriter, book_of
+from console.wiring import open_ledger
 from ledger.answers import Answers
 from ledger.errors import AnotherBook, StoreUnreachable, SubjectErased, UnknownSubject
 from ledger.vault import erasing, erasures, postgres
@@ -38,28 +38,24 @@ def clock() -> int:
 
 
 @contextmanager
-def book_at(path: Path) -> Iterator[BookOfLedger]:
+def book_at(path: Path) -> Iterator[BookOfWriter]:
     """A real book, with nothing but its first events."""
     with open_ledger(str(path), lambda: NOW_US, create=True) as ledger:
-        book = BookOfLedger(ledger)
+        book = book_of(ledger)
         book.begin()
         yield book
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[BookOfLedger]:
+def book(tmp_path: Path) -> Iterator[BookOfWriter]:
     with book_at(tmp_path / "book.db") as found:
         yield found
 
 
-def told(book: BookOfLedger) -> list[tuple[str, str]]:
+def told(book: BookOfWriter) -> list[tuple[str, str]]:
     """What the book says of erasures: (type, subject)."""
-    rows = _ledger(book).store.read_stream("log")
+    rows = book._store.read_stream("log")
     return [(row.type, orjson.loads(row.stored)["data"]["subject"]) for row in rows]
-
-
-def _ledger(book: BookOfLedger) -> Ledger:
-    return book._ledger
 
 
 def kept(vault: Vault, *lines: Any) -> list[str]:
@@ -118,7 +114,7 @@ def in_files(place: Place, secrets: Sequence[bytes]) -> int:
 
 
 def test_an_erased_subject_is_shown_found_and_exported_to_nobody_and_the_others_stay(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         anna, bert = kept(vault, line(2, ANNA), line(3, BERT))
@@ -136,14 +132,14 @@ def test_an_erased_subject_is_shown_found_and_exported_to_nobody_and_the_others_
 
 
 def test_what_the_book_says_has_the_reference_and_nothing_of_who_asked_and_why(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
         erase(vault, book, [anna], ASKED, clock)
         entry = list(entries(vault.database, anna))[-1]
         assert entry[1:] == (NOW_US, "clerk", "erased", anna, "request 31")
-    for row in _ledger(book).store.read_stream("log"):
+    for row in book._store.read_stream("log"):
         event = orjson.loads(row.stored)
         assert event["data"] == {"subject": anna}
         assert (event["fact"].split(":")[2], event["actor"]) == (anna, "csat-ledger")
@@ -151,7 +147,7 @@ def test_what_the_book_says_has_the_reference_and_nothing_of_who_asked_and_why(
         assert b"request" not in row.stored.replace(b"erasure-requested", b"")
 
 
-def test_the_bytes_are_in_the_files_before_and_in_none_of_them_after(place: Place, book: BookOfLedger) -> None:
+def test_the_bytes_are_in_the_files_before_and_in_none_of_them_after(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         subjects = kept(vault, line(2, ANNA), *people(400, 10))
         gone = [subjects[0], *subjects[1:400:2]]
@@ -167,7 +163,7 @@ def test_the_bytes_are_in_the_files_before_and_in_none_of_them_after(place: Plac
         assert in_files(place, stays) == len(stays)
 
 
-def test_an_unknown_subject_is_an_error_and_then_nobody_is_erased(place: Place, book: BookOfLedger) -> None:
+def test_an_unknown_subject_is_an_error_and_then_nobody_is_erased(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
         for subjects in (["s-1"], [anna, "s-1"]):
@@ -178,7 +174,7 @@ def test_an_unknown_subject_is_an_error_and_then_nobody_is_erased(place: Place, 
         assert [entry.action for entry in entries(vault.database)] == ["shown"]
 
 
-def test_erased_again_it_stays_erased_since_the_first_time(place: Place, book: BookOfLedger) -> None:
+def test_erased_again_it_stays_erased_since_the_first_time(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
         erase(vault, book, [anna], ASKED, clock)
@@ -190,7 +186,7 @@ def test_erased_again_it_stays_erased_since_the_first_time(place: Place, book: B
 
 
 def test_exports_that_listed_a_subject_are_named_so_that_they_can_be_withdrawn(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         anna, bert = kept(vault, line(2, ANNA), line(3, BERT))
@@ -206,7 +202,7 @@ def test_exports_that_listed_a_subject_are_named_so_that_they_can_be_withdrawn(
         assert [one.export for one in exports(vault.database, to_withdraw=True)] == [spring, reminders]
 
 
-def test_who_comes_back_by_a_new_list_is_somebody_else(place: Place, book: BookOfLedger) -> None:
+def test_who_comes_back_by_a_new_list_is_somebody_else(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
         erase(vault, book, [anna], ASKED, clock)
@@ -221,7 +217,7 @@ def test_who_comes_back_by_a_new_list_is_somebody_else(place: Place, book: BookO
             vault.show(anna, ACCESS)
 
 
-def test_from_the_moment_it_is_asked_for_nothing_is_shown_sealed_or_taken(place: Place, book: BookOfLedger) -> None:
+def test_from_the_moment_it_is_asked_for_nothing_is_shown_sealed_or_taken(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         anna, bert = kept(vault, line(2, ANNA), line(3, BERT))
         erasing.belong_to(vault, book)
@@ -247,7 +243,7 @@ def test_from_the_moment_it_is_asked_for_nothing_is_shown_sealed_or_taken(place:
         assert asked_before(vault, [anna, bert]) == {anna: None}
 
 
-def test_a_subject_asked_for_while_it_is_read_is_left_out_and_no_damage(place: Place, book: BookOfLedger) -> None:
+def test_a_subject_asked_for_while_it_is_read_is_left_out_and_no_damage(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         subjects = kept(vault, *people(5))
         opened = vault._opened
@@ -263,7 +259,7 @@ def test_a_subject_asked_for_while_it_is_read_is_left_out_and_no_damage(place: P
 
 
 def test_a_line_that_repeats_an_address_erased_meanwhile_is_refused_without_a_subject(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
@@ -292,7 +288,7 @@ def test_wherever_it_dies_it_goes_on_and_is_never_over_while_something_is_left(
             vault = Vault(database, KEYS)  # type: ignore[arg-type]
             erase(vault, _Counting(book, passes), gone, ASKED, clock)
 
-    def check(vault: Vault, book: BookOfLedger) -> None:
+    def check(vault: Vault, book: BookOfWriter) -> None:
         with vault.database.reading() as transaction:
             steps = dict(transaction.query("SELECT subject, step FROM erasures"))
         in_book, left = told(book), everything(vault.database)
@@ -345,7 +341,7 @@ def test_wherever_it_dies_it_goes_on_and_is_never_over_while_something_is_left(
 class _Counting:
     """A book that says when it is about to be told of erasures, and when it has been."""
 
-    def __init__(self, book: BookOfLedger, passes: Callable[[], None]) -> None:
+    def __init__(self, book: BookOfWriter, passes: Callable[[], None]) -> None:
         self._book = book
         self._passes = passes
         self.first_hash = book.first_hash
@@ -364,7 +360,7 @@ class _Counting:
 
 
 def test_many_go_in_one_go_and_the_database_is_written_anew_once(
-    place: Place, book: BookOfLedger, monkeypatch: pytest.MonkeyPatch
+    place: Place, book: BookOfWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasures, "BATCH", 3)
     with place.vault() as vault:
@@ -398,7 +394,7 @@ class Backup:
 
 
 def test_a_restored_vault_hides_whom_the_book_says_was_erased_and_replay_erases_them_again(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         anna, bert = kept(vault, line(2, ANNA), line(3, BERT))
@@ -425,7 +421,7 @@ def test_a_restored_vault_hides_whom_the_book_says_was_erased_and_replay_erases_
 
 
 def test_a_subject_of_which_a_restored_vault_has_nothing_is_erased_there_too_and_no_longer_unknown(
-    place: Place, book: BookOfLedger
+    place: Place, book: BookOfWriter
 ) -> None:
     with place.vault() as vault:
         kept(vault, line(3, BERT))
@@ -476,7 +472,7 @@ def test_a_mark_of_a_book_that_was_restored_starts_from_the_beginning(place: Pla
             vault.show(bert, ACCESS)
 
 
-def test_with_another_book_nothing_is_erased(place: Place, book: BookOfLedger, tmp_path: Path) -> None:
+def test_with_another_book_nothing_is_erased(place: Place, book: BookOfWriter, tmp_path: Path) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
         heed(vault, book, NOW_US)
@@ -485,7 +481,7 @@ def test_with_another_book_nothing_is_erased(place: Place, book: BookOfLedger, t
         assert vault.show(anna, ACCESS).contact == ANNA
 
 
-def test_rows_that_came_back_past_this_program_are_erased_once_more(place: Place, book: BookOfLedger) -> None:
+def test_rows_that_came_back_past_this_program_are_erased_once_more(place: Place, book: BookOfWriter) -> None:
     with place.vault() as vault:
         (anna,) = kept(vault, line(2, ANNA))
     with place.raw() as raw:
@@ -503,7 +499,7 @@ def test_rows_that_came_back_past_this_program_are_erased_once_more(place: Place
 
 
 def test_while_a_reader_holds_what_was_erased_it_is_not_over(
-    place: Place, book: BookOfLedger, monkeypatch: pytest.MonkeyPatch
+    place: Place, book: BookOfWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "SCRUB_TIMEOUT_S", 0.3)
     monkeypatch.setattr("ledger.vault.database.LOCK_TIMEOUT_S", 0.3)
@@ -528,7 +524,7 @@ def test_while_a_reader_holds_what_was_erased_it_is_not_over(
 
 
 def test_a_process_that_has_the_vault_open_goes_on_after_it_became_shorter_but_not_over_an_older_copy(
-    tmp_path: Path, book: BookOfLedger
+    tmp_path: Path, book: BookOfWriter
 ) -> None:
     path = tmp_path / "people.db"
     with closing(SQLiteVault(str(path), create=True)) as database:
@@ -553,7 +549,7 @@ def test_a_process_that_has_the_vault_open_goes_on_after_it_became_shorter_but_n
                 other.subjects("m-1", subjects)
 
 
-def test_no_statistics_of_sealed_columns_are_kept_by_the_server(postgres_url: str, book: BookOfLedger) -> None:
+def test_no_statistics_of_sealed_columns_are_kept_by_the_server(postgres_url: str, book: BookOfWriter) -> None:
     place = Place(next(one for one in _backends() if one.name == "postgres"), postgres_url)
     with place.vault() as vault:
         kept(vault, *people(300))
@@ -572,7 +568,7 @@ def _backends() -> list[Any]:
 
 
 def test_a_role_that_does_not_own_the_tables_never_takes_them_for_rewritten(
-    postgres_url: str, book: BookOfLedger
+    postgres_url: str, book: BookOfWriter
 ) -> None:
     place = Place(next(one for one in _backends() if one.name == "postgres"), postgres_url)
     with place.vault() as vault:
