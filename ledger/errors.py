@@ -22,7 +22,9 @@ LedgerError
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
 │   ├── AnotherBook       a vault that was used with another book
 │   ├── UnknownResponse   a response of which the vault has nothing that is meant
-│   └── UnknownSubject    a subject of which the vault has no contact
+│   ├── UnknownSubject    a subject of which the vault has no contact
+│   ├── SubjectErased     a subject that was erased, or is to be
+│   └── ErasuresUnfinished  what is asked for may be a person's who is to be erased
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -273,6 +275,26 @@ class UnknownSubject(VaultError):
 
     def __init__(self, subject: str) -> None:
         super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
+
+
+class SubjectErased(VaultError):
+    """A subject whose erasure was asked for: nothing of it is shown any more, whether it is over or not."""
+
+    code = "subject-erased"
+
+    def __init__(self, subject: str, requested_at: str, completed_at: str | None) -> None:
+        if completed_at is None:
+            found = f"whose erasure was asked for at {requested_at} and is not over"
+            super().__init__(f"found subject {subject!r} {found}: `csat-ledger erase --replay` ends it")
+        else:
+            found = f"that was erased at {completed_at}"
+            super().__init__(f"found subject {subject!r} {found}, expected one with a contact: nothing is kept of it")
+
+
+class ErasuresUnfinished(VaultError):
+    """Erasures are not over, and what is asked for may be theirs."""
+
+    code = "erasures-unfinished"
 
 
 class StoreUnreachable(LedgerError):

@@ -23,6 +23,7 @@ from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
+from console.cli.commands.erase import SubjectErasure
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
@@ -209,6 +210,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "decide-designation": DesignationDecision,
     "decisions": DecisionTaken | DesignationDecisionTaken,
     "designations": DesignationLine,
+    "erase": SubjectErasure,
     "evidence": EvidenceWritten,
     "failure": FailureAnswer,
     "help": HelpText,

@@ -19,6 +19,7 @@ from ledger.answers import CORE
 from ledger.errors import UnknownMembership
 from ledger.printable import printable
 from ledger.programmes.survey.events import membership_stream
+from ledger.vault.erasures import require_finished
 from ledger.vault.responses import Responses
 from projections.questions.answer import Count
 
@@ -186,4 +187,5 @@ def _settled(session: Session) -> Iterator[tuple[Vault, Ledger, str]]:
         if not ledger.store.last_seq(membership_stream(membership)):
             raise UnknownMembership(membership)
         settle(ledger.store, Responses(vault), session.clock(), session.settings.refusals_days)
+        require_finished(vault.database)
         yield vault, ledger, membership
