@@ -34,12 +34,16 @@ class Measured:
         self.measure: Measure = measure
         self._floor = floor
         known = answers.join(respondents_frame(earlier), on=["membership", "response"], how="left")
-        self._releases = releases_frame(earlier)
+        before = releases_frame(earlier)
+        self._none = self._touched = before.clear()
+        self._releases: dict[str, pl.DataFrame] = {}
+        """By the quarter that they tell."""
+        self._of_life = _sums_of_life(self._none)
+        self._add(before)
         self.voided = _without_void(measure, floor, known, earlier)
         """Releases that have lost void ones, and what they have lost, numbered 0; due with the next closing of a quarter."""
         standing = known.filter(~pl.col("void") & pl.col("answer").is_not_null())
-        labels = self._releases.select("release", *LABELS)
-        self._touched = self._releases.clear()
+        labels = before.select("release", *LABELS)
         self._told: dict[str, pl.DataFrame] = {}
         self._tell(standing.join(labels, on="release").select(*ROW, *LABELS))
         self.unreleased = standing.filter(pl.col("release").is_null()).select(ROW)
@@ -52,11 +56,11 @@ class Measured:
         Returns the answers that were released, and the rows to be kept.
         """
         released = release(self.waiting, month, self._floor, scored=self.measure != RESPONSES)
+        self._touched = self._none
         if not len(released):
-            self._touched = self._releases.clear()
             return released, []
         self._touched, rows = release_rows(released, self.measure, first)
-        self._releases = pl.concat([self._releases, self._touched])
+        self._add(self._touched)
         self.waiting = self.waiting.join(released, on=["membership", "response"], how="anti")
         self._tell(released.select(*ROW, *LABELS))
         return released.select(ROW), rows
@@ -71,7 +75,11 @@ class Measured:
         self.voided = []
         if rows:
             changed = releases_frame(rows)
-            self._releases = pl.concat([self._releases.join(changed, on="release", how="anti"), changed])
+            for quarter in changed["in_quarter"].unique():
+                before = self._releases[quarter].join(changed, on="release", how="semi")
+                self._releases[quarter] = self._releases[quarter].join(changed, on="release", how="anti")
+                self._of_life = pl.concat([self._of_life, _sums_of_life(before).with_columns(-pl.col(COUNTS))])
+            self._add(changed)
             self._touched = pl.concat([self._touched, changed])
         return rows
 
@@ -82,20 +90,29 @@ class Measured:
         answers of which it is not even told that they were given; nothing is whole with them.
         """
         touched = self._touched.filter(pl.col("in_quarter") != "").select("membership", "in_quarter")
-        standing = self._releases.with_columns(pl.when(pl.col("removed")).then(0).otherwise(pl.col(COUNTS)).name.keep())
-        looked_at = pl.concat(
-            [touched, standing.filter(pl.col("in_quarter") == (quarter or "-")).select("membership", "in_quarter")]
-        ).unique()
-        among = standing.join(looked_at, on=["membership", "in_quarter"], how="semi")
-        answers = self._answers(looked_at["in_quarter"].unique().to_list(), late)
+        if quarter is not None and quarter in self._releases:
+            touched = pl.concat([touched, self._releases[quarter].select("membership", "in_quarter")])
+        looked_at = touched.unique()
+        quarters = looked_at["in_quarter"].unique().to_list()
+        among = pl.concat([self._none, *(self._releases[one] for one in quarters)])
+        among = _standing(among.join(looked_at, on=["membership", "in_quarter"], how="semi"))
+        answers = self._answers(quarters, late)
         found = []
         for scope in _SCOPES:
             for period in ("month",) if quarter is None else ("quarter", "month"):
                 sums = _sums(among.filter(pl.col(f"in_{period}") != ""), scope, pl.col(f"in_{period}"))
                 found.append(sums.join(_broken(answers, scope, period), on=KEY, how="left"))
-            if quarter is not None:
-                found.append(_sums(standing, scope, pl.lit(LIFE)).with_columns(broken=pl.lit(value=False)))
+        if quarter is not None:
+            self._of_life = _sums_of_life(self._of_life)
+            found += [
+                _sums(self._of_life, scope, pl.lit(LIFE)).with_columns(broken=pl.lit(value=False)) for scope in _SCOPES
+            ]
         return pl.concat(found, how="diagonal").with_columns(whole=pl.col("broken").fill_null(value=False).not_())
+
+    def _add(self, releases: pl.DataFrame) -> None:
+        for (quarter,), frame in releases.partition_by("in_quarter", as_dict=True).items():
+            self._releases[str(quarter)] = pl.concat([self._releases.get(str(quarter), self._none), frame])
+        self._of_life = pl.concat([self._of_life, _sums_of_life(releases)])
 
     def _tell(self, released: pl.DataFrame) -> None:
         for (quarter,), frame in released.partition_by("quarter", as_dict=True).items():
@@ -107,6 +124,17 @@ class Measured:
         waiting = pl.concat([self.waiting, late.select(ROW)]).filter(pl.col("quarter").is_in(quarters))
         told = [self._told[quarter] for quarter in quarters if quarter in self._told]
         return pl.concat([waiting.with_columns(pl.lit("").alias(label) for label in LABELS), *told])
+
+
+def _standing(releases: pl.DataFrame) -> pl.DataFrame:
+    """The releases, with nothing in those that left their figures: a figure of nothing but these is still looked at."""
+    return releases.with_columns(pl.when(pl.col("removed")).then(0).otherwise(pl.col(COUNTS)).name.keep())
+
+
+def _sums_of_life(releases: pl.DataFrame) -> pl.DataFrame:
+    """The sums by membership, location and segment."""
+    standing = _standing(releases) if "removed" in releases.columns else releases
+    return standing.group_by("membership", "in_location", "in_segment").agg(pl.col(COUNTS).sum())
 
 
 def _sums(releases: pl.DataFrame, scope: Scope, period: pl.Expr) -> pl.DataFrame:

@@ -15,7 +15,7 @@ closing has made, the next one goes on from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -42,17 +42,20 @@ class Publication:
         )
         self._scores = rows.select(*ROW[:-1], *QUESTIONS)
         self._measured: dict[Measure, Measured] = {}
-        self._cells: dict[Measure, pl.DataFrame] = {}
+        self._cells: dict[Measure, dict[str, pl.DataFrame]] = {}
+        """Of each measure by period."""
         for measure in MEASURES:
             answers = rows.select(*ROW[:-1], pl.col(measure).alias("answer"), "void")
             before = [row for row in earlier.releases if row.measure == measure]
             self._measured[measure] = Measured(measure, self._floor, answers, before)
-            self._cells[measure] = cells_frame(cell for cell in earlier.cells if cell.measure == measure)
+            told = cells_frame(cell for cell in earlier.cells if cell.measure == measure)
+            self._none = told.clear()
+            self._cells[measure] = {str(period): frame for (period,), frame in _by(told, "period")}
         counted = self._measured[RESPONSES]
         closed = pl.col("month") <= earlier.closed_through
         counted.waiting = counted.unreleased.filter(closed)
-        to_come = counted.unreleased.filter(~closed).partition_by("month", as_dict=True)
-        self._to_come = {str(month): frame for (month,), frame in to_come.items()}
+        to_come = _by(counted.unreleased.filter(~closed), "month")
+        self._to_come = {str(month): frame for (month,), frame in to_come}
         for question in QUESTIONS:
             asked = self._measured[question]
             asked.waiting = asked.unreleased.join(counted.respondents, on=["membership", "response"], how="semi")
@@ -103,27 +106,35 @@ class Publication:
 
     def _tell(self, measure: Measure, figures: pl.DataFrame, position: int, now_us: int) -> Iterator[Cell]:
         """The cells that are new, or other than they were told."""
-        before = self._cells[measure]
+        periods = figures["period"].unique().to_list()
+        before = self._before(measure, periods)
         joined = figures.join(before, on=KEY, how="left", suffix="_before")
         told = pl.col("version").is_not_null()
         first = ~told & pl.col("whole") & (pl.sum_horizontal(COUNTS) > 0)
         if measure != RESPONSES:
-            joined = joined.join(self._cells[RESPONSES].select(*KEY, counted="version"), on=KEY, how="left")
+            joined = joined.join(self._before(RESPONSES, periods).select(*KEY, counted="version"), on=KEY, how="left")
             first &= pl.col("counted").is_not_null()
         other = pl.any_horizontal(pl.col(column) != pl.col(f"{column}_before") for column in COUNTS)
         new = joined.filter(first | (told & other)).with_columns(pl.col("version").fill_null(0) + 1).sort(KEY)
-        self._cells[measure] = pl.concat([before.join(new, on=KEY, how="anti"), new.select(before.columns)])
+        now = pl.concat([before.join(new, on=KEY, how="anti"), new.select(before.columns)])
+        self._cells[measure] |= {str(period): frame for (period,), frame in _by(now, "period")}
         for *key, version, counts in new.select(*KEY, "version", pl.concat_list(COUNTS)).iter_rows():
             distribution = () if measure == RESPONSES else tuple(counts)
             yield Cell(CellKey(*key), measure, version, position, now_us, sum(counts), distribution, 0)
 
+    def _before(self, measure: Measure, periods: list[str]) -> pl.DataFrame:
+        """The cells of a measure as they were told last, of some periods."""
+        told = self._cells[measure]
+        return pl.concat([self._none, *(told[period] for period in periods if period in told)])
+
     def _of_quarter(self, quarter: str) -> dict[Measure, pl.DataFrame]:
         """What memberships have been told of a quarter and its months, by measure."""
         months = [f"{quarter[:4]}-{3 * int(quarter[6:]) - less:02}" for less in (2, 1, 0)]
-        told = (pl.col("scope") == "membership") & pl.col("period").is_in([quarter, *months])
         return {
-            measure: frame.filter(told).select("membership", "period", *COUNTS)
-            for measure, frame in self._cells.items()
+            measure: self._before(measure, [quarter, *months])
+            .filter(pl.col("scope") == "membership")
+            .select("membership", "period", *COUNTS)
+            for measure in MEASURES
         }
 
     def _new_groups(self, groups: pl.DataFrame, quarter: str) -> list[GroupRow]:
@@ -135,3 +146,7 @@ class Publication:
         ]
         self._groups |= {row.membership: (row.solution_area, row.business_model) for row in found}
         return found
+
+
+def _by(frame: pl.DataFrame, column: str) -> Iterable[tuple[tuple[object, ...], pl.DataFrame]]:
+    return frame.partition_by(column, as_dict=True).items()

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from projections.results.cells import RESPONSES, SCORES, Cell, CellKey, Closing, GroupRow, Measure, PlaceRow
-from projections.results.releasing import LABELS, RELEASE
+from projections.results.releasing import RELEASE
 
 COUNTS: Final = [f"d{score}" for score in range(SCORES)]
 """Columns: how many of a release, or of a cell, answered 0, 1, … 10; for `responses` all stand in the first."""
@@ -97,12 +97,6 @@ def release_rows(released: pl.DataFrame, measure: Measure, first: int) -> tuple[
         .with_row_index("release", offset=first)
         .with_columns(pl.col("release").cast(pl.Int64), removed=pl.lit(value=False))
     )  # fmt: skip
-    rows = [
-        ReleaseRow(
-            number, measure, membership, *labels, removed=False, counts=tuple(counts), responses=tuple(responses)
-        )
-        for number, membership, *labels, counts, responses in made.select(
-            "release", "membership", *LABELS, pl.concat_list(COUNTS), "response"
-        ).iter_rows()
-    ]
+    named = made.select("release", pl.lit(measure), *RELEASE, "removed", pl.concat_list(COUNTS), "response").iter_rows()
+    rows = [ReleaseRow._make((*row[:-2], tuple(row[-2]), tuple(row[-1]))) for row in named]
     return made.select(*_RELEASES), rows
