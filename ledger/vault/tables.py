@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ledger.vault.published_tables import PUBLISHED_TABLES
+
 VERSION: Final = 2
 """Of the tables. In SQLite it stands in `PRAGMA user_version`, in PostgreSQL in `vault_meta` as `tables`."""
 APPLICATION_ID: Final = 0x43535654  # "CSVT"
@@ -50,7 +52,7 @@ TABLES: Final = (
     "CREATE INDEX access_log_subject ON access_log (subject, id)",
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
-ADDED: Final[Mapping[int, tuple[str, ...]]] = {2: ()}
+ADDED: Final[Mapping[int, tuple[str, ...]]] = {2: (*PUBLISHED_TABLES,)}
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
 SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
 POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}
