@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ledger.vault.published_tables import PUBLISHED_TABLES
 from ledger.vault.response_tables import RESPONSES
 
 VERSION: Final = 2
