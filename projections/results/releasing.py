@@ -2,8 +2,8 @@
 
 A frame of answers has a row for each respondent, with the columns
 
-    membership, quarter, month, location, segment    text; quarter YYYY-Qn, month YYYY-MM
-    answer                                           0 to 10; for the measure `responses` 0 throughout
+    membership, response, quarter, month, location, segment    text; quarter YYYY-Qn, month YYYY-MM
+    answer                                                     0 to 10; for the measure `responses` 0 throughout
 
 and a row that is released gets `in_quarter`, `in_month`, `in_location`, `in_segment` beside them: what all respondents of its
 release have in common, as far as the release tells; empty where they are told apart no further. These four and the membership
@@ -55,6 +55,7 @@ def release(waiting: pl.DataFrame, month: str, floor: Floor, *, scored: bool) ->
         of_quarter = _enough(waiting, ("membership", "quarter"), floor, scored=scored)
         whole = waiting.filter(of_quarter)
         rest = waiting.filter(~of_quarter)
+        rest = _without_one_too_many(rest, floor)
         rest = rest.filter(_enough(rest, ("membership",), floor, scored=scored))
         of_quarters = _split(
             whole.with_columns(in_quarter="quarter", in_month=pl.lit("")), "month", floor, scored=scored
@@ -68,6 +69,17 @@ def release(waiting: pl.DataFrame, month: str, floor: Floor, *, scored: bool) ->
     for column in ("location", "segment"):
         released = _split(released, column, floor, scored=scored)
     return released
+
+
+def _without_one_too_many(rest: pl.DataFrame, floor: Floor) -> pl.DataFrame:
+    """Leaves the last answer of a membership waiting where each quarter has one less than the floor.
+
+    As many as can wait would tell how many each quarter has.
+    """
+    size = pl.len().over("membership", "quarter")
+    full = (size == floor.respondents - 1).all().over("membership")
+    last = pl.struct("month", "response").rank("ordinal").over("membership") == pl.len().over("membership")
+    return rest.filter(~(full & last))
 
 
 def _enough(frame: pl.DataFrame, keys: Sequence[str], floor: Floor, *, scored: bool) -> pl.Series:
