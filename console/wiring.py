@@ -20,6 +20,8 @@ from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from console.answering import Answering
+    from console.vault_place import VaultPlace
     from ledger.link_key import LinkKeys
     from ledger.store.base import Store
     from ledger.writing.refused import RefusalKeeper
@@ -59,13 +61,16 @@ class Ledger:
         salts: SaltOf | None = None,
         link_key_file: str | None = None,
         refusals_days: int | None = None,
+        vault: VaultPlace | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
         writer keeps at hand. `salts` are the system's where none are given. `link_key_file` is where the link key lies,
-        if not where the store has a place for it. `refusals_days` is how long refused facts are kept.
+        if not where the store has a place for it. `refusals_days` is how long refused facts are kept. `vault` is where
+        answers and comments go; it is opened when the first fact carries any.
         """
+        self.vault = vault
         self._refusals_days = refusals_days
         self._remark = remark
         self._salts = salts
@@ -93,6 +98,15 @@ class Ledger:
             salts=self._salts,
             link_keys=link_keys(self.store, self._link_key_file),
         )
+
+    @cached_property
+    def recorder(self) -> Answering:
+        """What records facts that may carry answers: with the writer, and the vault where one is named."""
+        from console.answering import Answering
+        from ledger.writing.refused import RETENTION_DAYS
+
+        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
+        return Answering(self.writer, self.store, self.clock, self.vault, days, self._remark)
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
@@ -143,6 +157,8 @@ class Ledger:
             if "writer" in self.__dict__:
                 self.writer.close()
         finally:
+            if "recorder" in self.__dict__:
+                self.recorder.close()
             self._asked.close()
             if "database" in self.__dict__:
                 self.database.close()
@@ -160,11 +176,12 @@ def open_ledger(
     salts: SaltOf | None = None,
     link_key_file: str | None = None,
     refusals_days: int | None = None,
+    vault: VaultPlace | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
         store = open_store(where, create=create)
-        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file, refusals_days)
+        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file, refusals_days, vault)
         try:
             yield ledger
         finally:

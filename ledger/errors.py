@@ -45,6 +45,7 @@ REFUSAL_CODES: Final = (
     "malformed",
     "reserved-id",
     "id-reused",
+    "vault-needed",
     "in-the-future",
     "unknown-membership",
     "already-enrolled",

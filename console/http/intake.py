@@ -23,7 +23,7 @@ from console.http.receipts import Receipt, receipt_of
 from console.http.tracing import traced
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
-from ledger.programmes.registry import parse_fact
+from ledger.programmes.registry import parse_fact, parse_kept
 from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
@@ -141,9 +141,9 @@ class Intake:
             await self._refusals.kept()
         return said
 
-    async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
+    async def outcomes(self, kept: Sequence[str]) -> list[Outcome]:
         """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
-        read = await asyncio.to_thread(_read_all, lines)
+        read = await asyncio.to_thread(_read_kept, kept)
         recorded = iter(await self._recorded([one for one in read if not isinstance(one, Refused)]))
         return [
             Outcome("refused", 0, one.code, one.sentence) if isinstance(one, Refused) else next(recorded)[0]
@@ -291,6 +291,16 @@ def outcome_json(outcome: FactOutcome) -> bytes:
 
 def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:
     return [_read(line) for line in lines]
+
+
+def _read_kept(kept: Sequence[str]) -> list[Fact | Refused]:
+    found: list[Fact | Refused] = []
+    for one in kept:
+        try:
+            found.append(parse_kept(one))
+        except Refused as refusal:
+            found.append(refusal)
+    return found
 
 
 def _read(line: bytes) -> Fact | Refused:

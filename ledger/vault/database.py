@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, Protocol
 
 import orjson
@@ -37,6 +38,10 @@ class Transaction(Protocol):
 
     def execute(self, statement: str, parameters: Params = ()) -> None:
         """One statement without an answer."""
+        ...
+
+    def execute_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> None:
+        """One statement with `{in}` for `texts`, without an answer."""
         ...
 
     def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
@@ -81,14 +86,21 @@ class _SQLiteTransaction:
         return self._cursor.execute(statement, parameters).fetchall()
 
     def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
-        statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
-        return self.query(statement, (*parameters, orjson.dumps(list(texts)).decode()))
+        return self.query(*_with_texts(statement, parameters, texts))
 
     def execute(self, statement: str, parameters: Params = ()) -> None:
         self._cursor.execute(statement, parameters)
 
+    def execute_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> None:
+        self.execute(*_with_texts(statement, parameters, texts))
+
     def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
         self._cursor.executemany(statement, rows)
+
+
+def _with_texts(statement: str, parameters: Params, texts: Sequence[str]) -> tuple[str, Params]:
+    statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
+    return statement, (*parameters, orjson.dumps(list(texts)).decode())
 
 
 class SQLiteVault:
@@ -96,7 +108,7 @@ class SQLiteVault:
 
     WAL with synchronous=FULL: what is committed is on disk. `secure_delete` writes zeros over what is deleted or replaced in
     the file; what stands in the log beside it is written over with the next checkpoint. A vault cannot be opened where it
-    cannot be written: who reads a person leaves an entry in the access log.
+    cannot be written: who reads a person leaves an entry in the access log. Threads take turns.
     """
 
     def __init__(self, where: str, *, create: bool = False) -> None:
@@ -116,6 +128,7 @@ class SQLiteVault:
             self._file = OpenFile(path, identity)
             self._path = path
             self._connection = _connected(path)
+            self._turn = RLock()
             self.found_version = 0 if made else self._require_vault(migrate=create)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
@@ -150,6 +163,10 @@ class SQLiteVault:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Transaction]:
+        with self._turn:
+            yield from self._in_turn(begin)
+
+    def _in_turn(self, begin: str) -> Iterator[Transaction]:
         if lost := self._file.lost():
             raise StoreUnreachable(f"{self.name}: {lost}")
         cursor = self._connection.cursor()
@@ -215,7 +232,7 @@ def _make_tables(cursor: sqlite3.Cursor) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")

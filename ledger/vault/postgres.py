@@ -42,6 +42,9 @@ class _PostgresTransaction:
     def execute(self, statement: str, parameters: Params = ()) -> None:
         self._connection.execute(_with_marks(statement), parameters)
 
+    def execute_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> None:
+        self.execute(statement.replace("{in}", "= ANY(?)"), (*parameters, list(texts)))
+
     def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
         with self._connection.cursor() as cursor:
             cursor.executemany(_with_marks(statement), rows)

@@ -5,7 +5,8 @@
     data_keys   by holder: its data key, wrapped under the key-encryption key of that id
     access_log  who read which subject, when and why; the database refuses UPDATE, DELETE, TRUNCATE and REPLACE
     vault_meta  `vault`: the vault's own id; `key`: the id of the key-encryption key that wraps; `retired <id>`: one that was
-                rotated away; `book`: the leaf hash of the first event of the book with which it is used
+                rotated away; `book`: the leaf hash of the first event of the book with which it is used; `anonymity`: how far
+                in the book it is known who chose anonymity
 
 A row of `contacts` never has fewer data keys than it needs: both are written in one transaction.
 """
@@ -14,6 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+from ledger.vault.published_tables import PUBLISHED_TABLES
+from ledger.vault.response_tables import RESPONSES
 
 VERSION: Final = 2
 """Of the tables. In SQLite it stands in `PRAGMA user_version`, in PostgreSQL in `vault_meta` as `tables`."""
@@ -50,7 +54,9 @@ TABLES: Final = (
     "CREATE INDEX access_log_subject ON access_log (subject, id)",
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
-ADDED: Final[Mapping[int, tuple[str, ...]]] = {2: ()}
+ADDED: Final[Mapping[int, tuple[str, ...]]] = {
+    2: (*RESPONSES, *PUBLISHED_TABLES),
+}
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
 SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
 POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}

@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ledger.answers import Answers
 from ledger.errors import AnotherBook, UnknownSubject, VaultDamaged, VaultError, VaultKeyMismatch
 from ledger.fold import fold
 from ledger.vault.access_log import Access, Action, enter
@@ -66,8 +67,18 @@ class BlindIndex:
         """The reference of the operator's one invitation of a subject: the same whenever it is asked for."""
         return f"i-{self._digest('invitation', membership, subject)[:32]}"
 
-    def _digest(self, *names: str) -> str:
-        return hmac.digest(self._key, orjson.dumps(names), sha256).hex()
+    def link(self, membership: str, invitation: str) -> str:
+        """What the answers to an invitation are found by."""
+        return self._digest("link", membership, invitation)
+
+    def answers(self, fact: str, answers: Answers | None, comment: str | None) -> str:
+        """What is another where anything is that a fact says of its respondent."""
+        return self._digest(
+            "answers", fact, None if answers is None else {"core": answers.core, "own": answers.own}, comment
+        )
+
+    def _digest(self, *names: Any) -> str:
+        return hmac.digest(self._key, orjson.dumps(names, option=orjson.OPT_SORT_KEYS), sha256).hex()
 
 
 class Kept(NamedTuple):
@@ -129,7 +140,7 @@ class Vault:
         if not lines:
             return []
         addresses = [self.index.address(normalise(line.contact.email)) for line in lines]
-        with self._sealing() as transaction:
+        with self.sealing() as transaction:
             rows = transaction.query_in(
                 "SELECT address, subject, customer_org, version, details FROM contacts "
                 "WHERE membership = ? AND address {in}",
@@ -234,7 +245,7 @@ class Vault:
         return found
 
     @contextmanager
-    def _sealing(self) -> Iterator[Transaction]:
+    def sealing(self) -> Iterator[Transaction]:
         """A transaction in which things are sealed: under the key that the vault was rotated to, and no other."""
         with self.database.writing() as transaction:
             require_wrapping(transaction, self.keyring)

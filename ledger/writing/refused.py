@@ -6,7 +6,9 @@ The original is kept so that operators can see what was wrong, and take it again
 * A field that its model hides, such as the invitation of a response, holds the token, or null (DESIGN 13). The operator's
   own file of refusals, or the source, is the only one that has the invitation itself.
 * Of a fact whose form is wrong nobody knows what stands in its fields: a text stays only where it is an instant, a date or
-  an opaque reference, without a space. Members that no fact has (answers, comments) are not kept at all, with their names.
+  an opaque reference, without a space. Members that no fact has are not kept at all, with their names.
+* Answers and comments are not kept. Where the vault holds them, `"answers":"in the vault"` stands in their place, and the fact
+  can be taken again from here; else it cannot.
 * What looks like a mail address, a telephone or an IP number is replaced (`ledger.personal_data`), in the sentence, too.
 * Of more than ORIGINAL_MAX characters nothing is kept.
 
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from ledger.answers import IN_VAULT
 from ledger.errors import LedgerError
 from ledger.instants import DAY_US
 from ledger.personal_data import LEFT_OUT, looks_personal, without_personal_data
@@ -44,6 +47,7 @@ RETENTION_DAYS: Final = 90
 EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 """A value that a sentence quotes."""
+_HELD: Final = {"answers": IN_VAULT}
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
 
 
@@ -68,6 +72,9 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     told = as_told(refused.line, parser, refused.fact) if found is not None else None
     kept = _object_in(told) if told is not None else None
     cleaned = None if kept is None else _cleaned(kept, well_formed=refused.fact is not None)
+    if found is not None and cleaned is not None and refused.fact is not None and _is_held(refused.fact):
+        found = {name: value for name, value in found.items() if name not in refused.fact.sealed} | _HELD
+        cleaned |= _HELD
     original = None if cleaned is None else orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS).decode()
     if original is not None and len(original) > ORIGINAL_MAX:
         original = None
@@ -79,6 +86,11 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     what = [original, whole] if original is not None else [None, fact, kind, membership, code, sentence]
     digest = sha256(orjson.dumps(what)).digest()
     return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
+
+
+def _is_held(fact: Fact) -> bool:
+    answered = fact.answered()
+    return answered is not None and answered.held
 
 
 def _sentence(refused: TurnedAway) -> str:

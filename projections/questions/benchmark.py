@@ -97,9 +97,11 @@ def benchmark(
         own = {(one.key, one.measure): one for one in published.cells(("membership",), membership, known_at)}
         rows = published.places(membership, known_at)
         places = {(row.period, row.question): cast(Place, row.place) for row in rows}
-        groups = {(row.period, row.solution_area, row.business_model) for row in rows}
+        groups = published.groups(membership)
         keys = {
-            key for key in keys if key.scope == "peer-group" and (_quarter(key.period), key.part, key.group) in groups
+            key
+            for key in keys
+            if key.scope == "peer-group" and (key.part, key.group) == _group_in(groups, _quarter(key.period))
         }
     ordered = sorted(keys, key=lambda key: (key.period, OF_PEERS.index(key.scope), key.part, key.group))
     return [_line(cells, own, places, key, membership) for key in ordered]

@@ -18,7 +18,8 @@ What follows from it:
 
 * A month is released by itself when it is closed, if there are enough in it. When its quarter is closed, what is left of the
   quarter is released together, if it is enough; else the quarter has no figure, and neither has a month of the rest. What
-  is then left of closed quarters is released for the membership's life alone, as soon as it is enough: at most four wait.
+  is then left of closed quarters is released for the membership's life alone, as soon as it is enough; where each quarter has
+  four left (one less than the floor), the last of them goes on waiting, for else the sum would tell these counts.
 * A release is told apart by location, and within it by customer organisation, where each part, and the rest, is one.
 * A month's figure counts all its responses, or there is none; so does a quarter's. Life counts what is released.
 * What is published stays. Late responses change a figure when they are a release of their own; voided ones leave it when as

@@ -17,12 +17,11 @@ from console.cli.session import Session
 from console.cli.vault_options import (
     add_vault,
     add_vault_key,
-    key_file,
     keyring_of,
     open_database,
     open_vault,
-    require_extra,
 )
+from console.vault_place import require_extra
 from projections.questions.answer import Count
 
 ACTIONS: Final = ("migrate", "new-key", "rewrap")
@@ -86,7 +85,7 @@ def run(session: Session) -> int:
 
 def _migrate(session: Session) -> int:
     require_extra()
-    path = key_file(session)
+    path = session.vault_key_file
     if session.options.make_key and path is None:
         raise Failure("usage", "found --make-key without --vault-key, expected the file in which to make it")
     keyring = None if session.options.make_key else keyring_of(session)  # before a vault is made that nobody can open
@@ -119,7 +118,7 @@ def _migrate(session: Session) -> int:
 
 
 def _new_key(session: Session) -> int:
-    path = key_file(session)
+    path = session.vault_key_file
     if path is None:
         raise Failure(
             "usage", "found no --vault-key, expected the file of keys: those in the environment are not ours to change"

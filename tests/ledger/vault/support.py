@@ -205,6 +205,11 @@ class _CountedTransaction:
         self._transaction.execute(*given)
         self._passes()
 
+    def execute_in(self, *given: Any) -> None:
+        self._passes()
+        self._transaction.execute_in(*given)
+        self._passes()
+
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         self._passes()
         self._transaction.execute_many(statement, rows)
