@@ -31,6 +31,7 @@ from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.publish_results import ResultsPublished
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.refusals import RefusalsDeleted
+from console.cli.commands.reports import ReportsWritten
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
@@ -70,6 +71,7 @@ from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
+from projections.questions.report import MonthlyReport
 from projections.questions.results import Results
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
@@ -231,6 +233,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
+    "report": MonthlyReport,
+    "reports": ReportsWritten,
     "results": Results,
     "review": ReviewAnswer,
     "score": ScoreAnswer,

@@ -52,6 +52,8 @@ COMMANDS: Final = {
     "participation": Command("participation", "how the survey is taken up"),
     "results": Command("results", "a membership's results as published, by quarter or month"),
     "benchmark": Command("benchmark", "peers who are never named, and a partner's place among them"),
+    "report": Command("report", "a membership's report of a month, as a page or for spreadsheets"),
+    "reports": Command("reports", "the reports of a month, two files a membership"),
     "publish-results": Command("publish_results", "close months, and publish their results and the benchmark"),
     "project": Command("project", "bring projections up to date, rebuild them, show their lag"),
     "migrate": Command("migrate", "bring a ledger's tables to the present version"),

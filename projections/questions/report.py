@@ -49,6 +49,8 @@ class MonthlyReport:
 
     membership: str
     """The membership."""
+    name: str
+    """The partner's company."""
     month: str
     """YYYY-MM."""
     known_at: Position
@@ -103,6 +105,7 @@ def report(
     lines = benchmark(published, membership, "quarter", known_at)
     return MonthlyReport(
         membership=membership,
+        name=view.eligibility().name(membership),
         month=month,
         known_at=by_month.known_at,
         standing=_standing(status(view, membership, month_end_us(month) - 1)),

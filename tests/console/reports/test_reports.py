@@ -44,6 +44,7 @@ def period(name: str, *answers: int, invitations: int = 40) -> PeriodResults:
 def monthly(
     *answers: int,
     membership: str = "m-1",
+    name: str = "Vellmar Systems",
     location: str = "Lisbon",
     segment: str = "Brontegard",
     peers: bool = True,
@@ -57,6 +58,7 @@ def monthly(
     line_of_peers = BenchmarkLine("peer-group", "security", "reseller", "2010-Q1", 7, 70, peer_questions, AT)
     return MonthlyReport(
         membership=membership,
+        name=name,
         month="2010-03",
         known_at=77,
         standing=ReportStanding("2010-03-31T23:59:59.999999Z", True, False, 8, 1, "2009-11", "2011-03-01"),
@@ -166,8 +168,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_text_and_nothing_else(name: str) -> None:
-    page = Page(report_page(monthly(9, 9, 8, 10, 9, location=name, segment=name)))
-    assert page.texts.count(name) == 3  # the location twice, the organisation once
+    page = Page(report_page(monthly(9, 9, 8, 10, 9, name=name, location=name, segment=name)))
+    assert page.texts.count(name) == 4  # the partner and the organisation once, the location twice
+    assert f"{name}: customer satisfaction in March 2010" in page.texts
     assert not {tag for tag, _ in page.elements} & {"script", "img"}
 
 
