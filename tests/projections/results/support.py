@@ -13,7 +13,7 @@ from projections.results.grouping import PROFILE
 from projections.results.publication import Publication
 from projections.results.releasing import Floor
 from projections.results.rows import Closed, Earlier, ReleaseRow
-from tests.oracle.survey.results import Oracle, Said
+from tests.oracle.survey.results import Key, Oracle, Said
 
 MONTHS = [f"2010-{number:02}" for number in range(1, 10)]
 SMALL = Floor(3, 3)
@@ -59,16 +59,21 @@ def drawn_story(seed: int, memberships: int, responses: int, apart: int) -> Stor
     names = [f"m-{number}" for number in range(memberships)]
     runs = tuple(sorted(rng.sample(MONTHS, rng.randrange(1, 4))))
     scores = rng.choice([(9, 10), (0, 10), (7, 8, 9, 10), tuple(range(11))])
+    months = rng.choice((3, 6, 9))
+    even = rng.choice((0.3, 0.8, 1))
     told = []
     for number in range(responses):
         answered = {question: rng.choice(scores) for question in QUESTIONS[:2] if rng.random() < 0.9}
-        name = rng.choice(names[: rng.randrange(1, memberships + 1)])
-        said = Said(name, f"r-{number}", rng.choice(MONTHS), rng.choice("ab"), rng.choice("xy"), False, answered)
+        name = rng.choice(names if rng.random() < even else names[:2])
+        said = Said(
+            name, f"r-{number}", rng.choice(MONTHS[:months]), rng.choice("ab"), rng.choice("xy"), False, answered
+        )
         late = rng.randrange(len(runs)) if rng.random() * 10 < apart else 0
         void = rng.randrange(late, len(runs) + 1) if rng.random() * 10 < apart else 99
         erased = rng.randrange(late, len(runs) + 1) if rng.random() * 20 < apart else 99
         told.append(Told(said, late, void, erased))
-    groups = {name: (rng.choice(["data", "security", ""]), rng.choice(["reseller", "reseller", ""])) for name in names}
+    areas, models = ["data", "data", "data", "security", ""], ["reseller"] * rng.randrange(1, 6) + ["hosting", ""]
+    groups = {name: (rng.choice(areas), rng.choice(models)) for name in names}
     return Story(tuple(told), groups, runs)
 
 
@@ -97,10 +102,6 @@ class Book:
         """Every place."""
         return [place for closed in self.closings for place in closed.places]
 
-    def shown(self) -> list[tuple[object, ...]]:
-        """All that anybody is ever shown: figures and places, closing by closing."""
-        return [(closed.closing.month, closed.cells, closed.places) for closed in self.closings]
-
 
 def frame(known: Sequence[Said]) -> pl.DataFrame:
     """Responses as `Publication` takes them."""
@@ -124,6 +125,26 @@ def published(story: Story, oracle: Oracle | None = None) -> Book:
                 oracle.close(month, known, story.groups)
             done += 1
     return book
+
+
+Shown = list[tuple[str, tuple[Key, str], tuple[tuple[int, ...], int]]]
+
+
+def told_by_brute_force(story: Story) -> Shown:
+    """All figures that the oracle tells: (month of the closing, figure, (counts, partners)), in order."""
+    oracle, shown, done = Oracle(*story.floor), Shown(), 0
+    before: dict[tuple[Key, str], int] = {}
+    for run, last in enumerate(story.runs):
+        known = story.known(run)
+        while done < len(MONTHS) and MONTHS[done] <= last:
+            oracle.close(MONTHS[done], known, story.groups)
+            for figure, versions in sorted(oracle.told.items()):
+                for who in versions[before.get(figure, 0) :]:
+                    counts = oracle.counts(figure[1], who)
+                    shown.append((MONTHS[done], figure, (counts, oracle.partners_of.get(figure, 0))))
+                before[figure] = len(versions)
+            done += 1
+    return shown
 
 
 def changed(story: Story, number: int, told: Told | None) -> Story:

@@ -9,12 +9,12 @@ from tests.oracle.survey.results import Oracle
 from tests.projections.results.support import drawn_story, published
 
 STORIES = {
-    "seed": st.integers(0, 1 << 40), "memberships": st.integers(1, 8), "responses": st.integers(0, 160),
+    "seed": st.integers(0, 1 << 40), "memberships": st.integers(1, 12), "responses": st.integers(0, 300),
     "apart": st.integers(0, 8),
 }  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(**STORIES)
 def test_figures_are_those_of_a_brute_force_tabulation(seed: int, memberships: int, responses: int, apart: int) -> None:
     story = drawn_story(seed, memberships, responses, apart)
