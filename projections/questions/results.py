@@ -163,7 +163,7 @@ Cells = Mapping[tuple[CellKey, Measure], Cell]
 def question_result(cells: Cells, key: CellKey, question: CoreQuestion) -> QuestionResult:
     """What a cell says of a question, and the trend of it."""
     cell = cells.get((key, question))
-    if cell is None:
+    if cell is None or not cell.respondents:
         return QuestionResult(question, None, None, None, None)
     return QuestionResult(question, cell.respondents, cell.mean, cell.distribution, trend(cells, cell))
 
@@ -188,7 +188,7 @@ def published_at(cells: Cells, key: CellKey) -> tuple[Instant | None, int]:
 
 def _responses(cells: Cells, key: CellKey) -> int | None:
     cell = cells.get((key, RESPONSES))
-    return None if cell is None else cell.respondents
+    return (cell.respondents or None) if cell is not None else None
 
 
 def _questions(cells: Cells, key: CellKey) -> tuple[QuestionResult, ...]:

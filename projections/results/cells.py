@@ -59,8 +59,8 @@ class Cell(NamedTuple):
 
     @property
     def mean(self) -> float | None:
-        """The mean of the answers, to two decimals; None for `responses`."""
-        if not self.distribution:
+        """The mean of the answers, to two decimals; None for `responses`, and where all of them have become void."""
+        if not self.distribution or not self.respondents:
             return None
         return round(sum(score * count for score, count in enumerate(self.distribution)) / self.respondents, 2)
 
