@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.vault.erasure_tables import ERASURES
+from ledger.vault.published_tables import PUBLISHED_TABLES
 from ledger.vault.response_tables import RESPONSES
 
 VERSION: Final = 2
@@ -57,7 +58,7 @@ TABLES: Final = (
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
 ADDED: Final[Mapping[int, tuple[str, ...]]] = {
-    2: (*RESPONSES, *ERASURES),
+    2: (*RESPONSES, *ERASURES, *PUBLISHED_TABLES),
 }
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
 UNSAMPLED: Final[Mapping[str, tuple[str, ...]]] = {
