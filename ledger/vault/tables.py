@@ -12,6 +12,7 @@ A row of `contacts` never has fewer data keys than it needs: both are written in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 VERSION: Final = 1
@@ -74,6 +75,13 @@ POSTGRES_TRIGGERS: Final = (
        FOR EACH STATEMENT EXECUTE FUNCTION access_log_refuse()""",
     "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
 )
+
+COLUMN_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
+    **dict.fromkeys(("actor", "action", "reason"), str),
+    **dict.fromkeys(("id", "at_us", "version"), int),
+}
+"""What a column holds, by its name. SQLite keeps anything in a column; of what is sealed `boxes` looks at the form."""
 
 
 def sqlite_statements() -> list[str]:
