@@ -296,7 +296,9 @@ class Vault:
         contact = Contact(**texts)
         if self.index.address(normalise(contact.email)) != address:
             raise VaultDamaged(f"subject {subject}: found the blind index of another address, expected that of its own")
-        if self.index.details(subject, contact) != details:  # a box that was taken away leaves nothing that does not open
+        if (
+            self.index.details(subject, contact) != details
+        ):  # a box that was taken away leaves nothing that does not open
             raise VaultDamaged(f"subject {subject}: found the digest of other details, expected that of its own")
         return Held(subject, membership, customer_org, contact)
 
@@ -339,7 +341,9 @@ def require_wrapping(transaction: Transaction, keyring: Keyring) -> None:
 def _set_up(transaction: Transaction, keyring: Keyring) -> None:
     if transaction.query("SELECT value FROM vault_meta WHERE name = 'vault'"):
         return
-    if transaction.query("SELECT name FROM vault_meta WHERE name = 'key' UNION ALL SELECT holder FROM data_keys LIMIT 1"):
+    if transaction.query(
+        "SELECT name FROM vault_meta WHERE name = 'key' UNION ALL SELECT holder FROM data_keys LIMIT 1"
+    ):
         raise VaultDamaged("found data keys of a vault without its id, expected neither or both")
     made, key = os.urandom(ID_BYTES).hex(), keyring.current
     transaction.execute_many("INSERT INTO vault_meta VALUES (?,?)", [("vault", made), ("key", key.id)])

@@ -225,7 +225,9 @@ def test_a_snapshot_whose_columns_hold_anything(long_book: RealBook, column: str
 def test_a_snapshot_of_a_stream_with_what_is_no_event(long_book: RealBook, stored: str) -> None:
     """However it goes wrong: what is wrong with the event is another finding."""
     edit(long_book, "DROP TRIGGER events_no_update")
-    edit(long_book, "UPDATE events SET state = ? WHERE originator_id = 'membership-a' AND originator_version = 3", stored)
+    edit(
+        long_book, "UPDATE events SET state = ? WHERE originator_id = 'membership-a' AND originator_version = 3", stored
+    )
     (found,) = snapshot_differences(long_book.store, PROGRAMMES)
     assert found.found.startswith("one of a stream that cannot be read")
 
@@ -235,7 +237,11 @@ def test_a_snapshot_of_a_stream_with_members_of_other_types(long_book: RealBook)
     where = "originator_id = 'membership-a' AND originator_version = 3"
     for member, value in (("v", "1"), ("seq", None), ("data", 0), ("type", []), ("recorded_at", "aaaa"), ("fact", {})):
         row = next(row for row in long_book.store.read_stream("membership-a", 2))
-        edit(long_book, f"UPDATE events SET state = ? WHERE {where}", orjson.dumps(orjson.loads(row.stored) | {member: value}))
+        edit(
+            long_book,
+            f"UPDATE events SET state = ? WHERE {where}",
+            orjson.dumps(orjson.loads(row.stored) | {member: value}),
+        )
         (found,) = snapshot_differences(long_book.store, PROGRAMMES)
         assert found.found.startswith("one of a stream that cannot be read") or member == "fact"
         edit(long_book, f"UPDATE events SET state = ? WHERE {where}", row.stored)
