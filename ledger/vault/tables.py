@@ -96,6 +96,13 @@ POSTGRES_TRIGGERS: Final = (
     "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
 )
 
+COLUMN_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
+    **dict.fromkeys(("actor", "action", "reason"), str),
+    **dict.fromkeys(("id", "at_us", "version"), int),
+}
+"""What a column holds, by its name. SQLite keeps anything in a column; of what is sealed `boxes` looks at the form."""
+
 
 def sqlite_statements(since: int = 0) -> list[str]:
     """What makes of the tables of a version those of the present one in SQLite; all of them where there are none (0)."""
