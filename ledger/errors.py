@@ -260,7 +260,13 @@ class UnknownSubject(VaultError):
     code = "unknown-subject"
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
+        # What stands in its place by mistake, an address for instance, is repeated in no log.
+        named = f"subject {subject}" if _is_reference(subject) else "what is no reference"
+        super().__init__(f"found no contact of {named} in the vault, expected one that was uploaded")
+
+
+def _is_reference(text: str) -> bool:
+    return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 
 class StoreUnreachable(LedgerError):

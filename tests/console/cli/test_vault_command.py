@@ -130,6 +130,12 @@ def test_an_unknown_subject_ends_with_2(people: People) -> None:
     assert (ran.code, ran.json["error"]) == (2, "unknown-subject")
 
 
+def test_an_address_in_the_place_of_a_subject_is_repeated_nowhere(people: People) -> None:
+    ran = people.program.json("contacts", "show", "anna@example.org", "--reason", "x")
+    assert (ran.code, ran.json["error"]) == (2, "unknown-subject")
+    assert "anna" not in f"{ran.out}{ran.err}"
+
+
 def test_the_vaults_log_beside_it_is_for_its_owner_too_and_nothing_else_is_left(people: People) -> None:
     people.permitted(ANNA)
     with closing(SQLiteVault("people.db")) as database:
