@@ -8,6 +8,7 @@ from typing import Final
 FIELDS: Final[Mapping[str, str]] = {
     "reserved-id": "id",
     "id-reused": "id",
+    "vault-needed": "answers",
     "in-the-future": "occurred_at",
     "unknown-membership": "membership",
     "already-enrolled": "membership",
@@ -49,4 +50,4 @@ FIELDS: Final[Mapping[str, str]] = {
     "anniversary-not-due": "anniversary",
     "designation-already-decided": "anniversary",
 }
-"""The member of a fact that a rule's refusal is about; with `malformed` the fact's own form says which."""
+"""The member of a fact that a rule's refusal is about; with `malformed` and `personal-data` the fact's own form says which."""

@@ -21,9 +21,10 @@ from console.cli.output import json_text
 from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
 from console.http.tracing import traced
+from ledger.door import can_be_told
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
-from ledger.programmes.registry import parse_fact
+from ledger.programmes.registry import parse_fact, parse_kept
 from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
@@ -55,7 +56,7 @@ class FactOutcome:
     """What became of a fact."""
 
     id: str | None
-    """The fact's id; null where none could be read."""
+    """The fact's id; null where none could be read, or what stands there may not be told."""
     status: Literal["accepted", "duplicate", "refused", "put-off"]
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
@@ -141,9 +142,9 @@ class Intake:
             await self._refusals.kept()
         return said
 
-    async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
+    async def outcomes(self, kept: Sequence[str]) -> list[Outcome]:
         """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
-        read = await asyncio.to_thread(_read_all, lines)
+        read = await asyncio.to_thread(_read_kept, kept)
         recorded = iter(await self._recorded([one for one in read if not isinstance(one, Refused)]))
         return [
             Outcome("refused", 0, one.code, one.sentence) if isinstance(one, Refused) else next(recorded)[0]
@@ -293,6 +294,16 @@ def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:
     return [_read(line) for line in lines]
 
 
+def _read_kept(kept: Sequence[str]) -> list[Fact | Refused]:
+    found: list[Fact | Refused] = []
+    for one in kept:
+        try:
+            found.append(parse_kept(one))
+        except Refused as refusal:
+            found.append(refusal)
+    return found
+
+
 def _read(line: bytes) -> Fact | Refused:
     try:
         return parse_fact(line.strip())
@@ -316,10 +327,12 @@ def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -
 
 
 def _id_of(line: bytes) -> str | None:
-    """The id of a fact whose form is wrong, where it has one that could be an id."""
+    """The id of a fact whose form is wrong, where it has one that could be an id, and nobody's name or number."""
     try:
         said: Any = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
     found = said.get("id") if isinstance(said, dict) else None
-    return found if isinstance(found, str) and 1 <= len(found) <= ID_MAX and found.isprintable() else None
+    if not isinstance(found, str) or not 1 <= len(found) <= ID_MAX or not found.isprintable():
+        return None
+    return found if can_be_told(found) else None

@@ -1,6 +1,6 @@
 """The inbox: facts from csat.facts.v1 into the book, each once, and what is refused onto csat.facts-refused.v1.
 
-What is told of a refused fact ties no answer to an invitation (`ledger.telling`).
+What is told of a refused fact ties no answer to an invitation, and has no person's details (`ledger.telling`).
 
 A batch of messages is recorded in one transaction; then what was refused of it is delivered, and kept beside the book
 (`ledger.writing.refused`); only then are the offsets committed. Whatever ends the process in between, the messages come
@@ -43,8 +43,9 @@ from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
-from ledger.telling import as_told
+from ledger.telling import as_told, clean, key_as_told
 from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
+from ledger.writing.group_commit import Recorder
 from ledger.writing.refused import RefusalKeeper, TurnedAway
 from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
@@ -82,15 +83,18 @@ class Inbox:
         refused_topic: str,
         clock: Callable[[], int],
         keeper: RefusalKeeper,
+        recorder: Recorder | None = None,
     ) -> None:
         """`watcher` is in no group, and looks at partitions before they are read. `writer` writes into `store`.
 
-        `keeper` keeps what is refused beside the book.
+        `keeper` keeps what is refused beside the book. `recorder` records with the writer, where facts carry more than goes
+        into the book.
         """
         self._service = service
         self._store = store
         self._book = BookmarkWatch(store, "the inbox", "the facts are read again, and what the book lacks is recorded")
         self._writer = writer
+        self._recorder: Recorder = writer if recorder is None else recorder
         self._consumer = consumer
         self._watcher = watcher
         self._watch = watch
@@ -237,7 +241,7 @@ class Inbox:
 
     def _record(self, facts: list[Fact]) -> list[Outcome]:
         """The outcomes of a batch. Where the program fails over it, all but the fact that it is."""
-        return record_apart(self._writer.record, facts, self._note_fault, self._service.check)
+        return record_apart(self._recorder.record, facts, self._note_fault, self._service.check)
 
     def _note_fault(self, fact: Fact, error: Exception) -> None:
         place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
@@ -252,7 +256,7 @@ class Inbox:
         with broker_errors("refused facts not delivered"):
             sent = []
             for record, fact, code, sentence in refusals:
-                key = (record.key or b"")[:KEY_MAX]
+                key = key_as_told((record.key or b"")[:KEY_MAX])
                 told = as_told(record.value or b"", self._writer.programmes.facts, fact)
                 message = refused_message(refused_fact(record, told, code, sentence), now_us, key)
                 sent.append(
@@ -353,7 +357,7 @@ class InboxFigures:
 def refused_fact(record: Any, told: bytes | None, code: str, sentence: str) -> RefusedFact:
     """A message that was refused, as it is told on: `told` is what may be told of its bytes, None for nothing."""
     value: bytes = record.value or b""
-    found = _object_in(value)
+    found = clean(_object_in(value), well_formed=False) if told is None else _object_in(told)
     if told is None:
         told = b""
         sentence += f"; its {len(value):,} bytes are not told on, since what they say is not known"
@@ -396,6 +400,7 @@ def open_inbox(
     keeper: RefusalKeeper,
     *,
     session_timeout_s: float = SESSION_TIMEOUT_S,
+    recorder: Recorder | None = None,
 ) -> Iterator[Inbox]:
     """An inbox between a broker and the writer of a store, for as long as it is used."""
     topics = broker.topics
@@ -407,7 +412,17 @@ def open_inbox(
         producer = broker.producer(ROLE)
         try:
             inbox = Inbox(
-                service, store, writer, consumer, watcher, watch, producer, topics.facts_refused, clock, keeper
+                service,
+                store,
+                writer,
+                consumer,
+                watcher,
+                watch,
+                producer,
+                topics.facts_refused,
+                clock,
+                keeper,
+                recorder,
             )
             consumer.subscribe([topics.facts], listener=listener_of(inbox))
             yield inbox

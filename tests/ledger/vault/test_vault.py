@@ -23,6 +23,7 @@ from ledger.vault.access_log import Access, entries
 from ledger.vault.addresses import normalise
 from ledger.vault.contact import Contact
 from ledger.vault.rewrapping import rewrap
+from ledger.vault.tables import ADDED, VERSION
 from ledger.vault.vault import Vault
 from tests.ledger.vault.support import (
     ACCESS,
@@ -331,16 +332,45 @@ def test_without_a_vault_nothing_is_made_unless_that_is_asked_for(place: Place) 
         assert vault.id == first
 
 
+def _set_version(place: Place, version: int) -> None:
+    with place.raw() as raw:
+        if place.backend.name == "sqlite":
+            raw(f"PRAGMA user_version = {version}")
+        else:
+            raw("UPDATE vault_meta SET value = ? WHERE name = 'tables'", str(version))
+
+
+def _as_made_by(place: Place, version: int) -> list[str]:
+    """Makes a vault one of an older version; the tables that it lost."""
+    later = [statement for of, added in ADDED.items() if of > version for statement in added]
+    tables = [statement.split()[2] for statement in later if statement.startswith("CREATE TABLE")]
+    with place.raw() as raw:
+        for table in reversed(tables):
+            raw(f"DROP TABLE {table}")
+    _set_version(place, version)
+    return tables
+
+
 def test_tables_of_another_version_are_not_used(place: Place) -> None:
     with place.vault():
         pass
-    with place.raw() as raw:
-        if place.backend.name == "sqlite":
-            raw("PRAGMA user_version = 9")
-        else:
-            raw("UPDATE vault_meta SET value = '9' WHERE name = 'tables'")
-    with pytest.raises(StoreOutdated, match="version 9, expected 1"), place.vault():
+    _set_version(place, 9)
+    with pytest.raises(StoreOutdated, match=f"version 9, expected {VERSION}"), place.vault():
         pass
+
+
+def test_older_tables_are_used_once_they_were_migrated(place: Place) -> None:
+    with place.vault() as vault:
+        (subject,) = kept(vault, line(2, ANNA))
+    tables = _as_made_by(place, 1)
+    with pytest.raises(StoreOutdated, match=r"version 1, expected .*vault migrate"), place.vault(create=False):
+        pass
+    for found in (1, VERSION):
+        with place.vault() as vault:
+            assert vault.database.found_version == found
+            assert shown(vault, subject) == ANNA
+    with place.raw() as raw:
+        assert all(raw(f"SELECT count(*) FROM {table}") == [(0,)] for table in tables)
 
 
 WITHOUT_GUARD = {
