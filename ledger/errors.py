@@ -287,7 +287,9 @@ class UnknownSubject(VaultError):
 
 
 def _is_reference(text: str) -> bool:
-    return len(text) == 32 and set(text) <= set("0123456789abcdef")
+    """Whether a text can be one: neither a mail address nor a number of a phone or an IP."""
+    plain = text.translate(dict.fromkeys(map(ord, "._:-")))
+    return len(text) <= 64 and plain.isascii() and plain.isalnum() and not plain.isdigit()
 
 
 class SubjectErased(VaultError):

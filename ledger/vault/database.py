@@ -94,7 +94,7 @@ class _SQLiteTransaction:
         rows = self._cursor.execute(statement, parameters).fetchall()
         for (name, *_), column in zip(self._cursor.description, zip(*rows, strict=True), strict=False):
             kind = COLUMN_TYPES.get(name)
-            if kind is not None and set(map(type, column)) != {kind}:
+            if kind is not None and not set(map(type, column)) <= {kind, type(None)}:
                 raise VaultDamaged(f"{name}: found a column with what is no {_WORDS[kind]}, expected that alone")
         return rows
 
