@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import polars as pl
@@ -145,10 +145,3 @@ def told_by_brute_force(story: Story) -> Shown:
                 before[figure] = len(versions)
             done += 1
     return shown
-
-
-def changed(story: Story, number: int, told: Told | None) -> Story:
-    """The same story with another response in the place of one; None: without it."""
-    rest = [*story.responses]
-    rest[number : number + 1] = [] if told is None else [told]
-    return replace(story, responses=tuple(rest))
