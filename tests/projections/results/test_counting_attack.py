@@ -47,11 +47,11 @@ def close(state: State, count: int, floor: int) -> tuple[State, Published]:
     whole = sum(left)
     if whole >= floor:
         parts = {first + place: number for place, number in enumerate(left) if number >= floor}
-        if 0 < whole - sum(parts.values()) < floor:
+        rest = [number for place, number in enumerate(left) if number and first + place not in parts]
+        if rest and parts and (sum(rest) < floor or set(rest) == {floor - 1}):
             del parts[min(parts, key=lambda one: (parts[one], one))]
         told |= {MONTHS[one]: number for one, number in parts.items()}
         waiting[first:] = [0, 0, 0]
-    if not any(waiting[first:]) and (whole or told_of_months):
         told[f"2010-Q{month // 3 + 1}"] = whole + told_of_months
     life = state.life + told_of_months + (whole if whole >= floor else 0)
     due = sum(waiting)
