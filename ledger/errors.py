@@ -46,6 +46,7 @@ from typing import Final, Literal, NoReturn
 
 REFUSAL_CODES: Final = (
     "malformed",
+    "personal-data",
     "reserved-id",
     "id-reused",
     "vault-needed",
@@ -100,7 +101,7 @@ class LedgerError(Exception):
 class Refused(LedgerError):
     """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected.
 
-    `field` names the member that is malformed, where it is one.
+    `field` names the member that its form is about, where it is one.
     """
 
     def __init__(self, code: str, sentence: str, field: str | None = None) -> None:

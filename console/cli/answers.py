@@ -43,6 +43,7 @@ from console.cli.contacts_export import ContactsExported
 from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
+from console.cli.import_report import Imported, MapShipped
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from consumers.webhooks.shown import WaitingShown, WebhookShown
@@ -215,6 +216,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "help": HelpText,
     "history": Change,
     "history-area": QualificationChange,
+    "import": Imported | MapShipped | Recorded,
     "keygen": KeyMade,
     "log-publish": PublishAnswer,
     "log-server": LogServerListening,

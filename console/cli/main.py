@@ -35,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
+    "import": Command("import_", "import exports of survey tools, spreadsheets and reports, by a map"),
     "refusals": Command("refusals", "facts that were refused: why, from where, how often; counts by code"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),

@@ -25,7 +25,7 @@ An answer to an invitation of a subject that was erased has none.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -33,7 +33,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.answers import Answers
-from ledger.vault.boxes import KEY_BYTES, place_of, seal
+from ledger.vault.boxes import KEY_BYTES, NONCE_BYTES, place_of, seal
 from ledger.vault.database import Transaction
 from ledger.vault.vault import Vault
 
@@ -42,6 +42,7 @@ VERSION: Final = "1"
 """Of what is sealed of a response; it is never changed."""
 BATCH: Final = 2_000
 """Rows a transaction, where there are many."""
+_RANDOM_BYTES: Final = KEY_BYTES + 4 * NONCE_BYTES
 ERASED: Final = ("erasing", "erased")
 """States of rows of which nothing is kept any more."""
 _OPEN: Final = "state <> 'kept' AND state NOT IN ('erasing', 'erased')"
@@ -256,24 +257,23 @@ class Responses:
         if not new:
             return
         vault, wrapping = self.vault, self.vault.keyring.current
-        secrets = os.urandom(KEY_BYTES * len(new))
         keys, rows, links = [], [], []
-        for number, (one, mac) in enumerate(new):
-            data_key = secrets[KEY_BYTES * number : KEY_BYTES * (number + 1)]
-            holder, cipher = response_holder(one.fact), AESGCM(data_key)
-            keys.append((holder, wrapping.id, wrapping.wrap(vault.id, holder, data_key)))
-
-            def sealed(field: str, plain: bytes | None, one: Said = one, cipher: AESGCM = cipher) -> bytes | None:
-                if plain is None:
-                    return None
-                return seal(cipher, place(vault, one.fact, field, one.membership, one.response), plain)
-
-            answers = sealed("answers", None if one.answers is None else packed(one.answers))
-            comment = sealed("comment", None if one.comment is None else one.comment.encode())
-            whose = (one.fact, one.membership, one.response)
+        for (one, mac), (data_key, *nonces) in zip(new, _randomness(len(new)), strict=True):
+            fact, membership, response = whose = (one.fact, one.membership, one.response)
+            holder, cipher = response_holder(fact), AESGCM(data_key)
+            keys.append((holder, wrapping.id, wrapping.wrap(vault.id, holder, data_key, nonces[0])))
+            answers = comment = None
+            if one.answers is not None:
+                answers = seal(
+                    cipher, place(vault, fact, "answers", membership, response), packed(one.answers), nonces[1]
+                )
+            if one.comment is not None:
+                where = place(vault, fact, "comment", membership, response)
+                comment = seal(cipher, where, one.comment.encode(), nonces[2])
             rows.append((*whose, state, mac, int(one.anonymous), answers, comment, 0, now_us, None))
             if linked and one.invitation is not None and not one.anonymous:
-                links.append((*whose, self._tag(one), sealed("invitation", one.invitation.encode())))
+                where = place(vault, fact, "invitation", membership, response)
+                links.append((*whose, self._tag(one), seal(cipher, where, one.invitation.encode(), nonces[3])))
         transaction.execute_many("INSERT INTO data_keys VALUES (?,?,?)", keys)
         transaction.execute_many("INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
         if links:
@@ -303,6 +303,14 @@ class Responses:
             )
             transaction.execute_in("DELETE FROM links WHERE fact {in}", (), found)
             transaction.execute_in("DELETE FROM answers WHERE fact {in}", (), found)
+
+
+def _randomness(number: int) -> Iterator[tuple[bytes, ...]]:
+    """For each of some facts a data key and four nonces: one for it, one for each box."""
+    random = os.urandom(number * _RANDOM_BYTES)
+    for start in range(0, len(random), _RANDOM_BYTES):
+        nonces = range(start + KEY_BYTES, start + _RANDOM_BYTES, NONCE_BYTES)
+        yield random[start : start + KEY_BYTES], *(random[at : at + NONCE_BYTES] for at in nonces)
 
 
 def _is_silent(one: Said, row: _Row, in_book: Collection[str]) -> bool:
