@@ -7,7 +7,7 @@ without a vault, and also where the one that recorded it died before the vault h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -15,7 +15,9 @@ from ledger.instants import DAY_US
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
-from ledger.vault.responses import Responses
+
+if TYPE_CHECKING:
+    from ledger.vault.responses import Responses
 
 CHOSEN: Final = "AnonymityChosen"
 VOIDED: Final = "ResponseVoided"
