@@ -12,6 +12,7 @@ from console.http.roles import ROLES
 from ledger.vault.access_log import entries
 from tests.console.http.examples import make_vault, vault_in
 from tests.console.http.support import INVITATIONS, Served, make_book, serving, token
+from tests.console.http.test_openapi import answer_schema, operations, wrong_with
 from tests.console.support import fact
 
 RESPONSES = "/v1/memberships/m-1/responses"
@@ -149,3 +150,12 @@ def test_without_a_vault_and_with_one_that_cannot_be_used_it_says_so(tmp_path: P
         served.faults.clear()
         (tmp_path / "elsewhere").rename(tmp_path / "people-key")
         assert seen(served)["responses"] == [NAMED]
+
+
+@pytest.mark.parametrize(("name", "path"), [("responses", RESPONSES), ("comments", COMMENTS)])
+def test_answers_are_what_the_document_says(people: Served, name: str, path: str) -> None:
+    operation = next(one for _, _, one in operations() if one["operationId"] == name)
+    found = people.get(f"{path}?{WHY}", "operator")
+    assert wrong_with(answer_schema(operation, found), found.json()) == []
+    problem = people.get(path, "operator")
+    assert wrong_with(answer_schema(operation, problem), problem.json()) == []
