@@ -38,7 +38,7 @@ from console.cli.commands.topics import TopicFound
 from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
-from console.cli.comments import CommentsChanged, CommentsExported, CommentShown, ResponseShown
+from console.cli.comments import CommentsChanged, CommentsExported, ResponseShown
 from console.cli.contacts_export import ContactsExported
 from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
@@ -46,6 +46,7 @@ from console.cli.failure_answer import FailureAnswer
 from console.cli.import_report import Imported, MapShipped
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from console.comments_shown import CommentShown
 from consumers.webhooks.shown import WaitingShown, WebhookShown
 from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer

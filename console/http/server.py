@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.http.app import Service
     from console.http.dispatch import App
     from console.http.limits import Limits
+    from console.http.people import PeopleDesk
     from console.http.receipts import ReceiptDesk
     from console.wiring import Clock, Ledger
 
@@ -99,8 +100,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(readers.close)
         feed = FanOut(wiring.opened, name, wiring.complain, readers, wiring.listeners_max)
         stack.callback(feed.close)
-        evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
-        stack.callback(evidence.close)
+        evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles)))
         limits = wiring.limits or Limits()
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
@@ -118,10 +118,18 @@ def service(wiring: Wiring) -> Iterator[Service]:
             watched,
             ServedLog(embedded.tiles, wiring.complain),
             evidence,
+            _people_desk(wiring, name, stack),
             embedded.webhook_secrets,
             limits,
             room=Room(limits.spool_mib << 20),
         )
+
+
+def _people_desk(wiring: Wiring, name: str, stack: ExitStack) -> PeopleDesk:
+    """What reads the vault; closed with the service."""
+    from console.http.people import PeopleDesk
+
+    return stack.enter_context(closing(PeopleDesk(wiring.opened, name, wiring.clock)))
 
 
 def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:

@@ -8,6 +8,7 @@ from csat_ledger_client.answers.changes import (
     EligibilityChange,
     PositionReached,
 )
+from csat_ledger_client.answers.comments_page import CommentsPage
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designations import DesignationLine
@@ -19,6 +20,7 @@ from csat_ledger_client.answers.refusals import Refusals
 from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
+from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.unanswered import Unanswered
@@ -33,6 +35,7 @@ __all__ = [
     "AnyParticipation",
     "BoardPage",
     "ChangesPage",
+    "CommentsPage",
     "CutOff",
     "DesignationChange",
     "DesignationDecisionTaken",
@@ -47,6 +50,7 @@ __all__ = [
     "RefusalsRetried",
     "Renewal",
     "Replayed",
+    "ResponsesPage",
     "Score",
     "Status",
     "Unanswered",

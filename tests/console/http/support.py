@@ -26,6 +26,7 @@ from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
+from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
@@ -159,14 +160,18 @@ def serving(
     *,
     now_us: int = NOW_US,
     observe: Callable[[Figures], Observers] | None = None,
+    vault: VaultPlace | None = None,
     **limits: Any,
 ) -> Iterator[Served]:
-    """A service over a store, with some limits of its own; `observe` is told of requests, and none of them may fail."""
+    """A service over a store and perhaps a vault, with some limits of its own; `observe` is told of requests.
+
+    None of them may fail.
+    """
     said: list[str] = []
     faults: list[BaseException] = []
 
     def opened() -> Ledger:
-        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append, vault=vault)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
