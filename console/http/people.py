@@ -193,7 +193,12 @@ def _comments(_ledger: Ledger, vault: Vault, values: Values, access: Access) -> 
 
 def _actor(caller: Caller, sight: Sight, vault: Vault) -> str:
     """Who reads, as it may stand in the access log for ever."""
-    role, subject = "partner" if sight.own else "operator", caller.subject
+    return actor_of(caller, "partner" if sight.own else "operator", vault)
+
+
+def actor_of(caller: Caller, role: str, vault: Vault) -> str:
+    """A role and the subject of its token, or a keyed digest of one that may name somebody."""
+    subject = caller.subject
     if subject is None:
         return role
     return f"{role} {vault.index.actor(subject) if wrong_words(subject, SUBJECT_MAX) else subject}"

@@ -72,6 +72,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown-membership": 404,
     "unknown-designation": 404,
     "unknown-response": 404,
+    "unknown-subject": 404,
+    "erasures-unfinished": 503,
     "position-unknown": 409,
     "clock-behind": 503,
     "clock-ahead": 503,

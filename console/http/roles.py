@@ -84,7 +84,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     },
     "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
     "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
-    "admin": dict.fromkeys(WEBHOOKS, ALL),
+    "admin": dict.fromkeys((*WEBHOOKS, "erasures", "access-report"), ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from console.http.limits import Limits
     from console.http.people import PeopleDesk
     from console.http.receipts import ReceiptDesk
+    from console.http.vault_desk import VaultDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
@@ -119,10 +120,18 @@ def service(wiring: Wiring) -> Iterator[Service]:
             ServedLog(embedded.tiles, wiring.complain),
             evidence,
             _people_desk(wiring, name, stack),
+            _vault_desk(wiring, name, stack),
             embedded.webhook_secrets,
             limits,
             room=Room(limits.spool_mib << 20),
         )
+
+
+def _vault_desk(wiring: Wiring, name: str, stack: ExitStack) -> VaultDesk:
+    """What erases, and reports who read whom; closed with the service."""
+    from console.http.vault_desk import VaultDesk
+
+    return stack.enter_context(closing(VaultDesk(wiring.opened, name, wiring.clock)))
 
 
 def _people_desk(wiring: Wiring, name: str, stack: ExitStack) -> PeopleDesk:

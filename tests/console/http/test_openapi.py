@@ -24,8 +24,8 @@ BASE = "urn:openapi"
 REGISTRY = Registry().with_resource(BASE, Resource.from_contents(DOCUMENT, default_specification=DRAFT202012))
 
 
-PEOPLE = {"responses", "comments"}
-"""They need a vault: see test_people.py, as test_webhooks.py for webhooks."""
+PEOPLE = {"responses", "comments", "erasures", "access-report"}
+"""They need a vault: see test_people.py and test_vault_desk.py, as test_webhooks.py for webhooks."""
 
 
 def wrong_with(schema: Any, answer: Any) -> list[str]:
