@@ -1,5 +1,6 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
+from csat_ledger_client.answers.access_report_page import AccessReportPage
 from csat_ledger_client.answers.board import BoardPage
 from csat_ledger_client.answers.changes import (
     ChangesPage,
@@ -23,6 +24,7 @@ from csat_ledger_client.answers.replay import Replayed
 from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
+from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
 from csat_ledger_client.answers.waiting_shown import WaitingShown
 from csat_ledger_client.answers.webhook_made import WebhookMade
@@ -31,6 +33,7 @@ from csat_ledger_client.answers.webhook_shown import WebhookShown
 from csat_ledger_client.answers.webhook_starts import WebhookStarts
 
 __all__ = [
+    "AccessReportPage",
     "AnyDecision",
     "AnyParticipation",
     "BoardPage",
@@ -53,6 +56,7 @@ __all__ = [
     "ResponsesPage",
     "Score",
     "Status",
+    "SubjectErasure",
     "Unanswered",
     "WaitingShown",
     "WebhookMade",
