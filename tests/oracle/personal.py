@@ -68,7 +68,7 @@ def _is_ip(word: str) -> bool:
         IPv6Address(word)
     except AddressValueError:
         return False
-    return word[:1] in "2fF" and len(word.split(":")[0]) == 4 and not "2004" <= word[:4] < "2400"
+    return word[:1] in "2fF" and len(word.split(":", maxsplit=1)[0]) == 4 and not "2004" <= word[:4] < "2400"
 
 
 def _is_phone(text: str) -> bool:

@@ -56,6 +56,10 @@ OWN = ("m-1",)
 
 ORGANISATIONS = ("Brontegard", "Lindomar", "Varnholt Mills")
 SUBJECTS = ("subject-17", "subject-18")
+COMMENTS = {
+    "response-hidden-1": "They kept what they promised.",
+    "response-open-2": "They were on time.",
+}
 INVITATIONS = ("invitation-5", "invitation-6")
 
 
@@ -98,7 +102,8 @@ def make_book(path: Path, vault: VaultPlace | None = None) -> None:
 def _answered(number: int, fact: Fact) -> Fact:
     if fact["type"] != "record-response":
         return fact
-    return fact | {"answers": {"overall": number % 6 + 4, "recommend": 10 - number % 4}}
+    answers = {"overall": number % 6 + 4, "recommend": 10 - number % 4}
+    return fact | {"answers": answers, "comment": COMMENTS.get(fact["response"])}
 
 
 def vault_beside(store: Path) -> VaultPlace:
