@@ -46,7 +46,6 @@ class _Environment(BaseSettings):
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
-    listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
     refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     webhook_networks: Annotated[str, AfterValidator(_checked(read_network_list))] | None = None
     webhook_retry_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
@@ -110,7 +109,6 @@ def read_environment(defaults: Settings) -> Settings:
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
-        listeners_max=found.listeners_max or defaults.listeners_max,
         refusals_days=found.refusals_days or defaults.refusals_days,
         webhook_networks=read_network_list(found.webhook_networks) if found.webhook_networks else (),
         webhook_retry_hours=found.webhook_retry_hours or defaults.webhook_retry_hours,

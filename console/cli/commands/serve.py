@@ -54,6 +54,7 @@ limits, each a variable (docs/operations.md says what each bounds), with their d
   CSAT_LEDGER_HTTP_FACTS_WAITING       20000
   CSAT_LEDGER_HTTP_DEADLINE_S          30
   CSAT_LEDGER_HTTP_STREAMS             32
+  CSAT_LEDGER_HTTP_LISTENERS           500
   CSAT_LEDGER_HTTP_STREAM_IDLE_S       60
   CSAT_LEDGER_HTTP_SPOOL_MIB           1024
   CSAT_LEDGER_HTTP_HEAD_S              10
@@ -179,9 +180,8 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    listeners = session.settings.listeners_max
     verifier = _verifier(session, limits, complain)
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, listeners, limits)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
             listening(options.listen) as listener,
