@@ -194,7 +194,7 @@ def run(session: Session) -> int:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             app = Observed(application(behind, verifier, complain, on_fault), observed)
-            serve(app, listener, behind.feed.end, limits)
+            serve(app, listener, behind.end, limits)
     except Interrupted:
         pass
     finally:

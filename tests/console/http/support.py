@@ -209,7 +209,7 @@ def service_on_a_port(
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
-        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.end)
         thread = Thread(target=made.run, kwargs={"sockets": [listener]})
         url = url_of(listener)
         thread.start()
