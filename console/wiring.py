@@ -16,10 +16,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from console.settings import PREFIX, Settings
-from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
+from ledger.errors import BrokenHistory, ExtraMissing, NoVault, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from console.answering import Answering
+    from console.published import Published
+    from console.vault_place import VaultPlace
     from ledger.link_key import LinkKeys
     from ledger.store.base import Store
     from ledger.writing.refused import RefusalKeeper
@@ -59,13 +62,16 @@ class Ledger:
         salts: SaltOf | None = None,
         link_key_file: str | None = None,
         refusals_days: int | None = None,
+        vault: VaultPlace | None = None,
     ) -> None:
         """`where` is what the store was opened with; its name lacks the password, and so cannot open the projections.
 
         `remark` is told what somebody should know of an answer beside it. `state_bytes_max` bounds the states that the
         writer keeps at hand. `salts` are the system's where none are given. `link_key_file` is where the link key lies,
-        if not where the store has a place for it. `refusals_days` is how long refused facts are kept.
+        if not where the store has a place for it. `refusals_days` is how long refused facts are kept. `vault` is where
+        answers and comments go; it is opened when the first fact carries any.
         """
+        self.vault = vault
         self._refusals_days = refusals_days
         self._remark = remark
         self._salts = salts
@@ -75,6 +81,7 @@ class Ledger:
         self.clock = clock
         self._where = store.name if where is None else where
         self._asked = ExitStack()
+        self._vault_tables = ExitStack()
         self._stand_in: Database | None = None
 
     @cached_property
@@ -93,6 +100,24 @@ class Ledger:
             salts=self._salts,
             link_keys=link_keys(self.store, self._link_key_file),
         )
+
+    @cached_property
+    def recorder(self) -> Answering:
+        """What records facts that may carry answers: with the writer, and the vault where one is named."""
+        from console.answering import Answering
+        from ledger.writing.refused import RETENTION_DAYS
+
+        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
+        return Answering(self.writer, self.store, self.clock, self.vault, days, self._remark)
+
+    @cached_property
+    def published(self) -> Published:
+        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is named."""
+        from console.published import Published
+
+        if self.vault is None:
+            raise NoVault("found no vault, expected one: results are published there")
+        return Published(self._vault_tables.enter_context(self.vault.database()))
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
@@ -143,7 +168,10 @@ class Ledger:
             if "writer" in self.__dict__:
                 self.writer.close()
         finally:
+            if "recorder" in self.__dict__:
+                self.recorder.close()
             self._asked.close()
+            self._vault_tables.close()
             if "database" in self.__dict__:
                 self.database.close()
             self.store.close()
@@ -160,11 +188,12 @@ def open_ledger(
     salts: SaltOf | None = None,
     link_key_file: str | None = None,
     refusals_days: int | None = None,
+    vault: VaultPlace | None = None,
 ) -> Iterator[Ledger]:
     """A ledger for as long as it is used. Whatever the driver says, the caller hears StoreUnreachable."""
     with driver_errors(without_password(where)):
         store = open_store(where, create=create)
-        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file, refusals_days)
+        ledger = Ledger(store, clock, where, remark, state_bytes_max, salts, link_key_file, refusals_days, vault)
         try:
             yield ledger
         finally:

@@ -21,6 +21,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from ledger import door
+from ledger.answers import IN_VAULT, Answered
 from ledger.errors import BadInput, Refused
 from ledger.fold import first_refused, refused_class
 from ledger.fold_tables import UNICODE
@@ -136,6 +137,8 @@ class Fact(BaseModel):
     """Whether it publishes an edition of a programme's rules."""
     hidden: ClassVar[frozenset[str]] = frozenset()
     """The fields that nobody is told but the source of the fact: what they name must not be tied to it (DESIGN 13)."""
+    sealed: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are for the vault alone: the parser takes their values off (`set_apart`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -161,8 +164,17 @@ class Fact(BaseModel):
         """What stands in the place of each of the fields that are `hidden`, wherever the fact is told on."""
         return dict.fromkeys(self.hidden)
 
+    def set_apart(self) -> int:
+        """Takes the values of what is `sealed` off, for those that have such fields; how many members stand inside them."""
+        return 0
+
+    def answered(self) -> Answered | None:
+        """What was taken off; None where there was nothing."""
+        found: Answered | None = self.__dict__.get("_answered")
+        return found
+
     def digest(self) -> bytes:
-        """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256).
+        """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256), but for what is `sealed`.
 
         Raises LinkKeyMissing where that takes a link key which is not there.
         """
@@ -203,6 +215,16 @@ class FactParser:
             raise Refused("malformed", f"found what is no JSON object: {error}") from None
         return self.parse(encoded)
 
+    def parse_kept(self, kept: str) -> Fact:
+        """As `parse`, for a fact that was kept as refused: what it carried may be in the vault (`IN_VAULT`)."""
+        content = _object_with(kept, IN_VAULT)
+        if content is None or content.get("answers") != IN_VAULT:
+            return self.parse(kept)
+        del content["answers"]
+        fact = self.from_object(content)
+        fact.__dict__["_answered"] = Answered(None, None, from_vault=True)
+        return fact
+
     def _parse(self, line: bytes | str) -> Fact:
         if len(line) > LINE_BYTES_MAX:
             raise too_long(len(line))
@@ -213,13 +235,28 @@ class FactParser:
             said = "; ".join(f"{where or 'the fact'}: {what}" for where, what in parts)
             sentence = f"{said}; and {more} more" if more > 0 else said
             raise Refused(code, sentence, parts[0][0]) from None
-        _check_keys_once(line if isinstance(line, bytes) else line.encode(), len(fact.model_fields_set))
+        fields = fact.model_fields_set
+        members = len(fields)
+        if not fact.sealed.isdisjoint(fields):
+            members += fact.set_apart()
+        _check_keys_once(line if isinstance(line, bytes) else line.encode(), members)
         return fact
 
 
 def too_long(length: int) -> Refused:
     """What is raised of a line of more than LINE_BYTES_MAX bytes."""
     return Refused("malformed", f"found a fact of {length:,} bytes, expected at most {LINE_BYTES_MAX:,}")
+
+
+def _object_with(text: str, word: str) -> dict[str, Any] | None:
+    """The JSON object of a text that has a word in it; None for anything else."""
+    if word not in text:
+        return None
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 _SPACED_COLON: Final = re.compile(rb"[ \t\n\r]:")
@@ -272,13 +309,16 @@ def _parts(
             if len(others) < PARTS_MAX:
                 said = f"found one that {found['loc'][0]} does not have there, expected none"
                 others.append((_place(found, line, by_type), said))
-        elif (what := door.kind_of_fault(found, _words_of(found))) is not None:
+        elif (
+            found["loc"][1] not in by_type[str(found["loc"][0])].sealed  # what is for the vault may say anything
+            and (what := door.kind_of_fault(found, _words_of(found))) is not None
+        ):
             personal[_place(found, line, by_type)] = door.said_of(what)
         elif len(others) < PARTS_MAX:
             others.append((_place(found, line, by_type), _told(found)))
     model = by_type.get(str(faults[0]["loc"][0])) if faults[0]["loc"] else None
     if model is not None:
-        known = [field.alias or name for name, field in model.model_fields.items()]
+        known = [field.alias or name for name, field in model.model_fields.items() if name not in model.sealed]
         personal |= {where: door.said_of(what) for where, what in door.found_beside(line, known)}
     parts = [*personal.items(), *((where, said) for where, said in others if where not in personal)][:PARTS_MAX]
     return door.CODE if personal else "malformed", parts, error.error_count() - len(parts)

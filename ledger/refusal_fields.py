@@ -8,6 +8,7 @@ from typing import Final
 FIELDS: Final[Mapping[str, str]] = {
     "reserved-id": "id",
     "id-reused": "id",
+    "vault-needed": "answers",
     "in-the-future": "occurred_at",
     "unknown-membership": "membership",
     "already-enrolled": "membership",

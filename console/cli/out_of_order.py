@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
 from typing import IO, Final
 
+from console.answering import NEEDED, PUT_OFF
 from console.cli.fact_files.lines import Line
 from console.cli.fact_files.sorted_lines import SortedLines
 from console.cli.recording import Intake
@@ -38,7 +39,7 @@ CHUNK: Final = 1_000
 FINAL_CODES: Final = frozenset(
     {
         "malformed", "reserved-id", "id-reused", "in-the-future", "month-not-over", "renewal-not-due",
-        LinkKeyMissing.code,
+        LinkKeyMissing.code, NEEDED, *PUT_OFF,
     }
 )  # fmt: skip
 """Refused for what the fact is, for what time it is, or for a key that is not there: nothing in the files changes that."""

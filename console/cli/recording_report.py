@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final, Protocol
 
+from console.answering import PUT_OFF
 from console.cli.exits import DONE, FAULT, SOME_REFUSED, UNREACHABLE, Failure
 from console.cli.output import Output, plural
 from console.cli.receipts_file import ReceiptsFile
@@ -75,7 +76,8 @@ def report(
     output.words(f"{account.refused:,} refused, each with its reason in {kept}")
     if FAULT_CODE in account.codes:
         return FAULT
-    return UNREACHABLE if LinkKeyMissing.code in account.codes else SOME_REFUSED
+    waiting = any(code in account.codes for code in (LinkKeyMissing.code, *PUT_OFF))
+    return UNREACHABLE if waiting else SOME_REFUSED
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from console.cli.refusals_file import RefusedLine
 from console.cli.signals import Signals
 from console.wiring import Ledger
 from ledger.errors import Refused
-from ledger.programmes.registry import parse_fact
+from ledger.programmes.registry import parse_kept
 from ledger.store.refusal_rows import KeptRefusal, Wanted
 from ledger.writing.faults import record_apart
 from ledger.writing.taking_again import batches, judged, resolve_recorded, settle
@@ -88,7 +88,7 @@ def parsed(rows: Sequence[KeptRefusal]) -> tuple[list[Outcome], dict[int, Fact]]
     facts: dict[int, Fact] = {}
     for place, row in enumerate(rows):
         try:
-            facts[place] = parse_fact(row.original or "")
+            facts[place] = parse_kept(row.original or "")
             outcomes.append(Outcome("put-off", 0))
         except Refused as refusal:
             outcomes.append(Outcome("refused", 0, refusal.code, refusal.sentence))

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from console.cli.exits import Failure
@@ -13,6 +14,7 @@ from console.cli.options import KnownAt
 from console.cli.output import Output
 from console.cli.signals import Signals
 from console.settings import Settings
+from console.vault_place import VaultPlace
 from console.wiring import Clock, Ledger, open_ledger
 from ledger.errors import LedgerError, UnknownDesignation, UnknownMembership
 
@@ -37,6 +39,21 @@ class Session:
             raise Failure("usage", "found --store empty, expected a file or a postgresql:// URL")
         return self.settings.store if store is None else store
 
+    @property
+    def vault(self) -> VaultPlace | None:
+        """The vault that options or settings name; None where they name none."""
+        where: str | None = getattr(self.options, "vault", None)
+        where = self.settings.vault if where is None else where
+        return VaultPlace(where, self.vault_key_file, self.settings.vault_key) if where else None
+
+    @property
+    def vault_key_file(self) -> Path | None:
+        """The file of the vault's keys that is named; None where there is none."""
+        named: Path | None = getattr(self.options, "vault_key", None)
+        if named is not None:
+            return named
+        return None if self.settings.vault_key_file is None else Path(self.settings.vault_key_file)
+
     @contextmanager
     def ledger(self, *, create: bool = False) -> Iterator[Ledger]:
         """The ledger, open for as long as it is used.
@@ -52,6 +69,7 @@ class Session:
             state_bytes_max=state_bytes,
             link_key_file=self.settings.link_key_file,
             refusals_days=self.settings.refusals_days,
+            vault=self.vault,
         ) as ledger:
             try:
                 yield ledger

@@ -10,26 +10,27 @@ from projections.questions.answer import LEFT_OUT, MayBeLeftOut
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
-    from ledger.writing.writer import Outcome, Writer
+    from ledger.writing.group_commit import Recorder
+    from ledger.writing.writer import Outcome
 
 SHOWN_MAX: Final = 20
 
 
 class KnownSpelling:
-    """Records facts with a writer, and keeps account of those that it took under another spelling.
+    """Records facts with a recorder, and keeps account of those that it took under another spelling.
 
     With `wanted` all facts are taken so where only one known name can be meant; withdrawals always are.
     """
 
-    def __init__(self, writer: Writer, wanted: bool, say: Callable[[str], None]) -> None:
-        self._writer = writer
+    def __init__(self, recorder: Recorder, wanted: bool, say: Callable[[str], None]) -> None:
+        self._recorder = recorder
         self._wanted = wanted
         self._say = say
         self.taken = 0
 
     def record(self, facts: Sequence[Fact]) -> list[Outcome]:
         """As `Writer.record`."""
-        outcomes = self._writer.record(facts, lenient=self._wanted)
+        outcomes = self._recorder.record(facts, lenient=self._wanted)
         for fact, outcome in zip(facts, outcomes, strict=True):
             if outcome.spelt is not None:
                 self._report(fact, outcome.spelt)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import Failure
+from console.cli.output import plural
 from console.cli.session import Session
 from console.settings import PREFIX
-from console.wiring import driver_errors
-from ledger.errors import ExtraMissing, StoreUnreachable, VaultKeyMissing
+from console.vault_place import VaultPlace, keys_at
+from ledger.errors import StoreUnreachable
 from ledger.fold import first_refused
 from ledger.personal_data import looks_personal
-from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
+    from console.wiring import Ledger
     from ledger.vault.access_log import Access
     from ledger.vault.database import VaultDatabase
     from ledger.vault.keys import Keyring
@@ -83,71 +84,57 @@ def _check_words(option: str, text: str, characters_max: int) -> None:
         raise Failure("usage", f"{option}: found a character that cannot be seen at {refused.place}, expected none")
 
 
-def vault_place(session: Session) -> str:
-    """Where the vault is. Raises Failure where nothing says so."""
-    where: str | None = session.options.vault
-    where = session.settings.vault if where is None else where
-    if not where:
+def vault_place(session: Session) -> VaultPlace:
+    """The vault that is named. Raises Failure where nothing names one."""
+    place = session.vault
+    if place is None:
         raise Failure("usage", f"found no vault, expected --vault or {PREFIX}VAULT: a file or a postgresql:// URL")
-    return where
-
-
-def key_file(session: Session) -> Path | None:
-    """The file of keys that is named; None where there is none."""
-    if session.options.vault_key is not None:
-        return Path(session.options.vault_key)
-    return None if session.settings.vault_key_file is None else Path(session.settings.vault_key_file)
-
-
-def require_extra() -> None:
-    """Raises ExtraMissing where what seals and opens is not installed, before anything is made."""
-    try:
-        import ledger.vault.vault  # noqa: F401 - the last that needs it
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(error.name, "vault") from None
+    return place
 
 
 def keyring_of(session: Session) -> Keyring:
     """The keys at hand: those in the file that is named, else those in the environment. Raises VaultKeyMissing."""
-    require_extra()
-    from ledger.vault.keys import parse_keys, read_key_file
-
-    if (path := key_file(session)) is not None:
-        return read_key_file(path)
-    if session.settings.vault_key is not None:
-        return parse_keys(session.settings.vault_key.split(","), f"{PREFIX}VAULT_KEY")
-    raise VaultKeyMissing(
-        f"found no keys of the vault, expected --vault-key, {PREFIX}VAULT_KEY_FILE or {PREFIX}VAULT_KEY"
-    )
+    return keys_at(session.vault_key_file, session.settings.vault_key)
 
 
 @contextmanager
 def open_database(session: Session, *, create: bool = False) -> Iterator[VaultDatabase]:
     """The tables of the vault, for as long as they are used; without keys they tell nobody's name."""
-    where = vault_place(session)
-    with driver_errors(without_password(where)), closing(_database(where, create=create)) as database:
+    with vault_place(session).database(create=create) as database:
         yield database
 
 
 @contextmanager
 def open_vault(session: Session) -> Iterator[Vault]:
     """The vault, for as long as it is used."""
-    keyring = keyring_of(session)
-    from ledger.vault.vault import Vault
-
-    with open_database(session) as database:
-        yield Vault(database, keyring)
+    keyring_of(session)  # what is wrong with the keys is said before what is wrong with the place
+    with vault_place(session).vault() as vault:
+        yield vault
 
 
-def _database(where: str, *, create: bool) -> VaultDatabase:
-    if is_postgres(where):
-        try:
-            from ledger.vault.postgres import PostgresVault
-        except ModuleNotFoundError as error:
-            raise ExtraMissing(error.name, "postgres") from None
-        return PostgresVault(where, create=create)
-    if "://" in where or where.startswith("file:") or where == ":memory:":
-        raise StoreUnreachable(f"found {without_password(where)!r}, expected a file or a postgresql:// URL")
-    from ledger.vault.database import SQLiteVault
+@contextmanager
+def open_people(session: Session) -> Iterator[Vault]:
+    """The vault, for who shows people or takes them in: once it is used with a book, that is asked first who was erased."""
+    with open_vault(session) as vault:
+        if vault.is_tied():
+            try:
+                with session.ledger() as ledger:
+                    heed_erasures(session, vault, ledger)
+            except StoreUnreachable as error:
+                raise StoreUnreachable(
+                    f"{error}; expected the ledger with which this vault is used (--store): it says who was erased"
+                ) from error
+        yield vault
 
-    return SQLiteVault(where, create=create)
+
+def heed_erasures(session: Session, vault: Vault, ledger: Ledger) -> None:
+    """Hides in the vault whom the book says was erased: a restored backup has them again. Raises AnotherBook."""
+    from console.erasures import BookOfStore
+    from ledger.vault import erasing, erasures
+
+    erasing.heed(vault, BookOfStore(ledger.store), session.clock())
+    if left := erasures.unfinished(vault.database):
+        session.output.words(
+            f"found {plural(left, 'erasure')} that {'is' if left == 1 else 'are'} not over; nothing of them is shown, and "
+            "`csat-ledger erase --replay` ends them"
+        )

@@ -24,7 +24,7 @@ from console.http.tracing import traced
 from ledger.door import can_be_told
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
-from ledger.programmes.registry import parse_fact
+from ledger.programmes.registry import parse_fact, parse_kept
 from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
@@ -142,9 +142,9 @@ class Intake:
             await self._refusals.kept()
         return said
 
-    async def outcomes(self, lines: Sequence[bytes]) -> list[Outcome]:
+    async def outcomes(self, kept: Sequence[str]) -> list[Outcome]:
         """As `take`, of facts whose refusals are kept already (`console.http.refusals`)."""
-        read = await asyncio.to_thread(_read_all, lines)
+        read = await asyncio.to_thread(_read_kept, kept)
         recorded = iter(await self._recorded([one for one in read if not isinstance(one, Refused)]))
         return [
             Outcome("refused", 0, one.code, one.sentence) if isinstance(one, Refused) else next(recorded)[0]
@@ -292,6 +292,16 @@ def outcome_json(outcome: FactOutcome) -> bytes:
 
 def _read_all(lines: Sequence[bytes]) -> list[Fact | Refused]:
     return [_read(line) for line in lines]
+
+
+def _read_kept(kept: Sequence[str]) -> list[Fact | Refused]:
+    found: list[Fact | Refused] = []
+    for one in kept:
+        try:
+            found.append(parse_kept(one))
+        except Refused as refusal:
+            found.append(refusal)
+    return found
 
 
 def _read(line: bytes) -> Fact | Refused:

@@ -83,7 +83,7 @@ async def retry(readers: Readers, intake: Intake, clock: Clock, wanted: RetryWan
     if not wanted.after:
         resolved = await readers.ask(lambda ledger: resolve_recorded(ledger.store, clock, meant))
     rows = await readers.ask(_page(meant, wanted.after, wanted.limit))
-    outcomes = await intake.outcomes([(row.original or "").encode() for row in rows])
+    outcomes = await intake.outcomes([row.original or "" for row in rows])
     verdicts = judged(rows, outcomes)
     await readers.ask(lambda ledger: settle(ledger.store, clock, verdicts))
     left = await readers.ask(_left(meant))

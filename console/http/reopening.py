@@ -55,15 +55,15 @@ class Reopened:
             ledger.close()
 
 
-class ReopenedWriter:
-    """The writer of a ledger that is opened anew."""
+class ReopenedRecorder:
+    """The recorder of a ledger that is opened anew."""
 
     def __init__(self, ledger: Reopened) -> None:
         self._ledger = ledger
 
     def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
         """As `Writer.record`."""
-        return self._ledger.use(lambda ledger: ledger.writer.record(facts, lenient=lenient))
+        return self._ledger.use(lambda ledger: ledger.recorder.record(facts, lenient=lenient))
 
 
 class ReopenedKeeper:

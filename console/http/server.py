@@ -62,7 +62,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.log import ServedLog
     from console.http.reading import Following, Readers
     from console.http.refusing import RefusalQueue
-    from console.http.reopening import Reopened, ReopenedKeeper, ReopenedWriter
+    from console.http.reopening import Reopened, ReopenedKeeper, ReopenedRecorder
     from console.http.spool import Room
     from console.http.watched import Watched
     from console.wiring import driver_errors
@@ -85,8 +85,9 @@ def service(wiring: Wiring) -> Iterator[Service]:
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
         watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
+        recorded_in.use(lambda ledger: ledger.recorder.open())
         group = GroupCommit(
-            ReopenedWriter(recorded_in),
+            ReopenedRecorder(recorded_in),
             on_fault=lambda _fact, error: wiring.on_fault(error),
             on_group=watched.recording.group,
         )

@@ -45,6 +45,7 @@ from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
 from ledger.telling import as_told, clean, key_as_told
 from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
+from ledger.writing.group_commit import Recorder
 from ledger.writing.refused import RefusalKeeper, TurnedAway
 from ledger.writing.setting_aside import SET_ASIDE_CODE
 from ledger.writing.writer import Outcome, Writer
@@ -82,15 +83,18 @@ class Inbox:
         refused_topic: str,
         clock: Callable[[], int],
         keeper: RefusalKeeper,
+        recorder: Recorder | None = None,
     ) -> None:
         """`watcher` is in no group, and looks at partitions before they are read. `writer` writes into `store`.
 
-        `keeper` keeps what is refused beside the book.
+        `keeper` keeps what is refused beside the book. `recorder` records with the writer, where facts carry more than goes
+        into the book.
         """
         self._service = service
         self._store = store
         self._book = BookmarkWatch(store, "the inbox", "the facts are read again, and what the book lacks is recorded")
         self._writer = writer
+        self._recorder: Recorder = writer if recorder is None else recorder
         self._consumer = consumer
         self._watcher = watcher
         self._watch = watch
@@ -237,7 +241,7 @@ class Inbox:
 
     def _record(self, facts: list[Fact]) -> list[Outcome]:
         """The outcomes of a batch. Where the program fails over it, all but the fact that it is."""
-        return record_apart(self._writer.record, facts, self._note_fault, self._service.check)
+        return record_apart(self._recorder.record, facts, self._note_fault, self._service.check)
 
     def _note_fault(self, fact: Fact, error: Exception) -> None:
         place = extract_tb(error.__traceback__)[-1]  # and not what it says, which may quote the fact
@@ -396,6 +400,7 @@ def open_inbox(
     keeper: RefusalKeeper,
     *,
     session_timeout_s: float = SESSION_TIMEOUT_S,
+    recorder: Recorder | None = None,
 ) -> Iterator[Inbox]:
     """An inbox between a broker and the writer of a store, for as long as it is used."""
     topics = broker.topics
@@ -407,7 +412,17 @@ def open_inbox(
         producer = broker.producer(ROLE)
         try:
             inbox = Inbox(
-                service, store, writer, consumer, watcher, watch, producer, topics.facts_refused, clock, keeper
+                service,
+                store,
+                writer,
+                consumer,
+                watcher,
+                watch,
+                producer,
+                topics.facts_refused,
+                clock,
+                keeper,
+                recorder,
             )
             consumer.subscribe([topics.facts], listener=listener_of(inbox))
             yield inbox

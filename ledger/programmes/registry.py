@@ -19,6 +19,11 @@ def parse_fact(line: bytes | str) -> Fact:
     return PROGRAMMES.facts.parse(line)
 
 
+def parse_kept(kept: str) -> Fact:
+    """The fact that was kept as refused. Raises Refused, see `ledger.fact.FactParser.parse_kept`."""
+    return PROGRAMMES.facts.parse_kept(kept)
+
+
 def fact_from_object(content: Any) -> Fact:
     """As `parse_fact`, for an object that is parsed already."""
     return PROGRAMMES.facts.from_object(content)

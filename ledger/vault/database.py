@@ -10,17 +10,19 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, Protocol
 
 import orjson
 
-from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.errors import StoreOutdated, StoreUnreachable, VaultDamaged
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
-from ledger.vault.tables import APPLICATION_ID, SQLITE_TRIGGERS, VERSION, sqlite_statements
+from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, SQLITE_TRIGGERS, VERSION, sqlite_statements
 
 Params = Sequence[Any]
 LOCK_TIMEOUT_S: Final = 60
 SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+_WORDS: Final = {str: "text", int: "number"}
 NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
 
 
@@ -37,6 +39,10 @@ class Transaction(Protocol):
 
     def execute(self, statement: str, parameters: Params = ()) -> None:
         """One statement without an answer."""
+        ...
+
+    def execute_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> None:
+        """One statement with `{in}` for `texts`, without an answer."""
         ...
 
     def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
@@ -68,6 +74,13 @@ class VaultDatabase(Protocol):
         """Makes it so again; returns what `unguarded` said before."""
         ...
 
+    def scrub(self) -> None:
+        """Has the database give up the bytes of what was deleted: in its files and its log nothing of that is left.
+
+        Raises StoreUnreachable where somebody else's reading keeps them; the same may be done again.
+        """
+        ...
+
     def close(self) -> None:
         """Gives all connections back."""
         ...
@@ -78,17 +91,29 @@ class _SQLiteTransaction:
         self._cursor = cursor
 
     def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
-        return self._cursor.execute(statement, parameters).fetchall()
+        rows = self._cursor.execute(statement, parameters).fetchall()
+        for (name, *_), column in zip(self._cursor.description, zip(*rows, strict=True), strict=False):
+            kind = COLUMN_TYPES.get(name)
+            if kind is not None and set(map(type, column)) != {kind}:
+                raise VaultDamaged(f"{name}: found a column with what is no {_WORDS[kind]}, expected that alone")
+        return rows
 
     def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
-        statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
-        return self.query(statement, (*parameters, orjson.dumps(list(texts)).decode()))
+        return self.query(*_with_texts(statement, parameters, texts))
 
     def execute(self, statement: str, parameters: Params = ()) -> None:
         self._cursor.execute(statement, parameters)
 
+    def execute_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> None:
+        self.execute(*_with_texts(statement, parameters, texts))
+
     def execute_many(self, statement: str, rows: Sequence[Params]) -> None:
         self._cursor.executemany(statement, rows)
+
+
+def _with_texts(statement: str, parameters: Params, texts: Sequence[str]) -> tuple[str, Params]:
+    statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
+    return statement, (*parameters, orjson.dumps(list(texts)).decode())
 
 
 class SQLiteVault:
@@ -96,7 +121,7 @@ class SQLiteVault:
 
     WAL with synchronous=FULL: what is committed is on disk. `secure_delete` writes zeros over what is deleted or replaced in
     the file; what stands in the log beside it is written over with the next checkpoint. A vault cannot be opened where it
-    cannot be written: who reads a person leaves an entry in the access log.
+    cannot be written: who reads a person leaves an entry in the access log. Threads take turns.
     """
 
     def __init__(self, where: str, *, create: bool = False) -> None:
@@ -113,20 +138,34 @@ class SQLiteVault:
                     "person is recorded in the vault"
                 )
             require_own_log(path)
-            self._file = OpenFile(path, identity)
             self._path = path
             self._connection = _connected(path)
-            self.found_version = 0 if made else self._require_vault()
+            self._turn = RLock()
+            self._file = OpenFile(path, identity, self._schema_version)
+            self.found_version = 0 if made else self._require_vault(migrate=create)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
 
-    def _require_vault(self) -> int:
+    def _require_vault(self, *, migrate: bool) -> int:
         (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
         if mark != APPLICATION_ID:
             self._connection.close()
             raise StoreUnreachable(f"{self.name}: found a database of something else, {NO_VAULT}, in a file of its own")
+        found = self._version()
+        if migrate and is_older(found):
+            with self._transaction("BEGIN IMMEDIATE") as transaction:
+                for statement in sqlite_statements(self._version()):  # another process may have been faster
+                    transaction.execute(statement)
+                transaction.execute(f"PRAGMA user_version = {VERSION}")
+        require_version(self.name, self._version())
+        return found
+
+    def _schema_version(self) -> int:
+        (number,) = self._connection.execute("PRAGMA schema_version").fetchone()
+        return int(number)
+
+    def _version(self) -> int:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        require_version(self.name, version)
         return int(version)
 
     @contextmanager
@@ -141,6 +180,10 @@ class SQLiteVault:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Transaction]:
+        with self._turn:
+            yield from self._in_turn(begin)
+
+    def _in_turn(self, begin: str) -> Iterator[Transaction]:
         if lost := self._file.lost():
             raise StoreUnreachable(f"{self.name}: {lost}")
         cursor = self._connection.cursor()
@@ -177,12 +220,38 @@ class SQLiteVault:
                     transaction.execute(statement)
         return wrong
 
+    def scrub(self) -> None:
+        """VACUUM writes the file anew from what is live; then all of the log is carried over, and the log is emptied."""
+        try:
+            with self._turn:
+                if lost := self._file.lost():
+                    raise StoreUnreachable(f"{self.name}: {lost}")
+                self._connection.execute("VACUUM")
+                busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StoreUnreachable(f"{self.name}: {reason(error, self._path)}") from error
+        if busy:
+            raise StoreUnreachable(
+                f"{self.name}: found somebody who has read for {LOCK_TIMEOUT_S} s, expected the log to be emptied: what was "
+                "erased may still stand in it; do the same again"
+            )
+
     def close(self) -> None:
         self._connection.close()
 
 
+def is_older(found: int) -> bool:
+    """Whether tables of a version can be made those of the present one."""
+    return 0 < found < VERSION
+
+
 def require_version(name: str, found: int) -> None:
-    """Raises StoreOutdated for tables of a version that this program does not know."""
+    """Raises StoreOutdated for tables of a version that this program does not know, or that were not migrated."""
+    if is_older(found):
+        raise StoreOutdated(
+            f"{name}: found tables of a vault of version {found}, expected {VERSION}; `csat-ledger vault migrate` brings "
+            "them there"
+        )
     if found != VERSION:
         raise StoreOutdated(
             f"{name}: found tables of a vault of version {found}, expected {VERSION}: another version of the program made them"
@@ -196,7 +265,7 @@ def _make_tables(cursor: sqlite3.Cursor) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")

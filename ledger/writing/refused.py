@@ -5,8 +5,10 @@ The original is kept so that operators can see what was wrong, and take it again
 
 * A field that its model hides, such as the invitation of a response, holds the token, or null (DESIGN 13). The operator's
   own file of refusals, or the source, is the only one that has the invitation itself.
-* What could be a person's is left out or null, as it is on the topic of refused facts; members that no fact has (answers,
-  comments) are not kept at all, with their names.
+* What could be a person's is left out or null, as it is on the topic of refused facts; members that no fact has are not kept
+  at all, with their names.
+* Answers and comments are not kept. Where the vault holds them, `"answers":"in the vault"` stands in their place, and the fact
+  can be taken again from here; else it cannot.
 * What looks like a mail address, a phone or an IP number is left out of the sentence and the source, too.
 * Of more than ORIGINAL_MAX characters nothing is kept.
 
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from ledger.answers import IN_VAULT
 from ledger.errors import LedgerError
 from ledger.instants import DAY_US
 from ledger.personal_data import LEFT_OUT, without_personal_data
@@ -44,6 +47,7 @@ RETENTION_DAYS: Final = 90
 EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 """A value that a sentence quotes."""
+_HELD: Final = {"answers": IN_VAULT}
 
 
 class TurnedAway(NamedTuple):
@@ -66,6 +70,9 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     found = _object_in(refused.line)
     told = as_told(refused.line, parser, refused.fact) if found is not None else None
     kept = _object_in(told) if told is not None else None
+    if found is not None and kept is not None and refused.fact is not None and _is_held(refused.fact):
+        found = {name: value for name, value in found.items() if name not in refused.fact.sealed} | _HELD
+        kept |= _HELD
     original = None if kept is None else orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
     if original is not None and len(original) > ORIGINAL_MAX:
         original = None
@@ -77,6 +84,11 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     what = [original, whole] if original is not None else [None, fact, kind, membership, code, sentence]
     digest = sha256(orjson.dumps(what)).digest()
     return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
+
+
+def _is_held(fact: Fact) -> bool:
+    answered = fact.answered()
+    return answered is not None and answered.held
 
 
 def _sentence(refused: TurnedAway) -> str:

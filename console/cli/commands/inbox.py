@@ -18,6 +18,7 @@ from console.cli.role_options import (
     service_of,
 )
 from console.cli.session import Session
+from console.cli.vault_options import add_vault, add_vault_key
 
 if TYPE_CHECKING:
     from consumers.roles.inbox import Inbox
@@ -35,6 +36,8 @@ def register(parser: ArgumentParser) -> None:
     add_kafka(parser)
     add_service(parser)
     add_group(parser)
+    add_vault(parser)
+    add_vault_key(parser)
 
 
 def run(session: Session) -> int:
@@ -57,8 +60,10 @@ def run(session: Session) -> int:
                 session.clock,
                 ledger.refusals,
                 session_timeout_s=timeout_s,
+                recorder=ledger.recorder,
             ) as inbox,
         ):
+            ledger.recorder.open()
             yield inbox
 
     service.run(connect)

@@ -26,6 +26,7 @@ from console.cli.refusals_file import Refusals, RefusalsFile, take_again
 from console.cli.session import Session
 from console.cli.spelling_report import KnownSpelling
 from console.cli.standard_streams import standard_input
+from console.cli.vault_options import add_vault, add_vault_key
 from console.throughput import collect_garbage_seldom
 from console.wiring import Ledger, files_of
 from ledger.writing.faults import FAULT_CODE
@@ -66,6 +67,8 @@ the same way, and all others are recorded. Stopped half-way, what was recorded s
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
+    add_vault(parser)
+    add_vault_key(parser)
     parser.add_argument("files", nargs="*", metavar="FILE", help="JSON lines or JSON arrays; - is stdin")
     parser.add_argument(
         "--refused",
@@ -229,7 +232,7 @@ def _record_kept(session: Session) -> int:
 
 
 def _spelling(session: Session, ledger: Ledger) -> KnownSpelling:
-    return KnownSpelling(ledger.writer, session.options.known_spelling, session.output.words)
+    return KnownSpelling(ledger.recorder, session.options.known_spelling, session.output.words)
 
 
 def _receipt_signer(session: Session, others: Sequence[str | Path]) -> ReceiptSigner | None:

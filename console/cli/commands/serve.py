@@ -21,6 +21,7 @@ from console.cli.proof_files import add_sealing, add_tiles, address, proving
 from console.cli.sealing import add_rounds, sealing_of
 from console.cli.session import Session
 from console.cli.signals import Interrupted
+from console.cli.vault_options import add_vault, add_vault_key
 from console.http.dev_key import AUDIENCE
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres
@@ -121,6 +122,8 @@ def register(parser: ArgumentParser) -> None:
         default=None,
         help="send webhooks; default: on a ledger in a file, not in PostgreSQL, where `webhooks` does",
     )
+    add_vault(parser)
+    add_vault_key(parser)
     add_tiles(parser, required=False)
     add_sealing(parser, required=False)
     add_rounds(parser, "with --key")
@@ -175,7 +178,16 @@ def run(session: Session) -> int:
         state_bytes = session.settings.state_mib << 20
         file = session.settings.link_key_file
         days = session.settings.refusals_days
-        return Ledger(store, session.clock, session.where, remark, state_bytes, link_key_file=file, refusals_days=days)
+        return Ledger(
+            store,
+            session.clock,
+            session.where,
+            remark,
+            state_bytes,
+            link_key_file=file,
+            refusals_days=days,
+            vault=session.vault,
+        )
 
     from console.http.app import application
 

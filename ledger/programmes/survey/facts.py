@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from ledger.answers import Answered, Answers
 from ledger.errors import BadInput
 from ledger.fact import (
     CompanyName,
@@ -189,8 +190,42 @@ class RecordReminder(InvitationFact):
     invitation: Reference
 
 
+Score = Annotated[int, Field(ge=0, le=10, strict=True)]
+QuestionKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+OwnAnswer = Score | Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+OwnAnswers = Annotated[
+    dict[QuestionKey, OwnAnswer], Field(max_length=100, json_schema_extra={"additionalProperties": False})
+]
+
+
+class GivenAnswers(BaseModel):
+    """The core questions of the survey, and the partner's own (I7). Each may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    overall: Score | None = Field(default=None, repr=False)
+    continue_: Annotated[Score | None, Field(alias="continue")] = Field(default=None, repr=False)
+    re_engage: Score | None = Field(default=None, repr=False)
+    recommend: Score | None = Field(default=None, repr=False)
+    own: OwnAnswers | None = Field(default=None, repr=False)
+
+    def split_off(self) -> Answers | None:
+        """What was answered; None where nothing was."""
+        core = (self.overall, self.continue_, self.re_engage, self.recommend)
+        return Answers(core, self.own or {}) if self.own or core.count(None) < len(core) else None
+
+
+_NOT_DIGESTED: Final = ("answers", "comment", "_answered", "_link", "_token")
+"""Of a response: what goes into the vault, and what ties it to its invitation."""
+
+
 class RecordResponse(InvitationFact):
-    """A completed survey was received (R1); by the partner's open link it needs no invitation (I3)."""
+    """A completed survey was received (R1); by the partner's open link it needs no invitation (I3).
+
+    Its answers and the comment go into the vault, and nowhere else: no score ever touches eligibility (R4).
+    """
 
     type: Literal["record-response"]
     response: Reference
@@ -198,15 +233,32 @@ class RecordResponse(InvitationFact):
     location: LocationName | None = None
     invitation: Reference | None = None
     anonymous: bool = False
+    answers: GivenAnswers | None = Field(default=None, exclude=True, repr=False)
+    comment: Annotated[str, Field(min_length=1, max_length=10_000)] | None = Field(
+        default=None, exclude=True, repr=False
+    )
+
+    sealed: ClassVar[frozenset[str]] = frozenset(("answers", "comment"))
 
     def told(self) -> Mapping[str, str | None]:
         return {"invitation": self.__dict__.get("_token")}
 
+    def set_apart(self) -> int:
+        content = self.__dict__
+        given: GivenAnswers | None = content["answers"]
+        comment: str | None = content["comment"]
+        answers = None if given is None else given.split_off()
+        content["answers"] = content["comment"] = None
+        if answers is not None or comment is not None:
+            content["_answered"] = Answered(answers, comment)
+        return 0 if given is None else len(given.model_fields_set) + len(given.own or ())
+
     def digest(self) -> bytes:
-        if self.invitation is None:
-            return content_digest(self.__dict__)
-        content = {**self.__dict__, "invitation": self.answer_token()}
-        del content["_link"], content["_token"]
+        content = self.__dict__.copy()
+        for name in _NOT_DIGESTED:
+            content.pop(name, None)
+        if self.invitation is not None:
+            content["invitation"] = self.answer_token()
         return content_digest(content)
 
 

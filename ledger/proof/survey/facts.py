@@ -35,7 +35,7 @@ FORMS = {
     "record-reminder": FactForm("ReminderSent", ("invitation",), _OF),
     "record-response": FactForm(
         "ResponseReceived", ("response", "customer_org", "anonymous"), _OF,
-        left_out={"anonymous": False}, derived=("spelt", "location", "invitation", "answer_token"),
+        left_out={"anonymous": False}, derived=("spelt", "location", "invitation", "answer_token", "answers", "comment"),
     ),
     "choose-anonymity": FactForm("AnonymityChosen", ("response",), _OF),
     "void-response": FactForm(

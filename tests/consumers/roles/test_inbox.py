@@ -21,6 +21,8 @@ try:
 except ImportError as missing:
     without_server(missing)
 
+from console.answering import Answering
+from console.vault_place import VaultPlace
 from consumers.broker.partitioner import partition_of
 from consumers.broker.topics import remake_topics
 from consumers.roles.inbox import FAULT_CODE, KEY_MAX, ORIGINAL_MAX, Inbox, open_inbox
@@ -34,6 +36,9 @@ from ledger.fact import Fact
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.refusal_rows import Wanted
 from ledger.store.sqlite import SQLiteStore
+from ledger.vault.columns import columns
+from ledger.vault.keys import make_key_file
+from ledger.vault.vault import Vault
 from ledger.writing.refused import RefusalKeeper
 from ledger.writing.writer import Outcome, Writer
 from tests.consumers.role_processes import Running, running
@@ -512,3 +517,42 @@ def test_facts_of_both_programmes_are_recorded_and_refused_alike_and_counted_by_
         ("c-1", "month-not-over", "m-1"),
         ("c-2", "unknown-designation", "m-2"),
     }
+
+
+def test_answers_go_into_the_vault_and_are_told_to_nobody(book: Book, tmp_path: Path) -> None:
+    said = {"answers": {"overall": 9, "own": {"wish": "Zwetschge"}}, "comment": "Quirina was friendly"}
+    place = VaultPlace(str(tmp_path / "people.db"), tmp_path / "key")
+    make_key_file(tmp_path / "key")
+    with place.database(create=True) as database:
+        Vault(database, place.keyring(), create=True)
+
+    @contextmanager
+    def connect(service: Service) -> Iterator[Inbox]:
+        writer = Writer(book.store, wall_us, PROGRAMMES)
+        keeper = RefusalKeeper(book.store, PROGRAMMES.facts, wall_us, pytest.fail)
+        with (
+            closing(Answering(writer, book.store, wall_us, place, 90, pytest.fail)) as answering,
+            open_inbox(service, book.store, writer, book.broker, wall_us, keeper, recorder=answering) as inbox,
+        ):
+            yield inbox
+
+    send(
+        book.broker,
+        enrolment("m-1"),
+        response(1) | said,
+        response(1) | said,
+        response(2, "m-9") | said,
+        response(3) | said | {"comment": 5},
+    )
+    with running("inbox", connect) as inbox:
+        eventually(lambda: book.facts() == ["e-m-1", "f-1"], "what is right is recorded")
+        eventually(lambda: len(book.refused()) == 2, "what is not is told")
+        assert not any("Quirina" in line or "Zwetschge" in line for line in inbox.log)
+    with place.vault() as vault:
+        assert [(one.fact, one.overall) for one in columns(vault)] == [("f-1", 9)]
+    for told in book.refused():
+        assert b"Quirina" not in told.original_bytes()
+        assert b"Zwetschge" not in told.original_bytes()
+        assert not told.complete or b"answers" not in told.original_bytes()
+    kept = {row.code: row for row in book.store.refusals.page(Wanted(), 10)}
+    assert json.loads(kept["unknown-membership"].original or "") == {**response(2, "m-9"), "answers": "in the vault"}

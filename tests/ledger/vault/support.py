@@ -183,6 +183,11 @@ class Counted:
     def mend(self) -> list[str]:
         return self._database.mend()
 
+    def scrub(self) -> None:
+        self._passes()
+        self._database.scrub()
+        self._passes()
+
     def close(self) -> None:
         self._database.close()
 
@@ -203,6 +208,11 @@ class _CountedTransaction:
     def execute(self, *given: Any) -> None:
         self._passes()
         self._transaction.execute(*given)
+        self._passes()
+
+    def execute_in(self, *given: Any) -> None:
+        self._passes()
+        self._transaction.execute_in(*given)
         self._passes()
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -69,7 +69,7 @@ def test_the_invitation_of_an_answer_is_kept_as_its_token_and_the_fact_not_whole
     assert "inv-1" not in str(row)
 
 
-@pytest.mark.parametrize("more", [{"comment": "they were rude"}, {"answers": {"q1": 9, "why": "slow"}}, {"q1": 4}])
+@pytest.mark.parametrize("more", [{"remark": "they were rude"}, {"answers": {"q1": 9, "why": "slow"}}, {"q1": 4}])
 def test_answers_and_comments_are_not_kept_nor_their_names(more: dict[str, Any]) -> None:
     row = kept({**RESPONSE, **more})
     assert row.code == "malformed"
@@ -78,6 +78,31 @@ def test_answers_and_comments_are_not_kept_nor_their_names(more: dict[str, Any])
     assert "rude" not in str(row)
     assert "slow" not in str(row)
     assert not {*more} & set(row.sentence.replace(":", " ").split())
+
+
+def test_a_response_is_kept_without_its_answers_and_is_whole_where_the_vault_has_them() -> None:
+    said = {"answers": {"overall": 9, "own": {"why": "slow"}}, "comment": "they were rude"}
+    row = kept({**RESPONSE, **said}, code="consent-missing")
+    assert original(row) == RESPONSE
+    assert not row.whole
+    fact = PARSER.parse(orjson.dumps({**RESPONSE, **said}))
+    answered = fact.answered()
+    assert answered is not None
+    answered.held = True
+    held = to_keep(TurnedAway(orjson.dumps({**RESPONSE, **said}), fact, "consent-missing", "…", None, "x"), PARSER)
+    assert held.whole
+    assert original(held) == {**RESPONSE, "answers": "in the vault"}
+    again = PARSER.parse_kept(held.original or "").answered()
+    assert again is not None
+    assert again.from_vault
+    assert PARSER.parse_kept(row.original or "").answered() is None
+    for one in (row, held):
+        assert "rude" not in str(one)
+        assert "slow" not in str(one)
+
+
+def test_what_stands_for_answers_in_a_kept_fact_is_malformed_from_anybody_else() -> None:
+    assert kept({**RESPONSE, "answers": "in the vault"}).code == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +170,7 @@ def test_a_fact_with_something_more_in_it_does_not_take_the_place_of_the_whole_o
     keeper.keep([refused({**sent, "comment": "they were rude"})] * 2)
     found = store.refusals.page(Wanted(), 10)
     assert [(row.code, row.times, row.whole) for row in found] == [
-        ("malformed", 2, False),
+        ("consent-missing", 2, False),
         ("consent-missing", 1, True),
     ]
     assert found[0].original == found[1].original

@@ -233,7 +233,9 @@ def test_the_table_has_a_row_for_every_code_and_no_other() -> None:
     decide = Path(capability.__file__).read_text()
     others = set(re.findall(r'refuse\(\s*"([a-z-]+)"', decide)) - {"in-the-future"}
     assert "month-not-over" in others
-    assert {case.code for case in CASES} == set(REFUSAL_CODES) - others
+    assert {case.code for case in CASES} == set(REFUSAL_CODES) - others - {
+        "vault-needed"
+    }  # `console.answering` gives it
 
 
 @pytest.mark.parametrize(

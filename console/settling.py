@@ -1,0 +1,95 @@
+"""The vault brought up to the book, which is the truth: what is pending is settled, and anonymity chosen is heard of.
+
+Whoever reads links or comments does this first (`settle`). So anonymity holds wherever it was recorded, also by a program
+without a vault, and also where the one that recorded it died before the vault had heard of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import orjson
+
+from console.erasures import BookOfStore
+from ledger.instants import DAY_US
+from ledger.programmes.survey.events import membership_stream
+from ledger.store.base import Row, Store
+from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
+from ledger.vault.erasing import heed
+from ledger.vault.responses import Responses
+
+CHOSEN: Final = "AnonymityChosen"
+VOIDED: Final = "ResponseVoided"
+PAGE: Final = 2_000
+_PREFIX: Final = membership_stream("")
+
+
+def settle(store: Store, responses: Responses, now_us: int, retention_days: int) -> bool:
+    """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise.
+
+    Whom the book says was erased is hidden; who shows responses asks `erasures.require_finished` besides, since a response
+    names nobody.
+    """
+    first = bookmark_at(store, 1)
+    if first is None:
+        return False
+    heed(responses.vault, BookOfStore(store), now_us)
+    responses.settle(lambda facts: recorded(store, facts), now_us)
+    hear_of_anonymity(store, responses)
+    responses.expire(now_us - retention_days * DAY_US)
+    return True
+
+
+def recorded(store: Store, facts: Sequence[str]) -> set[str]:
+    """Those of some ids that are of facts in the book."""
+    with store.writing() as transaction:
+        return set(transaction.known_facts(facts))
+
+
+def hear_of_anonymity(store: Store, responses: Responses) -> None:
+    """Tells the vault of all who chose anonymity since it was told last; all over again where the book is an older copy."""
+    mark = _parsed(responses.anonymity_mark())
+    last = store.last_event()
+    if last is None:
+        return
+    end = bookmark_of(last)
+    if end == mark:
+        return
+    if bookmark_at(store, mark.position) != mark:
+        mark = START
+    for rows in _chosen(store, mark.position, end.position):
+        responses.make_anonymous([pair for row in rows if (pair := _response(row)) is not None])
+    responses.make_anonymous((), f"{end.position} {end.head}")
+
+
+def void_responses(store: Store, membership: str) -> set[str]:
+    """The responses of a membership that do not count."""
+    found: set[str] = set()
+    after = 0
+    while rows := store.read_type(VOIDED, after, PAGE, membership_stream(membership)):
+        found.update(str(orjson.loads(row.stored)["data"]["response"]) for row in rows)
+        after = rows[-1].position
+    return found
+
+
+def _chosen(store: Store, after: int, through: int) -> Iterator[list[Row]]:
+    while rows := store.read_type(CHOSEN, after, PAGE):
+        yield [row for row in rows if row.position <= through]
+        after = rows[-1].position
+        if after > through:
+            return
+
+
+def _response(row: Row) -> tuple[str, str] | None:
+    """(membership, response) of an event of a membership."""
+    if not row.stream.startswith(_PREFIX):
+        return None
+    return row.stream.removeprefix(_PREFIX), str(orjson.loads(row.stored)["data"]["response"])
+
+
+def _parsed(mark: str | None) -> Bookmark:
+    if mark is None:
+        return START
+    position, _, head = mark.partition(" ")
+    return Bookmark(int(position), head)
