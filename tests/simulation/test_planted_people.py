@@ -42,6 +42,7 @@ ALLOWED: Final = (
     "handed-in/*",  # what is planted lies in files, as an operator has them
     "*.refused",  # the operator's own file of refusals, 0600, with the line as it came
     "mail.csv",  # the mailing run, handed out to be mailed
+    "imported.jsonl",  # facts out of an export with what respondents said, 0600, for `record`
 )
 """Files in which a person may stand, and why."""
 
@@ -169,6 +170,29 @@ def csv_of(person: Person) -> bytes:
     return f"id,organisation,name,email,phone,comment\n1,Mill,{person.words},{person.mail},{person.phone},x\n".encode()
 
 
+def said_by(person: Person, way: str) -> list[bytes]:
+    """Responses with all that a person says in answers and comment: taken, refused, reused, malformed."""
+    comment = f"{person.words}; {person.mail}, {person.phone}, {person.ip}"
+    answers = {"overall": 3, "own": {"wish": person.words}}
+    said = {"customer_org": "Mill", "answers": answers, "comment": comment}
+    taken = fact("record-response", f"said-{way}", AT, response=f"r-{way}", **said)
+    found = [
+        taken,
+        taken,
+        {**taken, "comment": f"{comment} again"},
+        {**taken, "id": f"late-{way}", "response": f"r-{way}-2", "invitation": "i-unknown"},
+        {**taken, "id": f"ahead-{way}", "response": f"r-{way}-3", "occurred_at": "2999-01-01T00:00:00Z"},
+        {**taken, "id": f"nobody-{way}", "response": f"r-{way}-4", "membership": "m-unknown"},
+        {**taken, "id": f"spoilt-{way}", "response": f"r-{way}-5", "anonymous": person.words},
+        {**taken, "id": f"own-{way}", "response": f"r-{way}-6", "answers": {"own": {person.words: 1, person.mail: 2}}},
+        {**taken, "id": f"core-{way}", "response": f"r-{way}-7", "answers": {"overall": person.mail}},
+        {**taken, "id": f"list-{way}", "response": f"r-{way}-8", "comment": [comment]},
+        {**taken, "id": f"long-{way}", "response": f"r-{way}-9", "comment": comment * 200},
+        fact("record-consent", f"who-{way}", AT, subject="s", **said),
+    ]
+    return [orjson.dumps(one) for one in found]
+
+
 # The ways in
 
 
@@ -243,6 +267,40 @@ def by_a_partners_list(system: System, person: Person) -> None:
     system.run("contacts", "show", "s-unknown", "--reason", "asked", "--actor", person.phone, codes=(2,))
 
 
+def by_what_is_said_in_a_file(system: System, person: Person) -> None:
+    path = system.file("said.jsonl", b"\n".join(said_by(person, "file")) + b"\n")
+    system.run("record", path, "--refused", "said.refused", codes=(3,))
+    system.run("record", "--retry", "said.refused", codes=(3,))
+    system.run("--json", "record", "--retry", codes=(0, 3))
+
+
+def by_an_import(system: System, person: Person) -> None:
+    """An export of a survey: contact columns and comments; and one whose columns are not those of the map."""
+    columns = "id;submitdate;customerorg;overall;comment;anonymous;firstname;lastname;email"
+    rows = (
+        f"1;2011-03-01 09:00:00;Mill;9;{person.words};;{person.words};;{person.mail}",
+        f"2;2011-03-01 09:00:00;{person.mail};9;{person.mail};;;;",
+        f"{person.phone};2011-03-01 09:00:00;Mill;{person.words};;;;;",
+        f"4;{person.words};Mill;9;;;;;{person.phone}",
+    )
+    export = system.file("export.csv", "\n".join((columns, *rows)).encode() + b"\n")
+    limesurvey = ("import", "--map", "limesurvey", "--source", "ls", "--membership", "m-1", "--timezone", "UTC")
+    system.run(*limesurvey, export, codes=(0, 2, 3))
+    taken = (*limesurvey, export, "--partial", "--out", "imported.jsonl", "--record")
+    system.run("--json", *taken, codes=(0, 3))
+    assert (system.folder / "imported.jsonl").exists()
+    system.run(*limesurvey, system.file("other.csv", csv_of(person)), codes=(2, 3))
+
+
+def by_what_is_said_over_http(system: System, person: Person) -> None:
+    for line in said_by(person, "http"):
+        system.ask("POST", "/v1/facts", line)
+    many = said_by(person, "array")
+    system.ask("POST", "/v1/facts", b"[" + b",".join(many) + b"]")
+    system.ask("POST", "/v1/facts", b"\n".join(said_by(person, "stream")), **{"Content-Type": "application/x-ndjson"})
+    system.ask("POST", "/v1/refusals:retry", b"{}")
+
+
 def by_http_one_by_one(system: System, person: Person) -> None:
     for line in lines_of(person)[::29]:
         assert system.ask("POST", "/v1/facts", line).status_code in (400, 413, 422)
@@ -291,7 +349,7 @@ def by_kafka(system: System, person: Person) -> None:
     if system.kafka is None:
         return
     producer = system.kafka.producer("planting")
-    lines = lines_of(person)
+    lines = [*lines_of(person), *said_by(person, "kafka")]
     keyed = [person.mail.encode(), person.phone.encode(), person.words.encode(), b"m-1"]
     for number, line in enumerate([*lines, csv_of(person), jsonl(person)]):
         headers = [("who", person.mail.encode()), (person.mail, b"1")]
@@ -302,7 +360,8 @@ def by_kafka(system: System, person: Person) -> None:
 
 WAYS_IN: Final[tuple[Callable[[System, Person], None], ...]] = (
     by_file, by_file_as_json, by_array, by_other_encodings, by_stdin, in_any_order, by_refused_lines, by_a_files_name,
-    by_a_partners_list, by_http_one_by_one, by_http_in_an_array, by_http_in_a_stream, by_http_in_another_form,
+    by_a_partners_list, by_what_is_said_in_a_file, by_an_import, by_what_is_said_over_http, by_http_one_by_one,
+    by_http_in_an_array, by_http_in_a_stream, by_http_in_another_form,
     by_http_around_a_body, by_kafka,
 )  # fmt: skip
 
@@ -372,7 +431,8 @@ def questions(system: System) -> Iterator[Said]:
     for asked in (
         ("refusals",), ("refusals", "--counts"), ("board",), ("replay", "m-1"), ("history", "m-1"), ("decisions", "m-1"),
         ("participation",), ("renewals", "--within", "9999"), ("designations",), ("changes",), ("project", "--status"),
-        ("access-report",), ("webhook", "list"), ("audit", "--tiles", "log", "--policy", "policy.json"),
+        ("access-report",), ("contacts", "exports", "--reason", "asked"), ("webhook", "list"),
+        ("audit", "--tiles", "log", "--policy", "policy.json"),
     ):  # fmt: skip
         form = () if asked[0] in ("refusals", "replay") else ("--json",)
         yield Said(" ".join(asked), system.run(*form, *asked, codes=(0, 1, 2, 3)))
@@ -438,7 +498,26 @@ def forgets_refusals(system: System) -> None:
     system.run("refusals", "--delete-before", "2999-01-01T00:00:00Z", codes=(0, 2))
 
 
-LATER: Final[tuple[Callable[[System], None], ...]] = (is_copied, is_rebuilt, forgets_refusals)
+def is_published(system: System) -> None:
+    """Results and reports of what was answered."""
+    system.run("publish-results", codes=(0, 1, 2, 3))
+    system.run("results", "m-1", codes=(0, 1, 2, 3))
+    system.run("benchmark", codes=(0, 1, 2, 3))
+    system.run("report", "m-1", "--month", "2010-07", "--out", "m-1.html", "--out", "m-1.csv", codes=(0, 1, 2, 3))
+
+
+def erases_all(system: System) -> None:
+    """Everybody who is known by a subject; what is sealed of them goes, and what never was in the clear is not now."""
+    facts = [orjson.loads(line) for line in (system.folder / "consents.jsonl").read_bytes().splitlines()]
+    subjects = sorted({one["subject"] for one in facts})
+    assert subjects
+    told = "\n".join(subjects).encode() + b"\n"
+    system.run("erase", "--file", "-", "--reason", "request 31", stdin=told)
+    system.run("erase", "--replay")
+    system.run("contacts", "show", subjects[0], "--reason", "asked", codes=(2,))
+
+
+LATER: Final[tuple[Callable[[System], None], ...]] = (is_published, is_copied, is_rebuilt, erases_all, forgets_refusals)
 
 
 def searched(system: System) -> list[str]:
@@ -529,7 +608,7 @@ def plant(system: System) -> None:
     system.run("project")
     eventually(lambda: bool(system.webhook), "webhooks are sent")
     if system.kafka is not None:
-        sent = len(lines_of(planted("x"))) + 2
+        sent = len(lines_of(planted("x"))) + 8  # and of what is said most is refused
         refused = system.kafka.topics.facts_refused
         eventually(lambda: len(committed(system.kafka, refused)) >= sent, "the inbox has refused all that was sent")
     evidence = ("evidence", "m-1", "--renewal", "2011-03-01", "--tiles", "log", "--out", "m-1.json")
