@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from itertools import pairwise
 from typing import Any, Final
 
 REFERENCES: Final = frozenset(
@@ -44,7 +45,7 @@ def is_prose(text: str, words: int) -> bool:
     lengths = [len(word) if word.isalpha() else 0 for word in plain]
     in_a_row = any(all(length > 1 for length in lengths[at : at + words]) for at in range(len(plain) - words + 1))
     names = [word.istitle() and word.replace("-", "").isalpha() for word in plain]
-    return in_a_row or any(one and next_ for one, next_ in zip(names, names[1:], strict=False))
+    return in_a_row or any(one and next_ for one, next_ in pairwise(names))
 
 
 def looks_personal(text: str) -> bool:
