@@ -21,7 +21,10 @@ LedgerError
 │   ├── VaultDamaged      what does not open, or is not there though it must be
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
 │   ├── AnotherBook       a vault that was used with another book
-│   └── UnknownSubject    a subject of which the vault has no contact
+│   ├── UnknownResponse   a response of which the vault has nothing that is meant
+│   ├── UnknownSubject    a subject of which the vault has no contact
+│   ├── SubjectErased     a subject that was erased, or is to be
+│   └── ErasuresUnfinished  what is asked for may be a person's who is to be erased
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -43,6 +46,7 @@ from typing import Final, Literal, NoReturn
 
 REFUSAL_CODES: Final = (
     "malformed",
+    "personal-data",
     "reserved-id",
     "id-reused",
     "vault-needed",
@@ -97,7 +101,7 @@ class LedgerError(Exception):
 class Refused(LedgerError):
     """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected.
 
-    `field` names the member that is malformed, where it is one.
+    `field` names the member that its form is about, where it is one.
     """
 
     def __init__(self, code: str, sentence: str, field: str | None = None) -> None:
@@ -255,6 +259,15 @@ class AnotherBook(VaultError):
     code = "vault-of-another-book"
 
 
+class UnknownResponse(VaultError):
+    """A response of which the vault keeps no answers, or no comment."""
+
+    code = "unknown-response"
+
+    def __init__(self, membership: str, response: str, what: str) -> None:
+        super().__init__(f"found no {what} of response {response!r} of {membership!r} in the vault, expected one")
+
+
 class UnknownSubject(VaultError):
     """A subject of which the vault has no contact."""
 
@@ -262,6 +275,26 @@ class UnknownSubject(VaultError):
 
     def __init__(self, subject: str) -> None:
         super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
+
+
+class SubjectErased(VaultError):
+    """A subject whose erasure was asked for: nothing of it is shown any more, whether it is over or not."""
+
+    code = "subject-erased"
+
+    def __init__(self, subject: str, requested_at: str, completed_at: str | None) -> None:
+        if completed_at is None:
+            found = f"whose erasure was asked for at {requested_at} and is not over"
+            super().__init__(f"found subject {subject!r} {found}: `csat-ledger erase --replay` ends it")
+        else:
+            found = f"that was erased at {completed_at}"
+            super().__init__(f"found subject {subject!r} {found}, expected one with a contact: nothing is kept of it")
+
+
+class ErasuresUnfinished(VaultError):
+    """Erasures are not over, and what is asked for may be theirs."""
+
+    code = "erasures-unfinished"
 
 
 class StoreUnreachable(LedgerError):

@@ -23,6 +23,7 @@ from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
+from console.cli.commands.erase import SubjectErasure
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
@@ -37,7 +38,9 @@ from console.cli.commands.topics import TopicFound
 from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
+from console.cli.comments import CommentsChanged, CommentsExported, CommentShown, ResponseShown
 from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
 from console.cli.import_report import Imported, MapShipped
@@ -198,14 +201,16 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
     "clock-accept": ClockAcceptance,
+    "comments": CommentShown | CommentsChanged | CommentsExported | ResponseShown,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
-    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound | ExportListed,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
     "decisions": DecisionTaken | DesignationDecisionTaken,
     "designations": DesignationLine,
+    "erase": SubjectErasure,
     "evidence": EvidenceWritten,
     "failure": FailureAnswer,
     "help": HelpText,

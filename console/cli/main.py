@@ -77,6 +77,8 @@ COMMANDS: Final = {
     "log-publish": Command("log_publish", "publish a log in an object store (S3), the checkpoint last"),
     "vault": Command("vault", "make the vault in which people are kept, and rotate its keys"),
     "contacts": Command("contacts", "take contacts into the vault, and list who is to be invited or reminded"),
+    "comments": Command("comments", "read and clear what respondents said, and hand out what the partner may see"),
+    "erase": Command("erase", "erase persons from the vault; what is counted and proven stays"),
     "access-report": Command("access_report", "who read which person when, and why"),
     "serve": Command("serve", "serve the ledger over HTTP: questions and facts, for each role what it may see"),
     "token": Command("token", "make a token for a service of one's own machine"),

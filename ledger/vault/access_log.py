@@ -1,4 +1,7 @@
-"""The access log: who read which subject, when and why. It names subjects, never persons, and is read without any key."""
+"""The access log: who read which subject, when and why. It names subjects, never persons, and is read without any key.
+
+Of a response the subject is `response/<membership>/<response>`, since nobody is to be told whose it is.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,22 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.vault.database import Transaction, VaultDatabase
 
-Action = Literal["invitation", "reminder", "shown", "found"]
-"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address."""
+Action = Literal[
+    "invitation",
+    "reminder",
+    "shown",
+    "found",
+    "answers",
+    "comment",
+    "link",
+    "comment-cleared",
+    "comment-withheld",
+    "erased",
+]
+"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address; of
+a response that its answers, its comment or its link were read, that its comment was cleared for the partner, or withheld.
+
+`erased` is no reading: somebody asked for the subject's erasure."""
 PAGE: Final = 1_000
 
 
@@ -31,6 +48,11 @@ class Entry(NamedTuple):
     action: str
     subject: str
     reason: str
+
+
+def response_subject(membership: str, response: str) -> str:
+    """How the log names a response."""
+    return f"response/{membership}/{response}"
 
 
 def enter(transaction: Transaction, access: Access, readings: Iterable[tuple[Action, str]]) -> None:

@@ -73,6 +73,13 @@ class VaultDatabase(Protocol):
         """Makes it so again; returns what `unguarded` said before."""
         ...
 
+    def scrub(self) -> None:
+        """Has the database give up the bytes of what was deleted: in its files and its log nothing of that is left.
+
+        Raises StoreUnreachable where somebody else's reading keeps them; the same may be done again.
+        """
+        ...
+
     def close(self) -> None:
         """Gives all connections back."""
         ...
@@ -125,10 +132,10 @@ class SQLiteVault:
                     "person is recorded in the vault"
                 )
             require_own_log(path)
-            self._file = OpenFile(path, identity)
             self._path = path
             self._connection = _connected(path)
             self._turn = RLock()
+            self._file = OpenFile(path, identity, self._schema_version)
             self.found_version = 0 if made else self._require_vault(migrate=create)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
@@ -146,6 +153,10 @@ class SQLiteVault:
                 transaction.execute(f"PRAGMA user_version = {VERSION}")
         require_version(self.name, self._version())
         return found
+
+    def _schema_version(self) -> int:
+        (number,) = self._connection.execute("PRAGMA schema_version").fetchone()
+        return int(number)
 
     def _version(self) -> int:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -202,6 +213,22 @@ class SQLiteVault:
                 for statement in SQLITE_TRIGGERS:
                     transaction.execute(statement)
         return wrong
+
+    def scrub(self) -> None:
+        """VACUUM writes the file anew from what is live; then all of the log is carried over, and the log is emptied."""
+        try:
+            with self._turn:
+                if lost := self._file.lost():
+                    raise StoreUnreachable(f"{self.name}: {lost}")
+                self._connection.execute("VACUUM")
+                busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StoreUnreachable(f"{self.name}: {reason(error, self._path)}") from error
+        if busy:
+            raise StoreUnreachable(
+                f"{self.name}: found somebody who has read for {LOCK_TIMEOUT_S} s, expected the log to be emptied: what was "
+                "erased may still stand in it; do the same again"
+            )
 
     def close(self) -> None:
         self._connection.close()
