@@ -15,6 +15,7 @@ LedgerError
 │   ├── LinkKeyMismatch   it is another than the book's
 │   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
 ├── VaultError         what is wrong with the vault, or with a key of it; carries a code
+│   ├── NoVault           no vault is named where one is needed
 │   ├── VaultKeyMissing   no key-encryption key is at hand
 │   ├── VaultKeyMismatch  those at hand are not the vault's
 │   ├── VaultKeyUnusable  a file of keys that is open to others, or cannot be read or made
@@ -221,6 +222,12 @@ class VaultError(LedgerError):
     """What is wrong with the vault (DESIGN 13). No message has anything of a person. `code` never changes."""
 
     code = "vault"
+
+
+class NoVault(VaultError):
+    """No vault is named, and what is asked for is kept in one."""
+
+    code = "no-vault"
 
 
 class VaultKeyMissing(VaultError):

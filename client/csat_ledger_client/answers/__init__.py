@@ -1,5 +1,6 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
+from csat_ledger_client.answers.benchmark import Benchmark
 from csat_ledger_client.answers.board import BoardPage
 from csat_ledger_client.answers.changes import (
     ChangesPage,
@@ -15,10 +16,14 @@ from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
 from csat_ledger_client.answers.participation import AnyParticipation
+from csat_ledger_client.answers.peers import Peers
+from csat_ledger_client.answers.places import Places
 from csat_ledger_client.answers.refusals import Refusals
 from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
+from csat_ledger_client.answers.report import Report
+from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.unanswered import Unanswered
@@ -31,6 +36,7 @@ from csat_ledger_client.answers.webhook_starts import WebhookStarts
 __all__ = [
     "AnyDecision",
     "AnyParticipation",
+    "Benchmark",
     "BoardPage",
     "ChangesPage",
     "CutOff",
@@ -41,12 +47,16 @@ __all__ = [
     "EligibilityStep",
     "Explanation",
     "FactOutcome",
+    "Peers",
+    "Places",
     "PositionReached",
     "QualificationChange",
     "Refusals",
     "RefusalsRetried",
     "Renewal",
     "Replayed",
+    "Report",
+    "Results",
     "Score",
     "Status",
     "Unanswered",

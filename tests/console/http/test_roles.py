@@ -31,8 +31,9 @@ MAY = {
     "operator": {"facts", "refusals", "refusals-retry"},
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
-    "partner": (PROGRAMME - {"board"}) | {"status-batch", "history", "participation", "explain", "designation-history"},
-    "owner": {"participation"},
+    "partner": (PROGRAMME - {"board"})
+    | {"status-batch", "history", "participation", "explain", "designation-history", "results", "peers", "report"},
+    "owner": {"participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": WEBHOOKS,
 }
