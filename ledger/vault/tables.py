@@ -99,9 +99,11 @@ POSTGRES_TRIGGERS: Final = (
 COLUMN_TYPES: Final[Mapping[str, type]] = {
     **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
     **dict.fromkeys(("actor", "action", "reason"), str),
-    **dict.fromkeys(("id", "at_us", "version"), int),
+    **dict.fromkeys(("fact", "response", "state", "mac", "tag", "export", "what", "step"), str),
+    **dict.fromkeys(("id", "at_us", "version", "anonymous", "cleared", "pended_us", "kept_us", "requested_us"), int),
 }
-"""What a column holds, by its name. SQLite keeps anything in a column; of what is sealed `boxes` looks at the form."""
+"""What a column holds that is not null, by its name, in whichever table it stands. SQLite keeps anything in a column; of what
+is sealed `boxes` looks at the form."""
 
 
 def sqlite_statements(since: int = 0) -> list[str]:

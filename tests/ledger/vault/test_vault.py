@@ -281,6 +281,21 @@ def test_columns_of_another_type_are_damage_whoever_reads_them(tmp_path: Path, s
     assert told
 
 
+def test_what_may_be_null_is_no_damage(tmp_path: Path) -> None:
+    """An export of responses names no subject, and a data key that is missing is told of as such."""
+    place = Place(BACKENDS[0], str(tmp_path / "people.db"))
+    with place.vault() as vault:
+        (subject,) = kept(vault, line(2, ANNA))
+        with vault.database.writing() as transaction:
+            transaction.execute(
+                "INSERT INTO exports (export, at_us, actor, what, membership, subject) VALUES ('e', 1, 'a', 'w', 'm-1', NULL)"
+            )
+            assert transaction.query("SELECT subject, membership FROM exports") == [(None, "m-1")]
+            transaction.execute("DELETE FROM data_keys WHERE holder = ?", (f"subject/{subject}",))
+        with pytest.raises(VaultDamaged, match="found no data key"):
+            shown(vault, subject)
+
+
 @pytest.mark.parametrize("name", ["key", "vault"])
 def test_a_vault_that_lost_an_id_is_damaged_and_not_made_anew(place: Place, name: str) -> None:
     with place.vault() as vault:
