@@ -80,6 +80,7 @@ NEEDS = {
         ("cryptography", ("vault", "migrate", *VAULT, "--make-key")),
         ("idna", ("vault", "rewrap", *VAULT)),
         ("idna", ("contacts", "upload", "facts.jsonl", *VAULT, "--membership", "m-1", "--facts", "new.jsonl")),
+        ("idna", ("import", "--map", "limesurvey", "facts.jsonl", "--source", "s", "--membership", "m-1", *VAULT)),
         ("cryptography", ("contacts", "show", "s-1", *VAULT, "--reason", "a test")),
     ],
     "timestamps": [

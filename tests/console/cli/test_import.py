@@ -263,6 +263,25 @@ def test_contacts_of_several_memberships_go_to_each_of_them(program: Program, mo
         assert vault.memberships() == ["m-0", "m-1"]
 
 
+def test_a_map_of_contacts_alone_makes_facts_of_their_consent(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = People(program, monkeypatch)
+    (program.folder / "list.toml").write_text(DESK.partition("[[fact]]")[0])
+    rows = (
+        "1,Brontegard,p1@example.org,P,yes,2011-01-01 10:00,,",
+        "2,Lindomar,p2@example.org,,,,,",
+        "3,Lindomar,,,,,,",
+    )
+    (program.folder / "list.csv").write_text("\n".join((DESK_HEADER, *rows)))
+    listed = ("import", "--map", "list.toml", "list.csv", "--source", "list", "--out", "facts.jsonl")
+    ran = run(people.program, *listed)
+    assert (ran.code, "--membership" in ran.json["message"]) == (2, True)
+    ran = run(program, *listed, "--membership", "m-1")
+    assert (ran.code, ran.json["contacts"], ran.json["skipped"]) == (0, {"added": 2}, {"nothing to make": 1})
+    assert [fact["type"] for fact in facts_in(program)] == ["record-consent"]
+
+
 def test_a_withdrawal_is_never_lost(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     people = People(program, monkeypatch)
     (program.folder / "desk.toml").write_text(DESK)
