@@ -205,8 +205,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
     body = await read_body(request, service.limits.body_bytes)
     if not is_array(body):
         refuse_no_single_fact(body)
-        (outcome,) = await service.intake.take([body], source)
-        status, outcome = single(outcome)
+        status, outcome = single(await service.intake.take_one(body, source))
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
     elements = await read_elements(body, media, service.limits.elements)
     outcomes = await service.intake.take([element for _, element in elements], source)

@@ -27,6 +27,9 @@ IDLE_S: Final = 0.25
 """So long the book is waited for before the projections are looked at again: workers may keep them too."""
 PAUSE_S: Final = 0.02
 """So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
+PAUSE_FACTOR: Final = 9.0
+PAUSE_MAX_S: Final = 0.25
+"""Where it took long, it gathers for so many times as long, up to a bound: under load a tenth of the time is enough."""
 AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
 BEHIND_S: Final = 0.05
@@ -101,6 +104,8 @@ class Following:
         self._name = name
         self._complain = complain
         self._stopping = Event()
+        self._wanted = Event()
+        """Set when somebody begins to wait, or it is to end: then there is no pause."""
         self._lock = Lock()
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._first: Ledger | None = None
@@ -138,6 +143,7 @@ class Following:
             if self.position >= position:
                 return
             self._waiting.append(waiting)
+        self._wanted.set()
         try:
             await event.wait()
         finally:
@@ -147,6 +153,7 @@ class Following:
     def close(self) -> None:
         """Ends the thread."""
         self._stopping.set()
+        self._wanted.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -158,10 +165,13 @@ class Following:
                 with driver_errors(self._name):
                     behind = self.position < self.end  # then it is others who bring them up
                     ledger.store.wait(max(self.position, self.end), BEHIND_S if behind else IDLE_S)
+                    self._wanted.clear()
+                    began_s = time.monotonic()
                     self._catch_up(ledger)
                 self.failed_with, self.turned_s = None, time.monotonic()
                 if not self._waiting:
-                    self._stopping.wait(PAUSE_S)
+                    pause_s = PAUSE_FACTOR * (self.turned_s - began_s)
+                    self._wanted.wait(min(max(PAUSE_S, pause_s), PAUSE_MAX_S))
             except Exception as error:
                 self._fail(error)
                 if ledger is not None:
