@@ -53,6 +53,7 @@ from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
 from console.http.watched import Watched
 from console.http.webhooks import webhook_routes
+from console.http.whole import Whole
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -300,18 +301,18 @@ def _answered(found: Answered, request: Request, idle_s: float) -> Response:
 
 
 def _json(body: bytes, headers: dict[str, str], status: int = 200) -> Response:
-    return Response(body, status, headers, JSON)
+    return Whole(body, JSON, headers, status)
 
 
 def _many(found: list[bytes], media: str, headers: dict[str, str]) -> Response:
     """Answers to the elements of an array, or to the lines of ndjson."""
     if media == NDJSON:
-        return Response(b"".join(one + b"\n" for one in found), 200, headers, NDJSON)
+        return Whole(b"".join(one + b"\n" for one in found), NDJSON, headers)
     return _json(b"[" + b",".join(found) + b"]", headers)
 
 
 def _problem(problem: Problem) -> Response:
-    return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+    return Whole(problem.body(), MEDIA_TYPE, problem.headers, problem.status)
 
 
 async def _not_there(_request: Request, error: Exception) -> Response:

@@ -115,15 +115,17 @@ class Door:
         target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if target > TARGET_BYTES_MAX:
             raise Problem(414, "too-long", f"found a target of {target:,} bytes, expected {TARGET_BYTES_MAX:,} at most")
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        size = sum(len(name) + len(value) for name, value in headers)
+        size, authorizations = 0, []
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
+            if name == b"authorization":
+                authorizations.append(value)
         if size > HEADER_BYTES_MAX:
             raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
         if is_open(scope["path"]):
             if scope["path"] not in OPEN:
                 self._rates.count_open(_address_of(scope))
             return
-        authorizations = [value for name, value in headers if name == b"authorization"]
         caller = self._verifier.known(authorizations)
         if caller is None:
             caller = await self._checked(scope, authorizations)
@@ -233,8 +235,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
-            there = {name.lower() for name, _ in headers}
-            headers += [one for one in BEHIND_TOKEN if self._behind_token and one[0] not in there]
+            if self._behind_token:
+                there = {name.lower() for name, _ in headers}
+                headers += [one for one in BEHIND_TOKEN if one[0] not in there]
             headers.append((b"x-content-type-options", b"nosniff"))
             message = {**message, "headers": headers}
         try:

@@ -140,11 +140,12 @@ class Intake:
             (outcome,) = await self.take([line], source)
             return outcome
         with within("commit", **{COUNT: 1}):
-            refusing = _Refusing(self._refusals, ((line, fact),), source)
-            ((recorded, handed),) = await self._recorded((fact,), refusing)
+            handed = self._hand_in((fact,), _Refusing(self._refusals, ((line, fact),), source))
+            await handed.everything
+            recorded = _unless_error(handed.results[0])
             if recorded.status in REFUSED:
                 await self._refusals.kept()
-        return _outcome(fact, recorded, handed)
+        return _outcome(fact, recorded, None if handed.receipts is None else _unless_error(handed.receipts)[0])
 
     @traced("commit")
     async def take_lines(self, lines: Sequence[FactLine], source: str) -> bytes:
@@ -189,16 +190,23 @@ class Intake:
     ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
+        handed = self._hand_in(facts, refusing, waiting_max)
+        await handed.everything
+        outcomes = [_unless_error(result) for result in handed.results]
+        receipts = [None] * len(outcomes) if handed.receipts is None else _unless_error(handed.receipts)
+        return list(zip(outcomes, receipts, strict=True))
+
+    def _hand_in(
+        self, facts: Sequence[Fact], refusing: _Refusing | None = None, waiting_max: int | None = None
+    ) -> _HandedIn:
+        """Hands facts to the group commit. Raises Problem (503) where too many wait."""
         if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
             raise _busy("found too many facts waiting, expected fewer: send it again")
         handed = _HandedIn(self, len(facts), refusing)
         self._waiting += len(facts)
         for fact in facts:
             self._group.submit(fact, handed.done)
-        await handed.everything
-        outcomes = [_unless_error(result) for result in handed.results]
-        receipts = [None] * len(outcomes) if handed.receipts is None else _unless_error(handed.receipts)
-        return list(zip(outcomes, receipts, strict=True))
+        return handed
 
     def _finish(self, handed: Sequence[_HandedIn]) -> None:
         """On the event loop: those who handed these in go on."""
@@ -243,8 +251,11 @@ class _HandedIn:
         self.results.append(result)
         if len(self.results) < self.number:
             return
+        if self._receipts_of is None:
+            self._finished.append(self)
+            return
         durable = [one for one in self.results if not isinstance(one, BaseException)]
-        if self._receipts_of is None or len(durable) < self.number or not any(one.position for one in durable):
+        if len(durable) < self.number or not any(one.position for one in durable):
             self._finished.append(self)
         else:  # by this thread: a way over the event loop would be one more for each fact
             self._receipts_of.submit(durable, self._handed_out)
