@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -163,19 +161,27 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
     await _reached(service, max(least, known.last))
     asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
     spool = Spool(service.room)
-    with _still() as still:
+    with _Still() as still:
         found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))
     return _answered(found, request, service.limits.stream_idle_s)
 
 
-@contextmanager
-def _still() -> Iterator[Callable[[], bool]]:
+class _Still:
     """Tells a thread whether anybody waits for what it answers: nobody does once this is left."""
-    left = Event()
-    try:
-        yield lambda: not left.is_set()
-    finally:
-        left.set()
+
+    __slots__ = ("_waits",)
+
+    def __init__(self) -> None:
+        self._waits = True
+
+    def __enter__(self) -> _Still:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waits = False
+
+    def __call__(self) -> bool:
+        return self._waits
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -188,7 +194,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     media = media_type(request)
     lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
-    with _still() as still:
+    with _Still() as still:
         questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines, still))
         known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
         await _reached(service, max([least, *known]))
@@ -277,6 +283,8 @@ def _min_position(request: Request) -> int:
 
 
 async def _reached(service: Service, position: int) -> None:
+    if service.following.position >= position:
+        return
     try:
         async with asyncio.timeout(PATIENCE_S):
             await service.following.reached(position)

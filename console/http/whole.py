@@ -1,4 +1,4 @@
-"""An answer that is at hand as a whole, most of what is answered: nothing of the framework's way of making headers is needed."""
+"""An answer that is at hand as a whole, as most are: nothing of the framework's way of making headers is needed."""
 
 from __future__ import annotations
 
