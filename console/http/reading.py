@@ -255,7 +255,7 @@ class Following:
                     began_s = time.monotonic()
                     self._catch_up(ledger)
                 self.failed_with, self.turned_s = None, time.monotonic()
-                if not self._waiting:
+                if not self._waiting and not self._stopping.is_set():
                     pause_s = PAUSE_FACTOR * (self.turned_s - began_s)
                     self._wanted.wait(min(max(PAUSE_S, pause_s), PAUSE_MAX_S))
             except Exception as error:

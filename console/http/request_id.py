@@ -39,10 +39,12 @@ def _drawn() -> str:
 
     and waiting for it behind the thread that commits takes longer than all else that is done for a request.
     """
-    if not _ids:
-        digits = os.urandom(ID_BYTES * DRAWN_AT_ONCE).hex()
-        _ids.extend(digits[start : start + 2 * ID_BYTES] for start in range(0, len(digits), 2 * ID_BYTES))
-    return _ids.pop()
+    while True:
+        try:
+            return _ids.pop()
+        except IndexError:
+            digits = os.urandom(ID_BYTES * DRAWN_AT_ONCE).hex()
+            _ids.extend(digits[start : start + 2 * ID_BYTES] for start in range(0, len(digits), 2 * ID_BYTES))
 
 
 def trace_of(traceparent: bytes | None) -> str | None:

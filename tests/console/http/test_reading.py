@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 
-from console.http.reading import READERS, Readers
+from console.http import reading
+from console.http.reading import READERS, Following, Readers
 from console.wiring import Ledger, open_store
 from ledger.errors import LedgerError, StoreUnreachable
+from ledger.programmes.registry import fact_from_object
 from tests.console.http.support import NOW_US, make_book
+from tests.console.support import response
 
 
 class Opened:
@@ -171,6 +175,36 @@ def test_what_a_question_held_is_given_back_when_it_fails(readers: Readers) -> N
 
     gc.disable()
     try:
-        assert asyncio.run(ask())() is None
+        held = asyncio.run(ask())
+        end_s = time.monotonic() + 10
+        while held() is not None and time.monotonic() < end_s:  # the thread lets go of it once it has told
+            time.sleep(0.01)
+        assert held() is None
     finally:
         gc.enable()
+
+
+def test_a_pause_of_the_projections_ends_where_somebody_waits_for_them_or_they_are_to_end(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAUSE_S", 60.0)
+    monkeypatch.setattr(reading, "PAUSE_MAX_S", 60.0)
+    following = Following(opened, "the book", lambda _: None)
+    following.start()
+    began_s = time.monotonic()
+    turned_s = following.turned_s
+    while following.turned_s == turned_s:  # then it pauses
+        assert time.monotonic() < began_s + 30
+        time.sleep(0.01)
+    ledger = opened()
+    (recorded,) = ledger.writer.record([fact_from_object(response(7, "Brontegard", "2024-06-04T10:00:00Z", "m-2"))])
+    ledger.close()
+    assert recorded.status == "accepted"
+
+    async def wait() -> None:
+        async with asyncio.timeout(30):
+            await following.reached(recorded.position)
+
+    asyncio.run(wait())
+    following.close()
+    assert time.monotonic() < began_s + 55
