@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -57,6 +55,7 @@ from console.http.vault_desk import PATHS as VAULT
 from console.http.vault_desk import VaultDesk
 from console.http.watched import Watched
 from console.http.webhooks import webhook_routes
+from console.http.whole import Whole
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -175,19 +174,27 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
     await _reached(service, max(least, known.last))
     asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
     spool = Spool(service.room)
-    with _still() as still:
+    with _Still() as still:
         found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))
     return _answered(found, request, service.limits.stream_idle_s)
 
 
-@contextmanager
-def _still() -> Iterator[Callable[[], bool]]:
+class _Still:
     """Tells a thread whether anybody waits for what it answers: nobody does once this is left."""
-    left = Event()
-    try:
-        yield lambda: not left.is_set()
-    finally:
-        left.set()
+
+    __slots__ = ("_waits",)
+
+    def __init__(self) -> None:
+        self._waits = True
+
+    def __enter__(self) -> _Still:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waits = False
+
+    def __call__(self) -> bool:
+        return self._waits
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -200,7 +207,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     media = media_type(request)
     lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
-    with _still() as still:
+    with _Still() as still:
         questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines, still))
         known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
         await _reached(service, max([least, *known]))
@@ -218,8 +225,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
     body = await read_body(request, service.limits.body_bytes)
     if not is_array(body):
         refuse_no_single_fact(body)
-        (outcome,) = await service.intake.take([body], source)
-        status, outcome = single(outcome)
+        status, outcome = single(await service.intake.take_one(body, source))
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
     elements = await read_elements(body, media, service.limits.elements)
     outcomes = await service.intake.take([element for _, element in elements], source)
@@ -298,6 +304,8 @@ def _min_position(request: Request) -> int:
 
 
 async def _reached(service: Service, position: int) -> None:
+    if service.following.position >= position:
+        return
     try:
         async with asyncio.timeout(PATIENCE_S):
             await service.following.reached(position)
@@ -322,18 +330,18 @@ def _answered(found: Answered, request: Request, idle_s: float) -> Response:
 
 
 def _json(body: bytes, headers: dict[str, str], status: int = 200) -> Response:
-    return Response(body, status, headers, JSON)
+    return Whole(body, JSON, headers, status)
 
 
 def _many(found: list[bytes], media: str, headers: dict[str, str]) -> Response:
     """Answers to the elements of an array, or to the lines of ndjson."""
     if media == NDJSON:
-        return Response(b"".join(one + b"\n" for one in found), 200, headers, NDJSON)
+        return Whole(b"".join(one + b"\n" for one in found), NDJSON, headers)
     return _json(b"[" + b",".join(found) + b"]", headers)
 
 
 def _problem(problem: Problem) -> Response:
-    return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+    return Whole(problem.body(), MEDIA_TYPE, problem.headers, problem.status)
 
 
 async def _not_there(_request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from console.http.embedded import Embedded
+from console.throughput import collect_garbage_less
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres, without_password
 
@@ -175,6 +176,7 @@ def serve(
     app: App, listener: socket.socket, end: Callable[[], None] = lambda: None, limits: Limits | None = None
 ) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    collect_garbage_less()
     server_of(app, end, limits).run(sockets=[listener])
 
 
