@@ -434,46 +434,7 @@ def forgets_refusals(system: System) -> None:
     system.run("refusals", "--delete-before", "2999-01-01T00:00:00Z", codes=(0, 2))
 
 
-def erases_everybody(system: System) -> None:
-    """All contacts are erased while everything runs, and the mailing run is withdrawn: not even sealed bytes of them are left."""
-    facts = (system.folder / "consents.jsonl").read_bytes().splitlines()
-    subjects = sorted({orjson.loads(line)["subject"] for line in facts})
-    sealed = boxes_of_contacts(system)
-    assert subjects
-    assert len(sealed) >= 2 * len(subjects)
-    path = system.file("subjects", "\n".join(subjects).encode())
-    system.run("erase", "--file", path, "--reason", "they have asked for it")
-    (system.folder / "mail.csv").unlink(missing_ok=True)
-    left = [said for place in (files, server_tables) for said in place(system)]
-    assert [said.where for said in left if any(box in said.data for box in sealed)] == []
-    assert boxes_of_contacts(system) == []
-
-
-def boxes_of_contacts(system: System) -> list[bytes]:
-    """What the vault keeps sealed of contacts: their details, and their wrapped keys."""
-    statement = (
-        "SELECT email FROM contacts UNION ALL SELECT name FROM contacts UNION ALL SELECT wrapped FROM data_keys "
-        "WHERE holder LIKE 'subject/%'"
-    )
-    vault = system.settings["CSAT_LEDGER_VAULT"]
-    if "://" not in vault:
-        with closing(sqlite3.connect(system.folder / vault)) as connection:
-            rows = connection.execute(statement).fetchall()
-    else:
-        import psycopg
-
-        with psycopg.connect(vault) as server:
-            server.execute("SET search_path = vault")
-            rows = server.execute(statement.replace("%", "%%"), ()).fetchall()
-    return [bytes(box) for (box,) in rows if box is not None]
-
-
-def server_tables(system: System) -> Iterator[Said]:
-    """The server's files but its log of changes, which keeps what was written for a while (docs/people.md)."""
-    return (said for said in server_files(system) if "pg_wal" not in said.where)
-
-
-LATER: Final[tuple[Callable[[System], None], ...]] = (is_copied, is_rebuilt, forgets_refusals, erases_everybody)
+LATER: Final[tuple[Callable[[System], None], ...]] = (is_copied, is_rebuilt, forgets_refusals)
 
 
 def searched(system: System) -> list[str]:
