@@ -15,6 +15,7 @@ LedgerError
 │   ├── LinkKeyMismatch   it is another than the book's
 │   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
 ├── VaultError         what is wrong with the vault, or with a key of it; carries a code
+│   ├── NoVault           no vault is named where one is needed
 │   ├── VaultKeyMissing   no key-encryption key is at hand
 │   ├── VaultKeyMismatch  those at hand are not the vault's
 │   ├── VaultKeyUnusable  a file of keys that is open to others, or cannot be read or made
@@ -223,6 +224,12 @@ class VaultError(LedgerError):
     code = "vault"
 
 
+class NoVault(VaultError):
+    """No vault is named, and what is asked for is kept in one."""
+
+    code = "no-vault"
+
+
 class VaultKeyMissing(VaultError):
     """No key-encryption key is at hand."""
 
@@ -274,7 +281,15 @@ class UnknownSubject(VaultError):
     code = "unknown-subject"
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
+        # What stands in its place by mistake, an address for instance, is repeated in no log.
+        named = f"subject {subject}" if _is_reference(subject) else "what is no reference"
+        super().__init__(f"found no contact of {named} in the vault, expected one that was uploaded")
+
+
+def _is_reference(text: str) -> bool:
+    """Whether a text can be one: neither a mail address nor a number of a phone or an IP."""
+    plain = text.translate(dict.fromkeys(map(ord, "._:-")))
+    return len(text) <= 64 and plain.isascii() and plain.isalnum() and not plain.isdigit()
 
 
 class SubjectErased(VaultError):

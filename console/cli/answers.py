@@ -28,8 +28,10 @@ from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
 from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
+from console.cli.commands.publish_results import ResultsPublished
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.refusals import RefusalsDeleted
+from console.cli.commands.reports import ReportsWritten
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
@@ -58,6 +60,7 @@ from ledger.vault.rewrapping import Rewrapped
 from ledger.vault.uploading import LineTaken
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
+from projections.questions.benchmark import BenchmarkLine, PartnerPlace
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
 from projections.questions.decisions import DecisionTaken
@@ -73,6 +76,8 @@ from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
+from projections.questions.report import MonthlyReport
+from projections.questions.results import Results
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
@@ -199,6 +204,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "access-report": PersonRead,
     "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
+    "benchmark": BenchmarkLine,
+    "benchmark-places": PartnerPlace,
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
     "clock-accept": ClockAcceptance,
@@ -225,6 +232,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "monitor": MonitorAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,
+    "publish-results": ResultsPublished,
     "record": Recorded,
     "recover-signer": SignerRecovery,
     "refusals": RefusedFact,
@@ -233,6 +241,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
+    "report": MonthlyReport,
+    "reports": ReportsWritten,
+    "results": Results,
     "review": ReviewAnswer,
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,

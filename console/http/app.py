@@ -88,6 +88,11 @@ class Service:
     room: Room = field(default_factory=lambda: Room(Limits().spool_mib << 20))
     """For answers that wait for their clients."""
 
+    def end(self) -> None:
+        """Has all streams end: told why, and when to come again. For the event loop."""
+        self.feed.end()
+        self.intake.end()
+
 
 def application(
     service: Service, verifier: Verifier, complain: Callable[[str], None], on_fault: Callable[[BaseException], None]

@@ -29,7 +29,7 @@ from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
 from ledger.writing.transaction import Outcome
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
+from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
     from console.http.fact_lines import FactLine
@@ -48,6 +48,8 @@ BATCH: Final = 1_000
 ID_MAX: Final = 200
 REFUSED: Final = ("refused", "put-off")
 """What is kept as a refused fact."""
+Ending = Callable[[], None]
+"""Has a stream end."""
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
 
 
@@ -70,7 +72,9 @@ class FactOutcome:
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
     line: int | MayBeLeftOut = LEFT_OUT
-    """The line of ndjson, counted from 1; only where no id could be read."""
+    """The line of ndjson, counted from 1; only where no id could be read. With `stopping`: the first that was not taken."""
+    retry_ms: Count | MayBeLeftOut = LEFT_OUT
+    """After so many milliseconds to send from that line on again; only with `stopping`."""
 
 
 class Intake:
@@ -92,21 +96,33 @@ class Intake:
         self._waiting_max = waiting_max
         self._room = asyncio.Event()
         self._streams_max = streams_max
+        self._under_way: set[Ending] = set()
+        self._ending = False
         self.streams = 0
         """Streams of facts that are under way."""
         self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
         """Told of lines that are no facts: whoever commits never sees them."""
 
+    def end(self) -> None:
+        """Has the streams that are under way end, and takes no more. For the event loop."""
+        self._ending = True
+        for end in list(self._under_way):
+            end()
+
     @contextmanager
-    def streaming(self) -> Iterator[None]:
-        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+    def streaming(self, end: Ending) -> Iterator[None]:
+        """Counts a stream for as long as it goes on; `end` has it end. Raises Problem (503) where there are too many."""
+        if self._ending:
+            raise Problem(503, "stopping", "the service ends: come again", headers={"Retry-After": "5"})
         if self.streams >= self._streams_max:
             raise _busy("found too many streams of facts under way, expected fewer")
         self.streams += 1
+        self._under_way.add(end)
         try:
             yield
         finally:
             self.streams -= 1
+            self._under_way.discard(end)
 
     @property
     def waiting(self) -> int:
@@ -277,6 +293,14 @@ def _said(
         for line, one in zip(lines, outcomes, strict=True)
     )
     return said, any(one.status in REFUSED for one in outcomes)
+
+
+def stopping(line: int, retry_ms: int) -> bytes:
+    """The last line of a stream that ends with the service: from which line on nothing was taken."""
+    sentence = f"the service ends: nothing was taken of line {line} and what follows, send that again"
+    return json_text(
+        FactOutcome(None, "put-off", 0, code="stopping", sentence=sentence, line=line, retry_ms=retry_ms)
+    ).encode()
 
 
 def outcome_json(outcome: FactOutcome) -> bytes:

@@ -21,7 +21,7 @@ from console.comments_shown import CommentShown
 from console.http.asking import admit
 from console.http.door import caller_of
 from console.http.parameters import MEMBERSHIP, Parameter, Values, one_of, read_values, whole_number_parameter
-from console.http.problems import Problem, forbidden
+from console.http.problems import forbidden
 from console.http.reading import Readers
 from console.http.roles import Caller, Sight, expected_roles
 from console.reasons import REASON_CHARACTERS_MAX, wrong_words
@@ -157,9 +157,7 @@ class PeopleDesk:
         membership: str = values["membership"]
         if not can_be_membership(membership) or not ledger.store.last_seq(membership_stream(membership)):
             raise UnknownMembership(membership)
-        if ledger.vault is None:
-            raise Problem(404, "no-vault", "found a service without a vault, expected one with --vault")
-        with ledger.vault.vault() as vault:
+        with ledger.require_vault().vault() as vault:
             now_us, position = self._clock(), ledger.store.max_position()
             settle_to_show(ledger.store, Responses(vault), now_us, ledger.refusals_days)
             access = Access(now_us, _actor(caller, sight, vault), values.get("reason", OWN_VIEW))

@@ -71,6 +71,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "bad-input": 400,
     "unknown-membership": 404,
     "unknown-designation": 404,
+    "no-vault": 404,
     "unknown-response": 404,
     "unknown-subject": 404,
     "erasures-unfinished": 503,

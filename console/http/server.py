@@ -16,7 +16,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from console.http.embedded import Embedded
-from console.settings import LISTENERS_MAX
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres, without_password
 
@@ -46,8 +45,6 @@ class Wiring:
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
     embedded: Embedded = field(default_factory=Embedded)
-    listeners_max: int = LISTENERS_MAX
-    """So many may listen to the feed at once."""
     limits: Limits | None = None
     """None: as they are by default."""
 
@@ -99,10 +96,10 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        feed = FanOut(wiring.opened, name, wiring.complain, readers, wiring.listeners_max)
+        limits = wiring.limits or Limits()
+        feed = FanOut(wiring.opened, name, wiring.complain, readers, limits.listeners)
         stack.callback(feed.close)
         evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles)))
-        limits = wiring.limits or Limits()
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)

@@ -159,16 +159,8 @@ def _report(values: Values, ledger: Ledger) -> AccessReportPage:
 
 
 def _vault(ledger: Ledger) -> AbstractContextManager[Vault]:
-    if ledger.vault is None:
-        raise _no_vault()
-    return ledger.vault.vault()
+    return ledger.require_vault().vault()
 
 
 def _database(ledger: Ledger) -> AbstractContextManager[VaultDatabase]:
-    if ledger.vault is None:
-        raise _no_vault()
-    return ledger.vault.database()
-
-
-def _no_vault() -> Problem:
-    return Problem(404, "no-vault", "found a service without a vault, expected one with --vault")
+    return ledger.require_vault().database()

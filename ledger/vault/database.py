@@ -11,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import RLock
+from types import NoneType
 from typing import Any, Final, Protocol
 
 import orjson
 
-from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.errors import StoreOutdated, StoreUnreachable, VaultDamaged
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
-from ledger.vault.tables import APPLICATION_ID, SQLITE_TRIGGERS, VERSION, sqlite_statements
+from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, SQLITE_TRIGGERS, VERSION, sqlite_statements
 
 Params = Sequence[Any]
 LOCK_TIMEOUT_S: Final = 60
 SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+_WORDS: Final = {str: "text", int: "number"}
 NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
 
 
@@ -90,7 +92,13 @@ class _SQLiteTransaction:
         self._cursor = cursor
 
     def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
-        return self._cursor.execute(statement, parameters).fetchall()
+        rows = self._cursor.execute(statement, parameters).fetchall()
+        for (name, *_), column in zip(self._cursor.description, zip(*rows, strict=True), strict=False):
+            kind = COLUMN_TYPES.get(name)
+            # Whether there may be nothing is the tables' own matter, and that of who asks for rows of two.
+            if kind is not None and not {kind, NoneType}.issuperset(map(type, column)):
+                raise VaultDamaged(f"{name}: found a column with what is no {_WORDS[kind]}, expected that alone")
+        return rows
 
     def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
         return self.query(*_with_texts(statement, parameters, texts))

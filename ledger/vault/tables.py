@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.vault.erasure_tables import ERASURES
+from ledger.vault.published_tables import PUBLISHED_TABLES
 from ledger.vault.response_tables import RESPONSES
 
 VERSION: Final = 2
@@ -57,7 +58,7 @@ TABLES: Final = (
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
 ADDED: Final[Mapping[int, tuple[str, ...]]] = {
-    2: (*RESPONSES, *ERASURES),
+    2: (*RESPONSES, *ERASURES, *PUBLISHED_TABLES),
 }
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
 UNSAMPLED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -94,6 +95,15 @@ POSTGRES_TRIGGERS: Final = (
        FOR EACH STATEMENT EXECUTE FUNCTION access_log_refuse()""",
     "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
 )
+
+COLUMN_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
+    **dict.fromkeys(("actor", "action", "reason"), str),
+    **dict.fromkeys(("fact", "response", "state", "mac", "tag", "export", "what", "step"), str),
+    **dict.fromkeys(("id", "at_us", "version", "anonymous", "cleared", "pended_us", "kept_us", "requested_us"), int),
+}
+"""What a column holds that is not null, by its name, in whichever table it stands. SQLite keeps anything in a column; of what
+is sealed `boxes` looks at the form."""
 
 
 def sqlite_statements(since: int = 0) -> list[str]:

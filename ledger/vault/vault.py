@@ -40,7 +40,7 @@ ID_BYTES: Final = 16
 SUBJECT_BYTES: Final = 16
 CHUNK: Final = 2_000
 """So many contacts are read in one transaction."""
-_COLUMNS: Final = "subject, membership, customer_org, version, address, email, name, phone, language"
+_COLUMNS: Final = "subject, membership, customer_org, version, address, details, email, name, phone, language"
 
 
 def holder_of(subject: str) -> str:
@@ -327,7 +327,7 @@ class Vault:
         return [self._open(by_subject[subject], keys[holder_of(subject)]) for subject in there]
 
     def _open(self, row: tuple[Any, ...], data_key: bytes) -> Held:
-        subject, membership, customer_org, version, address, *boxes = row
+        subject, membership, customer_org, version, address, details, *boxes = row
         cipher, texts = AESGCM(data_key), dict[str, str]()
         for field, box in zip(FIELDS, boxes, strict=True):
             if box is not None:
@@ -336,6 +336,10 @@ class Vault:
         contact = Contact(**texts)
         if self.index.address(normalise(contact.email)) != address:
             raise VaultDamaged(f"subject {subject}: found the blind index of another address, expected that of its own")
+        if (
+            self.index.details(subject, contact) != details
+        ):  # a box that was taken away leaves nothing that does not open
+            raise VaultDamaged(f"subject {subject}: found the digest of other details, expected that of its own")
         return Held(subject, membership, customer_org, contact)
 
     def _data_keys(self, transaction: Transaction, holders: Sequence[str]) -> dict[str, bytes]:
@@ -358,8 +362,10 @@ def vault_id(transaction: Transaction, name: str) -> str:
 
 def wrapping_key_id(transaction: Transaction) -> str:
     """The id of the key-encryption key that wraps."""
-    ((key_id,),) = transaction.query("SELECT value FROM vault_meta WHERE name = 'key'")
-    return str(key_id)
+    rows = transaction.query("SELECT value FROM vault_meta WHERE name = 'key'")
+    if not rows:
+        raise VaultDamaged("found no id of the key that wraps, expected one")
+    return str(rows[0][0])
 
 
 def require_wrapping(transaction: Transaction, keyring: Keyring) -> None:
@@ -375,6 +381,10 @@ def require_wrapping(transaction: Transaction, keyring: Keyring) -> None:
 def _set_up(transaction: Transaction, keyring: Keyring) -> None:
     if transaction.query("SELECT value FROM vault_meta WHERE name = 'vault'"):
         return
+    if transaction.query(
+        "SELECT name FROM vault_meta WHERE name = 'key' UNION ALL SELECT holder FROM data_keys LIMIT 1"
+    ):
+        raise VaultDamaged("found data keys of a vault without its id, expected neither or both")
     made, key = os.urandom(ID_BYTES).hex(), keyring.current
     transaction.execute_many("INSERT INTO vault_meta VALUES (?,?)", [("vault", made), ("key", key.id)])
     wrapped = key.wrap(made, INDEX_HOLDER, os.urandom(KEY_BYTES))

@@ -10,28 +10,38 @@ import pytest
 
 from console.http.roles import ROLES
 from ledger.vault.access_log import entries
-from tests.console.http.examples import make_vault, vault_in
-from tests.console.http.support import INVITATIONS, Served, make_book, serving, token
+from tests.console.http.support import COMMENTS as SAID
+from tests.console.http.support import (
+    INVITATIONS,
+    VAULT_KEY,
+    Served,
+    make_book,
+    make_vault,
+    serving,
+    token,
+    vault_beside,
+)
 from tests.console.http.test_openapi import answer_schema, operations, wrong_with
 from tests.console.support import fact
 
 RESPONSES = "/v1/memberships/m-1/responses"
 COMMENTS = "/v1/memberships/m-1/comments"
 WHY = "reason=monthly%20clearing"
-NAMED = {"response": "response-open-2", "invitation": INVITATIONS[1], "comment": "They were on time."}
-HIDDEN = "They kept what they promised."
+NAMED = {"response": "response-open-2", "invitation": INVITATIONS[1], "comment": SAID["response-open-2"]}
+HIDDEN = SAID["response-hidden-1"]
 
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[Served]:
-    make_book(tmp_path / "ledger.db")
-    make_vault(tmp_path)
-    with serving(tmp_path / "ledger.db", vault=vault_in(tmp_path)) as served:
+    store = tmp_path / "ledger.db"
+    place = make_vault(store)
+    make_book(store, place)
+    with serving(store, vault=place) as served:
         yield served
 
 
 def log(served: Served) -> list[tuple[str, str, str, str]]:
-    with vault_in(served.store.parent).vault() as vault:
+    with vault_beside(served.store).vault() as vault:
         return [(one.actor, one.action, one.subject, one.reason) for one in entries(vault.database)]
 
 
@@ -92,7 +102,7 @@ def test_once_anonymity_is_chosen_the_partner_sees_neither_link_nor_comment(peop
     chosen = fact("choose-anonymity", "chosen", at, response="response-open-2")
     assert people.post("/v1/facts", chosen).status_code == 201
     assert seen(people)["responses"] == []
-    with vault_in(people.store.parent).vault() as vault, vault.database.writing() as transaction:
+    with vault_beside(people.store).vault() as vault, vault.database.writing() as transaction:
         transaction.execute("UPDATE answers SET cleared = 1")
     assert {one["comment"] for one in seen(people)["responses"]} == {HIDDEN, NAMED["comment"]}
     assert {(one["response"], one["invitation"]) for one in seen(people)["responses"]} == {(None, None)}
@@ -104,7 +114,7 @@ def test_once_anonymity_is_chosen_the_partner_sees_neither_link_nor_comment(peop
 def test_a_page_at_a_time_each_once(people: Served) -> None:
     from ledger.vault.responses import Responses, Said
 
-    with vault_in(people.store.parent).vault() as vault:
+    with vault_beside(people.store).vault() as vault:
         said = [Said(f"x-{n}", "m-1", f"x-{n}", False, f"i-{n}", None, f"comment {n}") for n in range(5)]
         responses = Responses(vault)
         macs = responses.pend(said, 1, lambda _: ())
@@ -138,17 +148,18 @@ def test_who_reads_stands_in_the_access_log_and_no_mail_address(
 
 
 def test_without_a_vault_and_with_one_that_cannot_be_used_it_says_so(tmp_path: Path) -> None:
-    make_book(tmp_path / "ledger.db")
-    with serving(tmp_path / "ledger.db") as served:
+    store = tmp_path / "ledger.db"
+    place = make_vault(store)
+    make_book(store, place)
+    with serving(store) as served:
         found = served.get(RESPONSES, "partner")
         assert (found.status_code, found.json()["code"]) == (404, "no-vault")
-    make_vault(tmp_path)
-    (tmp_path / "people-key").rename(tmp_path / "elsewhere")
-    with serving(tmp_path / "ledger.db", vault=vault_in(tmp_path)) as served:
+    (tmp_path / VAULT_KEY).rename(tmp_path / "elsewhere")
+    with serving(store, vault=place) as served:
         found = served.get(RESPONSES, "partner")
         assert (found.status_code, found.json()["code"]) == (503, "vault-key-missing")
         served.faults.clear()
-        (tmp_path / "elsewhere").rename(tmp_path / "people-key")
+        (tmp_path / "elsewhere").rename(tmp_path / VAULT_KEY)
         assert seen(served)["responses"] == [NAMED]
 
 

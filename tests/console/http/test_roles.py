@@ -36,8 +36,9 @@ MAY = {
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"})
-    | {"status-batch", "history", "participation", "explain", "designation-history", "responses"},
-    "owner": {"participation"},
+    | {"status-batch", "history", "participation", "explain", "designation-history"}
+    | {"results", "peers", "report", "responses"},
+    "owner": {"participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": {*WEBHOOKS, *OF_THE_VAULT},
 }

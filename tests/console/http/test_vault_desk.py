@@ -14,8 +14,7 @@ from console.http.roles import ROLES
 from console.wiring import open_store
 from ledger.vault.access_log import Access
 from ledger.vault.exports import new_export, note_export
-from tests.console.http.examples import make_vault, vault_in
-from tests.console.http.support import NOW_US, Served, make_book, serving, token
+from tests.console.http.support import NOW_US, Served, make_book, make_vault, serving, token, vault_beside
 from tests.console.http.test_openapi import answer_schema, operations, wrong_with
 from tests.console.http.test_people import HIDDEN, WHY, log
 from tests.ledger.vault.support import ANNA, line
@@ -28,15 +27,16 @@ OPERATIONS = {one["operationId"]: one for _, _, one in operations()}
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[Served]:
-    make_book(tmp_path / "ledger.db")
-    make_vault(tmp_path)
-    with serving(tmp_path / "ledger.db", vault=vault_in(tmp_path)) as served:
+    store = tmp_path / "ledger.db"
+    place = make_vault(store)
+    make_book(store, place)
+    with serving(store, vault=place) as served:
         yield served
 
 
 def anna(served: Served) -> str:
     """The subject of a contact, whom an export listed."""
-    with vault_in(served.store.parent).vault() as vault:
+    with vault_beside(served.store).vault() as vault:
         (kept,) = vault.keep("m-1", [line(2, ANNA)], NOW_US)
         note_export(vault, Access(NOW_US, "clerk", "x"), "contacts", new_export(), "m-1", subjects=[kept.subject])
     return kept.subject
@@ -75,7 +75,7 @@ def test_an_unknown_subject_is_404_and_then_nobody_is_erased(people: Served) -> 
     found = erase(people, subject, "s-nobody")
     assert (found.status_code, found.json()["code"]) == (404, "unknown-subject")
     assert in_book(people) == []
-    with vault_in(people.store.parent).vault() as vault:
+    with vault_beside(people.store).vault() as vault:
         assert vault.subjects("m-1", [subject]) == {subject}
 
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_meant_is_400_repeats_no_address_and_erases_nobody(
 
 def test_the_report_has_each_reading_once_a_page_at_a_time_also_of_who_was_erased(people: Served) -> None:
     subject = anna(people)
-    with vault_in(people.store.parent).vault() as vault:
+    with vault_beside(people.store).vault() as vault:
         for number in range(4):
             vault.show(subject, Access(NOW_US + number, "clerk", f"request {number}"))
     erase(people, subject)

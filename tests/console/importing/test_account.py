@@ -44,7 +44,9 @@ def account_of(kinds: list[str], lines: SortedLines | None = None) -> Account:
     account = Account()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "export.csv"
-        path.write_text("\n".join([HEADER, *(ROWS[kind].format(n=number) for number, kind in enumerate(kinds, 1))]) + "\n")
+        path.write_text(
+            "\n".join([HEADER, *(ROWS[kind].format(n=number) for number, kind in enumerate(kinds, 1))]) + "\n"
+        )
         sink = Counting(account) if lines is None else Sorting(account, lines)
         with path.open("rb") as stream:
             read_through(Reading(path, load_map("limesurvey"), READING), stream, account, sink)
