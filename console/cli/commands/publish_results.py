@@ -17,7 +17,6 @@ from console.cli.output import plural
 from console.cli.session import Session
 from console.cli.vault_options import add_vault, add_vault_key, open_vault
 from ledger.errors import ExtraMissing
-from ledger.store.bookmark import bookmark_at
 from projections.questions.answer import Count, Position
 from projections.results.periods import month_after, month_end_us, months_from
 
@@ -67,6 +66,8 @@ def run(session: Session) -> int:
     except ModuleNotFoundError as error:
         raise ExtraMissing(error.name, "results") from None
     from console.published import Published
+    from console.settling import settle_to_show
+    from ledger.vault.responses import Responses
     from projections.results.book import profiles_frame, responses_frame
     from projections.results.publication import Publication
     from projections.results.releasing import Floor
@@ -75,8 +76,7 @@ def run(session: Session) -> int:
     last = _last_month(session.options.through, now_us)
     floor = Floor(session.settings.results_respondents, session.settings.results_partners)
     with session.ledger() as ledger, open_vault(session) as vault:
-        if (first := bookmark_at(ledger.store, 1)) is not None:
-            vault.belong_to(first.head)
+        settle_to_show(ledger.store, Responses(vault), now_us, ledger.refusals_days)
         ledger.catch_up()
         published = Published(vault.database)
         with ledger.view() as view:

@@ -240,6 +240,25 @@ def test_an_answer_that_comes_after_the_erasure_is_tied_to_nobody(people: People
     assert len(kept(people.program.folder)) == 2
 
 
+def test_an_answer_to_an_invitation_that_was_sent_after_the_erasure_is_erased_when_it_is_asked_for_again(
+    people: People,
+) -> None:
+    (anna,) = people.permitted(ANNA)
+    erase(people, anna)
+    at = "2012-01-01T00:00:00Z"
+    people.program.record(
+        fact("record-invitation", "i-late", at, invitation="i-9", subject=anna, customer_org="Brontegard",
+             channel="partner"),
+        {**said(1, invitation="i-9"), "occurred_at": at},
+    )  # fmt: skip
+    assert links(people.program.folder) == ["m-1-r-1"]
+    people.program.now("2012-02-01T00:00:00Z")
+    again = erase(people, anna).json
+    assert (again["outcome"], again["completed_at"]) == ("erased", "2012-02-01T00:00:00.000000Z")
+    assert (links(people.program.folder), kept(people.program.folder)) == ([], [])
+    assert len(in_book(people)) == 2
+
+
 def test_a_subject_whose_contact_was_never_here_is_erased_by_its_links(people: People) -> None:
     people.program.record(*invited(1), *invited(2), said(1, invitation="i-1"), said(2, invitation="i-2"))
     people.program.record(fact("record-consent", "c-7", AT, subject="s-7", customer_org="Brontegard"))

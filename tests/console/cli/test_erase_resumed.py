@@ -144,3 +144,14 @@ def test_a_service_that_starts_ends_what_was_begun(people: People) -> None:
         ledger.recorder.close()
     assert in_book(people) == [("ErasureRequested", anna), ("ErasureCompleted", anna)]
     assert "erased at" in people.program.json("contacts", "show", anna, "--reason", "x").json["message"]
+
+
+def test_no_month_is_published_while_an_erasure_is_not_over(people: People) -> None:
+    pytest.importorskip("polars")
+    anna, *_ = answered(people)
+    with VaultPlace("people.db", Path("vault-key")).vault() as vault:
+        erasures.request(vault.database, [anna], Access(parse_instant(NOW), "clerk", "x"), erasing.known_subjects)
+    ran = people.program.json("publish-results")
+    assert (ran.code, ran.json["error"]) == (4, "erasures-unfinished")
+    assert erase(people, "--replay").code == 0
+    assert people.program.json("publish-results").code == 0
