@@ -48,6 +48,8 @@ class _Environment(BaseSettings):
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
     listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
     refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    results_respondents: Annotated[int, Field(ge=3, le=1_000)] | None = None
+    results_partners: Annotated[int, Field(ge=3, le=1_000)] | None = None
     webhook_networks: Annotated[str, AfterValidator(_checked(read_network_list))] | None = None
     webhook_retry_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=120)] | None = None
@@ -112,6 +114,8 @@ def read_environment(defaults: Settings) -> Settings:
         state_mib=found.state_mib or defaults.state_mib,
         listeners_max=found.listeners_max or defaults.listeners_max,
         refusals_days=found.refusals_days or defaults.refusals_days,
+        results_respondents=found.results_respondents or defaults.results_respondents,
+        results_partners=found.results_partners or defaults.results_partners,
         webhook_networks=read_network_list(found.webhook_networks) if found.webhook_networks else (),
         webhook_retry_hours=found.webhook_retry_hours or defaults.webhook_retry_hours,
         webhook_timeout_s=found.webhook_timeout_s or defaults.webhook_timeout_s,

@@ -19,6 +19,8 @@
     CSAT_LEDGER_LISTENERS_MAX how many may follow the changes of one service at once (1 to 1,500; default: 500)
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
     CSAT_LEDGER_REFUSALS_DAYS days for which refused facts are kept beside the book, after they were refused last
+    CSAT_LEDGER_RESULTS_RESPONDENTS   so many respondents are released together at least (3 or more; default: 5)
+    CSAT_LEDGER_RESULTS_PARTNERS      so many partners are in a group of peers at least (3 or more; default: 5)
     CSAT_LEDGER_WEBHOOK_NETWORKS      networks, with commas, that webhooks may be sent to though they are not public
     CSAT_LEDGER_WEBHOOK_RETRY_HOURS   so long a delivery that fails is tried again; then it is parked
     CSAT_LEDGER_WEBHOOK_TIMEOUT_S     so long a receiver may take to answer
@@ -63,6 +65,8 @@ class Settings:
     state_mib: int = 64
     listeners_max: int = LISTENERS_MAX
     refusals_days: int = 90
+    results_respondents: int = 5
+    results_partners: int = 5
     webhook_networks: tuple[str, ...] = ()
     webhook_retry_hours: int = 72
     webhook_timeout_s: float = 15.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from console.erasures import BookOfStore
 from ledger.instants import DAY_US
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.base import Row, Store
@@ -26,11 +27,17 @@ _PREFIX: Final = membership_stream("")
 
 
 def settle(store: Store, responses: Responses, now_us: int, retention_days: int) -> bool:
-    """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise."""
+    """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise.
+
+    Whom the book says was erased is hidden; who shows responses asks `erasures.require_finished` besides, since a response
+    names nobody.
+    """
     first = bookmark_at(store, 1)
     if first is None:
         return False
-    responses.vault.belong_to(first.head)
+    from ledger.vault.erasing import heed
+
+    heed(responses.vault, BookOfStore(store), now_us)
     responses.settle(lambda facts: recorded(store, facts), now_us)
     hear_of_anonymity(store, responses)
     responses.expire(now_us - retention_days * DAY_US)

@@ -16,11 +16,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from console.settings import PREFIX, Settings
-from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
+from ledger.errors import BrokenHistory, ExtraMissing, NoVault, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from console.answering import Answering
+    from console.published import Published
     from console.vault_place import VaultPlace
     from ledger.link_key import LinkKeys
     from ledger.store.base import Store
@@ -82,6 +83,7 @@ class Ledger:
         self.clock = clock
         self._where = store.name if where is None else where
         self._asked = ExitStack()
+        self._vault_tables = ExitStack()
         self._stand_in: Database | None = None
 
     @cached_property
@@ -107,6 +109,15 @@ class Ledger:
         from console.answering import Answering
 
         return Answering(self.writer, self.store, self.clock, self.vault, self.refusals_days, self._remark)
+
+    @cached_property
+    def published(self) -> Published:
+        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is named."""
+        from console.published import Published
+
+        if self.vault is None:
+            raise NoVault("found no vault, expected one: results are published there")
+        return Published(self._vault_tables.enter_context(self.vault.database()))
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
@@ -159,6 +170,7 @@ class Ledger:
             if "recorder" in self.__dict__:
                 self.recorder.close()
             self._asked.close()
+            self._vault_tables.close()
             if "database" in self.__dict__:
                 self.database.close()
             self.store.close()

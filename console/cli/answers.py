@@ -23,13 +23,16 @@ from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
+from console.cli.commands.erase import SubjectErasure
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
 from console.cli.commands.log_server import LogServerListening
 from console.cli.commands.migrate import MigrateAnswer
+from console.cli.commands.publish_results import ResultsPublished
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.refusals import RefusalsDeleted
+from console.cli.commands.reports import ReportsWritten
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
@@ -42,6 +45,7 @@ from console.cli.contacts_export import ContactsExported
 from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
+from console.cli.import_report import Imported, MapShipped
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
 from console.comments_shown import CommentShown
@@ -56,6 +60,7 @@ from ledger.vault.rewrapping import Rewrapped
 from ledger.vault.uploading import LineTaken
 from projections.questions.anniversaries import AnniversaryLine
 from projections.questions.answer import Count, Instant, Number
+from projections.questions.benchmark import BenchmarkLine, PartnerPlace
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
 from projections.questions.decisions import DecisionTaken
@@ -71,6 +76,8 @@ from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
+from projections.questions.report import MonthlyReport
+from projections.questions.results import Results
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
@@ -197,6 +204,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "access-report": PersonRead,
     "anniversaries": AnniversaryLine,
     "audit": AuditAnswer,
+    "benchmark": BenchmarkLine,
+    "benchmark-places": PartnerPlace,
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
     "clock-accept": ClockAcceptance,
@@ -209,11 +218,13 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "decide-designation": DesignationDecision,
     "decisions": DecisionTaken | DesignationDecisionTaken,
     "designations": DesignationLine,
+    "erase": SubjectErasure,
     "evidence": EvidenceWritten,
     "failure": FailureAnswer,
     "help": HelpText,
     "history": Change,
     "history-area": QualificationChange,
+    "import": Imported | MapShipped | Recorded,
     "keygen": KeyMade,
     "log-publish": PublishAnswer,
     "log-server": LogServerListening,
@@ -221,6 +232,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "monitor": MonitorAnswer,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,
+    "publish-results": ResultsPublished,
     "record": Recorded,
     "recover-signer": SignerRecovery,
     "refusals": RefusedFact,
@@ -229,6 +241,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
+    "report": MonthlyReport,
+    "reports": ReportsWritten,
+    "results": Results,
     "review": ReviewAnswer,
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,

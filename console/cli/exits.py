@@ -36,6 +36,7 @@ from ledger.errors import (
     SealError,
     StoreOutdated,
     StoreUnreachable,
+    SubjectErased,
     UnknownDesignation,
     UnknownMembership,
     UnknownResponse,
@@ -127,6 +128,7 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
 """Of an error of the log; of what stands here not it is NOT_SO."""
 _VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
     (UnknownSubject, USAGE),
+    (SubjectErased, USAGE),
     (UnknownResponse, USAGE),
     (AnotherBook, USAGE),
     (VaultDamaged, NOT_SO),

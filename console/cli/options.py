@@ -136,6 +136,16 @@ def anniversary(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def month(text: str) -> str:
+    """A month, YYYY-MM, for argparse."""
+    from projections.results.periods import parse_month
+
+    try:
+        return parse_month(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def add_area(parser: argparse.ArgumentParser, *, required: bool, text: str = "the area of the designation") -> None:
     """The option that names the area of a designation, as `business-applications`."""
     parser.add_argument("--area", required=required, metavar="A", help=text)

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Failure
+from console.cli.output import plural
 from console.cli.session import Session
 from console.reasons import ACTOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX, wrong_words
 from console.settings import PREFIX
 from console.vault_place import VaultPlace, keys_at
+from ledger.errors import StoreUnreachable
 
 if TYPE_CHECKING:
+    from console.wiring import Ledger
     from ledger.vault.access_log import Access
     from ledger.vault.database import VaultDatabase
     from ledger.vault.keys import Keyring
@@ -96,3 +99,31 @@ def open_vault(session: Session) -> Iterator[Vault]:
     keyring_of(session)  # what is wrong with the keys is said before what is wrong with the place
     with vault_place(session).vault() as vault:
         yield vault
+
+
+@contextmanager
+def open_people(session: Session) -> Iterator[Vault]:
+    """The vault, for who shows people or takes them in: once it is used with a book, that is asked first who was erased."""
+    with open_vault(session) as vault:
+        if vault.is_tied():
+            try:
+                with session.ledger() as ledger:
+                    heed_erasures(session, vault, ledger)
+            except StoreUnreachable as error:
+                raise StoreUnreachable(
+                    f"{error}; expected the ledger with which this vault is used (--store): it says who was erased"
+                ) from error
+        yield vault
+
+
+def heed_erasures(session: Session, vault: Vault, ledger: Ledger) -> None:
+    """Hides in the vault whom the book says was erased: a restored backup has them again. Raises AnotherBook."""
+    from console.erasures import BookOfStore
+    from ledger.vault import erasing, erasures
+
+    erasing.heed(vault, BookOfStore(ledger.store), session.clock())
+    if left := erasures.unfinished(vault.database):
+        session.output.words(
+            f"found {plural(left, 'erasure')} that {'is' if left == 1 else 'are'} not over; nothing of them is shown, and "
+            "`csat-ledger erase --replay` ends them"
+        )

@@ -21,6 +21,7 @@ from console.cli.output import json_text
 from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
 from console.http.tracing import traced
+from ledger.door import can_be_told
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact, parse_kept
@@ -55,7 +56,7 @@ class FactOutcome:
     """What became of a fact."""
 
     id: str | None
-    """The fact's id; null where none could be read."""
+    """The fact's id; null where none could be read, or what stands there may not be told."""
     status: Literal["accepted", "duplicate", "refused", "put-off"]
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
@@ -326,10 +327,12 @@ def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -
 
 
 def _id_of(line: bytes) -> str | None:
-    """The id of a fact whose form is wrong, where it has one that could be an id."""
+    """The id of a fact whose form is wrong, where it has one that could be an id, and nobody's name or number."""
     try:
         said: Any = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
     found = said.get("id") if isinstance(said, dict) else None
-    return found if isinstance(found, str) and 1 <= len(found) <= ID_MAX and found.isprintable() else None
+    if not isinstance(found, str) or not 1 <= len(found) <= ID_MAX or not found.isprintable():
+        return None
+    return found if can_be_told(found) else None

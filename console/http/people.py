@@ -152,6 +152,7 @@ class PeopleDesk:
     def _asked(self, ask: Ask, caller: Caller, sight: Sight, values: Values, ledger: Ledger) -> tuple[bytes, int]:
         from console.settling import settle
         from ledger.vault.access_log import Access
+        from ledger.vault.erasures import require_finished
         from ledger.vault.responses import Responses
 
         membership: str = values["membership"]
@@ -162,6 +163,7 @@ class PeopleDesk:
         with ledger.vault.vault() as vault:
             now_us, position = self._clock(), ledger.store.max_position()
             settle(ledger.store, Responses(vault), now_us, ledger.refusals_days)
+            require_finished(vault.database)
             access = Access(now_us, _actor(caller, sight, vault), values.get("reason", OWN_VIEW))
             return json_text(ask(ledger, vault, values, access)).encode(), position
 

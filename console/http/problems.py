@@ -72,6 +72,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown-membership": 404,
     "unknown-designation": 404,
     "unknown-response": 404,
+    "no-vault": 404,
     "position-unknown": 409,
     "clock-behind": 503,
     "clock-ahead": 503,

@@ -75,6 +75,9 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
         "decisions": Sight(own=True, without_known_at=True),
         "participation": OWN,
+        "results": OWN,
+        "peers": OWN,
+        "report": OWN,
         "designations": OWN_KNOWN_BY_DAYS,
         "score": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
@@ -82,7 +85,11 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designation-decisions": OWN_KNOWN_BY_DAYS,
         "responses": Sight(own=True, never=("reason",)),
     },
-    "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
+    "owner": {
+        "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
+        "benchmark": ALL,
+        "places": ALL,
+    },
     "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
     "admin": dict.fromkeys(WEBHOOKS, ALL),
 }  # fmt: skip

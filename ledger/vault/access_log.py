@@ -12,10 +12,21 @@ from typing import Final, Literal, NamedTuple
 from ledger.vault.database import Transaction, VaultDatabase
 
 Action = Literal[
-    "invitation", "reminder", "shown", "found", "answers", "comment", "link", "comment-cleared", "comment-withheld"
+    "invitation",
+    "reminder",
+    "shown",
+    "found",
+    "answers",
+    "comment",
+    "link",
+    "comment-cleared",
+    "comment-withheld",
+    "erased",
 ]
 """What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address; of
-a response that its answers, its comment or its link were read, that its comment was cleared for the partner, or withheld."""
+a response that its answers, its comment or its link were read, that its comment was cleared for the partner, or withheld.
+
+`erased` is no reading: somebody asked for the subject's erasure."""
 PAGE: Final = 1_000
 
 

@@ -16,7 +16,10 @@ id of their fact, and `mac`, a keyed digest of what was said, tells the same fro
 **Boxes.** The data key's holder is `response/<fact>`; the place of a field is vault, holder, field, version, membership and
 response. `answers` has a byte for each core question (`ledger.answers.CORE`), 255 for none, then the own questions as JSON.
 
+**Erased.** A fact whose row is `erasing` or `erased` is `known`, whatever it says now, and nothing of it is taken in again.
+
 **Links.** Only of a response that is not anonymous: from the first moment, or until anonymity was chosen (`make_anonymous`).
+An answer to an invitation of a subject that was erased has none.
 """
 
 from __future__ import annotations
@@ -42,6 +45,10 @@ BATCH: Final = 2_000
 UNDER_WAY_US: Final = 15 * 60 * 1_000_000
 """After so long nobody records any more what he has pended: each wait for a lock is far shorter."""
 _RANDOM_BYTES: Final = KEY_BYTES + 4 * NONCE_BYTES
+ERASED: Final = ("erasing", "erased")
+"""States of rows of which nothing is kept any more."""
+_OPEN: Final = "state <> 'kept' AND state NOT IN ('erasing', 'erased')"
+"""Of a row: the book has not recorded its fact, as far as is known here."""
 How = Literal["new", "known", "other", "missing"]
 Recorded = Callable[[Sequence[str]], Collection[str]]
 """Asks the book: those of some ids of facts that it has."""
@@ -119,13 +126,13 @@ class Responses:
             for one in said:
                 row = there.get(one.fact)
                 mac = self._mac(one)
-                if row is not None and (one.from_vault or _is_silent(one, row, in_book)):
+                if row is not None and (one.from_vault or row.state in ERASED or _is_silent(one, row, in_book)):
                     mac = row.mac
                 how = self._how(one, mac, row, in_book)
                 if how == "new":
                     fresh[one.fact] = one, mac
                     there[one.fact] = self._row(one, mac)
-                elif how == "known" and row is not None and row.state != "kept":
+                elif how == "known" and row is not None and row.state not in ("kept", *ERASED):
                     again.append((now_us, one.fact))
                 pended.append(Pended(how, mac))
             self._drop(transaction, list(fresh))
@@ -215,6 +222,8 @@ class Responses:
     def _how(self, one: Said, mac: str, row: _Row | None, in_book: Collection[str]) -> How:
         if row is None:
             return "missing" if one.from_vault else "new"
+        if row.state in ERASED:
+            return "known"
         if row.mac == mac:
             if row.state in ("kept", "new") or self._same_place(one, row):
                 return "known"
@@ -271,23 +280,25 @@ class Responses:
         transaction.execute_many("INSERT INTO data_keys VALUES (?,?,?)", keys)
         transaction.execute_many("INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
         if links:
-            transaction.execute_many("INSERT INTO links VALUES (?,?,?,?,?)", links)
+            tags = [str(tag) for _, _, _, tag, _ in links]
+            gone = {tag for (tag,) in transaction.query_in("SELECT tag FROM erased_links WHERE tag {in}", (), tags)}
+            transaction.execute_many(
+                "INSERT INTO links VALUES (?,?,?,?,?)", [link for link in links if link[3] not in gone]
+            )
 
     def _mark(self, transaction: Transaction, kept: Sequence[str], waiting: Sequence[str], now_us: int) -> None:
         if kept:
             transaction.execute_in(
-                "UPDATE answers SET state = 'kept', kept_us = ? WHERE state <> 'kept' AND fact {in}", (now_us,), kept
+                f"UPDATE answers SET state = 'kept', kept_us = ? WHERE {_OPEN} AND fact {{in}}", (now_us,), kept
             )
         if waiting:
-            transaction.execute_in(
-                "UPDATE answers SET state = 'refused' WHERE state <> 'kept' AND fact {in}", (), waiting
-            )
+            transaction.execute_in(f"UPDATE answers SET state = 'refused' WHERE {_OPEN} AND fact {{in}}", (), waiting)
 
     def _drop(self, transaction: Transaction, facts: Sequence[str]) -> None:
         """Deletes the rows of facts that are not kept, their data keys first."""
         if not facts:
             return
-        rows = transaction.query_in("SELECT fact FROM answers WHERE state <> 'kept' AND fact {in}", (), facts)
+        rows = transaction.query_in(f"SELECT fact FROM answers WHERE {_OPEN} AND fact {{in}}", (), facts)
         found = [fact for (fact,) in rows]
         if found:
             transaction.execute_in(
@@ -312,7 +323,7 @@ def _is_silent(one: Said, row: _Row, in_book: Collection[str]) -> bool:
 
 def _is_of(row: _Row | None, one: Said, mac: str) -> bool:
     """Whether a row has what a fact says that the book has accepted; anonymity may have been chosen meanwhile."""
-    if one.from_vault:
+    if one.from_vault or (row is not None and row.state in ERASED):
         return True
     return (
         row is not None

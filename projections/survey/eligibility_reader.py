@@ -8,7 +8,7 @@ far after it as the next change lies, looked for in growing steps. So the answer
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ledger.errors import UnknownMembership
 from ledger.instants import DAY_US, END_US, earliest_counting_us, format_instant
@@ -16,6 +16,7 @@ from ledger.membership import can_be_membership
 from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.events import Cause, Via
 from ledger.programmes.survey.flips import next_flip, standing
+from ledger.programmes.survey.organisations import Organisations
 from ledger.programmes.survey.tally import Evidence
 from projections.build_reader import BuildReader
 from projections.survey.organisations import load_organisations
@@ -117,6 +118,13 @@ class EligibilityReader(BuildReader):
         """Raises UnknownMembership where it was not enrolled by a position."""
         self._enrolled([membership], self.known_at(known_at))
 
+    def name(self, membership: str, known_at: int | None = None) -> str:
+        """The name of a membership, as enrolled. Raises UnknownMembership."""
+        known = self.known_at(known_at)
+        self.require(membership, known)
+        ((name,),) = self._query(f"SELECT name FROM {self._prefix}memberships WHERE membership = ?", (membership,))
+        return str(name)
+
     def memberships(self, known_at: int | None = None, after: str = "") -> Iterator[list[tuple[str, str]]]:
         """All (membership, name) beyond one that were enrolled by a position, in order, a chunk at a time."""
         known = self.known_at(known_at)
@@ -139,6 +147,34 @@ class EligibilityReader(BuildReader):
             (membership, format_instant(at_us)[:10], known),
         )
         return day if day is None else str(day)
+
+    def received(self, known: int, after: tuple[str, int, int], limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` responses known by a position, whenever received, also void ones, in the order of the table.
+
+        Each is (membership, received_us, position, location, customer_org, response, void); `after` is the first three of the
+        last.
+        """
+        return self._query(
+            "SELECT membership, received_us, position, location, customer_org, response, "
+            f"CASE WHEN void_position <= ? THEN 1 ELSE 0 END FROM {self._prefix}responses "
+            "WHERE (membership, received_us, position) > (?,?,?) AND position <= ? "
+            "ORDER BY membership, received_us, position LIMIT ?",
+            (known, *after, known, limit),
+        )
+
+    def joined_names(self, known: int) -> dict[tuple[str, str], str]:
+        """(membership, name) -> the name of its organisation, of each name that is one of several as known by a position."""
+        rows = self._query(
+            f"SELECT DISTINCT membership FROM {self._prefix}joins WHERE position <= ? ORDER BY membership", (known,)
+        )
+        found: dict[tuple[str, str], str] = {}
+        for start in range(0, len(rows), CHUNK):
+            memberships = [membership for (membership,) in rows[start : start + CHUNK]]
+            organisations = {membership: Organisations() for membership in memberships}
+            load_organisations(self._query, self._prefix, organisations, _among(memberships), memberships, known)
+            for membership, those in organisations.items():
+                found |= {(membership, name): group.name for name, group in those.groups.items()}
+        return found
 
     def _enrolled(self, memberships: Sequence[str], known: int) -> dict[str, Evidence]:
         """Evidence without receipts: locations, levels, Learning. Raises UnknownMembership for the first not enrolled."""

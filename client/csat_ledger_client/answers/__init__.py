@@ -1,5 +1,6 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
+from csat_ledger_client.answers.benchmark import Benchmark
 from csat_ledger_client.answers.board import BoardPage
 from csat_ledger_client.answers.changes import (
     ChangesPage,
@@ -16,11 +17,15 @@ from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
 from csat_ledger_client.answers.participation import AnyParticipation
+from csat_ledger_client.answers.peers import Peers
+from csat_ledger_client.answers.places import Places
 from csat_ledger_client.answers.refusals import Refusals
 from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
+from csat_ledger_client.answers.report import Report
 from csat_ledger_client.answers.responses_page import ResponsesPage
+from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.unanswered import Unanswered
@@ -33,6 +38,7 @@ from csat_ledger_client.answers.webhook_starts import WebhookStarts
 __all__ = [
     "AnyDecision",
     "AnyParticipation",
+    "Benchmark",
     "BoardPage",
     "ChangesPage",
     "CommentsPage",
@@ -44,13 +50,17 @@ __all__ = [
     "EligibilityStep",
     "Explanation",
     "FactOutcome",
+    "Peers",
+    "Places",
     "PositionReached",
     "QualificationChange",
     "Refusals",
     "RefusalsRetried",
     "Renewal",
     "Replayed",
+    "Report",
     "ResponsesPage",
+    "Results",
     "Score",
     "Status",
     "Unanswered",

@@ -22,7 +22,7 @@ class FactOutcome(Answer):
     """What became of a fact."""
 
     id: str | None
-    """The fact's id; null where none could be read."""
+    """The fact's id; null where none could be read, or what stands there may not be told."""
     status: Literal["accepted", "duplicate", "refused", "put-off"] | str
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: int

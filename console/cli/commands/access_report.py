@@ -35,7 +35,7 @@ class PersonRead:
     """Who read."""
     action: str
     """What for: invitation, reminder, shown, found; of a response answers, comment, link, comment-cleared,
-    comment-withheld."""
+    comment-withheld; erased where the erasure was asked for."""
     subject: str
     """Whom, by reference; of a response `response/<membership>/<response>`, which names nobody."""
     reason: str

@@ -82,6 +82,24 @@ NEEDS = {
         ("idna", ("contacts", "upload", "facts.jsonl", *VAULT, "--membership", "m-1", "--facts", "new.jsonl")),
         ("cryptography", ("contacts", "show", "s-1", *VAULT, "--reason", "a test")),
     ],
+    "xlsx": [
+        (
+            "openpyxl",
+            (
+                "import",
+                "--map",
+                "microsoft-forms",
+                "export.xlsx",
+                "--source",
+                "s",
+                "--drop-contacts",
+                "--membership",
+                "m-1",
+                "--column",
+                "customer_org=Company",
+            ),
+        ),
+    ],
     "timestamps": [
         ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),
         ("rfc3161_client", ("verify", "m-1.json", *POLICY, "--timestamp", "x", "--roots", "y")),
@@ -93,6 +111,7 @@ NEEDS = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with a decision, keys, a sealed log and evidence."""
     made = tmp_path_factory.mktemp("extras")
+    (made / "export.xlsx").write_bytes(b"PK\x03\x04")
     (made / "facts.jsonl").write_bytes(b"".join(orjson.dumps(fact) + b"\n" for fact in met()))
     for arguments in (
         ["record", "facts.jsonl"],

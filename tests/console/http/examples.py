@@ -25,22 +25,27 @@ from console.http.openapi import document
 from console.http.openapi_webhooks import WEBHOOK_EXAMPLE
 from console.http.roles import TABLE
 from console.http.webhooks import WEBHOOK
-from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
 from consumers.webhooks.registry import Webhook, add
-from ledger.answers import Answers
 from ledger.programmes.registry import fact_from_object
 from ledger.store.bookmark import Bookmark
-from ledger.vault.keys import make_key_file
-from ledger.vault.responses import Responses, Said
-from ledger.vault.vault import Vault
 from ledger.writing.refused import TurnedAway
-from tests.console.http.support import INVITATIONS, NOW_US, Served, make_book, seal, serving, token
+from tests.console.http.support import (
+    NOW_US,
+    VAULT,
+    VAULT_KEY,
+    Served,
+    make_book,
+    make_vault,
+    publish,
+    seal,
+    serving,
+    token,
+    vault_beside,
+)
 from tests.console.support import ROOT, fact
 
 KEPT = ROOT / "console/http" / FILE
-VAULT = "people"
-"""The file of the vault, beside the book."""
 LOG = "log"
 """The folder of the sealed log, beside the book."""
 ELSEWHERE = {
@@ -64,9 +69,10 @@ def operations(made: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def make_exemplary(store: Path) -> None:
-    """A book with refused facts beside it, and its log."""
-    make_book(store)
-    make_vault(store.parent)
+    """A book with refused facts beside it, its vault, what is published in it, and its log."""
+    place = make_vault(store)
+    make_book(store, place)
+    publish(store, place)
     seal(store, store.parent / LOG)
     ledger = Ledger(open_store(str(store), create=False), lambda: NOW_US)
     try:
@@ -86,34 +92,17 @@ def make_exemplary(store: Path) -> None:
         ledger.close()
 
 
-def vault_in(folder: Path) -> VaultPlace:
-    """The vault in a folder, with its key beside it."""
-    return VaultPlace(str(folder / VAULT), folder / f"{VAULT}-key")
-
-
-def make_vault(folder: Path) -> None:
-    """A vault with what two responses of the book said, one of them anonymous."""
-    place = vault_in(folder)
-    make_key_file(folder / f"{VAULT}-key")
-    with place.database(create=True) as database:
-        responses = Responses(Vault(database, place.keyring(), create=True))
-        answers = Answers((9, 10, 8, 9), {})
-        said = [
-            Said("answer-1", "m-1", "response-hidden-1", True, None, answers, "They kept what they promised."),
-            Said("answer-2", "m-1", "response-open-2", False, INVITATIONS[1], answers, "They were on time."),
-        ]
-        pended = responses.pend(said, NOW_US, lambda _: ())
-        responses.conclude({one.fact: (one, two.mac) for one, two in zip(said, pended, strict=True)}, (), (), NOW_US)
-
-
 @contextmanager
 def copied(store: Path, folder: Path) -> Iterator[Served]:
     """A service over a copy of a book."""
-    for path in (*store.parent.glob(f"{store.name}*"), *store.parent.glob(f"{VAULT}*")):
+    for path in store.parent.glob(f"{store.name}*"):
         shutil.copy(path, folder / path.name)
     shutil.copytree(store.parent / LOG, folder / LOG)
+    for path in (*store.parent.glob(f"{VAULT}*"), store.parent / VAULT_KEY):
+        shutil.copy(path, folder / path.name)
+    book = folder / store.name
     embedded = Embedded(tiles=folder / LOG, webhook_secrets=folder / "secrets")
-    with serving(folder / store.name, embedded, vault=vault_in(folder)) as served:
+    with serving(book, embedded, vault=vault_beside(book)) as served:
         yield served
 
 

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from console.http.roles import ROLES
+from console.vault_place import VaultPlace
+from ledger.answers import Answers
 from ledger.vault.access_log import entries
-from tests.console.http.examples import make_vault, vault_in
-from tests.console.http.support import INVITATIONS, Served, make_book, serving, token
+from ledger.vault.responses import Responses, Said
+from ledger.vault.vault import Vault
+from tests.console.http import support
+from tests.console.http.support import INVITATIONS, NOW_US, Served, make_book, serving, token, vault_beside
 from tests.console.http.test_openapi import answer_schema, operations, wrong_with
 from tests.console.support import fact
 
@@ -19,7 +23,29 @@ RESPONSES = "/v1/memberships/m-1/responses"
 COMMENTS = "/v1/memberships/m-1/comments"
 WHY = "reason=monthly%20clearing"
 NAMED = {"response": "response-open-2", "invitation": INVITATIONS[1], "comment": "They were on time."}
+ANSWERS = Answers((9, 10, 8, 9), {})
 HIDDEN = "They kept what they promised."
+
+
+def vault_in(folder: Path) -> VaultPlace:
+    """The vault beside the book in a folder."""
+    return vault_beside(folder / "ledger.db")
+
+
+def make_vault(folder: Path) -> None:
+    """A vault with what two responses of the book said, one of them anonymous."""
+    with support.make_vault(folder / "ledger.db").vault() as vault:
+        keep(vault, [
+            Said("answer-1", "m-1", "response-hidden-1", True, None, ANSWERS, HIDDEN),
+            Said("answer-2", "m-1", "response-open-2", False, INVITATIONS[1], ANSWERS, "They were on time."),
+        ])  # fmt: skip
+
+
+def keep(vault: Vault, said: list[Said]) -> None:
+    """Keeps what was said."""
+    responses = Responses(vault)
+    pended = responses.pend(said, NOW_US, lambda _: ())
+    responses.conclude({one.fact: (one, two.mac) for one, two in zip(said, pended, strict=True)}, (), (), NOW_US)
 
 
 @pytest.fixture
@@ -102,13 +128,8 @@ def test_once_anonymity_is_chosen_the_partner_sees_neither_link_nor_comment(peop
 
 
 def test_a_page_at_a_time_each_once(people: Served) -> None:
-    from ledger.vault.responses import Responses, Said
-
     with vault_in(people.store.parent).vault() as vault:
-        said = [Said(f"x-{n}", "m-1", f"x-{n}", False, f"i-{n}", None, f"comment {n}") for n in range(5)]
-        responses = Responses(vault)
-        macs = responses.pend(said, 1, lambda _: ())
-        responses.conclude({one.fact: (one, two.mac) for one, two in zip(said, macs, strict=True)}, (), (), 1)
+        keep(vault, [Said(f"x-{n}", "m-1", f"x-{n}", False, f"i-{n}", None, f"comment {n}") for n in range(5)])
     for path, role, members, more in (
         (RESPONSES, "partner", "responses", ""), (COMMENTS, "operator", "comments", f"&{WHY}"),
     ):  # fmt: skip
@@ -143,12 +164,12 @@ def test_without_a_vault_and_with_one_that_cannot_be_used_it_says_so(tmp_path: P
         found = served.get(RESPONSES, "partner")
         assert (found.status_code, found.json()["code"]) == (404, "no-vault")
     make_vault(tmp_path)
-    (tmp_path / "people-key").rename(tmp_path / "elsewhere")
+    (tmp_path / support.VAULT_KEY).rename(tmp_path / "elsewhere")
     with serving(tmp_path / "ledger.db", vault=vault_in(tmp_path)) as served:
         found = served.get(RESPONSES, "partner")
         assert (found.status_code, found.json()["code"]) == (503, "vault-key-missing")
         served.faults.clear()
-        (tmp_path / "elsewhere").rename(tmp_path / "people-key")
+        (tmp_path / "elsewhere").rename(tmp_path / support.VAULT_KEY)
         assert seen(served)["responses"] == [NAMED]
 
 

@@ -34,8 +34,18 @@ MAY = {
     "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"})
-    | {"status-batch", "history", "participation", "explain", "designation-history", "responses"},
-    "owner": {"participation"},
+    | {
+        "status-batch",
+        "history",
+        "participation",
+        "explain",
+        "designation-history",
+        "results",
+        "peers",
+        "report",
+        "responses",
+    },
+    "owner": {"participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": WEBHOOKS,
 }
@@ -253,7 +263,7 @@ def test_what_is_refused_is_logged_without_the_token(served: Served) -> None:
     served.said.clear()
     served.get("/v1/renewals", "partner")
     served.get("/v1/renewals", None)
-    assert served.said == ["refused with 403: GET /v1/renewals", "refused with 401: GET /v1/renewals"]
+    assert served.said == ["refused with 403: renewals, asked as partner", "refused with 401: renewals, asked as none"]
     assert bearer("partner")["Authorization"].split(".")[1] not in "".join(served.said)
 
 

@@ -1,0 +1,170 @@
+"""`publish-results`, `results` and `benchmark`: closed once, read as published, naming no peer; and no score decides (R4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.console.cli.test_contacts import People
+from tests.console.support import Fact, Program, Ran, enrolment, fact
+from tests.support.answers import wrong_with
+
+NOW = "2012-02-03T00:00:00Z"
+PARTNERS = [f"m-{number}" for number in range(1, 8)]
+AREA = {"solution_areas": ["data", "security"], "business_model": "reseller"}
+NAMED = ("overall", "continue", "re_engage", "recommend")
+
+
+@pytest.fixture
+def people(program: Program, monkeypatch: pytest.MonkeyPatch) -> People:
+    return People(program, monkeypatch)
+
+
+def survey(seed: int, shift: int = 0) -> list[Fact]:
+    """Seven partners with some answers each in two quarters; `shift` makes other answers of the same responses."""
+    random = Random(seed)
+    facts = [one for name in PARTNERS[1:] for one in enrolment(name, **AREA)[:1]]
+    facts.append(fact("update-membership", "m-1-area", "2010-01-12T09:00:00Z", **AREA))
+    for name in PARTNERS:
+        for number in range(random.randrange(20, 30)):
+            at = f"2010-{random.randrange(1, 7):02}-{random.randrange(1, 28):02}T10:00:00Z"
+            answers = {question: (random.randrange(3, 11) + shift) % 11 for question in NAMED}
+            facts.append(
+                fact("record-response", f"{name}-f-{number}", at, name, response=f"{name}-r-{number}",
+                     customer_org=random.choice(["Acorn", "Brook"]), answers=answers)
+            )  # fmt: skip
+    return sorted(facts, key=lambda one: (one["type"] == "record-response", one["occurred_at"]))
+
+
+def asked(program: Program, schema: str, *arguments: str | Path) -> Ran:
+    """What a command answers, held against its schema."""
+    ran = program.json(*arguments)
+    assert ran.code == 0, ran
+    assert [wrong for line in ran.lines for wrong in wrong_with(schema, line)] == []
+    return ran
+
+
+def closed(program: Program, through: str = "2010-07") -> Ran:
+    """Closes months."""
+    return asked(program, "publish-results", "publish-results", "--through", through)
+
+
+def test_months_are_closed_once_and_results_are_read_as_published(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    first = closed(program, "2010-02").json
+    assert (first["closed"], first["closed_through"]) == (["2010-01", "2010-02"], "2010-02")
+    rest = closed(program).json
+    assert rest["closed"] == ["2010-03", "2010-04", "2010-05", "2010-06", "2010-07"]
+    before = asked(program, "results", "results", "m-2").out
+    again = closed(program).json
+    assert (again["closed"], again["figures"]) == ([], 0)
+    assert asked(program, "results", "results", "m-2").out == before
+    answer = asked(program, "results", "results", "m-2").json
+    quarters = {one["period"]: one for one in answer["periods"]}
+    told = [one["questions"][0] for one in quarters.values() if one["responses"] is not None]
+    assert told
+    for one in told:
+        counts = one["distribution"]
+        assert (len(counts), sum(counts)) == (11, one["answered"])
+        assert one["mean"] == round(sum(score * count for score, count in enumerate(counts)) / sum(counts), 2)
+    assert quarters["2010-Q2"]["questions"][0]["trend"] == round(told[1]["mean"] - told[0]["mean"], 2)
+    months = asked(program, "results", "results", "m-2", "--by", "month").json["periods"]
+    assert [one["period"] for one in months] == [f"2010-{number:02}" for number in range(1, 8)]
+
+
+def test_a_figure_that_is_withheld_looks_like_one_of_which_there_is_nothing(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(
+        *(fact("record-response", f"f-{day}", f"2010-02-{day:02}T10:00:00Z", response=f"r-{day}", customer_org="Acorn",
+               answers={"overall": day}) for day in (1, 2, 3, 4))
+    )  # fmt: skip
+    closed(program)
+    first, second = asked(program, "results", "results", "m-1").json["periods"]
+    assert (first.pop("period"), second.pop("period")) == ("2010-Q1", "2010-Q2")
+    assert first == second
+    assert first["responses"] is None
+
+
+def test_the_benchmark_names_no_peer_and_places_the_partner(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    closed(program)
+    own = asked(program, "benchmark", "benchmark", "--membership", "m-3")
+    assert "m-" not in own.out
+    lines = own.lines
+    assert {(line["of"], line["solution_area"], line["business_model"]) for line in lines} == {
+        ("peer-group", "data", "reseller")
+    }
+    assert all(question["place"] for question in lines[-1]["questions"])
+    results = asked(program, "results", "results", "m-3").json["periods"]
+    own_means = {one["period"]: one["questions"][0]["mean"] for one in results}
+    assert all(line["questions"][0]["own_mean"] == own_means[line["period"]] for line in lines)
+    everybody = asked(program, "benchmark", "benchmark")
+    assert "m-" not in everybody.out
+    assert {line["of"] for line in everybody.lines} == {"peer-group", "business-model", "programme"}
+    places = asked(program, "benchmark-places", "benchmark", "--places").lines
+    assert {place["membership"] for place in places} <= set(PARTNERS)
+    assert not any("mean" in place or "answered" in place for place in places)
+
+
+def test_what_was_published_by_a_position_is_answered_for_ever(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    facts = survey(1)
+    early = [one for one in facts if one["occurred_at"] < "2010-04"]
+    program.record(*early)
+    known = str(closed(program, "2010-03").json["known_at"])
+    then = _as_published(program, known)
+    program.record(*(one for one in facts if one["occurred_at"] >= "2010-04"))
+    closed(program)
+    assert _as_published(program) != then
+    assert _as_published(program, known) == then
+
+
+def _as_published(program: Program, *known: str) -> dict[str, Any]:
+    """The results of m-2 without what is of the present: its invitations."""
+    answer = asked(program, "results", "results", "m-2", *(f"--known-at={one}" for one in known)).json
+    return {name: answer[name] for name in ("known_at", "closed_through", "life", "periods", "parts")}
+
+
+def test_a_month_that_is_not_over_is_not_closed(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    ran = program.json("publish-results", "--through", "2012-02")
+    assert (ran.code, ran.json["error"]) == (2, "month-not-over")
+    ran = program.json("publish-results", "--through", "2010-8")
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    ran = program.json("results", "m-nobody")
+    assert (ran.code, ran.json["error"]) == (2, "unknown-membership")
+
+
+def test_no_score_touches_eligibility(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """R4: whatever was answered, board, status and announcements are the same bytes."""
+    people = People(program, monkeypatch)
+    shown = []
+    for shift in (0, 5):
+        if shift:
+            folder = tmp_path_factory.mktemp("other")
+            monkeypatch.chdir(folder)
+            program.folder, program.store = folder, folder / "ledger.db"
+            program.now("2012-01-01T00:00:00Z")
+            people = People(program, monkeypatch)
+        program.now(NOW)
+        program.record(*survey(1, shift))
+        closed(program)
+        means = asked(program, "results", "results", "m-2").json["life"]["questions"]
+        ran = [program.json("board"), program.json("changes"), *(program.json("status", name) for name in PARTNERS)]
+        assert [one.code for one in ran] == [0] * len(ran)
+        shown.append((means, [one.out for one in ran]))
+    assert people.program is program
+    assert shown[0][0] != shown[1][0]
+    assert shown[0][1] == shown[1][1]
