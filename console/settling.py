@@ -36,6 +36,8 @@ def settle(store: Store, responses: Responses, now_us: int, retention_days: int)
     first = bookmark_at(store, 1)
     if first is None:
         return False
+    from ledger.vault.erasing import heed
+
     heed(responses.vault, BookOfStore(store), now_us)
     responses.settle(lambda facts: recorded(store, facts), now_us)
     hear_of_anonymity(store, responses)

@@ -169,6 +169,7 @@ def _settled(session: Session) -> Iterator[tuple[Vault, Ledger, str]]:
     with session.ledger() as ledger, open_vault(session) as vault:
         if not ledger.store.last_seq(membership_stream(membership)):
             raise UnknownMembership(membership)
+        from ledger.vault.erasures import require_finished
         from ledger.vault.responses import Responses
 
         settle_to_show(ledger.store, Responses(vault), session.clock(), session.settings.refusals_days)
