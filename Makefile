@@ -34,7 +34,7 @@ verifier: $(VENV)/runtime ## csat-verify.pyz: the offline verifier in one file
 	$(BIN)/python -m console.verifier_pyz csat-verify.pyz
 
 bench: $(VENV)/dev ## how fast, each figure against a baseline of the same run; BENCH="…" passes options
-	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof,capability $(BENCH)
+	$(BIN)/python -m tests.benchmarks --also postgres,latency,workers,proof,capability,importing $(BENCH)
 
 bench-peers: $(VENV)/dev ## a peer beside us in one run; skipped where its wheel cannot be had; PEERS="…" passes options
 	-@$(INSTALL) umadb
@@ -56,7 +56,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt
-	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,webhooks]'
+	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,reports,webhooks]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt

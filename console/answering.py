@@ -72,10 +72,17 @@ class Answering:
         return outcomes
 
     def open(self) -> None:
-        """Opens the vault and settles what is pending there, where one is named and can be used; else the next fact does."""
+        """Opens the vault and settles what is pending there, where one is named and can be used; else the next fact does.
+
+        Erasures that a process which died has begun are ended.
+        """
         if self._place is not None:
+            from console.erasures import BookOfWriter
+            from ledger.vault.erasing import finish
+
             try:
-                self._opened()
+                with self._errors():
+                    finish(self._opened().vault, BookOfWriter(self._store, lambda: self._writer), self._clock)
             except LedgerError as error:
                 self._give_up(error)
 

@@ -7,31 +7,50 @@ without a vault, and also where the one that recorded it died before the vault h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from console.erasures import BookOfStore
 from ledger.instants import DAY_US
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
-from ledger.vault.responses import Responses
+
+if TYPE_CHECKING:
+    from ledger.vault.responses import Responses
 
 CHOSEN: Final = "AnonymityChosen"
+VOIDED: Final = "ResponseVoided"
 PAGE: Final = 2_000
 _PREFIX: Final = membership_stream("")
 
 
 def settle(store: Store, responses: Responses, now_us: int, retention_days: int) -> bool:
-    """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise."""
+    """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise.
+
+    Whom the book says was erased is hidden. Who shows responses goes by `settle_to_show`.
+    """
+    from ledger.vault.erasing import heed
+
     first = bookmark_at(store, 1)
     if first is None:
         return False
-    responses.vault.belong_to(first.head)
+    heed(responses.vault, BookOfStore(store), now_us)
     responses.settle(lambda facts: recorded(store, facts), now_us)
     hear_of_anonymity(store, responses)
     responses.expire(now_us - retention_days * DAY_US)
     return True
+
+
+def settle_to_show(store: Store, responses: Responses, now_us: int, retention_days: int) -> None:
+    """The same, for who shows responses next. Raises ErasuresUnfinished besides: a response names nobody, so whose is to be
+    erased cannot be told by looking at it.
+    """
+    from ledger.vault.erasures import require_finished
+
+    settle(store, responses, now_us, retention_days)
+    require_finished(responses.vault.database)
 
 
 def recorded(store: Store, facts: Sequence[str]) -> set[str]:
@@ -54,6 +73,16 @@ def hear_of_anonymity(store: Store, responses: Responses) -> None:
     for rows in _chosen(store, mark.position, end.position):
         responses.make_anonymous([pair for row in rows if (pair := _response(row)) is not None])
     responses.make_anonymous((), f"{end.position} {end.head}")
+
+
+def void_responses(store: Store, membership: str) -> set[str]:
+    """The responses of a membership that do not count."""
+    found: set[str] = set()
+    after = 0
+    while rows := store.read_type(VOIDED, after, PAGE, membership_stream(membership)):
+        found.update(str(orjson.loads(row.stored)["data"]["response"]) for row in rows)
+        after = rows[-1].position
+    return found
 
 
 def _chosen(store: Store, after: int, through: int) -> Iterator[list[Row]]:

@@ -16,11 +16,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from console.settings import PREFIX, Settings
-from ledger.errors import BrokenHistory, ExtraMissing, StoreUnreachable
+from ledger.errors import BrokenHistory, ExtraMissing, NoVault, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
     from console.answering import Answering
+    from console.published import Published
     from console.vault_place import VaultPlace
     from ledger.link_key import LinkKeys
     from ledger.store.base import Store
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from projections.questions.view import View
     from projections.runner import Progress, Runner
 
+RETENTION_DAYS: Final = 90
+"""So long refused facts are kept where nothing else is said."""
 DEV_KEY_ENDING: Final = ".dev-key"
 """Of the file beside a book in SQLite that holds the key of `serve --dev`, after the book's own name."""
 Clock = Callable[[], int]
@@ -71,7 +74,7 @@ class Ledger:
         answers and comments go; it is opened when the first fact carries any.
         """
         self.vault = vault
-        self._refusals_days = refusals_days
+        self.refusals_days = RETENTION_DAYS if refusals_days is None else refusals_days
         self._remark = remark
         self._salts = salts
         self._state_bytes_max = state_bytes_max
@@ -80,6 +83,7 @@ class Ledger:
         self.clock = clock
         self._where = store.name if where is None else where
         self._asked = ExitStack()
+        self._vault_tables = ExitStack()
         self._stand_in: Database | None = None
 
     @cached_property
@@ -103,19 +107,29 @@ class Ledger:
     def recorder(self) -> Answering:
         """What records facts that may carry answers: with the writer, and the vault where one is named."""
         from console.answering import Answering
-        from ledger.writing.refused import RETENTION_DAYS
 
-        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
-        return Answering(self.writer, self.store, self.clock, self.vault, days, self._remark)
+        return Answering(self.writer, self.store, self.clock, self.vault, self.refusals_days, self._remark)
+
+    @cached_property
+    def published(self) -> Published:
+        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is named."""
+        from console.published import Published
+
+        return Published(self._vault_tables.enter_context(self.require_vault().database()))
+
+    def require_vault(self) -> VaultPlace:
+        """The vault that is named. Raises NoVault where none is."""
+        if self.vault is None:
+            raise NoVault("found no vault, expected one, which --vault or CSAT_LEDGER_VAULT names")
+        return self.vault
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
         """What keeps the facts that are refused."""
         from ledger.programmes.registry import PROGRAMMES
-        from ledger.writing.refused import RETENTION_DAYS, RefusalKeeper
+        from ledger.writing.refused import RefusalKeeper
 
-        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
-        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, days)
+        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, self.refusals_days)
 
     @cached_property
     def database(self) -> Database:
@@ -160,6 +174,7 @@ class Ledger:
             if "recorder" in self.__dict__:
                 self.recorder.close()
             self._asked.close()
+            self._vault_tables.close()
             if "database" in self.__dict__:
                 self.database.close()
             self.store.close()

@@ -15,13 +15,17 @@ LedgerError
 │   ├── LinkKeyMismatch   it is another than the book's
 │   └── LinkKeyUnusable   its file is open to others, or cannot be read or made
 ├── VaultError         what is wrong with the vault, or with a key of it; carries a code
+│   ├── NoVault           no vault is named where one is needed
 │   ├── VaultKeyMissing   no key-encryption key is at hand
 │   ├── VaultKeyMismatch  those at hand are not the vault's
 │   ├── VaultKeyUnusable  a file of keys that is open to others, or cannot be read or made
 │   ├── VaultDamaged      what does not open, or is not there though it must be
 │   ├── VaultSwapped      what was sealed for another subject, field, version, membership or vault
 │   ├── AnotherBook       a vault that was used with another book
-│   └── UnknownSubject    a subject of which the vault has no contact
+│   ├── UnknownResponse   a response of which the vault has nothing that is meant
+│   ├── UnknownSubject    a subject of which the vault has no contact
+│   ├── SubjectErased     a subject that was erased, or is to be
+│   └── ErasuresUnfinished  what is asked for may be a person's who is to be erased
 ├── StoreUnreachable   the store cannot be opened, or stays locked
 ├── StoreOutdated      the store's tables are of another version than this program
 └── SealError          the log in which the book is sealed; carries a code
@@ -43,6 +47,7 @@ from typing import Final, Literal, NoReturn
 
 REFUSAL_CODES: Final = (
     "malformed",
+    "personal-data",
     "reserved-id",
     "id-reused",
     "vault-needed",
@@ -97,7 +102,7 @@ class LedgerError(Exception):
 class Refused(LedgerError):
     """A fact that is not recorded. `code` is one of REFUSAL_CODES, `sentence` says what was found and expected.
 
-    `field` names the member that is malformed, where it is one.
+    `field` names the member that its form is about, where it is one.
     """
 
     def __init__(self, code: str, sentence: str, field: str | None = None) -> None:
@@ -219,6 +224,12 @@ class VaultError(LedgerError):
     code = "vault"
 
 
+class NoVault(VaultError):
+    """No vault is named, and what is asked for is kept in one."""
+
+    code = "no-vault"
+
+
 class VaultKeyMissing(VaultError):
     """No key-encryption key is at hand."""
 
@@ -255,13 +266,50 @@ class AnotherBook(VaultError):
     code = "vault-of-another-book"
 
 
+class UnknownResponse(VaultError):
+    """A response of which the vault keeps no answers, or no comment."""
+
+    code = "unknown-response"
+
+    def __init__(self, membership: str, response: str, what: str) -> None:
+        super().__init__(f"found no {what} of response {response!r} of {membership!r} in the vault, expected one")
+
+
 class UnknownSubject(VaultError):
     """A subject of which the vault has no contact."""
 
     code = "unknown-subject"
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"found no contact of subject {subject!r} in the vault, expected one that was uploaded")
+        # What stands in its place by mistake, an address for instance, is repeated in no log.
+        named = f"subject {subject}" if _is_reference(subject) else "what is no reference"
+        super().__init__(f"found no contact of {named} in the vault, expected one that was uploaded")
+
+
+def _is_reference(text: str) -> bool:
+    """Whether a text can be one: neither a mail address nor a number of a phone or an IP."""
+    plain = text.translate(dict.fromkeys(map(ord, "._:-")))
+    return len(text) <= 64 and plain.isascii() and plain.isalnum() and not plain.isdigit()
+
+
+class SubjectErased(VaultError):
+    """A subject whose erasure was asked for: nothing of it is shown any more, whether it is over or not."""
+
+    code = "subject-erased"
+
+    def __init__(self, subject: str, requested_at: str, completed_at: str | None) -> None:
+        if completed_at is None:
+            found = f"whose erasure was asked for at {requested_at} and is not over"
+            super().__init__(f"found subject {subject!r} {found}: `csat-ledger erase --replay` ends it")
+        else:
+            found = f"that was erased at {completed_at}"
+            super().__init__(f"found subject {subject!r} {found}, expected one with a contact: nothing is kept of it")
+
+
+class ErasuresUnfinished(VaultError):
+    """Erasures are not over, and what is asked for may be theirs."""
+
+    code = "erasures-unfinished"
 
 
 class StoreUnreachable(LedgerError):

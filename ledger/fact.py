@@ -1,7 +1,8 @@
 """Facts: the one way in (DESIGN 4). Each is a command, an immutable value; its form is checked here and nowhere else.
 
 This is what the facts of all programmes have in common: the base of their models, the kinds of text that they are made
-of, and the parser. `FactParser` turns a line of a file or a message into a fact or refuses it as `malformed`.
+of, and the parser. `FactParser` turns a line of a file or a message into a fact or refuses it as `malformed`, or as
+`personal-data` (`ledger.door`).
 Two facts with one id are the same fact when their contents are: `digest` is taken over the content with all defaults
 filled in and the instant in UTC, so that neither key order nor white space nor the offset makes a difference.
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Union, get_ar
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
+from ledger import door
 from ledger.answers import IN_VAULT, Answered
 from ledger.errors import BadInput, Refused
 from ledger.fold import first_refused, refused_class
@@ -46,7 +48,14 @@ def utc_instant(text: str) -> str:
     try:
         return canonical_instant(text)
     except BadInput as error:
-        raise ValueError(str(error)) from None
+        told = str(error) if _LIKE_AN_INSTANT.fullmatch(text) else _NO_INSTANT  # what somebody wrote is not told back
+        raise ValueError(told) from None
+
+
+_LIKE_AN_INSTANT: Final = re.compile(r"[0-9TtZz :.,+-]{1,40}")
+_NO_INSTANT: Final = (
+    "found a text of another form, expected an RFC 3339 instant with an offset, such as 2010-06-15T10:22:33Z"
+)
 
 
 def visible(text: str) -> str:
@@ -73,9 +82,13 @@ def distinct(names: list[str]) -> list[str]:
     return names
 
 
-FactId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-MembershipId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}$")]
+_ID: Final = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_MEMBERSHIP: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+_REFERENCE: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}$"
+_REFERENCES: Final = frozenset((_MEMBERSHIP, _REFERENCE))
+FactId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
+MembershipId = Annotated[str, Field(pattern=_MEMBERSHIP)]
+Reference = Annotated[str, Field(pattern=_REFERENCE)]
 """An opaque reference. It has no '@' and no spaces: names of people and mail addresses have no place in the book."""
 
 
@@ -181,10 +194,11 @@ class FactParser:
     def parse(self, line: bytes | str) -> Fact:
         """The fact that one JSON object from outside states.
 
-        Raises Refused("malformed") saying what was found and expected, Refused("reserved-id") for an id of the program's
-        own.
+        Raises Refused("malformed") saying what was found and expected, Refused("personal-data") where a text looks like
+        what may not stand in the book (`ledger.door`), Refused("reserved-id") for an id of the program's own.
         """
         fact = self._parse(line)
+        door.check(fact, line)
         if fact.id.startswith(OWN_IDS):
             raise Refused("reserved-id", f"found id {fact.id!r}, expected one that does not begin with {OWN_IDS!r}")
         return fact
@@ -217,10 +231,10 @@ class FactParser:
         try:
             fact = self._adapter.validate_json(line)
         except ValidationError as error:
-            parts, more = _parts(error, line, self.by_type)
+            code, parts, more = _parts(error, line, self.by_type)
             said = "; ".join(f"{where or 'the fact'}: {what}" for where, what in parts)
             sentence = f"{said}; and {more} more" if more > 0 else said
-            raise Refused("malformed", sentence, parts[0][0]) from None
+            raise Refused(code, sentence, parts[0][0]) from None
         fields = fact.model_fields_set
         members = len(fields)
         if not fact.sealed.isdisjoint(fields):
@@ -266,31 +280,60 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         raise Refused("malformed", f"found {', '.join(map(repr, twice[:5]))} more than once, expected each key once")
 
 
+PARTS_MAX: Final = 5
+"""So many faults of a fact are told."""
+
+
 def _parts(
     error: ValidationError, line: bytes | str, by_type: Mapping[str, type[Fact]]
-) -> tuple[list[tuple[str | None, str]], int]:
-    """Where a line is wrong (None: as a whole) and what is wrong there, and how much more there is.
+) -> tuple[str, list[tuple[str | None, str]], int]:
+    """The code, where a line is wrong (None: as a whole) and what is wrong there, and how much more there is.
 
-    The words quote neither an unknown member's name nor an unknown type.
+    The words quote neither an unknown member's name nor an unknown type. What looks like personal data comes first, and
+    gives the code.
 
     Sentences go onto topics and into logs, and nobody knows what stands in what has no form: an invitation beside the
     answer to it, or a command to a terminal. So a member that its type does not know is named by its place.
     """
-    parts: list[tuple[str | None, str]] = []
-    for found in error.errors(include_url=False, include_input=False)[:5]:
+    faults = error.errors(include_url=False)[: door.FAULTS_MAX]
+    personal: dict[str | None, str] = {}
+    others: list[tuple[str | None, str]] = []
+    for found in faults:
         if found["type"] == "union_tag_invalid":
-            parts.append(("type", _unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"])))
+            others.append(("type", _unknown_type(found["ctx"]["tag"], found["ctx"]["expected_tags"])))
         elif found["type"] == "union_tag_not_found":
-            parts.append(("type", "found none, expected that of a fact, such as 'record-response'"))
+            others.append(("type", "found none, expected that of a fact, such as 'record-response'"))
         elif len(found["loc"]) < 2:
-            parts.append((None, _told(found)))
-        else:
-            kind, *steps = found["loc"]
-            where = _where(steps, line, _member_names(by_type[str(kind)]))
-            extra = f"found one that {kind} does not have there, expected none"
-            said = extra if found["type"] == "extra_forbidden" else _told(found)
-            parts.append((where, said))
-    return parts, error.error_count() - len(parts)
+            others.append((None, _told(found)))
+        elif found["type"] == "extra_forbidden":
+            if len(others) < PARTS_MAX:
+                said = f"found one that {found['loc'][0]} does not have there, expected none"
+                others.append((_place(found, line, by_type), said))
+        elif (
+            found["loc"][1] not in by_type[str(found["loc"][0])].sealed  # what is for the vault may say anything
+            and (what := door.kind_of_fault(found, _words_of(found))) is not None
+        ):
+            personal[_place(found, line, by_type)] = door.said_of(what)
+        elif len(others) < PARTS_MAX:
+            others.append((_place(found, line, by_type), _told(found)))
+    model = by_type.get(str(faults[0]["loc"][0])) if faults[0]["loc"] else None
+    if model is not None:
+        known = [field.alias or name for name, field in model.model_fields.items() if name not in model.sealed]
+        personal |= {where: door.said_of(what) for where, what in door.found_beside(line, known)}
+    parts = [*personal.items(), *((where, said) for where, said in others if where not in personal)][:PARTS_MAX]
+    return door.CODE if personal else "malformed", parts, error.error_count() - len(parts)
+
+
+def _place(found: ErrorDetails, line: bytes | str, by_type: Mapping[str, type[Fact]]) -> str:
+    kind, *steps = found["loc"]
+    return _where(steps, line, _member_names(by_type[str(kind)]))
+
+
+def _words_of(found: ErrorDetails) -> int | None:
+    """How many words in a row are free text where a fault was found; None where no reference belongs."""
+    if found["loc"][1:] == ("id",):
+        return door.ID_WORDS
+    return door.REFERENCE_WORDS if found.get("ctx", {}).get("pattern") in _REFERENCES else None
 
 
 _TOLD: Final = {

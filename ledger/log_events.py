@@ -9,6 +9,8 @@ from ledger.event import EventTypes
 LOG_STREAM: Final = "log"
 CLOCK_ACCEPTED: Final = "ClockAccepted"
 KEY_ROTATED: Final = "KeyRotated"
+ERASURE_REQUESTED: Final = "ErasureRequested"
+ERASURE_COMPLETED: Final = "ErasureCompleted"
 
 
 class ClockAcceptedData(TypedDict):
@@ -25,4 +27,33 @@ class KeyRotatedData(TypedDict):
     statement: str
 
 
-LOG_EVENTS: Final = EventTypes({(KEY_ROTATED, 1): KeyRotatedData, (CLOCK_ACCEPTED, 1): ClockAcceptedData})
+class ErasureRequestedData(TypedDict):
+    """What is kept of a person apart from the book is to be erased; who that is, and why, stands in no event."""
+
+    subject: str
+
+
+class ErasureCompletedData(TypedDict):
+    """Nothing is kept of that person any more: its key, what was sealed under it and what it was found by are gone."""
+
+    subject: str
+
+
+LOG_EVENTS: Final = EventTypes(
+    {
+        (KEY_ROTATED, 1): KeyRotatedData,
+        (CLOCK_ACCEPTED, 1): ClockAcceptedData,
+        (ERASURE_REQUESTED, 1): ErasureRequestedData,
+        (ERASURE_COMPLETED, 1): ErasureCompletedData,
+    }
+)
+
+
+def erasure_requested_id(subject: str) -> str:
+    """The id of the fact that the erasure of a subject was asked for: once in a book, however often it is done."""
+    return f"csat-ledger:erasure-requested:{subject}"
+
+
+def erasure_completed_id(subject: str) -> str:
+    """The id of the fact that a subject was erased."""
+    return f"csat-ledger:erasure-completed:{subject}"

@@ -50,4 +50,4 @@ FIELDS: Final[Mapping[str, str]] = {
     "anniversary-not-due": "anniversary",
     "designation-already-decided": "anniversary",
 }
-"""The member of a fact that a rule's refusal is about; with `malformed` the fact's own form says which."""
+"""The member of a fact that a rule's refusal is about; with `malformed` and `personal-data` the fact's own form says which."""

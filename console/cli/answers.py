@@ -31,6 +31,7 @@ from console.cli.commands.migrate import MigrateAnswer
 from console.cli.commands.publish_results import ResultsPublished
 from console.cli.commands.recover_signer import SignerRecovery
 from console.cli.commands.refusals import RefusalsDeleted
+from console.cli.commands.reports import ReportsWritten
 from console.cli.commands.review import ReviewAnswer
 from console.cli.commands.serve import ServiceListening
 from console.cli.commands.token import TokenMade
@@ -38,11 +39,16 @@ from console.cli.commands.topics import TopicFound
 from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
+from console.cli.comments import CommentsChanged, CommentsExported, ResponseShown
 from console.cli.contacts_export import ContactsExported
+from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
 from console.cli.failure_answer import FailureAnswer
+from console.cli.import_report import Imported, MapShipped
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from console.comments_shown import CommentShown
+from console.erasures_shown import SubjectErasure
 from consumers.webhooks.shown import WaitingShown, WebhookShown
 from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer
@@ -70,6 +76,7 @@ from projections.questions.refusals import RefusalCount, RefusedFact
 from projections.questions.renewal_decision import RenewalDecision
 from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
+from projections.questions.report import MonthlyReport
 from projections.questions.results import Results
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
@@ -202,19 +209,22 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "board": BoardRow,
     "changes": EligibilityChange | DesignationChange,
     "clock-accept": ClockAcceptance,
+    "comments": CommentShown | CommentsChanged | CommentsExported | ResponseShown,
     "completion": CompletionScript,
     "consistency": ConsistencyAnswer,
-    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound,
+    "contacts": LineTaken | ContactsExported | ContactShown | AddressFound | ExportListed,
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
     "decisions": DecisionTaken | DesignationDecisionTaken,
     "designations": DesignationLine,
+    "erase": SubjectErasure,
     "evidence": EvidenceWritten,
     "failure": FailureAnswer,
     "help": HelpText,
     "history": Change,
     "history-area": QualificationChange,
+    "import": Imported | MapShipped | Recorded,
     "keygen": KeyMade,
     "log-publish": PublishAnswer,
     "log-server": LogServerListening,
@@ -231,6 +241,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "renewals": Renewal,
     "replay": ReplayStep | DecisionCheck,
     "replay-area": DesignationStep | DesignationCheck,
+    "report": MonthlyReport,
+    "reports": ReportsWritten,
     "results": Results,
     "review": ReviewAnswer,
     "score": ScoreAnswer,

@@ -22,7 +22,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure
 from console.cli.new_files import new_files
 from console.cli.output import plural
 from console.cli.session import Session
-from console.cli.vault_options import access_of, open_vault
+from console.cli.vault_options import access_of, heed_erasures, open_vault
 from console.wiring import Ledger, link_keys
 from ledger.errors import LinkKeyMismatch, LinkKeyMissing, UnknownMembership
 from ledger.instants import DAY_US, format_instant
@@ -55,6 +55,8 @@ class ContactsExported:
     """Left out: an earlier export listed them, and the book has not heard of it."""
     not_in_vault: Count
     """Left out: due by the book, and the vault has no contact of them under this membership."""
+    erased: Count
+    """Left out: due by the book, and erased, or about to be."""
     memberships_left_out: tuple[str, ...]
     """Memberships of which nothing is listed: not enrolled in the book, or with several locations and none named."""
 
@@ -65,6 +67,7 @@ class _Counts:
     reminders: int = 0
     listed_before: int = 0
     not_in_vault: int = 0
+    erased: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
@@ -75,19 +78,22 @@ def export_due(session: Session) -> int:
         raise Failure("usage", "export: expected --membership or --all, and new files for --out and --facts")
     access, counts = access_of(session), _Counts()
     with session.ledger() as ledger, open_vault(session) as vault, new_files([options.facts, options.out]) as files:
-        if (first := bookmark_at(ledger.store, 1)) is not None:
-            vault.belong_to(first.head)
+        if bookmark_at(ledger.store, 1) is not None:
+            heed_erasures(session, vault, ledger)
         memberships = vault.memberships() if options.all else [checked_membership(options.membership)]
+        from ledger.vault.exports import new_export
+
         facts, out = files.streams
         out.write(csv_line(COLUMNS))
+        name = new_export()
         for membership in memberships:
             found = _due(session, ledger, membership, access, counts)
             if found is not None:
-                _list(vault, membership, found, access, session, counts, facts, out)
+                _list(vault, membership, found, access, session, counts, facts, out, name)
         files.finish()
     answer = ContactsExported(
         str(options.out), str(options.facts), counts.invitations, counts.reminders, counts.listed_before,
-        counts.not_in_vault, tuple(counts.left_out),
+        counts.not_in_vault, counts.erased, tuple(counts.left_out),
     )  # fmt: skip
     if output.as_json:
         output.json(answer)
@@ -158,10 +164,13 @@ def _link(ledger: Ledger, session: Session) -> Callable[[], Link]:
 
 def _list(
     vault: Vault, membership: str, found: InvitationsDue, access: Access, session: Session, counts: _Counts,
-    facts: IO[bytes], out: IO[bytes],
+    facts: IO[bytes], out: IO[bytes], name: str,
 ) -> None:  # fmt: skip
-    """Writes the lines of a membership, and their facts."""
+    """Writes the lines of a membership, and their facts; who is in it is noted first, under the name of the export."""
+    from ledger.vault.exports import note_export
+
     due = {one.subject: one for one in _chosen(vault, membership, found.due, session, counts)}
+    note_export(vault, access, "contacts", name, membership, subjects=due)
     for held in vault.read(membership, [(one.kind, one.subject) for one in due.values()], access):
         one = due[held.subject]
         invitation = one.invitation or vault.index.invitation(membership, one.subject)
@@ -181,13 +190,18 @@ def _list(
 
 def _chosen(vault: Vault, membership: str, due: Sequence[Due], session: Session, counts: _Counts) -> Iterator[Due]:
     """Those who have a contact in the vault, and whom no earlier export listed."""
+    from ledger.vault.erasing import asked_before
+
     there = vault.subjects(membership, [one.subject for one in due])
+    erased = asked_before(vault, [one.subject for one in due if one.subject not in there])
     before: dict[str, set[str]] = {"invitation": set(), "reminder": set()}
     if not session.options.again:
         before["invitation"] = vault.handed_out("invitation", [one.subject for one in due if one.kind == "invitation"])
         before["reminder"] = vault.handed_out("reminder", [one.subject for one in due if one.kind == "reminder"])
     for one in due:
-        if one.subject not in there:
+        if one.subject in erased:
+            counts.erased += 1
+        elif one.subject not in there:
             counts.not_in_vault += 1
         elif one.subject in before[one.kind]:
             counts.listed_before += 1

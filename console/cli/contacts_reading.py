@@ -12,7 +12,7 @@ from console.cli.exits import DONE, NOT_SO, Failure
 from console.cli.new_files import new_files
 from console.cli.session import Session
 from console.cli.standard_streams import standard_input
-from console.cli.vault_options import access_of, open_vault
+from console.cli.vault_options import access_of, open_people
 from projections.questions.answer import Number
 
 ADDRESSES_MAX: Final = 100_000
@@ -57,7 +57,7 @@ class AddressFound:
 def show_contact(session: Session) -> int:
     """Shows a contact. Raises UnknownSubject."""
     access = access_of(session)
-    with open_vault(session) as vault:
+    with open_people(session) as vault:
         held = vault.show(session.options.target, access)
     contact = held.contact
     shown = ContactShown(
@@ -76,7 +76,7 @@ def find_addresses(session: Session) -> int:
     access, output, facts = access_of(session), session.output, session.options.facts
     addresses = list(_addresses(session.options.target))
     missing = 0
-    with open_vault(session) as vault, new_files([facts]) if facts else nullcontext() as files:
+    with open_people(session) as vault, new_files([facts]) if facts else nullcontext() as files:
         from ledger.vault.uploading import consent_fact
 
         for start in range(0, len(addresses), CHUNK):

@@ -14,7 +14,7 @@ from console.cli.new_files import new_files
 from console.cli.output import Output, plural
 from console.cli.session import Session
 from console.cli.signals import Interrupted
-from console.cli.vault_options import open_vault
+from console.cli.vault_options import open_people
 from ledger.errors import BadInput
 from ledger.membership import can_be_membership
 
@@ -29,7 +29,7 @@ def upload_list(session: Session) -> int:
         raise Failure("usage", "upload: expected --membership, and --facts with a new file for the facts")
     membership = checked_membership(options.membership)
     path = Path(options.target)
-    with open_vault(session) as vault, _opened(path) as stream, new_files([options.facts]) as files:
+    with open_people(session) as vault, _opened(path) as stream, new_files([options.facts]) as files:
         from ledger.vault.partner_list import read_list
         from ledger.vault.uploading import upload
 

@@ -36,8 +36,10 @@ from ledger.errors import (
     SealError,
     StoreOutdated,
     StoreUnreachable,
+    SubjectErased,
     UnknownDesignation,
     UnknownMembership,
+    UnknownResponse,
     UnknownSubject,
     VaultDamaged,
     VaultError,
@@ -126,6 +128,8 @@ _SEAL_ENDS: Final[tuple[tuple[type[SealError], int], ...]] = (
 """Of an error of the log; of what stands here not it is NOT_SO."""
 _VAULT_ENDS: Final[tuple[tuple[type[VaultError], int], ...]] = (
     (UnknownSubject, USAGE),
+    (SubjectErased, USAGE),
+    (UnknownResponse, USAGE),
     (AnotherBook, USAGE),
     (VaultDamaged, NOT_SO),
     (VaultSwapped, NOT_SO),

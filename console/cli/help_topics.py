@@ -58,7 +58,8 @@ def _facts() -> str:
         "A fact is one JSON object: type, an id that its source gives and that is unique over the whole ledger, membership\n"
         "(but for publish-rulebook and publish-scorebook), in the capability programme an area, occurred_at (RFC 3339 with an\n"
         "offset), perhaps actor, and the fields of its type, of which those with a ? may be left out. Facts of both\n"
-        "programmes may stand in one file.\n\n" + "\n\n".join(parts)
+        "programmes may stand in one file. No text may look like a mail address, a phone or an IP number, and no reference\n"
+        "be what somebody wrote (personal-data): a person is a random reference.\n\n" + "\n\n".join(parts)
     )
 
 

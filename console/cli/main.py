@@ -35,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "record": Command("record", "record facts from files of JSON lines or arrays"),
+    "import": Command("import_", "import exports of survey tools, spreadsheets and reports, by a map"),
     "refusals": Command("refusals", "facts that were refused: why, from where, how often; counts by code"),
     "review": Command("review", "announce what time alone has changed"),
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
@@ -52,6 +53,8 @@ COMMANDS: Final = {
     "participation": Command("participation", "how the survey is taken up"),
     "results": Command("results", "a membership's results as published, by quarter or month"),
     "benchmark": Command("benchmark", "peers who are never named, and a partner's place among them"),
+    "report": Command("report", "a membership's report of a month, as a page or for spreadsheets"),
+    "reports": Command("reports", "the reports of a month, two files a membership"),
     "publish-results": Command("publish_results", "close months, and publish their results and the benchmark"),
     "project": Command("project", "bring projections up to date, rebuild them, show their lag"),
     "migrate": Command("migrate", "bring a ledger's tables to the present version"),
@@ -79,6 +82,8 @@ COMMANDS: Final = {
     "log-publish": Command("log_publish", "publish a log in an object store (S3), the checkpoint last"),
     "vault": Command("vault", "make the vault in which people are kept, and rotate its keys"),
     "contacts": Command("contacts", "take contacts into the vault, and list who is to be invited or reminded"),
+    "comments": Command("comments", "read and clear what respondents said, and hand out what the partner may see"),
+    "erase": Command("erase", "erase persons from the vault; what is counted and proven stays"),
     "access-report": Command("access_report", "who read which person when, and why"),
     "serve": Command("serve", "serve the ledger over HTTP: questions and facts, for each role what it may see"),
     "token": Command("token", "make a token for a service of one's own machine"),

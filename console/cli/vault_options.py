@@ -6,23 +6,22 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from console.cli.exits import Failure
+from console.cli.output import plural
 from console.cli.session import Session
+from console.reasons import ACTOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX, wrong_words
 from console.settings import PREFIX
 from console.vault_place import VaultPlace, keys_at
-from ledger.fold import first_refused
-from ledger.personal_data import looks_personal
+from ledger.errors import StoreUnreachable
 
 if TYPE_CHECKING:
+    from console.wiring import Ledger
     from ledger.vault.access_log import Access
     from ledger.vault.database import VaultDatabase
     from ledger.vault.keys import Keyring
     from ledger.vault.vault import Vault
-
-REASON_CHARACTERS_MAX: Final = 200
-ACTOR_CHARACTERS_MAX: Final = 64
 
 
 def add_vault(parser: ArgumentParser) -> None:
@@ -70,15 +69,8 @@ def access_of(session: Session) -> Access:
 
 def _check_words(option: str, text: str, characters_max: int) -> None:
     """What stands in the access log for ever is short, printable, and no mail address."""
-    if not text or len(text) > characters_max:
-        raise Failure("usage", f"{option}: found {len(text)} characters, expected 1 to {characters_max}")
-    if "@" in text or looks_personal(text):
-        found = "what looks like a mail address, a phone or an IP number"
-        raise Failure(
-            "usage", f"{option}: found {found}, expected words that name nobody: the access log is never changed"
-        )
-    if refused := first_refused(text):
-        raise Failure("usage", f"{option}: found a character that cannot be seen at {refused.place}, expected none")
+    if wrong := wrong_words(text, characters_max):
+        raise Failure("usage", f"{option}: {wrong}")
 
 
 def vault_place(session: Session) -> VaultPlace:
@@ -107,3 +99,31 @@ def open_vault(session: Session) -> Iterator[Vault]:
     keyring_of(session)  # what is wrong with the keys is said before what is wrong with the place
     with vault_place(session).vault() as vault:
         yield vault
+
+
+@contextmanager
+def open_people(session: Session) -> Iterator[Vault]:
+    """The vault, for who shows people or takes them in: once it is used with a book, that is asked first who was erased."""
+    with open_vault(session) as vault:
+        if vault.is_tied():
+            try:
+                with session.ledger() as ledger:
+                    heed_erasures(session, vault, ledger)
+            except StoreUnreachable as error:
+                raise StoreUnreachable(
+                    f"{error}; expected the ledger with which this vault is used (--store): it says who was erased"
+                ) from error
+        yield vault
+
+
+def heed_erasures(session: Session, vault: Vault, ledger: Ledger) -> None:
+    """Hides in the vault whom the book says was erased: a restored backup has them again. Raises AnotherBook."""
+    from console.erasures import BookOfStore
+    from ledger.vault import erasing, erasures
+
+    erasing.heed(vault, BookOfStore(ledger.store), session.clock())
+    if left := erasures.unfinished(vault.database):
+        session.output.words(
+            f"found {plural(left, 'erasure')} that {'is' if left == 1 else 'are'} not over; nothing of them is shown, and "
+            "`csat-ledger erase --replay` ends them"
+        )

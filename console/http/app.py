@@ -41,6 +41,8 @@ from console.http.long_answer import LongAnswer
 from console.http.metrics import scrape
 from console.http.openapi import document
 from console.http.parameters import Parameter, read_values
+from console.http.people import ROUTES as PEOPLE
+from console.http.people import PeopleDesk
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
 from console.http.refusals import PATH as RETRY_PATH
@@ -51,6 +53,8 @@ from console.http.roles import Caller, expected_roles
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
+from console.http.vault_desk import PATHS as VAULT
+from console.http.vault_desk import VaultDesk
 from console.http.watched import Watched
 from console.http.webhooks import webhook_routes
 from console.wiring import Clock
@@ -74,6 +78,8 @@ class Service:
     watched: Watched
     log: ServedLog
     evidence: EvidenceDesk
+    people: PeopleDesk
+    vault: VaultDesk
     webhook_secrets: Path | None = None
     """The folder of the secrets that are made for webhooks; None: none are registered here."""
     limits: Limits = field(default_factory=Limits)
@@ -81,6 +87,11 @@ class Service:
     """How often access was refused; for metrics."""
     room: Room = field(default_factory=lambda: Room(Limits().spool_mib << 20))
     """For answers that wait for their clients."""
+
+    def end(self) -> None:
+        """Has all streams end: told why, and when to come again. For the event loop."""
+        self.feed.end()
+        self.intake.end()
 
 
 def application(
@@ -99,6 +110,8 @@ def application(
         path(RETRY_PATH, "POST", partial(_retry, service), RETRY),
         *(path(one.path, one.method, one.endpoint, one.name) for one in webhook_routes(service)),
         *(path(at, "GET", partial(_prove, service, name, parameters), name) for name, at, _, parameters in EVIDENCE),
+        *(path(at, "GET", partial(_show_people, service, name), name) for name, at, _, _ in PEOPLE),
+        *(path(at, method, partial(_ask_vault, service, name), name) for name, (at, method) in VAULT.items()),
         path(LOG, "GET", partial(_show_log, service), "log"),
         path("/openapi.json", "GET", _openapi, "openapi"),
         path("/livez", "GET", _live, "livez"),
@@ -226,6 +239,14 @@ async def _retry(service: Service, request: Request) -> Response:
 
 async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
     return await service.evidence.get(name, parameters, request)
+
+
+async def _ask_vault(service: Service, name: str, request: Request) -> Response:
+    return await service.vault.answer(name, request)
+
+
+async def _show_people(service: Service, name: str, request: Request) -> Response:
+    return await service.people.get(name, request)
 
 
 async def _show_log(service: Service, request: Request) -> Response:

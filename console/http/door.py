@@ -23,7 +23,6 @@ from console.http.tokens import Verifier
 
 HEADER_BYTES_MAX: Final = 16_384
 TARGET_BYTES_MAX: Final = 4_096
-PATH_SHOWN: Final = 200
 BEHIND_TOKEN: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 
 
@@ -91,11 +90,12 @@ class Door:
                 self._tell(scope, answer.status)
 
     def _tell(self, scope: Scope, status: int) -> None:
-        """Counts an access that is refused, and tells of it; never of the token."""
+        """Counts an access that is refused, and tells of it by its route; never of the path, which may name somebody."""
         caller: Caller | None = scope["state"].get("caller")
         role = "none" if caller is None else caller.first_role()
-        self._refused.count(self._name_of(scope["method"], scope["path"]), role, status)
-        self._complain(f"refused with {status}: {scope['method'][:20]} {scope['path'][:PATH_SHOWN]}")
+        route = self._name_of(scope["method"], scope["path"])
+        self._refused.count(route, role, status)
+        self._complain(f"refused with {status}: {route}, asked as {role}")
 
     async def _admit(self, scope: Scope, stay: _Stay) -> None:
         """Puts the caller into the scope. Raises Problem.

@@ -21,6 +21,7 @@ from console.cli.output import json_text
 from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
 from console.http.tracing import traced
+from ledger.door import can_be_told
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
 from ledger.programmes.registry import parse_fact, parse_kept
@@ -28,7 +29,7 @@ from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
 from ledger.writing.transaction import Outcome
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
+from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
     from console.http.fact_lines import FactLine
@@ -47,6 +48,8 @@ BATCH: Final = 1_000
 ID_MAX: Final = 200
 REFUSED: Final = ("refused", "put-off")
 """What is kept as a refused fact."""
+Ending = Callable[[], None]
+"""Has a stream end."""
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
 
 
@@ -55,7 +58,7 @@ class FactOutcome:
     """What became of a fact."""
 
     id: str | None
-    """The fact's id; null where none could be read."""
+    """The fact's id; null where none could be read, or what stands there may not be told."""
     status: Literal["accepted", "duplicate", "refused", "put-off"]
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: Position
@@ -69,7 +72,9 @@ class FactOutcome:
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
     line: int | MayBeLeftOut = LEFT_OUT
-    """The line of ndjson, counted from 1; only where no id could be read."""
+    """The line of ndjson, counted from 1; only where no id could be read. With `stopping`: the first that was not taken."""
+    retry_ms: Count | MayBeLeftOut = LEFT_OUT
+    """After so many milliseconds to send from that line on again; only with `stopping`."""
 
 
 class Intake:
@@ -91,21 +96,33 @@ class Intake:
         self._waiting_max = waiting_max
         self._room = asyncio.Event()
         self._streams_max = streams_max
+        self._under_way: set[Ending] = set()
+        self._ending = False
         self.streams = 0
         """Streams of facts that are under way."""
         self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
         """Told of lines that are no facts: whoever commits never sees them."""
 
+    def end(self) -> None:
+        """Has the streams that are under way end, and takes no more. For the event loop."""
+        self._ending = True
+        for end in list(self._under_way):
+            end()
+
     @contextmanager
-    def streaming(self) -> Iterator[None]:
-        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+    def streaming(self, end: Ending) -> Iterator[None]:
+        """Counts a stream for as long as it goes on; `end` has it end. Raises Problem (503) where there are too many."""
+        if self._ending:
+            raise Problem(503, "stopping", "the service ends: come again", headers={"Retry-After": "5"})
         if self.streams >= self._streams_max:
             raise _busy("found too many streams of facts under way, expected fewer")
         self.streams += 1
+        self._under_way.add(end)
         try:
             yield
         finally:
             self.streams -= 1
+            self._under_way.discard(end)
 
     @property
     def waiting(self) -> int:
@@ -278,6 +295,14 @@ def _said(
     return said, any(one.status in REFUSED for one in outcomes)
 
 
+def stopping(line: int, retry_ms: int) -> bytes:
+    """The last line of a stream that ends with the service: from which line on nothing was taken."""
+    sentence = f"the service ends: nothing was taken of line {line} and what follows, send that again"
+    return json_text(
+        FactOutcome(None, "put-off", 0, code="stopping", sentence=sentence, line=line, retry_ms=retry_ms)
+    ).encode()
+
+
 def outcome_json(outcome: FactOutcome) -> bytes:
     """An outcome as `json_text` has it; the many that say no more than where a fact stands are made at once."""
     fact_id = outcome.id
@@ -326,10 +351,12 @@ def _refused(fact_id: str | None, code: str, sentence: str, field: str | None) -
 
 
 def _id_of(line: bytes) -> str | None:
-    """The id of a fact whose form is wrong, where it has one that could be an id."""
+    """The id of a fact whose form is wrong, where it has one that could be an id, and nobody's name or number."""
     try:
         said: Any = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
     found = said.get("id") if isinstance(said, dict) else None
-    return found if isinstance(found, str) and 1 <= len(found) <= ID_MAX and found.isprintable() else None
+    if not isinstance(found, str) or not 1 <= len(found) <= ID_MAX or not found.isprintable():
+        return None
+    return found if can_be_told(found) else None

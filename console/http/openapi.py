@@ -27,6 +27,8 @@ from console.http.examples import put_examples
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.openapi_log import log_paths
+from console.http.openapi_people import people_paths
+from console.http.openapi_vault import vault_paths
 from console.http.openapi_webhooks import webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
@@ -79,6 +81,8 @@ def document() -> bytes:
     paths[refusals.PATH] = {"post": _retry(components)}
     component = partial(_component, components=components)
     paths |= webhook_paths(component, _parameter, _roles, _problems)
+    paths |= people_paths(component, _parameter, _roles, _problems)
+    paths |= vault_paths(component, _parameter, _roles, _problems)
     paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
     put_examples(paths)

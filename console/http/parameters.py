@@ -19,6 +19,7 @@ from ledger.instants import RFC3339_PATTERN
 from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
+from projections.results.periods import parse_month
 
 PARAMETERS_MAX: Final = 20
 LIMIT: Final = 100
@@ -172,6 +173,15 @@ CURSOR: Final = Parameter(
 GROUPED_BY: Final = Parameter(
     "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )
+
+PERIODS: Final = Parameter(
+    "by", "What the periods are; default: quarter.", {"type": "string", "enum": ["quarter", "month"]},
+    one_of(("quarter", "month")), "quarter",
+)  # fmt: skip
+MONTH: Final = Parameter(
+    "month", "A month that is closed.", {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}, parse_month,
+    "2010-06", required=True,
+)  # fmt: skip
 
 BOOLEAN: Final[Schema] = {"type": "string", "enum": ["true", "false"]}
 COUNTS: Final = Parameter(

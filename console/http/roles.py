@@ -38,6 +38,8 @@ class Sight:
     """Parameters that must be given, and the values that they may have."""
     never: Collection[str] = ()
     """Parameters that may not be given."""
+    reasoned: bool = False
+    """Only with a reason, which stands in the access log of the vault."""
 
 
 ALL: Final = Sight()
@@ -63,22 +65,33 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
-    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
+    "operator": {
+        "facts": ALL, "refusals": ALL, "refusals-retry": ALL, "responses": Sight(reasoned=True),
+        "comments": Sight(reasoned=True),
+    },
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
         "decisions": Sight(own=True, without_known_at=True),
         "participation": OWN,
+        "results": OWN,
+        "peers": OWN,
+        "report": OWN,
         "designations": OWN_KNOWN_BY_DAYS,
         "score": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,
+        "responses": Sight(own=True, never=("reason",)),
     },
-    "owner": {"participation": Sight(only={"by": ("quarter", "month")}, never=("membership",))},
+    "owner": {
+        "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
+        "benchmark": ALL,
+        "places": ALL,
+    },
     "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
-    "admin": dict.fromkeys(WEBHOOKS, ALL),
+    "admin": dict.fromkeys((*WEBHOOKS, "erasures", "access-report"), ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 

@@ -24,8 +24,10 @@ from console.http.parameters import (
     KNOWN_AT,
     LIMIT,
     MEMBERSHIP,
+    MONTH,
     OF_MEMBERSHIP,
     PAGE_LIMIT,
+    PERIODS,
     REFUSALS_CURSOR,
     REFUSALS_LIMIT,
     SEARCH,
@@ -41,10 +43,12 @@ from console.http.parameters import (
     Parameter,
     Values,
 )
+from console.http.refusal_code import require_code
 from console.wiring import Ledger
 from ledger.instants import END_US
 from ledger.store.refusal_rows import Wanted
 from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
+from projections.questions.benchmark import BenchmarkLine, PartnerPlace, benchmark, partner_places
 from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
@@ -62,6 +66,8 @@ from projections.questions.participation import (
 from projections.questions.refusals import RefusalCounts, RefusalsPage, refusal_counts, refusals
 from projections.questions.renewals import Renewal, renewals
 from projections.questions.replay import DecisionCheck, ReplayStep, replay
+from projections.questions.report import MonthlyReport, report
+from projections.questions.results import Results, results
 from projections.questions.score import ScoreAnswer, score
 from projections.questions.status import Status, status
 from projections.questions.view import View
@@ -109,6 +115,29 @@ class Route:
     ask: Ask
     now: bool = False
     """Whether the answer goes by the present instant where no `at` is given."""
+
+
+def _results(ledger: Ledger, view: View, asked: Asked) -> Results:
+    return results(view, ledger.published, asked.get("membership"), asked.get("by", "quarter"))
+
+
+def _report(ledger: Ledger, view: View, asked: Asked) -> MonthlyReport:
+    return report(view, ledger.published, asked.get("membership"), asked.get("month"))
+
+
+def _peers(ledger: Ledger, view: View, asked: Asked) -> list[BenchmarkLine]:
+    view.eligibility().require(asked.get("membership"))
+    return benchmark(ledger.published, asked.get("membership"), asked.get("by", "quarter"))
+
+
+def _benchmark(ledger: Ledger, view: View, asked: Asked) -> list[BenchmarkLine]:
+    view.eligibility()  # its position is told beside the answer
+    return benchmark(ledger.published, None, asked.get("by", "quarter"), asked.known)
+
+
+def _places(ledger: Ledger, view: View, asked: Asked) -> list[PartnerPlace]:
+    view.eligibility()
+    return partner_places(ledger.published, asked.known)
 
 
 def _board(_ledger: Ledger, view: View, asked: Asked) -> BoardPage:
@@ -165,6 +194,7 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
 
 
 def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
+    require_code(ledger, asked.get("code"))
     resolved = None if asked.get("resolved") == "true" else False
     wanted = Wanted(asked.get("code"), asked.get("source"), asked.get("since"), asked.get("until"), resolved=resolved)
     if asked.get("counts") == "true":
@@ -211,6 +241,26 @@ READING: Final = (
         "participation", "/v1/participation", "How the survey is taken up.",
         (GROUPED_BY, OF_MEMBERSHIP), MembershipParticipation | QuarterParticipation | MonthParticipation, True,
         _participation,
+    ),
+    Route(
+        "results", f"{OF}/results", "A membership's results as published, by quarter or month.",
+        (MEMBERSHIP, PERIODS), Results, False, _results,
+    ),
+    Route(
+        "peers", f"{OF}/benchmark", "A membership's peer group as published, and its own place in it.",
+        (MEMBERSHIP, PERIODS), BenchmarkLine, True, _peers,
+    ),
+    Route(
+        "report", f"{OF}/report", "A membership's report of a month that is closed.",
+        (MEMBERSHIP, MONTH), MonthlyReport, False, _report,
+    ),
+    Route(
+        "benchmark", "/v1/benchmark", "Every group of partners of which something is published; none is named.",
+        (PERIODS, KNOWN_AT), BenchmarkLine, True, _benchmark,
+    ),
+    Route(
+        "places", "/v1/benchmark/places", "Where each partner sits in its peer group.",
+        (KNOWN_AT,), PartnerPlace, True, _places,
     ),
     Route(
         "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",

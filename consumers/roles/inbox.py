@@ -1,6 +1,6 @@
 """The inbox: facts from csat.facts.v1 into the book, each once, and what is refused onto csat.facts-refused.v1.
 
-What is told of a refused fact ties no answer to an invitation (`ledger.telling`).
+What is told of a refused fact ties no answer to an invitation, and has no person's details (`ledger.telling`).
 
 A batch of messages is recorded in one transaction; then what was refused of it is delivered, and kept beside the book
 (`ledger.writing.refused`); only then are the offsets committed. Whatever ends the process in between, the messages come
@@ -43,7 +43,7 @@ from ledger.errors import DifferentBook, Refused
 from ledger.fact import Fact
 from ledger.store.base import Store
 from ledger.store.bookmark import Bookmark, BookmarkWatch, require_same
-from ledger.telling import as_told
+from ledger.telling import as_told, clean, key_as_told
 from ledger.writing.faults import FAULT_CODE, FAULT_SENTENCE, record_apart
 from ledger.writing.group_commit import Recorder
 from ledger.writing.refused import RefusalKeeper, TurnedAway
@@ -256,7 +256,7 @@ class Inbox:
         with broker_errors("refused facts not delivered"):
             sent = []
             for record, fact, code, sentence in refusals:
-                key = (record.key or b"")[:KEY_MAX]
+                key = key_as_told((record.key or b"")[:KEY_MAX])
                 told = as_told(record.value or b"", self._writer.programmes.facts, fact)
                 message = refused_message(refused_fact(record, told, code, sentence), now_us, key)
                 sent.append(
@@ -357,7 +357,7 @@ class InboxFigures:
 def refused_fact(record: Any, told: bytes | None, code: str, sentence: str) -> RefusedFact:
     """A message that was refused, as it is told on: `told` is what may be told of its bytes, None for nothing."""
     value: bytes = record.value or b""
-    found = _object_in(value)
+    found = clean(_object_in(value), well_formed=False) if told is None else _object_in(told)
     if told is None:
         told = b""
         sentence += f"; its {len(value):,} bytes are not told on, since what they say is not known"

@@ -13,6 +13,7 @@ How it keeps that promise:
 * The position says which topics it belongs to (their ids, and where they ended): a relay whose topics were made anew, cut
   or given more partitions stops. The ids are asked for between the last acknowledgement and the commit, so nothing is
   ever committed to a topic that is not the one that was proven (`consumers.roles.relay_positions`).
+* What a broker has forgotten to end is looked for at the start and now and then, and ended (`consumers.roles.relay_unended`).
 
 * A programme that is new to the relay has topics that the position says nothing of. What was announced before they were
   there goes into them first, page by page, each with how far that has come; then the relay goes on with all.
@@ -54,6 +55,8 @@ from consumers.roles.relay_positions import (
     topics_to_fill,
 )
 from consumers.roles.relay_state import Phase, RelayState
+from consumers.roles.relay_unended import end_unended, unended
+from csat_ledger_client.errors import BrokerUnreachable
 from csat_ledger_client.kafka.broker import Broker, await_sent, broker_errors
 from csat_ledger_client.kafka.clients import abandon
 from csat_ledger_client.kafka.incarnations import TopicWatch
@@ -187,6 +190,7 @@ class Relay:
         self._watch = TopicWatch(self._broker, self._broker.topics.relayed())
         producer = self._broker.transactional_producer(ROLE)
         try:
+            end_unended(self._broker, producer, self._watch, self._types())
             relayed = read_relayed(self._broker)
             if relayed is None:
                 self._mark, self._aside, self._behind = START, {}, {}
@@ -263,6 +267,10 @@ class Relay:
             if self._watch is not None:
                 self._watch.check()
                 require_ends(self._ends, self._watch.bounds())
+                if unended(self._watch):
+                    raise BrokerUnreachable(
+                        "found a transaction that the broker has not ended, expected none between two"
+                    )
         if self._aside and not self._behind and now >= self._next_aside_try:
             self._next_aside_try = now + ASIDE_TRY_S
             self._take_up(producer)
@@ -321,6 +329,11 @@ class Relay:
         self.state.transactions += 1
         self._mark, self._ends, self._behind = mark, ends_after(self._ends, acknowledged), dict(behind)
         self._note_aside(aside)
+
+    def _types(self) -> dict[str, str]:
+        """The type of event that each topic of announcements tells of."""
+        named = self._broker.topics.named
+        return {named(name): kind.event_type for kind in self._messages.all for name in kind.topics}
 
     def _note_aside(self, aside: Mapping[str, int]) -> None:
         for stream in aside.keys() - self._aside.keys():

@@ -83,18 +83,28 @@ class Relayed(NamedTuple):
             raise RelayStopped(f"found no position of a relay in {value[:80]!r} ({error!r}); {RELAY_ANEW}") from error
 
 
-def read_relayed(broker: Broker) -> Relayed | None:
-    """What the last relay has kept; None where nothing was relayed. Only final after its producer was fenced.
+def last_relayed(broker: Broker) -> Relayed | None:
+    """What the last relay has kept; None where there is nothing. Only final after its producer was fenced.
 
-    Raises RelayStopped where messages were relayed and their position is not known.
+    Raises RelayStopped where it cannot be read.
     """
+    consumer = broker.consumer("relay-positions")
+    try:
+        (partition,) = partitions_of(consumer, broker.topics.relay_positions)
+        record = last_record(consumer, partition)
+        return None if record is None else Relayed.from_value(record.value or b"")
+    finally:
+        give_up(consumer)
+
+
+def read_relayed(broker: Broker) -> Relayed | None:
+    """The same. Raises RelayStopped also where messages were relayed and their position is not known."""
+    relayed = last_relayed(broker)
+    if relayed is not None:
+        return relayed
     topics = broker.topics
     consumer = broker.consumer("relay-positions")
     try:
-        (partition,) = partitions_of(consumer, topics.relay_positions)
-        record = last_record(consumer, partition)
-        if record is not None:
-            return Relayed.from_value(record.value or b"")
         require_empty(
             consumer,
             [topics.ledger_events, *topics.announced()],

@@ -7,7 +7,7 @@ an address that was judged here, and not to a name that is looked up a second ti
     refusal("10.1.2.3", PRIVATE)                    None: allowed
     refusal("169.254.169.254", PRIVATE)             "169.254.169.254, where a cloud tells its machines secrets"
 
-An IPv6 address that carries an IPv4 address (mapped, 6to4, NAT64) is refused for being one; where its network is
+An IPv6 address that carries an IPv4 address (mapped, 6to4, translated) is refused for being one; where its network is
 allowed, the address that it carries must be fit too. What a cloud keeps for its machines is never allowed.
 """
 
@@ -25,9 +25,14 @@ Network = IPv4Network | IPv6Network
 _METADATA: Final = frozenset(
     map(
         ip_address,
-        ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        (
+            "169.254.169.254", "fd00:ec2::254", "fd20:ce::254",  # EC2, Compute Engine and most others
+            "169.254.170.2", "169.254.170.23", "fd00:ec2::23",  # credentials of containers: ECS, EKS Pod Identity
+            "169.254.42.42", "fd00:42::42",  # Scaleway
+            "168.63.129.16", "100.100.100.200", "192.0.0.192",  # Azure, Alibaba Cloud, Oracle Cloud
+        ),
     )
-)
+)  # fmt: skip
 _SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
     (ip_network(network), what)
     for network, what in (
@@ -62,6 +67,7 @@ _SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
         ("fe80::/10", "link-local"),
         ("fec0::/10", "private"),
         ("ff00::/8", "multicast"),
+        ("::ffff:0:0:0/96", "IPv4 in the guise of IPv6"),
     )
 )
 PRIVATE: Final[tuple[Network, ...]] = tuple(
@@ -71,7 +77,10 @@ PRIVATE: Final[tuple[Network, ...]] = tuple(
     )
 )
 """What is allowed where a webhook may be sent into one's own network: neither link-local nor multicast."""
-_NAT64: Final = ip_network("64:ff9b::/96")
+_GLOBAL: Final = ip_network("2000::/3")
+"""All that is given out of IPv6 for the public (IANA): what is neither in here nor special is nobody's."""
+_TRANSLATED: Final = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
+"""Whose last 32 bits are an IPv4 address that a translator sends to (RFC 6052, RFC 8215, RFC 7915)."""
 _NETWORKS_MAX: Final = 100
 
 
@@ -90,6 +99,8 @@ def refusal(text: str, allowed: Sequence[Network]) -> str | None:
             return f"{text}, which is {what}"
         if isinstance(one, IPv6Address) and one.scope_id is not None:
             return f"{text}, which is link-local"
+        if isinstance(one, IPv6Address) and one not in _GLOBAL:
+            return f"{text}, which is reserved"
     return None
 
 
@@ -98,7 +109,7 @@ def _carried(address: Address) -> list[Address]:
     if isinstance(address, IPv4Address):
         return []
     found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
-    if address in _NAT64 or 1 < int(address) < 1 << 32:
+    if any(address in network for network in _TRANSLATED) or 1 < int(address) < 1 << 32:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return list(found)
 

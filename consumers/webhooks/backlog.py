@@ -36,7 +36,7 @@ class Backlog:
     waiting: int
     """Announcements after it, at most COUNTED_MAX, and one for each membership that is held."""
     oldest_us: int | None
-    """When the oldest announcement that waits, and is not parked, was recorded; None where none waits."""
+    """When the oldest announcement that waits, and is not parked, was recorded; None where none waits, or it was ended."""
     held: int
     """Memberships that are held since one of their announcements failed, and tried again."""
     parked: int
@@ -108,7 +108,7 @@ def _backlog(store: Store, webhook: Webhook) -> Backlog:
         webhook.id,
         after,
         min(waiting, COUNTED_MAX) + len(some),
-        _recorded_us(store, min(first), some) if first else None,
+        _recorded_us(store, min(first), some) if first and not webhook.gone else None,
         sum(not one.parked for one in some),
         sum(one.parked for one in some),
         webhook.trouble,

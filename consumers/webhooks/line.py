@@ -10,6 +10,9 @@ Two tasks share what is known of it, and each keeps the other's promise:
 `mark` is what may be kept: all up to it was delivered or is held. A crash before it is kept sends some again, and skips
 none. Pauses between the attempts double, with jitter, up to hours; after `retry_for_us` the membership is parked: it is
 tried no more until somebody says `replay`.
+
+A receiver that answers 410 (Gone) ends its webhook (Standard Webhooks, "disabling endpoints"): no attempt begins any more, the
+mark stays before what was answered so, and `trouble` says it until somebody says `replay`.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from consumers.webhooks.addresses import PRIVATE, Network
 from consumers.webhooks.delivery import message_of, signed_headers, webhook_id
 from consumers.webhooks.gate import PAUSE_FIRST_S, PAUSE_MAX_S, Gate
 from consumers.webhooks.network import REASON_CHARACTERS_MAX, Bounds, Outcome, Receiver, Resolve
-from consumers.webhooks.registry import HELD_MAX, Held, Progress, Webhook
+from consumers.webhooks.registry import GONE, HELD_MAX, Held, Progress, Webhook
 from consumers.webhooks.schedule import next_try
 from consumers.webhooks.secrets import SecretFile
 from consumers.webhooks.target import target
@@ -99,6 +102,8 @@ class Line:
         self.held = {one.membership: one for one in held}
         self.end = 0
         self.closing = False
+        self.gone = False
+        """Whether the receiver has ended it."""
         self.under_way = 0
         """Attempts that wait for their answer."""
         self._kept_trouble = webhook.trouble
@@ -135,6 +140,8 @@ class Line:
     @property
     def trouble(self) -> str:
         """Why nothing is sent now; "" where it is."""
+        if self.gone:
+            return GONE
         if len(self.held) >= HELD_MAX:
             return f"found {len(self.held):,} memberships that wait, expected fewer: its cursor stands still until they are"
         return self._book_trouble or self._secret_trouble
@@ -187,10 +194,12 @@ class Line:
             self._page_rows = page.rows
             self._pending = {row.position for rows in groups.values() for row in rows}
             await asyncio.gather(*(self._in_order(rows, self._forward_slots) for rows in groups.values()))
+            if self.gone:
+                return
             self.mark = page.mark
 
     async def _again(self) -> None:
-        while True:
+        while not self.gone:
             now_us = self._around.now()
             waiting = [one for one in self.held.values() if not one.parked and one.next_us <= now_us]
             if not waiting:
@@ -238,6 +247,8 @@ class Line:
         for row in rows:
             async with slots:
                 outcome = await self._attempt(row)
+            if outcome.gone:
+                return False  # it is neither delivered nor held: the mark stays before it
             if not outcome.taken:
                 self._hold(row, outcome)
                 self._pending.difference_update(row.position for row in rows)
@@ -264,6 +275,7 @@ class Line:
         self._gate.note(_whose(row), outcome.alive)
         self._around.on_attempt(self.webhook, message.id, outcome)
         self._delivered = True
+        self.gone = self.gone or outcome.gone
         return outcome
 
     def _hold(self, row: Row, outcome: Outcome) -> None:
@@ -282,7 +294,7 @@ class Line:
             try:
                 secrets = self._secrets.secrets()
                 self._secret_trouble = ""
-                if self._book_trouble == "" and not self.closing:
+                if self._book_trouble == "" and not (self.closing or self.gone):
                     return secrets
             except BadInput as error:
                 self._secret_trouble = str(error)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from consumers.webhooks.addresses import Network, refusal
@@ -55,6 +56,8 @@ class Outcome(NamedTuple):
     alive: bool = True
     """Whether the receiver is there and took it, or turned down this one alone."""
     retry_after_s: int = 0
+    gone: bool = False
+    """Whether the receiver wants nothing any more."""
 
     @property
     def taken(self) -> bool:
@@ -220,7 +223,10 @@ def _outcome(status: int, headers: Sequence[tuple[bytes, bytes]]) -> Outcome:
     wait = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
     wait_s = int(wait) if wait.isdigit() and len(wait) <= 9 else 0
     return Outcome(
-        f"found status {status}, expected 2xx", alive=not overloaded, retry_after_s=min(wait_s, RETRY_AFTER_MAX_S)
+        f"found status {status}, expected 2xx",
+        alive=not overloaded,
+        retry_after_s=min(wait_s, RETRY_AFTER_MAX_S),
+        gone=status == HTTPStatus.GONE,
     )
 
 

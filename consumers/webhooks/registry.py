@@ -33,6 +33,10 @@ WEBHOOKS_MAX: Final = 50
 HELD_MAX: Final = 10_000
 """So many memberships may wait for one webhook; at that its cursor stops until they are fewer."""
 ID_BYTES: Final = 6
+GONE: Final = (
+    "found status 410 (gone), by which the receiver ended it: nothing is sent until `webhook replay` starts it again"
+)
+"""The trouble of a webhook whose receiver wants nothing any more, as Standard Webhooks has it."""
 COLUMNS: Final = "id, url, types, secret_file, allow_private, owner, created_us, position, head, trouble, version"
 
 
@@ -58,6 +62,11 @@ class Webhook:
     def wants(self, event_type: str) -> bool:
         """Whether it gets announcements of a type."""
         return not self.types or event_type in self.types
+
+    @property
+    def gone(self) -> bool:
+        """Whether its receiver has ended it."""
+        return self.trouble == GONE
 
 
 class Held(NamedTuple):

@@ -174,8 +174,8 @@ class Sender:
                 self._lines[one.webhook].kept()
 
     async def _look_around(self) -> None:
-        """Which webhooks there are now, and which of them somebody has changed."""
-        there: dict[str, Webhook] = {one.id: one for one in await self._in_store(webhooks)}
+        """Which webhooks there are now that no receiver has ended, and which of them somebody has changed."""
+        there: dict[str, Webhook] = {one.id: one for one in await self._in_store(webhooks) if not one.gone}
         for name, line in list(self._lines.items()):
             if name not in there or there[name].version != line.version:
                 del self._lines[name]

@@ -115,7 +115,7 @@ def audit(
         folder = Path(temporary)
         files = min(-(-events // PART_EVENTS), PARTS_MAX) if is_large else 0
         with closing(Parts(folder, programmes, workers if is_large and workers > 1 else 0, files)) as parts:
-            beside = BookBeside(book, lambda done: tell(done + parts.taken, total))
+            beside = BookBeside(book, programmes, lambda done: tell(done + parts.taken, total))
             with closing(Monitor(log, policy, programmes, folder, "audit", judging=Judging(parts, beside))) as monitor:
                 _follow(monitor, beside, report)
             reviews = book.reviews()

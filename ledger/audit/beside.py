@@ -1,5 +1,8 @@
 """The rows of the book beside the events of the log: each position has to have one row, with the very bytes of its event.
 
+The row of a fact has the fact's id in a column, by which the writer knows that it has the fact already: one that is
+missing there would let the fact in a second time, one too many would keep a fact out as a duplicate of another.
+
 The log is followed by the monitor, which proves and judges its entries; here is only compared. What the book has beyond the
 log goes to the same judge. What is read of the database is read once: nobody can show one book to the
 comparison and another to the judge.
@@ -9,12 +12,14 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
+from ledger.monitor.entries import KnownStreams
 from ledger.monitor.places import Places
 from ledger.proof.log.merkle import leaf_hash
+from ledger.proof.programme import ProofProgrammes
 from ledger.seal.findings import Finding
 from ledger.seal.rows import plain_columns
 from ledger.store.base import Columns, Reader, Row, as_columns, as_row
@@ -33,11 +38,13 @@ Judge = Callable[[int, Sequence[bytes], Sequence[bytes]], Places]
 class BookBeside:
     """Reads the book once, in order of position, beside the log; `findings` holds what differs."""
 
-    def __init__(self, book: Reader, on_progress: Callable[[int], None]) -> None:
+    def __init__(self, book: Reader, programmes: ProofProgrammes, on_progress: Callable[[int], None]) -> None:
         self.events = 0
         """Rows that were read."""
         self._book = book
         self._on_progress = on_progress
+        self._announced = frozenset(programme.announced for programme in programmes)
+        self._known = KnownStreams(programmes)
         self._listed: list[Finding] = []
         self._unlisted = 0
         self._after: int | None = None
@@ -69,6 +76,8 @@ class BookBeside:
             ):
                 self._ahead -= len(rows.positions)
                 self._compare_each(first + start, some.events, some.leaves, some)
+            else:
+                self._require_facts(some)
 
     def judge_rest(self, events: int, judge: Judge) -> int:
         """Gives what the book has beyond so many events of the log to a judge, and returns how many that are.
@@ -86,6 +95,7 @@ class BookBeside:
                 leaves = [sha256(b"\0" + event).digest() for event in new.stored]
                 places = judge(new.positions[0], new.stored, leaves)
                 self._require_places(new, places)
+                self._require_facts(places)
                 last = new.positions[-1]
                 count += len(new.positions)
         return count
@@ -94,19 +104,50 @@ class BookBeside:
 
     def _compare_each(self, first: int, events: Sequence[bytes], leaves: Sequence[bytes], places: Places) -> None:
         said = dict(zip(places.positions, zip(places.streams, places.seqs, places.types, strict=True), strict=True))
-        for position, (event, leaf) in enumerate(zip(events, leaves, strict=True), first):
-            self._compare_one(position, event, leaf, said.get(position))
+        same = {
+            position
+            for position, (event, leaf) in enumerate(zip(events, leaves, strict=True), first)
+            if self._compare_one(position, event, leaf, said.get(position))
+        }
+        self._require_facts(places, same)
 
-    def _compare_one(self, position: int, event: bytes, leaf: bytes, said: Place | None) -> None:
-        """`said` is what the event says of its place, if that can be read."""
+    def _compare_one(self, position: int, event: bytes, leaf: bytes, said: Place | None) -> bool:
+        """Whether the row has the event's bytes. `said` is what the event says of its place, if that can be read."""
         row = self._row_at(position)
         if row is None:
             self._add(f"position {position}", "no event", f"leaf hash {leaf.hex()}, as sealed")
         elif row.stored != event:
             found, expected = f"leaf hash {leaf_hash(row.stored).hex()}", f"{leaf.hex()}, in the log"
             self._add(f"position {position}: {row.stream}/{row.seq}", found, expected)
-        elif said is not None:
-            self._require_place(row, said)
+        else:
+            if said is not None:
+                self._require_place(row, said)
+            return True
+        return False
+
+    def _require_facts(self, places: Places, among: Container[int] | None = None) -> None:
+        """The first event of each fact, and no other, has the fact's id in its column; at some positions, or at all."""
+        if not places.positions:
+            return
+        announced, known = self._announced, self._known
+        expected = [
+            (position, fact)
+            for position, fact, type_name, stream in zip(
+                places.positions, places.facts, places.types, places.streams, strict=True
+            )
+            if fact is not None and type_name not in announced and known[stream]
+        ]
+        found = self._book.read_fact_ids(places.positions[0], places.positions[-1])
+        if found == expected:
+            return
+        ids, columns = dict(expected), dict(found)
+        for position, stream in zip(places.positions, places.streams, strict=True):
+            if not known[stream] or (among is not None and position not in among):
+                continue
+            there, due = columns.get(position, ""), ids.get(position, "")
+            if there != due:
+                words = "no text" if there is None else repr(there) if there else "none"
+                self._add(f"position {position}: the fact that it is known by", words, repr(due) if due else "none")
 
     def _require_places(self, rows: Columns, places: Places) -> None:
         if (rows.streams, rows.seqs, rows.types) != _columns(places):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.fact import Reference
 from ledger.log_events import LOG_STREAM
-from ledger.programmes.schema_forms import EventSample, SchemaForms, StreamForm
+from ledger.programmes.schema_forms import EventSample, SchemaForms, StreamForm, form
 
 LOG_SAMPLES: Final[dict[str, EventSample]] = {
     "KeyRotated": EventSample(
@@ -40,6 +41,27 @@ LOG_SAMPLES: Final[dict[str, EventSample]] = {
         "csat-ledger",
         {"last_recorded_at": "2099-01-01T00:00:00.000000Z"},
     ),
+    "ErasureRequested": EventSample(
+        6,
+        "2027-03-01T09:00:00.000000Z",
+        "2099-01-01T00:00:00.000002Z",
+        "csat-ledger:erasure-requested:4f1c2d0e8b7a69580c1d2e3f40516273",
+        "csat-ledger",
+        {"subject": "4f1c2d0e8b7a69580c1d2e3f40516273"},
+    ),
+    "ErasureCompleted": EventSample(
+        7,
+        "2027-03-01T09:00:01.000000Z",
+        "2099-01-01T00:00:00.000003Z",
+        "csat-ledger:erasure-completed:4f1c2d0e8b7a69580c1d2e3f40516273",
+        "csat-ledger",
+        {"subject": "4f1c2d0e8b7a69580c1d2e3f40516273"},
+    ),
 }
 
-LOG_FORMS: Final = SchemaForms(facts={}, events=LOG_SAMPLES, subjects=StreamForm({"const": LOG_STREAM}, LOG_STREAM))
+LOG_FORMS: Final = SchemaForms(
+    facts={},
+    events=LOG_SAMPLES,
+    subjects=StreamForm({"const": LOG_STREAM}, LOG_STREAM),
+    event_fields={"subject": form(Reference)},
+)

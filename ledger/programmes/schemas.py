@@ -9,7 +9,8 @@
     python -m ledger.programmes.schemas --write schemas    writes all files
     python -m ledger.programmes.schemas --check schemas    says which of them are not what the models make
 
-A schema says what form says; calendar, languages and the rules of the programme are beyond it. The events' patterns are
+A schema says what form says; calendar, languages, what looks like a person's details (`personal-data`) and the rules of the
+programme are beyond it. The events' patterns are
 those of the facts they come from. What is released is frozen: a type changes by a new version, and samples of events of
 an older one, which this program no longer writes, stay where they are and are read for ever.
 """
@@ -44,6 +45,10 @@ from ledger.programmes.schema_forms import FROM_ONE, INSTANT, Schema, SchemaForm
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FACT_VERSION: Final = 1
+COMMENT: Final = (
+    "Refused beside this, as personal-data: a text that looks like a mail address, a phone number or an IP number, and "
+    "free text where a reference belongs."
+)
 COMMON_FIELDS: Final[Mapping[str, Schema]] = {
     "effective_at": INSTANT,
     "effective_from": INSTANT,
@@ -82,6 +87,7 @@ def fact_schema(model: Any, forms: SchemaForms) -> Schema:
             "$schema": DIALECT,
             "$id": f"urn:csat-ledger:fact:{kind}:v{FACT_VERSION}",
             "title": f"{kind}, version {FACT_VERSION}",
+            "$comment": COMMENT,
             **{name: value for name, value in schema.items() if name != "title"},
             **forms.facts_also.get(kind, {}),
         },

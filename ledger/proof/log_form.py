@@ -3,8 +3,12 @@
     ClockAccepted   {"last_recorded_at"}         an instant, before the event's own recorded_at: somebody accepts that the book
                                                  was last recorded then
     KeyRotated      {"old","new","statement"}    one key of the log hands over to another (see `ledger.proof.log.keys`)
+    ErasureRequested, ErasureCompleted           what is kept of a person apart from the book is to be erased, is erased:
+                    {"subject"}                  the reference by which the book knows the person
 
-Both are of version 1, have the id of a fact, and whoever caused it, or null. There are no others.
+All are of version 1, have the id of a fact, and whoever caused it, or null. The fact of an erasure is named after its subject,
+`csat-ledger:erasure-requested:<subject>` and `csat-ledger:erasure-completed:<subject>`, so each stands once in a book. There
+are no others.
 """
 
 from __future__ import annotations
@@ -12,12 +16,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ledger.proof.form import Form, check_event, record
+from ledger.proof.form import Form, check_event, record, reference
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import Event, format_instant, parse_instant
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 
 CLOCK_ACCEPTED = "ClockAccepted"
+ERASURES = {
+    "ErasureRequested": "csat-ledger:erasure-requested:",
+    "ErasureCompleted": "csat-ledger:erasure-completed:",
+}
+"""By type how the id of its fact begins; the subject follows."""
 _LAST = "last_recorded_at"
 
 
@@ -25,7 +34,11 @@ def _rotation(value: Any, _what: str) -> object:
     return check_rotation(value, "rotation")
 
 
-FORMS: Mapping[str, Form] = {CLOCK_ACCEPTED: record({_LAST: parse_instant}), EVENT_TYPE: _rotation}
+FORMS: Mapping[str, Form] = {
+    CLOCK_ACCEPTED: record({_LAST: parse_instant}),
+    EVENT_TYPE: _rotation,
+    **dict.fromkeys(ERASURES, record({"subject": reference})),
+}
 
 
 def check_log_event(event: Event) -> tuple[str, str] | None:
@@ -35,6 +48,11 @@ def check_log_event(event: Event) -> tuple[str, str] | None:
         if parse_instant(event.data[_LAST], event.where) >= event.recorded_us:
             expected = Words(f"an instant before {format_instant(event.recorded_us)}, its recorded_at")
             raise RefutedError(f"{event.where}: {_LAST}", found=event.data[_LAST], expected=expected)
+        return None
+    if (begins := ERASURES.get(event.type)) is not None:
+        if event.fact != begins + event.data["subject"]:
+            expected = Words(f"{begins} and the subject, {event.data['subject']}")
+            raise RefutedError(f"{event.where}: fact", found=event.fact, expected=expected)
         return None
     old, new = check_rotation(event.data, event.where)
     return str(old), str(new)

@@ -166,8 +166,8 @@ class LogFiles(ABC):
         for n in range(first // WIDTH, -(-end // WIDTH)):
             width = min(WIDTH, end - n * WIDTH)
             entries = decode_entries(self.read_tile(Tile(ENTRIES, n, width)))
-            if len(entries) < width:
-                raise LogDamaged(f"entry bundle {n}: found {len(entries)} entries, expected {width} or more")
+            if len(entries) not in (width, WIDTH):  # the full one may have taken its place
+                raise LogDamaged(f"entry bundle {n}: found {len(entries)} entries, expected {width} or {WIDTH}")
             yield from entries[max(0, first - n * WIDTH) : width]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
@@ -12,6 +14,8 @@ from ledger.proof.log.keys import EVENT_TYPE, Signs, check_rotation, rotation_da
 from ledger.proof.log.note import VerifierKey
 from ledger.store.base import Reader
 from ledger.writing.writer import Writer
+
+PAGE: Final = 1_000
 
 
 def record_rotations(book: Reader, writer: Writer, signers: Sequence[Signs]) -> list[int]:
@@ -34,12 +38,12 @@ def record_rotations(book: Reader, writer: Writer, signers: Sequence[Signs]) -> 
 
 def rotations(book: Reader) -> list[tuple[VerifierKey, VerifierKey]]:
     """The hand-overs that the book knows, in their order; those that are not signed by both keys are none."""
-    found = []
-    for row in book.read_stream(LOG):
-        if row.type == EVENT_TYPE:
+    found: list[tuple[VerifierKey, VerifierKey]] = []
+    after = 0
+    while page := book.read_type(EVENT_TYPE, after, PAGE, LOG):  # erasures stand in this stream too, and may be many
+        for row in page:
             event = parse_event(bytes(row.stored))
-            try:
+            with suppress(ProofError):
                 found.append(check_rotation(event.data, event.where))
-            except ProofError:
-                continue
+        after = page[-1].position
     return found

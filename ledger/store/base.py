@@ -115,6 +115,13 @@ class Reader(Protocol):
         """As `read_feed`, with the ids and digests of the facts: all that an exact copy needs."""
         ...
 
+    def read_fact_ids(self, first: int, last: int) -> list[tuple[int, str | None]]:
+        """Of the positions from one to another those under which a fact's id is known, with it, in order of position.
+
+        It is by these that a fact is told to be a duplicate. None for what is no text: SQLite keeps anything in a column.
+        """
+        ...
+
     def count_events(self) -> int:
         """How many events there are, counted and not taken from a position; a look at each of them."""
         ...

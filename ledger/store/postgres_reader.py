@@ -84,6 +84,13 @@ class PostgresReader:
         )
         return list(map(as_new_row, rows))
 
+    def read_fact_ids(self, first: int, last: int) -> list[tuple[int, str | None]]:
+        return self._query(
+            f"SELECT position, fact FROM {SCHEMA}.{EVENTS} "
+            "WHERE position BETWEEN %s AND %s AND fact IS NOT NULL ORDER BY position",
+            (first, last),
+        )
+
     def read_stream(self, stream: str, after_seq: int = 0, through: int | None = None) -> Iterator[Row]:
         statement = SELECT_ROWS + "WHERE originator_id = %s AND originator_version > %s "
         if through is not None:

@@ -11,7 +11,8 @@ never a book that somebody is about to make.
 
 **Its own log.** A file that was restored from a copy, while the log of the newer one was left beside it, is read by SQLite
 as a mixture of both. Where that is plain, the file is refused before anything is opened that could write the mixture down.
-Who has the file open while a shorter one is copied over it notices that, and leaves it without carrying the log over.
+Who has the file open while a shorter one is copied over it notices that, and leaves it without carrying the log over
+(what VACUUM has made shorter is told apart by the number of its schema).
 
 **Read only.** Where the file or its folder may not be written, a reader must leave nothing there:
 
@@ -28,7 +29,7 @@ import resource
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -106,9 +107,15 @@ class OpenFile:
     more once it was moved or removed, and who goes by another index writes over what others wrote.
     """
 
-    def __init__(self, path: str | Path, identity: Identity) -> None:
+    def __init__(self, path: str | Path, identity: Identity, schema_version: Callable[[], int] | None = None) -> None:
+        """Where somebody may vacuum the file, which makes it shorter, `schema_version` asks a connection for its number.
+
+        It is not read from the file: to close that would take away the locks that SQLite has on it in this process.
+        """
         self._path = path
         self._identity = identity
+        self._schema_version = schema_version
+        self._schema = 0 if schema_version is None else schema_version()
         self._bytes = 0
         self._written_ns = 0
         self._beside: dict[str, Identity] = {}
@@ -129,7 +136,7 @@ class OpenFile:
                 "found another file, or none, in the place of the one that this process has open, expected the same: it "
                 "was replaced or moved; what is opened anew finds what is there now"
             )
-        if found.st_size < self._bytes:
+        if found.st_size < self._bytes and not self._was_vacuumed():
             return (
                 f"found {found.st_size} bytes, expected {self._bytes} at least: something was copied over the file while "
                 "this process had it open; what is opened anew finds what is there now"
@@ -142,6 +149,15 @@ class OpenFile:
                 )
         self._bytes, self._written_ns = found.st_size, found.st_mtime_ns
         return ""
+
+    def _was_vacuumed(self) -> bool:
+        """Whether a file that became shorter is a later state of the same: each VACUUM makes its schema's number one more,
+        and an earlier state has no higher one.
+        """
+        if self._schema_version is None:
+            return False
+        before, self._schema = self._schema, self._schema_version()
+        return self._schema > before
 
     def may_be_carried_over(self) -> bool:
         """Whether the log that this process has open is that of the file which stands there.

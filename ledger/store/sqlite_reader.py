@@ -31,6 +31,11 @@ SELECT_NAMES_WITHOUT_DUE: Final = """
     WHERE name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM due WHERE due.stream = names.name) LIMIT ?"""
 """One look into two indexes for each name; DISTINCT would walk through all events."""
 SELECT_ROWS: Final = "SELECT position, originator_id, originator_version, topic, state FROM events "
+# Text that is no UTF-8 would end the query; of what is no text there is no id.
+SELECT_FACT_IDS: Final = (
+    "SELECT position, CASE typeof(fact) WHEN 'text' THEN CAST(fact AS BLOB) END FROM events "
+    "WHERE position BETWEEN ? AND ? AND fact IS NOT NULL ORDER BY position"
+)
 
 
 class SQLiteReader:
@@ -75,6 +80,10 @@ class SQLiteReader:
             (after, limit),
         )
         return list(map(as_new_row, rows))
+
+    def read_fact_ids(self, first: int, last: int) -> list[tuple[int, str | None]]:
+        rows = self._execute(SELECT_FACT_IDS, (first, last)).fetchall()
+        return [(at, None if fact is None else fact.decode("utf-8", "surrogateescape")) for at, fact in rows]
 
     def read_at(self, positions: Sequence[int]) -> list[Row]:
         which = "WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position"

@@ -1,4 +1,7 @@
-"""The access log: who read which subject, when and why. It names subjects, never persons, and is read without any key."""
+"""The access log: who read which subject, when and why. It names subjects, never persons, and is read without any key.
+
+Of a response the subject is `response/<membership>/<response>`, since nobody is to be told whose it is.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,22 @@ from typing import Final, Literal, NamedTuple
 
 from ledger.vault.database import Transaction, VaultDatabase
 
-Action = Literal["invitation", "reminder", "shown", "found"]
-"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address."""
+Action = Literal[
+    "invitation",
+    "reminder",
+    "shown",
+    "found",
+    "answers",
+    "comment",
+    "link",
+    "comment-cleared",
+    "comment-withheld",
+    "erased",
+]
+"""What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address; of
+a response that its answers, its comment or its link were read, that its comment was cleared for the partner, or withheld.
+
+`erased` is no reading: somebody asked for the subject's erasure."""
 PAGE: Final = 1_000
 
 
@@ -33,6 +50,11 @@ class Entry(NamedTuple):
     reason: str
 
 
+def response_subject(membership: str, response: str) -> str:
+    """How the log names a response."""
+    return f"response/{membership}/{response}"
+
+
 def enter(transaction: Transaction, access: Access, readings: Iterable[tuple[Action, str]]) -> None:
     """Adds an entry for each reading, (action, subject). The caller commits before anything is handed out."""
     transaction.execute_many(
@@ -41,8 +63,10 @@ def enter(transaction: Transaction, access: Access, readings: Iterable[tuple[Act
     )
 
 
-def entries(database: VaultDatabase, subject: str | None = None, since_us: int | None = None) -> Iterator[Entry]:
-    """The entries in their order, of one subject or all, from an instant on."""
+def entries(
+    database: VaultDatabase, subject: str | None = None, since_us: int | None = None, after: int = 0
+) -> Iterator[Entry]:
+    """The entries in their order, of one subject or all, from an instant on, after the one of a number."""
     wanted = ["id > ?"]
     parameters: list[int | str] = []
     if subject is not None:
@@ -55,7 +79,6 @@ def entries(database: VaultDatabase, subject: str | None = None, since_us: int |
         "SELECT id, at_us, actor, action, subject, reason FROM access_log "
         f"WHERE {' AND '.join(wanted)} ORDER BY id LIMIT {PAGE}"
     )
-    after = 0
     while True:
         with database.reading() as transaction:
             page = [Entry(*row) for row in transaction.query(statement, (after, *parameters))]

@@ -33,6 +33,7 @@ KEY_BYTES: Final = 32
 CHECKED_FROM: Final = 5
 PLACE_ENDS: Final = 13
 NONCE_ENDS: Final = 25
+NONCE_BYTES: Final = NONCE_ENDS - PLACE_ENDS
 BOX_BYTES_MIN: Final = NONCE_ENDS + 16
 _NAMED: Final = "csat-ledger vault"
 
@@ -42,9 +43,9 @@ def place_of(*names: str) -> bytes:
     return orjson.dumps([_NAMED, FORMAT, *names])
 
 
-def seal(key: AESGCM, place: bytes, plain: bytes) -> bytes:
-    """A box with some bytes, for one place."""
-    nonce = os.urandom(NONCE_ENDS - PLACE_ENDS)
+def seal(key: AESGCM, place: bytes, plain: bytes, nonce: bytes = b"") -> bytes:
+    """A box with some bytes, for one place. Who seals many at once hands in nonces, each random and used once."""
+    nonce = nonce or os.urandom(NONCE_BYTES)
     checked = _tag(place) + nonce + key.encrypt(nonce, plain, place)
     return bytes([FORMAT]) + crc32(checked).to_bytes(4, "big") + checked
 

@@ -11,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import RLock
+from types import NoneType
 from typing import Any, Final, Protocol
 
 import orjson
 
-from ledger.errors import StoreOutdated, StoreUnreachable
+from ledger.errors import StoreOutdated, StoreUnreachable, VaultDamaged
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
-from ledger.vault.tables import APPLICATION_ID, SQLITE_TRIGGERS, VERSION, sqlite_statements
+from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, SQLITE_TRIGGERS, VERSION, sqlite_statements
 
 Params = Sequence[Any]
 LOCK_TIMEOUT_S: Final = 60
 SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+_WORDS: Final = {str: "text", int: "number"}
 NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
 
 
@@ -73,6 +75,13 @@ class VaultDatabase(Protocol):
         """Makes it so again; returns what `unguarded` said before."""
         ...
 
+    def scrub(self) -> None:
+        """Has the database give up the bytes of what was deleted: in its files and its log nothing of that is left.
+
+        Raises StoreUnreachable where somebody else's reading keeps them; the same may be done again.
+        """
+        ...
+
     def close(self) -> None:
         """Gives all connections back."""
         ...
@@ -83,7 +92,13 @@ class _SQLiteTransaction:
         self._cursor = cursor
 
     def query(self, statement: str, parameters: Params = ()) -> list[tuple[Any, ...]]:
-        return self._cursor.execute(statement, parameters).fetchall()
+        rows = self._cursor.execute(statement, parameters).fetchall()
+        for (name, *_), column in zip(self._cursor.description, zip(*rows, strict=True), strict=False):
+            kind = COLUMN_TYPES.get(name)
+            # Whether there may be nothing is the tables' own matter, and that of who asks for rows of two.
+            if kind is not None and not {kind, NoneType}.issuperset(map(type, column)):
+                raise VaultDamaged(f"{name}: found a column with what is no {_WORDS[kind]}, expected that alone")
+        return rows
 
     def query_in(self, statement: str, parameters: Params, texts: Sequence[str]) -> list[tuple[Any, ...]]:
         return self.query(*_with_texts(statement, parameters, texts))
@@ -125,10 +140,10 @@ class SQLiteVault:
                     "person is recorded in the vault"
                 )
             require_own_log(path)
-            self._file = OpenFile(path, identity)
             self._path = path
             self._connection = _connected(path)
             self._turn = RLock()
+            self._file = OpenFile(path, identity, self._schema_version)
             self.found_version = 0 if made else self._require_vault(migrate=create)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnreachable(f"{where}: {reason(error, path)}") from error
@@ -146,6 +161,10 @@ class SQLiteVault:
                 transaction.execute(f"PRAGMA user_version = {VERSION}")
         require_version(self.name, self._version())
         return found
+
+    def _schema_version(self) -> int:
+        (number,) = self._connection.execute("PRAGMA schema_version").fetchone()
+        return int(number)
 
     def _version(self) -> int:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -202,6 +221,22 @@ class SQLiteVault:
                 for statement in SQLITE_TRIGGERS:
                     transaction.execute(statement)
         return wrong
+
+    def scrub(self) -> None:
+        """VACUUM writes the file anew from what is live; then all of the log is carried over, and the log is emptied."""
+        try:
+            with self._turn:
+                if lost := self._file.lost():
+                    raise StoreUnreachable(f"{self.name}: {lost}")
+                self._connection.execute("VACUUM")
+                busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StoreUnreachable(f"{self.name}: {reason(error, self._path)}") from error
+        if busy:
+            raise StoreUnreachable(
+                f"{self.name}: found somebody who has read for {LOCK_TIMEOUT_S} s, expected the log to be emptied: what was "
+                "erased may still stand in it; do the same again"
+            )
 
     def close(self) -> None:
         self._connection.close()

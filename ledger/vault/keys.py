@@ -47,9 +47,9 @@ class VaultKey:
         self.id = hmac.digest(secret, _NAMED, sha256).hex()[:ID_DIGITS]
         self._cipher = AESGCM(secret)
 
-    def wrap(self, vault: str, holder: str, data_key: bytes) -> bytes:
-        """A data key in a box that opens for its holder in its vault alone."""
-        return seal(self._cipher, _place(vault, holder), data_key)
+    def wrap(self, vault: str, holder: str, data_key: bytes, nonce: bytes = b"") -> bytes:
+        """A data key in a box that opens for its holder in its vault alone; `nonce` as `boxes.seal`."""
+        return seal(self._cipher, _place(vault, holder), data_key, nonce)
 
     def unwrap(self, vault: str, holder: str, box: bytes) -> bytes:
         """The data key in a box. Raises VaultDamaged, VaultSwapped."""

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from psycopg.errors import Diagnostic
+
 from ledger.errors import StoreUnreachable
 from ledger.store.postgres_connections import Address, Connections, PgConnection, lock_key
 from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, is_older, require_version
-from ledger.vault.tables import POSTGRES_TRIGGERS, REFUSE_BODY, SCHEMA, VERSION, postgres_statements
+from ledger.vault.tables import (
+    ERASED_FROM,
+    POSTGRES_TRIGGERS,
+    REFUSE_BODY,
+    SCHEMA,
+    VERSION,
+    postgres_statements,
+)
 
 WRITERS_LOCK: Final = lock_key("vault")
 BEGIN_WRITING: Final = f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
@@ -20,6 +31,10 @@ SELECT_TRIGGERS: Final = """
     WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal ORDER BY t.tgname"""
 # Bits of pg_trigger.tgtype: 2 before, 8 delete, 16 update, 32 truncate; 1, for each row, is not set.
 EXPECTED_TRIGGER: Final = ("access_log_is_append_only", 58, True, True, REFUSE_BODY)
+SCRUB_TIMEOUT_S: Final = 60.0
+"""So long it waits for transactions that may still see what was erased."""
+SCRUB_WAIT_S: Final = 0.1
+SCRUB_WAIT_MAX_S: Final = 2.0
 SETTINGS: Final = (
     f"SET search_path = {SCHEMA}",
     f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
@@ -108,6 +123,45 @@ class PostgresVault:
                 for statement in POSTGRES_TRIGGERS:
                     transaction.execute(statement.replace("%", "%%"))
         return wrong
+
+    def scrub(self) -> None:
+        """Rewrites the tables of which rows are erased, and their indexes, from what is live; the old files go.
+
+        Rows that an older transaction may still see are kept by that, so it is done again until there are none. What the
+        server's write-ahead log holds stays there until its segments are written over (docs/people.md).
+        """
+        for table in ERASED_FROM:
+            deadline_s, wait_s = time.monotonic() + SCRUB_TIMEOUT_S, SCRUB_WAIT_S
+            while dead := self._rewrite(table):
+                if time.monotonic() > deadline_s:
+                    raise StoreUnreachable(
+                        f"{self.name}: found {dead:,} erased rows of {SCHEMA}.{table} that a transaction of somebody else may "
+                        f"still see, for {SCRUB_TIMEOUT_S} s, expected none: end it, and do the same again"
+                    )
+                time.sleep(wait_s)
+                wait_s = min(2 * wait_s, SCRUB_WAIT_MAX_S)
+
+    def _rewrite(self, table: str) -> int:
+        """How many dead rows of a table had to be kept. The server says so in a notice, the first number of its detail."""
+        told: list[str] = []
+
+        def listen(notice: Diagnostic) -> None:
+            if notice.severity_nonlocalized == "INFO" and notice.message_detail:
+                told.append(notice.message_detail)
+
+        with self._connections.take() as connection:
+            connection.add_notice_handler(listen)
+            try:
+                connection.execute(f"VACUUM (FULL, VERBOSE) {SCHEMA}.{table}")
+            finally:
+                connection.remove_notice_handler(listen)
+        kept = [re.search(r"[0-9]+", detail) for detail in told]
+        if not kept or None in kept:  # it warns of a table that is another's, and goes on
+            raise StoreUnreachable(
+                f"{self.name}: found no word of the server that it rewrote {SCHEMA}.{table}, expected one: the role of the "
+                "vault must own its tables"
+            )
+        return sum(int(found[0]) for found in kept if found)
 
     def close(self) -> None:
         self._connections.close()

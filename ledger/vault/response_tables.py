@@ -5,7 +5,9 @@
     exports   what was handed out, one row for each person or response in it, so that it can be withdrawn
 
 A row of `answers` is `pending` from before the book has heard of the fact, `kept` once the book has recorded it, and `refused`
-where the book has not: that waits to be taken again, and is deleted when its refusal would be. Only what is `kept` is shown.
+where the book has not: that waits to be taken again, and is deleted when its refusal would be. It is `erasing` once its
+data key is gone because its subject is erased (see `erasing`), and `erased` once nothing is left but the ids: so the same fact,
+handed in again, brings nothing back. Only what is `kept` is shown.
 """
 
 from __future__ import annotations
@@ -44,8 +46,9 @@ RESPONSES: Final = (
         actor TEXT NOT NULL,
         what TEXT NOT NULL,
         membership TEXT {binary} NOT NULL,
-        reference TEXT {binary} NOT NULL
+        subject TEXT {binary},
+        response TEXT {binary}
     )""",
-    "CREATE INDEX exports_reference ON exports (reference)",
-    "CREATE INDEX exports_membership ON exports (membership, id)",
+    "CREATE INDEX exports_subject ON exports (subject)",
+    "CREATE INDEX exports_response ON exports (membership, response)",
 )

@@ -16,13 +16,16 @@ id of their fact, and `mac`, a keyed digest of what was said, tells the same fro
 **Boxes.** The data key's holder is `response/<fact>`; the place of a field is vault, holder, field, version, membership and
 response. `answers` has a byte for each core question (`ledger.answers.CORE`), 255 for none, then the own questions as JSON.
 
+**Erased.** A fact whose row is `erasing` or `erased` is `known`, whatever it says now, and nothing of it is taken in again.
+
 **Links.** Only of a response that is not anonymous: from the first moment, or until anonymity was chosen (`make_anonymous`).
+An answer to an invitation of a subject that was erased has none.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -30,7 +33,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.answers import Answers
-from ledger.vault.boxes import KEY_BYTES, place_of, seal
+from ledger.vault.boxes import KEY_BYTES, NONCE_BYTES, place_of, seal
 from ledger.vault.database import Transaction
 from ledger.vault.vault import Vault
 
@@ -39,6 +42,13 @@ VERSION: Final = "1"
 """Of what is sealed of a response; it is never changed."""
 BATCH: Final = 2_000
 """Rows a transaction, where there are many."""
+UNDER_WAY_US: Final = 15 * 60 * 1_000_000
+"""After so long nobody records any more what he has pended: each wait for a lock is far shorter."""
+_RANDOM_BYTES: Final = KEY_BYTES + 4 * NONCE_BYTES
+ERASED: Final = ("erasing", "erased")
+"""States of rows of which nothing is kept any more."""
+_OPEN: Final = "state <> 'kept' AND state NOT IN ('erasing', 'erased')"
+"""Of a row: the book has not recorded its fact, as far as is known here."""
 How = Literal["new", "known", "other", "missing"]
 Recorded = Callable[[Sequence[str]], Collection[str]]
 """Asks the book: those of some ids of facts that it has."""
@@ -116,13 +126,13 @@ class Responses:
             for one in said:
                 row = there.get(one.fact)
                 mac = self._mac(one)
-                if row is not None and (one.from_vault or _is_silent(one, row, in_book)):
+                if row is not None and (one.from_vault or row.state in ERASED or _is_silent(one, row, in_book)):
                     mac = row.mac
                 how = self._how(one, mac, row, in_book)
                 if how == "new":
                     fresh[one.fact] = one, mac
                     there[one.fact] = self._row(one, mac)
-                elif how == "known" and row is not None and row.state != "kept":
+                elif how == "known" and row is not None and row.state not in ("kept", *ERASED):
                     again.append((now_us, one.fact))
                 pended.append(Pended(how, mac))
             self._drop(transaction, list(fresh))
@@ -148,23 +158,24 @@ class Responses:
             self._drop(transaction, list(dropped))
 
     def settle(self, recorded: Recorded, now_us: int) -> int:
-        """Settles what is pending by what the book has recorded; returns how many rows that were."""
+        """Settles what is pending by what the book has recorded; returns how many rows were looked at.
+
+        What the book lacks may be under way just now, in another process that has yet to record it: it counts as refused
+        only after UNDER_WAY_US.
+        """
         settled, after = 0, ""
         while True:
             with self.vault.sealing() as transaction:
                 rows = transaction.query(
-                    "SELECT fact FROM answers WHERE state <> 'kept' AND state = 'pending' AND fact > ? "
+                    "SELECT fact, pended_us FROM answers WHERE state <> 'kept' AND state = 'pending' AND fact > ? "
                     f"ORDER BY fact LIMIT {BATCH}",
                     (after,),
                 )
-                facts = [fact for (fact,) in rows]
+                facts = [fact for fact, _ in rows]
                 in_book = recorded(facts) if facts else ()
-                self._mark(
-                    transaction,
-                    [one for one in facts if one in in_book],
-                    [one for one in facts if one not in in_book],
-                    now_us,
-                )
+                old = [fact for fact, pended_us in rows if pended_us < now_us - UNDER_WAY_US]
+                kept, refused = [one for one in facts if one in in_book], [one for one in old if one not in in_book]
+                self._mark(transaction, kept, refused, now_us)
             settled += len(facts)
             if len(facts) < BATCH:
                 return settled
@@ -211,6 +222,8 @@ class Responses:
     def _how(self, one: Said, mac: str, row: _Row | None, in_book: Collection[str]) -> How:
         if row is None:
             return "missing" if one.from_vault else "new"
+        if row.state in ERASED:
+            return "known"
         if row.mac == mac:
             if row.state in ("kept", "new") or self._same_place(one, row):
                 return "known"
@@ -247,44 +260,45 @@ class Responses:
         if not new:
             return
         vault, wrapping = self.vault, self.vault.keyring.current
-        secrets = os.urandom(KEY_BYTES * len(new))
         keys, rows, links = [], [], []
-        for number, (one, mac) in enumerate(new):
-            data_key = secrets[KEY_BYTES * number : KEY_BYTES * (number + 1)]
-            holder, cipher = response_holder(one.fact), AESGCM(data_key)
-            keys.append((holder, wrapping.id, wrapping.wrap(vault.id, holder, data_key)))
-
-            def sealed(field: str, plain: bytes | None, one: Said = one, cipher: AESGCM = cipher) -> bytes | None:
-                if plain is None:
-                    return None
-                return seal(cipher, place(vault, one.fact, field, one.membership, one.response), plain)
-
-            answers = sealed("answers", None if one.answers is None else packed(one.answers))
-            comment = sealed("comment", None if one.comment is None else one.comment.encode())
-            whose = (one.fact, one.membership, one.response)
+        for (one, mac), (data_key, *nonces) in zip(new, _randomness(len(new)), strict=True):
+            fact, membership, response = whose = (one.fact, one.membership, one.response)
+            holder, cipher = response_holder(fact), AESGCM(data_key)
+            keys.append((holder, wrapping.id, wrapping.wrap(vault.id, holder, data_key, nonces[0])))
+            answers = comment = None
+            if one.answers is not None:
+                answers = seal(
+                    cipher, place(vault, fact, "answers", membership, response), packed(one.answers), nonces[1]
+                )
+            if one.comment is not None:
+                where = place(vault, fact, "comment", membership, response)
+                comment = seal(cipher, where, one.comment.encode(), nonces[2])
             rows.append((*whose, state, mac, int(one.anonymous), answers, comment, 0, now_us, None))
             if linked and one.invitation is not None and not one.anonymous:
-                links.append((*whose, self._tag(one), sealed("invitation", one.invitation.encode())))
+                where = place(vault, fact, "invitation", membership, response)
+                links.append((*whose, self._tag(one), seal(cipher, where, one.invitation.encode(), nonces[3])))
         transaction.execute_many("INSERT INTO data_keys VALUES (?,?,?)", keys)
         transaction.execute_many("INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
         if links:
-            transaction.execute_many("INSERT INTO links VALUES (?,?,?,?,?)", links)
+            tags = [str(tag) for _, _, _, tag, _ in links]
+            gone = {tag for (tag,) in transaction.query_in("SELECT tag FROM erased_links WHERE tag {in}", (), tags)}
+            transaction.execute_many(
+                "INSERT INTO links VALUES (?,?,?,?,?)", [link for link in links if link[3] not in gone]
+            )
 
     def _mark(self, transaction: Transaction, kept: Sequence[str], waiting: Sequence[str], now_us: int) -> None:
         if kept:
             transaction.execute_in(
-                "UPDATE answers SET state = 'kept', kept_us = ? WHERE state <> 'kept' AND fact {in}", (now_us,), kept
+                f"UPDATE answers SET state = 'kept', kept_us = ? WHERE {_OPEN} AND fact {{in}}", (now_us,), kept
             )
         if waiting:
-            transaction.execute_in(
-                "UPDATE answers SET state = 'refused' WHERE state <> 'kept' AND fact {in}", (), waiting
-            )
+            transaction.execute_in(f"UPDATE answers SET state = 'refused' WHERE {_OPEN} AND fact {{in}}", (), waiting)
 
     def _drop(self, transaction: Transaction, facts: Sequence[str]) -> None:
         """Deletes the rows of facts that are not kept, their data keys first."""
         if not facts:
             return
-        rows = transaction.query_in("SELECT fact FROM answers WHERE state <> 'kept' AND fact {in}", (), facts)
+        rows = transaction.query_in(f"SELECT fact FROM answers WHERE {_OPEN} AND fact {{in}}", (), facts)
         found = [fact for (fact,) in rows]
         if found:
             transaction.execute_in(
@@ -294,6 +308,14 @@ class Responses:
             transaction.execute_in("DELETE FROM answers WHERE fact {in}", (), found)
 
 
+def _randomness(number: int) -> Iterator[tuple[bytes, ...]]:
+    """For each of some facts a data key and four nonces: one for it, one for each box."""
+    random = os.urandom(number * _RANDOM_BYTES)
+    for start in range(0, len(random), _RANDOM_BYTES):
+        nonces = range(start + KEY_BYTES, start + _RANDOM_BYTES, NONCE_BYTES)
+        yield random[start : start + KEY_BYTES], *(random[at : at + NONCE_BYTES] for at in nonces)
+
+
 def _is_silent(one: Said, row: _Row, in_book: Collection[str]) -> bool:
     """Whether a fact that the book has comes again and says nothing of its answers: that is no other content."""
     return one.answers is None and one.comment is None and (row.state == "kept" or one.fact in in_book)
@@ -301,7 +323,7 @@ def _is_silent(one: Said, row: _Row, in_book: Collection[str]) -> bool:
 
 def _is_of(row: _Row | None, one: Said, mac: str) -> bool:
     """Whether a row has what a fact says that the book has accepted; anonymity may have been chosen meanwhile."""
-    if one.from_vault:
+    if one.from_vault or (row is not None and row.state in ERASED):
         return True
     return (
         row is not None

@@ -4,9 +4,11 @@
                 and two keyed digests (see `vault.BlindIndex`)
     data_keys   by holder: its data key, wrapped under the key-encryption key of that id
     access_log  who read which subject, when and why; the database refuses UPDATE, DELETE, TRUNCATE and REPLACE
+    erasures    who was to be erased, and how far that is (see `erasures`)
     vault_meta  `vault`: the vault's own id; `key`: the id of the key-encryption key that wraps; `retired <id>`: one that was
                 rotated away; `book`: the leaf hash of the first event of the book with which it is used; `anonymity`: how far
-                in the book it is known who chose anonymity
+                in the book it is known who chose anonymity; `erasures of the book`: up to which of its events erasures were
+                taken over from it
 
 A row of `contacts` never has fewer data keys than it needs: both are written in one transaction.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ledger.vault.erasure_tables import ERASURES
 from ledger.vault.published_tables import PUBLISHED_TABLES
 from ledger.vault.response_tables import RESPONSES
 
@@ -55,9 +58,18 @@ TABLES: Final = (
     "CREATE INDEX access_log_at ON access_log (at_us)",
 )
 ADDED: Final[Mapping[int, tuple[str, ...]]] = {
-    2: (*RESPONSES, *PUBLISHED_TABLES),
+    2: (*RESPONSES, *ERASURES, *PUBLISHED_TABLES),
 }
 """By version what its tables have more than those of the version before; nothing that was there is changed."""
+UNSAMPLED: Final[Mapping[str, tuple[str, ...]]] = {
+    "data_keys": ("wrapped",),
+    "contacts": ("address", "details", "email", "name", "phone", "language"),
+    "answers": ("mac", "answers", "comment"),
+    "links": ("tag", "invitation"),
+}
+"""Columns of which PostgreSQL must keep no statistics: they would be copies, which no erasure finds."""
+ERASED_FROM: Final = tuple(UNSAMPLED)
+"""The tables of which rows are erased."""
 SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
 POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}
 
@@ -84,6 +96,15 @@ POSTGRES_TRIGGERS: Final = (
     "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
 )
 
+COLUMN_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
+    **dict.fromkeys(("actor", "action", "reason"), str),
+    **dict.fromkeys(("fact", "response", "state", "mac", "tag", "export", "what", "step"), str),
+    **dict.fromkeys(("id", "at_us", "version", "anonymous", "cleared", "pended_us", "kept_us", "requested_us"), int),
+}
+"""What a column holds that is not null, by its name, in whichever table it stands. SQLite keeps anything in a column; of what
+is sealed `boxes` looks at the form."""
+
 
 def sqlite_statements(since: int = 0) -> list[str]:
     """What makes of the tables of a version those of the present one in SQLite; all of them where there are none (0)."""
@@ -92,7 +113,12 @@ def sqlite_statements(since: int = 0) -> list[str]:
 
 def postgres_statements(since: int = 0) -> list[str]:
     """The same in PostgreSQL, in the schema that is on the search path."""
-    return _statements(since, POSTGRES_TYPES, POSTGRES_TRIGGERS)
+    unsampled = [
+        f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0"
+        for table, columns in UNSAMPLED.items()
+        for column in columns
+    ]
+    return [*_statements(since, POSTGRES_TYPES, POSTGRES_TRIGGERS), *unsampled]
 
 
 def _statements(since: int, types: Mapping[str, str], triggers: tuple[str, ...]) -> list[str]:

@@ -10,8 +10,9 @@ taken is `known` then, has the same subject and makes the same facts, with the s
     refused    is not taken; `code` says why
 
 An address that stands in a file twice is taken the first time and refused then (`repeated`), and a contact that stands under
-another organisation stays where it is (`other-organisation`). But a withdrawal is never refused: where such a line says
-`withdrawn`, the fact is made, under the organisation of the contact, and the contact is left as it is.
+another organisation stays where it is (`other-organisation`), as does one that is to be erased (`being-erased`). But a
+withdrawal is never refused: where such a line says `withdrawn`, the fact is made, under the organisation of the contact,
+and the contact is left as it is.
 
     {"type":"record-consent","id":"contact-…","membership":"m-1","occurred_at":"…Z","subject":"…","customer_org":"Brontegard"}
 
@@ -39,6 +40,8 @@ ADDRESS_DIGEST_BYTES: Final = 16
 """Of an address that stood in the file before: kept in memory alone, while the file is read."""
 _REFUSALS: Final[Mapping[str, str]] = {
     "repeated": "found an address that stood in the file before, expected each once",
+    "being-erased": "found an address whose contact is to be erased, expected that to be over: `csat-ledger erase --replay` "
+    "ends it, and the line makes another contact then",
     "other-organisation": "found an address whose contact stands under another organisation, expected the same; the contact "
     "is left as it is",
 }
@@ -91,7 +94,7 @@ def _take(
             digest = sha256(normalise(line.contact.email).encode()).digest()[:ADDRESS_DIGEST_BYTES]
             (repeated if digest in seen else fresh)[line.number] = line
             seen.add(digest)
-    kept = dict(zip(fresh, vault.keep(membership, list(fresh.values()), now_us), strict=True))
+    kept: dict[int, Kept | None] = dict(zip(fresh, vault.keep(membership, list(fresh.values()), now_us), strict=True))
     kept |= dict(zip(repeated, vault.standing(membership, list(repeated.values())), strict=True))
     outcomes, facts = [], []
     for line in batch:
@@ -101,13 +104,17 @@ def _take(
         found = kept[line.number]
         outcome = _outcome(line, found)
         outcomes.append(outcome)
+        if found is None:
+            continue
         if line.consent_us is not None and (outcome.outcome != "refused" or line.consent == "withdrawn"):
             given = line.consent == "given"
             facts.append(consent_fact(membership, found.subject, found.customer_org, given, line.consent_us))
     return outcomes, b"".join(facts)
 
 
-def _outcome(line: ListLine, kept: Kept) -> LineTaken:
+def _outcome(line: ListLine, kept: Kept | None) -> LineTaken:
+    if kept is None:
+        return LineTaken(line.number, "refused", None, "repeated", _REFUSALS["repeated"])
     sentence = _REFUSALS.get(kept.how)
     if sentence is None:
         return LineTaken(line.number, kept.how, kept.subject, None, None)  # type: ignore[arg-type]

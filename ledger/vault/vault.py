@@ -31,6 +31,7 @@ from ledger.vault.addresses import normalise
 from ledger.vault.boxes import KEY_BYTES, open_box, place_of, seal
 from ledger.vault.contact import FIELDS, Contact
 from ledger.vault.database import NO_VAULT, Transaction, VaultDatabase
+from ledger.vault.erasures import NOT_ERASED, among, refuse_erased
 from ledger.vault.keys import Keyring
 from ledger.vault.partner_list import ListLine
 
@@ -39,7 +40,7 @@ ID_BYTES: Final = 16
 SUBJECT_BYTES: Final = 16
 CHUNK: Final = 2_000
 """So many contacts are read in one transaction."""
-_COLUMNS: Final = "subject, membership, customer_org, version, address, email, name, phone, language"
+_COLUMNS: Final = "subject, membership, customer_org, version, address, details, email, name, phone, language"
 
 
 def holder_of(subject: str) -> str:
@@ -77,6 +78,10 @@ class BlindIndex:
             "answers", fact, None if answers is None else {"core": answers.core, "own": answers.own}, comment
         )
 
+    def actor(self, subject: str) -> str:
+        """What stands for the subject of a token, where that must not stand in the access log itself."""
+        return self._digest("actor", subject)[:16]
+
     def _digest(self, *names: Any) -> str:
         return hmac.digest(self._key, orjson.dumps(names, option=orjson.OPT_SORT_KEYS), sha256).hex()
 
@@ -85,7 +90,7 @@ class Kept(NamedTuple):
     """What became of a line of a partner's list; `customer_org` is the organisation under which the contact stands."""
 
     subject: str
-    how: Literal["added", "changed", "known", "other-organisation", "repeated"]
+    how: Literal["added", "changed", "known", "other-organisation", "repeated", "being-erased"]
     customer_org: str
 
 
@@ -120,6 +125,11 @@ class Vault:
             self.id = vault_id(transaction, database.name)
             self.index = BlindIndex(self._data_keys(transaction, [INDEX_HOLDER])[INDEX_HOLDER])
 
+    def is_tied(self) -> bool:
+        """Whether it was used with a book; before that, no book knows anybody whom it keeps."""
+        with self.database.reading() as transaction:
+            return bool(transaction.query("SELECT value FROM vault_meta WHERE name = 'book'"))
+
     def belong_to(self, book: str) -> None:
         """Ties the vault to the book that a text names, the first time; after that to no other. Raises AnotherBook."""
         with self.database.writing() as transaction:
@@ -135,14 +145,14 @@ class Vault:
     def keep(self, membership: str, lines: Sequence[ListLine], now_us: int) -> list[Kept]:
         """Takes lines in, all in one transaction; no two of them have the same address. What each became, in order.
 
-        A contact that stands under another organisation is left as it is.
+        A contact that stands under another organisation is left as it is, and so is one that is to be erased.
         """
         if not lines:
             return []
         addresses = [self.index.address(normalise(line.contact.email)) for line in lines]
         with self.sealing() as transaction:
             rows = transaction.query_in(
-                "SELECT address, subject, customer_org, version, details FROM contacts "
+                f"SELECT address, subject, customer_org, version, details, {NOT_ERASED} FROM contacts "
                 "WHERE membership = ? AND address {in}",
                 (membership,),
                 addresses,
@@ -157,8 +167,10 @@ class Vault:
                     new.append((subject, address, line))
                     kept.append(Kept(subject, "added", line.customer_org))
                     continue
-                subject, customer_org, version, details = there[address]
-                if fold(customer_org) != fold(line.customer_org):
+                subject, customer_org, version, details, stays = there[address]
+                if not stays:
+                    kept.append(Kept(subject, "being-erased", customer_org))
+                elif fold(customer_org) != fold(line.customer_org):
                     kept.append(Kept(subject, "other-organisation", customer_org))
                 elif details == self.index.details(subject, line.contact):
                     kept.append(Kept(subject, "known", customer_org))
@@ -169,8 +181,11 @@ class Vault:
             self._change(transaction, membership, changed, now_us)
         return kept
 
-    def standing(self, membership: str, lines: Sequence[ListLine]) -> list[Kept]:
-        """The contacts that have the addresses of lines which stood in their file before; nothing is taken of these."""
+    def standing(self, membership: str, lines: Sequence[ListLine]) -> list[Kept | None]:
+        """The contacts that have the addresses of lines which stood in their file before; nothing is taken of these.
+
+        None for one that was erased since.
+        """
         if not lines:
             return []
         addresses = [self.index.address(normalise(line.contact.email)) for line in lines]
@@ -181,7 +196,7 @@ class Vault:
                 addresses,
             )
         found = {address: Kept(subject, "repeated", customer_org) for address, subject, customer_org in rows}
-        return [found[address] for address in addresses]
+        return [found.get(address) for address in addresses]
 
     def memberships(self) -> list[str]:
         """The memberships that have contacts, in order."""
@@ -190,8 +205,9 @@ class Vault:
         return [membership for (membership,) in rows]
 
     def subjects(self, membership: str, among: Sequence[str]) -> set[str]:
-        """Which of some subjects have a contact under a membership."""
-        return self._which("SELECT subject FROM contacts WHERE membership = ? AND subject {in}", membership, among)
+        """Which of some subjects have a contact under a membership, and are not to be erased."""
+        statement = f"SELECT subject FROM contacts WHERE membership = ? AND subject {{in}} AND {NOT_ERASED}"
+        return self._which(statement, membership, among)
 
     def handed_out(self, action: Action, among: Sequence[str]) -> set[str]:
         """Which of some subjects were read for an action before."""
@@ -200,26 +216,33 @@ class Vault:
     def read(self, membership: str, wanted: Sequence[tuple[Action, str]], access: Access) -> Iterator[Held]:
         """The contacts of subjects of a membership, in order; each reading is on record before its contact is opened.
 
-        Raises UnknownSubject, VaultDamaged, VaultSwapped.
+        Who is to be erased is left out, also where that is asked for meanwhile. Raises UnknownSubject, VaultDamaged,
+        VaultSwapped.
         """
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
-            there = self.subjects(membership, [subject for _, subject in chunk])
-            for _, subject in chunk:
-                if subject not in there:
-                    raise UnknownSubject(subject)
+            subjects = [subject for _, subject in chunk]
+            there = self.subjects(membership, subjects)
             with self.database.writing() as transaction:
-                enter(transaction, access, chunk)
-            yield from self._opened([subject for _, subject in chunk])
+                erased = among(transaction, subjects)
+                for subject in subjects:
+                    if subject not in there and subject not in erased:
+                        raise UnknownSubject(subject)
+                enter(transaction, access, [one for one in chunk if one[1] not in erased])
+            yield from self._opened(subjects)
 
     def show(self, subject: str, access: Access) -> Held:
-        """The contact of a subject. Raises UnknownSubject, VaultDamaged, VaultSwapped."""
+        """The contact of a subject. Raises UnknownSubject, SubjectErased, VaultDamaged, VaultSwapped."""
         with self.database.reading() as transaction:
+            refuse_erased(transaction, subject)
             rows = transaction.query("SELECT membership FROM contacts WHERE subject = ?", (subject,))
         if not rows:
             raise UnknownSubject(subject)
-        (held,) = self.read(rows[0][0], [("shown", subject)], access)
-        return held
+        for held in self.read(rows[0][0], [("shown", subject)], access):
+            return held
+        with self.database.reading() as transaction:  # its erasure was asked for meanwhile
+            refuse_erased(transaction, subject)
+        raise UnknownSubject(subject)
 
     def find(self, normalised: Sequence[str], access: Access) -> list[list[Found]]:
         """For each address the subjects that have it, of all memberships; each finding is on record before it is told."""
@@ -227,7 +250,8 @@ class Vault:
         by_address: dict[str, list[Found]] = {digest: [] for digest in digests}
         with self.database.writing() as transaction:
             rows = transaction.query_in(
-                "SELECT address, subject, membership, customer_org FROM contacts WHERE address {in} ORDER BY subject",
+                "SELECT address, subject, membership, customer_org FROM contacts "
+                f"WHERE address {{in}} AND {NOT_ERASED} ORDER BY subject",
                 (),
                 digests,
             )
@@ -292,13 +316,18 @@ class Vault:
 
     def _opened(self, subjects: Sequence[str]) -> list[Held]:
         with self.database.reading() as transaction:
-            rows = transaction.query_in(f"SELECT {_COLUMNS} FROM contacts WHERE subject {{in}}", (), subjects)
+            statement = f"SELECT {_COLUMNS} FROM contacts WHERE subject {{in}} AND {NOT_ERASED}"
+            rows = transaction.query_in(statement, (), subjects)
             keys = self._data_keys(transaction, [holder_of(row[0]) for row in rows])
-        by_subject = {row[0]: row for row in rows}
-        return [self._open(by_subject[subject], keys[holder_of(subject)]) for subject in subjects]
+            by_subject = {row[0]: row for row in rows}
+            erased = among(transaction, [subject for subject in subjects if subject not in by_subject])
+        there = [subject for subject in subjects if subject not in erased]
+        if missing := [subject for subject in there if subject not in by_subject]:
+            raise UnknownSubject(missing[0])
+        return [self._open(by_subject[subject], keys[holder_of(subject)]) for subject in there]
 
     def _open(self, row: tuple[Any, ...], data_key: bytes) -> Held:
-        subject, membership, customer_org, version, address, *boxes = row
+        subject, membership, customer_org, version, address, details, *boxes = row
         cipher, texts = AESGCM(data_key), dict[str, str]()
         for field, box in zip(FIELDS, boxes, strict=True):
             if box is not None:
@@ -307,6 +336,10 @@ class Vault:
         contact = Contact(**texts)
         if self.index.address(normalise(contact.email)) != address:
             raise VaultDamaged(f"subject {subject}: found the blind index of another address, expected that of its own")
+        if (
+            self.index.details(subject, contact) != details
+        ):  # a box that was taken away leaves nothing that does not open
+            raise VaultDamaged(f"subject {subject}: found the digest of other details, expected that of its own")
         return Held(subject, membership, customer_org, contact)
 
     def _data_keys(self, transaction: Transaction, holders: Sequence[str]) -> dict[str, bytes]:
@@ -329,8 +362,10 @@ def vault_id(transaction: Transaction, name: str) -> str:
 
 def wrapping_key_id(transaction: Transaction) -> str:
     """The id of the key-encryption key that wraps."""
-    ((key_id,),) = transaction.query("SELECT value FROM vault_meta WHERE name = 'key'")
-    return str(key_id)
+    rows = transaction.query("SELECT value FROM vault_meta WHERE name = 'key'")
+    if not rows:
+        raise VaultDamaged("found no id of the key that wraps, expected one")
+    return str(rows[0][0])
 
 
 def require_wrapping(transaction: Transaction, keyring: Keyring) -> None:
@@ -346,6 +381,10 @@ def require_wrapping(transaction: Transaction, keyring: Keyring) -> None:
 def _set_up(transaction: Transaction, keyring: Keyring) -> None:
     if transaction.query("SELECT value FROM vault_meta WHERE name = 'vault'"):
         return
+    if transaction.query(
+        "SELECT name FROM vault_meta WHERE name = 'key' UNION ALL SELECT holder FROM data_keys LIMIT 1"
+    ):
+        raise VaultDamaged("found data keys of a vault without its id, expected neither or both")
     made, key = os.urandom(ID_BYTES).hex(), keyring.current
     transaction.execute_many("INSERT INTO vault_meta VALUES (?,?)", [("vault", made), ("key", key.id)])
     wrapped = key.wrap(made, INDEX_HOLDER, os.urandom(KEY_BYTES))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.book import follow_row, read_rules
-from ledger.errors import BrokenHistory
+from ledger.errors import BrokenHistory, StoreUnreachable
 from ledger.programmes.programme import Programme, Programmes
 from ledger.store.base import Reader, Snapshot, Unguarded
 
@@ -25,13 +25,15 @@ def snapshot_differences(book: Reader, programmes: Programmes) -> Iterator[Ungua
     while page := book.read_snapshots(after, 1):
         (snapshot,) = page
         after = snapshot.stream
-        programme = programmes.of(snapshot.stream)
+        programme = programmes.of(snapshot.stream) if isinstance(snapshot.stream, str) else None
         if programme is not None and (found := _difference(book, programmes, programme, snapshot)) is not None:
             yield Unguarded(f"snapshot of {snapshot.stream}", found, EXPECTED)
 
 
 def _difference(book: Reader, programmes: Programmes, programme: Programme, snapshot: Snapshot) -> str | None:
     try:
+        if type(snapshot.seq) is not int:  # SQLite keeps anything in a column
+            return "a seq that is no number"
         if programme.load(snapshot.state) is None:
             return None
     except Exception:  # whatever somebody has put there
@@ -43,8 +45,11 @@ def _difference(book: Reader, programmes: Programmes, programme: Programme, snap
                 break
             follow_row(programmes, programme, state, row)
         rules = read_rules(book, programmes, programme, programme.rules_stream(snapshot.stream))
-    except BrokenHistory as error:
-        return f"one of a stream that cannot be read ({error})"
+    except StoreUnreachable:
+        raise
+    except Exception as error:  # whatever stands in the events: what is wrong with them is listed by itself
+        why = str(error) if isinstance(error, BrokenHistory) else f"{type(error).__name__}"
+        return f"one of a stream that cannot be read ({why})"
     if state.seq != snapshot.seq:
         return f"one of {snapshot.seq} events, of a stream of {state.seq}"
     try:

@@ -5,11 +5,11 @@ The original is kept so that operators can see what was wrong, and take it again
 
 * A field that its model hides, such as the invitation of a response, holds the token, or null (DESIGN 13). The operator's
   own file of refusals, or the source, is the only one that has the invitation itself.
-* Of a fact whose form is wrong nobody knows what stands in its fields: a text stays only where it is an instant, a date or
-  an opaque reference, without a space. Members that no fact has are not kept at all, with their names.
+* What could be a person's is left out or null, as it is on the topic of refused facts; members that no fact has are not kept
+  at all, with their names.
 * Answers and comments are not kept. Where the vault holds them, `"answers":"in the vault"` stands in their place, and the fact
   can be taken again from here; else it cannot.
-* What looks like a mail address, a telephone or an IP number is replaced (`ledger.personal_data`), in the sentence, too.
+* What looks like a mail address, a phone or an IP number is left out of the sentence and the source, too.
 * Of more than ORIGINAL_MAX characters nothing is kept.
 
 Where something is left out the row is not *whole*: it cannot be taken again from here. Two facts of which the same is
@@ -30,12 +30,12 @@ import orjson
 from ledger.answers import IN_VAULT
 from ledger.errors import LedgerError
 from ledger.instants import DAY_US
-from ledger.personal_data import LEFT_OUT, looks_personal, without_personal_data
+from ledger.personal_data import LEFT_OUT, without_personal_data
 from ledger.printable import printable
 from ledger.refusal_fields import FIELDS
 from ledger.store.base import Store
 from ledger.store.refusal_rows import NewRefusal
-from ledger.telling import as_told
+from ledger.telling import OPAQUE, as_told, has_keys_once
 
 if TYPE_CHECKING:
     from ledger.fact import Fact, FactParser
@@ -48,7 +48,6 @@ EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
 _QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 """A value that a sentence quotes."""
 _HELD: Final = {"answers": IN_VAULT}
-_OPAQUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=~#-]{0,63}")
 
 
 class TurnedAway(NamedTuple):
@@ -71,18 +70,17 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     found = _object_in(refused.line)
     told = as_told(refused.line, parser, refused.fact) if found is not None else None
     kept = _object_in(told) if told is not None else None
-    cleaned = None if kept is None else _cleaned(kept, well_formed=refused.fact is not None)
-    if found is not None and cleaned is not None and refused.fact is not None and _is_held(refused.fact):
+    if found is not None and kept is not None and refused.fact is not None and _is_held(refused.fact):
         found = {name: value for name, value in found.items() if name not in refused.fact.sealed} | _HELD
-        cleaned |= _HELD
-    original = None if cleaned is None else orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS).decode()
+        kept |= _HELD
+    original = None if kept is None else orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
     if original is not None and len(original) > ORIGINAL_MAX:
         original = None
-    whole = original is not None and cleaned == found
+    whole = original is not None and kept == found and (refused.fact is not None or has_keys_once(refused.line))
     sentence = _sentence(refused)
     field = refused.field or FIELDS.get(refused.code)
-    code, source = refused.code, printable(refused.source)[-NAME_MAX:]
-    fact, kind, membership = (_name(cleaned, member) for member in ("id", "type", "membership"))
+    code, source = refused.code, without_personal_data(printable(refused.source))[-NAME_MAX:]
+    fact, kind, membership = (_name(kept, member) for member in ("id", "type", "membership"))
     what = [original, whole] if original is not None else [None, fact, kind, membership, code, sentence]
     digest = sha256(orjson.dumps(what)).digest()
     return NewRefusal(digest, fact, kind, membership, code, sentence, field, source, original, whole)
@@ -97,7 +95,7 @@ def _sentence(refused: TurnedAway) -> str:
     """What was said, without a value that is not kept either."""
     said = refused.sentence
     if refused.fact is None:
-        said = _QUOTED.sub(lambda found: found[0] if _OPAQUE.fullmatch(found[0][1:-1]) else f"'{LEFT_OUT}'", said)
+        said = _QUOTED.sub(lambda found: found[0] if OPAQUE.fullmatch(found[0][1:-1]) else f"'{LEFT_OUT}'", said)
     return sentence_to_keep(said)
 
 
@@ -112,23 +110,6 @@ def _object_in(content: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _cleaned(content: Mapping[str, Any], *, well_formed: bool) -> dict[str, Any]:
-    return {name: _clean(value, well_formed) for name, value in content.items()}
-
-
-def _clean(value: Any, well_formed: bool) -> Any:
-    """A value without what may not be kept; null in the place of a text of which that cannot be told."""
-    if isinstance(value, str):
-        if looks_personal(value):
-            return without_personal_data(value) if well_formed else None
-        return value if well_formed or _OPAQUE.fullmatch(value) else None
-    if isinstance(value, list):
-        return [_clean(one, well_formed) for one in value]
-    if isinstance(value, dict):
-        return {_clean(name, well_formed) or "": _clean(one, well_formed) for name, one in value.items()}
-    return value
 
 
 def _name(content: Mapping[str, Any] | None, member: str) -> str | None:

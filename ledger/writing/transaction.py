@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from ledger.fact import Fact
 
 
+class Note(NamedTuple):
+    """An event of the log's own stream, and the id of its fact."""
+
+    type: str
+    data: Any
+    fact: str
+
+
 class Outcome(NamedTuple):
     """What became of a fact; `position` is that of its event, 0 where it was not recorded.
 
@@ -76,17 +84,19 @@ class Transaction:
         """Position and leaf hash of the last event appended; None where none was."""
         return None if self._appender.head is None else (self._appender.position, self._appender.head)
 
-    def note(self, event_type: str, data: Any, fact: str) -> int:
-        """An event of the log's own stream, on which no rule decides, once for each `fact`; its position."""
-        known = self._transaction.known_facts([fact]).get(fact)
-        if known is not None:
-            return known.position
+    def note_all(self, notes: Sequence[Note]) -> list[int]:
+        """Events of the log's own stream, on which no rule decides, each once for its `fact`; their positions."""
+        known = self._transaction.known_facts([note.fact for note in notes])
+        positions = {fact: one.position for fact, one in known.items()}
         log = self._editions.log(self._transaction)
-        new = NewEvent(event_type, format_instant(self._now_us), data)
-        cause = Cause(fact, ACTOR, sha256(fact.encode("utf-8")).digest())
-        event, stored_hash = self._appender.append(LOG_STREAM, log.seq + 1, log.head, new, self._now_us, cause)
-        log.apply(event, stored_hash)
-        return event.position
+        for note in notes:
+            if note.fact not in positions:
+                new = NewEvent(note.type, format_instant(self._now_us), note.data)
+                cause = Cause(note.fact, ACTOR, sha256(note.fact.encode("utf-8")).digest())
+                event, stored_hash = self._appender.append(LOG_STREAM, log.seq + 1, log.head, new, self._now_us, cause)
+                log.apply(event, stored_hash)
+                positions[note.fact] = event.position
+        return [positions[note.fact] for note in notes]
 
     def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
         """Decides on each fact in turn; `lenient` as `Programme.decide`."""

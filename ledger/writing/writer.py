@@ -22,7 +22,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.book import recorded_us_by
-from ledger.clock import LastRecorded, check_clock, recording_us
+from ledger.clock import LastRecorded, check_clock, is_behind, recording_us
 from ledger.errors import BadInput
 from ledger.instants import format_instant
 from ledger.link_key import LinkKeys
@@ -37,12 +37,12 @@ from ledger.writing.loading import SnapshotDoubted, Unreadable
 from ledger.writing.salts import SaltOf, SystemSalts
 from ledger.writing.setting_aside import FoundUnreadable, Tries
 from ledger.writing.state_cache import StateCache
-from ledger.writing.transaction import Outcome, Transaction
+from ledger.writing.transaction import Note, Outcome, Transaction
 
 if TYPE_CHECKING:
     from ledger.fact import Fact
 
-__all__ = ["Outcome", "Rebuilt", "Reviewed", "Writer"]
+__all__ = ["Note", "Outcome", "Rebuilt", "Reviewed", "Writer"]
 
 CACHE_BYTES_MAX: Final = 64 << 20
 """How much memory the states at hand may take, about."""
@@ -233,16 +233,21 @@ class Writer:
 
     def note(self, event_type: str, data: Any, fact: str) -> int:
         """Appends an event to the log's own stream on which no rule decides, once for each `fact`; its position."""
+        (position,) = self.note_all([Note(event_type, data, fact)])
+        return position
+
+    def note_all(self, notes: Sequence[Note]) -> list[int]:
+        """Appends such events in one transaction, each once for its `fact`; their positions, in the order of the notes."""
         with self._lock:
             try:
                 with self._store.writing() as transaction:
                     batch = self._begin(transaction)
-                    position = batch.note(event_type, data, fact)
+                    positions = batch.note_all(notes)
                     self._end(batch)
             except BaseException:
                 self._forget()
                 raise
-            return position
+            return positions
 
     def accept_clock(self, last_recorded_us: int) -> int:
         """Accepts that the book was last recorded at an instant which the clock does not agree with (see `ledger.clock`).
@@ -265,7 +270,7 @@ class Writer:
                             f"found {instant}, expected the instant at which the book was last recorded, {found}"
                         )
                     batch = self._batch(transaction, self._clock())
-                    position = batch.note(CLOCK_ACCEPTED, {"last_recorded_at": instant}, fact)
+                    (position,) = batch.note_all([Note(CLOCK_ACCEPTED, {"last_recorded_at": instant}, fact)])
                     self._end(batch)
             except BaseException:
                 self._forget()
@@ -288,7 +293,9 @@ class Writer:
         now_us = self._clock()
         if not self._rehearsal:
             server_us = transaction.server_clock_us() if self._compare_server else None
-            check_clock(now_us, self._last(), self._editions.log(transaction).clock_accepted, server_us)
+            last = self._last()
+            accepted = self._editions.clock_accepted(transaction) if is_behind(now_us, last) else None
+            check_clock(now_us, last, accepted, server_us)
         batch = self._batch(transaction, now_us)
         if not self._mark.position:
             batch.publish_opening_editions()

@@ -118,6 +118,13 @@ class EligibilityReader(BuildReader):
         """Raises UnknownMembership where it was not enrolled by a position."""
         self._enrolled([membership], self.known_at(known_at))
 
+    def name(self, membership: str, known_at: int | None = None) -> str:
+        """The name of a membership, as enrolled. Raises UnknownMembership."""
+        known = self.known_at(known_at)
+        self.require(membership, known)
+        ((name,),) = self._query(f"SELECT name FROM {self._prefix}memberships WHERE membership = ?", (membership,))
+        return str(name)
+
     def memberships(self, known_at: int | None = None, after: str = "") -> Iterator[list[tuple[str, str]]]:
         """All (membership, name) beyond one that were enrolled by a position, in order, a chunk at a time."""
         known = self.known_at(known_at)

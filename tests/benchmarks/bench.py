@@ -1,6 +1,6 @@
 """`make bench`: the speeds of the ledger, each as a ratio against a baseline measured in the same run.
 
-    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability,http]
+    python -m tests.benchmarks [--sizes 10000,100000,1000000] [--also postgres,latency,workers,proof,capability,importing,…]
 
 Each size runs in a process of its own, so that its peak of memory is its own; so does each of what is measured `also`,
 with real servers: `tests.benchmarks.postgres` and its neighbours can be run by themselves.
@@ -330,7 +330,11 @@ def show(results: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of facts, comma between")
-    parser.add_argument("--also", default="", help="postgres, latency, workers, proof, capability, http: comma between")
+    parser.add_argument(
+        "--also",
+        default="",
+        help="postgres, latency, workers, proof, capability, importing, http, answers: comma between",
+    )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

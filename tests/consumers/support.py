@@ -215,9 +215,8 @@ def committed(broker: Broker, topic: str) -> list[Any]:
 def await_ended_transactions(broker: Broker, *topics: str) -> None:
     """Waits until every transaction that has written to the topics is ended in them, and not only at its coordinator.
 
-    A commit returns before its marks stand in all partitions. A single broker that is killed in between can lose them:
-    at its start the coordinator looks for the partitions before it knows of them, takes them for deleted, and leaves the
-    transaction open for ever. No client can mend that, so a test that is about something else waits it out.
+    A commit returns before its marks stand in all partitions. A broker that ends in between can lose them
+    (`consumers.roles.relay_unended`), so a test that is about something else waits it out.
     """
     from csat_ledger_client.kafka.broker import partitions_of
 

@@ -11,10 +11,13 @@ import pytest
 from ledger.book import position_at
 from ledger.clock import RELEASED_US, LastRecorded, check_clock, recording_us
 from ledger.errors import BadInput, ClockWrong
+from ledger.event import Event
 from ledger.instants import DAY_US, END_US, SECOND_US, format_instant, parse_instant
+from ledger.log_events import ERASURE_REQUESTED, erasure_requested_id
+from ledger.programmes.programme import Programmes
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.store.sqlite import SQLiteStore
-from ledger.writing.writer import Outcome, Writer
+from ledger.writing.writer import Note, Outcome, Writer
 
 NOW_US = parse_instant("2026-11-26T09:00:00Z")
 FAR_US = parse_instant("2099-01-01T00:00:00Z")
@@ -219,3 +222,46 @@ def test_the_clock_is_held_against_the_database_servers(off_us: int, code: str |
 
 def test_the_first_transaction_is_recorded_now() -> None:
     assert recording_us(NOW_US, None) == NOW_US
+
+
+def erasures(count: int, start: int = 0) -> list[Note]:
+    """So many notes of the log's own stream."""
+    return [
+        Note(ERASURE_REQUESTED, {"subject": f"s-{number}"}, erasure_requested_id(f"s-{number}"))
+        for number in range(start, start + count)
+    ]
+
+
+def test_a_writer_reads_of_the_logs_own_stream_no_more_than_its_end(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.enrol()
+    positions = book.writer.note_all(erasures(300))
+    assert positions == list(range(positions[0], positions[0] + 300))
+    assert book.writer.note_all(erasures(2, 299)) == [positions[-1], positions[-1] + 1]
+    decoded: list[bytes] = []
+    decode = type(PROGRAMMES).decode
+
+    def counted(self: Programmes, stored: bytes, *position: int) -> Event:
+        decoded.append(stored)
+        return decode(self, stored, *position)
+
+    monkeypatch.setattr(Programmes, "decode", counted)
+    other = Writer(book.store, lambda: book.now_us, PROGRAMMES)
+    assert book.enrol(writer=other).status == "accepted"
+    other.note_all(erasures(1, 400))
+    assert len([stored for stored in decoded if b'"stream":"log"' in stored]) == 1
+    other.close()
+
+
+def test_what_was_accepted_of_the_clock_is_found_behind_any_number_of_other_events(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "book.db")
+    Writer(store, lambda: FAR_US, PROGRAMMES, rehearsal=True).record([])
+    store.close()
+    book = Book(tmp_path / "book.db")
+    assert book.writer.accept_clock(FAR_US)
+    book.writer.note_all(erasures(50))
+    other = Writer(book.store, lambda: book.now_us, PROGRAMMES)
+    assert book.enrol(writer=other).status == "accepted"
+    other.close()
+    book.store.close()

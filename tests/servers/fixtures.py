@@ -50,14 +50,14 @@ def starting_postgres() -> Iterator["PostgresServer"]:
 
 
 @contextlib.contextmanager
-def starting_kafka(*, secure: bool = False) -> Iterator["KafkaBroker"]:
+def starting_kafka(settings: Mapping[str, str] | None = None, *, secure: bool = False) -> Iterator["KafkaBroker"]:
     try:
         from tests.servers.kafka import KafkaBroker, KafkaUnavailable
         from tests.servers.secure_kafka import SecureKafkaBroker
     except ImportError as missing:
         without_server(missing)
     try:
-        broker = SecureKafkaBroker() if secure else KafkaBroker()
+        broker = SecureKafkaBroker() if secure else KafkaBroker(settings)
         broker.start()
     except KafkaUnavailable as reason:
         without_server(reason)

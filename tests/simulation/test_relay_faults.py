@@ -53,6 +53,7 @@ DESIGNATED = MEMBERSHIPS[:4]
 KILLS = 12
 BROKER_FAULTS = 4
 SETTLE_S = 90.0
+LOG_SHOWN = 3_000
 
 
 class RelayProcess:
@@ -65,7 +66,7 @@ class RelayProcess:
         Guard.get().watch(self._process.pid, signal.SIGKILL)
 
     def signal(self, signum: signal.Signals) -> None:
-        assert self._process.poll() is None, f"a relay ended by itself:\n{self._log.read_text()[-3000:]}"
+        assert not self.ended, f"a relay ended by itself:\n{self.tail()}"
         self._process.send_signal(signum)
 
     def wait(self, timeout_s: float = 60.0) -> int:
@@ -76,6 +77,14 @@ class RelayProcess:
     def end(self) -> None:
         self._process.kill()
         self.wait()
+
+    def tail(self) -> str:
+        """The end of its log, under its name."""
+        return f"{self._log.name}:\n{self._log.read_text()[-LOG_SHOWN:]}\n"
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
     def events(self) -> list[str]:
         lines = [line for line in self._log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
@@ -130,9 +139,19 @@ class Relays:
         """How often each event was logged."""
         return Counter(event for process in self._all for event in process.events())
 
+    def tell(self) -> None:
+        """Prints what those say that run: why one is not active is in no other place."""
+        for process in self._running:
+            print(process.tail())
+
     def _active(self) -> RelayProcess:
-        eventually(lambda: any(process.active for process in self._running), "a relay is active", SETTLE_S)
+        eventually(self._any_active, "a relay is active", SETTLE_S)
         return next(process for process in self._running if process.active)
+
+    def _any_active(self) -> bool:
+        for process in self._running:
+            assert not process.ended, f"a relay ended by itself:\n{process.tail()}"
+        return any(process.active for process in self._running)
 
     def _start(self) -> RelayProcess:
         log = self._folder / f"relay-{len(self._all)}.log"
@@ -216,6 +235,7 @@ def run(
                 for fault in faults:
                     fault(relays, chance)
             except BaseException:
+                relays.tell()
                 relays.end()
                 raise
         try:
@@ -224,6 +244,9 @@ def run(
             expected = len(book.announcements()) + len(book.designations())
             eventually(lambda: len(heard) >= expected, f"{expected} announcements are heard", SETTLE_S)
             relays.stop()
+        except BaseException:
+            relays.tell()
+            raise
         finally:
             relays.end()
     for kind, told in ((EligibilityChanged, book.announcements()), (DesignationChanged, book.designations())):

@@ -1,5 +1,7 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
+from csat_ledger_client.answers.access_report_page import AccessReportPage
+from csat_ledger_client.answers.benchmark import Benchmark
 from csat_ledger_client.answers.board import BoardPage
 from csat_ledger_client.answers.changes import (
     ChangesPage,
@@ -8,6 +10,7 @@ from csat_ledger_client.answers.changes import (
     EligibilityChange,
     PositionReached,
 )
+from csat_ledger_client.answers.comments_page import CommentsPage
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designations import DesignationLine
@@ -15,12 +18,18 @@ from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
 from csat_ledger_client.answers.participation import AnyParticipation
+from csat_ledger_client.answers.peers import Peers
+from csat_ledger_client.answers.places import Places
 from csat_ledger_client.answers.refusals import Refusals
 from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
+from csat_ledger_client.answers.report import Report
+from csat_ledger_client.answers.responses_page import ResponsesPage
+from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
+from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
 from csat_ledger_client.answers.waiting_shown import WaitingShown
 from csat_ledger_client.answers.webhook_made import WebhookMade
@@ -29,10 +38,13 @@ from csat_ledger_client.answers.webhook_shown import WebhookShown
 from csat_ledger_client.answers.webhook_starts import WebhookStarts
 
 __all__ = [
+    "AccessReportPage",
     "AnyDecision",
     "AnyParticipation",
+    "Benchmark",
     "BoardPage",
     "ChangesPage",
+    "CommentsPage",
     "CutOff",
     "DesignationChange",
     "DesignationDecisionTaken",
@@ -41,14 +53,20 @@ __all__ = [
     "EligibilityStep",
     "Explanation",
     "FactOutcome",
+    "Peers",
+    "Places",
     "PositionReached",
     "QualificationChange",
     "Refusals",
     "RefusalsRetried",
     "Renewal",
     "Replayed",
+    "Report",
+    "ResponsesPage",
+    "Results",
     "Score",
     "Status",
+    "SubjectErasure",
     "Unanswered",
     "WaitingShown",
     "WebhookMade",

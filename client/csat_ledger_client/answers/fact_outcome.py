@@ -22,7 +22,7 @@ class FactOutcome(Answer):
     """What became of a fact."""
 
     id: str | None
-    """The fact's id; null where none could be read."""
+    """The fact's id; null where none could be read, or what stands there may not be told."""
     status: Literal["accepted", "duplicate", "refused", "put-off"] | str
     """`duplicate`: recorded before; `put-off`: no rule refuses it, and it has to be sent again later."""
     position: int
@@ -36,4 +36,8 @@ class FactOutcome(Answer):
     field: str | None = None
     """The member of the fact that it is about; only where it is one."""
     line: int | None = None
-    """The line of ndjson, counted from 1; only where no id could be read."""
+    """The line of ndjson, counted from 1; only where no id could be read. With `stopping`: the first that was not
+    taken.
+    """
+    retry_ms: int | None = None
+    """After so many milliseconds to send from that line on again; only with `stopping`."""

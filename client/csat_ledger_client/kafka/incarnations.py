@@ -16,7 +16,7 @@ from csat_ledger_client.kafka.broker import Broker, broker_errors
 from csat_ledger_client.kafka.clients import give_up
 
 if TYPE_CHECKING:
-    from kafka import KafkaAdminClient
+    from kafka import KafkaAdminClient, TopicPartition
 
 NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 EARLIEST: Final = -2
@@ -88,7 +88,7 @@ class TopicWatch:
         """The beginning and the end of every partition now, of whatever is committed or not."""
         from kafka import TopicPartition
 
-        places = [TopicPartition(name, n) for name, known in self.known.items() for n in range(known.partitions)]
+        places = self._places()
         with broker_errors("ends of partitions not known"):
             begins = self._admin.list_partition_offsets(dict.fromkeys(places, EARLIEST))
             ends = self._admin.list_partition_offsets(dict.fromkeys(places, LATEST))
@@ -99,6 +99,28 @@ class TopicWatch:
             ]
             for name, known in self.known.items()
         }
+
+    def open_transactions(self) -> dict[TopicPartition, tuple[int, int]]:
+        """The partitions in which a transaction is open now: where the first of them begins, and the end.
+
+        The marks of a transaction may come a moment after its commit has returned.
+        """
+        from kafka.protocol.consumer import IsolationLevel
+
+        latest = dict.fromkeys(self._places(), LATEST)
+        with broker_errors("ends of partitions not known"):
+            ends = self._admin.list_partition_offsets(latest)
+            settled = self._admin.list_partition_offsets(latest, IsolationLevel.READ_COMMITTED)
+        return {
+            place: (settled[place].offset, end.offset)
+            for place, end in ends.items()
+            if settled[place].offset < end.offset
+        }
+
+    def _places(self) -> list[TopicPartition]:
+        from kafka import TopicPartition
+
+        return [TopicPartition(name, number) for name, one in self.known.items() for number in range(one.partitions)]
 
     def close(self) -> None:
         """Gives the connection back."""

@@ -34,9 +34,10 @@ class PersonRead:
     actor: str
     """Who read."""
     action: str
-    """What for: invitation, reminder, shown, found."""
+    """What for: invitation, reminder, shown, found; of a response answers, comment, link, comment-cleared,
+    comment-withheld; erased where the erasure was asked for."""
     subject: str
-    """Whom, by reference."""
+    """Whom, by reference; of a response `response/<membership>/<response>`, which names nobody."""
     reason: str
     """Why, in the reader's words."""
 

@@ -5,7 +5,8 @@ where there are consent_at, name, phone, language. Each line is taken or refused
 its number, and the facts for `record` go to --facts. Given again, a file changes nothing and makes the same facts.
 `export` writes who is due an invitation, or the one reminder, for a mailing run, and the facts that record it.
 `show SUBJECT` shows a contact. `find FILE` finds the subjects of addresses, one a line (`-` is stdin), and writes with
---facts that they withdraw. Each reading of a person needs a --reason, and is recorded before anything is shown."""
+--facts that they withdraw. `exports` lists what was handed out, with --to-withdraw where somebody in it was erased since or
+has chosen to stay anonymous. Each reading of a person needs a --reason, and is recorded before anything is shown."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ ACTIONS: Final = {
     "export": {"membership", "all", "out", "facts", "location", "reminder_after", "again", "reason", "actor"},
     "show": {"reason", "actor"},
     "find": {"facts", "reason", "actor"},
+    "exports": {"membership", "subject", "to_withdraw"},
 }
 """The options of each action."""
 TARGETS: Final = {"upload": "a FILE with a partner's list", "show": "a SUBJECT", "find": "a FILE of addresses, or -"}
@@ -36,6 +38,7 @@ examples:
   csat-ledger contacts export --all --out mail.csv --facts sent.jsonl --reason "spring run" --json
   csat-ledger contacts show 4f1c… --reason "request for access 12"
   csat-ledger contacts find - --facts withdrawn.jsonl --reason "opt-outs by mail" < addresses.txt
+  csat-ledger contacts exports --to-withdraw        what was handed out and has to be asked back
 
 Exit code 2: a file that is no such list; 3: done, but lines were refused, or memberships left out.
 --vault and --vault-key name the vault and its keys, --store the ledger that says who is due."""
@@ -66,6 +69,13 @@ def register(parser: ArgumentParser) -> None:
         metavar="T",
         help="with upload: when lines without consent_at gave or withdrew consent",
     )
+    parser.add_argument("--subject", metavar="S", help="with exports: those with this subject in them")
+    parser.add_argument(
+        "--to-withdraw",
+        action="store_true",
+        default=None,
+        help="with exports: those of which something is to be withdrawn",
+    )
     parser.add_argument("--location", metavar="L", help="with export: the location, where the membership has several")
     parser.add_argument(
         "--reminder-after", type=days, metavar="DAYS", help=f"with export: not before; default: {REMINDER_AFTER_DAYS}"
@@ -92,6 +102,10 @@ def run(session: Session) -> int:
         from console.cli.contacts_export import export_due
 
         return export_due(session)
+    if action == "exports":
+        from console.cli.contacts_exports import list_exports
+
+        return list_exports(session)
     from console.cli.contacts_reading import find_addresses, show_contact
 
     return show_contact(session) if action == "show" else find_addresses(session)

@@ -1,15 +1,15 @@
 """The vault, where people are kept apart from the book: its tables, its keys and their rotation.
 
-`migrate` makes the vault where there is none, with --make-key also the file with its first key, and looks whether what keeps
-the access log from being changed is there. `new-key` puts a new key before those in the file, and `rewrap` wraps all data keys
-anew under it; until that has ended the older one stays in the file. It may be stopped at any moment, and goes on when it is
-run again."""
+`migrate` makes the vault where there is none, with --make-key also the file with its first key, looks whether what keeps
+the access log from being changed is there, and ends erasures that were begun. `new-key` puts a new key before those in the
+file, and `rewrap` wraps all data keys anew under it; until that has ended the older one stays in the file. It may be stopped
+at any moment, and goes on when it is run again."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.output import plural
@@ -22,7 +22,11 @@ from console.cli.vault_options import (
     open_vault,
 )
 from console.vault_place import require_extra
+from ledger.errors import AnotherBook, ClockWrong, StoreUnreachable
 from projections.questions.answer import Count
+
+if TYPE_CHECKING:
+    from ledger.vault.vault import Vault
 
 ACTIONS: Final = ("migrate", "new-key", "rewrap")
 EPILOG: Final = """\
@@ -47,6 +51,8 @@ class VaultReady:
     """The id of the key that wraps."""
     keys: Count
     """How many keys are at hand."""
+    erased: Count
+    """Erasures that were begun, or that the book has and a restored vault had not, and are over now."""
     mended: tuple[str, ...]
     """What keeps the access log as it was written, was not as it was made, and is now."""
 
@@ -103,18 +109,38 @@ def _migrate(session: Session) -> int:
             keyring = keyring_of(session)
         from ledger.vault.vault import Vault
 
-        Vault(database, keyring, create=True)
+        vault = Vault(database, keyring, create=True)
         mended = tuple(database.mend())
-        answer = VaultReady(database.name, made, keyring.current.id, len(keyring.keys), mended)
+        erased = _end_erasures(session, vault)
+        answer = VaultReady(database.name, made, keyring.current.id, len(keyring.keys), erased, mended)
     if session.output.as_json:
         session.output.json(answer)
     else:
         session.output.text(
             f"{answer.vault}: {'made a vault' if made else 'the vault is as it should be'}; key {answer.key}"
         )
+    if answer.erased:
+        session.output.words(f"ended {plural(answer.erased, 'erasure')}")
     for what in mended:
         session.output.words(f"mended: {what}: somebody may have changed the log before")
     return DONE
+
+
+def _end_erasures(session: Session, vault: Vault) -> int:
+    """Ends what was begun, and erases again whom the book says was erased; how many. Without its book it says so."""
+    if not vault.is_tied():
+        return 0
+    from console.erasures import book_of
+    from ledger.vault import erasing
+
+    try:
+        with session.ledger() as ledger:
+            book = book_of(ledger)
+            erasing.heed(vault, book, session.clock())
+            return erasing.finish(vault, book, session.clock)
+    except (StoreUnreachable, ClockWrong, AnotherBook) as error:
+        session.output.words(f"not compared with the book, which says who was erased: {error}")
+        return 0
 
 
 def _new_key(session: Session) -> int:

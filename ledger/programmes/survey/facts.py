@@ -37,7 +37,7 @@ _PRIMARY_LANGUAGES: Final = frozenset(
 
 def _known_language(tag: str) -> str:
     if tag.split("-", 1)[0].lower() not in _PRIMARY_LANGUAGES:
-        raise ValueError(f"found language {tag!r}, expected one of the 34 in which the survey is offered (I6)")
+        raise ValueError("found another language, expected one of the 34 in which the survey is offered (I6)")
     return tag
 
 

@@ -69,7 +69,15 @@ def test_the_same_file_twice_and_a_folder_that_is_not_there_are_said(tmp_path: P
         written([tmp_path / "none" / "a"])
 
 
-def test_a_process_that_dies_leaves_the_first_file_alone_or_both_each_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nameless", [True, False], ids=["without a name", "where every file has a name"])
+def test_a_process_that_dies_leaves_the_first_file_alone_or_both_each_whole(
+    tmp_path: Path, nameless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing beside them, under whatever name: what is written names people."""
+    if nameless and not hasattr(os, "O_TMPFILE"):
+        pytest.skip("this system has no files without a name")
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     seen = set()
     deaths = 0
 
@@ -93,7 +101,7 @@ def test_a_process_that_dies_leaves_the_first_file_alone_or_both_each_whole(tmp_
         if not dies_at(deaths, work):
             break
         deaths += 1
-        there = [name for name in names(folder) if not name.startswith(".")]
+        there = [name for name in names(folder) if nameless or not name.startswith(".")]
         seen.add(tuple(there))
         for name in there:
             assert (folder / name).read_bytes() == name.upper().encode() * 100_000

@@ -130,6 +130,13 @@ def test_an_unknown_subject_ends_with_2(people: People) -> None:
     assert (ran.code, ran.json["error"]) == (2, "unknown-subject")
 
 
+@pytest.mark.parametrize("text", ["anna@example.org", "+49 89 1234567", "0891234567", "192.0.2.1"])
+def test_an_address_in_the_place_of_a_subject_is_repeated_nowhere(people: People, text: str) -> None:
+    ran = people.program.json("contacts", "show", text, "--reason", "x")
+    assert (ran.code, ran.json["error"]) == (2, "unknown-subject")
+    assert text not in f"{ran.out}{ran.err}"
+
+
 def test_the_vaults_log_beside_it_is_for_its_owner_too_and_nothing_else_is_left(people: People) -> None:
     people.permitted(ANNA)
     with closing(SQLiteVault("people.db")) as database:

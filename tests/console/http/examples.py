@@ -30,7 +30,19 @@ from consumers.webhooks.registry import Webhook, add
 from ledger.programmes.registry import fact_from_object
 from ledger.store.bookmark import Bookmark
 from ledger.writing.refused import TurnedAway
-from tests.console.http.support import NOW_US, Served, make_book, seal, serving, token
+from tests.console.http.support import (
+    NOW_US,
+    VAULT,
+    VAULT_KEY,
+    Served,
+    make_book,
+    make_vault,
+    publish,
+    seal,
+    serving,
+    token,
+    vault_beside,
+)
 from tests.console.support import ROOT, fact
 
 KEPT = ROOT / "console/http" / FILE
@@ -57,8 +69,10 @@ def operations(made: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def make_exemplary(store: Path) -> None:
-    """A book with refused facts beside it, and its log."""
-    make_book(store)
+    """A book with refused facts beside it, its vault, what is published in it, and its log."""
+    place = make_vault(store)
+    make_book(store, place)
+    publish(store, place)
     seal(store, store.parent / LOG)
     ledger = Ledger(open_store(str(store), create=False), lambda: NOW_US)
     try:
@@ -84,7 +98,11 @@ def copied(store: Path, folder: Path) -> Iterator[Served]:
     for path in store.parent.glob(f"{store.name}*"):
         shutil.copy(path, folder / path.name)
     shutil.copytree(store.parent / LOG, folder / LOG)
-    with serving(folder / store.name, Embedded(tiles=folder / LOG, webhook_secrets=folder / "secrets")) as served:
+    for path in (*store.parent.glob(f"{VAULT}*"), store.parent / VAULT_KEY):
+        shutil.copy(path, folder / path.name)
+    book = folder / store.name
+    embedded = Embedded(tiles=folder / LOG, webhook_secrets=folder / "secrets")
+    with serving(book, embedded, vault=vault_beside(book)) as served:
         yield served
 
 

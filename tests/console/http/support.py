@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import orjson
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
+from console.cli.main import main as csat_ledger
 from console.http.app import application
 from console.http.duties import Duty
 from console.http.embedded import Embedded
@@ -26,11 +30,14 @@ from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
+from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
 from ledger.seal.folder import LogFolder
 from ledger.seal.sealer import open_sealer
+from ledger.vault.keys import make_key_file
+from ledger.vault.vault import Vault
 from tests.console.designation_story import ANNIVERSARY, AREA, qualified, restated, told
 from tests.console.support import Fact, enrolment, fact, met, response
 from tests.ledger.seal.support import LOG_KEY
@@ -42,11 +49,17 @@ ISSUER = "https://login.example"
 AUDIENCE = "csat-ledger"
 KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
 UNBOUNDED = "1000000/second"
+VAULT = "people.db"
+VAULT_KEY = "vault-key"
 OWN = ("m-1",)
 """The memberships of the partner's token."""
 
 ORGANISATIONS = ("Brontegard", "Lindomar", "Varnholt Mills")
 SUBJECTS = ("subject-17", "subject-18")
+COMMENTS = {
+    "response-hidden-1": "They kept what they promised.",
+    "response-open-2": "They were on time.",
+}
 INVITATIONS = ("invitation-5", "invitation-6")
 
 
@@ -75,14 +88,43 @@ def responses() -> set[str]:
     return {one["response"] for one in facts() if "response" in one}
 
 
-def make_book(path: Path) -> None:
-    """Records the facts, all of which are accepted."""
-    ledger = Ledger(open_store(str(path), create=True), lambda: NOW_US)
-    for start in range(0, len(facts()), 10):
-        outcomes = ledger.writer.record([fact_from_object(one) for one in facts()[start : start + 10]])
+def make_book(path: Path, vault: VaultPlace | None = None) -> None:
+    """Records the facts, all of which are accepted; responses have answers where there is a vault for them."""
+    ledger = Ledger(open_store(str(path), create=True), lambda: NOW_US, vault=vault)
+    made = facts() if vault is None else [_answered(number, one) for number, one in enumerate(facts())]
+    for start in range(0, len(made), 10):
+        outcomes = ledger.recorder.record([fact_from_object(one) for one in made[start : start + 10]])
         assert {outcome.status for outcome in outcomes} == {"accepted"}, outcomes
     ledger.writer.review()
     ledger.close()
+
+
+def _answered(number: int, fact: Fact) -> Fact:
+    if fact["type"] != "record-response":
+        return fact
+    answers = {"overall": number % 6 + 4, "recommend": 10 - number % 4}
+    return fact | {"answers": answers, "comment": COMMENTS.get(fact["response"])}
+
+
+def vault_beside(store: Path) -> VaultPlace:
+    """The vault in the folder of a book."""
+    return VaultPlace(str(store.parent / VAULT), store.parent / VAULT_KEY)
+
+
+def make_vault(store: Path) -> VaultPlace:
+    """Makes a vault in the folder of a book, with its key."""
+    place = vault_beside(store)
+    make_key_file(store.parent / VAULT_KEY)
+    with place.database(create=True) as database:
+        Vault(database, place.keyring(), create=True)
+    return place
+
+
+def publish(store: Path, place: VaultPlace) -> None:
+    """Publishes the results of the first month in which there are any."""
+    with redirect_stdout(StringIO()), patch.dict(os.environ, CSAT_LEDGER_NOW=NOW):
+        vault = ("--vault", place.where, "--vault-key", str(place.key_file))
+        assert csat_ledger(["--store", str(store), "publish-results", "--through", "2010-06", *vault]) == 0
 
 
 def seal(store: Path | str, folder: Path) -> None:
@@ -159,14 +201,15 @@ def serving(
     *,
     now_us: int = NOW_US,
     observe: Callable[[Figures], Observers] | None = None,
+    vault: VaultPlace | None = None,
     **limits: Any,
 ) -> Iterator[Served]:
-    """A service over a store, with some limits of its own; `observe` is told of requests, and none of them may fail."""
+    """A service over a store and maybe a vault, with some limits of its own. `observe` is told of requests; none may fail."""
     said: list[str] = []
     faults: list[BaseException] = []
 
     def opened() -> Ledger:
-        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append)
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append, vault=vault)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**{"rate": UNBOUNDED, "rate_without_token": UNBOUNDED} | limits)
@@ -188,7 +231,6 @@ def serving(
 @contextmanager
 def service_on_a_port(
     store: Path | str,
-    listeners_max: int = 50,
     expected: type[Exception] | None = None,
     held_bytes: int | None = None,
     embedded: Embedded | None = None,
@@ -206,13 +248,11 @@ def service_on_a_port(
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**limits)
-    wiring = Wiring(
-        opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), listeners_max, bounds
-    )
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), bounds)
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
-        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.end)
         thread = Thread(target=made.run, kwargs={"sockets": [listener]})
         url = url_of(listener)
         thread.start()
@@ -235,6 +275,11 @@ PATHS = {
     "renewals": "/v1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",
     "refusals": "/v1/refusals?counts=true",
+    "results": "/v1/memberships/m-1/results?by=month",
+    "peers": "/v1/memberships/m-1/benchmark",
+    "report": "/v1/memberships/m-1/report?month=2010-06",
+    "benchmark": "/v1/benchmark",
+    "places": "/v1/benchmark/places",
     "designations": "/v1/designations",
     "score": f"/v1/memberships/m-1/designations/{AREA}/score",
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",

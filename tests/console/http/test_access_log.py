@@ -242,7 +242,9 @@ def test_lines_on_stderr_stand_beside_its_words_and_hold_no_line_break(tmp_path:
     assert [(line["route"], line["status"], line["code"]) for line in lines] == [
         ("status", 400, "bad-input"), ("renewals", 403, "forbidden"),
     ]  # fmt: skip
-    assert [line for line in words if not line.startswith("{")] == ["csat-ledger: refused with 403: GET /v1/renewals"]
+    assert [line for line in words if not line.startswith("{")] == [
+        "csat-ledger: refused with 403: renewals, asked as partner"
+    ]
 
 
 def test_a_stderr_that_nobody_reads_any_more_fails_no_request(tmp_path: Path) -> None:

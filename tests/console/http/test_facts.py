@@ -59,6 +59,9 @@ def test_a_fact_is_accepted_once_and_a_duplicate_from_then_on(empty: Served) -> 
         (FIRST | {"king": 1}, "malformed", "member 7"),
         (FIRST | {"type": "enrol"}, "malformed", "type"),
         (FIRST | {"id": "csat-ledger:x"}, "reserved-id", "id"),
+        (FIRST | {"id": "jo@example.org"}, "personal-data", "id"),
+        (FIRST | {"membership": "Jo Example"}, "personal-data", "membership"),
+        (FIRST | {"competencies": ["Learning", "192.0.2.17"]}, "personal-data", "competencies.1"),
         ({}, "malformed", "type"),
         (7, "malformed", None),
         ("x", "malformed", None),
@@ -76,7 +79,7 @@ def test_a_fact_that_is_refused_is_422_with_its_code_and_the_field(
 
 
 def test_every_code_of_a_rule_has_a_field() -> None:
-    assert FIELDS.keys() == set(REFUSAL_CODES) - {"malformed"}
+    assert FIELDS.keys() == set(REFUSAL_CODES) - {"malformed", "personal-data"}
     known = {name for model in PROGRAMMES.facts.models for name in model.model_fields} | {"from"}
     assert set(FIELDS.values()) <= known
 

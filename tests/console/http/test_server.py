@@ -50,8 +50,8 @@ def test_one_command_makes_a_ledger_and_answers_and_sigterm_ends_it(tmp_path: Pa
         code, errors = served.stop()
     assert code == 0
     assert errors.decode().splitlines() == [
-        "csat-ledger: refused with 403: GET /v1/memberships/m-1/status",
-        "csat-ledger: refused with 403: GET /v1/memberships/m-1/status",
+        "csat-ledger: refused with 403: status, asked as operator",
+        "csat-ledger: refused with 403: status, asked as partner",
     ]
 
 

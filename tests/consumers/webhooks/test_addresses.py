@@ -44,10 +44,16 @@ SPECIAL = {
     "2606:4700::1111%eth0": "link-local",
     "fec0::1": "private",
     "ff02::1": "multicast",
+    "::ffff:0:8.8.8.8": "guise",
+    "4000::1": "reserved",
+    "1:2::3": "reserved",
     "localhost": "no address",
     "127.1": "no address",
 }
-METADATA = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
+METADATA = (
+    "169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192",
+    "fd20:ce::254", "169.254.170.23", "fd00:ec2::23", "169.254.42.42", "fd00:42::42",
+)  # fmt: skip
 EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
@@ -62,7 +68,7 @@ def test_an_address_that_is_not_public_is_refused_and_why_is_said(address: str, 
 
 
 @pytest.mark.parametrize("address", METADATA)
-@pytest.mark.parametrize("guise", ["{}", "::ffff:{}", "64:ff9b::{}"])
+@pytest.mark.parametrize("guise", ["{}", "::ffff:{}", "64:ff9b::{}", "64:ff9b:1::{}", "::ffff:0:{}"])
 def test_what_a_cloud_keeps_for_its_machines_is_refused_whatever_is_allowed(address: str, guise: str) -> None:
     if ":" in address and guise != "{}":
         return

@@ -197,7 +197,7 @@ def test_a_status_says_whether_it_is_the_receiver_or_this_announcement(
 ) -> None:
     receiver.behave = lambda _membership, _position: status
     (outcome,) = post(receiver.url, receiver.secret, Names(["127.0.0.1"]))
-    assert outcome == Outcome(f"found status {status}, expected 2xx", alive)
+    assert outcome == Outcome(f"found status {status}, expected 2xx", alive, gone=status == 410)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7), ("999999", 3_600), ("soon", 0), ("-3", 0), ("\u00b2", 0)])

@@ -13,8 +13,9 @@ pytest.importorskip("standardwebhooks")
 
 from consumers.webhooks.backlog import backlog, waiting_of
 from consumers.webhooks.network import Bounds
-from consumers.webhooks.registry import Progress, held, remove, replay, save, webhook
+from consumers.webhooks.registry import GONE, Progress, held, remove, replay, save, webhook
 from consumers.webhooks.sender import Sender
+from consumers.webhooks.shown import all_shown
 from ledger.errors import StoreUnreachable
 from ledger.instants import DAY_US
 from ledger.store.bookmark import Bookmark
@@ -131,6 +132,54 @@ def test_a_redirect_is_followed_nowhere(book: Announcing, receiver: Inbox, tmp_p
         "found status 307, a redirect, which is not followed, expected 2xx"
     }
     assert {one.position for one in receiver.got} == {at[0] for at in announced(book.store).values()}
+
+
+def test_a_receiver_that_says_that_it_is_gone_ends_its_webhook_until_a_replay(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    """Standard Webhooks: on 410 (Gone) the endpoint is disabled, and nothing more is sent to it."""
+    last = announced(book.store)["m-1"][1]
+    receiver.behave = lambda membership, position: 410 if (membership, position) == ("m-1", last) else 204
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    (tmp_path / "other").mkdir()
+    with inbox(tmp_path / "other") as other:
+        register(book.store, other.url, tmp_path / "other" / "hook.secret", "wh-2")
+        with Sender(book.store, TowerClock(), quick()) as sender:
+            drive(sender, lambda: webhook(book.store, "wh-1").gone, "it is ended")
+            got = len(receiver.got)
+            book.record(book.flips("m-2", 2))
+            drive(sender, lambda: has_all(book, other), "the other webhook goes on")
+            drive_on(sender, 1.5)
+            assert len(receiver.got) == got, "nothing more is sent"
+    hook = webhook(book.store, "wh-1")
+    assert hook.mark.position < last
+    assert held(book.store, "wh-1") == [], "the announcement is neither taken nor held"
+    (shown, _) = all_shown(book.store)
+    assert shown.trouble == GONE
+    assert (shown.waiting > 0, shown.oldest_waiting_at) == (True, None), "nothing waits that somebody has to look after"
+    receiver.behave = lambda _membership, _position: 204
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive_on(sender, 1.5)
+        assert len(receiver.got) == got, "another sender sends nothing either"
+        replay(book.store, "wh-1", hook.mark.position, TowerClock()())
+        drive(sender, lambda: has_all(book, receiver), "a replay starts it again, and nothing is left out")
+    assert all_shown(book.store)[0].trouble is None
+
+
+def test_a_membership_that_was_held_when_its_webhook_ended_is_sent_after_a_replay(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    answers = iter([500])
+    receiver.behave = lambda membership, _position: next(answers, 410) if membership == "m-1" else 204
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: webhook(book.store, "wh-1").gone, "the second attempt ends it")
+    assert [one.membership for one in held(book.store, "wh-1")] == ["m-1"]
+    receiver.behave = lambda _membership, _position: 204
+    replay(book.store, "wh-1", webhook(book.store, "wh-1").mark.position, TowerClock()())
+    with Sender(book.store, TowerClock(), quick()) as sender:
+        drive(sender, lambda: has_all(book, receiver), "all arrive")
+        drive(sender, lambda: not held(book.store, "wh-1"), "nothing is held any more")
 
 
 def test_after_three_days_a_membership_is_parked_and_its_later_ones_park_with_it_until_a_replay(

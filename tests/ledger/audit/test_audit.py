@@ -117,7 +117,7 @@ class _Changed:
         self._store = store
         self.max_position, self.count_events = store.max_position, store.count_events
         self.read_due, self.reviews, self.set_aside = store.read_due, store.reviews, store.set_aside
-        self.read_feed, self.read_stream = store.read_feed, store.read_stream
+        self.read_feed, self.read_stream, self.read_fact_ids = store.read_feed, store.read_stream, store.read_fact_ids
 
     def read_columns(self, after: int | None, limit: int) -> Columns:
         columns = self._store.read_columns(after, limit)

@@ -59,6 +59,48 @@ def test_columns_beyond_the_log_that_say_something_else(ledger: Ledger) -> None:
         )
 
 
+@pytest.mark.parametrize("beyond", [False, True], ids=["sealed", "beyond the log"])
+@pytest.mark.parametrize("known", ["NULL", "'another-fact'"])
+def test_a_fact_that_is_known_by_another_id_is_named(ledger: Ledger, beyond: bool, known: str) -> None:
+    """It would come in a second time, and another one would be kept out."""
+    rows = [row for row in ledger.store.read_feed_full(0, 10_000) if row.fact is not None]
+    row = rows[-1 if beyond else 5]
+    with ledger.unguarded() as execute:
+        execute(f"UPDATE EVENTS SET fact = {known} WHERE position = {row.position}")
+    what = f"position {row.position}: the fact that it is known by"
+    assert found(ledger) == [("tampered", what, "none" if known == "NULL" else repr("another-fact"))]
+
+
+def test_an_announcement_that_is_known_as_a_fact_is_named(ledger: Ledger) -> None:
+    """A fact of that id would be taken for a duplicate, and never be recorded."""
+    position = ledger.store.read_type("EligibilityChanged", 0, 1)[0].position
+    with ledger.unguarded() as execute:
+        execute(f"UPDATE EVENTS SET fact = 'to-be-kept-out' WHERE position = {position}")
+    what = f"position {position}: the fact that it is known by"
+    assert found(ledger) == [("tampered", what, repr("to-be-kept-out"))]
+
+
+@pytest.mark.parametrize("value", ["X'66'", "CAST(X'FF' AS TEXT)"], ids=["no text", "no UTF-8"])
+def test_a_fact_that_is_known_by_what_is_no_text_is_named(tmp_path: Path, value: str) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        row = next(row for row in ledger.store.read_feed_full(3, 100) if row.fact is not None)
+        with ledger.unguarded() as execute:
+            execute(f"UPDATE EVENTS SET fact = {value} WHERE position = {row.position}")
+        ((verdict, what, _),) = found(ledger)
+        assert (verdict, what) == ("tampered", f"position {row.position}: the fact that it is known by")
+
+
+@pytest.mark.parametrize("more", [bytes(2), None], ids=["empty entries", "the same entries again"])
+def test_a_bundle_with_entries_beyond_those_of_its_name_is_found(tmp_path: Path, more: bytes | None) -> None:
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.seal()
+        (path,) = (ledger.folder.root / "tile/entries/000.p").iterdir()
+        path.write_bytes(path.read_bytes() + (path.read_bytes() if more is None else more))
+        assert ("incomplete", f"tile/entries/000.p/{path.name}") in [one[:2] for one in found(ledger)]
+        assert watch(ledger.folder, tmp_path / "monitored").verdict == "incomplete"
+
+
 def test_what_is_no_event_beyond_the_log(ledger: Ledger) -> None:
     last = ledger.store.max_position()
     with ledger.store.writing() as transaction:

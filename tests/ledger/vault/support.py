@@ -183,6 +183,11 @@ class Counted:
     def mend(self) -> list[str]:
         return self._database.mend()
 
+    def scrub(self) -> None:
+        self._passes()
+        self._database.scrub()
+        self._passes()
+
     def close(self) -> None:
         self._database.close()
 

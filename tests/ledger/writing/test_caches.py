@@ -212,6 +212,41 @@ def test_a_snapshot_of_more_events_than_there_are(long_book: RealBook) -> None:
     assert found.found.startswith("one of 4711 events, of a stream of ")
 
 
+@pytest.mark.parametrize("column", ["state", "seq"])
+def test_a_snapshot_whose_columns_hold_anything(long_book: RealBook, column: str) -> None:
+    edit(long_book, f"UPDATE snapshots SET {column} = 'text'")
+    (found,) = snapshot_differences(long_book.store, PROGRAMMES)
+    assert found.what == "snapshot of membership-a"
+    edit(long_book, "UPDATE snapshots SET stream = X'00'")
+    assert [*snapshot_differences(long_book.store, PROGRAMMES)] == []
+
+
+@pytest.mark.parametrize("stored", ['{"type":"ResponseReceived","v":0}', "[]", "7"])
+def test_a_snapshot_of_a_stream_with_what_is_no_event(long_book: RealBook, stored: str) -> None:
+    """However it goes wrong: what is wrong with the event is another finding."""
+    edit(long_book, "DROP TRIGGER events_no_update")
+    edit(
+        long_book, "UPDATE events SET state = ? WHERE originator_id = 'membership-a' AND originator_version = 3", stored
+    )
+    (found,) = snapshot_differences(long_book.store, PROGRAMMES)
+    assert found.found.startswith("one of a stream that cannot be read")
+
+
+def test_a_snapshot_of_a_stream_with_members_of_other_types(long_book: RealBook) -> None:
+    edit(long_book, "DROP TRIGGER events_no_update")
+    where = "originator_id = 'membership-a' AND originator_version = 3"
+    for member, value in (("v", "1"), ("seq", None), ("data", 0), ("type", []), ("recorded_at", "aaaa"), ("fact", {})):
+        row = next(row for row in long_book.store.read_stream("membership-a", 2))
+        edit(
+            long_book,
+            f"UPDATE events SET state = ? WHERE {where}",
+            orjson.dumps(orjson.loads(row.stored) | {member: value}),
+        )
+        (found,) = snapshot_differences(long_book.store, PROGRAMMES)
+        assert found.found.startswith("one of a stream that cannot be read") or member == "fact"
+        edit(long_book, f"UPDATE events SET state = ? WHERE {where}", row.stored)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_taken_anywhere_and_gone_on_with_is_the_fold_of_all_events(seed: int) -> None:
     """Whatever was loaded and asked for on the way."""

@@ -117,17 +117,30 @@ def test_what_stands_for_answers_in_a_kept_fact_is_malformed_from_anybody_else()
 )
 def test_of_a_malformed_fact_no_text_is_kept_that_could_be_a_persons(spoilt: dict[str, str]) -> None:
     row = kept({**RESPONSE, **spoilt})
-    assert row.code == "malformed"
+    assert row.code in ("malformed", "personal-data")
     assert not any(value in str(row) for value in spoilt.values() if len(value) > 1)
     assert not row.whole
     assert original(row)["type"] == "record-response"
 
 
-def test_what_looks_like_personal_data_in_a_well_formed_fact_is_replaced_everywhere() -> None:
-    row = kept({**RESPONSE, "customer_org": "+49 170 1234567"}, sentence="'+49 170 1234567' folds like 'x'")
-    assert "1234567" not in str(row)
-    assert original(row)["customer_org"] == "…"
+def test_what_looks_like_personal_data_is_left_out_everywhere_also_of_the_sentence_and_the_source() -> None:
+    told = {"sentence": "'+49 170 1234567' folds like 'x'", "source": "file:of jo@example.org.csv"}
+    row = kept({**RESPONSE, "customer_org": "+49 170 1234567"}, **told)
+    assert (row.code, row.field) == ("personal-data", "customer_org")
+    well_formed = TurnedAway(
+        orjson.dumps(RESPONSE), PARSER.parse(orjson.dumps(RESPONSE)), "x", told["sentence"], None, told["source"]
+    )
+    for one in (row, to_keep(well_formed, PARSER)):
+        assert "1234567" not in str(one)
+        assert "example.org" not in str(one)
+    assert original(row)["customer_org"] is None
     assert not row.whole
+
+
+def test_a_fact_with_a_key_twice_is_not_whole_since_what_it_means_is_not_known() -> None:
+    line = orjson.dumps(RESPONSE)[:-1] + b',"id":"f-8"}'
+    row = kept(line)
+    assert (row.code, row.fact, row.whole) == ("malformed", "f-8", False)
 
 
 @pytest.mark.parametrize(

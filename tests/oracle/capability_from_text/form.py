@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from tests.oracle.personal import says_of_somebody
 from tests.oracle.survey.form import (
     _is_date,
     _is_fact_id,
@@ -150,7 +151,19 @@ def is_well_formed(fact: Any) -> bool:
         if field in optional and value is not None and not optional[field](value):
             return False
     until = fact.get("valid_until")
-    return until is None or date.fromisoformat(until) > date.fromisoformat(fact["valid_from"])
+    if until is not None and date.fromisoformat(until) <= date.fromisoformat(fact["valid_from"]):
+        return False
+    return not is_personal(fact)
+
+
+def is_personal(fact: Any) -> bool:
+    """Whether a fact of a known type says of somebody what it must not (DESIGN 13), well-formed or not."""
+    kind = fact.get("type") if isinstance(fact, dict) else None
+    if not isinstance(kind, str) or kind not in NEEDED:
+        return False
+    whose = () if kind == "publish-scorebook" else ("membership",)
+    common = ("id", "area", "occurred_at", "actor", *whose)
+    return says_of_somebody(fact, {*common, *NEEDED[kind], *OPTIONAL.get(kind, {})})
 
 
 def content_of(fact: Fact) -> Fact:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.oracle.capability_from_text.book import Accepted, Book
 from tests.oracle.capability_from_text.decisions import decided
-from tests.oracle.capability_from_text.form import content_of, is_well_formed, own_fields
+from tests.oracle.capability_from_text.form import content_of, is_personal, is_well_formed, own_fields
 from tests.oracle.capability_from_text.refusals import refusals
 from tests.oracle.survey.form import is_reserved
 from tests.oracle.survey.time import MICROSECOND, instant
@@ -39,7 +39,7 @@ class Oracle(Book):
         """What would become of a fact: ("accepted", [(event type, data)]), ("duplicate", None), ("refused", code)."""
 
         if not is_well_formed(fact):
-            return "refused", "malformed"
+            return "refused", "personal-data" if is_personal(fact) else "malformed"
         if is_reserved(fact["id"]):
             return "refused", "reserved-id"
         for earlier in self.known_facts():

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from tests.oracle.personal import says_of_somebody
 from tests.oracle.survey.fold import can_be_seen
 from tests.oracle.survey.time import instant
 
@@ -185,9 +186,18 @@ def is_well_formed(fact: Any) -> bool:
         has_default = field in DEFAULTS.get(kind, {})
         if field in optional and (value is not None or has_default) and not optional[field](value):
             return False
-    if kind == "update-membership":
-        return any(fact.get(field) is not None for field in COMPANY)
-    return True
+    if kind == "update-membership" and all(fact.get(field) is None for field in COMPANY):
+        return False
+    return not is_personal(fact)
+
+
+def is_personal(fact: Any) -> bool:
+    """Whether a fact of a known type says of somebody what it must not, well-formed or not."""
+    kind = fact.get("type") if isinstance(fact, dict) else None
+    if not isinstance(kind, str) or kind not in NEEDED:
+        return False
+    whose = () if kind == "publish-rulebook" else ("membership",)
+    return says_of_somebody(fact, {"id", "occurred_at", "actor", *whose, *NEEDED[kind], *OPTIONAL.get(kind, {})})
 
 
 def is_reserved(fact_id: str) -> bool:

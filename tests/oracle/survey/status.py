@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.oracle.survey.decisions import decision
-from tests.oracle.survey.form import DEFAULTS, Fact, content_of, is_reserved, is_well_formed
+from tests.oracle.survey.form import DEFAULTS, Fact, content_of, is_personal, is_reserved, is_well_formed
 from tests.oracle.survey.organisations import as_known, groups
 from tests.oracle.survey.refusals import refusals
 from tests.oracle.survey.time import MICROSECOND, add_months, instant, stamp
@@ -121,7 +121,7 @@ class Oracle:
         With `known_spelling` a name that is spelt otherwise than the known one is taken under that, if there is one.
         """
         if not is_well_formed(fact):
-            return "refused", "malformed"
+            return "refused", "personal-data" if is_personal(fact) else "malformed"
         if is_reserved(fact["id"]):
             return "refused", "reserved-id"
         for earlier in self.known_facts():
