@@ -38,8 +38,8 @@ class Measured:
         self._none = self._touched = before.clear()
         self._releases: dict[str, pl.DataFrame] = {}
         """By the quarter that they tell."""
-        self._of_life = self._since = _sums_of_life(self._none)
-        """By membership, location and segment; what of it no life has been told of yet."""
+        self._of_life = _sums_of_life(self._none)
+        """By membership, location and segment."""
         self._add(before)
         self.voided = _without_void(measure, floor, known, earlier)
         """Releases that have lost void ones, and what they have lost, numbered 0; due with the next closing of a quarter."""
@@ -87,26 +87,24 @@ class Measured:
     def figures(self, over: bool, late: pl.DataFrame) -> pl.DataFrame:
         """The figures that what was released is in: KEY, COUNTS, and `whole`, whether one may be told for the first time.
 
-        A figure is looked at when something of it is released or lost, of a quarter and the life when a quarter is `over`; so
-        one of a quarter that is withheld may also have nothing left to tell. `late` are answers of which it is not even told
-        that they were given; nothing is whole with them.
+        A figure of a month is looked at when something of it is released or lost; one of a quarter too, when a quarter is
+        `over`, and then all lives. So one of a quarter that is withheld may also have nothing left to tell. `late` are answers
+        of which it is not even told that they were given; nothing is whole with them.
         """
         quarters = self._touched.filter(pl.col("in_quarter") != "")["in_quarter"].unique().to_list()
         among = _standing(pl.concat([self._none, *(self._releases[one] for one in quarters)]))
         answers = self._answers(quarters, late)
-        self._since = pl.concat([self._since, _sums_of_life(self._touched)])
         found = []
         for scope in _SCOPES:
             for period in ("quarter", "month") if over else ("month",):
                 touched, named = _sums(self._touched, scope, pl.col(f"in_{period}")), pl.col("period") != ""
                 sums = _sums(among, scope, pl.col(f"in_{period}")).join(touched.filter(named), on=KEY, how="semi")
                 found.append(sums.join(_broken(answers, scope, period), on=KEY, how="left"))
-            if over:
-                sums = _sums(self._of_life, scope, pl.lit(LIFE))
-                touched = _sums(self._since, scope, pl.lit(LIFE))
-                found.append(sums.join(touched, on=KEY, how="semi").with_columns(broken=pl.lit(value=False)))
         if over:
-            self._of_life, self._since = _sums_of_life(self._of_life), self._since.clear()
+            self._of_life = _sums_of_life(self._of_life)
+            found += [
+                _sums(self._of_life, scope, pl.lit(LIFE)).with_columns(broken=pl.lit(value=False)) for scope in _SCOPES
+            ]
         return pl.concat(found, how="diagonal").with_columns(whole=pl.col("broken").fill_null(value=False).not_())
 
     def _add(self, releases: pl.DataFrame) -> None:

@@ -64,7 +64,6 @@ class Oracle:
     told: dict[tuple[Key, str], list[frozenset[tuple[str, str]]]] = field(default_factory=lambda: defaultdict(list))
     """Of each figure the respondents of each version."""
     partners_of: dict[tuple[Key, str], int] = field(default_factory=dict)
-    since: dict[str, list[Release]] = field(default_factory=lambda: defaultdict(list))
     places: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """(membership, period, question) -> place."""
     answers: dict[tuple[str, tuple[str, str]], int] = field(default_factory=dict)
@@ -194,12 +193,9 @@ class Oracle:
             periods = [release.month, *([release.quarter, "life"] if quarter else [])]
             return _keys(release.membership, release.location, release.segment, [one for one in periods if one])
 
-        # life is told at the end of a quarter, of whatever was released since the last one
-        self.since[measure] += changed
         looked_at = {key for release in changed for key in keys_of(release)}
         if quarter:
-            looked_at |= {key for release in self.since[measure] for key in keys_of(release) if key[4] == "life"}
-            self.since[measure] = []
+            looked_at |= {key for release in mine for key in keys_of(release) if key[4] == "life"}
         figures: dict[Key, set[tuple[str, str]]] = defaultdict(set)
         for release in mine:
             for key in keys_of(release):

@@ -2,7 +2,7 @@
 
 For each other partner in the benchmark, and each partner that looks, a test shows another programme in which the partner
 that looks sees the very same: its own figures, those of all groups, and its place. In it some answers are another partner's
-customers'. The programme's owner sees groups and all places, and no partner's figures.
+customers'.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.results.cells import OF_PEERS
+from projections.results.releasing import Floor
 from tests.oracle.survey.results import QUESTIONS, Oracle
-from tests.projections.results.support import SMALL, Story, drawn_story, oracle_of
+from tests.projections.results.support import Story, drawn_story, oracle_of
 
 Who = tuple[str, str]
 Owners = dict[Who, str]
 """Whose customer each respondent is."""
 TRIED = 5_000
+FLOOR = Floor(3, 5)
 
 
 def columns(oracle: Oracle, measure: str) -> dict[Who, frozenset[tuple[str, ...]]]:
@@ -70,19 +72,19 @@ class Groups:
             for one in who:
                 scores.setdefault(owners[one], []).append(self.answers[one])
             sizes = [len(of) for of in scores.values()]
-            if min(sizes) < SMALL.respondents or len(sizes) < SMALL.partners or 2 * max(sizes) > sum(sizes):
+            if min(sizes) < FLOOR.respondents or len(sizes) < FLOOR.partners or 2 * max(sizes) > sum(sizes):
                 return False
             if any(len(set(of)) == 1 for of in scores.values()):
                 return False
         return True
 
-    def others(self, name: str, looking: str | None) -> Iterator[Owners]:
+    def others(self, name: str, looking: str) -> Iterator[Owners]:
         """Other programmes: customers of a partner's are another's, or are exchanged with another's, or both of these twice."""
         yield from self._changes(self.owners, name, looking)
         for first in islice(self._changes(self.owners, name, looking), 200):
             yield from self._changes(first, name, looking)
 
-    def _changes(self, owners: Owners, name: str, looking: str | None) -> Iterator[Owners]:
+    def _changes(self, owners: Owners, name: str, looking: str) -> Iterator[Owners]:
         names = sorted(set(self.owners.values()) - {name, looking})
         for one, owner in owners.items():
             if owner == looking:
@@ -95,15 +97,13 @@ class Groups:
                     yield owners | {one: theirs, other: owner}
 
 
-def learns(groups: Groups, name: str, looking: str | None) -> bool:
-    """Whether who sees the figures of one partner, or of none and all places, learns the mean of another in some quarter."""
+def learns(groups: Groups, name: str, looking: str) -> bool:
+    """Whether who sees the figures and the place of one partner learns the mean of another in some quarter."""
     for key in [key for key in groups.before if key[0] == name]:
         for owners in islice(groups.others(name, looking), TRIED):
             seen = groups.seen(owners)
             same = all(
-                seen.get(one, (None,))[0] == place
-                for one, (place, _) in groups.before.items()
-                if looking in (None, one[0])
+                seen.get(one, (None,))[0] == place for one, (place, _) in groups.before.items() if one[0] == looking
             )
             if same and seen[key][1] != groups.before[key][1] and groups.could_be(owners):
                 break
@@ -114,10 +114,10 @@ def learns(groups: Groups, name: str, looking: str | None) -> bool:
 
 def big_story(seed: int, partners: int, responses: int) -> Story:
     story = drawn_story(seed, partners, responses, 1)
-    return Story(story.responses, dict.fromkeys(story.groups, ("data", "reseller")), story.runs, SMALL)
+    return Story(story.responses, dict.fromkeys(story.groups, ("data", "reseller")), story.runs, FLOOR)
 
 
-STORIES = {"seed": st.integers(0, 1 << 40), "partners": st.integers(4, 8), "responses": st.integers(60, 120)}
+STORIES = {"seed": st.integers(0, 1 << 40), "partners": st.integers(5, 8), "responses": st.integers(60, 120)}
 
 
 @settings(max_examples=8, deadline=None)
@@ -131,12 +131,3 @@ def test_no_partner_learns_the_mean_of_another(seed: int, partners: int, respons
             (name, looking) for name in names for looking in names if name != looking and learns(groups, name, looking)
         ]
         assert told == []
-
-
-@settings(max_examples=8, deadline=None)
-@given(**STORIES)
-def test_nor_does_the_owner_learn_it_from_all_places(seed: int, partners: int, responses: int) -> None:
-    oracle = oracle_of(big_story(seed, partners, responses))
-    for measure in QUESTIONS[:2]:
-        groups = Groups(oracle, measure)
-        assert [name for name in sorted(set(groups.owners.values())) if learns(groups, name, None)] == []
