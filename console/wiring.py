@@ -112,12 +112,13 @@ class Ledger:
 
     @cached_property
     def published(self) -> Published:
-        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is named."""
-        from console.published import Published
+        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is
+        named, AnotherBook for one of another book."""
+        from console.published import published_of
 
         if self.vault is None:
             raise NoVault("found no vault, expected one: results are published there")
-        return Published(self._vault_tables.enter_context(self.vault.database()))
+        return published_of(self.store, self._vault_tables.enter_context(self.vault.database()))
 
     @cached_property
     def refusals(self) -> RefusalKeeper:

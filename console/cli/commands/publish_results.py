@@ -17,7 +17,6 @@ from console.cli.output import plural
 from console.cli.session import Session
 from console.cli.vault_options import add_vault, add_vault_key, open_vault
 from ledger.errors import ExtraMissing
-from ledger.store.bookmark import bookmark_at
 from projections.questions.answer import Count, Position
 from projections.results.periods import month_after, month_end_us, months_from
 
@@ -67,21 +66,25 @@ def run(session: Session) -> int:
     except ModuleNotFoundError as error:
         raise ExtraMissing(error.name, "results") from None
     from console.published import Published
+    from console.settling import settle
+    from ledger.vault.erasures import require_finished
+    from ledger.vault.responses import Responses
     from projections.results.book import profiles_frame, responses_frame
     from projections.results.publication import Publication
     from projections.results.releasing import Floor
 
-    now_us = session.clock()
+    now_us, retention_days = session.clock(), session.settings.refusals_days
     last = _last_month(session.options.through, now_us)
     floor = Floor(session.settings.results_respondents, session.settings.results_partners)
     with session.ledger() as ledger, open_vault(session) as vault:
-        if (first := bookmark_at(ledger.store, 1)) is not None:
-            vault.belong_to(first.head)
         ledger.catch_up()
         published = Published(vault.database)
         with ledger.view() as view:
             reader = view.eligibility()
             known = reader.position
+            # After the position: what the book has recorded by then is pending no more, and its answers are not left out.
+            settle(ledger.store, Responses(vault), now_us, retention_days)
+            require_finished(vault.database)
             responses = responses_frame(reader, known, _answers(vault))
         earlier = published.earlier()
         publication = Publication(responses, profiles_frame(ledger.store, known), earlier, floor)
