@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ledger.store.bookmark import bookmark_at
 from projections.results.cells import OF_MEMBERSHIP, Cell, CellKey, Closing, GroupRow, PlaceRow
 
 if TYPE_CHECKING:
+    from ledger.store.base import Store
     from ledger.vault.database import VaultDatabase
     from projections.results.rows import Closed, Earlier
+
+
+def published_of(store: Store, database: VaultDatabase) -> Published:
+    """What is published of a book. Raises AnotherBook for a vault that is used with another one: it has the same ids."""
+    from ledger.vault.database import require_book
+
+    first = bookmark_at(store, 1)
+    if first is not None:
+        with database.reading() as transaction:
+            require_book(transaction, database.name, first.head)
+    return Published(database)
 
 
 class Published:

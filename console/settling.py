@@ -31,8 +31,6 @@ def settle(store: Store, responses: Responses, now_us: int, retention_days: int)
 
     Whom the book says was erased is hidden. Who shows responses goes by `settle_to_show`.
     """
-    from ledger.vault.erasing import heed
-
     first = bookmark_at(store, 1)
     if first is None:
         return False

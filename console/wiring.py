@@ -112,10 +112,11 @@ class Ledger:
 
     @cached_property
     def published(self) -> Published:
-        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is named."""
-        from console.published import Published
+        """The published tables of results, in the vault, for as long as this is open. Raises NoVault where none is
+        named, AnotherBook for one of another book."""
+        from console.published import published_of
 
-        return Published(self._vault_tables.enter_context(self.require_vault().database()))
+        return published_of(self.store, self._vault_tables.enter_context(self.require_vault().database()))
 
     def require_vault(self) -> VaultPlace:
         """The vault that is named. Raises NoVault where none is."""

@@ -169,7 +169,6 @@ def _settled(session: Session) -> Iterator[tuple[Vault, Ledger, str]]:
     with session.ledger() as ledger, open_vault(session) as vault:
         if not ledger.store.last_seq(membership_stream(membership)):
             raise UnknownMembership(membership)
-        from ledger.vault.erasures import require_finished
         from ledger.vault.responses import Responses
 
         settle_to_show(ledger.store, Responses(vault), session.clock(), session.settings.refusals_days)

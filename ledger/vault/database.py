@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from ledger.errors import StoreOutdated, StoreUnreachable, VaultDamaged
+from ledger.errors import AnotherBook, StoreOutdated, StoreUnreachable, VaultDamaged
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
 from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, SQLITE_TRIGGERS, VERSION, sqlite_statements
 
@@ -116,6 +116,20 @@ class _SQLiteTransaction:
 def _with_texts(statement: str, parameters: Params, texts: Sequence[str]) -> tuple[str, Params]:
     statement = statement.replace("{in}", "IN (SELECT value FROM json_each(?))")
     return statement, (*parameters, orjson.dumps(list(texts)).decode())
+
+
+def require_book(transaction: Transaction, name: str, book: str) -> bool:
+    """Whether the vault of a name is tied to the book that a text names; False where it is to none.
+
+    Raises AnotherBook where it is tied to another.
+    """
+    rows = transaction.query("SELECT value FROM vault_meta WHERE name = 'book'")
+    if rows and rows[0][0] != book:
+        raise AnotherBook(
+            f"{name}: found a book that begins with {book[:16]}, expected the one that begins with {rows[0][0][:16]}, with "
+            "which this vault was used: their subjects are not the same people"
+        )
+    return bool(rows)
 
 
 class SQLiteVault:

@@ -24,13 +24,13 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.answers import Answers
-from ledger.errors import AnotherBook, UnknownSubject, VaultDamaged, VaultError, VaultKeyMismatch
+from ledger.errors import UnknownSubject, VaultDamaged, VaultError, VaultKeyMismatch
 from ledger.fold import fold
 from ledger.vault.access_log import Access, Action, enter
 from ledger.vault.addresses import normalise
 from ledger.vault.boxes import KEY_BYTES, open_box, place_of, seal
 from ledger.vault.contact import FIELDS, Contact
-from ledger.vault.database import NO_VAULT, Transaction, VaultDatabase
+from ledger.vault.database import NO_VAULT, Transaction, VaultDatabase, require_book
 from ledger.vault.erasures import NOT_ERASED, among, refuse_erased
 from ledger.vault.keys import Keyring
 from ledger.vault.partner_list import ListLine
@@ -133,14 +133,8 @@ class Vault:
     def belong_to(self, book: str) -> None:
         """Ties the vault to the book that a text names, the first time; after that to no other. Raises AnotherBook."""
         with self.database.writing() as transaction:
-            rows = transaction.query("SELECT value FROM vault_meta WHERE name = 'book'")
-            if not rows:
+            if not require_book(transaction, self.database.name, book):
                 transaction.execute("INSERT INTO vault_meta VALUES ('book', ?)", (book,))
-            elif rows[0][0] != book:
-                raise AnotherBook(
-                    f"{self.database.name}: found a book that begins with {book[:16]}, expected the one that begins with "
-                    f"{rows[0][0][:16]}, with which this vault was used: their subjects are not the same people"
-                )
 
     def keep(self, membership: str, lines: Sequence[ListLine], now_us: int) -> list[Kept]:
         """Takes lines in, all in one transaction; no two of them have the same address. What each became, in order.

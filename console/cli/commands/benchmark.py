@@ -34,7 +34,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the benchmark."""
-    from console.published import Published
+    from console.published import published_of
     from projections.questions.benchmark import benchmark, partner_places
 
     output, options = session.output, session.options
@@ -42,7 +42,7 @@ def run(session: Session) -> int:
         raise Failure("usage", "found --places with --membership, expected one of them")
     with session.ledger() as ledger, open_database(session) as database:
         ledger.catch_up(asked=options.membership)
-        known, published = session.known_at(ledger), Published(database)
+        known, published = session.known_at(ledger), published_of(ledger.store, database)
         if options.membership is not None:
             with ledger.view() as view:
                 view.eligibility().require(options.membership)

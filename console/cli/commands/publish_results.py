@@ -76,12 +76,13 @@ def run(session: Session) -> int:
     last = _last_month(session.options.through, now_us)
     floor = Floor(session.settings.results_respondents, session.settings.results_partners)
     with session.ledger() as ledger, open_vault(session) as vault:
-        settle_to_show(ledger.store, Responses(vault), now_us, ledger.refusals_days)
         ledger.catch_up()
         published = Published(vault.database)
         with ledger.view() as view:
             reader = view.eligibility()
             known = reader.position
+            # After the position: what the book has recorded by then is pending no more, and its answers are not left out.
+            settle_to_show(ledger.store, Responses(vault), now_us, session.settings.refusals_days)
             responses = responses_frame(reader, known, _answers(vault))
         earlier = published.earlier()
         publication = Publication(responses, profiles_frame(ledger.store, known), earlier, floor)

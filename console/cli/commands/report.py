@@ -11,7 +11,7 @@ from typing import Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_known_at
-from console.cli.report_options import REPORT_BYTES_MAX, add_month, renderers
+from console.cli.report_options import add_month, renderers, write_report
 from console.cli.session import Session
 from console.cli.vault_options import add_vault, open_database
 
@@ -39,7 +39,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Writes the report, or prints it with --json."""
-    from console.published import Published
+    from console.published import published_of
     from projections.questions.report import report
 
     output, options = session.output, session.options
@@ -54,12 +54,10 @@ def run(session: Session) -> int:
         ledger.catch_up(asked=options.membership)
         known = session.known_at(ledger)
         with ledger.view() as view:
-            answer = report(view, Published(database), options.membership, options.month, known)
+            answer = report(view, published_of(ledger.store, database), options.membership, options.month, known)
     if files:
-        from console.cli.proof_files import write_new
-
         for path in files:
-            write_new(path, rendered[path.suffix](answer).encode(), REPORT_BYTES_MAX)
+            write_report(path, rendered[path.suffix](answer))
             output.words(f"wrote {path}")
     if output.as_json:
         output.json(answer)

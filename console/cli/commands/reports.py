@@ -15,7 +15,7 @@ from typing import Final
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_known_at
 from console.cli.output import plural
-from console.cli.report_options import REPORT_BYTES_MAX, add_month, renderers
+from console.cli.report_options import add_month, renderers, write_report
 from console.cli.session import Session
 from console.cli.vault_options import add_vault, open_database
 from projections.questions.answer import Count
@@ -47,8 +47,7 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Writes the reports."""
-    from console.cli.proof_files import write_new
-    from console.published import Published
+    from console.published import published_of
     from console.reports.remembered import Remembered
     from projections.questions.report import report
 
@@ -57,7 +56,7 @@ def run(session: Session) -> int:
     rendered, written = renderers(), 0
     with session.ledger() as ledger, open_database(session) as database:
         ledger.catch_up()
-        known, published = session.known_at(ledger), Remembered(Published(database))
+        known, published = session.known_at(ledger), Remembered(published_of(ledger.store, database))
         with ledger.view() as view, output.progress("writing") as advance:
             memberships = [name for page in view.eligibility().memberships(known) for name, _ in page]
             for membership in memberships:
@@ -65,7 +64,7 @@ def run(session: Session) -> int:
                 _make(folder)
                 for suffix, text_of in rendered.items():
                     path = folder / f"{membership}.{options.month}{suffix}"
-                    write_new(path, text_of(answer).encode(), REPORT_BYTES_MAX)
+                    write_report(path, text_of(answer))
                 written += 1
                 advance(written, len(memberships))
     found = ReportsWritten(options.month, str(folder), written)

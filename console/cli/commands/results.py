@@ -32,14 +32,15 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints the results."""
-    from console.published import Published
+    from console.published import published_of
     from projections.questions.results import results
 
     output, options = session.output, session.options
     with session.ledger() as ledger, open_database(session) as database:
         ledger.catch_up(asked=options.membership)
+        published = published_of(ledger.store, database)
         with ledger.view() as view:
-            answer = results(view, Published(database), options.membership, options.by, session.known_at(ledger))
+            answer = results(view, published, options.membership, options.by, session.known_at(ledger))
     if output.as_json:
         output.json(answer)
         return DONE

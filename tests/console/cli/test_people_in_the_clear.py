@@ -182,7 +182,6 @@ def test_nor_in_what_is_said_of_a_vault_that_is_at_fault(program: Program, monke
     (subject,) = people.permitted(LINES[0])
     watched = Watched(program)
     show = ("contacts", "show", subject, "--reason", "x")
-    faults = 0
     for number, (statement, code) in enumerate(
         (
             ("UPDATE contacts SET name = 7", 1),
@@ -198,9 +197,7 @@ def test_nor_in_what_is_said_of_a_vault_that_is_at_fault(program: Program, monke
         assert shown.code == code, (statement, shown)
         changed = people.list(LINES[0].replace("Quirina Zwetschgenbaum", f"Nachtrag Zwölfender {number}"))
         taken = program.json("contacts", "upload", changed, "--membership", "m-1", "--facts", f"f-{number}.jsonl")
-        faults += "Traceback" in taken.err
         for ran in (shown, taken):
             watched.found += found_in(statement, (ran.out + ran.err).encode())
-    assert faults  # a version that is no number: a fault of ours, whose traceback is searched too
     watched.files(*IN_THE_CLEAR)
     assert watched.found == []

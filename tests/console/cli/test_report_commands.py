@@ -117,3 +117,13 @@ def test_a_folder_that_cannot_be_made_is_an_error(people: People, tmp_path: Path
     (tmp_path / "file").write_text("")
     ran = people.program.run("reports", "--month", "2011-06", "--out", tmp_path / "file")
     assert (ran.code, "expected a folder" in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize("where", ["nowhere/m.html", "/proc/m.html", "folder.html", "long.html"])
+def test_a_report_that_cannot_be_written_says_where_and_is_no_fault(people: People, where: str) -> None:
+    assert people.program.json("publish-results").code == 0
+    (people.program.folder / "folder.html").mkdir()
+    with (people.program.folder / "long.html").open("wb") as file:
+        file.truncate(17 << 20)
+    ran = people.program.run("report", M, "--month", "2011-06", "--out", where)
+    assert (ran.code in (2, 74), where in ran.err, "fault" in ran.err) == (True, True, False), ran.err

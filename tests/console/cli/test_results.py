@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from tests.console.cli.test_contacts import People
+from tests.console.cli.test_contacts import ANNA, People
 from tests.console.support import Fact, Program, Ran, enrolment, fact
 from tests.support.answers import wrong_with
 
@@ -152,6 +154,50 @@ def test_a_quarter_before_the_first_that_was_closed_is_shown_once_it_has_figures
     closed(program, "2010-09")
     periods = asked(program, "results", "results", "m-1").json["periods"]
     assert [(one["period"], one["responses"]) for one in periods] == [("2010-Q1", 7), ("2010-Q2", 7), ("2010-Q3", None)]
+def test_a_vault_of_another_book_shows_none_of_its_figures_for_the_same_ids(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    closed(program)
+    other = program.write("other.jsonl", [one for one in survey(1) if one["type"] != "record-response"])
+    enrolled = program.write("enrolled.jsonl", enrolment()[:1])
+    assert program.run_bare("--store", "other.db", "record", enrolled, other).code == 0
+    for asking in (
+        ("results", "m-2"), ("benchmark",), ("benchmark", "--places"), ("benchmark", "--membership", "m-2"),
+        ("report", "m-2", "--month", "2010-06"), ("reports", "--month", "2010-06", "--out", "reports"), ("publish-results",),
+    ):  # fmt: skip
+        ran = program.run_bare("--json", "--store", "other.db", *asking)
+        assert (ran.code, ran.json["error"]) == (2, "vault-of-another-book"), asking
+    assert not (program.folder / "reports").exists()
+
+
+def test_answers_that_a_killed_recording_left_pending_are_in_the_month_that_is_closed_next(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    with closing(sqlite3.connect(program.folder / "people.db")) as vault, vault:
+        vault.execute("UPDATE answers SET state = 'pending'")
+    closed(program)
+    periods = asked(program, "results", "results", "m-2").json["periods"]
+    assert periods[0]["questions"][0]["answered"] == periods[0]["responses"] > 0
+
+
+def test_no_month_is_closed_while_an_erasure_is_not_over(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    (subject,) = people.permitted(ANNA)
+    program.record(*survey(1))
+    backup = program.folder / "backup.db"
+    with closing(sqlite3.connect("people.db")) as raw, closing(sqlite3.connect(backup)) as copy:
+        raw.backup(copy)
+    assert program.json("erase", subject, "--reason", "request 31").code == 0
+    for path in program.folder.glob("people.db*"):
+        path.unlink()
+    backup.rename(program.folder / "people.db")
+    ran = program.json("publish-results", "--through", "2010-07")
+    assert (ran.code, ran.json["error"]) == (4, "erasures-unfinished")
+    assert program.json("erase", "--replay").code == 0
+    assert closed(program).json["closed"]
 
 
 def test_a_month_that_is_not_over_is_not_closed(people: People) -> None:
