@@ -154,6 +154,8 @@ def test_a_quarter_before_the_first_that_was_closed_is_shown_once_it_has_figures
     closed(program, "2010-09")
     periods = asked(program, "results", "results", "m-1").json["periods"]
     assert [(one["period"], one["responses"]) for one in periods] == [("2010-Q1", 7), ("2010-Q2", 7), ("2010-Q3", None)]
+
+
 def test_a_vault_of_another_book_shows_none_of_its_figures_for_the_same_ids(people: People) -> None:
     program = people.program
     program.now(NOW)
