@@ -52,6 +52,11 @@ NEEDS = {
         ("joserfc", ("token", "--role", "auditor")),
         ("prometheus_client", ("serve", "--dev")),
     ],
+    "results": [("polars", ("publish-results",))],
+    "reports": [
+        ("jinja2", ("report", "m-1", "--month", "2010-06", "--out", "m-1.html")),
+        ("jinja2", ("reports", "--month", "2010-06", "--out", "reports")),
+    ],
     "webhooks": [
         ("httpcore", ("webhooks",)),
         ("standardwebhooks", ("webhooks",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,26 @@ def test_the_document_is_openapi_with_schemas_that_are_schemas_and_no_reference_
 
     look(DOCUMENT)
     assert referred == {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+
+
+def sets_of_values(schema: Any) -> Iterator[dict[str, Any]]:
+    """Each part of a schema that lists its values."""
+    parts = schema if isinstance(schema, list) else schema.values() if isinstance(schema, dict) else ()
+    if isinstance(schema, dict) and "enum" in schema:
+        yield schema
+    for part in parts:
+        yield from sets_of_values(part)
+
+
+def test_every_set_of_values_that_is_answered_may_grow_and_none_that_is_sent() -> None:
+    components = DOCUMENT["components"]["schemas"]
+    bodies = [orjson.dumps(operation.get("requestBody", {})).decode() for _, _, operation in operations()]
+    sent = {name for body in bodies for name in re.findall(r'"#/components/schemas/([^"]+)"', body)}
+    assert sent == {"Fact"}
+    answered = [one for name, schema in components.items() if name not in sent for one in sets_of_values(schema)]
+    assert len(answered) > 20
+    assert all(one["x-may-grow"] is True for one in answered)
+    assert not [one for name in sent for one in sets_of_values(components[name]) if "x-may-grow" in one]
 
 
 def test_the_document_is_served(served: Served) -> None:
