@@ -89,6 +89,7 @@ def document() -> bytes:
     paths |= vault_paths(component, _parameter, _roles, _problems)
     paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
+    webhooks = webhooks_sent(component)
     for name, schema in components.items():
         if name not in SENT:
             _let_grow(schema)
@@ -104,7 +105,7 @@ def document() -> bytes:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "security": [{"token": []}],
         "paths": paths,
-        "webhooks": webhooks_sent(component),
+        "webhooks": webhooks,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
