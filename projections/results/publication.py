@@ -40,7 +40,10 @@ class Publication:
             pl.format("{}-Q{}", pl.col("month").str.head(4), number).alias("quarter"),
             pl.lit(0, pl.Int8).alias(RESPONSES),
         )
-        self._scores = rows.select(*ROW[:-1], *QUESTIONS)
+        scores = rows.select(*ROW[:-1], *QUESTIONS)
+        self._no_scores = scores.clear()
+        self._scores = {str(period): frame for (period,), frame in _by(scores, "quarter")}
+        """By quarter."""
         self._measured: dict[Measure, Measured] = {}
         self._cells: dict[Measure, dict[str, pl.DataFrame]] = {}
         """Of each measure by period."""
@@ -102,7 +105,9 @@ class Publication:
 
     def _scored(self, rows: pl.DataFrame, question: Measure) -> pl.DataFrame:
         """Those of the responses that answer a question, with their answers to it."""
-        known = self._scores.select("membership", "response", pl.col(question).alias("answer"))
+        quarters = rows["quarter"].unique().to_list()
+        scores = pl.concat([self._no_scores, *(self._scores[one] for one in quarters)])
+        known = scores.select("membership", "response", pl.col(question).alias("answer"))
         joined = rows.drop("answer").join(known, on=["membership", "response"])
         return joined.filter(pl.col("answer").is_not_null()).select(ROW)
 
