@@ -118,7 +118,10 @@ class Ledger:
 
         if self.vault is None:
             raise NoVault("found no vault, expected one: results are published there")
-        return published_of(self.store, self._vault_tables.enter_context(self.vault.database()))
+        with ExitStack() as opened:
+            published = published_of(self.store, opened.enter_context(self.vault.database()))
+            self._vault_tables.enter_context(opened.pop_all())
+        return published
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
