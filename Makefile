@@ -56,7 +56,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt
-	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,reports,webhooks,xlsx]'
+	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,reports,webhooks]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt

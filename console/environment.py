@@ -46,7 +46,6 @@ class _Environment(BaseSettings):
     now: Annotated[str, AfterValidator(_checked(parse_instant))] | None = None
     record_batch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     state_mib: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
-    listeners_max: Annotated[int, Field(ge=1, le=1_500)] | None = None
     refusals_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     results_respondents: Annotated[int, Field(ge=3, le=1_000)] | None = None
     results_partners: Annotated[int, Field(ge=3, le=1_000)] | None = None
@@ -112,7 +111,6 @@ def read_environment(defaults: Settings) -> Settings:
         now_us=defaults.now_us if found.now is None else parse_instant(found.now),
         record_batch=found.record_batch or defaults.record_batch,
         state_mib=found.state_mib or defaults.state_mib,
-        listeners_max=found.listeners_max or defaults.listeners_max,
         refusals_days=found.refusals_days or defaults.refusals_days,
         results_respondents=found.results_respondents or defaults.results_respondents,
         results_partners=found.results_partners or defaults.results_partners,

@@ -18,11 +18,11 @@ from ledger.log_events import (
 )
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.bookmark import bookmark_at
-from ledger.vault.erasures import ErasureInBook
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
     from ledger.store.base import Row, Store
+    from ledger.vault.erasures import ErasureInBook
     from ledger.writing.writer import Writer
 
 HASH_DIGITS: Final = 16
@@ -47,6 +47,8 @@ class BookOfStore:
 
         A mark that is of no event of this book, which was restored from before it, stands for none.
         """
+        from ledger.vault.erasures import ErasureInBook
+
         store = self._store
         seq = mark.partition("-")[0]
         after = int(seq) if seq.isdecimal() else 0

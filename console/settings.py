@@ -16,7 +16,6 @@
     CSAT_LEDGER_HTTP_TRACES   1: `serve` sends traces (OpenTelemetry), whose own variables say where to; needs the extra otel
     CSAT_LEDGER_NOW           an RFC 3339 instant in the place of the wall clock: for rehearsals and tests
     CSAT_LEDGER_RECORD_BATCH  facts a transaction while recording files
-    CSAT_LEDGER_LISTENERS_MAX how many may follow the changes of one service at once (1 to 1,500; default: 500)
     CSAT_LEDGER_STATE_MIB     memory for the states of memberships that are at hand while facts are recorded
     CSAT_LEDGER_REFUSALS_DAYS days for which refused facts are kept beside the book, after they were refused last
     CSAT_LEDGER_RESULTS_RESPONDENTS   so many respondents are released together at least (3 or more; default: 5)
@@ -40,7 +39,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 PREFIX: Final = "CSAT_LEDGER_"
-LISTENERS_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,6 @@ class Settings:
     now_us: int | None = None
     record_batch: int = 2_000
     state_mib: int = 64
-    listeners_max: int = LISTENERS_MAX
     refusals_days: int = 90
     results_respondents: int = 5
     results_partners: int = 5

@@ -7,7 +7,7 @@ without a vault, and also where the one that recorded it died before the vault h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -17,8 +17,9 @@ from ledger.instants import DAY_US
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.base import Row, Store
 from ledger.store.bookmark import START, Bookmark, bookmark_at, bookmark_of
-from ledger.vault.erasing import heed
-from ledger.vault.responses import Responses
+
+if TYPE_CHECKING:
+    from ledger.vault.responses import Responses
 
 CHOSEN: Final = "AnonymityChosen"
 VOIDED: Final = "ResponseVoided"
@@ -29,18 +30,29 @@ _PREFIX: Final = membership_stream("")
 def settle(store: Store, responses: Responses, now_us: int, retention_days: int) -> bool:
     """Brings the vault up to the book. False where there is no book yet. Raises AnotherBook, and what the stores raise.
 
-    Whom the book says was erased is hidden; who shows responses asks `erasures.require_finished` besides, since a response
-    names nobody.
+    Whom the book says was erased is hidden. Who shows responses goes by `settle_to_show`.
     """
     first = bookmark_at(store, 1)
     if first is None:
         return False
+    from ledger.vault.erasing import heed
+
     heed(responses.vault, BookOfStore(store), now_us)
     responses.settle(lambda facts: recorded(store, facts), now_us)
     hear_of_anonymity(store, responses)
     if is_believed(store, now_us):  # a clock that is ahead would have what waits deleted before its time
         responses.expire(now_us - retention_days * DAY_US)
     return True
+
+
+def settle_to_show(store: Store, responses: Responses, now_us: int, retention_days: int) -> None:
+    """The same, for who shows responses next. Raises ErasuresUnfinished besides: a response names nobody, so whose is to be
+    erased cannot be told by looking at it.
+    """
+    from ledger.vault.erasures import require_finished
+
+    settle(store, responses, now_us, retention_days)
+    require_finished(responses.vault.database)
 
 
 def recorded(store: Store, facts: Sequence[str]) -> set[str]:

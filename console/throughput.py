@@ -1,4 +1,4 @@
-"""Settings of the process for long work."""
+"""Settings of the process for long work, and for work without end."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ def collect_garbage_seldom() -> None:
     """
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
+
+
+def collect_garbage_less() -> None:
+    """The same for a process that goes on for months, in which cycles are to be found at last.
+
+    What stands when it begins is looked at no more: with the modules of a service that alone is a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

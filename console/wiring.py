@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from projections.questions.view import View
     from projections.runner import Progress, Runner
 
+RETENTION_DAYS: Final = 90
+"""So long refused facts are kept where nothing else is said."""
 DEV_KEY_ENDING: Final = ".dev-key"
 """Of the file beside a book in SQLite that holds the key of `serve --dev`, after the book's own name."""
 Clock = Callable[[], int]
@@ -72,7 +74,7 @@ class Ledger:
         answers and comments go; it is opened when the first fact carries any.
         """
         self.vault = vault
-        self._refusals_days = refusals_days
+        self.refusals_days = RETENTION_DAYS if refusals_days is None else refusals_days
         self._remark = remark
         self._salts = salts
         self._state_bytes_max = state_bytes_max
@@ -105,10 +107,8 @@ class Ledger:
     def recorder(self) -> Answering:
         """What records facts that may carry answers: with the writer, and the vault where one is named."""
         from console.answering import Answering
-        from ledger.writing.refused import RETENTION_DAYS
 
-        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
-        return Answering(self.writer, self.store, self.clock, self.vault, days, self._remark)
+        return Answering(self.writer, self.store, self.clock, self.vault, self.refusals_days, self._remark)
 
     @cached_property
     def published(self) -> Published:
@@ -116,21 +116,24 @@ class Ledger:
         named, AnotherBook for one of another book."""
         from console.published import published_of
 
-        if self.vault is None:
-            raise NoVault("found no vault, expected one: results are published there")
         with ExitStack() as opened:
-            published = published_of(self.store, opened.enter_context(self.vault.database()))
+            published = published_of(self.store, opened.enter_context(self.require_vault().database()))
             self._vault_tables.enter_context(opened.pop_all())
         return published
+
+    def require_vault(self) -> VaultPlace:
+        """The vault that is named. Raises NoVault where none is."""
+        if self.vault is None:
+            raise NoVault("found no vault, expected one, which --vault or CSAT_LEDGER_VAULT names")
+        return self.vault
 
     @cached_property
     def refusals(self) -> RefusalKeeper:
         """What keeps the facts that are refused."""
         from ledger.programmes.registry import PROGRAMMES
-        from ledger.writing.refused import RETENTION_DAYS, RefusalKeeper
+        from ledger.writing.refused import RefusalKeeper
 
-        days = RETENTION_DAYS if self._refusals_days is None else self._refusals_days
-        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, days)
+        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, self.refusals_days)
 
     @cached_property
     def database(self) -> Database:

@@ -51,8 +51,12 @@ _MAIL_SPELT: Final = (
 _GAP: Final = r"[ ()./-]{0,3}"
 _ALONE: Final = r"(?<![0-9A-Za-z_+.:/#~-])(?<![0-9] )"
 _ENDS: Final = r"(?![0-9A-Za-z]|[ ./-]?[0-9])"
-_NO_PHONE: Final = r"[0-3][0-9][./-][0-3][0-9][./-](?:19|20)[0-9]{2}(?![0-9])|[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])|[0-9]{2}-[0-9]{7}(?![0-9])"
-"""A date with the day or the month first; an employer's number of the United States."""
+_NO_PHONE: Final = (
+    r"[0-3][0-9][./-][0-3][0-9][./-](?:19|20)[0-9]{2}(?![0-9])"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])"
+    r"|[0-9]{2}-[0-9]{7}(?![0-9])"
+)
+"""A date, whichever comes first of it; an employer's number of the United States."""
 _PHONE: Final = (
     rf"(?<![0-9A-Za-z+])\+ ?\(?[1-9](?:{_GAP}[0-9]){{6,14}}(?![0-9A-Za-z])"
     rf"|{_ALONE}00{_GAP}[1-9](?:{_GAP}[0-9]){{9,14}}{_ENDS}"

@@ -14,6 +14,7 @@ everything else there could be somebody's name, and is null.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -52,9 +53,24 @@ def as_told(value: bytes, parser: FactParser, fact: Fact | None) -> bytes | None
         for name, one in found.items()
         if name in known
     }
-    if told == found and (fact is not None or not (model.hidden or model.sealed)):
+    plain = fact is not None or (not (model.hidden or model.sealed) and has_keys_once(value))
+    if told == found and plain:
         return value
     return orjson.dumps(told)  # a key that stood there twice stands there once: what was hidden of it is told nowhere
+
+
+def has_keys_once(value: bytes) -> bool:
+    """Whether each key of the JSON objects in some bytes stands there once: else they say more than what is read of them."""
+    try:
+        json.loads(value, object_pairs_hook=_unless_twice)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _unless_twice(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("found a key twice")
 
 
 def clean(value: Any, *, well_formed: bool) -> Any:

@@ -101,6 +101,7 @@ SLOW = (
     "tests/ledger/seal/test_witness.py",
     "tests/ledger/store/test_copying.py",
     "tests/ledger/test_fold.py",
+    "tests/ledger/vault/test_erasing_kills.py",
     "tests/ledger/writing/test_both_programmes.py::test_what_a_programme_makes_of_its_facts_does_not_depend_on_the_other",
     "tests/ledger/writing/test_caches.py::test_a_snapshot_taken_anywhere_and_gone_on_with_is_the_fold_of_all_events",
     "tests/oracle/survey/test_fold.py::test_the_published_tables_are_those_of_unicode_14",

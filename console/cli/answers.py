@@ -23,7 +23,6 @@ from console.cli.commands.access_report import PersonRead
 from console.cli.commands.clock_accept import ClockAcceptance
 from console.cli.commands.completion import CompletionScript
 from console.cli.commands.copy import CopyAnswer
-from console.cli.commands.erase import SubjectErasure
 from console.cli.commands.evidence import EvidenceWritten
 from console.cli.commands.help import HelpText
 from console.cli.commands.keygen import KeyMade
@@ -40,7 +39,7 @@ from console.cli.commands.topics import TopicFound
 from console.cli.commands.vault import VaultKeyAdded, VaultReady
 from console.cli.commands.webhook import WebhookRemoved, WebhookReplayed
 from console.cli.commands.witness import WitnessListening
-from console.cli.comments import CommentsChanged, CommentsExported, CommentShown, ResponseShown
+from console.cli.comments import CommentsChanged, CommentsExported, ResponseShown
 from console.cli.contacts_export import ContactsExported
 from console.cli.contacts_exports import ExportListed
 from console.cli.contacts_reading import AddressFound, ContactShown
@@ -48,6 +47,8 @@ from console.cli.failure_answer import FailureAnswer
 from console.cli.import_report import Imported, MapShipped
 from console.cli.question_batch import Unanswered
 from console.cli.recording import Recorded
+from console.comments_shown import CommentShown
+from console.erasures_shown import SubjectErasure
 from consumers.webhooks.shown import WaitingShown, WebhookShown
 from ledger.audit.audit import AuditAnswer
 from ledger.monitor.report import MonitorAnswer

@@ -14,13 +14,12 @@ from console.cli.new_files import new_files
 from console.cli.output import plural
 from console.cli.session import Session
 from console.cli.vault_options import access_of, open_vault
-from console.settling import settle, void_responses
+from console.comments_shown import CommentShown
+from console.settling import settle_to_show, void_responses
 from ledger.answers import CORE
 from ledger.errors import UnknownMembership
 from ledger.printable import printable
 from ledger.programmes.survey.events import membership_stream
-from ledger.vault.erasures import require_finished
-from ledger.vault.responses import Responses
 from projections.questions.answer import Count
 
 if TYPE_CHECKING:
@@ -28,22 +27,6 @@ if TYPE_CHECKING:
     from ledger.vault.vault import Vault
 
 COLUMNS: Final = ("response", "invitation", "comment")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class CommentShown:
-    """A comment. It has no repr of its own, so that no log shows it."""
-
-    membership: str
-    """The partner's membership."""
-    response: str
-    """The response."""
-    anonymous: bool
-    """Whether the respondent chose to stay anonymous."""
-    cleared: bool
-    """Whether the operator has cleared it for the partner; that counts for an anonymous response alone."""
-    comment: str
-    """The comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +169,7 @@ def _settled(session: Session) -> Iterator[tuple[Vault, Ledger, str]]:
     with session.ledger() as ledger, open_vault(session) as vault:
         if not ledger.store.last_seq(membership_stream(membership)):
             raise UnknownMembership(membership)
-        settle(ledger.store, Responses(vault), session.clock(), session.settings.refusals_days)
-        require_finished(vault.database)
+        from ledger.vault.responses import Responses
+
+        settle_to_show(ledger.store, Responses(vault), session.clock(), session.settings.refusals_days)
         yield vault, ledger, membership

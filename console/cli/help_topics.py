@@ -22,7 +22,6 @@ EXTRAS: Final = {
     "kafka": "topics, relay, inbox, worker, subscribe",
     "webhooks": "the sender of webhooks: webhooks, and serve where it sends them",
     "service": "health and metrics of what runs for ever: relay, inbox, worker, clock, webhooks",
-    "xlsx": "exports that are workbooks: import",
     "timestamps": "RFC 3161 timestamps: seal --timestamp, verify --timestamp",
 }
 """The extras that can be installed, and what for."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Failure
-from ledger.errors import REFUSAL_CODES
+from ledger.errors import BadInput
+from projections.questions.refusals import require_refusal_code
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -14,14 +14,8 @@ if TYPE_CHECKING:
 
 def check_refusal_code(ledger: Ledger, code: str | None) -> None:
     """Raises Failure for a code that is no refusal's, and with which this ledger has never refused a fact either."""
-    if code is None or code in REFUSAL_CODES:
-        return
-    given = {totals.code for totals in ledger.store.refusals.totals()}
-    if code in given:  # a fault of the program, or a code of a newer one
-        return
-    near = get_close_matches(code, sorted(given.union(REFUSAL_CODES)), n=3)
-    such = f", such as {', '.join(near)}" if near else ""
-    raise Failure(
-        "usage",
-        f"found --code {code!r}, expected a code with which facts are refused{such}: `csat-ledger help refusals` lists them",
-    )
+    try:
+        require_refusal_code(ledger.store.refusals, code)
+    except BadInput as error:
+        said = str(error).replace("found ", "found --code ", 1)
+        raise Failure("usage", f"{said}: `csat-ledger help refusals` lists them") from None

@@ -6,16 +6,15 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from console.cli.exits import Failure
 from console.cli.output import plural
 from console.cli.session import Session
+from console.reasons import ACTOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX, wrong_words
 from console.settings import PREFIX
 from console.vault_place import VaultPlace, keys_at
 from ledger.errors import StoreUnreachable
-from ledger.fold import first_refused
-from ledger.personal_data import looks_personal
 
 if TYPE_CHECKING:
     from console.wiring import Ledger
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from ledger.vault.database import VaultDatabase
     from ledger.vault.keys import Keyring
     from ledger.vault.vault import Vault
-
-REASON_CHARACTERS_MAX: Final = 200
-ACTOR_CHARACTERS_MAX: Final = 64
 
 
 def add_vault(parser: ArgumentParser) -> None:
@@ -73,15 +69,8 @@ def access_of(session: Session) -> Access:
 
 def _check_words(option: str, text: str, characters_max: int) -> None:
     """What stands in the access log for ever is short, printable, and no mail address."""
-    if not text or len(text) > characters_max:
-        raise Failure("usage", f"{option}: found {len(text)} characters, expected 1 to {characters_max}")
-    if "@" in text or looks_personal(text):
-        found = "what looks like a mail address, a phone or an IP number"
-        raise Failure(
-            "usage", f"{option}: found {found}, expected words that name nobody: the access log is never changed"
-        )
-    if refused := first_refused(text):
-        raise Failure("usage", f"{option}: found a character that cannot be seen at {refused.place}, expected none")
+    if wrong := wrong_words(text, characters_max):
+        raise Failure("usage", f"{option}: {wrong}")
 
 
 def vault_place(session: Session) -> VaultPlace:

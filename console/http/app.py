@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -41,6 +39,8 @@ from console.http.long_answer import LongAnswer
 from console.http.metrics import scrape
 from console.http.openapi import document
 from console.http.parameters import Parameter, read_values
+from console.http.people import ROUTES as PEOPLE
+from console.http.people import PeopleDesk
 from console.http.problems import MEDIA_TYPE, Problem, fault, forbidden, problem_of
 from console.http.reading import Following, Readers
 from console.http.refusals import PATH as RETRY_PATH
@@ -51,8 +51,11 @@ from console.http.roles import Caller, expected_roles
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
+from console.http.vault_desk import PATHS as VAULT
+from console.http.vault_desk import VaultDesk
 from console.http.watched import Watched
 from console.http.webhooks import webhook_routes
+from console.http.whole import Whole
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
@@ -74,6 +77,8 @@ class Service:
     watched: Watched
     log: ServedLog
     evidence: EvidenceDesk
+    people: PeopleDesk
+    vault: VaultDesk
     webhook_secrets: Path | None = None
     """The folder of the secrets that are made for webhooks; None: none are registered here."""
     limits: Limits = field(default_factory=Limits)
@@ -81,6 +86,11 @@ class Service:
     """How often access was refused; for metrics."""
     room: Room = field(default_factory=lambda: Room(Limits().spool_mib << 20))
     """For answers that wait for their clients."""
+
+    def end(self) -> None:
+        """Has all streams end: told why, and when to come again. For the event loop."""
+        self.feed.end()
+        self.intake.end()
 
 
 def application(
@@ -99,6 +109,8 @@ def application(
         path(RETRY_PATH, "POST", partial(_retry, service), RETRY),
         *(path(one.path, one.method, one.endpoint, one.name) for one in webhook_routes(service)),
         *(path(at, "GET", partial(_prove, service, name, parameters), name) for name, at, _, parameters in EVIDENCE),
+        *(path(at, "GET", partial(_show_people, service, name), name) for name, at, _, _ in PEOPLE),
+        *(path(at, method, partial(_ask_vault, service, name), name) for name, (at, method) in VAULT.items()),
         path(LOG, "GET", partial(_show_log, service), "log"),
         path("/openapi.json", "GET", _openapi, "openapi"),
         path("/livez", "GET", _live, "livez"),
@@ -162,19 +174,27 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
     await _reached(service, max(least, known.last))
     asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
     spool = Spool(service.room)
-    with _still() as still:
+    with _Still() as still:
         found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))
     return _answered(found, request, service.limits.stream_idle_s)
 
 
-@contextmanager
-def _still() -> Iterator[Callable[[], bool]]:
+class _Still:
     """Tells a thread whether anybody waits for what it answers: nobody does once this is left."""
-    left = Event()
-    try:
-        yield lambda: not left.is_set()
-    finally:
-        left.set()
+
+    __slots__ = ("_waits",)
+
+    def __init__(self) -> None:
+        self._waits = True
+
+    def __enter__(self) -> _Still:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waits = False
+
+    def __call__(self) -> bool:
+        return self._waits
 
 
 def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
@@ -187,7 +207,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
     media = media_type(request)
     lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
     least = _min_position(request)
-    with _still() as still:
+    with _Still() as still:
         questions = await service.readers.ask(lambda ledger: read_batch(ledger, caller, lines, still))
         known = [one.known or 0 for one in questions if isinstance(one, BatchQuestion)]
         await _reached(service, max([least, *known]))
@@ -205,8 +225,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
     body = await read_body(request, service.limits.body_bytes)
     if not is_array(body):
         refuse_no_single_fact(body)
-        (outcome,) = await service.intake.take([body], source)
-        status, outcome = single(outcome)
+        status, outcome = single(await service.intake.take_one(body, source))
         return _json(outcome_json(outcome), {POSITION: str(outcome.position)}, status)
     elements = await read_elements(body, media, service.limits.elements)
     outcomes = await service.intake.take([element for _, element in elements], source)
@@ -226,6 +245,14 @@ async def _retry(service: Service, request: Request) -> Response:
 
 async def _prove(service: Service, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
     return await service.evidence.get(name, parameters, request)
+
+
+async def _ask_vault(service: Service, name: str, request: Request) -> Response:
+    return await service.vault.answer(name, request)
+
+
+async def _show_people(service: Service, name: str, request: Request) -> Response:
+    return await service.people.get(name, request)
 
 
 async def _show_log(service: Service, request: Request) -> Response:
@@ -277,6 +304,8 @@ def _min_position(request: Request) -> int:
 
 
 async def _reached(service: Service, position: int) -> None:
+    if service.following.position >= position:
+        return
     try:
         async with asyncio.timeout(PATIENCE_S):
             await service.following.reached(position)
@@ -301,18 +330,18 @@ def _answered(found: Answered, request: Request, idle_s: float) -> Response:
 
 
 def _json(body: bytes, headers: dict[str, str], status: int = 200) -> Response:
-    return Response(body, status, headers, JSON)
+    return Whole(body, JSON, headers, status)
 
 
 def _many(found: list[bytes], media: str, headers: dict[str, str]) -> Response:
     """Answers to the elements of an array, or to the lines of ndjson."""
     if media == NDJSON:
-        return Response(b"".join(one + b"\n" for one in found), 200, headers, NDJSON)
+        return Whole(b"".join(one + b"\n" for one in found), NDJSON, headers)
     return _json(b"[" + b",".join(found) + b"]", headers)
 
 
 def _problem(problem: Problem) -> Response:
-    return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+    return Whole(problem.body(), MEDIA_TYPE, problem.headers, problem.status)
 
 
 async def _not_there(_request: Request, error: Exception) -> Response:

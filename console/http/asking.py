@@ -80,6 +80,8 @@ def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[V
     for name in sight.never:
         if name in values:
             raise _not_for_role(name, "none")
+    if sight.reasoned and "reason" not in values:
+        raise _not_for_role("reason", "why it is read: each reading is recorded with it")
     for name, allowed in sight.only.items():
         if values.get(name) not in allowed:
             raise _not_for_role(name, f"one of {', '.join(sorted(allowed))}")

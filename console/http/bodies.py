@@ -28,6 +28,8 @@ JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 IDENTITY: Final = "identity"
 """The content coding of a body that is not compressed (RFC 9110, 12.5.3)."""
+_IDENTITY: Final = IDENTITY.encode()
+_JSON: Final = JSON.encode()
 SHOWN_MAX: Final = 80
 """So many characters of a header are shown to who sent it."""
 
@@ -57,13 +59,16 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
 def media_type(request: Request) -> str:
     """JSON or ndjson. Raises Problem (415) for anything else, or what is compressed; without a header it is JSON."""
-    coding = _header(request, b"content-encoding", IDENTITY.encode()).strip().lower().decode("latin-1")
+    coding = _header(request, b"content-encoding", _IDENTITY).strip().lower().decode("latin-1")
     if coding != IDENTITY:
         raise Problem(
             415, "bad-input", f"found a body compressed by {coding[:SHOWN_MAX]!r}, expected one that is not compressed",
             "Content-Encoding", {"Accept-Encoding": IDENTITY},
         )  # fmt: skip
-    found = _header(request, b"content-type", JSON.encode()).partition(b";")[0].strip().lower().decode("latin-1")
+    said = _header(request, b"content-type", _JSON)
+    if said == _JSON:
+        return JSON
+    found = said.partition(b";")[0].strip().lower().decode("latin-1")
     if found in (JSON, NDJSON):
         return found
     raise Problem(
@@ -73,8 +78,11 @@ def media_type(request: Request) -> str:
 
 def _header(request: Request, name: bytes, otherwise: bytes) -> bytes:
     """The first value of a header, as it came: what the framework makes of all headers costs more than a look at them."""
-    found: bytes = next((value for one, value in request.scope["headers"] if one == name), otherwise)
-    return found
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    for one, value in headers:
+        if one == name:
+            return value
+    return otherwise
 
 
 def is_array(body: bytes) -> bool:

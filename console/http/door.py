@@ -13,6 +13,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect
 
+from console.http.deadlines import Deadline, Deadlines
 from console.http.dispatch import ELSEWHERE, App, Message, Receive, Scope, Send
 from console.http.limits import Limits, one_callers
 from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
@@ -52,6 +53,7 @@ class Door:
         self._refused = refused or Refused()
         self._name_of = name_of
         self._rates = Rates(self._limits)
+        self._deadlines = Deadlines(self._limits.deadline_s)
         self._under_way = 0
         self._under_way_of: Counter[str] = Counter()
         """Of each caller."""
@@ -62,21 +64,19 @@ class Door:
             raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
         answer = _Answer(scope, send)
         self._under_way += 1
-        stay = _Stay(self)
+        stay = _Stay(self, self._deadlines.begin())
         try:
-            async with asyncio.timeout(self._limits.deadline_s) as stay.deadline:
-                scope.setdefault("state", {})["stay"] = stay
-                await self._admit(scope, stay)
-                await self._app(scope, receive, answer.send)
+            scope.setdefault("state", {})["stay"] = stay
+            await self._admit(scope, stay)
+            await self._app(scope, receive, answer.send)
         except _Gone:
             pass
+        except asyncio.CancelledError:
+            if not stay.deadline.missed():
+                raise
+            await answer.problem(self._late())
         except TimeoutError:
-            await answer.problem(
-                Problem(
-                    504, "deadline",
-                    f"found no answer within {self._limits.deadline_s:g} seconds: ask again, or for less",
-                )
-            )  # fmt: skip
+            await answer.problem(self._late())
         except Problem as problem:
             await answer.problem(problem)
         except ClientDisconnect:
@@ -85,9 +85,15 @@ class Door:
             self._on_fault(error)
             await answer.problem(fault())
         finally:
+            stay.deadline.over()
             stay.over()
             if answer.status in REASONS:
                 self._tell(scope, answer.status)
+
+    def _late(self) -> Problem:
+        return Problem(
+            504, "deadline", f"found no answer within {self._limits.deadline_s:g} seconds: ask again, or for less"
+        )
 
     def _tell(self, scope: Scope, status: int) -> None:
         """Counts an access that is refused, and tells of it by its route; never of the path, which may name somebody."""
@@ -109,15 +115,17 @@ class Door:
         target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if target > TARGET_BYTES_MAX:
             raise Problem(414, "too-long", f"found a target of {target:,} bytes, expected {TARGET_BYTES_MAX:,} at most")
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        size = sum(len(name) + len(value) for name, value in headers)
+        size, authorizations = 0, []
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
+            if name == b"authorization":
+                authorizations.append(value)
         if size > HEADER_BYTES_MAX:
             raise Problem(431, "too-long", f"found headers of {size:,} bytes, expected {HEADER_BYTES_MAX:,} at most")
         if is_open(scope["path"]):
             if scope["path"] not in OPEN:
                 self._rates.count_open(_address_of(scope))
             return
-        authorizations = [value for name, value in headers if name == b"authorization"]
         caller = self._verifier.known(authorizations)
         if caller is None:
             caller = await self._checked(scope, authorizations)
@@ -164,7 +172,7 @@ def without_deadline(scope: Scope) -> None:
     """Takes the deadline of the whole request away: who calls this bounds each step."""
     stay: _Stay | None = scope["state"].get("stay")
     if stay is not None:
-        stay.deadline.reschedule(None)
+        stay.deadline.over()
 
 
 def lasts(scope: Scope) -> bool:
@@ -176,10 +184,9 @@ def lasts(scope: Scope) -> bool:
 class _Stay:
     """A request under way."""
 
-    deadline: asyncio.Timeout
-
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, deadline: Deadline) -> None:
         self._door = door
+        self.deadline = deadline
         self._counted = True
         self._who: str | None = None
         self.lasting = False
@@ -198,7 +205,7 @@ class _Stay:
     def lasts(self) -> None:
         self.lasting = True
         self.over()
-        self.deadline.reschedule(None)
+        self.deadline.over()
 
     def over(self) -> None:
         if self._counted:
@@ -228,8 +235,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
-            there = {name.lower() for name, _ in headers}
-            headers += [one for one in BEHIND_TOKEN if self._behind_token and one[0] not in there]
+            if self._behind_token:
+                there = {name.lower() for name, _ in headers}
+                headers += [one for one in BEHIND_TOKEN if one[0] not in there]
             headers.append((b"x-content-type-options", b"nosniff"))
             message = {**message, "headers": headers}
         try:

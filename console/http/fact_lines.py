@@ -27,6 +27,11 @@ class FactLines:
         self._rest = bytearray()
         self._size = 0
 
+    @property
+    def number(self) -> int:
+        """How many lines have ended."""
+        return self._number
+
     def feed(self, part: bytes) -> list[FactLine]:
         """The lines that end within a part."""
         *whole, rest = part.split(b"\n")

@@ -8,19 +8,28 @@ was under way; one sends the outcomes, in order. What a client does not read yet
 so that one that sends everything before it reads anything gets through as well; only where the spools' room is used up is
 the body not read on. What fails before the first outcome is sent is a problem. What fails later cuts the connection:
 what was recorded is recorded, a line that was cut off is not, and sending all again is safe.
+
+Where the service ends, the body is not read on: the lines that are there get their outcomes, and a last one says from which
+line on nothing was taken, and when to come again. What still comes is passed over for a moment, so that the client reads that.
+
+    {"id":null,"status":"put-off","position":0,"code":"stopping","sentence":"…","line":4712,"retry_ms":3170}
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from random import randint
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
 from console.http.door import without_deadline
+from console.http.event_stream import RETRY_MAX_MS, RETRY_MS
 from console.http.fact_lines import FactLine, FactLines
 from console.http.foreign_bodies import refuse_foreign_body
+from console.http.intake import stopping
 from console.http.problems import Problem, problem_of
 from console.http.spool import Room, Spool, SpoolFull
 from ledger.errors import LedgerError
@@ -34,6 +43,8 @@ BATCH_BYTES: Final = 1 << 20
 HEADERS: Final = [(b"content-type", b"application/x-ndjson")]
 FULL_S: Final = 0.05
 """Where the spools' room is used up it is tried again after so long, or when some was read."""
+LINGER_S: Final = 1.0
+"""So long what still comes is passed over where the service ends: a connection closed at once may lose the last line."""
 
 
 class FactStream(Response):
@@ -49,17 +60,18 @@ class FactStream(Response):
         self._pending: list[FactLine] = []
         self._pending_bytes = 0
         self._changed = asyncio.Event()
-        self._begun = self._read_all = self._recorded_all = self._gone = False
+        self._begun = self._read_all = self._recorded_all = self._gone = self._stopping = False
+        self._reader: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Reads, records and answers. Raises Problem."""
         without_deadline(scope)
         try:
-            with self._intake.streaming():
+            with self._intake.streaming(self._end):
                 async with asyncio.timeout(self._idle_s) as self._idle, asyncio.TaskGroup() as group:
-                    group.create_task(self._read(receive))
+                    self._reader = group.create_task(self._read(receive))
                     group.create_task(self._record())
-                    group.create_task(self._send(send))
+                    group.create_task(self._send(send, receive))
         except TimeoutError:
             raise Problem(
                 408, "idle", f"found a stream on which nothing went on for {self._idle_s:g} seconds, expected lines that "
@@ -69,6 +81,14 @@ class FactStream(Response):
             raise _first(failed) from None
         finally:
             self._spool.close()
+
+    def _end(self) -> None:
+        """The service ends: nothing more is read."""
+        if not self._read_all and self._reader is not None:
+            self._reader.cancel()
+            self._stopping = self._read_all = True
+            self._goes_on()
+            self._wake()
 
     async def _read(self, receive: Receive) -> None:
         while not self._read_all:
@@ -107,6 +127,10 @@ class FactStream(Response):
                 await asyncio.sleep(FULL_S)
             self._goes_on()
             self._wake()
+        if self._stopping:
+            last = stopping(self._lines.number + 1, randint(RETRY_MS // 2, RETRY_MAX_MS)) + b"\n"
+            while not self._spooled(last):
+                await asyncio.sleep(FULL_S)
         self._recorded_all = True
         self._wake()
 
@@ -127,7 +151,7 @@ class FactStream(Response):
             return False
         return True
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send, receive: Receive) -> None:
         await self._until(lambda: len(self._spool) > 0 or self._recorded_all)
         if self._gone:
             return
@@ -136,6 +160,8 @@ class FactStream(Response):
             await self._until(lambda: len(self._spool) > 0 or self._recorded_all)
             said = self._spool.read()
             if not said and self._recorded_all:
+                if self._stopping:
+                    await _pass_over(receive)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
             await send({"type": "http.response.body", "body": said, "more_body": True})
@@ -153,6 +179,14 @@ class FactStream(Response):
 
     def _goes_on(self) -> None:
         self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+
+
+async def _pass_over(receive: Receive) -> None:
+    """Reads what still comes of a body, for a moment, and makes nothing of it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while (message := await receive())["type"] != "http.disconnect" and message.get("more_body", False):
+                pass
 
 
 def _first(failed: ExceptionGroup[Exception]) -> Exception:

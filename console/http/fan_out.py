@@ -24,7 +24,6 @@ from console.http.limits import one_callers
 from console.http.listeners import STOPPING, Cut, CutOff, Listener
 from console.http.problems import Problem
 from console.http.reading import AGAIN_S, IDLE_S, Open, Readers
-from console.settings import LISTENERS_MAX
 from console.wiring import Ledger, driver_errors
 from ledger.errors import BrokenHistory, LedgerError, PositionUnknown
 from ledger.store.cursor import Cursor, cursor_at, require_cursor
@@ -56,7 +55,7 @@ class FanOut:
         name: str,
         complain: Callable[[str], None],
         readers: Readers,
-        listeners_max: int = LISTENERS_MAX,
+        listeners_max: int,
     ) -> None:
         """`opened` opens a ledger that stands under a name in what is said of it.
 

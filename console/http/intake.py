@@ -10,6 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ import orjson
 from console.cli.output import json_text
 from console.http.problems import Problem, problem_of
 from console.http.receipts import Receipt, receipt_of
-from console.http.tracing import traced
+from console.http.tracing import COUNT, traced, within
 from ledger.door import can_be_told
 from ledger.errors import LedgerError, Refused
 from ledger.fact import too_long
@@ -29,7 +30,7 @@ from ledger.refusal_fields import FIELDS
 from ledger.writing.faults import FAULT_CODE
 from ledger.writing.refused import TurnedAway
 from ledger.writing.transaction import Outcome
-from projections.questions.answer import LEFT_OUT, MayBeLeftOut, Position
+from projections.questions.answer import LEFT_OUT, Count, MayBeLeftOut, Position
 
 if TYPE_CHECKING:
     from console.http.fact_lines import FactLine
@@ -48,6 +49,8 @@ BATCH: Final = 1_000
 ID_MAX: Final = 200
 REFUSED: Final = ("refused", "put-off")
 """What is kept as a refused fact."""
+Ending = Callable[[], None]
+"""Has a stream end."""
 LATER: Final = "no rule refuses it, and it cannot be recorded now: send it again later"
 
 
@@ -70,7 +73,9 @@ class FactOutcome:
     field: str | MayBeLeftOut = LEFT_OUT
     """The member of the fact that it is about; only where it is one."""
     line: int | MayBeLeftOut = LEFT_OUT
-    """The line of ndjson, counted from 1; only where no id could be read."""
+    """The line of ndjson, counted from 1; only where no id could be read. With `stopping`: the first that was not taken."""
+    retry_ms: Count | MayBeLeftOut = LEFT_OUT
+    """After so many milliseconds to send from that line on again; only with `stopping`."""
 
 
 class Intake:
@@ -88,25 +93,41 @@ class Intake:
         self._group = group
         self._refusals = refusals
         self._receipts = receipts
+        self._finished: deque[_HandedIn] = deque()
+        group.on_told = self._wake
+        if receipts is not None:
+            receipts.on_told = self._wake
         self._waiting = 0
         self._waiting_max = waiting_max
         self._room = asyncio.Event()
         self._streams_max = streams_max
+        self._under_way: set[Ending] = set()
+        self._ending = False
         self.streams = 0
         """Streams of facts that are under way."""
         self.malformed: Callable[[Iterable[Refused]], None] = lambda _: None
         """Told of lines that are no facts: whoever commits never sees them."""
 
+    def end(self) -> None:
+        """Has the streams that are under way end, and takes no more. For the event loop."""
+        self._ending = True
+        for end in list(self._under_way):
+            end()
+
     @contextmanager
-    def streaming(self) -> Iterator[None]:
-        """Counts a stream for as long as it goes on. Raises Problem (503) where there are too many."""
+    def streaming(self, end: Ending) -> Iterator[None]:
+        """Counts a stream for as long as it goes on; `end` has it end. Raises Problem (503) where there are too many."""
+        if self._ending:
+            raise Problem(503, "stopping", "the service ends: come again", headers={"Retry-After": "5"})
         if self.streams >= self._streams_max:
             raise _busy("found too many streams of facts under way, expected fewer")
         self.streams += 1
+        self._under_way.add(end)
         try:
             yield
         finally:
             self.streams -= 1
+            self._under_way.discard(end)
 
     @property
     def waiting(self) -> int:
@@ -127,6 +148,21 @@ class Intake:
         if any(one.status in REFUSED for one in outcomes):
             await self._refusals.kept()
         return outcomes
+
+    async def take_one(self, line: bytes, source: str) -> FactOutcome:
+        """As `take` of one line, which is most of what comes: without what many need."""
+        try:
+            fact = parse_fact(line.strip())
+        except Refused:
+            (outcome,) = await self.take([line], source)
+            return outcome
+        with within("commit", **{COUNT: 1}):
+            handed = self._hand_in((fact,), _Refusing(self._refusals, ((line, fact),), source))
+            await handed.everything
+            recorded = _unless_error(handed.results[0])
+            if recorded.status in REFUSED:
+                await self._refusals.kept()
+        return _outcome(fact, recorded, None if handed.receipts is None else _unless_error(handed.receipts)[0])
 
     @traced("commit")
     async def take_lines(self, lines: Sequence[FactLine], source: str) -> bytes:
@@ -171,46 +207,80 @@ class Intake:
     ) -> list[tuple[Outcome, Handed | None]]:
         if not facts:
             return []
+        handed = self._hand_in(facts, refusing, waiting_max)
+        await handed.everything
+        outcomes = [_unless_error(result) for result in handed.results]
+        receipts = [None] * len(outcomes) if handed.receipts is None else _unless_error(handed.receipts)
+        return list(zip(outcomes, receipts, strict=True))
+
+    def _hand_in(
+        self, facts: Sequence[Fact], refusing: _Refusing | None = None, waiting_max: int | None = None
+    ) -> _HandedIn:
+        """Hands facts to the group commit. Raises Problem (503) where too many wait."""
         if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
             raise _busy("found too many facts waiting, expected fewer: send it again")
-        loop = asyncio.get_running_loop()
-        everything: asyncio.Future[None] = loop.create_future()
-        results: list[Outcome | BaseException] = []
-        receipts: list[Receipts | BaseException] = []
-
-        def finish() -> None:
-            self._waiting -= len(facts)
-            self._room.set()
-            if not everything.done():  # who waited may be gone
-                everything.set_result(None)
-
-        def finish_soon() -> None:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(finish)
-
-        def handed_out(handed: Receipts | BaseException) -> None:
-            receipts.append(handed)
-            finish_soon()
-
-        def done(result: Outcome | BaseException) -> None:
-            if refusing is not None:
-                refusing.note(len(results), result)
-            results.append(result)  # in order: the group commit keeps it
-            if len(results) < len(facts):
-                return
-            durable = [one for one in results if not isinstance(one, BaseException)]
-            if self._receipts is None or len(durable) < len(facts) or not any(one.position for one in durable):
-                finish_soon()
-            else:  # by the thread that commits: a way over the event loop would be one more for each fact
-                self._receipts.submit(durable, handed_out)
-
+        handed = _HandedIn(self, len(facts), refusing)
         self._waiting += len(facts)
         for fact in facts:
-            self._group.submit(fact, done)
-        await everything
-        outcomes = [_unless_error(result) for result in results]
-        handed = _unless_error(receipts[0]) if receipts else [None] * len(outcomes)
-        return list(zip(outcomes, handed, strict=True))
+            self._group.submit(fact, handed.done)
+        return handed
+
+    def _finish(self, handed: Sequence[_HandedIn]) -> None:
+        """On the event loop: those who handed these in go on."""
+        for one in handed:
+            self._waiting -= one.number
+            if not one.everything.done():  # who waited may be gone
+                one.everything.set_result(None)
+        self._room.set()
+
+    def _wake(self) -> None:
+        """Wakes the event loop once for all that is finished: each waking takes a system call, and the interpreter's lock."""
+        finished: dict[asyncio.AbstractEventLoop, list[_HandedIn]] = {}
+        with suppress(IndexError):
+            while True:
+                one = self._finished.popleft()
+                finished.setdefault(one.loop, []).append(one)
+        for loop, some in finished.items():
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._finish, some)
+
+
+class _HandedIn:
+    """The facts of a request, until the last of them has an outcome, and the receipts are there that it gets."""
+
+    __slots__ = ("_finished", "_receipts_of", "_refusing", "everything", "loop", "number", "receipts", "results")
+
+    def __init__(self, intake: Intake, number: int, refusing: _Refusing | None) -> None:
+        self._finished = intake._finished
+        self._receipts_of = intake._receipts
+        self._refusing = refusing
+        self.number = number
+        self.loop = asyncio.get_running_loop()
+        self.everything: asyncio.Future[None] = self.loop.create_future()
+        self.results: list[Outcome | BaseException] = []
+        """In the order of the facts: the group commit keeps it."""
+        self.receipts: Receipts | BaseException | None = None
+
+    def done(self, result: Outcome | BaseException) -> None:
+        """The outcome of the next fact, by the thread that commits, which wakes the loop when all of its group were told."""
+        if self._refusing is not None:
+            self._refusing.note(len(self.results), result)
+        self.results.append(result)
+        if len(self.results) < self.number:
+            return
+        if self._receipts_of is None:
+            self._finished.append(self)
+            return
+        durable = [one for one in self.results if not isinstance(one, BaseException)]
+        if len(durable) < self.number or not any(one.position for one in durable):
+            self._finished.append(self)
+        else:  # by this thread: a way over the event loop would be one more for each fact
+            self._receipts_of.submit(durable, self._handed_out)
+
+    def _handed_out(self, receipts: Receipts | BaseException) -> None:
+        """The receipts, by the thread that signs."""
+        self.receipts = receipts
+        self._finished.append(self)
 
 
 class _Refusing:
@@ -277,6 +347,14 @@ def _said(
         for line, one in zip(lines, outcomes, strict=True)
     )
     return said, any(one.status in REFUSED for one in outcomes)
+
+
+def stopping(line: int, retry_ms: int) -> bytes:
+    """The last line of a stream that ends with the service: from which line on nothing was taken."""
+    sentence = f"the service ends: nothing was taken of line {line} and what follows, send that again"
+    return json_text(
+        FactOutcome(None, "put-off", 0, code="stopping", sentence=sentence, line=line, retry_ms=retry_ms)
+    ).encode()
 
 
 def outcome_json(outcome: FactOutcome) -> bytes:

@@ -56,6 +56,8 @@ class Limits(BaseModel):
     """seconds for a request that is no stream; later is 504"""
     streams: Annotated[int, Field(ge=1, le=10_000)] = 32
     """streams of facts at once; one more is 503"""
+    listeners: Annotated[int, Field(ge=1, le=1_500)] = 500
+    """followers of the changes at once, nine tenths of them of one caller; one more is 503, of one caller 429"""
     stream_idle_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
     """seconds for the next line of a stream, or for a part of a long answer to be taken; later is 408, or cut"""
     spool_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 1_024

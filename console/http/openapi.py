@@ -22,11 +22,13 @@ from console.cli.question_batch import Unanswered
 from console.http import changes_document, refusals
 from console.http.changes import PARAMETERS as CHANGES
 from console.http.changes import PATH, ChangesPage
-from console.http.compatibility import breaks
+from console.http.compatibility import MAY_GROW, breaks
 from console.http.examples import put_examples
 from console.http.health import Health
 from console.http.intake import FactOutcome
 from console.http.openapi_log import log_paths
+from console.http.openapi_people import people_paths
+from console.http.openapi_vault import vault_paths
 from console.http.openapi_webhooks import webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
@@ -66,6 +68,10 @@ FACT_EXAMPLE: Final = {
 }  # fmt: skip
 
 
+SENT: Final = frozenset({"Fact"})
+"""Components of what is sent to the service. All others are answers, or what webhooks receive."""
+
+
 @cache
 def document() -> bytes:
     """The document as it is served, and kept in `schemas`."""
@@ -79,8 +85,14 @@ def document() -> bytes:
     paths[refusals.PATH] = {"post": _retry(components)}
     component = partial(_component, components=components)
     paths |= webhook_paths(component, _parameter, _roles, _problems)
+    paths |= people_paths(component, _parameter, _roles, _problems)
+    paths |= vault_paths(component, _parameter, _roles, _problems)
     paths |= log_paths(_parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
+    webhooks = webhooks_sent(component)
+    for name, schema in components.items():
+        if name not in SENT:
+            _let_grow(schema)
     put_examples(paths)
     made = {
         "openapi": "3.1.0",
@@ -93,13 +105,25 @@ def document() -> bytes:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "security": [{"token": []}],
         "paths": paths,
-        "webhooks": webhooks_sent(component),
+        "webhooks": webhooks,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
     return orjson.dumps(made, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _let_grow(schema: Any) -> None:
+    """Says beside each set of values in an answer that it may grow: a client takes any text there (docs/decisions.md)."""
+    if isinstance(schema, dict):
+        if "enum" in schema:
+            schema[MAY_GROW] = True
+        for one in schema.values():
+            _let_grow(one)
+    elif isinstance(schema, list):
+        for one in schema:
+            _let_grow(one)
 
 
 def _reading(route: Route, components: dict[str, Schema]) -> Schema:

@@ -216,21 +216,7 @@ Values = dict[str, Any]
 
 def read_values(parameters: Sequence[Parameter], path: Mapping[str, str], query: bytes) -> Values:
     """The values of a route's parameters by their names. Raises Problem (400) that names the parameter."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
-    except ValueError:  # no UTF-8, or too many
-        raise Problem(
-            400, "bad-input", f"found a query that is none, expected {PARAMETERS_MAX} parameters at most"
-        ) from None
-    by_name = {parameter.name: parameter for parameter in parameters if parameter.place == "query"}
-    texts: dict[str, str] = {}
-    for name, text in pairs:
-        if name not in by_name:
-            expected = ", ".join(by_name) or "none"
-            raise Problem(400, "bad-input", f"found an unknown parameter, expected of these: {expected}", name[:40])
-        if name in texts:
-            raise Problem(400, "bad-input", "found it more than once, expected it once", name)
-        texts[name] = text
+    texts = _query_texts(parameters, query) if query else {}
     values: Values = {}
     for parameter in parameters:
         found = path.get(parameter.name) if parameter.place == "path" else texts.get(parameter.name)
@@ -245,6 +231,26 @@ def read_values(parameters: Sequence[Parameter], path: Mapping[str, str], query:
             said = f"{error}; a + in a query is a space, and written %2B" if plus else str(error)
             raise Problem(400, "bad-input", said, parameter.name) from None
     return values
+
+
+def _query_texts(parameters: Sequence[Parameter], query: bytes) -> dict[str, str]:
+    """What a query says of parameters, each once. Raises Problem (400)."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
+    except ValueError:  # no UTF-8, or too many
+        raise Problem(
+            400, "bad-input", f"found a query that is none, expected {PARAMETERS_MAX} parameters at most"
+        ) from None
+    names = [parameter.name for parameter in parameters if parameter.place == "query"]
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name not in names:
+            expected = ", ".join(names) or "none"
+            raise Problem(400, "bad-input", f"found an unknown parameter, expected of these: {expected}", name[:40])
+        if name in texts:
+            raise Problem(400, "bad-input", "found it more than once, expected it once", name)
+        texts[name] = text
+    return texts
 
 
 def known_in(values: Values) -> Mapping[str, KnownAt]:

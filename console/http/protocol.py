@@ -61,6 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
     _in_head = True
+    _whole = False
+    """Whether the last of what came is the end of a request."""
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,18 +101,20 @@ class BoundedProtocol(HttpToolsProtocol):
         """Parses what came; of a head, and of what is no part of a body, no more than there may be."""
         if self.transport.is_closing():
             return
-        if self._in_head and self._head_late is None:
-            self._head_late = self.loop.call_later(self.head_s, self._give_up)
+        self._whole = False
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX + len(data):
             self._refuse(Problem(431, "too-long", f"found a head, or trailers, of more than {HEAD_BYTES_MAX:,} bytes"))
             return
         super().data_received(data)
+        if self._in_head and not self._whole and self._head_late is None:  # most heads come whole, and need no timer
+            self._head_late = self.loop.call_later(self.head_s, self._give_up)
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
         self._in_head = True
+        self._whole = False
 
     def on_headers_complete(self) -> None:
         """A head is there; it may have come with all of the body in one part."""
@@ -129,7 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is there; what comes next is another."""
         super().on_message_complete()
-        self._in_head = True
+        self._in_head = self._whole = True
         self.cycle.more_body = False
 
     def on_response_complete(self) -> None:

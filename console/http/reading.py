@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Event, Lock, Thread, local
-from typing import Final, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any, Final, TypeVar
 
 from console.cli.exits import failure_of
 from console.http.tracing import within
@@ -27,6 +28,9 @@ IDLE_S: Final = 0.25
 """So long the book is waited for before the projections are looked at again: workers may keep them too."""
 PAUSE_S: Final = 0.02
 """So long what is recorded gathers, where nobody waits for it: a commit at a time takes the writer's processor away."""
+PAUSE_FACTOR: Final = 9.0
+PAUSE_MAX_S: Final = 0.25
+"""Where it took long, it gathers for so many times as long, up to a bound: under load a tenth of the time is enough."""
 AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
 BEHIND_S: Final = 0.05
@@ -36,53 +40,138 @@ FAULT: Final = "fault"
 """The code of what is no error of the ledger."""
 
 
+class _Question:
+    """A question that somebody on an event loop waits for."""
+
+    __slots__ = ("answer", "ask", "error", "future", "loop")
+
+    def __init__(self, ask: Callable[[Ledger], Any]) -> None:
+        self.ask = ask
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.answer: Any = None
+        self.error: BaseException | None = None
+
+    def tell(self) -> None:
+        """On the event loop: who waits goes on; he may be gone."""
+        error, self.error = self.error, None
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(self.answer)
+        else:
+            self.future.set_exception(error)
+
+
 class Readers:
-    """Threads that answer questions. A ledger that could not be read is opened anew for the next question."""
+    """Threads that answer questions. A ledger that could not be read is opened anew for the next question.
+
+    What an executor does for each question (a future of its own, locks, a waking of the event loop) takes as long as the
+    question itself. Here the loop is woken once for all that is answered until it comes round.
+    """
 
     def __init__(self, opened: Open, name: str, number: int = READERS) -> None:
         """`opened` opens a ledger that stands under a name in what is said of it."""
         self._open = opened
         self._name = name
-        self._mine = local()
-        self._lock = Lock()
-        self._all: set[Ledger] = set()
-        self._pool = ThreadPoolExecutor(number, "http-reader")
+        self._asked: SimpleQueue[_Question | None] = SimpleQueue()
+        self._answered: deque[_Question] = deque()
+        self._waking: set[asyncio.AbstractEventLoop] = set()
+        """Event loops that are woken, and have not come round."""
+        self._closed = False
+        self._number_max = number
+        self._starting = Lock()
+        self._threads: list[Thread] = []
+        self._number_asked = 0
+        self._settled: list[int] = []
+        """How many questions each thread is through with; each counts its own."""
 
     async def ask(self, question: Callable[[Ledger], Answer]) -> Answer:
-        """The answer to a question, by the next thread that is free."""
+        """The answer to a question, by the next thread that is free. Raises LedgerError after `close`."""
         with within("question"):
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._asked, question)
+            if self._closed:
+                raise LedgerError("found a question after the end, expected none")
+            asked = _Question(question)
+            self._number_asked += 1
+            self._asked.put(asked)
+            if len(self._threads) < self._number_max:
+                self._start_if_needed()
+            try:
+                answer: Answer = await asked.future
+            finally:
+                del asked  # else an error would hold itself, and whatever the question held, until garbage is collected
+            return answer
 
-    def _asked(self, question: Callable[[Ledger], Answer]) -> Answer:
+    def _start_if_needed(self) -> None:
+        """Another thread, where those that there are have enough to do: each opens a ledger of its own."""
+        with self._starting:
+            number = len(self._threads)
+            if number < self._number_max and self._number_asked - sum(self._settled) > number:
+                self._settled.append(0)
+                thread = Thread(target=self._run, args=(number,), name=f"http-reader_{number}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _run(self, thread: int) -> None:
+        ledger: Ledger | None = None
+        while (asked := self._asked.get()) is not None:
+            try:
+                if asked.future.done():  # nobody waits for it any more
+                    continue
+                with driver_errors(self._name):
+                    if ledger is None:
+                        ledger = self._open()
+                    asked.answer = asked.ask(ledger)
+            except BaseException as error:
+                asked.error = error
+                if isinstance(error, StoreUnreachable) and ledger is not None:
+                    with suppress(Exception):
+                        ledger.close()
+                    ledger = None
+            finally:
+                self._settled[thread] += 1
+            self._hand_over(asked)
+            del asked  # with its answer, which may be long
+        if ledger is not None:
+            with suppress(LedgerError):
+                ledger.close()
+
+    def _hand_over(self, answered: _Question) -> None:
+        loop = answered.loop
+        self._answered.append(answered)
+        if loop in self._waking:  # it has not come round, and finds this answer then
+            return
+        self._waking.add(loop)
         try:
-            with driver_errors(self._name):
-                return question(self._ledger())
-        except StoreUnreachable:
-            self._drop()
-            raise
+            loop.call_soon_threadsafe(self._tell, loop)
+        except RuntimeError:  # it has ended meanwhile
+            self._waking.discard(loop)
 
-    def _ledger(self) -> Ledger:
-        found: Ledger | None = getattr(self._mine, "ledger", None)
-        if found is None:
-            found = self._mine.ledger = self._open()
-            with self._lock:
-                self._all.add(found)
-        return found
-
-    def _drop(self) -> None:
-        found: Ledger | None = getattr(self._mine, "ledger", None)
-        if found is not None:
-            self._mine.ledger = None
-            with self._lock:
-                self._all.discard(found)
-            with suppress(Exception):
-                found.close()
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the event loop: tells all who wait there. What is answered from here on wakes it again."""
+        self._waking.discard(loop)
+        for _ in range(len(self._answered)):
+            try:
+                answered = self._answered.popleft()
+            except IndexError:
+                return
+            if answered.loop is loop:
+                answered.tell()
+            else:  # of another loop, which may have looked just now
+                with suppress(RuntimeError):
+                    answered.loop.call_soon_threadsafe(answered.tell)
 
     def close(self) -> None:
-        """Answers what was asked, and gives all connections back."""
-        self._pool.shutdown(cancel_futures=True)
-        for ledger in self._all:
-            ledger.close()
+        """Answers what is being answered, and gives all connections back."""
+        self._closed = True
+        with suppress(Empty):
+            while (asked := self._asked.get_nowait()) is not None:
+                asked.error = LedgerError("found the end before the answer, expected an answer")
+                self._hand_over(asked)
+        for _ in self._threads:
+            self._asked.put(None)
+        for thread in self._threads:
+            thread.join()
 
 
 class ProjectionsMissing(StoreUnreachable):
@@ -101,6 +190,8 @@ class Following:
         self._name = name
         self._complain = complain
         self._stopping = Event()
+        self._wanted = Event()
+        """Set when somebody begins to wait, or it is to end: then there is no pause."""
         self._lock = Lock()
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._first: Ledger | None = None
@@ -138,6 +229,7 @@ class Following:
             if self.position >= position:
                 return
             self._waiting.append(waiting)
+        self._wanted.set()
         try:
             await event.wait()
         finally:
@@ -147,6 +239,7 @@ class Following:
     def close(self) -> None:
         """Ends the thread."""
         self._stopping.set()
+        self._wanted.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -158,10 +251,13 @@ class Following:
                 with driver_errors(self._name):
                     behind = self.position < self.end  # then it is others who bring them up
                     ledger.store.wait(max(self.position, self.end), BEHIND_S if behind else IDLE_S)
+                    self._wanted.clear()
+                    began_s = time.monotonic()
                     self._catch_up(ledger)
                 self.failed_with, self.turned_s = None, time.monotonic()
-                if not self._waiting:
-                    self._stopping.wait(PAUSE_S)
+                if not self._waiting and not self._stopping.is_set():
+                    pause_s = PAUSE_FACTOR * (self.turned_s - began_s)
+                    self._wanted.wait(min(max(PAUSE_S, pause_s), PAUSE_MAX_S))
             except Exception as error:
                 self._fail(error)
                 if ledger is not None:

@@ -56,6 +56,8 @@ class ReceiptDesk:
         self._name = name
         self._signer = signer
         self._ledger: Ledger | None = None
+        self.on_told: Callable[[], None] = lambda: None
+        """Called by the thread that signs when all have been told who were served together."""
         self._waiting: deque[tuple[Sequence[Outcome], Done]] = deque()
         self._changed = Condition(Lock())
         self._closed = False
@@ -90,6 +92,7 @@ class ReceiptDesk:
                 else:
                     done(handed[start : start + len(some)])
                 start += len(some)
+            self.on_told()
         self._drop()
 
     def _signed(self, outcomes: Sequence[Outcome]) -> Receipts | BaseException:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from console.http.intake import Intake
 from console.http.problems import Problem
 from console.http.reading import Readers
+from console.http.refusal_code import require_code
 from console.wiring import Clock, Ledger
 from ledger.store.refusal_rows import KeptRefusal, Wanted
 from ledger.writing.taking_again import judged, page_to_take, resolve_recorded, settle
@@ -78,6 +79,7 @@ def read_wanted(body: bytes) -> RetryWanted:
 
 async def retry(readers: Readers, intake: Intake, clock: Clock, wanted: RetryWanted) -> RefusalsRetried:
     """Takes some refused facts again. Raises Problem where nothing can be recorded now."""
+    await readers.ask(lambda ledger: require_code(ledger, wanted.code))
     meant = Wanted(code=wanted.code, facts=None if wanted.ids is None else tuple(wanted.ids))
     resolved = 0
     if not wanted.after:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 Role = Literal["operator", "auditor", "operations", "partner", "owner", "subscriber", "admin"]
@@ -38,6 +39,8 @@ class Sight:
     """Parameters that must be given, and the values that they may have."""
     never: Collection[str] = ()
     """Parameters that may not be given."""
+    reasoned: bool = False
+    """Only with a reason, which stands in the access log of the vault."""
 
 
 ALL: Final = Sight()
@@ -63,7 +66,10 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
-    "operator": {"facts": ALL, "refusals": ALL, "refusals-retry": ALL},
+    "operator": {
+        "facts": ALL, "refusals": ALL, "refusals-retry": ALL, "responses": Sight(reasoned=True),
+        "comments": Sight(reasoned=True),
+    },
     "partner": {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
@@ -78,6 +84,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,
+        "responses": Sight(own=True, never=("reason",)),
     },
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
@@ -85,7 +92,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "places": ALL,
     },
     "subscriber": {"changes": ALL} | dict.fromkeys(WEBHOOKS, OWN),
-    "admin": dict.fromkeys(WEBHOOKS, ALL),
+    "admin": dict.fromkeys((*WEBHOOKS, "erasures", "access-report"), ALL),
 }  # fmt: skip
 """Role -> name of the route -> what of it. The roles that see most come first. `openapi` is for whoever has a token."""
 
@@ -128,9 +135,7 @@ class Caller:
 
     def sights(self, route: str) -> Iterator[Sight]:
         """What this caller may see of a route, the role that sees most first."""
-        for role, routes in TABLE.items():
-            if role in self.roles and route in routes:
-                yield routes[route]
+        return iter(_sights(self.roles, route))
 
     def first_role(self) -> str:
         """The role that sees most of those that the token names; `other` where it names none of the table."""
@@ -139,6 +144,12 @@ class Caller:
     def known_role(self) -> bool:
         """Whether any of the token's roles is one of the table's."""
         return not self.roles.isdisjoint(TABLE)
+
+
+@lru_cache(1_024)
+def _sights(roles: frozenset[str], route: str) -> tuple[Sight, ...]:
+    """What some roles see of a route; of tokens with the same roles come thousands of requests."""
+    return tuple(routes[route] for role, routes in TABLE.items() if role in roles and route in routes)
 
 
 def day_of(answer: object, way: str) -> None:

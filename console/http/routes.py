@@ -43,6 +43,7 @@ from console.http.parameters import (
     Parameter,
     Values,
 )
+from console.http.refusal_code import require_code
 from console.wiring import Ledger
 from ledger.instants import END_US
 from ledger.store.refusal_rows import Wanted
@@ -193,6 +194,7 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
 
 
 def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
+    require_code(ledger, asked.get("code"))
     resolved = None if asked.get("resolved") == "true" else False
     wanted = Wanted(asked.get("code"), asked.get("source"), asked.get("since"), asked.get("until"), resolved=resolved)
     if asked.get("counts") == "true":

@@ -16,7 +16,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from console.http.embedded import Embedded
-from console.settings import LISTENERS_MAX
+from console.throughput import collect_garbage_less
 from ledger.errors import BadInput, ExtraMissing
 from ledger.store.urls import is_postgres, without_password
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from console.http.app import Service
     from console.http.dispatch import App
     from console.http.limits import Limits
+    from console.http.people import PeopleDesk
     from console.http.receipts import ReceiptDesk
+    from console.http.vault_desk import VaultDesk
     from console.wiring import Clock, Ledger
 
 BACKLOG: Final = 512
@@ -44,8 +46,6 @@ class Wiring:
     complain: Callable[[str], None]
     on_fault: Callable[[BaseException], None]
     embedded: Embedded = field(default_factory=Embedded)
-    listeners_max: int = LISTENERS_MAX
-    """So many may listen to the feed at once."""
     limits: Limits | None = None
     """None: as they are by default."""
 
@@ -97,11 +97,10 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
-        feed = FanOut(wiring.opened, name, wiring.complain, readers, wiring.listeners_max)
-        stack.callback(feed.close)
-        evidence = EvidenceDesk(wiring.opened, name, embedded.tiles)
-        stack.callback(evidence.close)
         limits = wiring.limits or Limits()
+        feed = FanOut(wiring.opened, name, wiring.complain, readers, limits.listeners)
+        stack.callback(feed.close)
+        evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles)))
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)
@@ -118,10 +117,26 @@ def service(wiring: Wiring) -> Iterator[Service]:
             watched,
             ServedLog(embedded.tiles, wiring.complain),
             evidence,
+            _people_desk(wiring, name, stack),
+            _vault_desk(wiring, name, stack),
             embedded.webhook_secrets,
             limits,
             room=Room(limits.spool_mib << 20),
         )
+
+
+def _vault_desk(wiring: Wiring, name: str, stack: ExitStack) -> VaultDesk:
+    """What erases, and reports who read whom; closed with the service."""
+    from console.http.vault_desk import VaultDesk
+
+    return stack.enter_context(closing(VaultDesk(wiring.opened, name, wiring.clock)))
+
+
+def _people_desk(wiring: Wiring, name: str, stack: ExitStack) -> PeopleDesk:
+    """What reads the vault; closed with the service."""
+    from console.http.people import PeopleDesk
+
+    return stack.enter_context(closing(PeopleDesk(wiring.opened, name, wiring.clock)))
 
 
 def _receipt_desk(wiring: Wiring, name: str, stack: ExitStack) -> ReceiptDesk | None:
@@ -161,6 +176,7 @@ def serve(
     app: App, listener: socket.socket, end: Callable[[], None] = lambda: None, limits: Limits | None = None
 ) -> None:
     """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    collect_garbage_less()
     server_of(app, end, limits).run(sockets=[listener])
 
 

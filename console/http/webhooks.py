@@ -155,13 +155,13 @@ async def _list(service: Service, request: Request) -> Response:
     owner = _owner(request, "webhooks")
     read_values((), {}, request.scope["query_string"])
     found = await service.readers.ask(lambda ledger: all_shown(ledger.store, owner, over_http=True))
-    return _json("[" + ",".join(map(json_text, found)) + "]")
+    return json_answer("[" + ",".join(map(json_text, found)) + "]")
 
 
 async def _register(service: Service, request: Request) -> Response:
     owner = _owner(request, "webhook-register")
     read_values((), {}, request.scope["query_string"])
-    wanted = await _body(request, NewWebhook)
+    wanted = await read_model(request, NewWebhook)
     if unknown := set(wanted.types) - set(PROGRAMMES.announcements):
         raise Problem(400, "bad-input", f"found the type {min(unknown)[:60]!r}, expected an announcement's", "types")
     now_us = service.clock()
@@ -169,7 +169,7 @@ async def _register(service: Service, request: Request) -> Response:
     if folder is None:
         raise Problem(503, "webhook-secrets-missing", "found no folder for secrets, expected the operator to name one")
     made = await service.readers.ask(lambda ledger: _registered(ledger.store, wanted, owner, folder, now_us))
-    return _json(json_text(made), 201)
+    return json_answer(json_text(made), 201)
 
 
 def _registered(store: Store, wanted: NewWebhook, owner: str | None, folder: Path, now_us: int) -> WebhookMade:
@@ -220,13 +220,13 @@ async def _waiting(service: Service, request: Request) -> Response:
             over_http=True,
         )
     )
-    return _json("[" + ",".join(map(json_text, found)) + "]")
+    return json_answer("[" + ",".join(map(json_text, found)) + "]")
 
 
 async def _replay(service: Service, request: Request) -> Response:
     owner = _owner(request, "webhook-replay")
     name = read_values((WEBHOOK,), request.path_params, request.scope["query_string"])["webhook"]
-    wanted = await _body(request, Replay)
+    wanted = await read_model(request, Replay)
     now_us = service.clock()
 
     def replay(store: Store) -> int:
@@ -237,7 +237,7 @@ async def _replay(service: Service, request: Request) -> Response:
             raise Problem(400, "bad-input", str(error), "after") from None
 
     before = await service.readers.ask(lambda ledger: replay(ledger.store))
-    return _json(json_text(WebhookStarts(name, wanted.after, before)))
+    return json_answer(json_text(WebhookStarts(name, wanted.after, before)))
 
 
 def _owner(request: Request, route: str) -> str | None:
@@ -265,7 +265,7 @@ def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:
     raise Problem(404, UnknownWebhook.code, "found no such webhook, expected one of those that GET /v1/webhooks lists")
 
 
-async def _body(request: Request, kind: type[ModelT]) -> ModelT:
+async def read_model(request: Request, kind: type[ModelT]) -> ModelT:
     """The body as a model. Raises Problem."""
     if media_type(request) != JSON:
         raise Problem(415, "bad-input", f"found a body of type {NDJSON!r}, expected {JSON}", "Content-Type")
@@ -277,5 +277,6 @@ async def _body(request: Request, kind: type[ModelT]) -> ModelT:
         raise Problem(400, "malformed", f"found {field or 'a body'} that cannot be: {first['msg']}", field) from None
 
 
-def _json(text: str, status: int = 200) -> Response:
+def json_answer(text: str, status: int = 200) -> Response:
+    """An answer that nobody keeps."""
     return Response(text.encode(), status, {"Cache-Control": "private, no-store"}, JSON)

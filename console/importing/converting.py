@@ -118,7 +118,7 @@ class Converter:
         given = {"membership": self._given.membership, "area": self._given.area}
         fields = dict(rule.fields)
         for name, value in given.items():
-            if value is not None and name in fields_of(rule.type):
+            if value is not None and name not in fields and name in fields_of(rule.type):
                 fields[name] = FieldRule(value=value)
         if self._given.without_answers:
             fields = {name: one for name, one in fields.items() if name != COMMENT and not name.startswith(ANSWERS)}

@@ -102,7 +102,7 @@ class Reading:
     sheet: str | None = None
 
     def open(self, stream: IO[bytes]) -> tuple[Export, Converter, Pivoting | None]:
-        """The export, and what converts its rows. Raises BadInput, ExtraMissing."""
+        """The export, and what converts its rows. Raises BadInput."""
         slots = Slots()
         Converter(self.export_map, self.given, slots)
         pivot = self.export_map.pivot

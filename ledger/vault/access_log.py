@@ -63,8 +63,10 @@ def enter(transaction: Transaction, access: Access, readings: Iterable[tuple[Act
     )
 
 
-def entries(database: VaultDatabase, subject: str | None = None, since_us: int | None = None) -> Iterator[Entry]:
-    """The entries in their order, of one subject or all, from an instant on."""
+def entries(
+    database: VaultDatabase, subject: str | None = None, since_us: int | None = None, after: int = 0
+) -> Iterator[Entry]:
+    """The entries in their order, of one subject or all, from an instant on, after the one of a number."""
     wanted = ["id > ?"]
     parameters: list[int | str] = []
     if subject is not None:
@@ -77,7 +79,6 @@ def entries(database: VaultDatabase, subject: str | None = None, since_us: int |
         "SELECT id, at_us, actor, action, subject, reason FROM access_log "
         f"WHERE {' AND '.join(wanted)} ORDER BY id LIMIT {PAGE}"
     )
-    after = 0
     while True:
         with database.reading() as transaction:
             page = [Entry(*row) for row in transaction.query(statement, (after, *parameters))]

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from ledger.vault.responses import link_tag, response_holder
 from ledger.vault.vault import Vault
 
-BATCH: Final = 2_000
+BATCH: Final = 10_000
 """Invitations, or responses, a transaction."""
 
 

@@ -42,6 +42,8 @@ VERSION: Final = "1"
 """Of what is sealed of a response; it is never changed."""
 BATCH: Final = 2_000
 """Rows a transaction, where there are many."""
+UNDER_WAY_US: Final = 15 * 60 * 1_000_000
+"""After so long nobody records any more what he has pended: each wait for a lock is far shorter."""
 _RANDOM_BYTES: Final = KEY_BYTES + 4 * NONCE_BYTES
 ERASED: Final = ("erasing", "erased")
 """States of rows of which nothing is kept any more."""
@@ -156,23 +158,24 @@ class Responses:
             self._drop(transaction, list(dropped))
 
     def settle(self, recorded: Recorded, now_us: int) -> int:
-        """Settles what is pending by what the book has recorded; returns how many rows that were."""
+        """Settles what is pending by what the book has recorded; returns how many rows were looked at.
+
+        What the book lacks may be under way just now, in another process that has yet to record it: it counts as refused
+        only after UNDER_WAY_US.
+        """
         settled, after = 0, ""
         while True:
             with self.vault.sealing() as transaction:
                 rows = transaction.query(
-                    "SELECT fact FROM answers WHERE state <> 'kept' AND state = 'pending' AND fact > ? "
+                    "SELECT fact, pended_us FROM answers WHERE state <> 'kept' AND state = 'pending' AND fact > ? "
                     f"ORDER BY fact LIMIT {BATCH}",
                     (after,),
                 )
-                facts = [fact for (fact,) in rows]
+                facts = [fact for fact, _ in rows]
                 in_book = recorded(facts) if facts else ()
-                self._mark(
-                    transaction,
-                    [one for one in facts if one in in_book],
-                    [one for one in facts if one not in in_book],
-                    now_us,
-                )
+                old = [fact for fact, pended_us in rows if pended_us < now_us - UNDER_WAY_US]
+                kept, refused = [one for one in facts if one in in_book], [one for one in old if one not in in_book]
+                self._mark(transaction, kept, refused, now_us)
             settled += len(facts)
             if len(facts) < BATCH:
                 return settled

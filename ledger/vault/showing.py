@@ -88,13 +88,15 @@ def read_response(vault: Vault, membership: str, response: str, access: Access) 
 
 
 def read_comments(
-    vault: Vault, membership: str, access: Access, *, to_clear: bool = False, limit: int = PAGE
+    vault: Vault, membership: str, access: Access, *, to_clear: bool = False, after: str = "", limit: int = PAGE
 ) -> Iterator[Shown]:
-    """The comments of a membership, by response, for the operator; with `to_clear` those that the partner does not see."""
+    """The comments of a membership, by response, for the operator; with `to_clear` those that the partner does not see.
+
+    They are read `limit` at a time, from the response that follows `after` on.
+    """
     more = " AND a.comment IS NOT NULL AND a.response > ?"
     if to_clear:
         more += " AND a.anonymous = 1 AND a.cleared = 0"
-    after = ""
     while rows := _rows(vault, f"{_SELECT}{more} ORDER BY a.response LIMIT ?", (membership, after, limit)):
         yield from _opened(vault, rows, ("comment",), access)
         after = rows[-1].response

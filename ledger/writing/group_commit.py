@@ -69,6 +69,8 @@ class GroupCommit:
         on_group: Callable[[Sequence[Outcome] | BaseException, float], None] = lambda _outcomes, _seconds: None,
     ) -> None:
         self._on_group = on_group
+        self.on_told: Callable[[], None] = lambda: None
+        """Called by the thread that commits when all of a group have been told: so an event loop is woken once for all."""
         self._writer = writer
         self._group_max = group_max
         self._on_fault = on_fault
@@ -139,7 +141,8 @@ class GroupCommit:
             self._on_group(error, time.perf_counter() - started_s)
             for _, done in group:
                 done(error)
-            return
-        self._on_group(outcomes, time.perf_counter() - started_s)
-        for (_, done), outcome in zip(group, outcomes, strict=True):
-            done(outcome)
+        else:
+            self._on_group(outcomes, time.perf_counter() - started_s)
+            for (_, done), outcome in zip(group, outcomes, strict=True):
+                done(outcome)
+        self.on_told()

@@ -35,7 +35,7 @@ from ledger.printable import printable
 from ledger.refusal_fields import FIELDS
 from ledger.store.base import Store
 from ledger.store.refusal_rows import NewRefusal
-from ledger.telling import OPAQUE, as_told
+from ledger.telling import OPAQUE, as_told, has_keys_once
 
 if TYPE_CHECKING:
     from ledger.fact import Fact, FactParser
@@ -76,7 +76,7 @@ def to_keep(refused: TurnedAway, parser: FactParser) -> NewRefusal:
     original = None if kept is None else orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
     if original is not None and len(original) > ORIGINAL_MAX:
         original = None
-    whole = original is not None and kept == found
+    whole = original is not None and kept == found and (refused.fact is not None or has_keys_once(refused.line))
     sentence = _sentence(refused)
     field = refused.field or FIELDS.get(refused.code)
     code, source = refused.code, without_personal_data(printable(refused.source))[-NAME_MAX:]

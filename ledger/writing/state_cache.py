@@ -62,12 +62,12 @@ class StateCache:
 
     def shrink(self, in_use: Container[str] = ()) -> None:
         """Packs and gives up states until the bounds are kept, but for those that a transaction goes on with."""
-        for stream in [*self._states]:
+        for stream in [*self._states] if self._bytes > self._bytes_max else ():
             if self._bytes <= self._bytes_max or len(self._states) <= 1:
                 break
             if stream not in in_use:
                 self._pack(stream)
-        for stream in [*self._idle]:
+        for stream in [*self._idle] if self._idle_bytes > self._bytes_max // IDLE_SHARE else ():
             if self._idle_bytes <= self._bytes_max // IDLE_SHARE:
                 break
             if stream not in in_use:

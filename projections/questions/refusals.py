@@ -12,11 +12,12 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import orjson
 
-from ledger.errors import BadInput
+from ledger.errors import REFUSAL_CODES, BadInput
 from ledger.instants import BEGINNING_US, END_US, format_instant
 from ledger.store.refusal_rows import KeptRefusal, Wanted
 from ledger.store.refusals import RefusalReader
@@ -108,6 +109,21 @@ def refusals(table: RefusalReader, wanted: Wanted, below: int | None, limit: int
     shown = rows[:limit]
     more = _cursor(wanted, shown[-1].number) if len(rows) > limit else None
     return RefusalsPage(tuple(map(_told, shown)), more)
+
+
+def require_refusal_code(table: RefusalReader, code: str | None) -> None:
+    """Raises BadInput for a code that is no refusal's, and with which this ledger has never refused a fact either.
+
+    A misspelt one would find nothing, which looks like good news.
+    """
+    if code is None or code in REFUSAL_CODES:
+        return
+    given = {totals.code for totals in table.totals()}
+    if code in given:  # a fault of the program, or a code of a newer one
+        return
+    near = get_close_matches(code, sorted(given.union(REFUSAL_CODES)), n=3)
+    such = f", such as {', '.join(near)}" if near else ""
+    raise BadInput(f"found {code!r}, expected a code with which facts are refused{such}")
 
 
 def refusal_counts(table: RefusalReader, wanted: Wanted) -> RefusalCounts:

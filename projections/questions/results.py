@@ -31,7 +31,7 @@ from projections.results.cells import (
     Measure,
     PublishedTables,
 )
-from projections.results.periods import months_from, period_before, quarters_from
+from projections.results.periods import first_month_of, months_from, period_before, quarters_from
 
 ResultsBy = Literal["month", "quarter"]
 
@@ -121,7 +121,7 @@ class Results:
     life: LifeResults
     """Over the membership's whole life."""
     periods: tuple[PeriodResults, ...]
-    """Each closed period from the first that any membership has, the oldest first."""
+    """Each closed period from the first that was closed, or that has figures, the oldest first."""
     parts: tuple[PartResults, ...]
     """By location, then by customer segment within it: what is published, in order of location, segment and period."""
 
@@ -151,7 +151,7 @@ def results(
         life=_life(cells, CellKey("membership", membership, "", "", LIFE)),
         periods=tuple(
             _period(cells, CellKey("membership", membership, "", "", period), sent.get(period, 0))
-            for period in (periods(closings[0].month, through) if through is not None else ())
+            for period in (periods(_first_month(closings[0].month, cells), through) if through is not None else ())
         ),
         parts=tuple(_parts(cells, by)),
     )
@@ -217,6 +217,12 @@ def _parts(cells: Cells, by: ResultsBy) -> Iterator[PartResults]:
             _questions(cells, key),
             published_at(cells, key)[0],
         )
+
+
+def _first_month(closed: str, cells: Cells) -> str:
+    """The first month that was closed; an earlier one where something became known of it later, and was published."""
+    known = (key.period for key, _ in cells if key.period != LIFE)
+    return min([closed, *(first_month_of(period) for period in known)])
 
 
 def _invitations(view: View, membership: str, by: ResultsBy) -> dict[str, int]:

@@ -20,8 +20,11 @@ What follows from it:
   quarter is released together, if it is enough; else the quarter has no figure, and neither has a month of the rest. What
   is then left of closed quarters is released for the membership's life alone, as soon as it is enough; where each quarter has
   four left (one less than the floor), the last of them goes on waiting, for else the sum would tell these counts.
-* A release is told apart by location, and within it by customer organisation, where each part, and the rest, is one.
-* A month's figure counts all its responses, or there is none; so does a quarter's. Life counts what is released.
+* A release is told apart by location, and within it by customer organisation, where each part, and the rest, is one. A rest
+  whose parts each have four does not count as one, for the same reason.
+* A month's figure counts all its responses, or there is none; so does a quarter's. Either is told for the first time when
+  something of it is released: a quarter of whose end nothing is, is withheld, also where nothing was left, or a quarter
+  that is not told would say that something is. Life counts what is released.
 * What is published stays. Late responses change a figure when they are a release of their own; voided ones leave it when as
   many of one release are void, and as many stay. Both are needed: the sum of one who left and four who came tells the answer
   of the one, if it is none of the four's. Erased answers stay in the sums that they are in.

@@ -39,6 +39,7 @@ class Measured:
         self._releases: dict[str, pl.DataFrame] = {}
         """By the quarter that they tell."""
         self._of_life = _sums_of_life(self._none)
+        """By membership, location and segment."""
         self._add(before)
         self.voided = _without_void(measure, floor, known, earlier)
         """Releases that have lost void ones, and what they have lost, numbered 0; due with the next closing of a quarter."""
@@ -83,26 +84,23 @@ class Measured:
             self._touched = pl.concat([self._touched, changed])
         return rows
 
-    def figures(self, quarter: str | None, late: pl.DataFrame) -> pl.DataFrame:
-        """The figures that what was released touches: KEY, COUNTS, and `whole`, whether one may be told for the first time.
+    def figures(self, over: bool, late: pl.DataFrame) -> pl.DataFrame:
+        """The figures that what was released is in: KEY, COUNTS, and `whole`, whether one may be told for the first time.
 
-        `quarter` is the one that is closed, if one is: all its figures are looked at, and those of the whole life. `late` are
-        answers of which it is not even told that they were given; nothing is whole with them.
+        A figure of a month is looked at when something of it is released or lost; one of a quarter too, when a quarter is
+        `over`, and then all lives. So one of a quarter that is withheld may also have nothing left to tell. `late` are answers
+        of which it is not even told that they were given; nothing is whole with them.
         """
-        touched = self._touched.filter(pl.col("in_quarter") != "").select("membership", "in_quarter")
-        if quarter is not None and quarter in self._releases:
-            touched = pl.concat([touched, self._releases[quarter].select("membership", "in_quarter")])
-        looked_at = touched.unique()
-        quarters = looked_at["in_quarter"].unique().to_list()
-        among = pl.concat([self._none, *(self._releases[one] for one in quarters)])
-        among = _standing(among.join(looked_at, on=["membership", "in_quarter"], how="semi"))
+        quarters = self._touched.filter(pl.col("in_quarter") != "")["in_quarter"].unique().to_list()
+        among = _standing(pl.concat([self._none, *(self._releases[one] for one in quarters)]))
         answers = self._answers(quarters, late)
         found = []
         for scope in _SCOPES:
-            for period in ("month",) if quarter is None else ("quarter", "month"):
-                sums = _sums(among.filter(pl.col(f"in_{period}") != ""), scope, pl.col(f"in_{period}"))
+            for period in ("quarter", "month") if over else ("month",):
+                touched, named = _sums(self._touched, scope, pl.col(f"in_{period}")), pl.col("period") != ""
+                sums = _sums(among, scope, pl.col(f"in_{period}")).join(touched.filter(named), on=KEY, how="semi")
                 found.append(sums.join(_broken(answers, scope, period), on=KEY, how="left"))
-        if quarter is not None:
+        if over:
             self._of_life = _sums_of_life(self._of_life)
             found += [
                 _sums(self._of_life, scope, pl.lit(LIFE)).with_columns(broken=pl.lit(value=False)) for scope in _SCOPES

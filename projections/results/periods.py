@@ -27,6 +27,11 @@ def quarter_of(month: str) -> str:
     return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
 
 
+def first_month_of(period: str) -> str:
+    """The month itself, or the first one of a quarter."""
+    return period if "Q" not in period else f"{period[:4]}-{3 * int(period[6:]) - 2:02}"
+
+
 def ends_quarter(month: str) -> bool:
     """Whether a month is the last one of its quarter."""
     return int(month[5:]) % 3 == 0

@@ -87,7 +87,9 @@ class Publication:
                 kept += rows
                 self._next += len(rows)
             late = counted.waiting if measure != RESPONSES else counted.waiting.clear()
-            figures = measured.figures(quarter, late if measure == RESPONSES else self._scored(late, measure))
+            figures = measured.figures(
+                quarter is not None, late if measure == RESPONSES else self._scored(late, measure)
+            )
             cells += self._tell(measure, figures, position, now_us)
             if measure == RESPONSES:
                 come = released

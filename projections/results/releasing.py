@@ -97,8 +97,8 @@ def _valid(keys: Sequence[str], floor: Floor, *, scored: bool) -> pl.Expr:
 def _split(released: pl.DataFrame, column: str, floor: Floor, *, scored: bool) -> pl.DataFrame:
     """Tells the releases apart by a column, where each part that is, and the rest, is enough.
 
-    Where the rest alone is not, the smallest part (the first of those by name) goes into it: then it is. A segment is told only
-    within a location.
+    Where the rest alone is not, the smallest part (the first of those by name) goes into it: then it is. Nor is a rest whose
+    parts each have one less than the floor: the sum would tell how many. A segment is told only within a location.
     """
     label, keys = f"in_{column}", [name for name in RELEASE if name in released.columns]
     within = pl.col("in_location") != "" if column == "segment" else pl.lit(value=True)
@@ -109,7 +109,10 @@ def _split(released: pl.DataFrame, column: str, floor: Floor, *, scored: bool) -
     lowest = pl.col("answer").filter(left).min().over(*keys)
     highest = pl.col("answer").filter(left).max().over(*keys)
     rest = left.sum().over(*keys)
-    too_few = (rest > 0) & ((rest < floor.respondents) | (lowest == highest if scored else pl.lit(value=False)))
+    told_by_sum = (left.not_() | (pl.col("_size") == floor.respondents - 1)).all().over(*keys)
+    too_few = (rest > 0) & (
+        (rest < floor.respondents) | told_by_sum | (lowest == highest if scored else pl.lit(value=False))
+    )
     frame = frame.with_columns(_given_up=too_few)
     smallest = pl.col("_size").filter(pl.col("_part")).min().over(*keys)
     frame = frame.with_columns(_smallest=pl.col("_part") & (pl.col("_size") == smallest))

@@ -82,9 +82,15 @@ def releases_frame(releases: Iterable[ReleaseRow]) -> pl.DataFrame:
 
 def respondents_frame(releases: Sequence[ReleaseRow]) -> pl.DataFrame:
     """Who is in which release: membership, response, release, removed."""
-    rows = [(row.membership, list(row.responses), row.release, row.removed) for row in releases]
-    schema = {"membership": _TEXT, "response": pl.List(_TEXT), "release": pl.Int64(), "removed": pl.Boolean()}
-    return pl.DataFrame(rows, schema=schema, orient="row").explode("response")
+    columns = {
+        "membership": [row.membership for row in releases for _ in row.responses],
+        "response": [response for row in releases for response in row.responses],
+        "release": [row.release for row in releases for _ in row.responses],
+        "removed": [row.removed for row in releases for _ in row.responses],
+    }
+    return pl.DataFrame(
+        columns, schema={"membership": _TEXT, "response": _TEXT, "release": pl.Int64(), "removed": pl.Boolean()}
+    )
 
 
 def release_rows(released: pl.DataFrame, measure: Measure, first: int) -> tuple[pl.DataFrame, list[ReleaseRow]]:

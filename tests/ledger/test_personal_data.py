@@ -298,8 +298,7 @@ def test_an_id_of_letters_and_a_number_or_an_instant_passes(
 def test_a_long_text_takes_no_longer_than_its_length_asks(unit: str) -> None:
     def seconds(length: int) -> float:
         text = (unit * length)[:length]
-        best = min(_timed(lambda: kind_in(text)) for _ in range(3))
-        return best
+        return min(_timed(lambda: kind_in(text)) for _ in range(3))
 
     seconds(1_000)
     assert seconds(32_000) < 0.5  # 16 times what 2,000 take; a quadratic search would take 256 times that

@@ -90,3 +90,13 @@ def test_a_message_that_says_nothing_of_anybody_is_told_to_the_byte() -> None:
 )
 def test_the_key_of_a_message_is_told_unless_it_could_be_a_persons(key: bytes, left: bytes) -> None:
     assert key_as_told(key) == left
+
+
+def test_what_a_key_said_that_stands_there_twice_is_not_told() -> None:
+    line = b'{"type":"record-evaluation","id":"jo@example.org","id":"f-1","membership":"m-1","evaluation":"e-1"}'
+    left = as_told(line, PROGRAMMES.facts, None)
+    assert left is not None
+    assert b"example.org" not in left
+    assert json.loads(left)["id"] == "f-1"
+    nested = b'{"type":"publish-scorebook","id":"f-1","rates":{"jo@example.org":1,"jo@example.org":2}}'
+    assert b"example.org" not in (as_told(nested, PROGRAMMES.facts, None) or b"")

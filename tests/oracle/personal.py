@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from itertools import pairwise
 from typing import Any, Final
 
 REFERENCES: Final = frozenset(
@@ -44,7 +45,7 @@ def is_prose(text: str, words: int) -> bool:
     lengths = [len(word) if word.isalpha() else 0 for word in plain]
     in_a_row = any(all(length > 1 for length in lengths[at : at + words]) for at in range(len(plain) - words + 1))
     names = [word.istitle() and word.replace("-", "").isalpha() for word in plain]
-    return in_a_row or any(one and next_ for one, next_ in zip(names, names[1:], strict=False))
+    return in_a_row or any(one and next_ for one, next_ in pairwise(names))
 
 
 def looks_personal(text: str) -> bool:
@@ -68,7 +69,7 @@ def _is_ip(word: str) -> bool:
         IPv6Address(word)
     except AddressValueError:
         return False
-    return word[:1] in "2fF" and len(word.split(":")[0]) == 4 and not "2004" <= word[:4] < "2400"
+    return word[:1] in "2fF" and len(word.split(":", maxsplit=1)[0]) == 4 and not "2004" <= word[:4] < "2400"
 
 
 def _is_phone(text: str) -> bool:

@@ -1,5 +1,6 @@
 """The answers over HTTP, made of schemas/openapi.json by `console.http.client_models`."""
 
+from csat_ledger_client.answers.access_report_page import AccessReportPage
 from csat_ledger_client.answers.benchmark import Benchmark
 from csat_ledger_client.answers.board import BoardPage
 from csat_ledger_client.answers.changes import (
@@ -9,6 +10,7 @@ from csat_ledger_client.answers.changes import (
     EligibilityChange,
     PositionReached,
 )
+from csat_ledger_client.answers.comments_page import CommentsPage
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designations import DesignationLine
@@ -23,9 +25,11 @@ from csat_ledger_client.answers.refusals_retried import RefusalsRetried
 from csat_ledger_client.answers.renewals import Renewal
 from csat_ledger_client.answers.replay import Replayed
 from csat_ledger_client.answers.report import Report
+from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
+from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
 from csat_ledger_client.answers.waiting_shown import WaitingShown
 from csat_ledger_client.answers.webhook_made import WebhookMade
@@ -34,11 +38,13 @@ from csat_ledger_client.answers.webhook_shown import WebhookShown
 from csat_ledger_client.answers.webhook_starts import WebhookStarts
 
 __all__ = [
+    "AccessReportPage",
     "AnyDecision",
     "AnyParticipation",
     "Benchmark",
     "BoardPage",
     "ChangesPage",
+    "CommentsPage",
     "CutOff",
     "DesignationChange",
     "DesignationDecisionTaken",
@@ -56,9 +62,11 @@ __all__ = [
     "Renewal",
     "Replayed",
     "Report",
+    "ResponsesPage",
     "Results",
     "Score",
     "Status",
+    "SubjectErasure",
     "Unanswered",
     "WaitingShown",
     "WebhookMade",

@@ -36,4 +36,8 @@ class FactOutcome(Answer):
     field: str | None = None
     """The member of the fact that it is about; only where it is one."""
     line: int | None = None
-    """The line of ndjson, counted from 1; only where no id could be read."""
+    """The line of ndjson, counted from 1; only where no id could be read. With `stopping`: the first that was not
+    taken.
+    """
+    retry_ms: int | None = None
+    """After so many milliseconds to send from that line on again; only with `stopping`."""

@@ -28,6 +28,6 @@ class Results(Answer):
     life: LifeResults
     """Over the membership's whole life."""
     periods: tuple[PeriodResults, ...]
-    """Each closed period from the first that any membership has, the oldest first."""
+    """Each closed period from the first that was closed, or that has figures, the oldest first."""
     parts: tuple[PartResults, ...]
     """By location, then by customer segment within it: what is published, in order of location, segment and period."""

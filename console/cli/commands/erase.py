@@ -12,9 +12,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.output import Advance, plural, short
@@ -27,9 +26,9 @@ from console.cli.vault_options import (
     add_vault_key,
     open_vault,
 )
+from console.erasures_shown import erasure_shown
 from console.vault_place import require_extra
 from ledger.instants import format_instant
-from projections.questions.answer import Instant
 
 if TYPE_CHECKING:
     from console.erasures import BookOfWriter
@@ -46,36 +45,6 @@ examples:
 
 Exit code 2: unknown-subject, of whom nothing is kept and nothing was erased; then nobody is erased.
 The subjects of an address are found by `csat-ledger contacts find`. --store is the ledger with which the vault is used."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportToWithdraw:
-    """An export that had the subject in it, and is outside the vault."""
-
-    export: str
-    """Its id."""
-    at: Instant
-    """When it was made."""
-    actor: str
-    """Who made it."""
-    what: str
-    """What was handed out: contacts, comments, results, report."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectErasure:
-    """A subject of whom the vault keeps nothing any more."""
-
-    subject: str
-    """The reference."""
-    outcome: Literal["erased", "erased-before"]
-    """Whether it was erased now, or had been before."""
-    requested_at: Instant
-    """When it was asked for."""
-    completed_at: Instant
-    """When it was over."""
-    exports: tuple[ExportToWithdraw, ...]
-    """The exports that listed it, to be removed by whoever has them."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -143,17 +112,14 @@ def _opened(session: Session) -> Iterator[tuple[Vault, BookOfWriter]]:
 
 
 def _tell(session: Session, erased: Erased, before: bool) -> None:
-    exports = tuple(
-        ExportToWithdraw(one.export, format_instant(one.at_us), one.actor, one.what) for one in erased.exports
-    )
-    at = format_instant(erased.completed_us)
-    outcome: Literal["erased", "erased-before"] = "erased-before" if before else "erased"
     if session.output.as_json:
-        session.output.json(SubjectErasure(erased.subject, outcome, format_instant(erased.requested_us), at, exports))
+        session.output.json(erasure_shown(erased, before))
         return
+    at = format_instant(erased.completed_us)
     session.output.text(f"{erased.subject}  {'erased before, at ' if before else 'erased at '}{short(at)}")
-    for one in exports:
-        session.output.text(f"  listed in an export: {one.export}  {short(one.at)}  {one.actor}  {one.what}")
+    for one in erased.exports:
+        made = format_instant(one.at_us)
+        session.output.text(f"  listed in an export: {one.export}  {short(made)}  {one.actor}  {one.what}")
 
 
 def _reference(text: str) -> str:

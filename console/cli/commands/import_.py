@@ -20,6 +20,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure
 from console.cli.import_report import Imported, MapShipped, imported, show
 from console.cli.options import Parser, instant
 from console.cli.session import Session
+from console.cli.signals import Interrupted
 from console.cli.vault_options import add_vault, add_vault_key, open_vault
 from ledger.membership import can_be_membership
 
@@ -180,7 +181,11 @@ def _upload(session: Session, reading: Reading, stack: ExitStack, state: object)
             )
         sink = Uploading(account, Sorting(account, lines), vault, session.clock())
         with session.output.progress("taking contacts in") as told:
-            read_through(reading, stream, account, sink, told)
+            try:
+                read_through(reading, stream, account, sink, told)
+            except Interrupted:
+                session.output.words("contacts that were taken stay; import the same again: who is there is known then")
+                raise
     return account, lines
 
 

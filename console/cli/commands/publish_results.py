@@ -67,14 +67,13 @@ def run(session: Session) -> int:
         raise ExtraMissing(error.name, "results") from None
     from console.believing import require_clock
     from console.published import Published
-    from console.settling import settle
-    from ledger.vault.erasures import require_finished
+    from console.settling import settle_to_show
     from ledger.vault.responses import Responses
     from projections.results.book import profiles_frame, responses_frame
     from projections.results.publication import Publication
     from projections.results.releasing import Floor
 
-    now_us, retention_days = session.clock(), session.settings.refusals_days
+    now_us = session.clock()
     last = _last_month(session.options.through, now_us)
     floor = Floor(session.settings.results_respondents, session.settings.results_partners)
     with session.ledger() as ledger, open_vault(session) as vault:
@@ -85,8 +84,7 @@ def run(session: Session) -> int:
             reader = view.eligibility()
             known = reader.position
             # After the position: what the book has recorded by then is pending no more, and its answers are not left out.
-            settle(ledger.store, Responses(vault), now_us, retention_days)
-            require_finished(vault.database)
+            settle_to_show(ledger.store, Responses(vault), now_us, session.settings.refusals_days)
             responses = responses_frame(reader, known, _answers(vault))
         earlier = published.earlier()
         publication = Publication(responses, profiles_frame(ledger.store, known), earlier, floor)

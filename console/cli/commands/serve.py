@@ -55,6 +55,7 @@ limits, each a variable (docs/operations.md says what each bounds), with their d
   CSAT_LEDGER_HTTP_FACTS_WAITING       20000
   CSAT_LEDGER_HTTP_DEADLINE_S          30
   CSAT_LEDGER_HTTP_STREAMS             32
+  CSAT_LEDGER_HTTP_LISTENERS           500
   CSAT_LEDGER_HTTP_STREAM_IDLE_S       60
   CSAT_LEDGER_HTTP_SPOOL_MIB           1024
   CSAT_LEDGER_HTTP_HEAD_S              10
@@ -191,9 +192,8 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
-    listeners = session.settings.listeners_max
     verifier = _verifier(session, limits, complain)
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, listeners, limits)
+    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
             listening(options.listen) as listener,
@@ -206,7 +206,7 @@ def run(session: Session) -> int:
                 output.text(f"listening on {url_of(listener)}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             app = Observed(application(behind, verifier, complain, on_fault), observed)
-            serve(app, listener, behind.feed.end, limits)
+            serve(app, listener, behind.end, limits)
     except Interrupted:
         pass
     finally:

@@ -53,7 +53,7 @@ def open_export(
     encoding: str | None = None,
     sheet: str | None = None,
 ) -> Export:
-    """An export whose rows have the cells of some columns, in their order. Raises BadInput, ExtraMissing."""
+    """An export whose rows have the cells of some columns, in their order. Raises BadInput."""
     head = stream.read(4_096)
     stream.seek(0)
     kind = kind_of(file, head)

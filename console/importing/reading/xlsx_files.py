@@ -1,8 +1,8 @@
-"""XLSX, read row by row with openpyxl, after a look at the archive that bounds what it can become.
+"""XLSX, read row by row with the standard library, after a look at the archive that bounds what it can become.
 
 A workbook is a ZIP archive of XML. Before any of it is unpacked: how many files it has, what each and all together become
-(the standard library unpacks no more of a file than the archive says), and by how much they are packed. Each XML file has
-to begin with its root: no document type, so no entities, neither ones that grow nor ones that lead to other files.
+(the standard library unpacks no more of a file than the archive says), and by how much they are packed. `xlsx_xml` bounds
+what its XML can do; a row has no more columns than a spreadsheet, a cell no more characters.
 
 Cells are texts here: whole numbers without decimals, times as `yyyy-MM-ddTHH:mm:ss.SSS` without a zone (a spreadsheet knows
 none), TRUE and FALSE; a number that was rounded as 1.234568E+17; of a formula its last value.
@@ -10,163 +10,224 @@ none), TRUE and FALSE; a number that was rounded as 1.234568E+17; of a formula i
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time
-from typing import IO, Any, Final
-from xml.etree.ElementTree import ParseError
+from collections.abc import Iterator, Sequence
+from typing import IO, Final
+from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile, ZipFile
 
 from console.importing.reading.csv_files import Places
 from console.importing.reading.rows import COLUMNS_MAX, BadRow, Export, Row
-from ledger.errors import BadInput, ExtraMissing
+from console.importing.reading.xlsx_book import CELL_CHARACTERS_MAX, Book, TextOf, open_book, unescaped
+from console.importing.reading.xlsx_xml import parsed
+from ledger.errors import BadInput
 
 FILES_MAX: Final = 4_096
-FILE_BYTES_MAX: Final = 1 << 30
+SHEET_BYTES_MAX: Final = 1 << 30
 TEXTS_BYTES_MAX: Final = 1 << 28
 """Of the shared texts, which are held in memory."""
+PART_BYTES_MAX: Final = 1 << 24
+"""Of every other file that is read."""
 ALL_BYTES_MAX: Final = 1 << 31
 RATIO_MAX: Final = 250
 """A real sheet is packed by ten to fifty; what is packed by much more is made to grow."""
 RATIO_FROM_BYTES: Final = 1 << 20
-PROLOG_BYTES: Final = 1_024
-CELL_CHARACTERS_MAX: Final = 32_767
-TIME_FORM: Final = "yyyy-MM-dd'T'HH:mm:ss[.S]"
-EXACT_BELOW: Final = 10**15
-"""A spreadsheet keeps fifteen digits of a number: what is longer was rounded, and is shown as it would show it."""
-_ROOT: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*<[A-Za-z_]")
+ROW_DIGITS_MAX: Final = 7
+_TRUTHS: Final = {"1": "TRUE", "0": "FALSE"}
 _DAMAGED: Final = (
-    BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError, zlib.error,
-    NotImplementedError, OverflowError, RuntimeError,
+    BadZipFile, ExpatError, KeyError, ValueError, IndexError, EOFError, zlib.error, NotImplementedError, OverflowError,
+    RuntimeError, OSError,
 )  # fmt: skip
-"""What openpyxl and the standard library raise over a workbook that is none."""
+"""What the standard library raises over an archive or XML that is none."""
+
+Cells = dict[int, str]
+"""The texts of a row by column, from 0 on."""
 
 
 def open_xlsx(
     file: str, stream: IO[bytes], places: Places, *, sheet: str | None, header_rows: int, skip_rows: int
 ) -> Export:
-    """A workbook. Raises BadInput, ExtraMissing."""
+    """A workbook. Raises BadInput."""
     try:
-        from openpyxl import load_workbook
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(error.name, "xlsx") from None
-    check_archive(file, stream)
-    stream.seek(0)
-    try:
-        workbook = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        names = workbook.sheetnames
+        archive = ZipFile(stream)
+        check_archive(file, archive)
+        book = open_book(archive)
+        names = [name for name, _ in book.sheets]
+        if not names:
+            raise BadInput(f"{file}: found a workbook without a sheet, expected one")
         if sheet is not None and sheet not in names:
             raise BadInput(f"{file}: found {len(names)} sheets, none called {sheet[:40]!r}, expected that one")
-        table: Any = workbook[sheet] if sheet is not None else workbook.worksheets[0]
-        table.reset_dimensions()  # which the file may state wrongly
-        rows: Iterator[tuple[Any, ...]] = table.iter_rows(values_only=True)
-        number = 0
+        part = book.sheets[names.index(sheet) if sheet is not None else 0][1]
+        rows = sheet_rows(archive.open(part), book)
         header: list[list[str]] = []
-        for values in rows:
-            number += 1
+        for number, cells in rows:
             if number > skip_rows:
-                if len(values) > COLUMNS_MAX:
-                    raise BadInput(f"{file}: found {len(values):,} columns, expected at most {COLUMNS_MAX:,}")
-                header.append([_text(value) for value in values])
+                header.append(_listed(cells))
             if len(header) == header_rows:
                 break
-    except BadInput:
-        raise
+    except BadInput as error:
+        raise BadInput(_told(file, error)) from None
     except _DAMAGED as error:
         raise damaged(file, error) from None
     if len(header) < header_rows:
-        raise BadInput(f"{file}: found {number} rows, expected {header_rows} of headings")
+        raise BadInput(f"{file}: found {len(header)} rows, expected {header_rows} of headings")
     columns = places(header)
     return Export(
         f"a workbook, {len(names)} sheet{'s' * (len(names) > 1)}",
         "row",
         tuple(tuple(row) for row in header),
-        _rows(file, rows, columns, number),
+        _rows(file, rows, columns),
     )
 
 
-def _rows(
-    file: str, rows: Iterator[tuple[Any, ...]], columns: Sequence[int | None], number: int
-) -> Iterator[Row | BadRow]:
-    pick = _picker(columns)
+def _rows(file: str, rows: Iterator[tuple[int, Cells]], columns: Sequence[int | None]) -> Iterator[Row | BadRow]:
+    wanted = [-1 if column is None else column for column in columns]
     try:
-        for values in rows:
-            number += 1
-            if not any(value is not None for value in values):
-                yield Row(number, ())
-                continue
-            cells = pick(values)
-            if any(len(cell) > CELL_CHARACTERS_MAX for cell in cells):
+        for number, cells in rows:
+            get = cells.get
+            texts = [get(column, "") for column in wanted]
+            if max(map(len, texts), default=0) > CELL_CHARACTERS_MAX:
                 yield BadRow(number, "too-long", f"found a cell of more than {CELL_CHARACTERS_MAX:,} characters")
             else:
-                yield Row(number, cells)
+                yield Row(number, texts if cells else ())
+    except BadInput as error:
+        raise BadInput(_told(file, error)) from None
     except _DAMAGED as error:
         raise damaged(file, error) from None
 
 
-def _picker(columns: Sequence[int | None]) -> Callable[[tuple[Any, ...]], list[str]]:
-    def pick(values: tuple[Any, ...]) -> list[str]:
-        width = len(values)
-        return ["" if at is None or at >= width else _text(values[at]) for at in columns]
-
-    return pick
+def _listed(cells: Cells) -> list[str]:
+    return [cells.get(column, "") for column in range(max(cells, default=-1) + 1)]
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int | float) and abs(value) >= EXACT_BELOW:
-        return f"{value:E}"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value)
+def sheet_rows(stream: IO[bytes], book: Book) -> Iterator[tuple[int, Cells]]:
+    """(number, cells) of each row that the file has, as it comes."""
+    reader = _Sheet(book)
+    for _ in parsed(stream, reader.start, reader.end, reader.text):
+        yield from reader.rows
+        reader.rows.clear()
 
 
-def check_archive(file: str, stream: IO[bytes]) -> None:
+class _Sheet:
+    """The elements of a sheet: row, c, v, is, t (18.3.1)."""
+
+    def __init__(self, book: Book) -> None:
+        self.rows: list[tuple[int, Cells]] = []
+        self._book = book
+        self._number = 0
+        self._cells: Cells = {}
+        self._column = -1
+        self._columns: dict[str, int] = {}
+        self._kind = "n"
+        self._style = 0
+        self._value: list[str] | None = None
+        self._left = 0
+        self._inline: TextOf | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        if name == "c":
+            self._column = self._place(attributes.get("r"))
+            self._kind = attributes.get("t", "n")
+            self._style = int(attributes.get("s", "0")[:9])
+        elif name == "v":
+            self._value, self._left = [], CELL_CHARACTERS_MAX + 1
+        elif name == "row":
+            stated = attributes.get("r", "")
+            next_one = self._number + 1
+            known = stated.isascii() and stated.isdigit() and len(stated) <= ROW_DIGITS_MAX
+            self._number = max(int(stated), next_one) if known else next_one
+            self._cells, self._column = {}, -1
+        elif name == "is":
+            self._inline = TextOf()
+        elif self._inline is not None:
+            self._inline.start(name)
+
+    def text(self, text: str) -> None:
+        """Characters inside of an element."""
+        if self._value is not None:
+            if self._left > 0:
+                self._value.append(text[: self._left])
+                self._left -= len(text)
+        elif self._inline is not None:
+            self._inline.add(text)
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        if name == "v" and self._value is not None:
+            value, self._value = "".join(self._value), None
+            if value:
+                self._cells[self._column] = self._text_of(value)
+        elif name == "row":
+            self.rows.append((self._number, self._cells))
+        elif name == "is" and self._inline is not None:
+            self._cells[self._column] = self._inline.whole()
+            self._inline = None
+        elif self._inline is not None:
+            self._inline.end(name)
+
+    def _text_of(self, value: str) -> str:
+        kind = self._kind
+        if kind == "s":
+            return self._book.texts[int(value[:9])]
+        if kind == "n":
+            return self._book.number(value, self._style)
+        if kind == "b":
+            return _TRUTHS.get(value, value)
+        return unescaped(value) if kind == "str" else value
+
+    def _place(self, reference: str | None) -> int:
+        """The column of a cell, from 0 on: the one that it names, else the next one."""
+        if reference is None:
+            column = self._column + 1
+        else:
+            letters = reference.rstrip("0123456789")
+            found = self._columns.get(letters)
+            column = self._learn(letters) if found is None else found
+        if not 0 <= column < COLUMNS_MAX:
+            raise BadInput(f"found a cell beyond column {COLUMNS_MAX:,}, expected none")
+        return column
+
+    def _learn(self, letters: str) -> int:
+        if not (0 < len(letters) <= 3 and letters.isascii() and letters.isalpha()):
+            raise BadInput("found a cell without a place, expected one such as B7")
+        number = 0
+        for letter in letters.upper():
+            number = number * 26 + ord(letter) - ord("A") + 1
+        self._columns[letters] = number - 1
+        return number - 1
+
+
+def check_archive(file: str, archive: ZipFile) -> None:
     """Raises BadInput where an archive is no workbook, or could become too much."""
-    try:
-        with ZipFile(stream) as archive:
-            found = archive.infolist()
-            if len(found) > FILES_MAX:
-                raise BadInput(f"{file}: found an archive of {len(found):,} files, expected at most {FILES_MAX:,}")
-            total = 0
-            for one in found:
-                total += one.file_size
-                limit = TEXTS_BYTES_MAX if "sharedstrings" in one.filename.lower() else FILE_BYTES_MAX
-                packed = one.file_size > RATIO_FROM_BYTES and one.file_size > RATIO_MAX * max(one.compress_size, 1)
-                if one.file_size > limit or total > ALL_BYTES_MAX or packed:
-                    raise BadInput(
-                        f"{file}: found an archive that becomes {one.file_size:,} bytes out of {one.compress_size:,} in one "
-                        f"file, expected at most {limit:,}, {ALL_BYTES_MAX:,} in all, and {RATIO_MAX} times what is packed"
-                    )
-                if one.flag_bits & 1:
-                    raise BadInput(f"{file}: found a workbook with a password, expected one without")
-            names = {one.filename for one in found}
-            if len(names) < len(found) or not {"[Content_Types].xml"} <= names:
-                raise BadInput(f"{file}: found a ZIP archive that is no workbook, expected .xlsx")
-            for one in found:
-                if one.filename.lower().endswith((".xml", ".rels")):
-                    with archive.open(one) as part:
-                        if not _ROOT.match(part.read(PROLOG_BYTES)):
-                            raise BadInput(
-                                f"{file}: found XML that begins with something before its root (a document type, a comment), "
-                                "expected none in a workbook"
-                            )
-    except BadInput:
-        raise
-    except (*_DAMAGED, OSError) as error:
-        raise damaged(file, error) from None
+    found = archive.infolist()
+    if len(found) > FILES_MAX:
+        raise BadInput(f"{file}: found an archive of {len(found):,} files, expected at most {FILES_MAX:,}")
+    total = 0
+    for one in found:
+        total += one.file_size
+        limit = _limit(one.filename.lower())
+        packed = one.file_size > RATIO_FROM_BYTES and one.file_size > RATIO_MAX * max(one.compress_size, 1)
+        if one.file_size > limit or total > ALL_BYTES_MAX or packed:
+            raise BadInput(
+                f"{file}: found an archive that becomes {one.file_size:,} bytes out of {one.compress_size:,} in one file, "
+                f"expected at most {limit:,}, {ALL_BYTES_MAX:,} in all, and {RATIO_MAX} times what is packed"
+            )
+        if one.flag_bits & 1:
+            raise BadInput(f"{file}: found a workbook with a password, expected one without")
+    names = {one.filename for one in found}
+    if len(names) < len(found) or "[Content_Types].xml" not in names:
+        raise BadInput(f"{file}: found a ZIP archive that is no workbook, expected .xlsx")
+
+
+def _limit(name: str) -> int:
+    if "sharedstrings" in name:
+        return TEXTS_BYTES_MAX
+    return PART_BYTES_MAX if name.endswith((".xml", ".rels")) and "sheet" not in name else SHEET_BYTES_MAX
+
+
+def _told(file: str, error: BadInput) -> str:
+    return f"{error}" if str(error).startswith(file) else f"{file}: {error}"
 
 
 def damaged(file: str, error: Exception) -> BadInput:

@@ -19,6 +19,7 @@ ELSEWHERE = {"topics", "log-publish"}
 """Answers that are held against their schemas where there is a broker (tests/consumers) or an object store."""
 OF_AN_OPTION = {
     "status-batch", "score-batch", "score-explain", "history-area", "replay-area", "refusals-counts", "refusals-deleted",
+    "benchmark-places",
 }  # fmt: skip
 """What a command prints with an option."""
 AREA = "business-applications"

@@ -52,6 +52,11 @@ NEEDS = {
         ("joserfc", ("token", "--role", "auditor")),
         ("prometheus_client", ("serve", "--dev")),
     ],
+    "results": [("polars", ("publish-results",))],
+    "reports": [
+        ("jinja2", ("report", "m-1", "--month", "2010-06", "--out", "m-1.html")),
+        ("jinja2", ("reports", "--month", "2010-06", "--out", "reports")),
+    ],
     "webhooks": [
         ("httpcore", ("webhooks",)),
         ("standardwebhooks", ("webhooks",)),
@@ -80,25 +85,8 @@ NEEDS = {
         ("cryptography", ("vault", "migrate", *VAULT, "--make-key")),
         ("idna", ("vault", "rewrap", *VAULT)),
         ("idna", ("contacts", "upload", "facts.jsonl", *VAULT, "--membership", "m-1", "--facts", "new.jsonl")),
+        ("idna", ("import", "--map", "limesurvey", "facts.jsonl", "--source", "s", "--membership", "m-1", *VAULT)),
         ("cryptography", ("contacts", "show", "s-1", *VAULT, "--reason", "a test")),
-    ],
-    "xlsx": [
-        (
-            "openpyxl",
-            (
-                "import",
-                "--map",
-                "microsoft-forms",
-                "export.xlsx",
-                "--source",
-                "s",
-                "--drop-contacts",
-                "--membership",
-                "m-1",
-                "--column",
-                "customer_org=Company",
-            ),
-        ),
     ],
     "timestamps": [
         ("rfc3161_client", ("seal", "--key", "keys/log.key", *LOG, "--timestamp", "http://127.0.0.1:1/")),
@@ -111,7 +99,6 @@ NEEDS = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with a decision, keys, a sealed log and evidence."""
     made = tmp_path_factory.mktemp("extras")
-    (made / "export.xlsx").write_bytes(b"PK\x03\x04")
     (made / "facts.jsonl").write_bytes(b"".join(orjson.dumps(fact) + b"\n" for fact in met()))
     for arguments in (
         ["record", "facts.jsonl"],

@@ -227,6 +227,61 @@ def count_of(program: Program) -> int:
     return int(count)
 
 
+def test_a_membership_in_the_export_comes_before_that_of_the_command_line(program: Program) -> None:
+    (program.folder / "ours.toml").write_text(
+        'extends = "limesurvey"\n[[fact]]\ntype = "record-response"\nfields.membership = "firstname"\n'
+    )
+    name = export(program, row(1, firstname="m-7"), row(2, firstname="m-8"))
+    ours = ("import", "--map", "ours.toml", name, "--source", "s", "--timezone", "UTC", "--drop-contacts")
+    for options in ((), ("--membership", "m-1")):
+        (program.folder / "facts.jsonl").unlink(missing_ok=True)
+        assert run(program, *ours, *options, "--out", "facts.jsonl").code == 0
+        assert [fact["membership"] for fact in facts_in(program)] == ["m-7", "m-8"]
+
+
+def test_contacts_of_several_memberships_go_to_each_of_them(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = People(program, monkeypatch)
+    (program.folder / "ours.toml").write_text(
+        'extends = "limesurvey"\n[[fact]]\ntype = "record-response"\nfields.membership = "firstname"\n'
+    )
+    rows = [row(number, firstname=f"m-{number % 2}", email="anna@example.org") for number in range(1, 5)]
+    ours = (
+        "import",
+        "--map",
+        "ours.toml",
+        export(program, *rows),
+        "--source",
+        "s",
+        "--timezone",
+        "UTC",
+        "--out",
+        "facts.jsonl",
+    )
+    ran = run(people.program, *ours)
+    assert (ran.code, ran.json["contacts"]) == (0, {"added": 2, "repeated": 2})
+    with vault_of(program.folder) as vault:
+        assert vault.memberships() == ["m-0", "m-1"]
+
+
+def test_a_map_of_contacts_alone_makes_facts_of_their_consent(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = People(program, monkeypatch)
+    (program.folder / "list.toml").write_text(DESK.partition("[[fact]]")[0])
+    rows = (
+        "1,Brontegard,p1@example.org,P,yes,2011-01-01 10:00,,",
+        "2,Lindomar,p2@example.org,,,,,",
+        "3,Lindomar,,,,,,",
+    )
+    (program.folder / "list.csv").write_text("\n".join((DESK_HEADER, *rows)))
+    listed = ("import", "--map", "list.toml", "list.csv", "--source", "list", "--out", "facts.jsonl")
+    ran = run(people.program, *listed)
+    assert (ran.code, "--membership" in ran.json["message"]) == (2, True)
+    ran = run(program, *listed, "--membership", "m-1")
+    assert (ran.code, ran.json["contacts"], ran.json["skipped"]) == (0, {"added": 2}, {"nothing to make": 1})
+    assert [fact["type"] for fact in facts_in(program)] == ["record-consent"]
+
+
 def test_a_withdrawal_is_never_lost(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     people = People(program, monkeypatch)
     (program.folder / "desk.toml").write_text(DESK)

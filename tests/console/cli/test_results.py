@@ -136,6 +136,26 @@ def _as_published(program: Program, *known: str) -> dict[str, Any]:
     return {name: answer[name] for name in ("known_at", "closed_through", "life", "periods", "parts")}
 
 
+def test_a_quarter_before_the_first_that_was_closed_is_shown_once_it_has_figures(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+
+    def answered(month: str, numbers: range) -> list[Fact]:
+        return [
+            fact("record-response", f"f-{number}", f"{month}-{number - numbers[0] + 1:02}T10:00:00Z",
+                 response=f"r-{number}", customer_org="Acorn", answers={"overall": number % 4})
+            for number in numbers
+        ]  # fmt: skip
+
+    program.record(*answered("2010-06", range(1, 8)))
+    closed(program, "2010-06")
+    program.record(*answered("2010-02", range(11, 18)))
+    assert [one["period"] for one in asked(program, "results", "results", "m-1").json["periods"]] == ["2010-Q2"]
+    closed(program, "2010-09")
+    periods = asked(program, "results", "results", "m-1").json["periods"]
+    assert [(one["period"], one["responses"]) for one in periods] == [("2010-Q1", 7), ("2010-Q2", 7), ("2010-Q3", None)]
+
+
 def test_a_vault_of_another_book_shows_none_of_its_figures_for_the_same_ids(people: People) -> None:
     program = people.program
     program.now(NOW)

@@ -56,6 +56,10 @@ OWN = ("m-1",)
 
 ORGANISATIONS = ("Brontegard", "Lindomar", "Varnholt Mills")
 SUBJECTS = ("subject-17", "subject-18")
+COMMENTS = {
+    "response-hidden-1": "They kept what they promised.",
+    "response-open-2": "They were on time.",
+}
 INVITATIONS = ("invitation-5", "invitation-6")
 
 
@@ -98,7 +102,8 @@ def make_book(path: Path, vault: VaultPlace | None = None) -> None:
 def _answered(number: int, fact: Fact) -> Fact:
     if fact["type"] != "record-response":
         return fact
-    return fact | {"answers": {"overall": number % 6 + 4, "recommend": 10 - number % 4}}
+    answers = {"overall": number % 6 + 4, "recommend": 10 - number % 4}
+    return fact | {"answers": answers, "comment": COMMENTS.get(fact["response"])}
 
 
 def vault_beside(store: Path) -> VaultPlace:
@@ -226,7 +231,6 @@ def serving(
 @contextmanager
 def service_on_a_port(
     store: Path | str,
-    listeners_max: int = 50,
     expected: type[Exception] | None = None,
     held_bytes: int | None = None,
     embedded: Embedded | None = None,
@@ -244,13 +248,11 @@ def service_on_a_port(
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**limits)
-    wiring = Wiring(
-        opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), listeners_max, bounds
-    )
+    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), bounds)
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
-        made = server_of(application(behind, verifier, said.append, faults.append), behind.feed.end)
+        made = server_of(application(behind, verifier, said.append, faults.append), behind.end)
         thread = Thread(target=made.run, kwargs={"sockets": [listener]})
         url = url_of(listener)
         thread.start()

@@ -123,7 +123,7 @@ def test_a_subscriber_leaves_places_to_other_subscribers(tmp_path: Path) -> None
     listening = {"Accept": "text/event-stream"}
     anne, bert = ({"Authorization": f"Bearer {token('subscriber', sub=name)}"} | listening for name in ("anne", "bert"))
     with (
-        service_on_a_port(tmp_path / "ledger.db", listeners_max=10) as url,
+        service_on_a_port(tmp_path / "ledger.db", listeners=10) as url,
         asked_and_never_read(url, "/v1/changes", 9, **anne),
     ):
         found = httpx.get(f"{url}/v1/changes", headers=anne, timeout=20)

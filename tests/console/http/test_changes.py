@@ -317,7 +317,7 @@ def test_one_listener_too_many_is_told_to_come_again_and_reads_do_not_wait(book:
         assert third.positions[:1] == ANNOUNCED[:1]
         listening[1].cancel()
 
-    with service_on_a_port(book, listeners_max=2, requests=1) as url:
+    with service_on_a_port(book, listeners=2, requests=1) as url:
         run(follow)
 
 

@@ -18,9 +18,7 @@ from tests.console.support import ROOT
 from tests.support.soak import scaled
 
 PRESENT: dict[str, Any] = orjson.loads(document())
-FIRST: dict[str, Any] = orjson.loads((ROOT / "tests/console/http/openapi_first.json").read_bytes())
-"""The document as it stood before there was a release of it. What breaks it on purpose puts the present one, that is
-`schemas/openapi.json`, in its place."""
+RELEASES = sorted(path.parent.name for path in (ROOT / "schemas/released").glob(f"*/{FILE}"))
 
 SMALL: dict[str, Any] = {
     "security": [{"token": []}],
@@ -167,9 +165,22 @@ def test_what_breaks_nobody_is_left_in_peace(present: dict[str, Any]) -> None:
 # the present document
 
 
-def test_the_present_document_breaks_no_released_one_and_not_the_first() -> None:
+def test_the_present_document_breaks_no_released_one() -> None:
+    assert RELEASES[:1] == ["1.0"], "there is one to break"
     assert broken_promises(ROOT / "schemas") == []
-    assert breaks(FIRST, PRESENT) == []
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_a_route_may_be_added_to_a_release_and_none_be_taken_away(version: str) -> None:
+    released = orjson.loads((ROOT / "schemas/released" / version / FILE).read_bytes())
+    assert released["paths"].keys() <= PRESENT["paths"].keys()
+    added = copy.deepcopy(PRESENT)
+    added["paths"]["/v1/later"] = copy.deepcopy(added["paths"]["/v1/renewals"])
+    assert breaks(released, added) == []
+    for path in released["paths"]:
+        present = copy.deepcopy(PRESENT)
+        del present["paths"][path]
+        assert breaks(released, present) == [f"{path}: found no such path any more"]
 
 
 def places(at: Any, wanted: Callable[[Any], bool], way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

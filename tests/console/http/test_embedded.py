@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from console.cli.sealing import Sealing
-from console.http.embedded import CLOCK, SEALING, Embedded
+from console.http.embedded import CLOCK, LAST_EVENTS, SEALING, Embedded
 from console.wiring import Ledger, open_store
 from ledger.proof.log.note import ED25519
 from ledger.seal.folder import LogFolder
 from ledger.seal.keyfiles import make_key_files
 from ledger.seal.rounds import Rounds
+from ledger.seal.sealer import Sealed, Sealer
 from tests.console.http.process import PATIENCE_S
 from tests.console.http.support import NOW_US, PROVEN, Served, serving
 from tests.console.support import enrolment, fact, met, response
@@ -122,6 +124,36 @@ def test_duties_go_on_when_their_database_was_away(tmp_path: Path, own_postgres:
     for name in (CLOCK, SEALING):
         told = [sentence.split(": ")[1] for sentence in served.said if sentence.startswith(f"{name}: ")]
         assert (told[0], told[-1], len(told)) == ("store-unreachable", "goes on", 2), served.said
+
+
+def test_at_the_end_what_is_left_is_sealed_in_one_round_however_few_events_a_round_takes_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a service that is far behind would still be sealing when it is killed."""
+    store = str(tmp_path / "ledger.db")
+    with serving(store) as served:
+        for number in range(30):
+            assert {said["status"] for said in served.post("/v1/facts", met(f"m-{number}")).json()} == {"accepted"}
+    rounds: list[tuple[int, int]] = []
+    whole = Sealer.seal
+
+    def seal(sealer: Sealer, events: int) -> Sealed:
+        done = whole(sealer, events)
+        rounds.append((events, done.sealed))
+        return done
+
+    monkeypatch.setattr(Sealer, "seal", seal)
+    few = replace(sealing_into(tmp_path), rounds=Rounds(1, 3_600))
+    with serving(store, Embedded(sealing=few, tiles=tmp_path / "log")):
+        eventually(lambda: rounds, "it seals an event at a time")
+    assert rounds[0] == (1, 1)
+    assert (rounds[-1][0], rounds[-1][1] > 1) == (LAST_EVENTS, True), rounds
+    assert [events for events, _ in rounds[:-1]] == [1] * (len(rounds) - 1), "one round is enough for the rest"
+    ledger = Ledger(open_store(store, create=False), lambda: NOW_US)
+    try:
+        assert sum(sealed for _, sealed in rounds) == ledger.store.max_position()
+    finally:
+        ledger.close()
 
 
 def test_evidence_can_be_had_at_any_moment_while_the_log_grows(tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import orjson
@@ -156,18 +159,62 @@ def test_a_stream_on_which_nothing_goes_on_is_ended(tmp_path: Path) -> None:
     assert (code, errors) == (0, b"")
 
 
-def test_a_stream_that_does_not_end_is_cut_off_by_sigterm_and_what_was_acknowledged_is_there(tmp_path: Path) -> None:
-    with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW, CSAT_LEDGER_HTTP_DEADLINE_S="0.2") as served:
+def told(answer: bytes) -> list[dict[str, object]]:
+    """The lines of a chunked answer."""
+    return [orjson.loads(line) for line in re.findall(rb"^\{.*\}$", answer, re.MULTILINE)]
+
+
+def test_a_stream_that_does_not_end_is_told_at_sigterm_from_which_line_on_to_send_again(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW) as served:
         operator = served.token("--role", "operator")
         with connected(served) as connection:
-            connection.sendall(head(operator, "Content-Length: 1000000") + FIRST + b"\n" + FIRST[:30])
+            connection.sendall(head(operator, "Content-Length: 1000000") + FIRST + b"\n\n" + FIRST[:30])
             answer = connection.makefile("rb")
             while b'"accepted"' not in answer.readline():
                 pass
+            started = time.monotonic()
             code, errors = served.stop()
-            assert not answer.read().endswith(b"0\r\n\r\n")
+            rest = answer.read()
+        assert time.monotonic() - started < 20, "it does not wait for the end of the stream"
     assert (code, errors) == (0, b"")
+    assert rest.endswith(b"0\r\n\r\n"), "the answer is whole"
+    (last,) = told(rest)
+    assert (last["id"], last["status"], last["code"], last["line"]) == (None, "put-off", "stopping", 3)
+    assert 1_000 <= int(str(last["retry_ms"])) <= 5_000
     assert recorded(tmp_path / "ledger.db")["m-1-enrol"] == 1
+
+
+def test_at_sigterm_each_line_has_its_outcome_or_is_sent_again_while_a_client_goes_on_sending(tmp_path: Path) -> None:
+    sent = [FIRST, *lines(60_000)]
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW) as served:
+        operator = served.token("--role", "operator")
+        with connected(served) as connection:
+            body = b"".join(line + b"\n" for line in sent)
+
+            def send() -> None:
+                with suppress(OSError):  # the service ends before all is sent
+                    connection.sendall(head(operator, f"Content-Length: {len(body)}") + body)
+
+            sender = Thread(target=send)
+            sender.start()
+            answer = connection.makefile("rb")
+            begun = b""
+            while b'"accepted"' not in begun:
+                begun += answer.readline()
+            code, errors = served.stop()
+            with suppress(OSError):  # the last line is there before the connection is closed
+                for line in answer:
+                    begun += line
+            sender.join(30)
+    assert (code, errors) == (0, b"")
+    *outcomes, last = told(begun)
+    assert last["code"] == "stopping"
+    assert last["line"] == len(outcomes) + 1 <= len(sent)
+    assert {one["status"] for one in outcomes} == {"accepted"}
+    with service_process(tmp_path, "--dev", CSAT_LEDGER_NOW=NOW) as again:
+        rest = sent[len(outcomes) :][:2_000]
+        found = stream(again, again.token("--role", "operator"), iter([line + b"\n" for line in rest]))
+    assert [one["status"] for one in found] == ["accepted"] * len(rest), "none of what was not taken is there"
 
 
 def test_one_stream_too_many_is_told_to_come_again(tmp_path: Path) -> None:

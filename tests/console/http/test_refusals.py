@@ -124,6 +124,17 @@ def test_what_cannot_be_read_is_a_problem(empty: Served, query: str) -> None:
     assert (found.status_code, found.json()["code"]) == (400, "bad-input")
 
 
+def test_a_code_with_which_no_fact_is_refused_is_a_problem_that_names_the_ones_like_it(refused: Served) -> None:
+    for role, counts in (("operator", ""), ("operations", "&counts=true")):
+        found = refused.get(f"/v1/refusals?code=unknown-membrship{counts}", role)
+        assert found.status_code == 400, found.text
+        assert (found.json()["code"], found.json()["field"]) == ("bad-input", "code")
+        assert "found 'unknown-membrship', expected a code" in found.json()["detail"]
+        assert "unknown-membership" in found.json()["detail"]
+    asked = refused.post("/v1/refusals:retry", {"code": "unknown-membrship"})
+    assert (asked.status_code, asked.json().get("field")) == (400, "code"), asked.text
+
+
 # roles
 
 

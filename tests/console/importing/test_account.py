@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +17,8 @@ from console.importing.converting import Given
 from console.importing.map_files import load_map
 from console.importing.running import Counting, Reading, Sorting, read_through
 from console.importing.zones import zone_named
+from ledger.errors import BadInput
+from ledger.programmes.registry import parse_fact
 
 HEADER = "id;submitdate;customerorg;overall"
 AT = "2011-03-02 09:00:00"
@@ -44,7 +46,9 @@ def account_of(kinds: list[str], lines: SortedLines | None = None) -> Account:
     account = Account()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "export.csv"
-        path.write_text("\n".join([HEADER, *(ROWS[kind].format(n=number) for number, kind in enumerate(kinds, 1))]) + "\n")
+        path.write_text(
+            "\n".join([HEADER, *(ROWS[kind].format(n=number) for number, kind in enumerate(kinds, 1))]) + "\n"
+        )
         sink = Counting(account) if lines is None else Sorting(account, lines)
         with path.open("rb") as stream:
             read_through(Reading(path, load_map("limesurvey"), READING), stream, account, sink)
@@ -87,3 +91,37 @@ def test_facts_come_out_in_the_order_of_their_instants(rows: list[tuple[int, int
         instants = [orjson.loads(line)["occurred_at"] for line in lines]
     assert instants == sorted(instants)
     assert len(instants) == len(rows)
+
+
+SAMPLES = Path(__file__).parent / "samples"
+DAMAGED = {
+    "limesurvey": "limesurvey.csv", "surveymonkey": "surveymonkey.csv", "qualtrics": "qualtrics.csv",
+    "formbricks": "formbricks.csv", "google-forms": "google-forms.csv", "google-forms-api": "google-forms-api.json",
+    "certificates": "certificates.csv",
+}  # fmt: skip
+
+
+@given(
+    name=st.sampled_from(list(DAMAGED)),
+    changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(max_size=3)), min_size=1, max_size=4),
+)
+def test_a_sample_that_is_damaged_anywhere_is_accounted_for_or_an_error(
+    name: str, changes: list[tuple[int, bytes]]
+) -> None:
+    content = bytearray((SAMPLES / DAMAGED[name]).read_bytes())
+    for place, new in changes:
+        at = place % len(content)
+        content[at : at + len(new)] = new
+    column = "#2" if name != "google-forms-api" else "responseId"
+    columns = [("customer_org", column)] if name != "certificates" else []
+    account = Account()
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        path = Path(folder) / DAMAGED[name]
+        path.write_bytes(content)
+        reading = Reading(path, load_map(name, columns=columns), Given("s", "m-1", "area", zone=zone_named("UTC")))
+        lines = SortedLines(stack)
+        with path.open("rb") as stream, suppress(BadInput):
+            read_through(reading, stream, account, Sorting(account, lines))
+        for line in lines:
+            parse_fact(line)
+    assert account.made + account.blank + account.refused + sum(account.skipped.values()) == account.records

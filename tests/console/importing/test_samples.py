@@ -282,3 +282,24 @@ def test_what_the_survey_takes_of_them_is_recorded(desk: Desk) -> None:
     for expected in ((1, 0), (0, 1)):
         ran = desk.program.json("record", desk.program.write("bare.jsonl", bare))
         assert (ran.json["accepted"], ran.json["duplicates"]) == expected
+
+
+def test_google_forms_in_german(desk: Desk) -> None:
+    text = (SAMPLES / "google-forms.csv").read_text().replace("3/2/2011 9:14:05", "02.03.2011 09:14:05")
+    path = desk.program.folder / "antworten.csv"
+    path.write_text(
+        text.replace("Timestamp", "Zeitstempel")
+        .replace("Your company", "Firma")
+        .replace("Email Address", "E-Mail-Adresse")
+    )
+    german = (
+        "--column",
+        "occurred_at=Zeitstempel",
+        "--column",
+        "customer_org=Firma",
+        "--time-form",
+        "dd.MM.yyyy HH:mm:ss",
+    )
+    found = desk.facts("google-forms", path, *BERLIN, *german, code=3)
+    english = desk.facts("google-forms", "google-forms.csv", *BERLIN, *GOOGLE[:2], "--drop-contacts", code=3)
+    assert found == english

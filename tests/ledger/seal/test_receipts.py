@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
 
 from ledger.errors import BookChanged, BrokenHistory, WrongKey
@@ -20,6 +21,7 @@ from ledger.proof.receipts.receipt import open_receipt
 from ledger.proof.registry import PROOF_PROGRAMMES
 from ledger.seal.receipt_proofs import judge_log
 from ledger.seal.receipts import READ_MAX, ReceiptSigner, encoded
+from ledger.store.base import Row
 from ledger.writing.transaction import Outcome
 from tests.console.support import Fact, enrolment, met, response
 from tests.contracts.backends import BACKENDS, Backend
@@ -104,6 +106,35 @@ def test_facts_far_apart_are_read_back_and_signed_in_their_order(book: Book) -> 
         outcome.position for outcome in asked
     ]
     assert len([*signer.for_outcomes(book.store, outcomes)]) == len(many)
+
+
+def test_events_far_apart_are_read_in_as_few_queries_as_neighbours(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [
+        *enrolment(),
+        *(response(number, f"Org {number}", "2010-06-01T10:00:00Z") for number in range(2 * READ_MAX)),
+    ]
+    outcomes = book.tell(*many)
+    apart = [outcomes[0], outcomes[READ_MAX], outcomes[-1]]
+    asked: list[Sequence[int]] = []
+    whole = book.store.read_at
+
+    def read_at(positions: Sequence[int]) -> list[Row]:
+        asked.append(positions)
+        return whole(positions)
+
+    monkeypatch.setattr(book.store, "read_at", read_at)
+    monkeypatch.setattr(book.store, "read_feed", None)
+    handed = list(ReceiptSigner(RECEIPT_KEY).for_outcomes(book.store, apart))
+    assert [one is not None and parse_fact_id(one) for one in handed] == [
+        many[0]["id"],
+        many[READ_MAX]["id"],
+        many[-1]["id"],
+    ]
+    assert len(asked) == 1
+
+
+def parse_fact_id(handed: Handed) -> str:
+    return str(orjson.loads(encoded(handed))["fact"])
 
 
 def test_nothing_is_signed_that_the_book_does_not_have(book: Book) -> None:

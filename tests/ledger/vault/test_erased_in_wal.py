@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from ledger.vault.erasing import erase
+from tests.ledger.vault.erasing_support import ASKED, book_at, clock, in_files, kept, sealed
 from tests.ledger.vault.support import ANNA, BACKENDS, Place, line
-from tests.ledger.vault.test_erasing import ASKED, book_at, clock, in_files, kept, sealed
 from tests.servers.postgres import PostgresServer
 
 DOCS = Path(__file__).parents[3] / "docs" / "people.md"

@@ -10,11 +10,13 @@ import pytest
 from ledger.answers import Answers
 from ledger.errors import VaultDamaged, VaultKeyMismatch, VaultSwapped
 from ledger.vault.columns import CoreAnswers, columns
-from ledger.vault.responses import Responses, Said, link_tag
+from ledger.vault.responses import UNDER_WAY_US, Responses, Said, link_tag
 from ledger.vault.rewrapping import rewrap
 from ledger.vault.vault import Vault
 from tests.ledger.vault.support import BOTH_KEYS, KEYS, NOW_US, OTHER_KEYS, Counted, Place, dies_at
 
+LATER_US = NOW_US + UNDER_WAY_US + 10
+"""When nothing that was pended by then is under way any more."""
 ANSWERS = Answers((9, 10, None, 7), {"delivery": 3, "wish": "more words"})
 
 
@@ -103,7 +105,7 @@ def test_what_was_refused_is_replaced_by_what_comes_instead(place: Place) -> Non
     with place.vault() as vault:
         responses = Responses(vault)
         responses.pend([said()], NOW_US, nothing)
-        responses.settle(nothing, NOW_US)
+        responses.settle(nothing, LATER_US)
         assert states(place) == {"f-1": "refused"}
         other = said(1, answers=Answers((1, 1, 1, 1), {}), response="r-9")
         assert [one.how for one in responses.pend([other], NOW_US, nothing)] == ["new"]
@@ -124,11 +126,21 @@ def test_what_somebody_left_pending_is_replaced_only_where_the_book_lacks_its_fa
         ] == ["known"]
 
 
+def test_what_somebody_is_about_to_record_is_not_taken_for_refused(place: Place) -> None:
+    with place.vault() as vault:
+        responses = Responses(vault)
+        responses.pend([said(1), said(2)], NOW_US, nothing)
+        assert responses.settle(lambda facts: facts[:1], NOW_US + UNDER_WAY_US) == 2
+        assert states(place) == {"f-1": "kept", "f-2": "pending"}
+        responses.settle(everything, LATER_US)  # it was recorded since, by one that died before it could say so
+        assert states(place) == {"f-1": "kept", "f-2": "kept"}
+
+
 def test_what_the_book_accepted_is_the_truth_though_somebody_replaced_it_meanwhile(place: Place) -> None:
     with place.vault() as vault:
         responses = Responses(vault)
         (first,) = responses.pend([said()], NOW_US, nothing)
-        responses.settle(nothing, NOW_US)
+        responses.settle(nothing, LATER_US)
         responses.pend([said(1, answers=Answers((1, 1, 1, 1), {}))], NOW_US, nothing)
         responses.conclude({"f-1": (said(), first.mac)}, (), (), NOW_US)
         assert columns(vault) == [CoreAnswers("f-1", "m-1", "r-1", 9, 10, None, 7)]
@@ -140,9 +152,9 @@ def test_a_refused_fact_finds_its_answers_here_or_is_told_that_they_are_gone(pla
         responses = Responses(vault)
         assert [one.how for one in responses.pend([again], NOW_US, nothing)] == ["missing"]
         responses.pend([said()], NOW_US, nothing)
-        responses.settle(nothing, NOW_US)
+        responses.settle(nothing, LATER_US)
         assert [one.how for one in responses.pend([again], NOW_US + 5, nothing)] == ["known"]
-        responses.settle(nothing, NOW_US)
+        responses.settle(nothing, LATER_US)
         assert responses.expire(NOW_US + 5) == 0
         assert responses.expire(NOW_US + 6) == 1
         assert [one.how for one in responses.pend([again], NOW_US, nothing)] == ["missing"]

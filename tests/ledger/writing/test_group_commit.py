@@ -193,3 +193,42 @@ def test_a_fact_over_which_the_program_fails_takes_no_other_callers_fact_away(tm
         "accepted", "accepted", "refused", "accepted", "accepted",
     ]  # fmt: skip
     assert faults == ["e-2"]
+
+
+def test_who_wakes_others_is_told_once_for_a_group_after_all_of_it_and_of_one_that_fails_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event loop was woken for each fact: as many system calls of the thread that commits as there were facts."""
+    store = SQLiteStore(tmp_path / "book.db")
+    group = GroupCommit(Writer(store, lambda: NOW_US, PROGRAMMES))
+    told: list[str] = []
+    over = threading.Event()
+
+    def all_told() -> None:
+        told.append("all")
+        if told.count("all") == wanted:
+            over.set()
+
+    group.on_told = all_told
+    wanted = 1
+    with store.writing():  # so that all gather
+        group.submit(enrolment(0), lambda _: told.append("one"))
+        while group._waiting:
+            threading.Event().wait(0.001)
+        for number in range(1, 21):
+            group.submit(enrolment(number), lambda _: told.append("one"))
+        wanted = 2
+    assert over.wait(30)
+    assert told == ["one", "all", *["one"] * 20, "all"]
+
+    def unreachable() -> None:
+        raise StoreUnreachable("gone")
+
+    monkeypatch.setattr(store, "writing", unreachable)
+    over.clear()
+    wanted = 3
+    group.submit(enrolment(30), lambda _: told.append("failed"))
+    assert over.wait(30)
+    assert told[-2:] == ["failed", "all"]
+    group.close()
+    store.close()

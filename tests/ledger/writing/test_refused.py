@@ -137,6 +137,12 @@ def test_what_looks_like_personal_data_is_left_out_everywhere_also_of_the_senten
     assert not row.whole
 
 
+def test_a_fact_with_a_key_twice_is_not_whole_since_what_it_means_is_not_known() -> None:
+    line = orjson.dumps(RESPONSE)[:-1] + b',"id":"f-8"}'
+    row = kept(line)
+    assert (row.code, row.fact, row.whole) == ("malformed", "f-8", False)
+
+
 @pytest.mark.parametrize(
     "line", [b"nonsense", b"", b"[1]", b'{"type":"x"', b"\xff\xfe", b'{"type":"no-such","id":"f"}']
 )

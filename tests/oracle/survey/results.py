@@ -137,7 +137,8 @@ class Oracle:
         parts = {key[0]: part for key, part in _by(some, lambda said: (getattr(said, column),)).items()}
         told = {name: part for name, part in parts.items() if self._enough(release.measure, part)}
         rest = [said for name, part in parts.items() if name not in told for said in part]
-        if rest and not self._enough(release.measure, rest) and told:
+        told_by_sum = all(len(part) == self.respondents - 1 for name, part in parts.items() if name not in told)
+        if rest and (told_by_sum or not self._enough(release.measure, rest)) and told:
             smallest = min(told, key=lambda name: (len(told[name]), name))
             rest += told.pop(smallest)
         same = {
@@ -187,17 +188,19 @@ class Oracle:
 
     def _tell(self, measure: str, quarter: str | None, changed: Sequence[Release], known: Sequence[Said]) -> None:
         mine = [release for release in self.releases if release.measure == measure]
-        looked_at = {(release.membership, release.quarter) for release in changed if release.quarter}
-        looked_at |= {(release.membership, quarter) for release in mine if release.quarter == quarter}
+
+        def keys_of(release: Release) -> list[Key]:
+            periods = [release.month, *([release.quarter, "life"] if quarter else [])]
+            return _keys(release.membership, release.location, release.segment, [one for one in periods if one])
+
+        looked_at = {key for release in changed for key in keys_of(release)}
+        if quarter:
+            looked_at |= {key for release in mine for key in keys_of(release) if key[4] == "life"}
         figures: dict[Key, set[tuple[str, str]]] = defaultdict(set)
         for release in mine:
-            periods = []
-            if (release.membership, release.quarter) in looked_at:
-                periods = [release.month] + ([release.quarter] if quarter else [])
-            if quarter:
-                periods.append("life")
-            for key in _keys(release.membership, release.location, release.segment, [one for one in periods if one]):
-                figures[key] |= set() if release.removed else release.who
+            for key in keys_of(release):
+                if key in looked_at:
+                    figures[key] |= set() if release.removed else release.who
         for key, who in figures.items():
             versions = self.told[key, measure]
             if versions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import polars as pl
@@ -130,6 +130,17 @@ def published(story: Story, oracle: Oracle | None = None) -> Book:
 Shown = list[tuple[str, tuple[Key, str], tuple[tuple[int, ...], int]]]
 
 
+def oracle_of(story: Story) -> Oracle:
+    """The oracle after all closings of a story."""
+    oracle, done = Oracle(*story.floor), 0
+    for run, last in enumerate(story.runs):
+        known = story.known(run)
+        while done < len(MONTHS) and MONTHS[done] <= last:
+            oracle.close(MONTHS[done], known, story.groups)
+            done += 1
+    return oracle
+
+
 def told_by_brute_force(story: Story) -> Shown:
     """All figures that the oracle tells: (month of the closing, figure, (counts, partners)), in order."""
     oracle, shown, done = Oracle(*story.floor), Shown(), 0
@@ -145,10 +156,3 @@ def told_by_brute_force(story: Story) -> Shown:
                 before[figure] = len(versions)
             done += 1
     return shown
-
-
-def changed(story: Story, number: int, told: Told | None) -> Story:
-    """The same story with another response in the place of one; None: without it."""
-    rest = [*story.responses]
-    rest[number : number + 1] = [] if told is None else [told]
-    return replace(story, responses=tuple(rest))

@@ -8,7 +8,6 @@ rationals, and show for each respondent a second set of answers that satisfies e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given, settings
@@ -16,14 +15,10 @@ from hypothesis import strategies as st
 
 from tests.oracle.survey.results import QUESTIONS, Oracle
 from tests.projections.results.support import (
-    MONTHS,
     SMALL,
     Story,
-    Told,
-    changed,
     drawn_story,
     published,
-    told_by_brute_force,
 )
 
 STORIES = {
@@ -152,50 +147,3 @@ def test_each_respondent_may_have_answered_something_else(
                 oracle.answers[measure, one], oracle.answers[measure, other] = theirs, mine
                 assert all(oracle.counts(measure, who) == counts for who, counts in figures)
                 oracle.answers[measure, one], oracle.answers[measure, other] = mine, theirs
-
-
-@settings(max_examples=10, deadline=None)
-@given(**{**STORIES, "responses": st.integers(5, 24), "memberships": st.integers(1, 2)})
-def test_how_many_responses_a_withheld_figure_has_is_not_told(
-    seed: int, memberships: int, responses: int, apart: int
-) -> None:
-    """For each there is a programme with one more or one less in it that publishes the very same."""
-    story = drawn_story(seed, memberships, responses, apart)
-    shown = told_by_brute_force(story)
-    seen = {(key[1], key[4]) for _, (key, measure), _ in shown if key[0] == "membership" and measure == "responses"}
-    last = len(story.runs) - 1
-    withheld: dict[tuple[str, str], list[int]] = {}
-    for number, one in enumerate(story.responses):
-        known = one.known_in <= last and one.void_in > last and one.said.month <= story.runs[-1]
-        for period in (one.said.month, one.said.quarter):
-            closed = period == one.said.month or any(run[5:] >= f"{3 * int(period[-1]):02}" for run in story.runs)
-            if known and closed and (one.said.membership, period) not in seen:
-                withheld.setdefault((one.said.membership, period), []).append(number)
-    for (membership, period), numbers in withheld.items():
-        assert any(told_by_brute_force(other) == shown for other in others(story, membership, period, numbers)), (
-            f"{membership} in {period}: {len(numbers)} responses are told"
-        )
-
-
-def others(story: Story, membership: str, period: str, numbers: Sequence[int]) -> Iterable[Story]:
-    """The story with one response more, or one less, in a period: it is new, gone, or was in another period."""
-    for number in numbers:
-        one = story.responses[number]
-        yield changed(story, number, None)
-        more = one.said._replace(response=f"{one.said.response}-more", scores={})
-        yield changed(story, len(story.responses), Told(more, one.known_in))
-    for number, one in enumerate(story.responses):
-        for month in MONTHS:
-            moved = one.said._replace(month=month)
-            inside = [period in (said.month, said.quarter) for said in (one.said, moved)]
-            if one.said.membership == membership and inside[0] != inside[1]:
-                yield changed(story, number, replace(one, said=moved))
-    for number in numbers:
-        one = story.responses[number]
-        for place, other in enumerate(story.responses):
-            if other.said.membership == membership and place != number:  # its answers were another's
-                yield changed(
-                    changed(story, place, replace(other, said=other.said._replace(scores=one.said.scores))),
-                    number,
-                    None,
-                )

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from console.importing.columns import ColumnRef
@@ -71,7 +71,6 @@ def test_any_delimiter_that_is_given(rows: list[tuple[str, str]], delimiter: str
 
 
 @given(content=st.binary(max_size=400))
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
 def test_any_bytes_are_rows_or_an_error(content: bytes) -> None:
     try:
         rows = read(b"id,Remarks\n" + content)
