@@ -90,7 +90,6 @@ STATUSES: Final[Mapping[str, int]] = {
     "store-unreachable": 503,
     "store-outdated": 503,
     "different-book": 503,
-    "vault-of-another-book": 503,
 }
 """The status of each code of an error; of what stands here not, such as a damaged history, it is 500."""
 
