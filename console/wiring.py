@@ -116,7 +116,10 @@ class Ledger:
         named, AnotherBook for one of another book."""
         from console.published import published_of
 
-        return published_of(self.store, self._vault_tables.enter_context(self.require_vault().database()))
+        with ExitStack() as opened:
+            published = published_of(self.store, opened.enter_context(self.require_vault().database()))
+            self._vault_tables.enter_context(opened.pop_all())
+        return published
 
     def require_vault(self) -> VaultPlace:
         """The vault that is named. Raises NoVault where none is."""

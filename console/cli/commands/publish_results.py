@@ -65,6 +65,7 @@ def run(session: Session) -> int:
         import polars  # noqa: F401 - what tabulates
     except ModuleNotFoundError as error:
         raise ExtraMissing(error.name, "results") from None
+    from console.believing import require_clock
     from console.published import Published
     from console.settling import settle_to_show
     from ledger.vault.responses import Responses
@@ -76,6 +77,7 @@ def run(session: Session) -> int:
     last = _last_month(session.options.through, now_us)
     floor = Floor(session.settings.results_respondents, session.settings.results_partners)
     with session.ledger() as ledger, open_vault(session) as vault:
+        require_clock(ledger.store, now_us)  # what it closes stays closed
         ledger.catch_up()
         published = Published(vault.database)
         with ledger.view() as view:

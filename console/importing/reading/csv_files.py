@@ -111,7 +111,9 @@ def _rows(
             return
         if lines.no_text:
             yield BadRow(
-                place, "encoding", "found what is no text in the file's encoding, expected text; --encoding names it"
+                place,
+                "encoding",
+                "found what is no text in the file's encoding, or a NUL, expected text; --encoding names it",
             )
         elif len(cells) == width:
             yield Row(place, pick(cells))

@@ -59,7 +59,7 @@ def open_export(
     kind = kind_of(file, head)
     if kind not in layout.kinds:
         raise BadInput(
-            f"{file}: found {kind.upper()}, expected {' or '.join(layout.kinds).upper()}, which the map is for"
+            f"{file}: found {kind.upper()}, expected {' or '.join(kind.upper() for kind in layout.kinds)}, which the map is for"
         )
     if kind == "json":
         return open_json(file, stream, columns, layout.records)

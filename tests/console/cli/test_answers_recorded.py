@@ -175,6 +175,15 @@ def test_answers_of_a_refused_fact_are_gone_when_its_refusal_would_be_and_that_i
     assert (ran.code, list(ran.json["codes"])) == (3, ["vault-needed"])
 
 
+def test_a_clock_that_is_not_believed_deletes_nothing_that_waits(people: People) -> None:
+    program = people.program
+    program.json("record", program.write("facts.jsonl", [said(1, location="Lisbon")]))
+    before = states(program.folder)
+    program.now("2035-06-01T00:00:00Z")
+    assert program.json("comments", "list", "--membership", "m-1", "--reason", "monthly clearing").code == 0
+    assert (states(program.folder), len(before)) == (before, 1)
+
+
 def test_what_a_rule_never_takes_is_not_kept_for_another_try(people: People) -> None:
     program = people.program
     program.record(said(1))

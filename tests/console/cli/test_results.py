@@ -202,6 +202,21 @@ def test_no_month_is_closed_while_an_erasure_is_not_over(people: People) -> None
     assert closed(program).json["closed"]
 
 
+@pytest.mark.parametrize(
+    ("clock", "code"), [("2035-01-01T00:00:00Z", "clock-ahead"), ("2011-01-01T00:00:00Z", "clock-behind")]
+)
+def test_no_month_is_closed_by_a_clock_that_is_not_believed(people: People, clock: str, code: str) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    program.now(clock)
+    ran = program.json("publish-results")
+    assert (ran.code, ran.json["error"]) == (4, code)
+    program.now(NOW)
+    assert asked(program, "results", "results", "m-2").json["closed_through"] is None
+    assert closed(program).json["closed"][-1] == "2010-07"
+
+
 def test_a_month_that_is_not_over_is_not_closed(people: People) -> None:
     program = people.program
     program.now(NOW)
