@@ -306,6 +306,12 @@ class SubjectErased(VaultError):
             super().__init__(f"found subject {subject!r} {found}, expected one with a contact: nothing is kept of it")
 
 
+class ResultsLost(VaultError):
+    """Months were published that the vault does not have: it was restored from before."""
+
+    code = "results-lost"
+
+
 class ErasuresUnfinished(VaultError):
     """Erasures are not over, and what is asked for may be theirs."""
 

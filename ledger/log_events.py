@@ -11,6 +11,7 @@ CLOCK_ACCEPTED: Final = "ClockAccepted"
 KEY_ROTATED: Final = "KeyRotated"
 ERASURE_REQUESTED: Final = "ErasureRequested"
 ERASURE_COMPLETED: Final = "ErasureCompleted"
+RESULTS_PUBLISHED: Final = "ResultsPublished"
 
 
 class ClockAcceptedData(TypedDict):
@@ -39,12 +40,19 @@ class ErasureCompletedData(TypedDict):
     subject: str
 
 
+class ResultsPublishedData(TypedDict):
+    """The results of a month were published, apart from the book: they are never published anew (S1, S2)."""
+
+    month: str
+
+
 LOG_EVENTS: Final = EventTypes(
     {
         (KEY_ROTATED, 1): KeyRotatedData,
         (CLOCK_ACCEPTED, 1): ClockAcceptedData,
         (ERASURE_REQUESTED, 1): ErasureRequestedData,
         (ERASURE_COMPLETED, 1): ErasureCompletedData,
+        (RESULTS_PUBLISHED, 1): ResultsPublishedData,
     }
 )
 
@@ -57,3 +65,8 @@ def erasure_requested_id(subject: str) -> str:
 def erasure_completed_id(subject: str) -> str:
     """The id of the fact that a subject was erased."""
     return f"csat-ledger:erasure-completed:{subject}"
+
+
+def results_published_id(month: str) -> str:
+    """The id of the fact that the results of a month were published: once in a book."""
+    return f"csat-ledger:results-published:{month}"

@@ -8,6 +8,7 @@ from ledger.fact import Reference
 from ledger.log_events import LOG_STREAM
 from ledger.programmes.schema_forms import EventSample, SchemaForms, StreamForm, form
 
+MONTH: Final = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 LOG_SAMPLES: Final[dict[str, EventSample]] = {
     "KeyRotated": EventSample(
         4,
@@ -57,11 +58,19 @@ LOG_SAMPLES: Final[dict[str, EventSample]] = {
         "csat-ledger",
         {"subject": "4f1c2d0e8b7a69580c1d2e3f40516273"},
     ),
+    "ResultsPublished": EventSample(
+        8,
+        "2027-04-01T09:00:00.000000Z",
+        "2099-01-01T00:00:00.000004Z",
+        "csat-ledger:results-published:2027-03",
+        "csat-ledger",
+        {"month": "2027-03"},
+    ),
 }
 
 LOG_FORMS: Final = SchemaForms(
     facts={},
     events=LOG_SAMPLES,
     subjects=StreamForm({"const": LOG_STREAM}, LOG_STREAM),
-    event_fields={"subject": form(Reference)},
+    event_fields={"subject": form(Reference), "month": {"type": "string", "pattern": MONTH}},
 )

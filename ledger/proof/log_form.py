@@ -5,10 +5,11 @@
     KeyRotated      {"old","new","statement"}    one key of the log hands over to another (see `ledger.proof.log.keys`)
     ErasureRequested, ErasureCompleted           what is kept of a person apart from the book is to be erased, is erased:
                     {"subject"}                  the reference by which the book knows the person
+    ResultsPublished {"month"}                   the results of a month, YYYY-MM, were published
 
 All are of version 1, have the id of a fact, and whoever caused it, or null. The fact of an erasure is named after its subject,
-`csat-ledger:erasure-requested:<subject>` and `csat-ledger:erasure-completed:<subject>`, so each stands once in a book. There
-are no others.
+`csat-ledger:erasure-requested:<subject>` and `csat-ledger:erasure-completed:<subject>`, that of a publication
+`csat-ledger:results-published:<month>`, so each stands once in a book. There are no others.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ledger.proof.form import Form, check_event, record, reference
+from ledger.proof.form import Form, check_event, pattern, record, reference
 from ledger.proof.log.errors import RefutedError, Words
 from ledger.proof.log.event import Event, format_instant, parse_instant
 from ledger.proof.log.keys import EVENT_TYPE, check_rotation
 
 CLOCK_ACCEPTED = "ClockAccepted"
-ERASURES = {
-    "ErasureRequested": "csat-ledger:erasure-requested:",
-    "ErasureCompleted": "csat-ledger:erasure-completed:",
+NAMED_AFTER = {
+    "ErasureRequested": ("csat-ledger:erasure-requested:", "subject"),
+    "ErasureCompleted": ("csat-ledger:erasure-completed:", "subject"),
+    "ResultsPublished": ("csat-ledger:results-published:", "month"),
 }
-"""By type how the id of its fact begins; the subject follows."""
+"""By type how the id of its fact begins, and which member follows."""
 _LAST = "last_recorded_at"
 
 
@@ -37,7 +39,8 @@ def _rotation(value: Any, _what: str) -> object:
 FORMS: Mapping[str, Form] = {
     CLOCK_ACCEPTED: record({_LAST: parse_instant}),
     EVENT_TYPE: _rotation,
-    **dict.fromkeys(ERASURES, record({"subject": reference})),
+    **dict.fromkeys(("ErasureRequested", "ErasureCompleted"), record({"subject": reference})),
+    "ResultsPublished": record({"month": pattern("[0-9]{4}-(0[1-9]|1[0-2])", "a month, YYYY-MM")}),
 }
 
 
@@ -49,9 +52,10 @@ def check_log_event(event: Event) -> tuple[str, str] | None:
             expected = Words(f"an instant before {format_instant(event.recorded_us)}, its recorded_at")
             raise RefutedError(f"{event.where}: {_LAST}", found=event.data[_LAST], expected=expected)
         return None
-    if (begins := ERASURES.get(event.type)) is not None:
-        if event.fact != begins + event.data["subject"]:
-            expected = Words(f"{begins} and the subject, {event.data['subject']}")
+    if event.type in NAMED_AFTER:
+        begins, member = NAMED_AFTER[event.type]
+        if event.fact != begins + event.data[member]:
+            expected = Words(f"{begins} and the {member}, {event.data[member]}")
             raise RefutedError(f"{event.where}: fact", found=event.fact, expected=expected)
         return None
     old, new = check_rotation(event.data, event.where)

@@ -67,6 +67,7 @@ def run(session: Session) -> int:
         raise ExtraMissing(error.name, "results") from None
     from console.believing import require_clock
     from console.published import Published
+    from console.publishing import require_published, tell_published
     from console.settling import settle_to_show
     from ledger.vault.responses import Responses
     from projections.results.book import profiles_frame, responses_frame
@@ -86,6 +87,7 @@ def run(session: Session) -> int:
             # After the position: what the book has recorded by then is pending no more, and its answers are not left out.
             settle_to_show(ledger.store, Responses(vault), now_us, session.settings.refusals_days)
             responses = responses_frame(reader, known, _answers(vault))
+        require_published(ledger, [one.month for one in published.closings()])
         earlier = published.earlier()
         publication = Publication(responses, profiles_frame(ledger.store, known), earlier, floor)
         begin = month_after(earlier.closed_through) if earlier.closed_through else publication.first_month()
@@ -98,6 +100,7 @@ def run(session: Session) -> int:
                     raise Failure(
                         "already-closed", f"found {one} closed meanwhile, expected nobody else to close months"
                     )
+                tell_published(ledger, [one])
                 closed.append(one)
                 figures += len(made.cells)
                 restated += sum(cell.version > 1 for cell in made.cells)

@@ -8,8 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 
+from console.wiring import open_store
 from tests.console.cli.test_contacts import ANNA, People
 from tests.console.support import Fact, Program, Ran, enrolment, fact
 from tests.support.answers import wrong_with
@@ -215,6 +217,56 @@ def test_no_month_is_closed_by_a_clock_that_is_not_believed(people: People, cloc
     program.now(NOW)
     assert asked(program, "results", "results", "m-2").json["closed_through"] is None
     assert closed(program).json["closed"][-1] == "2010-07"
+
+
+def test_a_vault_from_before_a_publication_publishes_nothing_anew(people: People) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+    closed(program, "2010-02")
+    backup = program.folder / "backup.db"
+    with closing(sqlite3.connect("people.db")) as raw, closing(sqlite3.connect(backup)) as copy:
+        raw.backup(copy)
+    late = fact("record-response", "late", "2010-03-30T10:00:00Z", "m-2", response="late", customer_org="Acorn",
+                answers={"overall": 1})  # fmt: skip
+    program.record(late)
+    closed(program, "2010-03")
+    for path in program.folder.glob("people.db*"):
+        path.unlink()
+    backup.rename(program.folder / "people.db")
+    before = asked(program, "results", "results", "m-2").out
+    ran = program.json("publish-results", "--through", "2010-04")
+    assert (ran.code, ran.json["error"]) == (4, "results-lost")
+    assert "found 2010-02" in ran.json["message"]
+    assert "expected 2010-03" in ran.json["message"]
+    assert asked(program, "results", "results", "m-2").out == before
+
+
+def test_the_book_is_told_of_a_month_whose_closing_was_killed_in_between(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = people.program
+    program.now(NOW)
+    program.record(*survey(1))
+
+    def killed(_: object, months: list[str]) -> None:
+        if months:
+            raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("console.publishing.tell_published", killed)
+        assert program.json("publish-results", "--through", "2010-01").code != 0
+    assert told(program) == []
+    assert closed(program, "2010-02").json["closed"] == ["2010-02"]
+    assert closed(program, "2010-02").json["closed"] == []
+    assert told(program) == ["2010-01", "2010-02"]
+
+
+def told(program: Program) -> list[str]:
+    """The months that the book says were published, in order."""
+    with closing(open_store(str(program.store), create=False)) as store:
+        rows = store.read_type("ResultsPublished", 0, 100)
+    return [orjson.loads(row.stored)["data"]["month"] for row in rows]
 
 
 def test_a_month_that_is_not_over_is_not_closed(people: People) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ledger.log_events import LOG_EVENTS, erasure_completed_id, erasure_requested_id
+from ledger.log_events import LOG_EVENTS, erasure_completed_id, erasure_requested_id, results_published_id
 from ledger.programmes.log_forms import LOG_SAMPLES
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import Event, parse_event
@@ -50,12 +50,13 @@ def test_what_the_ledger_writes_is_in_its_form(tmp_path: Path) -> None:
             [
                 Note("ErasureRequested", {"subject": "s-1"}, erasure_requested_id("s-1")),
                 Note("ErasureCompleted", {"subject": "s-1"}, erasure_completed_id("s-1")),
+                Note("ResultsPublished", {"month": "2010-06"}, results_published_id("2010-06")),
             ]
         )
         ledger.seal()
         events = [parse_event(bytes(row.stored)) for row in ledger.store.read_stream("log")]
         assert [event.type for event in events] == [
-            "ClockAccepted", "KeyRotated", "ErasureRequested", "ErasureCompleted"
+            "ClockAccepted", "KeyRotated", "ErasureRequested", "ErasureCompleted", "ResultsPublished"
         ]  # fmt: skip
         findings: list[Finding] = []
         assert judge_log_events(events, findings) == [(str(LOG_KEY.verifier), str(NEW_KEY.verifier))]

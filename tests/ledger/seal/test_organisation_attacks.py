@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.ledger.seal.support import Ledger, a_ledger, decision, keep_due, sqli
 
 History = list[tuple[str, dict[str, Any]]]
 STREAM = "membership-m-1"
+ANNOUNCED = ("EligibilityChanged", "DesignationChanged", "LampChanged")
+"""Events that a fact may cause beside its own, which alone has its id in the book's column."""
 
 
 def joined_facts() -> list[dict[str, Any]]:
@@ -48,12 +51,16 @@ def sealed_again(ledger: Ledger, folder: Path, history: History) -> Ledger:
     with ledger.unguarded() as execute:
         execute("DELETE FROM EVENTS")
     heads: dict[str, tuple[int, str]] = {}
+    facts: set[str] = set()
     rows = []
     for position, (stream, event) in enumerate(history, 1):
         seq, prev = heads.get(stream, (0, FIRST_PREV))
         stored = canonical(event | {"seq": seq + 1, "prev": prev, "stream": stream})
         heads[stream] = (seq + 1, leaf_hash(stored).hex())
-        rows.append(NewRow(position, stream, seq + 1, event["type"], stored, None, None))
+        fact = None if event["type"] in ANNOUNCED or event["fact"] in facts else event["fact"]
+        facts |= {fact} - {None}
+        digest = None if fact is None else sha256(fact.encode()).digest()
+        rows.append(NewRow(position, stream, seq + 1, event["type"], stored, fact, digest))
     with ledger.store.writing() as transaction:
         transaction.append(rows)
         keep_due(transaction)

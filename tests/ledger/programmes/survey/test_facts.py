@@ -225,7 +225,10 @@ def test_every_field_makes_a_difference_to_the_digest(told: dict[str, Any]) -> N
         other = fact_from_object({**told, field: OTHER_VALUES[field]})
         assert digest_of(other) != digest, field
     fields = {
-        info.alias or name for model in FACT_MODELS for name, info in model.model_fields.items() if name != "type"
+        info.alias or name
+        for model in FACT_MODELS
+        for name, info in model.model_fields.items()
+        if name != "type" and name not in model.sealed  # the vault compares these, by a digest of its own
     }
     assert fields == set(OTHER_VALUES)
 

@@ -373,7 +373,7 @@ def test_p2_an_anonymous_response_counts_like_any_other(story: Story) -> None:
 def test_p1_no_stored_event_holds_a_mail_address(story: Story) -> None:
     for field, value in (("customer_org", "jane@adatum.example"), ("response", "jane@adatum.example")):
         told = {"response": "r", "customer_org": "adatum", field: value}
-        assert story.tell("record-response", "2010-06-15T00:00:00Z", **told) == ("refused", "malformed")
+        assert story.tell("record-response", "2010-06-15T00:00:00Z", **told) == ("refused", "personal-data")
     ten_responses(story)
     rows = [row for row in story.book.feed() if row.stream.startswith(MEMBERSHIP_PREFIX)]
     assert rows
