@@ -243,7 +243,7 @@ def test_lines_on_stderr_stand_beside_its_words_and_hold_no_line_break(tmp_path:
         ("status", 400, "bad-input"), ("renewals", 403, "forbidden"),
     ]  # fmt: skip
     assert [line for line in words if not line.startswith("{")] == [
-        "csat-ledger: refused with 403: renewals, asked as partner"
+        "csat-ledger: refused with 403: renewals, asked as auditor"
     ]
 
 

@@ -27,6 +27,7 @@ from tests.ledger.monitor.lies import NOW_US, Host
 from tests.ledger.monitor.support import a_monitor
 from tests.ledger.monitor.test_forged_logs import host, told
 from tests.ledger.seal.support import keep_due, policy
+from tests.ledger.seal.test_organisation_attacks import known_by
 
 __all__ = ["host", "told"]
 
@@ -37,7 +38,8 @@ COLUMN_MAX = (1 << 63) - 1
 def write_book(log: HostLog, path: Path) -> None:
     """A book of the log's events, each at its position, whatever the tables would refuse; all subjects are due at once."""
     events = [entry for entry in log.entries if not is_heads_entry(entry)]
-    rows = [(position, *place_of(entry), entry, None, None) for position, entry in enumerate(events, 1)]
+    facts: set[str] = set()
+    rows = [(position, *place_of(entry), entry, *columns_of(entry, facts)) for position, entry in enumerate(events, 1)]
     with closing(SQLiteStore(path)) as store:
         with closing(sqlite3.connect(path)) as database, database:
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -48,6 +50,14 @@ def write_book(log: HostLog, path: Path) -> None:
             database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         with store.writing() as transaction:
             keep_due(transaction)
+
+
+def columns_of(entry: bytes, facts: set[str]) -> tuple[str | None, bytes | None]:
+    """Id and digest of a fact, as the columns of the first event of the fact have them."""
+    try:
+        return known_by(json.loads(entry), facts)
+    except (ValueError, LookupError):
+        return None, None
 
 
 def place_of(entry: bytes) -> tuple[str, int, str]:

@@ -40,6 +40,7 @@ from tests.ledger.seal.support import (
     record_designation,
     witnessed,
 )
+from tests.ledger.seal.test_organisation_attacks import known_by
 
 COLUMNS = "position, originator_id, originator_version, topic, state"
 BYTES_OF_EACH = 6
@@ -70,12 +71,13 @@ class Attacked:
         """Another history from the first event on, with every chain in order: (stream, event without prev and seq)."""
         self.run("DELETE FROM EVENTS")
         heads: dict[str, tuple[int, str]] = {}
+        facts: set[str] = set()
         rows = []
         for position, (stream, event) in enumerate(events, 1):
             seq, prev = heads.get(stream, (0, FIRST_PREV))
             stored = canonical(event | {"seq": seq + 1, "prev": prev, "stream": stream})
             heads[stream] = (seq + 1, leaf_hash(stored).hex())
-            rows.append(NewRow(position, stream, seq + 1, event["type"], stored, None, None))
+            rows.append(NewRow(position, stream, seq + 1, event["type"], stored, *known_by(event, facts)))
         with self.ledger.store.writing() as transaction:
             transaction.append(rows)
             keep_due(transaction)

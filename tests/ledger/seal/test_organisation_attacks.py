@@ -46,6 +46,15 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         yield made
 
 
+def known_by(event: dict[str, Any], facts: set[str]) -> tuple[str | None, bytes | None]:
+    """Id and digest in the columns of the row of an event; `facts` has those of the rows before."""
+    fact = event.get("fact")
+    if not isinstance(fact, str) or event["type"] in ANNOUNCED or fact in facts:
+        return None, None
+    facts.add(fact)
+    return fact, sha256(fact.encode("utf-8", "surrogatepass")).digest()
+
+
 def sealed_again(ledger: Ledger, folder: Path, history: History) -> Ledger:
     """The log over another history, with every chain in order; the host holds the key."""
     with ledger.unguarded() as execute:
@@ -57,10 +66,7 @@ def sealed_again(ledger: Ledger, folder: Path, history: History) -> Ledger:
         seq, prev = heads.get(stream, (0, FIRST_PREV))
         stored = canonical(event | {"seq": seq + 1, "prev": prev, "stream": stream})
         heads[stream] = (seq + 1, leaf_hash(stored).hex())
-        fact = None if event["type"] in ANNOUNCED or event["fact"] in facts else event["fact"]
-        facts |= {fact} - {None}
-        digest = None if fact is None else sha256(fact.encode()).digest()
-        rows.append(NewRow(position, stream, seq + 1, event["type"], stored, fact, digest))
+        rows.append(NewRow(position, stream, seq + 1, event["type"], stored, *known_by(event, facts)))
     with ledger.store.writing() as transaction:
         transaction.append(rows)
         keep_due(transaction)
