@@ -18,7 +18,17 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Final
 
 from console.wiring import driver_errors
-from ledger.errors import LedgerError, VaultError
+from ledger.errors import (
+    AnotherBook,
+    ErasuresUnfinished,
+    LedgerError,
+    VaultDamaged,
+    VaultError,
+    VaultKeyMismatch,
+    VaultKeyMissing,
+    VaultKeyUnusable,
+    VaultSwapped,
+)
 from ledger.programmes.survey.facts import ChooseAnonymity, RecordResponse
 from ledger.writing.transaction import Outcome
 
@@ -33,8 +43,11 @@ if TYPE_CHECKING:
 NEVER: Final = frozenset(("id-reused", "response-exists"))
 """Refusals that nothing mends: what such a fact says is not kept for another try."""
 UNREACHABLE: Final = "vault-unreachable"
-PUT_OFF: Final = frozenset((UNREACHABLE, VaultError.code, *(kind.code for kind in VaultError.__subclasses__())))
-"""With these a fact is put off while the vault cannot be used."""
+UNUSABLE: Final = (
+    VaultError, VaultKeyMissing, VaultKeyMismatch, VaultKeyUnusable, VaultDamaged, VaultSwapped, AnotherBook, ErasuresUnfinished,
+)  # fmt: skip
+PUT_OFF: Final = frozenset((UNREACHABLE, *(kind.code for kind in UNUSABLE)))
+"""With these a fact is put off while the vault cannot be used. Others of the vault's codes are rules' as well."""
 EXPIRE_EVERY_US: Final = 3_600 * 1_000_000
 
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from console.answering import Answering
+from console.answering import PUT_OFF, Answering
 from console.vault_place import VaultPlace
 from ledger.programmes.registry import PROGRAMMES, parse_fact
+from ledger.refusal_fields import FIELDS
 from ledger.store.sqlite import SQLiteStore
 from ledger.vault.columns import columns
 from ledger.vault.keys import Keyring
@@ -271,3 +272,8 @@ def test_where_the_book_is_an_older_copy_than_the_vault_has_heard_of_all_of_it_i
     with stores.answering() as answering:
         answering.open()
     assert stores.raw("SELECT response FROM links") == []
+
+
+def test_no_code_of_a_rule_puts_a_fact_off() -> None:
+    """A voiding before its response would not be tried again (`record --any-order`)."""
+    assert not PUT_OFF & FIELDS.keys()
