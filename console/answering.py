@@ -44,7 +44,8 @@ NEVER: Final = frozenset(("id-reused", "response-exists"))
 """Refusals that nothing mends: what such a fact says is not kept for another try."""
 UNREACHABLE: Final = "vault-unreachable"
 UNUSABLE: Final = (
-    VaultError, VaultKeyMissing, VaultKeyMismatch, VaultKeyUnusable, VaultDamaged, VaultSwapped, AnotherBook, ErasuresUnfinished,
+    VaultError, VaultKeyMissing, VaultKeyMismatch, VaultKeyUnusable, VaultDamaged, VaultSwapped, AnotherBook,
+    ErasuresUnfinished,
 )  # fmt: skip
 PUT_OFF: Final = frozenset((UNREACHABLE, *(kind.code for kind in UNUSABLE)))
 """With these a fact is put off while the vault cannot be used. Others of the vault's codes are rules' as well."""
