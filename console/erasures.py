@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from ledger.book import rows_of_type
 from ledger.event import leaf_hash
 from ledger.instants import parse_instant
 from ledger.log_events import (
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 HASH_DIGITS: Final = 16
 INVITATION_SENT: Final = "InvitationSent"
-PAGE: Final = 2_000
 _PREFIX: Final = membership_stream("")
 
 
@@ -63,14 +63,11 @@ class BookOfStore:
 
     def invitations(self, membership: str | None, subjects: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """(membership, subject, invitation) of each that was sent to one of some subjects: of one membership, or of all."""
-        store, after = self._store, 0
         stream = None if membership is None else membership_stream(membership)
-        while rows := store.read_type(INVITATION_SENT, after, PAGE, stream):
-            for row in rows:
-                data = orjson.loads(row.stored)["data"]
-                if data["subject"] in subjects:
-                    yield row.stream.removeprefix(_PREFIX), data["subject"], data["invitation"]
-            after = rows[-1].position
+        for row in rows_of_type(self._store, INVITATION_SENT, stream=stream):
+            data = orjson.loads(row.stored)["data"]
+            if data["subject"] in subjects:
+                yield row.stream.removeprefix(_PREFIX), data["subject"], data["invitation"]
 
 
 class BookOfWriter(BookOfStore):

@@ -7,16 +7,14 @@ nothing is published by a vault that lacks a month which the book has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import orjson
 
 from console.wiring import Ledger
+from ledger.book import rows_of_type
 from ledger.errors import ResultsLost
 from ledger.log_events import LOG_STREAM, RESULTS_PUBLISHED, results_published_id
 from ledger.writing.transaction import Note
-
-PAGE: Final = 1_000
 
 
 def require_published(ledger: Ledger, closed: Sequence[str]) -> None:
@@ -45,9 +43,5 @@ def tell_published(ledger: Ledger, months: Sequence[str]) -> None:
 
 def _told(ledger: Ledger) -> set[str]:
     """The months that the book has."""
-    told: set[str] = set()
-    after = 0
-    while rows := ledger.store.read_type(RESULTS_PUBLISHED, after, PAGE, LOG_STREAM):
-        told.update(orjson.loads(row.stored)["data"]["month"] for row in rows)
-        after = rows[-1].position
-    return told
+    rows = rows_of_type(ledger.store, RESULTS_PUBLISHED, stream=LOG_STREAM)
+    return {orjson.loads(row.stored)["data"]["month"] for row in rows}

@@ -13,6 +13,7 @@ import orjson
 
 from console.believing import is_believed
 from console.erasures import BookOfStore
+from ledger.book import rows_of_type
 from ledger.instants import DAY_US
 from ledger.programmes.survey.events import membership_stream
 from ledger.store.base import Row, Store
@@ -79,12 +80,8 @@ def hear_of_anonymity(store: Store, responses: Responses) -> None:
 
 def void_responses(store: Store, membership: str) -> set[str]:
     """The responses of a membership that do not count."""
-    found: set[str] = set()
-    after = 0
-    while rows := store.read_type(VOIDED, after, PAGE, membership_stream(membership)):
-        found.update(str(orjson.loads(row.stored)["data"]["response"]) for row in rows)
-        after = rows[-1].position
-    return found
+    rows = rows_of_type(store, VOIDED, stream=membership_stream(membership))
+    return {str(orjson.loads(row.stored)["data"]["response"]) for row in rows}
 
 
 def _chosen(store: Store, after: int, through: int) -> Iterator[list[Row]]:

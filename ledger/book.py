@@ -56,6 +56,19 @@ def position_at(book: Reader, instant_us: int) -> int:
     return low
 
 
+TYPE_PAGE: Final = 2_000
+
+
+def rows_of_type(book: Reader, event_type: str, after: int = 0, stream: str | None = None) -> Iterator[Row]:
+    """All events of one type after a position, in order of position; of one stream alone where it is named.
+
+    They are read some at a time, as `Reader.read_type` gives them.
+    """
+    while page := book.read_type(event_type, after, TYPE_PAGE, stream):
+        yield from page
+        after = page[-1].position
+
+
 @contextmanager
 def making_sense(what: str) -> Iterator[None]:
     """Whatever is wrong inside is BrokenHistory of `what`: content that could be read and names what is not there, say.

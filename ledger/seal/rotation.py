@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
 
+from ledger.book import rows_of_type
 from ledger.errors import WrongKey
 from ledger.proof.log.errors import ProofError
 from ledger.proof.log.event import LOG, parse_event
@@ -14,8 +14,6 @@ from ledger.proof.log.keys import EVENT_TYPE, Signs, check_rotation, rotation_da
 from ledger.proof.log.note import VerifierKey
 from ledger.store.base import Reader
 from ledger.writing.writer import Writer
-
-PAGE: Final = 1_000
 
 
 def record_rotations(book: Reader, writer: Writer, signers: Sequence[Signs]) -> list[int]:
@@ -39,11 +37,8 @@ def record_rotations(book: Reader, writer: Writer, signers: Sequence[Signs]) -> 
 def rotations(book: Reader) -> list[tuple[VerifierKey, VerifierKey]]:
     """The hand-overs that the book knows, in their order; those that are not signed by both keys are none."""
     found: list[tuple[VerifierKey, VerifierKey]] = []
-    after = 0
-    while page := book.read_type(EVENT_TYPE, after, PAGE, LOG):  # erasures stand in this stream too, and may be many
-        for row in page:
-            event = parse_event(bytes(row.stored))
-            with suppress(ProofError):
-                found.append(check_rotation(event.data, event.where))
-        after = page[-1].position
+    for row in rows_of_type(book, EVENT_TYPE, stream=LOG):  # erasures stand in this stream too, and may be many
+        event = parse_event(bytes(row.stored))
+        with suppress(ProofError):
+            found.append(check_rotation(event.data, event.where))
     return found

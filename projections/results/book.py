@@ -7,10 +7,12 @@ group, as these are known. What a membership is (solution area, business model) 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, Final
 
 import polars as pl
 
+from ledger.book import rows_of_type
 from ledger.event import decode_event
 from ledger.programmes.survey.events import EVENTS, membership_of
 from ledger.store.base import Reader
@@ -19,7 +21,6 @@ from projections.results.grouping import NONE, PROFILE
 from projections.survey.eligibility_reader import EligibilityReader
 
 PAGE: Final = 100_000
-EVENTS_READ: Final = 5_000
 Answered = tuple[str, str, str, int | None, int | None, int | None, int | None]
 """Fact, membership, response, and an answer to each of QUESTIONS or None."""
 _RECEIVED: Final = {
@@ -72,12 +73,9 @@ def profiles_frame(book: Reader, known: int) -> pl.DataFrame:
     """What was said of each membership by a position; the columns are PROFILE."""
     rows: list[tuple[Any, ...]] = []
     for event_type in ("MembershipEnrolled", "MembershipUpdated"):
-        after = 0
-        while page := [row for row in book.read_type(event_type, after, EVENTS_READ) if row.position <= known]:
-            for row in page:
-                event = decode_event(row.stored, row.position, EVENTS)
-                areas, model = event.data.get("solution_areas"), event.data.get("business_model")
-                first = None if areas is None else areas[0] if areas else NONE
-                rows.append((membership_of(event.stream), event.occurred_us, row.position, first, model))
-            after = page[-1].position
+        for row in takewhile(lambda row: row.position <= known, rows_of_type(book, event_type)):
+            event = decode_event(row.stored, row.position, EVENTS)
+            areas, model = event.data.get("solution_areas"), event.data.get("business_model")
+            first = None if areas is None else areas[0] if areas else NONE
+            rows.append((membership_of(event.stream), event.occurred_us, row.position, first, model))
     return pl.DataFrame(rows, schema=PROFILE, orient="row")
