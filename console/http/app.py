@@ -24,7 +24,7 @@ from console.http.bodies import JSON, NDJSON, is_array, media_type, read_body, r
 from console.http.changes import PATH as CHANGES
 from console.http.changes import ask_changes
 from console.http.dispatch import App, Dispatch, Endpoint
-from console.http.door import Door, caller_of
+from console.http.door import Door, caller_for, caller_of
 from console.http.evidence import ROUTES as EVIDENCE
 from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
@@ -47,7 +47,6 @@ from console.http.refusals import PATH as RETRY_PATH
 from console.http.refusals import ROUTE as RETRY
 from console.http.refusals import read_wanted, retry
 from console.http.refused import Refused
-from console.http.roles import Caller, expected_roles
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
@@ -159,7 +158,7 @@ async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint
 
 
 async def _ask(service: Service, route: Route, request: Request) -> Response:
-    caller = _caller(request, route.name)
+    caller = caller_for(request.scope, route.name)
     values = read_values(route.parameters, request.path_params, request.scope["query_string"])
     if "cursor" in values and len(values) > 1 + ("limit" in values):
         raise Problem(
@@ -202,7 +201,7 @@ def _without_cursor(positions: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _ask_batch(service: Service, request: Request) -> Response:
-    caller = _caller(request, BATCH)
+    caller = caller_for(request.scope, BATCH)
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
     lines = await read_elements(await read_body(request, service.limits.body_bytes), media, service.limits.elements)
@@ -217,7 +216,7 @@ async def _ask_batch(service: Service, request: Request) -> Response:
 
 
 async def _take_facts(service: Service, request: Request) -> Response:
-    source = f"http:{_caller(request, 'facts').pseudonym}"
+    source = f"http:{caller_for(request.scope, 'facts').pseudonym}"
     read_values((), {}, request.scope["query_string"])
     media = media_type(request)
     if media == NDJSON:
@@ -234,7 +233,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
 
 
 async def _retry(service: Service, request: Request) -> Response:
-    _caller(request, RETRY)
+    caller_for(request.scope, RETRY)
     read_values((), {}, request.scope["query_string"])
     if media_type(request) != JSON:
         raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
@@ -278,19 +277,11 @@ async def _ready(service: Service, request: Request) -> Response:
 
 
 async def _metrics(service: Service, request: Request) -> Response:
-    _caller(request, "metrics")
+    caller_for(request.scope, "metrics")
     read_values((), {}, request.scope["query_string"])
     return Response(
         await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
     )
-
-
-def _caller(request: Request, route: str) -> Caller:
-    """Who asks. Raises Problem where none of his roles has the route at all, before anything else is looked at."""
-    caller = caller_of(request.scope)
-    if next(caller.sights(route), None) is None:
-        raise forbidden(expected_roles(route))
-    return caller
 
 
 def _min_position(request: Request) -> int:

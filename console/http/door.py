@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect
 from console.http.deadlines import Deadline, Deadlines
 from console.http.dispatch import ELSEWHERE, App, Message, Receive, Scope, Send
 from console.http.limits import Limits, one_callers
-from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault
+from console.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem, fault, forbidden
 from console.http.rates import Rates
 from console.http.refused import REASONS, Refused
-from console.http.roles import OPEN, Caller, is_open
+from console.http.roles import OPEN, Caller, expected_roles, is_open
 from console.http.tokens import Verifier
 
 HEADER_BYTES_MAX: Final = 16_384
@@ -159,6 +159,14 @@ def _address_of(scope: Scope) -> str:
 def caller_of(scope: Scope) -> Caller:
     """Who asks, as the door found out."""
     caller: Caller = scope["state"]["caller"]
+    return caller
+
+
+def caller_for(scope: Scope, route: str) -> Caller:
+    """Who asks a route. Raises Problem (403) where none of his roles has it at all, before anything else is looked at."""
+    caller = caller_of(scope)
+    if next(caller.sights(route), None) is None:
+        raise forbidden(expected_roles(route))
     return caller
 
 

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from console.evidence import WhichDecision, on_anniversary, on_renewal
 from console.http.asking import FOR_NOW
-from console.http.door import caller_of
+from console.http.door import caller_for
 from console.http.parameters import AREA, MEMBERSHIP, Parameter, Schema, read_values, whole_number
 from console.http.piecewise import LongAnswers, Piecewise
-from console.http.problems import Problem, forbidden
+from console.http.problems import Problem
 from console.http.reading import Readers
-from console.http.roles import expected_roles
 from console.wiring import Ledger
 from ledger.errors import NotDecided, NotSealed
 from ledger.instants import parse_renewal_date
@@ -93,8 +92,7 @@ class EvidenceDesk:
 
     async def get(self, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
         """The answer to a question for evidence by the route of a name. Raises Problem."""
-        if next(caller_of(request.scope).sights(name), None) is None:
-            raise forbidden(expected_roles(name))
+        caller_for(request.scope, name)
         values = read_values(parameters, request.path_params, request.scope["query_string"])
         if self._folder is None:
             raise Problem(404, "no-log", "found a service without a log, expected one with --tiles")

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 from console.cli.output import json_text
 from console.comments_shown import CommentShown
 from console.http.asking import admit
-from console.http.door import caller_of
+from console.http.door import caller_for
 from console.http.parameters import MEMBERSHIP, Parameter, Values, one_of, read_values, whole_number_parameter
-from console.http.problems import forbidden
 from console.http.reading import Readers
-from console.http.roles import Caller, Sight, expected_roles
+from console.http.roles import Caller, Sight
 from console.reasons import REASON_CHARACTERS_MAX, wrong_words
 from console.wiring import Clock, Ledger
 from ledger.errors import BadInput, UnknownMembership
@@ -134,9 +133,7 @@ class PeopleDesk:
         """The answer to a question by the route of a name. Raises Problem."""
         from fastapi import Response
 
-        caller = caller_of(request.scope)
-        if next(caller.sights(name), None) is None:
-            raise forbidden(expected_roles(name))
+        caller = caller_for(request.scope, name)
         parameters = next(parameters for route, _, _, parameters in ROUTES if route == name)
         values = read_values(parameters, request.path_params, request.scope["query_string"])
         sight, values, _ = admit(caller, name, values)

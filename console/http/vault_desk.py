@@ -21,12 +21,11 @@ from console.cli.commands.access_report import PersonRead
 from console.cli.options import read_instant
 from console.cli.output import json_text
 from console.erasures_shown import SubjectErasure
-from console.http.door import caller_of
+from console.http.door import caller_for
 from console.http.parameters import INSTANT, Parameter, Values, read_values, whole_number_parameter
 from console.http.people import actor_of
-from console.http.problems import Problem, forbidden
+from console.http.problems import Problem
 from console.http.reading import Readers
-from console.http.roles import expected_roles
 from console.http.webhooks import json_answer, read_model
 from console.reasons import REASON_CHARACTERS_MAX, wrong_words
 from console.wiring import Clock, Ledger
@@ -34,13 +33,9 @@ from ledger.errors import BadInput
 from ledger.instants import format_instant
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from fastapi import Request, Response
 
     from console.http.roles import Caller
-    from ledger.vault.database import VaultDatabase
-    from ledger.vault.vault import Vault
 
 PATHS: Final = {"erasures": ("/v1/erasures", "POST"), "access-report": ("/v1/access-report", "GET")}
 """Name -> path and method."""
@@ -108,9 +103,7 @@ class VaultDesk:
 
     async def answer(self, name: str, request: Request) -> Response:
         """The answer to a request by the route of a name. Raises Problem."""
-        caller = caller_of(request.scope)
-        if next(caller.sights(name), None) is None:
-            raise forbidden(expected_roles(name))
+        caller = caller_for(request.scope, name)
         if name == "access-report":
             values = read_values(PARAMETERS, request.path_params, request.scope["query_string"])
             return json_answer(json_text(await self._readers.ask(partial(_report, values))))
@@ -132,7 +125,7 @@ class VaultDesk:
         from ledger.vault.access_log import Access
 
         subjects = list(dict.fromkeys(wanted.subjects))
-        with _vault(ledger) as vault:
+        with ledger.require_vault().vault() as vault:
             before = erasing.asked_before(vault, subjects)
             book = book_of(ledger)
             if not vault.is_tied():
@@ -149,18 +142,10 @@ def _report(values: Values, ledger: Ledger) -> AccessReportPage:
     from ledger.vault.access_log import entries
 
     limit = values.get("limit", LIMIT)
-    with _database(ledger) as database:
+    with ledger.require_vault().database() as database:
         log = entries(database, values.get("subject"), values.get("since"), values.get("after", 0))
         found = list(islice(log, limit))
     shown = (
         PersonRead(one.id, format_instant(one.at_us), one.actor, one.action, one.subject, one.reason) for one in found
     )
     return AccessReportPage(tuple(shown), found[-1].id if len(found) == limit else None)
-
-
-def _vault(ledger: Ledger) -> AbstractContextManager[Vault]:
-    return ledger.require_vault().vault()
-
-
-def _database(ledger: Ledger) -> AbstractContextManager[VaultDatabase]:
-    return ledger.require_vault().database()
