@@ -29,7 +29,7 @@ from console.http.intake import FactOutcome
 from console.http.openapi_log import log_paths
 from console.http.openapi_people import people_paths
 from console.http.openapi_vault import vault_paths
-from console.http.openapi_webhooks import webhook_paths, webhooks_sent
+from console.http.openapi_webhooks import body_schema, webhook_paths, webhooks_sent
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -234,7 +234,9 @@ def _changes(components: dict[str, Schema]) -> Schema:
 
 
 def _retry(components: dict[str, Schema]) -> Schema:
-    content = {"application/json": {"schema": refusals.body_schema(), "example": {"code": "unknown-membership"}}}
+    content = {
+        "application/json": {"schema": body_schema(refusals.RetryWanted), "example": {"code": "unknown-membership"}}
+    }
     return {
         "operationId": refusals.ROUTE,
         "summary": "Takes refused facts again that are kept whole, some at a time.",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from console.erasures_shown import SubjectErasure
-from console.http.openapi_webhooks import Component, Schema
+from console.http.openapi_webhooks import Component, Schema, body_schema
 from console.http.parameters import Parameter
 from console.http.vault_desk import PARAMETERS, PATHS, AccessReportPage, NewErasure
 
@@ -25,10 +25,6 @@ def vault_paths(
     """Path -> method -> operation."""
     erasure = component("SubjectErasure", SubjectErasure)
     page = component("AccessReportPage", AccessReportPage)
-    body = NewErasure.model_json_schema()
-    del body["title"]
-    for one in body["properties"].values():
-        one.pop("title", None)
     return {
         PATHS["erasures"][0]: {
             "post": {
@@ -38,7 +34,7 @@ def vault_paths(
                 "erases nothing twice.",
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": body, "example": ERASURE_EXAMPLE}},
+                    "content": {"application/json": {"schema": body_schema(NewErasure), "example": ERASURE_EXAMPLE}},
                 },
                 "responses": {
                     "200": _answer(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from console.http.parameters import Parameter
 from console.http.webhooks import ONE, PARKED, PATH, WEBHOOK, NewWebhook, Replay, WebhookMade, WebhookStarts
 from consumers.webhooks.message import WebhookMessage
@@ -112,9 +114,14 @@ def _answer(description: str, schema: Schema) -> Schema:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _body(kind: type[NewWebhook] | type[Replay], example: Schema) -> Schema:
+def _body(kind: type[BaseModel], example: Schema) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": body_schema(kind), "example": example}}}
+
+
+def body_schema(kind: type[BaseModel]) -> Schema:
+    """The schema of a request's body, without the titles that pydantic makes of names."""
     schema = kind.model_json_schema()
     del schema["title"]
     for one in schema["properties"].values():
         one.pop("title", None)
-    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+    return schema

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.http.intake import Intake
@@ -112,12 +111,3 @@ def _left(meant: Wanted) -> Callable[[Ledger], int]:
         return sum(rows for _, rows, _, _ in ledger.store.refusals.counted(meant._replace(whole=False)))
 
     return ask
-
-
-def body_schema() -> dict[str, Any]:
-    """The schema of the request."""
-    schema: dict[str, Any] = orjson.loads(orjson.dumps(RetryWanted.model_json_schema()))
-    del schema["title"]
-    for one in schema["properties"].values():
-        one.pop("title", None)
-    return schema
