@@ -178,6 +178,7 @@ class SQLiteStore(SQLiteReader):
         self.tables_version = newest_version(STEPS)
         self.mended: list[Unguarded] = []
         self._lock_timeout_s = lock_timeout_s
+        self._closed = False
         try:
             made = create and not self.path.exists() and make_whole(self.path, STEPS)
             self._file = OpenFile(self._place, self._require_book())
@@ -312,6 +313,9 @@ class SQLiteStore(SQLiteReader):
         if self.read_only:
             self._read_only_file.close()
             return
+        if self._closed:  # what stands there now is no matter of this store any more
+            return
+        self._closed = True
         if not self._file.may_be_carried_over():
             # SQLite carries the log over when the last connection is closed, unless that is interrupted: the log is not
             # the log of what stands there now.

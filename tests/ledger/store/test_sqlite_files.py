@@ -432,3 +432,20 @@ def test_a_full_disk_is_named_where_it_is_full(
         fill(store)
     with closing(SQLiteStore(path)) as store:
         assert store.max_position() == 3
+
+
+def test_a_store_may_be_closed_again_where_another_log_stands_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    first = SQLiteStore(path)
+    with first.writing() as transaction:
+        transaction.append([NewRow(1, "s", 1, "T", b"{}", None, None)])
+    first.close()
+    with closing(SQLiteStore(path)) as second:
+        for name in (f"{path}-wal", f"{path}-shm"):  # the file system may give the same number again
+            Path(name).rename(f"{name}.moved")
+            Path(name).write_bytes(b"")
+        first.close()
+        for name in (f"{path}-wal", f"{path}-shm"):
+            Path(name).unlink()
+            Path(f"{name}.moved").rename(name)
+        assert second.max_position() == 1
