@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("jinja2")
@@ -197,12 +197,23 @@ def test_the_csv_has_each_figure_of_the_page() -> None:
     assert {row[name] for row in withheld for name in ("responses", "answered", "mean", "answers_1")} == {""}
 
 
+@example("\t", "=")
 @given(st.sampled_from("=+-@\t\r"), st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20))
 def test_no_cell_is_a_formula(start: str, rest: str) -> None:
     name = start + rest
     rows = read(report_csv(monthly(9, 9, 8, 10, 9, location=name, segment=name)))
     shown = {row["segment"] for row in rows if row["of"] == "segment"}
-    assert shown == {f"'{name}"}
+    assert shown == {f"'{apart(name)}"}
+
+
+def apart(name: str) -> str:
+    """A name with an apostrophe wherever a formula would begin in it, to who takes another separator than the comma."""
+    made = ""
+    for place, character in enumerate(name):
+        begins = place > 0 and name[place - 1] in ";\t\r\n"
+        made += "'" if begins and re.match(r"[\"' ]*[=+@＝＋－＠-]", name[place:]) else ""
+        made += character
+    return made
 
 
 scores = st.one_of(st.none(), st.floats(0, 10).map(lambda mean: round(mean, 2)))
