@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Who has nothing left takes half of what the other still has: the simulations are the last, and the longest.
+WORKERS := -n 2 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help demo verifier test quick lint format bench bench-peers soak clean
 
@@ -15,10 +18,10 @@ demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, 
 	$(BIN)/csat-ledger demo $(DEMO)
 
 test: lint ## everything that must be green: style, types, imports, tests
-	$(BIN)/pytest -n 2 $(TEST)
+	$(BIN)/pytest $(WORKERS) $(TEST)
 
 quick: lint ## lint and the tests that need no server, within two minutes
-	$(BIN)/pytest -n 2 -m 'not server and not slow' $(TEST)
+	$(BIN)/pytest $(WORKERS) -m 'not server and not slow' $(TEST)
 
 lint: $(VENV)/dev ## style, types, and that imports point one way
 	$(BIN)/ruff check
@@ -43,7 +46,7 @@ bench-peers: $(VENV)/dev ## a peer beside us in one run; skipped where its wheel
 SOAK = $(shell grep -rlE 'CSAT_LEDGER_TEST_SOAK|tests\.support\.soak' tests --include='test_*.py')
 
 soak: $(VENV)/dev ## the simulations with bigger numbers
-	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest -n 2 $(or $(TEST),$(SOAK))
+	CSAT_LEDGER_TEST_SOAK=1 $(BIN)/pytest $(WORKERS) $(or $(TEST),$(SOAK))
 
 clean: ## removes what was made here, the demo too
 	rm -rf $(VENV) demo csat-verify.pyz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis client/*.egg-info client/build
