@@ -218,7 +218,11 @@ class Receiver:
             timeout = TIMEOUT_S
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # the sender was killed under way: nothing was delivered
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with lock:
                     kind = 1.0 if receiver.calm.is_set() else chance.random() / receiver.failing

@@ -74,7 +74,8 @@ def test_whatever_is_drawn_from_the_document_is_answered_as_it_says(
             for name in KNOWN.keys() & case.path_parameters.keys():
                 case.path_parameters[name] = KNOWN[name]
         arguments = case.as_transport_kwargs()
-        headers = {"Accept": accept, **(arguments.get("headers") or {}), **bearer(role)}
+        told = {"Accept": accept, **(arguments.get("headers") or {}), **bearer(role)}
+        headers = {name: value.encode("latin-1") for name, value in told.items()}  # HTTP's bytes: httpx writes ASCII only
         content = arguments.get("data")
         if arguments.get("json") is not None:
             content = json.dumps(arguments["json"]).encode()
