@@ -59,7 +59,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt
-	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,reports,webhooks]'
+	$(INSTALL) --editable ./client --editable '.[proof,http,vault,results,reports,webhooks,console]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made pyproject.toml client/pyproject.toml constraints.txt

@@ -53,6 +53,7 @@ class _Environment(BaseSettings):
     webhook_retry_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=120)] | None = None
     webhook_secrets: str | None = None
+    console_key_file: str | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -118,6 +119,7 @@ def read_environment(defaults: Settings) -> Settings:
         webhook_retry_hours=found.webhook_retry_hours or defaults.webhook_retry_hours,
         webhook_timeout_s=found.webhook_timeout_s or defaults.webhook_timeout_s,
         webhook_secrets=found.webhook_secrets or defaults.webhook_secrets,
+        console_key_file=found.console_key_file or defaults.console_key_file,
     )
 
 

@@ -24,6 +24,8 @@
     CSAT_LEDGER_WEBHOOK_RETRY_HOURS   so long a delivery that fails is tried again; then it is parked
     CSAT_LEDGER_WEBHOOK_TIMEOUT_S     so long a receiver may take to answer
     CSAT_LEDGER_WEBHOOK_SECRETS       the folder of the secrets that are made for webhooks registered over HTTP
+    CSAT_LEDGER_CONSOLE_KEY_FILE      the file of the key that signs the sessions of the pages; beside a book in a SQLite file
+                              where none is named
     CSAT_LEDGER_HTTP_…        limits of the service, which `console.http.limits` reads
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
@@ -69,3 +71,4 @@ class Settings:
     webhook_timeout_s: float = 15.0
     webhook_secrets: str | None = None
     """A folder; a book in a SQLite file has one beside it where none is named."""
+    console_key_file: str | None = None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 RETENTION_DAYS: Final = 90
 """So long refused facts are kept where nothing else is said."""
 DEV_KEY_ENDING: Final = ".dev-key"
+CONSOLE_KEY_ENDING: Final = ".console-key"
 """Of the file beside a book in SQLite that holds the key of `serve --dev`, after the book's own name."""
 Clock = Callable[[], int]
 """Microseconds since 1970 UTC."""
@@ -302,7 +303,7 @@ def files_of(where: str) -> list[Path]:
     endings = [
         f"{projections}{ending}" for projections in ("", ".projections") for ending in ("", "-wal", "-shm", "-journal")
     ]
-    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING, DEV_KEY_ENDING)]
+    return [book.with_name(f"{book.name}{ending}") for ending in (*endings, ENDING, DEV_KEY_ENDING, CONSOLE_KEY_ENDING)]
 
 
 def _with_postgres(module: str) -> ModuleType:

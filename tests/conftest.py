@@ -54,6 +54,7 @@ SLOW = (
     "tests/console/demo/test_sample.py",
     "tests/console/http/",
     "tests/console/test_readme.py::test_what_is_pasted_from_the_readme_prints_what_it_shows",
+    "tests/console/pages/",
     "tests/console/test_sizes.py",
     "tests/consumers/roles/test_clock.py",
     "tests/consumers/roles/test_outages.py",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -58,6 +58,9 @@ from console.http.whole import Whole
 from console.wiring import Clock
 from ledger.errors import LedgerError
 
+if TYPE_CHECKING:
+    from console.pages.front import Front
+
 PATIENCE_S: Final = 5.0
 """So long a read waits for what it must see."""
 POSITION: Final = "Ledger-Position"
@@ -93,9 +96,13 @@ class Service:
 
 
 def application(
-    service: Service, verifier: Verifier, complain: Callable[[str], None], on_fault: Callable[[BaseException], None]
+    service: Service,
+    verifier: Verifier,
+    complain: Callable[[str], None],
+    on_fault: Callable[[BaseException], None],
+    front: Front | None = None,
 ) -> App:
-    """The service as an ASGI application."""
+    """The service as an ASGI application, with pages where there is a front."""
 
     def path(at: str, method: str, endpoint: Endpoint, name: str) -> BaseRoute:
         return Served(at, partial(_guarded, on_fault, endpoint), methods=[method], name=name)
@@ -115,6 +122,7 @@ def application(
         path("/livez", "GET", _live, "livez"),
         path("/readyz", "GET", partial(_ready, service), "readyz"),
         path("/metrics", "GET", partial(_metrics, service), "metrics"),
+        *(front.routes() if front is not None else ()),
     ]
     app = FastAPI(
         routes=paths,
@@ -133,9 +141,11 @@ def application(
         },
     )
     dispatch = Dispatch(paths, app)
+    if front is not None:
+        front.api = dispatch
     return Door(
         dispatch, verifier, complain, on_fault,
-        limits=service.limits, refused=service.refused, name_of=dispatch.name_of,
+        limits=service.limits, refused=service.refused, name_of=dispatch.name_of, pages=front,
     )  # fmt: skip
 
 

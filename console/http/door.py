@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import ClientDisconnect
 
@@ -27,6 +27,19 @@ TARGET_BYTES_MAX: Final = 4_096
 BEHIND_TOKEN: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 
 
+class Pages(Protocol):
+    """Pages for people, whose way in is a session and no token."""
+
+    def has(self, path: str) -> bool:
+        """Whether a path is one of theirs."""
+
+    def caller(self, scope: Scope) -> Caller | None:
+        """Who is signed in; None where nobody is."""
+
+    def problem(self, problem: Problem) -> tuple[bytes, str]:
+        """A problem as a page, and its media type."""
+
+
 class Door:
     """An ASGI application around another."""
 
@@ -40,12 +53,15 @@ class Door:
         limits: Limits | None = None,
         refused: Refused | None = None,
         name_of: Callable[[str, str], str] = lambda _method, _path: ELSEWHERE,
+        pages: Pages | None = None,
     ) -> None:
         """`complain` is told of each access that is refused, `on_fault` of each fault of the program.
 
         `refused` counts the accesses that are refused, by the name that `name_of` gives to the route of a method and a path.
+        `pages` says who is signed in where a path is one of its own; there no token is asked for.
         """
         self._app = app
+        self._pages = pages
         self._verifier = verifier
         self._complain = complain
         self._on_fault = on_fault
@@ -62,7 +78,7 @@ class Door:
         """Lets a request in, or answers it with a problem."""
         if scope["type"] != "http":
             raise RuntimeError(f"found a {scope['type']}, expected HTTP alone")
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, send, self._pages)
         self._under_way += 1
         stay = _Stay(self, self._deadlines.begin())
         try:
@@ -126,9 +142,21 @@ class Door:
             if scope["path"] not in OPEN:
                 self._rates.count_open(_address_of(scope))
             return
+        if self._pages is not None and self._pages.has(scope["path"]):
+            self._let_visit(scope, self._pages.caller(scope), stay)
+            return
         caller = self._verifier.known(authorizations)
         if caller is None:
             caller = await self._checked(scope, authorizations)
+        scope["state"]["caller"] = caller
+        self._rates.count_caller(caller.who)
+        stay.is_of(caller.who)
+
+    def _let_visit(self, scope: Scope, caller: Caller | None, stay: _Stay) -> None:
+        """Counts a visit to a page: of who is signed in, or of an address."""
+        if caller is None:
+            self._rates.count_open(_address_of(scope))
+            return
         scope["state"]["caller"] = caller
         self._rates.count_caller(caller.who)
         stay.is_of(caller.who)
@@ -232,8 +260,9 @@ class _Gone(Exception):
 class _Answer:
     """What is sent of an answer; a problem can be sent for as long as nothing was."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._behind_token = not is_open(scope["path"])
+    def __init__(self, scope: Scope, send: Send, pages: Pages | None) -> None:
+        self._pages = pages if pages is not None and pages.has(scope["path"]) else None
+        self._behind_token = self._pages is None and not is_open(scope["path"])
         self._send = send
         self.status = 0
         """The status that was sent; 0 for as long as none was."""
@@ -261,8 +290,8 @@ class _Answer:
             await self._sent(problem)
 
     async def _sent(self, problem: Problem) -> None:
-        body = problem.body()
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        body, media_type = (problem.body(), MEDIA_TYPE) if self._pages is None else self._pages.problem(problem)
+        headers = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
         await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})

@@ -48,11 +48,12 @@ class Observers:
 
 
 class Observed:
-    """An ASGI application around another, whose routes the OpenAPI document has."""
+    """An ASGI application around another, whose routes the OpenAPI document has, but for the pages'."""
 
-    def __init__(self, app: App, observers: Observers) -> None:
+    def __init__(self, app: App, observers: Observers, pages: Mapping[tuple[str, str], str] | None = None) -> None:
+        """`pages`: path and method of each page, and its name."""
         self._app = app
-        self._names = route_names()
+        self._names = {**route_names(), **(pages or {})}
         self._paths = _Paths({path for path, _ in self._names})
         self._observers = observers
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from console.http.embedded import Embedded
     from console.http.limits import Limits
     from console.http.tokens import Verifier
+    from console.pages.front import Front
     from ledger.seal.receipts import ReceiptSigner
 
 EPILOG: Final = """\
@@ -82,6 +83,8 @@ class ServiceListening:
     """Whether facts get receipts."""
     webhooks: bool
     """Whether it sends webhooks."""
+    console: bool
+    """Whether it has pages for people, beneath /console."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -122,6 +125,12 @@ def register(parser: ArgumentParser) -> None:
         action=BooleanOptionalAction,
         default=None,
         help="send webhooks; default: on a ledger in a file, not in PostgreSQL, where `webhooks` does",
+    )
+    parser.add_argument(
+        "--console",
+        action=BooleanOptionalAction,
+        default=None,
+        help="pages for people, beneath /console; default: with --dev, where the extra `console` is installed",
     )
     add_vault(parser)
     add_vault_key(parser)
@@ -193,6 +202,7 @@ def run(session: Session) -> int:
     from console.http.app import application
 
     verifier = _verifier(session, limits, complain)
+    front = _front(session, on_fault)
     wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
@@ -201,11 +211,14 @@ def run(session: Session) -> int:
             observers(session, behind.watched.figures, complain) as observed,
         ):
             if output.as_json:
-                output.json(_listening(url_of(listener), options.dev, embedded))
+                output.json(_listening(url_of(listener), options.dev, embedded, front is not None))
             else:
                 output.text(f"listening on {url_of(listener)}")
+                if front is not None:
+                    output.text(f"pages on {url_of(listener)}/console")
             output.flush()  # from here on it may be told to stop, which is how it ends
-            app = Observed(application(behind, verifier, complain, on_fault), observed)
+            pages = {} if front is None else front.names()
+            app = Observed(application(behind, verifier, complain, on_fault, front), observed, pages)
             serve(app, listener, behind.end, limits)
     except Interrupted:
         pass
@@ -214,9 +227,27 @@ def run(session: Session) -> int:
     return DONE
 
 
-def _listening(url: str, dev: bool, does: Embedded) -> ServiceListening:
+def _front(session: Session, on_fault: Callable[[BaseException], None]) -> Front | None:
+    """The pages, where there are any to be."""
+    from console.http.server import require_extra
+
+    options = session.options
+    if options.console is False or (options.console is None and not options.dev):
+        return None
+    try:
+        require_extra("console", "jinja2", "python_multipart")
+    except ExtraMissing:
+        if options.console:
+            raise
+        return None
+    from console.pages.wiring import front_of
+
+    return front_of(session.where, session.settings.console_key_file, session.clock, on_fault)
+
+
+def _listening(url: str, dev: bool, does: Embedded, console: bool) -> ServiceListening:
     sealing, log, receipts = (part is not None for part in (does.sealing, does.tiles, does.receipts))
-    return ServiceListening(url, dev, does.clock, sealing, log, receipts, does.webhooks is not None)
+    return ServiceListening(url, dev, does.clock, sealing, log, receipts, does.webhooks is not None, console)
 
 
 def _embedded(session: Session) -> Embedded:

@@ -30,6 +30,7 @@ from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
+from console.pages.wiring import front_of
 from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
@@ -234,6 +235,10 @@ def service_on_a_port(
     expected: type[Exception] | None = None,
     held_bytes: int | None = None,
     embedded: Embedded | None = None,
+    *,
+    pages: bool = False,
+    vault: VaultPlace | None = None,
+    now_us: int = NOW_US,
     **limits: Any,
 ) -> Iterator[str]:
     """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
@@ -244,15 +249,21 @@ def service_on_a_port(
     faults: list[BaseException] = []
 
     def opened() -> Ledger:
-        return Ledger(open_store(str(store), create=True), lambda: NOW_US, str(store), said.append)
+        return Ledger(open_store(str(store), create=True), lambda: now_us, str(store), said.append, vault=vault)
 
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**limits)
-    wiring = Wiring(opened, str(store), lambda: NOW_US, said.append, faults.append, embedded or Embedded(), bounds)
+    wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), bounds)
+    front = front_of(str(store), None, lambda: now_us, faults.append) if pages else None
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
-        made = server_of(application(behind, verifier, said.append, faults.append), behind.end)
+        app = Observed(
+            application(behind, verifier, said.append, faults.append, front),
+            Observers(behind.watched.figures, lambda: now_us),
+            {} if front is None else front.names(),
+        )
+        made = server_of(app, behind.end)
         thread = Thread(target=made.run, kwargs={"sockets": [listener]})
         url = url_of(listener)
         thread.start()

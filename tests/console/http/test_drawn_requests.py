@@ -75,7 +75,9 @@ def test_whatever_is_drawn_from_the_document_is_answered_as_it_says(
                 case.path_parameters[name] = KNOWN[name]
         arguments = case.as_transport_kwargs()
         told = {"Accept": accept, **(arguments.get("headers") or {}), **bearer(role)}
-        headers = {name: value.encode("latin-1") for name, value in told.items()}  # HTTP's bytes: httpx writes ASCII only
+        headers = {
+            name: value.encode("latin-1") for name, value in told.items()
+        }  # HTTP's bytes: httpx writes ASCII only
         content = arguments.get("data")
         if arguments.get("json") is not None:
             content = json.dumps(arguments["json"]).encode()

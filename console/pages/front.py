@@ -1,0 +1,206 @@
+"""The pages as part of the service: who is let in, which page answers, and how a problem looks.
+
+What stands behind the service's door is asked in process (`console.pages.visiting`). A page that nobody may see without
+signing in leads to the sign-in, and from there back to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from console.http.dispatch import App, Scope
+from console.http.parameters import PARAMETERS_MAX
+from console.http.problems import Problem, fault, problem_of
+from console.http.roles import Caller
+from console.http.whole import Whole
+from console.pages import forms
+from console.pages.assets import BENEATH, by_address
+from console.pages.registry import PAGES, Page, pages_for
+from console.pages.rendering import HEADERS, HTML, Shown, asset, html, rendered
+from console.pages.sessions import PATH, Sessions, cookies_of
+from console.pages.sign_in import SignIn
+from console.pages.visiting import Visit
+from ledger.errors import LedgerError
+
+SIGN_IN: Final = "/console/sign-in"
+SIGN_OUT: Final = "/console/sign-out"
+TARGET_CHARACTERS_MAX: Final = 2_000
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(slots=True)
+class Front:
+    """Pages before a service."""
+
+    sessions: Sessions
+    sign_in: SignIn
+    clock: Callable[[], int]
+    on_fault: Callable[[BaseException], None]
+    paths: Mapping[str, str]
+    """The path of each route of the API that is asked with GET, by its name."""
+    api: App | None = None
+    """What is asked; set when the application is put together."""
+
+    def has(self, path: str) -> bool:
+        """Whether a path is one of the pages', whatever is there."""
+        return path in ("/", PATH) or path.startswith(f"{PATH}/")
+
+    def caller(self, scope: Scope) -> Caller | None:
+        """Who is signed in; None where nobody is."""
+        return self.sessions.caller(cookies_of(scope["headers"]))
+
+    def problem(self, problem: Problem) -> tuple[bytes, str]:
+        """A problem of the door as a page, and its media type: nobody is known, nothing is offered."""
+        page = rendered(
+            Shown("problem.html.j2", {"problem": problem, "title": "Not shown"}), self._frame(None, None, "")
+        )
+        return page.encode(), HTML
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes of the pages."""
+        return [
+            _route("/", "GET", self._home, "home"),
+            _route(PATH, "GET", self._home, "console"),
+            *(_route(page.path, "GET", self._guarded(self._page(page)), f"page-{page.name}") for page in PAGES),
+            *(
+                _route(at, method, self._guarded(self._with_sign_in(answer)), f"page-{name}")
+                for name, at, method, answer in self.sign_in.routes()
+            ),
+            _route(SIGN_OUT, "POST", self._guarded(self._sign_out), "page-sign-out"),
+            _route(f"{BENEATH}{{file}}", "GET", _asset, "asset"),
+            _route(f"{PATH}/{{rest:path}}", "GET", self._guarded(_not_there), "page-unknown"),
+        ]
+
+    def names(self) -> dict[tuple[str, str], str]:
+        """What each page is called where requests are told of, by its path and method."""
+        return {
+            (route.path.replace(":path", ""), method): route.name
+            for route in self.routes()
+            if isinstance(route, Route)
+            for method in route.methods or ()
+        }
+
+    async def _home(self, request: Request) -> Response:
+        caller = self.caller(request.scope)
+        first = None if caller is None else next(iter(pages_for(caller)), None)
+        return _sent_to(SIGN_IN if first is None else first.path)
+
+    def _page(self, page: Page) -> Answer:
+        async def answer(request: Request) -> Response:
+            caller = self.caller(request.scope)
+            if caller is None:
+                return _sent_to(f"{SIGN_IN}?next={quote(_target(request), safe='')}")
+            if not page.is_for(caller):
+                raise Problem(
+                    403, "forbidden", "found a role that has not this page, expected another: sign in as that"
+                )
+            assert self.api is not None
+            visit = Visit(
+                self.api, self.paths, request.scope, caller, _query(request), request.path_params, self.clock()
+            )
+            shown = await page.shown(visit)
+            return self.respond(request, shown, caller, page)
+
+        return answer
+
+    def respond(self, request: Request, shown: Shown, caller: Caller | None, page: Page | None = None) -> Response:
+        """A page as it is sent, with the cookie of forms where there is none yet."""
+        cookies = cookies_of(request.scope["headers"])
+        seed = cookies.get(forms.COOKIE) or forms.new_seed()
+        text = rendered(shown, self._frame(caller, page, seed))
+        headers = dict(shown.headers)
+        if forms.COOKIE not in cookies:
+            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed, same_site="Strict")
+        return html(request, text, shown.status, headers)
+
+    def _frame(self, caller: Caller | None, page: Page | None, seed: str) -> dict[str, Any]:
+        return {
+            "caller": caller,
+            "pages": [] if caller is None else pages_for(caller),
+            "page": page,
+            "mark": forms.mark(self.sessions.form_secret, seed) if seed else "",
+            "dev": self.sign_in.dev,
+        }
+
+    def _with_sign_in(self, answer: Callable[[Front, Request], Awaitable[Response]]) -> Answer:
+        async def asked(request: Request) -> Response:
+            return await answer(self, request)
+
+        return asked
+
+    async def _sign_out(self, request: Request) -> Response:
+        seed = cookies_of(request.scope["headers"]).get(forms.COOKIE)
+        await forms.read_form(request, self.sessions.form_secret, seed)
+        return _sent_to(SIGN_IN, {"Set-Cookie": self.sessions.ended(), "Clear-Site-Data": '"cache"'})
+
+    def _guarded(self, answer: Answer) -> Answer:
+        """Answers with a page whatever goes wrong."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except* (TimeoutError, ClientDisconnect):
+                raise
+            except* Exception as group:
+                problem = self._found(group)
+            caller = self.caller(request.scope)
+            shown = Shown(
+                "problem.html.j2", {"problem": problem, "title": "Not shown"}, problem.status, problem.headers
+            )
+            return self.respond(request, shown, caller)
+
+        return guarded
+
+    def _found(self, group: BaseException) -> Problem:
+        """The first of what went wrong, as a problem; a fault of the program is told of."""
+        error = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, Problem):
+            return error
+        found = problem_of(error) if isinstance(error, LedgerError) else fault()
+        if found.status >= 500:
+            self.on_fault(error)
+        return found
+
+
+def _route(path: str, method: str, answer: Answer, name: str) -> Route:
+    return Route(path, answer, methods=[method], name=name)
+
+
+async def _asset(request: Request) -> Response:
+    found = by_address().get(request.url.path)
+    if found is None:
+        return Whole(b"", "text/plain", dict(HEADERS), 404)
+    return asset(request, found)
+
+
+async def _not_there(_request: Request) -> Response:
+    raise Problem(404, "not-found", "found no such page")
+
+
+def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Whole(b"", "text/plain", {**HEADERS, "Location": path, **(headers or {})}, 303)
+
+
+def _target(request: Request) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    target = request.url.path + (f"?{query}" if query else "")
+    return target[:TARGET_CHARACTERS_MAX]
+
+
+def _query(request: Request) -> dict[str, str]:
+    """What the page is asked with; what is empty was left free in a form. Raises Problem (400)."""
+    try:
+        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=PARAMETERS_MAX, errors="strict")
+    except ValueError:
+        raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
+    return dict(pairs)

@@ -1,0 +1,79 @@
+"""Who may sign in and how: on one's own machine by choosing a role, elsewhere at the organisation's provider.
+
+The development sign-in is for the loopback alone, and only under its names: a page of another host whose name leads to
+127.0.0.1 gets no session out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.http.problems import Problem
+from console.http.roles import ROLES
+from console.http.whole import Whole
+from console.pages import forms
+from console.pages.rendering import HEADERS, Shown
+from console.pages.sessions import PATH, cookies_of
+from ledger.membership import can_be_membership
+
+if TYPE_CHECKING:
+    from console.pages.front import Front
+
+LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+MEMBERSHIPS_MAX: Final = 20
+
+Answer = Callable[["Front", Request], Awaitable[Response]]
+
+
+class SignIn:
+    """The development sign-in."""
+
+    dev: Final = True
+
+    def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Name, path, method and answer of each route."""
+        yield "sign-in", "/console/sign-in", "GET", self._offer
+        yield "signed-in", "/console/sign-in", "POST", self._begin
+
+    async def _offer(self, front: Front, request: Request) -> Response:
+        require_loopback(request)
+        context = {"title": "Sign in", "roles": ROLES, "next": local(request.query_params.get("next"))}
+        return front.respond(request, Shown("sign-in.html.j2", context), front.caller(request.scope))
+
+    async def _begin(self, front: Front, request: Request) -> Response:
+        require_loopback(request)
+        seed = cookies_of(request.scope["headers"]).get(forms.COOKIE)
+        fields = await forms.read_form(request, front.sessions.form_secret, seed)
+        role = fields.get("role", "")
+        if role not in ROLES:
+            raise Problem(400, "bad-input", f"found no such role, expected one of {', '.join(ROLES)}", "role")
+        memberships = fields.get("memberships", "").replace(",", " ").split()
+        if len(memberships) > MEMBERSHIPS_MAX or not all(map(can_be_membership, memberships)):
+            raise Problem(
+                400, "bad-input", f"found what is no list of up to {MEMBERSHIPS_MAX} memberships", "memberships"
+            )
+        cookie = front.sessions.begun(f"dev:{role}", [role], memberships)
+        return sent_on(local(fields.get("next")), cookie)
+
+
+def sent_on(path: str, cookie: str) -> Response:
+    """To where somebody wanted to go, signed in."""
+    return Whole(b"", "text/plain", {**HEADERS, "Location": path, "Set-Cookie": cookie}, 303)
+
+
+def local(path: str | None) -> str:
+    """A path of the pages; where something else is given, where they begin."""
+    if path and re.fullmatch(rf"{PATH}/[!-\[\]-~]*", path) and "//" not in path.partition("?")[0]:
+        return path
+    return PATH
+
+
+def require_loopback(request: Request) -> None:
+    """Raises Problem (421) where the service is asked by a name that is none of the loopback's."""
+    if not LOOPBACK.fullmatch(request.headers.get("host", "")):
+        raise Problem(421, "wrong-host", "found another host name, expected 127.0.0.1, localhost or [::1]", "Host")

@@ -1,0 +1,7 @@
+// What pages do beside being pages; without it everything is there but this.
+"use strict";
+// A choice that is made in a form of filters is asked for at once.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-at-once]");
+  if (form) form.requestSubmit();
+});

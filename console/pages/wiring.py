@@ -1,0 +1,37 @@
+"""The pages of a service: wired of their key, the way to sign in, and the routes that they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from console.http.dev_key import dev_key
+from console.http.observed import route_names
+from console.pages.front import Front
+from console.pages.sessions import Sessions
+from console.pages.sign_in import SignIn
+from console.wiring import CONSOLE_KEY_ENDING
+from ledger.errors import BadInput
+from ledger.store.sqlite_files import real_path
+from ledger.store.urls import is_postgres
+
+KEY_VARIABLE: Final = "CSAT_LEDGER_CONSOLE_KEY_FILE"
+
+
+def front_of(
+    where: str, key_file: str | None, clock: Callable[[], int], on_fault: Callable[[BaseException], None]
+) -> Front:
+    """The pages over a service. Raises BadInput where their key cannot be had."""
+    sessions = Sessions(dev_key(console_key_path(where, key_file)), clock, secure=False)
+    paths = {name: path for (path, method), name in route_names().items() if method == "GET"}
+    return Front(sessions, SignIn(), clock, on_fault, paths)
+
+
+def console_key_path(where: str, key_file: str | None) -> Path:
+    """Where the key of sessions lies: beside a ledger in a file where nothing else is said. Raises BadInput for none."""
+    if key_file is not None:
+        return Path(key_file)
+    if is_postgres(where):
+        raise BadInput(f"found a ledger in PostgreSQL and no {KEY_VARIABLE}, expected the file of the sessions' key")
+    return Path(f"{real_path(where)}{CONSOLE_KEY_ENDING}")

@@ -1,0 +1,167 @@
+"""Who is let in to the pages, and how: sessions, forms, headers, and what is said to who is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from console.http.roles import ROLES
+from console.pages.registry import PAGES
+from tests.console.http.support import bearer
+from tests.console.pages.support import signed_in, visiting
+
+
+@pytest.mark.parametrize("page", [page.path for page in PAGES])
+def test_a_page_leads_who_is_not_signed_in_to_the_sign_in_and_back(pages: str, page: str) -> None:
+    path = re.sub(r"\{\w+\}", "m-1", page)
+    answer = httpx.get(f"{pages}{path}?at=2011-01-01")
+    assert answer.status_code == 303
+    assert (
+        answer.headers["location"]
+        == "/console/sign-in?next=" + httpx.QueryParams({"n": f"{path}?at=2011-01-01"}).__str__()[2:]
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_signs_in_and_finds_its_own_pages(pages: str, role: str) -> None:
+    with signed_in(pages, role, "m-1") as client:
+        for page in PAGES:
+            if "{" in page.path:
+                continue
+            answer = client.get(page.path)
+            allowed = all(role_has(role, need) for need in page.needs) and (not page.only or role in page.only)
+            assert (answer.status_code == 403) is (not allowed), (page.path, answer.status_code)
+
+
+def role_has(role: str, route: str) -> bool:
+    from console.http.roles import TABLE
+
+    return route in TABLE[role]
+
+
+def test_a_session_opens_no_route_of_the_api_and_a_token_no_page(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        assert client.get("/v1/memberships").status_code == 401
+        cookie = client.cookies["csat_ledger_session"]
+    assert httpx.get(f"{pages}/v1/memberships", headers={"Authorization": f"Bearer {cookie}"}).status_code == 401
+    assert httpx.get(f"{pages}/console/board", headers=bearer("auditor")).status_code == 303
+    stolen = bearer("auditor")["Authorization"].removeprefix("Bearer ")
+    assert httpx.get(f"{pages}/console/board", cookies={"csat_ledger_session": stolen}).status_code == 303
+
+
+def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in")
+    assert "HttpOnly" in form.headers["set-cookie"]
+    assert "SameSite=Strict" in form.headers["set-cookie"]
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    answer = httpx.post(f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor"}, cookies=form.cookies)
+    said = answer.headers["set-cookie"]
+    for part in ("HttpOnly", "SameSite=Lax", "Path=/console", "Max-Age=28800"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("headers", "mark", "status"),
+    [
+        ({"Origin": "https://evil.example"}, None, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, None, 403),
+        ({"Sec-Fetch-Site": "same-site"}, None, 403),
+        ({}, "", 403),
+        ({}, "A" * 88, 403),
+        ({}, "not base64 ä", 403),
+        ({"Content-Type": "text/plain"}, None, 415),
+        ({"Host": "evil.example"}, None, 421),
+    ],
+)
+def test_a_form_that_is_not_our_own_signs_nobody_in(
+    pages: str, headers: dict[str, str], mark: str | None, status: int
+) -> None:
+    form = httpx.get(f"{pages}/console/sign-in")
+    found = form.text.split('name="mark" value="')[1].split('"')[0] if mark is None else mark
+    data = {"mark": found, "role": "auditor"}
+    answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
+    assert answer.status_code == status
+    assert "csat_ledger_session" not in answer.headers.get("set-cookie", "")
+
+
+def test_a_mark_of_another_visit_is_none(pages: str) -> None:
+    mine, others = httpx.get(f"{pages}/console/sign-in"), httpx.get(f"{pages}/console/sign-in")
+    mark = others.text.split('name="mark" value="')[1].split('"')[0]
+    answer = httpx.post(f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor"}, cookies=mine.cookies)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "next_path",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "/console//evil", "/v1/facts", "javascript:x"],
+)
+def test_nobody_is_sent_elsewhere_after_signing_in(pages: str, next_path: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in", params={"next": next_path})
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    data = {"mark": mark, "role": "auditor", "next": next_path}
+    answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies)
+    assert answer.headers["location"] == "/console"
+
+
+def test_who_signs_out_is_asked_to_sign_in_again(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("auditor")
+        assert visitor.go("/console/board") == 200
+        visitor.page.click("text=Sign out")
+        visitor.page.wait_for_url("**/console/sign-in")
+        visitor.go("/console/board")
+        assert visitor.page.url.startswith(f"{pages}/console/sign-in?next=")
+
+
+def test_no_page_takes_anything_from_elsewhere_nor_lets_itself_be_framed(pages: str) -> None:
+    answer = httpx.get(f"{pages}/console/sign-in")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r"<style|style=|<script(?![^>]*\bsrc=)|\son\w+=|javascript:", answer.text)
+
+
+def test_what_pages_need_is_kept_for_ever_and_packed(pages: str) -> None:
+    page = httpx.get(f"{pages}/console/sign-in").text
+    size = len(page)
+    for address in set(re.findall(r'(?:href|src)="(/console/static/[^"]+)"', page)):
+        answer = httpx.get(f"{pages}{address}", headers={"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["content-encoding"] == "gzip"
+        size += int(answer.headers["content-length"])
+    assert size < 60_000
+    assert httpx.get(f"{pages}/console/static/none.css").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/console/nothing", "/console/board/x", "/console/%2e%2e/v1/facts"])
+def test_what_is_no_page_is_told_as_a_page(pages: str, path: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_a_question_that_is_wrong_is_told_on_a_page(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        answer = client.get("/console/board", params={"at": "<b>yesterday</b>"})
+    assert answer.status_code == 400
+    assert "&lt;b&gt;" in answer.text
+    assert "<b>" not in answer.text
+
+
+def test_the_key_of_sessions_is_nobody_elses(pages: str, tmp_path: Path) -> None:
+    from console.http.dev_key import dev_key
+    from console.pages.sessions import Sessions
+
+    one, other = (Sessions(dev_key(tmp_path / name), lambda: 0, secure=True) for name in ("one", "other"))
+    cookie = one.begun("somebody", ["auditor"], []).split(";")[0].partition("=")[2]
+    assert one.caller({"csat_ledger_session": cookie}) is not None
+    assert other.caller({"csat_ledger_session": cookie}) is None
+    assert "Secure" in one.ended()
+    assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
