@@ -9,13 +9,16 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 WORKERS := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo verifier test quick lint format bench bench-peers soak clean
+.PHONY: help demo console verifier test quick lint format bench bench-peers soak clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, in ./demo
 	$(BIN)/csat-ledger demo $(DEMO)
+
+console: $(VENV)/runtime ## the same with pages for people on http://127.0.0.1:8080/console, until Ctrl-C
+	$(BIN)/csat-ledger demo --serve $(DEMO)
 
 test: lint ## everything that must be green: style, types, imports, tests
 	$(BIN)/pytest $(WORKERS) $(TEST)

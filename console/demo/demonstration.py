@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from console.demo.capability import DEMO_PARTNERS
 from console.demo.designations import Designations
 from console.demo.folder import CAPABILITY_FACTS, FACTS, LEDGER, LINK_KEY, make_folder, note_what_was_made
+from console.demo.people import make_vault
 from console.demo.renewals import START_US, Renewals
 from console.demo.stage import Stage
 from console.demo.survey import DEMO_MEMBERSHIPS
@@ -37,13 +38,22 @@ class Demonstration:
     """One run of the demo in a folder."""
 
     def __init__(
-        self, session: Session, folder: Path, seed: int, memberships: int | None = None, partners: int | None = None
+        self,
+        session: Session,
+        folder: Path,
+        seed: int,
+        memberships: int | None = None,
+        partners: int | None = None,
+        *,
+        with_answers: bool = False,
     ) -> None:
+        """`with_answers`: responses have answers, in a vault in the folder."""
         self._stage = Stage(session, folder, START_US)
         self._folder = folder
         self._seed = seed
         self._memberships = memberships or DEMO_MEMBERSHIPS
         self._partners = partners or DEMO_PARTNERS
+        self._with_answers = with_answers
 
     def run(self, *, force: bool) -> None:
         """Makes the folder and runs through everything."""
@@ -54,7 +64,8 @@ class Demonstration:
         salts = foreseeable_salts(f"demo {self._seed}")
         LinkKeyFile(self._folder / LINK_KEY, makes=False).keep(foreseeable_key(f"demo {self._seed}"))
         where = str(self._folder / LEDGER)
-        with open_ledger(where, lambda: self._stage.now_us, create=True, salts=salts) as ledger:
+        vault = make_vault(self._folder) if self._with_answers else None
+        with open_ledger(where, lambda: self._stage.now_us, create=True, salts=salts, vault=vault) as ledger:
             self._tell(ledger)
             note_what_was_made(self._folder, ledger.store.max_position())
         self._stage.output.flush()
@@ -63,7 +74,7 @@ class Demonstration:
     def _tell(self, ledger: Ledger) -> None:
         can_prove = find_spec("cryptography") is not None
         renewals = Renewals(self._stage, ledger)
-        renewals.record(self._seed, self._memberships)
+        renewals.record(self._seed, self._memberships, with_answers=self._with_answers)
         self._catch_up(ledger)
         renewals.tell()
         if can_prove:

@@ -13,7 +13,7 @@ from typing import Final
 
 from console.cli.exits import Failure
 from console.cli.output import plural
-from console.wiring import driver_errors, open_store
+from console.wiring import CONSOLE_KEY_ENDING, DEV_KEY_ENDING, driver_errors, open_store
 from ledger.errors import LedgerError
 from ledger.store.base import Store
 from ledger.store.link_key_file import ENDING
@@ -25,10 +25,14 @@ FACTS: Final = "facts.jsonl"
 REFUSED: Final = "refused.jsonl"
 CAPABILITY_FACTS: Final = "capability.jsonl"
 CAPABILITY_REFUSED: Final = "capability-refused.jsonl"
+VAULT: Final = "people.db"
+VAULT_KEY: Final = "vault-key"
 PROOF: Final = "proof"
 MADE: Final = (
-    *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections") for end in ("", "-wal", "-shm")),
+    *(f"{name}{end}" for name in (LEDGER, f"{LEDGER}.projections", VAULT) for end in ("", "-wal", "-shm")),
+    *(f"{LEDGER}{end}" for end in (DEV_KEY_ENDING, CONSOLE_KEY_ENDING)),
     LINK_KEY,
+    VAULT_KEY,
     FACTS,
     REFUSED,
     CAPABILITY_FACTS,

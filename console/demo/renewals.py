@@ -9,6 +9,7 @@ from console.cli.commands.decide import decide, print_decision
 from console.cli.commands.replay import print_check, step_line
 from console.cli.output import plural, short
 from console.demo.folder import FACTS, REFUSED
+from console.demo.people import answered
 from console.demo.survey import DEMO_PICKS, END, START, Pick, generate
 from ledger.instants import DAY_US, format_instant, midnight_us
 from projections.questions.board import LOSING, board
@@ -34,12 +35,15 @@ class Renewals:
         self._output = stage.output
         self._ledger = ledger
 
-    def record(self, seed: int, memberships: int) -> None:
+    def record(self, seed: int, memberships: int, *, with_answers: bool = False) -> None:
         """Records the programme's facts; afterwards the clock stands at the day after its end."""
         stage, ledger = self._stage, self._ledger
         stage.title(f"A programme of {plural(memberships, 'membership')}, {START} to {END} (seed {seed})")
         years = range(START.year, END.year + 1)
-        announced = stage.record(ledger, generate(seed, memberships), years, FACTS, REFUSED)
+        facts = generate(seed, memberships)
+        if with_answers:
+            facts = answered(facts, seed)
+        announced = stage.record(ledger, facts, years, FACTS, REFUSED)
         stage.say(f"{ledger.store.max_position():,} events, {announced:,} changes of eligibility announced by reviews")
         stage.now_us = NOW_US
 

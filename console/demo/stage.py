@@ -56,7 +56,7 @@ class Stage:
         reviews made.
         """
         refusals = RefusalsFile(self.folder / refused)
-        intake = Intake(ledger.writer.record, refusals, ALL_AT_ONCE, self.signals.put_off)
+        intake = Intake(ledger.recorder.record, refusals, ALL_AT_ONCE, self.signals.put_off)
         announced = 0
         with (self.folder / facts).open("wb") as file, self.output.progress("recording") as advance:
             lines = _written(arrivals, file, facts)

@@ -1,0 +1,71 @@
+"""`demo --serve` as its user has it: a process that makes both programmes and then answers with pages."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from console.demo.people import QUESTIONS, answered
+from console.demo.survey import DEMO_PICKS, generate
+from tests.console.pages.support import signed_in
+
+PATIENCE_S = 120
+
+
+def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "console", "demo", "--serve", "--memberships", "12", "--partners", "4"]
+    said = (tmp_path / "said").open("wb")
+    process = subprocess.Popen(
+        [*command, "--folder", str(tmp_path / "demo"), "--listen", "127.0.0.1:0"], stdout=said, stderr=said
+    )
+    try:
+        url = _url(process, tmp_path / "said")
+        with signed_in(url, "auditor") as client:
+            board = client.get("/console/board", params={"at": "2014-12-31"})
+            assert DEMO_PICKS[0].name in board.text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait()
+        said.close()
+    text = (tmp_path / "said").read_text()
+    assert "figures published" in text
+    assert "Traceback" not in text
+
+
+def _url(process: subprocess.Popen[bytes], said: Path) -> str:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        found = [line for line in said.read_text().splitlines() if line.startswith("pages on ")]
+        if found:
+            return found[0].removeprefix("pages on ").removesuffix("/console")
+        time.sleep(0.1)
+    raise AssertionError(said.read_text())
+
+
+def test_the_same_seed_answers_alike_and_every_answer_is_one_that_the_survey_has() -> None:
+    one, other = (list(answered(generate(5, 6), 5)) for _ in range(2))
+    assert one == other
+    found = [fact["answers"] for _, fact in one if "answers" in fact]
+    assert found
+    assert all(
+        set(answers) == set(QUESTIONS) and all(0 <= value <= 10 for value in answers.values()) for answers in found
+    )
+
+
+def test_nothing_is_made_where_what_pages_need_is_not_installed(tmp_path: Path) -> None:
+    blocked = (
+        "import sys; sys.modules['jinja2'] = None; import runpy; sys.argv = sys.argv[1:]; runpy.run_module('console')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, "csat-ledger", "demo", "--serve", "--folder", str(tmp_path / "demo")],
+        capture_output=True, text=True, timeout=PATIENCE_S, env=dict(os.environ), check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "console" in done.stderr
+    assert not (tmp_path / "demo").exists()
