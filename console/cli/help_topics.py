@@ -22,6 +22,7 @@ EXTRAS: Final = {
     "kafka": "topics, relay, inbox, worker, subscribe",
     "webhooks": "the sender of webhooks: webhooks, and serve where it sends them",
     "service": "health and metrics of what runs for ever: relay, inbox, worker, clock, webhooks",
+    "console": "pages for people: serve --console, demo --serve",
     "timestamps": "RFC 3161 timestamps: seal --timestamp, verify --timestamp",
 }
 """The extras that can be installed, and what for."""

@@ -104,3 +104,4 @@ class Demonstration:
             f"record {quote(str(self._folder / CAPABILITY_FACTS))}",
         ):
             self._stage.command(command)
+        self._stage.say("Pages for who would rather look: csat-ledger demo --serve, or make console")

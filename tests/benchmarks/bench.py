@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument(
         "--also",
         default="",
-        help="postgres, latency, workers, proof, capability, importing, http, answers: comma between",
+        help="postgres, latency, workers, proof, capability, importing, http, answers, pages: comma between",
     )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -201,8 +201,9 @@ def run(session: Session) -> int:
 
     from console.http.app import application
 
+    with_pages = _has_pages(session)
     verifier = _verifier(session, limits, complain)
-    front = _front(session, on_fault)
+    front = _front(session, on_fault) if with_pages else None
     wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
@@ -213,9 +214,7 @@ def run(session: Session) -> int:
             if output.as_json:
                 output.json(_listening(url_of(listener), options.dev, embedded, front is not None))
             else:
-                output.text(f"listening on {url_of(listener)}")
-                if front is not None:
-                    output.text(f"pages on {url_of(listener)}/console")
+                output.text(f"listening on {url_of(listener)}{'' if front is None else ', with pages at /console'}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             pages = {} if front is None else front.names()
             app = Observed(application(behind, verifier, complain, on_fault, front), observed, pages)
@@ -227,19 +226,23 @@ def run(session: Session) -> int:
     return DONE
 
 
-def _front(session: Session, on_fault: Callable[[BaseException], None]) -> Front | None:
-    """The pages, where there are any to be."""
+def _has_pages(session: Session) -> bool:
+    """Whether there are to be pages. Raises ExtraMissing where they are asked for and cannot be had."""
     from console.http.server import require_extra
 
     options = session.options
     if options.console is False or (options.console is None and not options.dev):
-        return None
+        return False
     try:
         require_extra("console", "jinja2", "python_multipart")
     except ExtraMissing:
         if options.console:
             raise
-        return None
+        return False
+    return True
+
+
+def _front(session: Session, on_fault: Callable[[BaseException], None]) -> Front:
     from console.pages.wiring import front_of
 
     return front_of(session.where, session.settings.console_key_file, session.clock, on_fault)

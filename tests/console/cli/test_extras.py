@@ -53,6 +53,11 @@ NEEDS = {
         ("prometheus_client", ("serve", "--dev")),
     ],
     "results": [("polars", ("publish-results",))],
+    "console": [
+        ("jinja2", ("serve", "--dev", "--console")),
+        ("python_multipart", ("serve", "--dev", "--console")),
+        ("jinja2", ("demo", "--serve")),
+    ],
     "reports": [
         ("jinja2", ("report", "m-1", "--month", "2010-06", "--out", "m-1.html")),
         ("jinja2", ("reports", "--month", "2010-06", "--out", "reports")),

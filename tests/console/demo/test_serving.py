@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,9 +42,9 @@ def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Pa
 def _url(process: subprocess.Popen[bytes], said: Path) -> str:
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and process.poll() is None:
-        found = [line for line in said.read_text().splitlines() if line.startswith("pages on ")]
+        found = re.search(r"listening on (\S+), with pages", said.read_text())
         if found:
-            return found[0].removeprefix("pages on ").removesuffix("/console")
+            return found[1]
         time.sleep(0.1)
     raise AssertionError(said.read_text())
 
