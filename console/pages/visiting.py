@@ -64,6 +64,8 @@ class Visit:
         """The answer of a route as it would be sent. Raises Problem where it is one."""
         path, said = self.paths[route], {name: str(value) for name, value in values.items() if value is not None}
         for name in [name for name in said if f"{{{name}}}" in path]:
+            if "/" in said[name]:  # it would lead to another route
+                raise Problem(404, "not-found", "found no such name, expected one without a slash", name)
             path = path.replace(f"{{{name}}}", quote(said.pop(name), safe=""))
         reply = await ask(self.api, self.scope, "GET", path, urlencode(said))
         if reply.status >= 400:
