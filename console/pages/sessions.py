@@ -31,12 +31,13 @@ COOKIE_BYTES_MAX: Final = 3_800
 class Sessions:
     """Makes and reads sessions; `clock` gives microseconds since 1970."""
 
-    def __init__(self, key: ECKey, clock: Callable[[], int], *, secure: bool) -> None:
-        """`secure`: browsers send the cookies over https alone."""
+    def __init__(self, key: ECKey, clock: Callable[[], int], *, secure: bool, dev: bool = False) -> None:
+        """`secure`: browsers send the cookies over https alone. A session of the development sign-in holds nowhere else."""
         self._key = key
         self._clock = clock
         self._secure = secure
-        self._verifier = Verifier(KeySet([key]), ISSUER, AUDIENCE, clock)
+        self._issuer = f"{ISSUER}:dev" if dev else ISSUER
+        self._verifier = Verifier(KeySet([key]), self._issuer, AUDIENCE, clock)
         self.form_secret = sha256(b"csat-ledger forms\0" + key.as_bytes(private=True)).digest()
 
     def caller(self, cookies: dict[str, str]) -> Caller | None:
@@ -56,7 +57,7 @@ class Sessions:
         now_s = self._clock() // 1_000_000
         expires_s = min(now_s + LIFE_S, until_s or now_s + LIFE_S)
         claims = {
-            "iss": ISSUER,
+            "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": subject,
             "iat": now_s,

@@ -23,7 +23,7 @@ def front_of(
     where: str, key_file: str | None, clock: Callable[[], int], on_fault: Callable[[BaseException], None]
 ) -> Front:
     """The pages over a service. Raises BadInput where their key cannot be had."""
-    sessions = Sessions(dev_key(console_key_path(where, key_file)), clock, secure=False)
+    sessions = Sessions(dev_key(console_key_path(where, key_file)), clock, secure=False, dev=True)
     paths = {name: path for (path, method), name in route_names().items() if method == "GET"}
     return Front(sessions, SignIn(), clock, on_fault, paths)
 

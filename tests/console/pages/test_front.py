@@ -164,4 +164,6 @@ def test_the_key_of_sessions_is_nobody_elses(pages: str, tmp_path: Path) -> None
     assert one.caller({"csat_ledger_session": cookie}) is not None
     assert other.caller({"csat_ledger_session": cookie}) is None
     assert "Secure" in one.ended()
+    dev = Sessions(dev_key(tmp_path / "one"), lambda: 0, secure=False, dev=True)
+    assert dev.caller({"csat_ledger_session": cookie}) is None
     assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
