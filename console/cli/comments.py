@@ -127,7 +127,7 @@ def export(session: Session) -> int:
 
         (stream,) = files.streams
         stream.write(csv_line(COLUMNS))
-        void, name = void_responses(ledger.store, membership), new_export()
+        void, name, cleared_name = void_responses(ledger.store, membership), new_export(), new_export()
         named = cleared = 0
         after: str | None = ""
         while after is not None:
@@ -136,6 +136,7 @@ def export(session: Session) -> int:
                 stream.write(csv_line((one.response or "", one.invitation or "", one.comment or "")))
             whose = [one.response for one in page.responses if one.response is not None]
             note_export(vault, access, "comments", name, membership, responses=whose)
+            note_export(vault, access, "cleared-comments", cleared_name, membership, responses=page.cleared)
             named, cleared, after = named + len(whose), cleared + len(page.responses) - len(whose), page.next
         files.finish()
     if output.as_json:

@@ -25,13 +25,14 @@ class ExportListed:
     actor: str
     """Who handed it out."""
     what: str
-    """What it was: contacts, comments, results, report."""
+    """What it was: contacts, comments (with links), cleared-comments (of anonymous responses), results, report, or a
+    partner's reading of its responses over HTTP."""
     membership: str
     """Of which membership."""
     people: Count
     """How many subjects or responses are in it."""
     to_withdraw: Count
-    """How many of them were erased since, or have chosen to stay anonymous."""
+    """How many of them were erased since, have chosen to stay anonymous, or have a comment that is withheld again."""
 
 
 def list_exports(session: Session) -> int:

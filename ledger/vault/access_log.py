@@ -18,13 +18,15 @@ Action = Literal[
     "found",
     "answers",
     "comment",
+    "cleared-comment",
     "link",
     "comment-cleared",
     "comment-withheld",
     "erased",
 ]
 """What a reading was for: a mailing run's invitation or reminder, to be shown, or to find a subject by an address; of
-a response that its answers, its comment or its link were read, that its comment was cleared for the partner, or withheld.
+a response that its answers, its comment or its link were read, that a partner read its comment and not whose it is
+(`cleared-comment`), that its comment was cleared for the partner, or withheld.
 
 `erased` is no reading: somebody asked for the subject's erasure."""
 PAGE: Final = 1_000
@@ -53,6 +55,13 @@ class Entry(NamedTuple):
 def response_subject(membership: str, response: str) -> str:
     """How the log names a response."""
     return f"response/{membership}/{response}"
+
+
+def response_of(subject: str) -> tuple[str, str] | None:
+    """(membership, response) of a response's subject; None of another one."""
+    kind, _, rest = subject.partition("/")
+    membership, slash, response = rest.partition("/")
+    return (membership, response) if kind == "response" and slash else None
 
 
 def enter(transaction: Transaction, access: Access, readings: Iterable[tuple[Action, str]]) -> None:

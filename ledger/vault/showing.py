@@ -11,7 +11,7 @@ Each reading stands in the access log before anything is opened. Whoever shows a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,6 +65,8 @@ class PartnerPage:
     responses: tuple[PartnerResponse, ...]
     next: str | None
     """What to ask for as `after` for the next page; None where this is the last."""
+    cleared: tuple[str, ...] = ()
+    """The anonymous responses whose comments are on the page: for the note of an export alone, never to be shown."""
 
 
 class _Row:
@@ -125,17 +127,20 @@ def partner_view(
     named = _opened(vault, [row for row in rows if row.response not in void], ("comment", "invitation"), access)
     shown = [PartnerResponse(one.response, one.invitation, one.comment) for one in named]
     first = [] if after else _cleared(vault, membership, access, void)
-    return PartnerPage((*first, *shown), rows[-1].response if len(rows) == limit else None)
+    comments = [PartnerResponse(None, None, one.comment) for one in first]
+    following = rows[-1].response if len(rows) == limit else None
+    return PartnerPage((*comments, *shown), following, tuple(one.response for one in first))
 
 
-def _cleared(vault: Vault, membership: str, access: Access, void: Collection[str]) -> list[PartnerResponse]:
+def _cleared(vault: Vault, membership: str, access: Access, void: Collection[str]) -> list[Shown]:
     rows = _rows(  # `mac` is a keyed digest: in its order they stand as if shuffled, and always the same
         vault,
         f"{_SELECT} AND a.anonymous = 1 AND a.cleared = 1 AND a.comment IS NOT NULL ORDER BY a.mac",
         (membership,),
     )
-    opened = _opened(vault, [row for row in rows if row.response not in void], ("comment",), access)
-    return [PartnerResponse(None, None, one.comment) for one in opened]
+    return _opened(
+        vault, [row for row in rows if row.response not in void], ("comment",), access, {"comment": "cleared-comment"}
+    )
 
 
 def clear_comments(
@@ -169,10 +174,16 @@ def _rows(vault: Vault, statement: str, parameters: Sequence[Any]) -> list[_Row]
         return [_Row(row) for row in transaction.query(statement, parameters)]
 
 
-def _opened(vault: Vault, rows: Sequence[_Row], fields: Sequence[str], access: Access) -> list[Shown]:
-    """Opens some boxes of rows, after each reading is on record."""
+def _opened(
+    vault: Vault,
+    rows: Sequence[_Row],
+    fields: Sequence[str],
+    access: Access,
+    called: Mapping[str, Action] = FIELDS,
+) -> list[Shown]:
+    """Opens some boxes of rows, after each reading is on record, under what it is `called`."""
     readings = [
-        (FIELDS[field], response_subject(row.membership, row.response))
+        (called[field], response_subject(row.membership, row.response))
         for row in rows
         for field in fields
         if row.boxes[field] is not None

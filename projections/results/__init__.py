@@ -29,7 +29,8 @@ What follows from it:
   many of one release are void, and as many stay. Both are needed: the sum of one who left and four who came tells the answer
   of the one, if it is none of the four's. Erased answers stay in the sums that they are in.
 * Peer groups count whole figures of partners; they do not overlap, and a group is told only where five partners
-  (`Floor.partners`) are in it, none with more than half of it. A total of several groups is told where what no group
+  (`Floor.partners`) are in it and, whichever of them takes its own answers away, none has more than half of the rest. A
+  total of several groups is told where what no group
   beneath it tells is nothing, or as many. Groups are tabulated once, when their quarter is closed: two versions of a
   group would differ by one partner.
 

@@ -7,8 +7,9 @@ microsecond of the quarter. So no two groups overlap. What is told of them falls
     of each business model what is in none of these, if it is nothing or enough: else there is no total of the model
     what is in none of all these, if it is nothing or enough: else there is no total of the programme
 
-A pile is enough where at least `Floor.partners` are in it, and none has more than half of its respondents. A month of the
-quarter counts the partners of which both are told; it divides each pile further, by the same rule.
+A pile is enough where at least `Floor.partners` are in it and, whichever partner of it is left out, none has more than half of
+the respondents of the others: each partner knows its own answers, and what is left when it takes them away is no other's. A
+month of the quarter counts the partners of which both are told; it divides each pile further, by the same rule.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ class Pile:
 
     def enough(self, floor: Floor) -> bool:
         """Whether it may be told."""
-        sizes = [sum(counts) for counts in self.of.values()]
-        return len(sizes) >= floor.partners and 2 * max(sizes) <= sum(sizes)
+        sizes = sorted((sum(counts) for counts in self.of.values()), reverse=True)
+        # The hardest case: the second largest takes its own away, and the largest is not to have more than half of the rest.
+        return len(sizes) >= floor.partners and 2 * sizes[0] <= sum(sizes) - sizes[1]
 
     def add(self, other: Pile) -> None:
         """Takes the answers of another pile in."""

@@ -144,6 +144,35 @@ def test_what_was_handed_out_is_listed_and_said_to_be_withdrawn_once_somebody_be
     assert exports("--to-withdraw") == [("comments", 2, 1)]
 
 
+def test_a_comment_that_is_withheld_again_is_to_be_asked_back_from_whom_it_was_handed_out_to(
+    comments: Comments,
+) -> None:
+    def to_withdraw() -> list[tuple[str, int, int]]:
+        found = comments.program.json("contacts", "exports", "--to-withdraw").lines
+        return [(one["what"], one["people"], one["to_withdraw"]) for one in found]
+
+    comments.run("clear", "m-1-r-2")
+    comments.view()
+    assert to_withdraw() == []
+    comments.run("withhold", "m-1-r-2")
+    assert to_withdraw() == [("cleared-comments", 1, 1)]
+    comments.run("clear", "m-1-r-2")
+    assert to_withdraw() == []
+
+
+def test_who_was_named_in_an_export_and_became_anonymous_stays_to_be_asked_back_though_the_comment_is_cleared(
+    comments: Comments,
+) -> None:
+    comments.view()
+    comments.anonymous(1)
+    comments.run("clear", "m-1-r-1")
+    comments.view()
+    found = comments.program.json("contacts", "exports").lines
+    assert [(one["what"], one["people"], one["to_withdraw"]) for one in found] == [
+        ("comments", 2, 1), ("comments", 1, 0), ("cleared-comments", 1, 0),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from console.http.roles import ROLES
-from ledger.vault.access_log import entries
+from ledger.vault.access_log import Access, entries
+from ledger.vault.exports import exports
+from ledger.vault.showing import clear_comments
 from tests.console.http.support import COMMENTS as SAID
 from tests.console.http.support import (
     INVITATIONS,
@@ -109,6 +111,29 @@ def test_once_anonymity_is_chosen_the_partner_sees_neither_link_nor_comment(peop
     void = fact("void-response", "void", at, response="response-open-2", reason="withdrawn")
     assert people.post("/v1/facts", void).status_code == 201
     assert [one["comment"] for one in seen(people)["responses"]] == [HIDDEN]
+
+
+def test_what_a_partner_read_is_listed_among_what_is_to_be_asked_back(people: Served) -> None:
+    def handed_out(**of: Any) -> list[tuple[str, str, int, int]]:
+        with vault_beside(people.store).vault() as vault:
+            return [(one.what, one.actor, one.people, one.to_withdraw) for one in exports(vault.database, **of)]
+
+    assert handed_out() == []
+    seen(people)
+    people.get(f"{RESPONSES}?{WHY}", "operator")  # who may see all of it
+    assert handed_out() == [("reading", "partner", 1, 0)]
+    assert handed_out(to_withdraw=True) == handed_out(membership="m-2") == []
+    with vault_beside(people.store).vault() as vault:
+        clear_comments(vault, "m-1", ["response-hidden-1"], Access(1, "operator", "monthly clearing"))
+    seen(people)
+    with vault_beside(people.store).vault() as vault:
+        clear_comments(vault, "m-1", ["response-hidden-1"], Access(2, "operator", "a mistake"), cleared=False)
+    found = handed_out(to_withdraw=True)
+    assert [(what, number) for what, _, _, number in found] == [("reading", 1)]
+    assert (people.post("/v1/facts", fact("choose-anonymity", "a-1", "2010-07-01T00:00:00Z", response="response-open-2"),
+                        "operator").status_code) == 201  # fmt: skip
+    seen(people)  # the vault hears of it
+    assert sum(number for _, _, _, number in handed_out(to_withdraw=True)) == 2  # the clock stands: one export
 
 
 def test_a_page_at_a_time_each_once(people: Served) -> None:

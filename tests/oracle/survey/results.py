@@ -290,7 +290,13 @@ class Oracle:
 
     def _pile(self, figures: Sequence[frozenset[tuple[str, str]]]) -> bool:
         sizes = [len(one) for one in figures if one]
-        return len(sizes) >= self.partners and max(sizes) * 2 <= sum(sizes)
+        if len(sizes) < self.partners:
+            return False
+        for leaver in range(len(sizes)):
+            others = sizes[:leaver] + sizes[leaver + 1 :]
+            if max(others) * 2 > sum(others):
+                return False
+        return True
 
     def _months_told(
         self, name: str, leaf: Mapping[str, str], of: Mapping[str, Any], by_month: Mapping[str, Mapping[str, Any]]

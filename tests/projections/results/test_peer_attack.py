@@ -7,6 +7,7 @@ customers'.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.results.cells import OF_PEERS
+from projections.results.grouping import Pile
 from projections.results.releasing import Floor
 from tests.oracle.survey.results import QUESTIONS, Oracle
 from tests.projections.results.support import Story, drawn_story, oracle_of
@@ -72,7 +74,7 @@ class Groups:
             for one in who:
                 scores.setdefault(owners[one], []).append(self.answers[one])
             sizes = [len(of) for of in scores.values()]
-            if min(sizes) < FLOOR.respondents or len(sizes) < FLOOR.partners or 2 * max(sizes) > sum(sizes):
+            if min(sizes) < FLOOR.respondents or len(sizes) < FLOOR.partners or dominated(sizes):
                 return False
             if any(len(set(of)) == 1 for of in scores.values()):
                 return False
@@ -95,6 +97,12 @@ class Groups:
                 alike = self.columns[one] == self.columns[other] and self.answers[one] != self.answers[other]
                 if owner == name and theirs not in (name, looking) and alike:
                     yield owners | {one: theirs, other: owner}
+
+
+def dominated(sizes: list[int]) -> bool:
+    """Whether one partner has more than half of a group, or of what is left of it when another takes its own away."""
+    left = [sizes, *(sizes[:one] + sizes[one + 1 :] for one in range(len(sizes)))]
+    return any(2 * max(rest) > sum(rest) for rest in left)
 
 
 def learns(groups: Groups, name: str, looking: str) -> bool:
@@ -131,3 +139,25 @@ def test_no_partner_learns_the_mean_of_another(seed: int, partners: int, respons
             (name, looking) for name in names for looking in names if name != looking and learns(groups, name, looking)
         ]
         assert told == []
+
+
+@settings(max_examples=12, deadline=None)
+@given(**STORIES)
+def test_what_is_left_when_a_partner_takes_its_own_answers_away_is_not_mostly_anothers(
+    seed: int, partners: int, responses: int
+) -> None:
+    oracle = oracle_of(big_story(seed, partners, responses))
+    for (key, _), versions in oracle.told.items():
+        if key[0] not in OF_PEERS:
+            continue
+        for who in versions:
+            sizes = Counter(membership for membership, _ in who)
+            assert not dominated(list(sizes.values())), (key, sizes)
+
+
+def test_two_large_partners_beside_small_ones_are_told_of_together_with_nobody() -> None:
+    counts = {"a": 100, "b": 95, "c": 5, "d": 5, "e": 5}
+    pile = Pile({name: (0,) * 9 + (number, 0) for name, number in counts.items()})
+    assert not pile.enough(Floor())
+    pile.of["b"] = pile.of["a"] = (0,) * 9 + (10, 0)
+    assert pile.enough(Floor())
