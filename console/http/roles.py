@@ -54,15 +54,15 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
+            "board", "overview", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
-            "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions", "metrics",
+            "board", "overview", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
+            "designation-decisions", "metrics", "operations",
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
@@ -88,6 +88,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     },
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
+        "overview": ALL,
         "benchmark": ALL,
         "places": ALL,
     },

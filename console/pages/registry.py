@@ -12,6 +12,7 @@ from typing import Final
 
 from console.http.roles import Caller
 from console.pages.board import board
+from console.pages.designations import designations
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
@@ -39,7 +40,14 @@ class Page:
         return all(next(caller.sights(route), None) is not None for route in self.needs)
 
 
-PAGES: Final = (Page("board", "/console/board", "Board", ("board",), board),)
+STAFF: Final = ("auditor", "operations")
+"""Who sees memberships that are not its own."""
+
+PAGES: Final = (
+    Page("board", "/console/board", "Board", ("board", "overview"), board),
+    Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
+)
+"""Every page, in the order in which they are listed."""
 
 
 def pages_for(caller: Caller) -> list[Page]:
