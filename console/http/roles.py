@@ -54,14 +54,16 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
+            "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
+            "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
         ),
         ALL,
     ),
     "operations": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
+            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
+            "designations", "score",
             "designation-decisions", "metrics", "operations",
         ),
         ALL,

@@ -13,6 +13,7 @@ from typing import Final
 from console.http.roles import Caller
 from console.pages.board import board
 from console.pages.designations import designations
+from console.pages.membership import membership, membership_events
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
@@ -46,6 +47,24 @@ STAFF: Final = ("auditor", "operations")
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
     Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
+    Page(
+        "membership",
+        "/console/memberships/{membership}",
+        "Membership",
+        ("status", "rolling", "decisions"),
+        membership,
+        listed=False,
+        only=STAFF,
+    ),
+    Page(
+        "membership-events",
+        "/console/memberships/{membership}/events",
+        "Events",
+        ("replay",),
+        membership_events,
+        listed=False,
+        only=STAFF,
+    ),
 )
 """Every page, in the order in which they are listed."""
 
