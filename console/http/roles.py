@@ -56,6 +56,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         (
             "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
+            "proof", "designation-proof", "designation-replay",
         ),
         ALL,
     ),

@@ -12,13 +12,17 @@ from typing import Final
 
 from console.http.roles import Caller
 from console.pages.board import board
-from console.pages.rendering import Shown
+from console.pages.decision.listed import decisions_page
+from console.pages.decision.page import decision_page, evidence_file
+from console.pages.posted import Posting
+from console.pages.rendering import Download, Shown
+from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that is asked with GET."""
+    """A page that is asked with GET, and may take what is posted to it."""
 
     name: str
     path: str
@@ -26,11 +30,13 @@ class Page:
     """What it is called in the list of pages."""
     needs: tuple[str, ...]
     """Names of routes, all of which a caller must have."""
-    shown: Callable[[Visit], Awaitable[Shown]]
+    shown: Callable[[Visit], Awaitable[Shown | Download]]
     listed: bool = True
     """Whether it is in the list of pages; one about something that the path names is not."""
     only: tuple[str, ...] = ()
     """Roles that alone have it; none: all that may ask what it needs."""
+    posting: Posting | None = None
+    """What is posted to it; None: nothing. That a post is of its own is looked at before the page hears of it."""
 
     def is_for(self, caller: Caller) -> bool:
         """Whether the caller may see it."""
@@ -39,7 +45,28 @@ class Page:
         return all(next(caller.sights(route), None) is not None for route in self.needs)
 
 
-PAGES: Final = (Page("board", "/console/board", "Board", ("board",), board),)
+OF: Final = "/console/memberships/{membership}"
+RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
+ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
+OF_RENEWAL: Final = ("decisions", "replay", "proof")
+OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
+
+PAGES: Final = (
+    Page("board", "/console/board", "Board", ("board",), board),
+    Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
+    Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
+    Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
+    Page("renewal-evidence", f"{RENEWAL}/evidence", "Evidence", ("evidence",), evidence_file, listed=False),
+    Page(
+        "designation-evidence",
+        f"{ANNIVERSARY}/evidence",
+        "Evidence",
+        ("designation-evidence",),
+        evidence_file,
+        listed=False,
+    ),
+    Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
+)
 
 
 def pages_for(caller: Caller) -> list[Page]:

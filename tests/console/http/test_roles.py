@@ -33,7 +33,9 @@ OF_THE_VAULT = {"erasures", "access-report"}
 """Tried in test_vault_desk.py."""
 MAY = {
     "operator": {"facts", "refusals", "refusals-retry", *PEOPLE},
-    "auditor": PROGRAMME | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN},
+    "auditor": PROGRAMME
+    | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN}
+    | {"designation-replay"},
     "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
