@@ -149,16 +149,17 @@ class History:
         self._starts: array[int] = array("Q")
         self._end = 0
 
-    def first_holding(self, log: PatientLog, index: int) -> bytes | None:
+    def first_holding(self, log: PatientLog, index: int, published: int) -> bytes | None:
         """The first checkpoint that covers a log index: of those of its size, the one with the most signatures.
 
-        None where the history has none. Raises LogDamaged, and Problem (504) where it takes too long.
+        None where the history has none up to the size that is published: what a crash left beyond it is not looked at.
+        Raises LogDamaged, and Problem (504) where it takes too long.
         """
         from ledger.proof.log.note import parse_note
 
         self._go_on(log)
         place = bisect_right(self._sizes, index)
-        if place == len(self._sizes):
+        if place == len(self._sizes) or self._sizes[place] > published:
             return None
         size, start, found = self._sizes[place], self._starts[place], []
         for line in islice(log.history_lines(start), SAME_SIZE_MAX):
@@ -222,9 +223,10 @@ def proof_state(
     position, area = decided[number - 1], which.named.get("area")
     cached = None if kept.size else log.state()
     signed = log.checkpoint()
-    events, index = 0, None
+    events, size, index = 0, 0, None
     if signed is not None:
-        state, _ = kept.load(log, parse_checkpoint(parse_note(signed)[0]).size, cached)
+        size = parse_checkpoint(parse_note(signed)[0]).size
+        state, _ = kept.load(log, size, cached)
         events = state.events
         index = state.index_of(position) if position <= events else None
     verified: ProofVerdict | None = None
@@ -235,7 +237,7 @@ def proof_state(
         reason = "too-long"
     else:
         verified = _verdict(_judged(book, log, which, number, judge, kept))
-    first = None if index is None else history.first_holding(log, index)
+    first = None if index is None else history.first_holding(log, index, size)
     return DecisionProof(
         membership=which.named["membership"],
         area=area,

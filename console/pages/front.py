@@ -6,7 +6,7 @@ signing in leads to the sign-in, and from there back to itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -171,10 +171,11 @@ class Front:
         async def guarded(request: Request) -> Response:
             try:
                 return await answer(request)
-            except* (TimeoutError, ClientDisconnect):
-                raise
-            except* Exception as group:
-                problem = self._found(group)
+            except Exception as error:
+                for leaf in _leaves(error):  # a group of these would be a fault to the door
+                    if isinstance(leaf, TimeoutError | ClientDisconnect):
+                        raise leaf from None
+                problem = self._found(error)
             caller = self.caller(request.scope)
             shown = Shown(
                 "problem.html.j2", {"problem": problem, "title": "Not shown"}, problem.status, problem.headers
@@ -183,17 +184,24 @@ class Front:
 
         return guarded
 
-    def _found(self, group: BaseException) -> Problem:
+    def _found(self, error: BaseException) -> Problem:
         """The first of what went wrong, as a problem; a fault of the program is told of."""
-        error = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = next(_leaves(error))
         if isinstance(error, Problem):
             return error
         found = problem_of(error) if isinstance(error, LedgerError) else fault()
         if found.status >= 500:
             self.on_fault(error)
         return found
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Each of what went wrong at once; one alone as it is."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
 
 
 def _route(path: str, method: str, answer: Answer, name: str) -> Route:

@@ -21,7 +21,6 @@ from console.pages.visiting import Visit
 
 STEPS_SHOWN: Final = 25
 """So many steps are in the table at once."""
-TOO_MUCH: Final = ("too-much", "too-long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +107,14 @@ async def evidence_file(visit: Visit) -> Download:
     route, values = which.asked("evidence")
     values |= {"renewal" if which.area is None else "anniversary": which.on, "revision": text or None}
     reply = await visit.reply(route, **values)
-    parts = [
-        "evidence",
-        which.membership,
-        *filter(None, [which.area]),
-        which.on,
-        *([f"revision-{text}"] if text else []),
-    ]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(parts))
-    return Download(reply.body, "application/json", f"{name}.json")
+    return Download(reply.body, "application/json", file_name(which, text))
+
+
+def file_name(which: Which, revision: str) -> str:
+    """The name of a file of evidence: nothing but letters, digits, dots, dashes and underlines."""
+    parts = ["evidence", which.membership, which.area, which.on, f"revision-{revision}" if revision else None]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(filter(None, parts)))
+    return f"{name}.json"
 
 
 class _Links:
