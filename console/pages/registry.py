@@ -35,6 +35,8 @@ class Page:
     """Whether it is in the list of pages; one about something that the path names is not."""
     only: tuple[str, ...] = ()
     """Roles that alone have it; none: all that may ask what it needs."""
+    hands_over: bool = False
+    """Whether it is a file that is handed over, and nothing to look at."""
     posting: Posting | None = None
     """What is posted to it; None: nothing. That a post is of its own is looked at before the page hears of it."""
 
@@ -56,7 +58,15 @@ PAGES: Final = (
     Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
     Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
     Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
-    Page("renewal-evidence", f"{RENEWAL}/evidence", "Evidence", ("evidence",), evidence_file, listed=False),
+    Page(
+        "renewal-evidence",
+        f"{RENEWAL}/evidence",
+        "Evidence",
+        ("evidence",),
+        evidence_file,
+        listed=False,
+        hands_over=True,
+    ),
     Page(
         "designation-evidence",
         f"{ANNIVERSARY}/evidence",
@@ -64,6 +74,7 @@ PAGES: Final = (
         ("designation-evidence",),
         evidence_file,
         listed=False,
+        hands_over=True,
     ),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )

@@ -47,7 +47,8 @@ class Look(NamedTuple):
 def seen_by_roles() -> list[tuple[str, str, str | None]]:
     """Each page with each role that may see it."""
     callers = {role: Caller(frozenset({role}), frozenset({"m-1"})) for role in ROLES}
-    found = [(page.name, page.path, role) for page in PAGES for role, caller in callers.items() if page.is_for(caller)]
+    pages = [page for page in PAGES if not page.hands_over]
+    found = [(page.name, page.path, role) for page in pages for role, caller in callers.items() if page.is_for(caller)]
     return [SIGN_IN, *found]
 
 
@@ -126,13 +127,13 @@ def problems_of(sessions: Sessions, look: Look, url: str, book: Book) -> list[st
         storage_state=state,
     ) as visitor:
         status = visitor.go(path.format(**book.parameters))
-        visitor.complaints[:] = [one for one in visitor.complaints if not (status == 404 and "404" in one)]
         fine = (200,) if book.there or "{" not in path else (200, 404)
         found = [] if status in fine else [f"status {status}: {visitor.page.inner_text('main')[:200]}"]
         found += wrong_with(visitor.page)
         if look.scripts:
             found += unusable(visitor.page)
         found += kept(visitor)
+        visitor.complaints[:] = [one for one in visitor.complaints if not (status == 404 and "404" in one)]
         return found
 
 
