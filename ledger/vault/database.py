@@ -18,11 +18,12 @@ import orjson
 
 from ledger.errors import AnotherBook, StoreOutdated, StoreUnreachable, VaultDamaged
 from ledger.store.sqlite_files import OpenFile, identity_of, make_whole, may_write, real_path, reason, require_own_log
-from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, SQLITE_TRIGGERS, VERSION, sqlite_statements
+from ledger.vault.guards import GUARDED, sqlite_triggers
+from ledger.vault.tables import APPLICATION_ID, COLUMN_TYPES, VERSION, sqlite_statements
 
 Params = Sequence[Any]
 LOCK_TIMEOUT_S: Final = 60
-SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+SELECT_TRIGGERS: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
 _WORDS: Final = {str: "text", int: "number"}
 NO_VAULT: Final = "expected a vault; `csat-ledger vault migrate` makes one"
 
@@ -68,7 +69,8 @@ class VaultDatabase(Protocol):
         ...
 
     def unguarded(self) -> list[str]:
-        """What should keep the access log as it was written, and is missing or other; empty where all is as it was made."""
+        """What should keep tables as they were written (`ledger.vault.guards`), and is missing or other; empty where all is
+        as it was made."""
         ...
 
     def mend(self) -> list[str]:
@@ -218,22 +220,26 @@ class SQLiteVault:
             cursor.close()
 
     def unguarded(self) -> list[str]:
-        found = dict(self._connection.execute(SELECT_TRIGGERS).fetchall())
-        expected = {name: statement for statement in SQLITE_TRIGGERS for name in (statement.split()[2],)}
-        return [
-            f"trigger {name} of the access log"
-            for name in sorted(found | expected)
-            if found.get(name) != expected.get(name)
-        ]
+        wrong: list[str] = []
+        for table, guarded in GUARDED.items():
+            found = dict(self._connection.execute(SELECT_TRIGGERS, (table,)).fetchall())
+            expected = sqlite_triggers(table)
+            wrong += [
+                f"trigger {name} of {guarded.name}"
+                for name in sorted(found | expected)
+                if found.get(name) != expected.get(name)
+            ]
+        return wrong
 
     def mend(self) -> list[str]:
         wrong = self.unguarded()
         if wrong:
             with self.writing() as transaction:
-                for (name,) in transaction.query(f"SELECT name FROM ({SELECT_TRIGGERS})"):
-                    transaction.execute(f'DROP TRIGGER "{name}"')
-                for statement in SQLITE_TRIGGERS:
-                    transaction.execute(statement)
+                for table in GUARDED:
+                    for (name,) in transaction.query(f"SELECT name FROM ({SELECT_TRIGGERS})", (table,)):
+                        transaction.execute(f'DROP TRIGGER "{name}"')
+                    for statement in sqlite_triggers(table).values():
+                        transaction.execute(statement)
         return wrong
 
     def scrub(self) -> None:

@@ -13,14 +13,8 @@ from psycopg.errors import Diagnostic
 from ledger.errors import StoreUnreachable
 from ledger.store.postgres_connections import Address, Connections, PgConnection, lock_key
 from ledger.vault.database import LOCK_TIMEOUT_S, NO_VAULT, Params, Transaction, is_older, require_version
-from ledger.vault.tables import (
-    ERASED_FROM,
-    POSTGRES_TRIGGERS,
-    REFUSE_BODY,
-    SCHEMA,
-    VERSION,
-    postgres_statements,
-)
+from ledger.vault.guards import BODIES, GUARDED, postgres_triggers
+from ledger.vault.tables import ERASED_FROM, SCHEMA, VERSION, postgres_statements
 
 WRITERS_LOCK: Final = lock_key("vault")
 BEGIN_WRITING: Final = f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
@@ -30,7 +24,7 @@ SELECT_TRIGGERS: Final = """
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal ORDER BY t.tgname"""
 # Bits of pg_trigger.tgtype: 2 before, 8 delete, 16 update, 32 truncate; 1, for each row, is not set.
-EXPECTED_TRIGGER: Final = ("access_log_is_append_only", 58, True, True, REFUSE_BODY)
+EXPECTED_TYPE: Final = 58
 SCRUB_TIMEOUT_S: Final = 60.0
 """So long it waits for transactions that may still see what was erased."""
 SCRUB_WAIT_S: Final = 0.1
@@ -110,18 +104,24 @@ class PostgresVault:
                 raise
 
     def unguarded(self) -> list[str]:
+        wrong: list[str] = []
         with self._connections.take() as connection:
-            found = connection.execute(SELECT_TRIGGERS, (f"{SCHEMA}.access_log",)).fetchall()
-        return [] if found == [EXPECTED_TRIGGER] else [f"trigger {EXPECTED_TRIGGER[0]} of the access log"]
+            for table, guarded in GUARDED.items():
+                name = f"{table}_is_append_only"
+                found = connection.execute(SELECT_TRIGGERS, (f"{SCHEMA}.{table}",)).fetchall()
+                if found != [(name, EXPECTED_TYPE, True, True, BODIES[guarded.function])]:
+                    wrong.append(f"trigger {name} of {guarded.name}")
+        return wrong
 
     def mend(self) -> list[str]:
         wrong = self.unguarded()
         if wrong:
             with self.writing() as transaction:
-                for name, *_ in transaction.query(SELECT_TRIGGERS.replace("%s", "?"), (f"{SCHEMA}.access_log",)):
-                    transaction.execute(f'DROP TRIGGER "{name}" ON access_log')
-                for statement in POSTGRES_TRIGGERS:
-                    transaction.execute(statement.replace("%", "%%"))
+                for table in GUARDED:
+                    for name, *_ in transaction.query(SELECT_TRIGGERS.replace("%s", "?"), (f"{SCHEMA}.{table}",)):
+                        transaction.execute(f'DROP TRIGGER "{name}" ON {table}')
+                    for statement in postgres_triggers(table):
+                        transaction.execute(statement.replace("%", "%%"))
         return wrong
 
     def scrub(self) -> None:

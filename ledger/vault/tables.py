@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.vault.erasure_tables import ERASURES
+from ledger.vault.guards import GUARDED, postgres_triggers, sqlite_triggers
 from ledger.vault.published_tables import PUBLISHED_TABLES
 from ledger.vault.response_tables import RESPONSES
 
@@ -73,29 +74,6 @@ ERASED_FROM: Final = tuple(UNSAMPLED)
 SQLITE_TYPES: Final = {"binary": "", "bytes": "BLOB", "identity": "INTEGER"}
 POSTGRES_TYPES: Final = {"binary": 'COLLATE "C"', "bytes": "BYTEA", "identity": "BIGINT GENERATED ALWAYS AS IDENTITY"}
 
-SQLITE_TRIGGERS: Final = (
-    """CREATE TRIGGER access_log_no_update BEFORE UPDATE ON access_log
-       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: UPDATE refused'); END""",
-    """CREATE TRIGGER access_log_no_delete BEFORE DELETE ON access_log
-       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: DELETE refused'); END""",
-    # REPLACE deletes without firing a delete trigger, so what it would replace is refused before.
-    """CREATE TRIGGER access_log_append_only BEFORE INSERT ON access_log
-       WHEN EXISTS (SELECT 1 FROM access_log WHERE id = NEW.id)
-       BEGIN SELECT RAISE(ABORT, 'the access log is append-only: an entry must be new'); END""",
-)
-REFUSE_BODY: Final = """
-       BEGIN
-           RAISE EXCEPTION 'the access log is append-only: % refused', TG_OP
-               USING ERRCODE = 'integrity_constraint_violation';
-       END """
-POSTGRES_TRIGGERS: Final = (
-    f"""CREATE OR REPLACE FUNCTION access_log_refuse() RETURNS trigger
-       LANGUAGE plpgsql SET search_path = pg_catalog AS $${REFUSE_BODY}$$""",
-    """CREATE OR REPLACE TRIGGER access_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log
-       FOR EACH STATEMENT EXECUTE FUNCTION access_log_refuse()""",
-    "ALTER TABLE access_log ENABLE ALWAYS TRIGGER access_log_is_append_only",
-)
-
 COLUMN_TYPES: Final[Mapping[str, type]] = {
     **dict.fromkeys(("subject", "membership", "customer_org", "address", "details", "holder", "kek", "value"), str),
     **dict.fromkeys(("actor", "action", "reason"), str),
@@ -108,7 +86,8 @@ is sealed `boxes` looks at the form."""
 
 def sqlite_statements(since: int = 0) -> list[str]:
     """What makes of the tables of a version those of the present one in SQLite; all of them where there are none (0)."""
-    return _statements(since, SQLITE_TYPES, SQLITE_TRIGGERS)
+    triggers = {table: tuple(sqlite_triggers(table).values()) for table in GUARDED}
+    return _statements(since, SQLITE_TYPES, triggers)
 
 
 def postgres_statements(since: int = 0) -> list[str]:
@@ -118,12 +97,19 @@ def postgres_statements(since: int = 0) -> list[str]:
         for table, columns in UNSAMPLED.items()
         for column in columns
     ]
-    return [*_statements(since, POSTGRES_TYPES, POSTGRES_TRIGGERS), *unsampled]
+    triggers = {table: postgres_triggers(table) for table in GUARDED}
+    return [*_statements(since, POSTGRES_TYPES, triggers), *unsampled]
 
 
-def _statements(since: int, types: Mapping[str, str], triggers: tuple[str, ...]) -> list[str]:
-    made = [] if since else [*(statement.format(**types) for statement in TABLES), *triggers]
+def _statements(since: int, types: Mapping[str, str], triggers: Mapping[str, tuple[str, ...]]) -> list[str]:
+    made = [] if since else [statement.format(**types) for statement in TABLES]
     added = [
         statement.format(**types) for version in range(max(since, 1) + 1, VERSION + 1) for statement in ADDED[version]
     ]
-    return made + added
+    guards = [
+        statement
+        for table, of_table in triggers.items()
+        if not (since and table == "access_log")
+        for statement in of_table
+    ]
+    return [*made, *added, *guards]
