@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from console.cli.exits import USAGE
+from console.http import evidence as http_evidence
 from console.http import proof_state
 from console.http.embedded import Embedded
 from console.http.patient_log import PatientLog
@@ -201,3 +202,10 @@ def test_a_policy_without_a_log_and_one_that_is_none_are_told_at_the_start(progr
     (program.folder / "log").mkdir()
     ran = program.run("serve", "--dev", "--tiles", "log", "--policy", "policy.json")
     assert (ran.code, "policy" in ran.err) == (USAGE, True), ran
+
+
+def test_a_proof_state_waits_for_no_place_of_who_takes_bundles(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_evidence, "WAITING_MAX", 0)
+    with proven(folder) as served:
+        assert served.get(PROVEN["evidence"]).status_code == 503
+        assert served.get(RENEWAL).status_code == 200
