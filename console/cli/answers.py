@@ -70,6 +70,7 @@ from projections.questions.designation_replay import DesignationCheck, Designati
 from projections.questions.designations import DesignationLine
 from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
+from projections.questions.overview import Overview
 from projections.questions.participation import MembershipParticipation, MonthParticipation, QuarterParticipation
 from projections.questions.projection_state import ProjectionState, SetAsideStream
 from projections.questions.refusals import RefusalCount, RefusedFact
@@ -230,6 +231,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "log-server": LogServerListening,
     "migrate": MigrateAnswer,
     "monitor": MonitorAnswer,
+    "overview": Overview,
     "participation": MembershipParticipation | QuarterParticipation | MonthParticipation,
     "project": ProjectionState | SetAsideStream,
     "publish-results": ResultsPublished,

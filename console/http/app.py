@@ -38,6 +38,9 @@ from console.http.log import ServedLog
 from console.http.long_answer import LongAnswer
 from console.http.metrics import scrape
 from console.http.openapi import document
+from console.http.operations import PATH as OPERATIONS_PATH
+from console.http.operations import ROUTE as OPERATIONS
+from console.http.operations import operations
 from console.http.parameters import Parameter, read_values
 from console.http.people import ROUTES as PEOPLE
 from console.http.people import PeopleDesk
@@ -125,6 +128,7 @@ def application(
         path("/livez", "GET", _live, "livez"),
         path("/readyz", "GET", partial(_ready, service), "readyz"),
         path("/metrics", "GET", partial(_metrics, service), "metrics"),
+        path(OPERATIONS_PATH, "GET", partial(_operations, service), OPERATIONS),
         *(front.routes() if front is not None else ()),
     ]
     app = FastAPI(
@@ -295,6 +299,13 @@ async def _metrics(service: Service, request: Request) -> Response:
     return Response(
         await scrape(service.readers, service.watched), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
     )
+
+
+async def _operations(service: Service, request: Request) -> Response:
+    caller_for(request.scope, OPERATIONS)
+    read_values((), {}, request.scope["query_string"])
+    found = await service.readers.ask(lambda ledger: operations(ledger, service.watched))
+    return _json(json_text(found).encode(), {"Cache-Control": "no-store"})
 
 
 def _min_position(request: Request) -> int:

@@ -30,6 +30,8 @@ from console.http.openapi_log import log_paths
 from console.http.openapi_people import people_paths
 from console.http.openapi_vault import vault_paths
 from console.http.openapi_webhooks import body_schema, webhook_paths, webhooks_sent
+from console.http.operations import PATH as PATH_OF_OPERATIONS
+from console.http.operations import Operations
 from console.http.parameters import DATE, Parameter
 from console.http.problems import MEDIA_TYPE, ProblemDetails
 from console.http.roles import TABLE
@@ -274,6 +276,19 @@ def _others(components: dict[str, Schema]) -> dict[str, Any]:
                 "responses": {
                     "200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
                     **_problems((400, 401, 403, 414, 429, 431, 503)),
+                },
+            }
+        },
+        PATH_OF_OPERATIONS: {
+            "get": {
+                "operationId": "operations", "summary": "How the service stands, and what there is to do about it.",
+                "description": _roles("operations"),
+                "responses": {
+                    "200": {
+                        "description": "The answer.",
+                        "content": {"application/json": {"schema": _component("Operations", Operations, components)}},
+                    },
+                    **_problems((400, 401, 403, 414, 429, 431, 503, 504)),
                 },
             }
         },

@@ -16,6 +16,8 @@ from console.cli.options import POSITION_DIGITS_MAX, WITHIN_DAYS_MAX, KnownAt, r
 from console.http.problems import Problem
 from ledger.errors import BadInput
 from ledger.instants import RFC3339_PATTERN
+from ledger.membership import can_be_membership
+from ledger.programmes.capability.events import can_be_area
 from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
@@ -92,6 +94,13 @@ def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     return read
 
 
+def _designation(text: str) -> tuple[str, str]:
+    membership, slash, area = text.partition("/")
+    if not (slash and can_be_membership(membership) and can_be_area(area)):
+        raise BadInput(f"found {text[:110]!r}, expected a membership and an area with a slash between them")
+    return membership, area
+
+
 def _bounded(text: str) -> str:
     """A name of whatever form: one that is none is not known, which is for the question to say."""
     return text
@@ -162,6 +171,19 @@ STATE: Final = Parameter(
 )  # fmt: skip
 PAGE_LIMIT: Final = whole_number_parameter(
     "limit", f"So many memberships on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
+)
+FIRST: Final = whole_number_parameter("limit", "So many at most, the first ones; default: all.", 1, LIMIT_MAX, 10)
+AFTER_DESIGNATION: Final = Parameter(
+    "after",
+    "Only those that follow this one, a membership and an area with a slash between them.",
+    {
+        "type": "string",
+        "minLength": 3,
+        "maxLength": 105,
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}/[a-z0-9-]{1,40}$",
+    },
+    _designation,
+    "m-1/business-applications",
 )
 CURSOR: Final = Parameter(
     "cursor",

@@ -54,7 +54,7 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
+            "board", "overview", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -62,8 +62,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     ),
     "operations": dict.fromkeys(
         (
-            "board", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
-            "designation-decisions", "metrics",
+            "board", "overview", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
+            "designation-decisions", "metrics", "operations",
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
@@ -89,6 +89,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     },
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
+        "overview": ALL,
         "benchmark": ALL,
         "places": ALL,
     },

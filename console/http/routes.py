@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from console.http.parameters import (
+    AFTER_DESIGNATION,
     AREA,
     AT,
     BEFORE,
     CODE,
     COUNTS,
     CURSOR,
+    FIRST,
     FROM,
     FROM_KNOWN_AT,
     GROUPED_BY,
@@ -57,6 +60,7 @@ from projections.questions.designation_replay import DesignationCheck, Designati
 from projections.questions.designations import DesignationLine, designations
 from projections.questions.explain import ExplainAnswer, Side, explain
 from projections.questions.history import Change, history
+from projections.questions.overview import Overview, overview
 from projections.questions.participation import (
     MembershipParticipation,
     MonthParticipation,
@@ -149,6 +153,10 @@ def _board(_ledger: Ledger, view: View, asked: Asked) -> BoardPage:
     return board_page(view, wanted, asked.get("limit", LIMIT))
 
 
+def _overview(_ledger: Ledger, view: View, asked: Asked) -> Overview:
+    return overview(view, asked.at_us, asked.known)
+
+
 def _status(_ledger: Ledger, view: View, asked: Asked) -> Status:
     return status(view, asked.get("membership"), asked.at_us, asked.known)
 
@@ -166,7 +174,7 @@ def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTak
 
 
 def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
-    return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known)
+    return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
 
 
 def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
@@ -174,7 +182,9 @@ def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participat
 
 
 def _designations(_ledger: Ledger, view: View, asked: Asked) -> Iterable[DesignationLine]:
-    return designations(view, asked.at_us, asked.known, asked.get("area"), asked.memberships)
+    after = asked.get("after", ("", ""))
+    found = designations(view, asked.at_us, asked.known, asked.get("area"), asked.memberships, after)
+    return islice(found, asked.get("limit"))
 
 
 def _score(_ledger: Ledger, view: View, asked: Asked) -> ScoreAnswer:
@@ -218,6 +228,10 @@ READING: Final = (
         (SEARCH, STATE, PAGE_LIMIT, CURSOR, WITHIN_DAYS, AT, KNOWN_AT), BoardPage, False, _board, now=True,
     ),
     Route(
+        "overview", "/v1/overview", "How many are eligible, how many designations are qualified, and how that moved.",
+        (AT, KNOWN_AT), Overview, False, _overview, now=True,
+    ),
+    Route(
         "status", f"{OF}/status", "Where a membership stands in the survey.",
         (MEMBERSHIP, AT, KNOWN_AT), Status, False, _status, now=True,
     ),
@@ -235,7 +249,7 @@ READING: Final = (
     ),
     Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
-        (WITHIN_DAYS, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+        (WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
     ),
     Route(
         "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",
@@ -269,7 +283,7 @@ READING: Final = (
     ),
     Route(
         "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",
-        (IN_AREA, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
+        (IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
     ),
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",

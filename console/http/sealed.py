@@ -56,9 +56,13 @@ class Sealing:
 
     def late_s(self, end: int) -> float | None:
         """How old the checkpoint is, where that is too old and the book, which ends at a position, goes beyond it."""
+        old_s = self.unsealed_s(end)
+        return old_s if old_s and old_s >= self._late_s else None
+
+    def unsealed_s(self, end: int) -> float:
+        """How old the checkpoint is where the book, which ends at a position, goes beyond it; 0 where it does not."""
         found = self.published()
         if self._seen is None or self._seen[0] != found:
             self._seen = (found, end if found is not None else 0)
         made_s = self._since_s if found is None else found.made_s
-        old_s = time.time() - made_s
-        return old_s if old_s >= self._late_s and end > self._seen[1] else None
+        return time.time() - made_s if end > self._seen[1] else 0.0

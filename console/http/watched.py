@@ -40,6 +40,21 @@ class Watched:
             raise RuntimeError("found a service without projections, expected them to be watched")
         return health(self.following, self.recording, self._sealing, self.duties)
 
+    def unsealed_s(self) -> float | None:
+        """How old the published checkpoint is where the book goes beyond it, else 0; None where no log is served."""
+        if self._sealing is None or self.following is None:
+            return None
+        return self._sealing.unsealed_s(self.following.end)
+
+    def of_webhooks(self) -> dict[str, dict[str, float]]:
+        """The figures of webhooks (`consumers.webhooks.backlog`): name -> webhook -> figure; empty where none is sent."""
+        found: dict[str, dict[str, float]] = {}
+        for duty in self.duties:
+            for name in FIGURES:
+                if name in duty.figures:
+                    found.setdefault(name, {}).update(duty.figures[name])
+        return found
+
     def projections(self, following: Following) -> None:
         """What keeps the projections up; there always is one."""
         self.following = following

@@ -14,6 +14,7 @@ from console.http.roles import Caller
 from console.pages.board import board
 from console.pages.decision.listed import decisions_page
 from console.pages.decision.page import decision_page, evidence_file
+from console.pages.designations import designations
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
 from console.pages.verifying import VERIFYING, verify_page
@@ -47,6 +48,9 @@ class Page:
         return all(next(caller.sights(route), None) is not None for route in self.needs)
 
 
+STAFF: Final = ("auditor", "operations")
+"""Who sees memberships that are not its own."""
+
 OF: Final = "/console/memberships/{membership}"
 RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
 ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
@@ -54,7 +58,8 @@ OF_RENEWAL: Final = ("decisions", "replay", "proof")
 OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
 PAGES: Final = (
-    Page("board", "/console/board", "Board", ("board",), board),
+    Page("board", "/console/board", "Board", ("board", "overview"), board),
+    Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
     Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
     Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
     Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
@@ -78,6 +83,7 @@ PAGES: Final = (
     ),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
+"""Every page, in the order in which they are listed."""
 
 
 def pages_for(caller: Caller) -> list[Page]:

@@ -35,6 +35,11 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def points(centipoints: int) -> str:
+    """Hundredths of points as points."""
+    return f"{centipoints / 100:,.2f}"
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 response, 2 responses."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -56,6 +61,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "day": day,
     "period": period_name,
     "count": count,
+    "points": points,
     "plural": plural,
     "name": name,
     "sentence": sentence,

@@ -86,10 +86,9 @@ class DesignationsReader(BuildReader):
         )
         return [area for (area,) in rows]
 
-    def keys(self, known: int, area: str | None = None) -> Iterator[list[Key]]:
-        """All designations that were opened by a position, or those of one area, in order, a chunk at a time."""
+    def keys(self, known: int, area: str | None = None, after: Key = ("", "")) -> Iterator[list[Key]]:
+        """All designations beyond one that were opened by a position, or those of one area, in order, a chunk at a time."""
         within, parameters = ("", []) if area is None else (" AND area = ?", [area])
-        after: Key = ("", "")
         while True:
             rows = self._query(
                 f"SELECT membership, area FROM {self._prefix}designations WHERE (membership, area) > (?, ?) "
@@ -98,7 +97,7 @@ class DesignationsReader(BuildReader):
             )
             if not rows:
                 return
-            after = rows[-1]
+            after = (rows[-1][0], rows[-1][1])
             yield [(membership, area) for membership, area in rows]
 
     def anniversaries(self, keys: Sequence[Key], known: int) -> dict[Key, list[str]]:

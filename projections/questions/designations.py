@@ -73,16 +73,17 @@ def designations(
     known_at: int | None = None,
     area: str | None = None,
     memberships: Collection[str] | None = None,
+    after: Key = ("", ""),
 ) -> Iterator[DesignationLine]:
     """Every designation at an instant, as known by a position; by membership, then area.
 
-    Those of one area, or of some memberships, where these are given.
+    Those of one area, or of some memberships, where these are given, and those that follow one.
     """
     reader, scores = view.designations(), view.scores()
     known = min(reader.known_at(known_at), scores.known_at(known_at))
     if area is not None and memberships is None:
         reader.require_area(area, known)
-    for all_keys in reader.keys(known, area):
+    for all_keys in reader.keys(known, area, after):
         keys = [key for key in all_keys if memberships is None or key[0] in memberships]
         if not keys:
             continue

@@ -56,16 +56,18 @@ class Renewal:
     """The position of the ledger up to which something is known."""
 
 
-def renewals(view: View, at_us: int, within_days: int, known_at: int | None = None) -> list[Renewal]:
+def renewals(
+    view: View, at_us: int, within_days: int, known_at: int | None = None, limit: int | None = None
+) -> list[Renewal]:
     """Renewal dates that are not decided yet: those before the day of `at_us` first, then those up to so many days ahead.
 
-    The earliest first. What is missing is what the status on the date lacks if nothing more arrives.
+    The earliest first, so many of them at most. What is missing is what the status on the date lacks if nothing more arrives.
     """
     today = date(1970, 1, 1) + timedelta(days=at_us // DAY_US)
     last = today + timedelta(days=min(within_days, (date.max - today).days))
     reader = view.eligibility()
     known = reader.known_at(known_at)
-    rows = view.renewals().undecided(last.isoformat(), known)
+    rows = view.renewals().undecided(last.isoformat(), known, limit)
     rulebook = reader.rulebook(known)
     found = []
     for start in range(0, len(rows), CHUNK):

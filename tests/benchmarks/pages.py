@@ -33,7 +33,7 @@ from tests.console.pages.support import signed_in
 
 NOW: Final = "2012-06-01T00:00:00Z"
 BEGAN_US: Final = parse_instant("2010-01-04T00:00:00Z")
-SPAN_DAYS: Final = 870
+SPAN_DAYS: Final = 500
 ORGANISATIONS: Final = 7
 RENEWAL: Final = "2012-03-01"
 PAGE_MS: Final = 100.0

@@ -19,6 +19,8 @@ from csat_ledger_client.answers.designations import DesignationLine
 from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
+from csat_ledger_client.answers.operations import Operations
+from csat_ledger_client.answers.overview import Overview
 from csat_ledger_client.answers.participation import AnyParticipation
 from csat_ledger_client.answers.peers import Peers
 from csat_ledger_client.answers.places import Places
@@ -57,6 +59,8 @@ __all__ = [
     "EligibilityStep",
     "Explanation",
     "FactOutcome",
+    "Operations",
+    "Overview",
     "Peers",
     "Places",
     "PositionReached",

@@ -279,6 +279,7 @@ def service_on_a_port(
 EVERYBODY = (*ROLES, None)
 PATHS = {
     "board": "/v1/memberships",
+    "overview": "/v1/overview?at=2024-08-01",
     "status": "/v1/memberships/m-1/status",
     "history": "/v1/memberships/m-1/history",
     "replay": "/v1/memberships/m-1/replay",

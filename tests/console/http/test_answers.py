@@ -23,6 +23,8 @@ from tests.support.answers import wrong_with
 
 ONE = f"/v1/memberships/m-1/designations/{AREA}"
 SAME: Sequence[tuple[str, list[str], bool]] = (
+    (PATHS["overview"], ["overview", "--at", "2024-08-01"], False),
+    ("/v1/overview?known_at=20&at=2011-01-01", ["overview", "--at", "2011-01-01", "--known-at", "20"], False),
     (PATHS["status"], ["status", "m-1"], False),
     (f"{PATHS['status']}?at=2010-07-01&known_at=9", ["status", "m-1", "--at", "2010-07-01", "--known-at", "9"], False),
     (PATHS["history"], ["history", "m-1"], True),
@@ -90,6 +92,19 @@ def end(served: Served) -> int:
 def test_every_route_is_held_against_its_command() -> None:
     tried = {path.partition("?")[0] for path, _, _ in SAME}
     assert tried == {path.partition("?")[0] for path in PATHS.values()} - {"/v1/memberships", "/v1/refusals"}
+
+
+def test_the_first_renewals_and_designations_are_those_of_the_whole_list(served: Served) -> None:
+    every = served.get("/v1/renewals?within=3650&at=2010-01-20", "operations").json()
+    assert served.get("/v1/renewals?within=3650&at=2010-01-20&limit=1", "operations").json() == every[:1]
+    all_of_them = served.get("/v1/designations").json()
+    assert len(all_of_them) > 1
+    found, after = [], ""
+    while page := served.get(f"/v1/designations?limit=1{after}").json():
+        found += page
+        after = f"&after={page[-1]['membership']}/{page[-1]['area']}"
+    assert found == all_of_them
+    assert served.get("/v1/designations?after=m-1").json()["field"] == "after"
 
 
 def test_a_batch_has_the_lines_that_the_command_prints(

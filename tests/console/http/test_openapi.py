@@ -75,7 +75,17 @@ def test_the_document_is_openapi_with_schemas_that_are_schemas_and_no_reference_
     assert DOCUMENT["openapi"] == "3.1.0"
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names))
-    others = {"facts", "status-batch", "refusals-retry", "changes", "openapi", "livez", "readyz", "metrics"}
+    others = {
+        "facts",
+        "status-batch",
+        "refusals-retry",
+        "changes",
+        "openapi",
+        "livez",
+        "readyz",
+        "metrics",
+        "operations",
+    }
     others |= {"log-checkpoint", "log-checkpoints", "log-tile", *PEOPLE}
     assert set(names) == {route.name for route in READING} | PROVEN.keys() | others | set(WEBHOOKS)
     assert {route for routes in TABLE.values() for route in routes} <= set(names)

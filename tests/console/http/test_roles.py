@@ -34,20 +34,21 @@ OF_THE_VAULT = {"erasures", "access-report"}
 MAY = {
     "operator": {"facts", "refusals", "refusals-retry", *PEOPLE},
     "auditor": PROGRAMME
-    | {"status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN}
+    | {"overview", "status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN}
     | {"designation-replay"},
-    "operations": PROGRAMME | {"status-batch", "renewals", "participation", "metrics", "refusals"},
+    "operations": PROGRAMME
+    | {"overview", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},
-    "owner": {"participation", "benchmark", "places"},
+    "owner": {"overview", "participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": {*WEBHOOKS, *OF_THE_VAULT},
 }
 """DESIGN 11's table, as far as it is built."""
 FED = {"changes": "/v1/changes?after=0"}
 POSTED = {"status-batch": "/v1/status:batch", "facts": "/v1/facts", "refusals-retry": "/v1/refusals:retry"}
-OTHERS = {"metrics": "/metrics"}
+OTHERS = {"metrics": "/metrics", "operations": "/v1/operations"}
 
 
 def asked(served: Served, route: str, role: str | None) -> Any:
@@ -76,9 +77,7 @@ def test_a_route_answers_the_roles_that_may_ask_it_and_nobody_else(
     expected = 401 if role is None else 200 if route in MAY[role] else 403
     assert found.status_code == expected, found.text
     assert found.headers["vary"].partition(",")[0] == "Authorization"
-    assert found.headers["cache-control"].startswith(
-        "no-store" if route == "metrics" and expected == 200 else "private"
-    )
+    assert found.headers["cache-control"].startswith("no-store" if route in OTHERS and expected == 200 else "private")
     if expected == 401:
         assert found.headers["www-authenticate"].startswith("Bearer")
     if expected != 200:

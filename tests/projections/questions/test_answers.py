@@ -87,10 +87,10 @@ class Desk:
                     customer_org="Fabrikam",
                 )
 
-    def renewals(self, within: int = 90, at_us: int = NOW_US) -> list[dict[str, Any]]:
+    def renewals(self, within: int = 90, at_us: int = NOW_US, limit: int | None = None) -> list[dict[str, Any]]:
         self.projections.catch_up()
         with self.projections.view() as opened:
-            return as_json(renewals(opened, at_us, within))
+            return as_json(renewals(opened, at_us, within, limit=limit))
 
     def renewal(self) -> dict[str, Any]:
         (one,) = self.renewals()
@@ -230,6 +230,7 @@ def test_renewals_come_in_order_of_date_within_the_days_asked_for(desk: Desk) ->
         ("m-3", "2011-02-01", 31),
     ]
     assert [one["membership"] for one in desk.renewals(within=0)] == ["m-1", "m-2"]
+    assert [one["membership"] for one in desk.renewals(within=31, limit=3)] == ["m-1", "m-2", "m-4"]
     noon_us = parse_instant("2011-01-01T12:00:00Z")
     assert [one["days"] for one in desk.renewals(within=30, at_us=noon_us)] == [-1, 0, 30, 30]
 

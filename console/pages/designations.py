@@ -1,0 +1,37 @@
+"""Designations: what state each is in, what it lacks to the minimum, and what brings points."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from console.pages.board import TIMES, link_times
+from console.pages.rendering import Shown
+from console.pages.visiting import Visit
+
+ROWS: Final = 50
+METRICS: Final = {
+    "net-adds": "net customer adds",
+    "intermediate": "intermediate certificates",
+    "advanced": "advanced certificates",
+    "usage-growth": "usage growth",
+    "deployments": "deployments",
+}
+"""What the metrics are called on a page."""
+UNITS: Final = {
+    "net-adds": "more customers", "intermediate": "more people", "advanced": "more people",
+    "usage-growth": "more percent", "deployments": "more deployments",
+}  # fmt: skip
+
+
+async def designations(visit: Visit) -> Shown:
+    """All designations, a page at a time, of one area or of all."""
+    query = visit.query
+    times = {name: query.get(name) for name in TIMES}
+    asked: dict[str, Any] = {"limit": ROWS, "area": query.get("area"), "after": query.get("after"), **times}
+    found = await visit.get("designations", **asked)
+    following = f"{found[-1]['membership']}/{found[-1]['area']}" if len(found) == ROWS else None
+    kept = {name: query[name] for name in ("area", *TIMES) if name in query}
+    return Shown("designations.html.j2", {
+        "title": "Designations", "query": query, "times": link_times(times), "rows": found, "following": following,
+        "kept": kept, "metrics": METRICS, "units": UNITS,
+    })  # fmt: skip

@@ -1,0 +1,85 @@
+"""How many are eligible, and how that moved over time: counts alone, of all memberships and all designations.
+
+They go by what was announced (DESIGN 6), as that stands as known by a position; what is not reviewed yet, since the clock
+is late or the instant lies ahead, is not announced. A question about all memberships by the rules would cost as much as
+evaluating each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.instants import format_instant
+from projections.questions.answer import Count, Instant, Position
+from projections.questions.view import View
+from projections.results.periods import months_from
+
+MONTHS_MAX: Final = 600
+"""So many months are told, the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthStanding:
+    """How many there were at the end of a month, or at the instant asked for in the last one."""
+
+    month: str
+    """YYYY-MM."""
+    eligible: Count
+    """Memberships that were eligible."""
+    qualified: Count
+    """Designations that were qualified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many stand where, as it was announced."""
+
+    at: Instant
+    """The instant asked about."""
+    known_at: Position
+    """The position of the ledger up to which something is known."""
+    memberships: Count
+    """Memberships of the survey programme that are known."""
+    eligible: Count
+    """How many of them are eligible at that instant."""
+    designations: Count
+    """Designations of the capability programme that are known."""
+    qualified: Count
+    """How many of them are qualified at that instant."""
+    months: tuple[MonthStanding, ...]
+    """The same over time, from the first month in which there was one; at most fifty years."""
+
+
+def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
+    """The counts at an instant, as known by a position, and at the end of each month before it."""
+    eligibility, designations = view.eligibility(), view.designations()
+    known = min(eligibility.known_at(known_at), designations.known_at(known_at))
+    eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", at_us, known))
+    qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", at_us, known))
+    months = []
+    if eligible or qualified:
+        numbers = (0, 0)
+        for month in months_from(min([*eligible, *qualified]), format_instant(at_us)[:7]):
+            numbers = (eligible.get(month, numbers[0]), qualified.get(month, numbers[1]))
+            months.append(MonthStanding(month, *numbers))
+    return Overview(
+        at=format_instant(at_us),
+        known_at=known,
+        memberships=eligibility.number_of("memberships", known),
+        eligible=months[-1].eligible if months else 0,
+        designations=designations.number_of("designations", known),
+        qualified=months[-1].qualified if months else 0,
+        months=tuple(months[-MONTHS_MAX:]),
+    )
+
+
+def _by_month(changes: Iterable[tuple[int, int]]) -> dict[str, int]:
+    """Of each month in which something changed, how many hold at its end."""
+    found: dict[str, int] = {}
+    number = 0
+    for day_us, more in changes:
+        number += more
+        found[format_instant(day_us)[:7]] = number
+    return found

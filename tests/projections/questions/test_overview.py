@@ -1,0 +1,67 @@
+"""The overview counts as the histories of each membership and designation say, at any instant, as known at any position."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.instants import format_instant, parse_instant
+from projections.questions.designation_history import designation_history
+from projections.questions.history import history
+from projections.questions.overview import overview
+from projections.questions.view import View
+from tests.support.books_of_both import Step, Told, books_of_both
+from tests.support.real_book import projected, real_book
+from tests.support.soak import scaled
+
+FIRST_US, LAST_US = (parse_instant(f"{year}-01-01T00:00:00Z") for year in (2009, 2026))
+
+
+def standing(view: View, at_us: int, known: int) -> tuple[int, int, int, int]:
+    """Memberships, eligible ones, designations, qualified ones: one by one."""
+    memberships = [name for chunk in view.eligibility().memberships(known) for name, _ in chunk]
+    keys = [key for chunk in view.designations().keys(known, None) for key in chunk]
+    of_each = [history(view, one, at_us, known) for one in memberships]
+    of_designations = [designation_history(view, *key, at_us, known) for key in keys]
+    eligible = sum(bool(changes) and changes[-1].satisfied for changes in of_each)
+    qualified = sum(bool(changes) and changes[-1].qualified for changes in of_designations)
+    return len(memberships), eligible, len(keys), qualified
+
+
+@settings(max_examples=scaled(25), deadline=None)
+@given(books_of_both(), st.integers(0, 2**32 - 1))
+def test_the_counts_are_those_of_the_histories_one_by_one(steps: list[Step], seed: int) -> None:
+    random = Random(seed)
+    with real_book() as book, projected(book) as projections:
+        told = Told(book)
+        for step in steps:
+            told.tell(step)
+        projections.catch_up()
+        with projections.view() as view:
+            end = view.eligibility().position
+            changes = [one.effective_at for chunk in view.eligibility().memberships() for name, _ in chunk
+                       for one in history(view, name)]  # fmt: skip
+            for _ in range(6):
+                known = random.choice([end, random.randint(0, end)])
+                at_us = random.randint(FIRST_US, LAST_US)
+                if changes and random.random() < 0.6:
+                    at_us = parse_instant(random.choice(changes)) + random.choice([-1, 0, 1])
+                found = overview(view, at_us, known)
+                assert (found.memberships, found.eligible, found.designations, found.qualified) == standing(
+                    view, at_us, known
+                )
+                for month in random.sample(found.months, min(3, len(found.months))):
+                    end_us = min(at_us, _end_us(month.month))
+                    _, eligible, _, qualified = standing(view, end_us, known)
+                    assert (month.eligible, month.qualified) == (eligible, qualified)
+                assert [one.month for one in found.months] == sorted({one.month for one in found.months})
+                assert not found.months or found.months[-1].month == format_instant(at_us)[:7]
+
+
+def _end_us(month: str) -> int:
+    """The last microsecond of a month."""
+    year, number = int(month[:4]), int(month[5:])
+    after = f"{year + number // 12}-{number % 12 + 1:02d}-01T00:00:00Z"
+    return parse_instant(after) - 1
