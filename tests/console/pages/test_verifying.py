@@ -22,6 +22,7 @@ from console.pages import judging, verifying
 from console.pages.posted import FIELD_BYTES_MAX
 from ledger.proof.verify import main as verify
 from ledger.proof.verify_receipt import main as verify_receipt
+from tests.console.http.support import make_book, service_on_a_port
 from tests.console.pages.looking import unusable, wrong_with
 from tests.console.pages.support import signed_in, visiting
 from tests.console.support import ROOT
@@ -323,6 +324,24 @@ def test_few_post_at_once_and_who_waits_is_told(pages: str) -> None:
         finally:
             for to in held:
                 to.close()
+        wait_for(lambda: post(client, mark, SURVEY).status_code == 200)
+
+
+def test_who_sends_too_slowly_is_told_and_his_place_is_free_again(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+    with service_on_a_port(tmp_path / "ledger.db", pages=True, deadline_s=2) as url, auditing(url) as (client, mark):
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        begin = body([("mark", mark.encode(), None), GOOD[0]])[:-11]
+        at = urlsplit(url)
+        for number in range(verifying.VERIFYING.at_once + 1):
+            with socket.create_connection((at.hostname or "", at.port or 0), timeout=20) as to:
+                to.sendall(
+                    f"POST {PATH} HTTP/1.1\r\nHost: {at.netloc}\r\nCookie: {cookies}\r\nContent-Length: 100000\r\n"
+                    f"Content-Type: {HEADERS['Content-Type']}\r\n\r\n".encode()
+                    + begin
+                )
+                if number == 0:  # the others leave before
+                    assert to.recv(1_000).startswith(b"HTTP/1.1 504")
         wait_for(lambda: post(client, mark, SURVEY).status_code == 200)
 
 
