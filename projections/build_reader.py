@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
+from typing import Final
 
-from ledger.instants import BEGINNING_US, DAY_US
+from ledger.store.bookmark import Bookmark
 from projections.database import Connection
+
+REMEMBERED_MAX: Final = 8
+_REMEMBERED: dict[tuple[str, Bookmark, str, int], list[tuple[int, int]]] = {}
+_REMEMBERING: Final = Lock()
 
 
 class BuildReader:
@@ -16,6 +22,9 @@ class BuildReader:
         self._prefix = prefix
         self.position = position
 
+    mark: Bookmark | None = None
+    """What tells the book apart, up to the reader's position, from every other; None where that is not known."""
+
     def known_at(self, known_at: int | None) -> int:
         """The position up to which something is known: the end of the projection where none, or a later one, is given."""
         return self.position if known_at is None else max(0, min(known_at, self.position))
@@ -25,13 +34,27 @@ class BuildReader:
         ((number,),) = self._query(f"SELECT count(*) FROM {self._prefix}{table} WHERE position <= ?", (known,))
         return int(number)
 
-    def net_changes(self, key: Sequence[str], flag: str, at_us: int, known: int) -> list[tuple[int, int]]:
-        """(beginning of a day, by how many more it held at its end) of each day on which something changed, in order.
+    def net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
+        """(instant, by how many more it held from then on) of each instant at which that changed, in order.
 
-        Of what was announced by a position and took effect by an instant: whether `flag` holds of what the columns `key` name.
-        An announcement replaces all earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing
-        holds before the first.
+        Of what was announced by a position: whether `flag` holds of what the columns `key` name. An announcement replaces all
+        earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing holds before the first. What was
+        worked out last is remembered: it takes a look at every announcement.
         """
+        if self.mark is None:
+            return self._net_changes(key, flag, known)
+        name = (self._prefix, self.mark, flag, known)
+        with _REMEMBERING:
+            found = _REMEMBERED.get(name)
+        if found is None:
+            found = self._net_changes(key, flag, known)
+            with _REMEMBERING:
+                while len(_REMEMBERED) >= REMEMBERED_MAX:
+                    del _REMEMBERED[next(iter(_REMEMBERED))]
+                _REMEMBERED[name] = found
+        return found
+
+    def _net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
         of = ", ".join(key)
         rows = self._query(
             f"""WITH announced AS (
@@ -42,8 +65,8 @@ class BuildReader:
                 SELECT effective_us, holds, lag(holds, 1, 0) OVER (PARTITION BY {of} ORDER BY effective_us) AS held
                 FROM announced WHERE replaced_us IS NULL OR replaced_us > effective_us
             )
-            SELECT (effective_us - ?) / ? AS day, sum(holds - held) FROM standing
-            WHERE effective_us <= ? AND holds <> held GROUP BY day ORDER BY day""",
-            (known, BEGINNING_US, DAY_US, at_us),
+            SELECT effective_us, sum(holds - held) FROM standing WHERE holds <> held
+            GROUP BY effective_us ORDER BY effective_us""",
+            (known,),
         )
-        return [(BEGINNING_US + int(day) * DAY_US, int(more)) for day, more in rows]
+        return [(instant_us, int(more)) for instant_us, more in rows]

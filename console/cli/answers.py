@@ -79,6 +79,7 @@ from projections.questions.renewals import Renewal
 from projections.questions.replay import DecisionCheck, ReplayStep
 from projections.questions.report import MonthlyReport
 from projections.questions.results import Results
+from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
@@ -247,6 +248,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "reports": ReportsWritten,
     "results": Results,
     "review": ReviewAnswer,
+    "rolling": RollingCount,
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,
     "score-explain": ExplainAnswer,

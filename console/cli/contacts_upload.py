@@ -95,7 +95,13 @@ def checked_membership(text: str) -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
+    """The list. Raises Failure for what cannot be read, and for a pipe with a name: to open one waits for its writer.
+
+    A pipe that a shell hands over, as by `<(command)`, has no name of its own and has its writer; it is read.
+    """
     try:
+        if path.is_fifo() and path.resolve().exists():
+            raise Failure("unreadable", f"{path}: found a named pipe, expected a file; nothing was taken")
         return path.open("rb")
     except OSError as error:
         raise Failure("unreadable", f"{path}: {error.strerror}; nothing was taken") from None

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
     "history": Command("history", "how a membership's eligibility, or a designation, changed"),
+    "rolling": Command("rolling", "a membership's rolling count over time, past and projected"),
     "replay": Command("replay", "the events of a membership or a designation one by one, its decisions checked"),
     "board": Command("board", "who is eligible, who will lose it, when and why"),
     "overview": Command("overview", "how many are eligible and qualified, and how that moved"),

@@ -149,6 +149,12 @@ KNOWN_AT: Final = Parameter(
 )
 FROM: Final = Parameter("from", "The one instant.", INSTANT, read_instant, "2024-07-01", required=True)
 TO: Final = Parameter("to", "The other instant.", INSTANT, read_instant, "2024-09-02", required=True)
+SINCE_WHEN: Final = Parameter(
+    "from", "The first instant that is told; default: before the first receipt.", INSTANT, read_instant, "2010-01-01"
+)
+UNTIL_WHEN: Final = Parameter(
+    "to", "The last one; default: when what counts has expired.", INSTANT, read_instant, "2012-01-01"
+)
 FROM_KNOWN_AT: Final = Parameter(
     "from_known_at", "What was known on the side of `from`.", KNOWN_AT.schema, read_known_at, "2025-01-31"
 )

@@ -54,7 +54,8 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "history", "replay", "decisions", "designations", "score", "explain",
+            "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
+            "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -62,7 +63,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     ),
     "operations": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "decisions", "renewals", "participation", "designations", "score",
+            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
+            "designations", "score",
             "designation-decisions", "metrics", "operations",
         ),
         ALL,

@@ -35,11 +35,13 @@ from console.http.parameters import (
     REFUSALS_LIMIT,
     SEARCH,
     SINCE,
+    SINCE_WHEN,
     SOURCE,
     STATE,
     TO,
     TO_KNOWN_AT,
     UNTIL,
+    UNTIL_WHEN,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -73,6 +75,7 @@ from projections.questions.renewals import Renewal, renewals
 from projections.questions.replay import DecisionCheck, ReplayStep, replay
 from projections.questions.report import MonthlyReport, report
 from projections.questions.results import Results, results
+from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
 from projections.questions.status import Status, status
 from projections.questions.view import View
@@ -165,6 +168,10 @@ def _history(_ledger: Ledger, view: View, asked: Asked) -> list[Change]:
     return history(view, asked.get("membership"), asked.get("at", END_US), asked.known)
 
 
+def _rolling(_ledger: Ledger, view: View, asked: Asked) -> RollingCount:
+    return rolling(view, asked.get("membership"), asked.at_us, asked.known, asked.get("from"), asked.get("to"))
+
+
 def _replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[ReplayStep | DecisionCheck]:
     return replay(ledger.store, asked.get("membership"), asked.known)
 
@@ -238,6 +245,10 @@ READING: Final = (
     Route(
         "history", f"{OF}/history", "How a membership's eligibility changed, as it was announced.",
         (MEMBERSHIP, UNTIL, KNOWN_AT), Change, True, _history,
+    ),
+    Route(
+        "rolling", f"{OF}/rolling", "A membership's rolling count over time, until all that is known has expired.",
+        (MEMBERSHIP, SINCE_WHEN, UNTIL_WHEN, AT, KNOWN_AT), RollingCount, False, _rolling, now=True,
     ),
     Route(
         "replay", f"{OF}/replay", "A membership's events one by one with the count after each, its decisions checked.",

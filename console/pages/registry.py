@@ -15,6 +15,7 @@ from console.pages.board import board
 from console.pages.decision.listed import decisions_page
 from console.pages.decision.page import decision_page, evidence_file
 from console.pages.designations import designations
+from console.pages.membership import membership, membership_events
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
 from console.pages.verifying import VERIFYING, verify_page
@@ -60,6 +61,24 @@ OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designa
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
     Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
+    Page(
+        "membership",
+        "/console/memberships/{membership}",
+        "Membership",
+        ("status", "rolling", "decisions"),
+        membership,
+        listed=False,
+        only=STAFF,
+    ),
+    Page(
+        "membership-events",
+        "/console/memberships/{membership}/events",
+        "Events",
+        ("replay",),
+        membership_events,
+        listed=False,
+        only=STAFF,
+    ),
     Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
     Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
     Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),

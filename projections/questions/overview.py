@@ -7,14 +7,14 @@ evaluating each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.instants import format_instant
+from ledger.instants import BEGINNING_US, END_US, format_instant
 from projections.questions.answer import Count, Instant, Position
 from projections.questions.view import View
-from projections.results.periods import months_from
+from projections.results.periods import LAST_MONTH, month_end_us, months_from
 
 MONTHS_MAX: Final = 600
 """So many months are told, the last ones."""
@@ -56,8 +56,8 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
     """The counts at an instant, as known by a position, and at the end of each month before it."""
     eligibility, designations = view.eligibility(), view.designations()
     known = min(eligibility.known_at(known_at), designations.known_at(known_at))
-    eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", at_us, known))
-    qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", at_us, known))
+    eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", known), at_us)
+    qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", known), at_us)
     months = []
     if eligible or qualified:
         numbers = (0, 0)
@@ -75,11 +75,17 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
     )
 
 
-def _by_month(changes: Iterable[tuple[int, int]]) -> dict[str, int]:
-    """Of each month in which something changed, how many hold at its end."""
+def _by_month(changes: Sequence[tuple[int, int]], at_us: int) -> dict[str, int]:
+    """Of each month up to an instant in which something changed, how many hold at its end, or at the instant."""
     found: dict[str, int] = {}
     number = 0
-    for day_us, more in changes:
+    month, over_us = "", BEGINNING_US
+    for instant_us, more in changes:
+        if instant_us > at_us:
+            break
         number += more
-        found[format_instant(day_us)[:7]] = number
+        if instant_us >= over_us:  # the changes come in order, and the name of a month is dear
+            month = format_instant(instant_us)[:7]
+            over_us = month_end_us(month) if month <= LAST_MONTH else END_US + 1
+        found[month] = number
     return found

@@ -97,6 +97,7 @@ class View:
             if build is None:
                 raise StoreUnreachable(f"projection {projection.name} was never built; `csat-ledger project` builds it")
             reader = self._readers[projection.name] = make(connection, build.prefix, build.position)
+            cast("BuildReader", reader).mark = build.mark
         return cast(Reader, reader)
 
 

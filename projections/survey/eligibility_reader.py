@@ -162,6 +162,19 @@ class EligibilityReader(BuildReader):
             (known, *after, known, limit),
         )
 
+    def instants_received(self, membership: str, known: int) -> list[int]:
+        """When responses that are not void, and evaluations, were received, and when Learning was said to be held or not."""
+        of = (membership, known)
+        found = self._query(
+            f"SELECT received_us FROM {self._prefix}responses WHERE membership = ? AND position <= ? "
+            "AND (void_position IS NULL OR void_position > ?) "
+            f"UNION ALL SELECT received_us FROM {self._prefix}evaluations WHERE membership = ? AND position <= ? "
+            f"UNION ALL SELECT since_us FROM {self._prefix}attributes "
+            "WHERE membership = ? AND position <= ? AND learning IS NOT NULL",
+            (*of, known, *of, *of),
+        )
+        return sorted(instant_us for (instant_us,) in found)
+
     def joined_names(self, known: int) -> dict[tuple[str, str], str]:
         """(membership, name) -> the name of its organisation, of each name that is one of several as known by a position."""
         rows = self._query(

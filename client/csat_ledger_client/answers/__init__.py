@@ -31,6 +31,7 @@ from csat_ledger_client.answers.replay import Replayed
 from csat_ledger_client.answers.report import Report
 from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.results import Results
+from csat_ledger_client.answers.rolling import Rolling
 from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.subject_erasure import SubjectErasure
@@ -72,6 +73,7 @@ __all__ = [
     "Report",
     "ResponsesPage",
     "Results",
+    "Rolling",
     "Score",
     "Status",
     "SubjectErasure",

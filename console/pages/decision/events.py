@@ -13,7 +13,7 @@ from console.reports.page import period_name
 
 SENTENCES: Final[Mapping[str, str]] = {
     "MembershipEnrolled": "The membership of {name} was enrolled.",
-    "MembershipUpdated": "Its level became {level}.",
+    "MembershipUpdated": "Its level, competencies or profile were updated.",
     "LocationAdded": "Location {location} was added.",
     "RenewalDateSet": "A renewal on {renewal_date} was set.",
     "ConsentGiven": "{subject} of {customer_org} agreed to be asked.",
@@ -62,7 +62,10 @@ def event_words(step: Mapping[str, Any]) -> Markup:
     sentence = SENTENCES.get(kind)
     if sentence is None:
         return Markup("{}").format(kind)
-    return Markup(sentence).format(**{key: _value(key, value) for key, value in data.items()})
+    try:
+        return Markup(sentence).format(**{key: _value(key, value) for key, value in data.items()})
+    except KeyError:  # an event of another version
+        return Markup("{}").format(kind)
 
 
 def _value(key: str, value: Any) -> Any:

@@ -192,6 +192,35 @@ def test_a_file_that_is_no_list_ends_with_2_and_leaves_nothing(people: People) -
     assert not (people.program.folder / "f.jsonl").exists()
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "by a link"])
+def test_a_named_pipe_is_refused_and_not_waited_for(people: People, linked: bool) -> None:
+    pipe, link = people.program.folder / "pipe.csv", people.program.folder / "link.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    path = link if linked else pipe
+    command = (sys.executable, "-m", "console", "contacts", "upload", str(path), "--membership", "m-1", "--facts", "f")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        command, cwd=people.program.folder, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 2, ran
+    assert "found a named pipe, expected a file" in ran.stderr
+    assert not (people.program.folder / "f").exists()
+
+
+def test_a_pipe_that_a_shell_hands_over_is_read(people: People) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, f"{HEADER}\n{ANNA}\n".encode())
+    os.close(writer)
+    try:
+        ran = people.program.json(
+            "contacts", "upload", f"/dev/fd/{reader}", "--membership", "m-1", "--facts", "f.jsonl"
+        )
+    finally:
+        os.close(reader)
+    assert (ran.code, [line["outcome"] for line in ran.lines]) == (0, ["added"]), ran
+
+
 def test_a_quote_that_does_not_close_keeps_what_stood_before_and_its_facts(people: People) -> None:
     listed = people.list(ANNA, '"bert@example.org,Brontegard')
     ran = people.program.json("contacts", "upload", listed, "--membership", "m-1", "--facts", "f.jsonl")

@@ -282,6 +282,7 @@ PATHS = {
     "overview": "/v1/overview?at=2024-08-01",
     "status": "/v1/memberships/m-1/status",
     "history": "/v1/memberships/m-1/history",
+    "rolling": "/v1/memberships/m-1/rolling?at=2011-01-01",
     "replay": "/v1/memberships/m-1/replay",
     "decisions": "/v1/memberships/m-1/decisions",
     "renewals": "/v1/renewals?within=365",

@@ -34,10 +34,20 @@ OF_THE_VAULT = {"erasures", "access-report"}
 MAY = {
     "operator": {"facts", "refusals", "refusals-retry", *PEOPLE},
     "auditor": PROGRAMME
-    | {"overview", "status-batch", "history", "replay", "explain", "designation-history", "changes", *PROVEN}
-    | {"designation-replay"},
+    | {
+        "overview",
+        "rolling",
+        "status-batch",
+        "history",
+        "replay",
+        "explain",
+        "designation-history",
+        "changes",
+        "designation-replay",
+        *PROVEN,
+    },
     "operations": PROGRAMME
-    | {"overview", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"},
+    | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},
