@@ -57,5 +57,5 @@ def serve_demo(output: Output, folder: Path, listen: str) -> NoReturn:
         f"A partner to sign in as: {DEMO_PICKS[0].membership} ({DEMO_PICKS[0].name}). Ctrl-C ends it.",
     )
     output.flush()
-    log = ["--tiles", str(folder / PROOF / "log")]
+    log = ["--tiles", str(folder / PROOF / "log"), "--policy", str(folder / PROOF / "policy.json")]
     os.execve(own[0], [*own, "serve", "--dev", "--console", "--listen", listen, *vault, *log], environment)

@@ -25,8 +25,8 @@ from console.http.changes import PATH as CHANGES
 from console.http.changes import ask_changes
 from console.http.dispatch import App, Dispatch, Endpoint
 from console.http.door import Door, caller_for, caller_of
+from console.http.evidence import PROOFS, EvidenceDesk
 from console.http.evidence import ROUTES as EVIDENCE
-from console.http.evidence import EvidenceDesk
 from console.http.fact_stream import FactStream
 from console.http.fan_out import FanOut
 from console.http.figures import CONTENT_TYPE
@@ -117,7 +117,10 @@ def application(
         path(CHANGES, "GET", partial(ask_changes, service), "changes"),
         path(RETRY_PATH, "POST", partial(_retry, service), RETRY),
         *(path(one.path, one.method, one.endpoint, one.name) for one in webhook_routes(service)),
-        *(path(at, "GET", partial(_prove, service, name, parameters), name) for name, at, _, parameters in EVIDENCE),
+        *(
+            path(at, "GET", partial(_prove, service, name, parameters), name)
+            for name, at, _, parameters in (*EVIDENCE, *PROOFS)
+        ),
         *(path(at, "GET", partial(_show_people, service, name), name) for name, at, _, _ in PEOPLE),
         *(path(at, method, partial(_ask_vault, service, name), name) for name, (at, method) in VAULT.items()),
         path(LOG, "GET", partial(_show_log, service), "log"),

@@ -24,6 +24,7 @@ from ledger.store.urls import without_password
 
 if TYPE_CHECKING:
     from console.cli.sealing import Sealing
+    from console.http.proof_state import Judge
     from console.http.server import Wiring
     from console.wiring import Ledger
     from consumers.webhooks.line import Rules
@@ -54,6 +55,8 @@ class Embedded:
     """How it seals; None where it does not."""
     tiles: Path | None = None
     """The folder of the log that it serves, and takes evidence from."""
+    judge: Judge | None = None
+    """The policy by which it verifies what it has evidence of."""
     receipts: ReceiptSigner | None = None
     """What signs receipts for facts."""
     webhooks: Rules | None = None

@@ -1,4 +1,4 @@
-"""Evidence over HTTP: the bundle of a decision, byte for byte what `csat-ledger evidence` writes, for auditors.
+"""Evidence over HTTP: the bundle of a decision, byte for byte what `csat-ledger evidence` writes, and how it is proved.
 
 One bundle is made at a time, by a thread of its own: the largest ones take memory, and keep nobody else waiting. Bounded
 are the events that one holds, and the time that the log is read for it.
@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from console.cli.output import json_text
 from console.evidence import WhichDecision, on_anniversary, on_renewal
 from console.http.asking import FOR_NOW
 from console.http.door import caller_for
-from console.http.parameters import AREA, MEMBERSHIP, Parameter, Schema, read_values, whole_number
+from console.http.parameters import AREA, MEMBERSHIP, Parameter, Schema, Values, read_values, whole_number
 from console.http.piecewise import LongAnswers, Piecewise
 from console.http.problems import Problem
+from console.http.proof_state import History, Judge, proof_state
 from console.http.reading import Readers
 from console.wiring import Ledger
 from ledger.errors import NotDecided, NotSealed
@@ -66,6 +68,8 @@ SIZE: Final = Parameter(
 )
 OF_RENEWAL: Final = (MEMBERSHIP, RENEWAL, REVISION, SIZE)
 OF_DESIGNATION: Final = (MEMBERSHIP, AREA, ANNIVERSARY, REVISION, SIZE)
+PROOF_OF_RENEWAL: Final = (MEMBERSHIP, RENEWAL, REVISION)
+PROOF_OF_DESIGNATION: Final = (MEMBERSHIP, AREA, ANNIVERSARY, REVISION)
 Routed = tuple[str, str, str, tuple[Parameter, ...]]
 ROUTES: Final[tuple[Routed, ...]] = (
     (
@@ -77,21 +81,42 @@ ROUTES: Final[tuple[Routed, ...]] = (
         "What proves the decision on a designation, to be verified offline.", OF_DESIGNATION,
     ),
 )  # fmt: skip
-"""Name, path, summary and parameters."""
+"""Name, path, summary and parameters: of bundles."""
+PROOFS: Final[tuple[Routed, ...]] = (
+    (
+        "proof", "/v1/memberships/{membership}/proof", "Whether the decision on a renewal is sealed, witnessed and verified.",
+        PROOF_OF_RENEWAL,
+    ),
+    (
+        "designation-proof", "/v1/memberships/{membership}/designations/{area}/proof",
+        "Whether the decision on a designation is sealed, witnessed and verified.", PROOF_OF_DESIGNATION,
+    ),
+)  # fmt: skip
+"""The same of proof states."""
+Made = Callable[[Path, WhichDecision, Values, float, Ledger], tuple[bytes, int]]
+"""A body, and the last position that it speaks for."""
 
 
 class EvidenceDesk:
     """Makes bundles out of the book and the log in a folder."""
 
-    def __init__(self, opened: Callable[[], Ledger], name: str, folder: Path | None) -> None:
-        """`opened` opens a ledger that stands under a name in what is said of it; without a folder there is no evidence."""
+    def __init__(
+        self, opened: Callable[[], Ledger], name: str, folder: Path | None, judge: Judge | None = None
+    ) -> None:
+        """`opened` opens a ledger that stands under a name in what is said of it; without a folder there is no evidence.
+
+        `judge` is the policy by which it is verified here, where there is one.
+        """
         self._readers = Readers(opened, name, 1)
         self._folder = folder
         self._held = LongAnswers(WAITING_MAX)
+        self._judge = judge
+        self._history = History()
         self._kept: KeptState | None = None
 
     async def get(self, name: str, parameters: tuple[Parameter, ...], request: Request) -> Response:
-        """The answer to a question for evidence by the route of a name. Raises Problem."""
+        """The answer to a question for evidence, or for a proof state, by the route of a name. Raises Problem."""
+        made = self._state if name in PROOF_NAMES else self._bundle
         caller_for(request.scope, name)
         values = read_values(parameters, request.path_params, request.scope["query_string"])
         if self._folder is None:
@@ -101,43 +126,70 @@ class EvidenceDesk:
             if "area" in values
             else on_renewal(values["membership"], values["renewal"])
         )
-        end_s = time.monotonic() + DEADLINE_S
+        asked = partial(_made, made, self._folder, which, values, time.monotonic() + DEADLINE_S)
+        headers = {"Content-Type": "application/json", "Cache-Control": FOR_NOW}
+        if name in PROOF_NAMES:  # a small answer, which need not wait for who takes bundles
+            body, position = await self._readers.ask(asked)
+            return Piecewise(body, 200, headers | {POSITION: str(position)}, lambda: None)
         with ExitStack() as held:
             self._held.begin()
             held.callback(self._held.end)
-            body, position = await self._readers.ask(
-                partial(self._made, self._folder, which, values.get("revision"), values.get("at"), end_s)
-            )
-            headers = {"Content-Type": "application/json", "Cache-Control": FOR_NOW, POSITION: str(position)}
-            return Piecewise(body, 200, headers, held.pop_all().close)
+            body, position = await self._readers.ask(asked)
+            return Piecewise(body, 200, headers | {POSITION: str(position)}, held.pop_all().close)
 
     def close(self) -> None:
         """Ends the thread."""
         self._readers.close()
 
-    def _made(
-        self, folder: Path, which: WhichDecision, revision: int | None, at: int | None, end_s: float, ledger: Ledger
+    def _bundle(
+        self, folder: Path, which: WhichDecision, values: Values, end_s: float, ledger: Ledger
     ) -> tuple[bytes, int]:
         """The bundle, and the last position that it speaks for."""
         from console.http.patient_log import PatientLog
         from ledger.proof.log.heads import parse_heads_entry
         from ledger.seal.evidence import collect_evidence
+
+        bundle: Bundle = collect_evidence(
+            ledger.store, PatientLog(folder, end_s), which.programme, which.stream, which.on,
+            revision=values.get("revision"), at=values.get("at"), kept=self._keeping(),
+        )  # fmt: skip
+        return bundle.encoded(), parse_heads_entry(bundle.heads.entry).through
+
+    def _state(
+        self, folder: Path, which: WhichDecision, values: Values, end_s: float, ledger: Ledger
+    ) -> tuple[bytes, int]:
+        """The proof state, and the last position that the log covers."""
+        from console.http.patient_log import PatientLog
+
+        log = PatientLog(folder, end_s)
+        found, through = proof_state(
+            ledger.store, log, which, values.get("revision"), self._judge, self._keeping(), self._history
+        )
+        return json_text(found).encode(), through
+
+    def _keeping(self) -> KeptState:
         from ledger.seal.state import KeptState
 
         if self._kept is None:
             self._kept = KeptState()
-        which.require_known(ledger.store)
-        _require_bounded(ledger.store, which)
-        try:
-            bundle: Bundle = collect_evidence(
-                ledger.store, PatientLog(folder, end_s), which.programme, which.stream, which.on, revision=revision, at=at,
-                kept=self._kept,
-            )  # fmt: skip
-        except NotDecided as error:
-            raise Problem(404, "not-decided", str(error)) from None
-        except NotSealed as error:
-            raise Problem(409, error.code, str(error)) from None
-        return bundle.encoded(), parse_heads_entry(bundle.heads.entry).through
+        return self._kept
+
+
+PROOF_NAMES: Final = frozenset(name for name, *_ in PROOFS)
+
+
+def _made(
+    made: Made, folder: Path, which: WhichDecision, values: Values, end_s: float, ledger: Ledger
+) -> tuple[bytes, int]:
+    """What a thread makes of a question. Raises Problem."""
+    which.require_known(ledger.store)
+    _require_bounded(ledger.store, which)
+    try:
+        return made(folder, which, values, end_s, ledger)
+    except NotDecided as error:
+        raise Problem(404, "not-decided", str(error)) from None
+    except NotSealed as error:
+        raise Problem(409, error.code, str(error)) from None
 
 
 def _require_bounded(book: Reader, which: WhichDecision) -> None:

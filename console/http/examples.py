@@ -23,6 +23,8 @@ SHOWN: Final = 2
 """So many elements of a list are shown."""
 CURSOR: Final = re.compile("([1-9][0-9]{0,17})-[0-9a-f]{16}")
 HASH_SHOWN: Final = "5feceb66ffc86f38"
+ROOT: Final = re.compile("[A-Za-z0-9+/]{43}=")
+ROOT_SHOWN: Final = "z30VlLA2ve0uzerIv0S6FNeeb97fpWB7ect4+jL9dTc="
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 
@@ -50,11 +52,13 @@ def put_examples(paths: Mapping[str, Any]) -> None:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer with made-up digits in the place of the hash in a cursor, which goes by the salts of a book."""
+    """An answer with made-up digits in the place of what goes by the salts of a book: the hash in a cursor, a log's root."""
     if isinstance(answer, list):
         return [_plain(one) for one in answer]
     if isinstance(answer, dict):
         return {name: _plain(one) for name, one in answer.items()}
+    if isinstance(answer, str) and ROOT.fullmatch(answer):
+        return ROOT_SHOWN
     found = CURSOR.fullmatch(answer) if isinstance(answer, str) else None
     return f"{found[1]}-{HASH_SHOWN}" if found else answer
 

@@ -89,7 +89,7 @@ def document() -> bytes:
     paths |= webhook_paths(component, _parameter, _roles, _problems)
     paths |= people_paths(component, _parameter, _roles, _problems)
     paths |= vault_paths(component, _parameter, _roles, _problems)
-    paths |= log_paths(_parameter, _roles, _problems) | _others(components)
+    paths |= log_paths(component, _parameter, _roles, _problems) | _others(components)
     _component("Problem", ProblemDetails, components)
     webhooks = webhooks_sent(component)
     for name, schema in components.items():

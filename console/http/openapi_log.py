@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from console.http.evidence import ROUTES
+from console.http.evidence import PROOFS, ROUTES
 from console.http.log import ENTRIES
+from console.http.openapi_webhooks import Component
 from console.http.parameters import Parameter
+from console.http.proof_state import DecisionProof
 from ledger.proof.log.bundle import FORMAT, KEYS
 
 Schema = dict[str, Any]
@@ -41,6 +43,7 @@ RANGE: Final[Schema] = {
 
 
 def log_paths(
+    component: Component,
     parameter: Callable[[Parameter], Schema],
     roles: Callable[[str], str],
     problems: Callable[[Iterable[int]], dict[str, Schema]],
@@ -55,6 +58,24 @@ def log_paths(
                 "description": f"{roles(name)} What `csat-ledger evidence` writes; `csat-ledger verify` takes it.",
                 "parameters": [*map(parameter, parameters)],
                 "responses": {"200": _evidence(), **problems((*AUDITED, 409, 422))},
+            }
+        }
+    for name, path, summary, parameters in PROOFS:
+        answer = {"schema": component("DecisionProof", DecisionProof)}
+        found[path] = {
+            "get": {
+                "operationId": name,
+                "summary": summary,
+                "description": f"{roles(name)} What is verified here goes by the policy of the service, and is its own word.",
+                "parameters": [*map(parameter, parameters)],
+                "responses": {
+                    "200": {
+                        "description": "The answer.",
+                        "headers": {"Ledger-Position": _POSITION},
+                        "content": {"application/json": answer},
+                    },
+                    **problems((*AUDITED, 409, 422)),
+                },
             }
         }
     found["/log/checkpoint"] = _public(
@@ -87,6 +108,12 @@ def log_paths(
     return found
 
 
+_POSITION: Final[Schema] = {
+    "description": "The last position that it speaks for.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+
 def _public(name: str, summary: str, answers: Schema, wrong: Schema, *parameters: Schema) -> Schema:
     operation = {"operationId": name, "summary": summary, "security": [], "responses": {**answers, **wrong}}
     return {"get": operation | ({"parameters": list(parameters)} if parameters else {})}
@@ -104,9 +131,8 @@ def _evidence() -> Schema:
         "properties": {"format": {"const": FORMAT}},
         "required": [*KEYS],
     }
-    position = {"description": "The last position that it speaks for.", "schema": {"type": "integer", "minimum": 0}}
     return {
         "description": "The evidence.",
-        "headers": {"Ledger-Position": position},
+        "headers": {"Ledger-Position": _POSITION},
         "content": {"application/json": {"schema": schema}},
     }

@@ -21,8 +21,12 @@ class PatientLog(UnlinkedFolder):
         """For messages to who asks."""
         return "the log"
 
-    def read_path(self, path: str, max_bytes: int) -> bytes | None:
-        """The bytes at a path of the log."""
+    def require_time(self) -> None:
+        """Raises Problem (504) once the instant is past."""
         if time.monotonic() > self._end_s:
             raise Problem(504, "deadline", "found no evidence in time: the log is read at another time, or faster")
+
+    def read_path(self, path: str, max_bytes: int) -> bytes | None:
+        """The bytes at a path of the log."""
+        self.require_time()
         return super().read_path(path, max_bytes)

@@ -57,6 +57,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
             "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
+            "proof", "designation-proof", "designation-replay",
         ),
         ALL,
     ),

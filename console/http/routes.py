@@ -58,6 +58,7 @@ from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
+from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
 from projections.questions.designations import DesignationLine, designations
 from projections.questions.explain import ExplainAnswer, Side, explain
 from projections.questions.history import Change, history
@@ -210,6 +211,10 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
     return designation_decisions(view, asked.get("membership"), asked.get("area"), asked.get("at", END_US), asked.known)
 
 
+def _designation_replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[DesignationStep | DesignationCheck]:
+    return designation_replay(ledger.store, asked.get("membership"), asked.get("area"), asked.known)
+
+
 def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
     require_code(ledger, asked.get("code"))
     resolved = None if asked.get("resolved") == "true" else False
@@ -306,6 +311,10 @@ READING: Final = (
     Route(
         "designation-decisions", f"{IN}/decisions", "The decisions on a designation.",
         (*ONE, UNTIL, KNOWN_AT), DesignationDecisionTaken, True, _designation_decisions,
+    ),
+    Route(
+        "designation-replay", f"{IN}/replay", "A designation's events one by one with the score after each, decisions checked.",
+        (*ONE, KNOWN_AT), DesignationStep | DesignationCheck, True, _designation_replay,
     ),
 )  # fmt: skip
 """Everything that is asked with GET and answered from the ledger."""

@@ -100,7 +100,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         limits = wiring.limits or Limits()
         feed = FanOut(wiring.opened, name, wiring.complain, readers, limits.listeners)
         stack.callback(feed.close)
-        evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles)))
+        evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles, embedded.judge)))
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)

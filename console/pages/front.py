@@ -6,7 +6,8 @@ signing in leads to the sign-in, and from there back to itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
@@ -22,8 +23,9 @@ from console.http.roles import Caller
 from console.http.whole import Whole
 from console.pages import forms
 from console.pages.assets import BENEATH, by_address
+from console.pages.posted import Places, Posting, read_posted
 from console.pages.registry import PAGES, Page, pages_for
-from console.pages.rendering import HEADERS, HTML, Shown, asset, html, rendered
+from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered
 from console.pages.sessions import PATH, Sessions, cookies_of
 from console.pages.sign_in import SignIn
 from console.pages.visiting import Visit
@@ -71,6 +73,11 @@ class Front:
             _route(PATH, "GET", self._home, "console"),
             *(_route(page.path, "GET", self._guarded(self._page(page)), f"page-{page.name}") for page in PAGES),
             *(
+                _route(page.path, "POST", self._guarded(self._posted(page, page.posting)), f"page-{page.name}-posted")
+                for page in PAGES
+                if page.posting is not None
+            ),
+            *(
                 _route(at, method, self._guarded(self._with_sign_in(answer)), f"page-{name}")
                 for name, at, method, answer in self.sign_in.routes()
             ),
@@ -98,18 +105,35 @@ class Front:
             caller = self.caller(request.scope)
             if caller is None:
                 return _sent_to(f"{SIGN_IN}?next={quote(_target(request), safe='')}")
-            if not page.is_for(caller):
-                raise Problem(
-                    403, "forbidden", "found a role that has not this page, expected another: sign in as that"
-                )
-            assert self.api is not None
-            visit = Visit(
-                self.api, self.paths, request.scope, caller, _query(request), request.path_params, self.clock()
-            )
-            shown = await page.shown(visit)
+            shown = await page.shown(self._visit(request, page, caller))
+            return file(request, shown) if isinstance(shown, Download) else self.respond(request, shown, caller, page)
+
+        return answer
+
+    def _posted(self, page: Page, posting: Posting) -> Answer:
+        """Takes what is posted to a page: of who may see it, from a form of ours, as far as there is room."""
+        places = Places(posting)
+
+        async def answer(request: Request) -> Response:
+            caller = self.caller(request.scope)
+            if caller is None:
+                raise Problem(403, "signed-out", "found nobody signed in, expected somebody: sign in and send it again")
+            visit = self._visit(request, page, caller)
+            seed = cookies_of(request.scope["headers"]).get(forms.COOKIE)
+            with places.one(caller.who):
+                posted = await read_posted(request, posting, self.sessions.form_secret, seed)
+                with closing(posted):
+                    shown = await posting.shown(visit, posted)
             return self.respond(request, shown, caller, page)
 
         return answer
+
+    def _visit(self, request: Request, page: Page, caller: Caller) -> Visit:
+        """A visit to a page. Raises Problem (403) for who has it not."""
+        if not page.is_for(caller):
+            raise Problem(403, "forbidden", "found a role that has not this page, expected another: sign in as that")
+        assert self.api is not None
+        return Visit(self.api, self.paths, request.scope, caller, _query(request), request.path_params, self.clock())
 
     def respond(self, request: Request, shown: Shown, caller: Caller | None, page: Page | None = None) -> Response:
         """A page as it is sent, with the cookie of forms where there is none yet."""
@@ -147,10 +171,11 @@ class Front:
         async def guarded(request: Request) -> Response:
             try:
                 return await answer(request)
-            except* (TimeoutError, ClientDisconnect):
-                raise
-            except* Exception as group:
-                problem = self._found(group)
+            except Exception as error:
+                for leaf in _leaves(error):  # a group of these would be a fault to the door
+                    if isinstance(leaf, TimeoutError | ClientDisconnect):
+                        raise leaf from None
+                problem = self._found(error)
             caller = self.caller(request.scope)
             shown = Shown(
                 "problem.html.j2", {"problem": problem, "title": "Not shown"}, problem.status, problem.headers
@@ -159,17 +184,24 @@ class Front:
 
         return guarded
 
-    def _found(self, group: BaseException) -> Problem:
+    def _found(self, error: BaseException) -> Problem:
         """The first of what went wrong, as a problem; a fault of the program is told of."""
-        error = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = next(_leaves(error))
         if isinstance(error, Problem):
             return error
         found = problem_of(error) if isinstance(error, LedgerError) else fault()
         if found.status >= 500:
             self.on_fault(error)
         return found
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Each of what went wrong at once; one alone as it is."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
 
 
 def _route(path: str, method: str, answer: Answer, name: str) -> Route:

@@ -12,15 +12,19 @@ from typing import Final
 
 from console.http.roles import Caller
 from console.pages.board import board
+from console.pages.decision.listed import decisions_page
+from console.pages.decision.page import decision_page, evidence_file
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
-from console.pages.rendering import Shown
+from console.pages.posted import Posting
+from console.pages.rendering import Download, Shown
+from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that is asked with GET."""
+    """A page that is asked with GET, and may take what is posted to it."""
 
     name: str
     path: str
@@ -28,11 +32,15 @@ class Page:
     """What it is called in the list of pages."""
     needs: tuple[str, ...]
     """Names of routes, all of which a caller must have."""
-    shown: Callable[[Visit], Awaitable[Shown]]
+    shown: Callable[[Visit], Awaitable[Shown | Download]]
     listed: bool = True
     """Whether it is in the list of pages; one about something that the path names is not."""
     only: tuple[str, ...] = ()
     """Roles that alone have it; none: all that may ask what it needs."""
+    hands_over: bool = False
+    """Whether it is a file that is handed over, and nothing to look at."""
+    posting: Posting | None = None
+    """What is posted to it; None: nothing. That a post is of its own is looked at before the page hears of it."""
 
     def is_for(self, caller: Caller) -> bool:
         """Whether the caller may see it."""
@@ -43,6 +51,12 @@ class Page:
 
 STAFF: Final = ("auditor", "operations")
 """Who sees memberships that are not its own."""
+
+OF: Final = "/console/memberships/{membership}"
+RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
+ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
+OF_RENEWAL: Final = ("decisions", "replay", "proof")
+OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
@@ -65,6 +79,28 @@ PAGES: Final = (
         listed=False,
         only=STAFF,
     ),
+    Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
+    Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
+    Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
+    Page(
+        "renewal-evidence",
+        f"{RENEWAL}/evidence",
+        "Evidence",
+        ("evidence",),
+        evidence_file,
+        listed=False,
+        hands_over=True,
+    ),
+    Page(
+        "designation-evidence",
+        f"{ANNIVERSARY}/evidence",
+        "Evidence",
+        ("designation-evidence",),
+        evidence_file,
+        listed=False,
+        hands_over=True,
+    ),
+    Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""
 

@@ -48,6 +48,16 @@ class Shown:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that a page hands over."""
+
+    body: bytes
+    media_type: str
+    name: str
+    """Letters, digits, dots, dashes and underlines."""
+
+
 @cache
 def environment() -> Environment:
     """The templates of all pages. What a template names and a page does not give is an error."""
@@ -70,10 +80,10 @@ def html(request: Request, text: str, status: int = 200, headers: Mapping[str, s
     return _whole(request, text.encode(), HTML, {**HEADERS, **(headers or {})}, status)
 
 
-def file(request: Request, body: bytes, media_type: str, name: str) -> Response:
+def file(request: Request, found: Download) -> Response:
     """A download under a name of our own."""
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return _whole(request, body, media_type, headers, 200)
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{found.name}"'}
+    return _whole(request, found.body, found.media_type, headers, 200)
 
 
 def asset(request: Request, found: Asset) -> Response:

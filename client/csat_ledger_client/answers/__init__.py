@@ -11,8 +11,10 @@ from csat_ledger_client.answers.changes import (
     PositionReached,
 )
 from csat_ledger_client.answers.comments_page import CommentsPage
+from csat_ledger_client.answers.decision_proof import DecisionProof
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
+from csat_ledger_client.answers.designation_replay import DesignationReplay
 from csat_ledger_client.answers.designations import DesignationLine
 from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
@@ -49,9 +51,11 @@ __all__ = [
     "ChangesPage",
     "CommentsPage",
     "CutOff",
+    "DecisionProof",
     "DesignationChange",
     "DesignationDecisionTaken",
     "DesignationLine",
+    "DesignationReplay",
     "EligibilityChange",
     "EligibilityStep",
     "Explanation",

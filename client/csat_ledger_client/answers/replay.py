@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from csat_ledger_client.answers.answer import Answer
+from csat_ledger_client.answers.designation_replay import Difference
 
 
 class ReplayStep(Answer):
@@ -40,15 +41,6 @@ class ReplayStep(Answer):
     """Organisations with a response that counts there."""
     edition: str | None
     """The edition of the rules in force then; null before the first."""
-
-
-class Difference(Answer):
-    """One thing that a decision says, and that comes out otherwise."""
-
-    recorded: Any
-    """As it was recorded."""
-    recomputed: Any
-    """As it comes out anew."""
 
 
 class DecisionCheck(Answer):

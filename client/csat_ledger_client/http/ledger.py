@@ -26,8 +26,10 @@ from csat_ledger_client.answers import (
     AnyDecision,
     AnyParticipation,
     BoardPage,
+    DecisionProof,
     DesignationDecisionTaken,
     DesignationLine,
+    DesignationReplay,
     EligibilityStep,
     Explanation,
     FactOutcome,
@@ -312,6 +314,25 @@ class Ledger:
         """The decisions on a designation."""
         path = of_membership(membership, "decisions", area)
         return read_many(DesignationDecisionTaken, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def designation_replay(
+        self, membership: str, area: str, *, known_at: Known | None = None, min_position: int | None = None
+    ) -> Iterator[DesignationReplay]:
+        """A designation's events one by one with the score after each, its decisions checked; read as they come."""
+        path, asked = of_membership(membership, "replay", area), query_of(known_at=known_at)
+        return read_each(DesignationReplay, self._connection.streamed(path, query=asked, min_position=min_position))
+
+    def proof(self, membership: str, renewal: date | str, *, revision: int | None = None) -> DecisionProof:
+        """Whether the decision on a renewal is sealed, witnessed and verified, as the service says it."""
+        asked = {"renewal": str(renewal), "revision": revision}
+        return read_one(DecisionProof, self._get(of_membership(membership, "proof"), None, asked))
+
+    def designation_proof(
+        self, membership: str, area: str, anniversary: date | str, *, revision: int | None = None
+    ) -> DecisionProof:
+        """The same of the decision on a designation."""
+        asked = {"anniversary": str(anniversary), "revision": revision}
+        return read_one(DecisionProof, self._get(of_membership(membership, "proof", area), None, asked))
 
     def evidence(
         self, membership: str, renewal: date | str, *, revision: int | None = None, at_size: int | None = None

@@ -5,7 +5,7 @@ is. With --dev, on the loopback alone, `csat-ledger token` makes tokens, with a 
 
 On a ledger in a file nothing else has to be started: what time alone changes is announced, with --key and --tiles the
 book is sealed, with --receipt-key each fact gets a signed receipt. The log in --tiles is served beneath /log, and evidence is
-made from it."""
+made from it; with --policy the service says of each decision whether it is verified by that policy."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from console.http.embedded import Embedded
     from console.http.limits import Limits
+    from console.http.proof_state import Judge
     from console.http.tokens import Verifier
     from console.pages.front import Front
     from ledger.seal.receipts import ReceiptSigner
@@ -269,6 +270,8 @@ def _embedded(session: Session) -> Embedded:
                 raise Failure("usage", f"found {name} without --key, expected the key that seals")
     elif options.tiles is None:
         raise Failure("usage", "found --key without --tiles, expected the folder of the log")
+    if options.policy is not None and options.tiles is None:
+        raise Failure("usage", "found --policy without --tiles, expected the folder of the log that it is for")
     if options.receipt_key is None and options.promise is not None:
         raise Failure("usage", "found --promise without --receipt-key, which it is for")
     if not options.key and options.tiles is None and options.receipt_key is None:
@@ -287,7 +290,20 @@ def _embedded(session: Session) -> Embedded:
             raise BadInput(
                 f"found a key for receipts of {receipts.origin}, expected one of {', '.join(sorted(origins))}"
             )
-        return Embedded(clock, sealing_of(options) if options.key else None, options.tiles, receipts)
+        sealing = sealing_of(options) if options.key else None
+        return Embedded(clock, sealing, options.tiles, _judge(options.policy), receipts)
+
+
+def _judge(file: Path | None) -> Judge | None:
+    """The policy in a file. Raises ProofError where it is none."""
+    from console.http.proof_state import Judge
+    from ledger.proof.log.files import read_named
+    from ledger.proof.log.policy import POLICY_MAX_BYTES, parse_policy
+
+    if file is None:
+        return None
+    data = read_named(file, "policy", POLICY_MAX_BYTES)
+    return Judge(data, parse_policy(data))
 
 
 def _with_webhooks(session: Session, embedded: Embedded) -> Embedded:

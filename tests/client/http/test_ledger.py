@@ -103,6 +103,7 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         ("auditor", f"/v1/designations?at={NOW}&area={AREA}", ledger.designations(at=NOW, area=AREA)),
         ("auditor", f"{area}/history".replace("m-1", "m-3"), ledger.designation_history("m-3", AREA)),
         ("auditor", f"{area}/decisions", ledger.designation_decisions("m-1", AREA)),
+        ("auditor", f"{area}/replay", list(ledger.designation_replay("m-1", AREA))),
     ]
     for role, path, found in answers:
         assert found, path
@@ -121,6 +122,11 @@ def test_evidence_comes_as_the_service_has_it(running: Running, ledger: Ledger) 
         ledger.designation_evidence("m-1", AREA, ANNIVERSARY)
         == running.get(PROVEN["designation-evidence"], auditor).content
     )
+    proofs = [ledger.proof("m-1", date(2011, 3, 1), revision=1), ledger.designation_proof("m-1", AREA, ANNIVERSARY)]
+    assert [one.sealed for one in proofs] == [True, True]
+    assert [said(one) for one in proofs] == [
+        asked(running, "auditor", PROVEN[name]) for name in ("proof", "designation-proof")
+    ]
     with pytest.raises(Problem) as nothing:
         ledger.evidence("m-1", "2012-03-01")
     assert not isinstance(nothing.value, FactRefused)

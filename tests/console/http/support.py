@@ -298,11 +298,14 @@ PATHS = {
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",
     "designation-history": f"/v1/memberships/m-1/designations/{AREA}/history",
     "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",
+    "designation-replay": f"/v1/memberships/m-1/designations/{AREA}/replay",
 }
 """A question of each route."""
 PROVEN = {
     "evidence": "/v1/memberships/m-1/evidence?renewal=2011-03-01",
     "designation-evidence": f"/v1/memberships/m-1/designations/{AREA}/evidence?anniversary={ANNIVERSARY}",
+    "proof": "/v1/memberships/m-1/proof?renewal=2011-03-01",
+    "designation-proof": f"/v1/memberships/m-1/designations/{AREA}/proof?anniversary={ANNIVERSARY}",
     "log-entries": "/log/tile/entries/000.p/5",
 }
 """A question of each route that needs the log."""

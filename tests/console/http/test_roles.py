@@ -43,6 +43,7 @@ MAY = {
         "explain",
         "designation-history",
         "changes",
+        "designation-replay",
         *PROVEN,
     },
     "operations": PROGRAMME

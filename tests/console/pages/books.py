@@ -10,7 +10,7 @@ from typing import Final
 from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
 from ledger.programmes.registry import fact_from_object
-from tests.console.designation_story import ANNIVERSARY, AREA
+from tests.console.designation_story import ANNIVERSARY, AREA, qualified, told
 from tests.console.http.support import NOW_US, make_book, make_vault, publish, seal
 from tests.console.support import Fact, fact
 
@@ -115,6 +115,9 @@ def _hard_facts() -> Iterator[Fact]:
                 response=f"r-{number}-{place}", customer_org=customer[:64],
             )  # fmt: skip
         yield fact("decide-renewal", f"x-{number}", "2011-03-02T00:00:00Z", membership, renewal_date=RENEWAL)
+
+    yield from qualified(HARD_IDS[1])
+    yield told("decide-designation", "decided", "2024-08-02T00:00:00Z", HARD_IDS[1], anniversary=ANNIVERSARY)
 
 
 def _many_facts() -> Iterator[Fact]:

@@ -47,7 +47,8 @@ class Look(NamedTuple):
 def seen_by_roles() -> list[tuple[str, str, str | None]]:
     """Each page with each role that may see it."""
     callers = {role: Caller(frozenset({role}), frozenset({"m-1"})) for role in ROLES}
-    found = [(page.name, page.path, role) for page in PAGES for role, caller in callers.items() if page.is_for(caller)]
+    pages = [page for page in PAGES if not page.hands_over]
+    found = [(page.name, page.path, role) for page in pages for role, caller in callers.items() if page.is_for(caller)]
     return [SIGN_IN, *found]
 
 

@@ -1,0 +1,1 @@
+"""The pages about a decision, and the list of them."""
