@@ -50,7 +50,7 @@ async def board(visit: Visit) -> Shown:
         others |= dict(zip(wanted, found, strict=True))
     return Shown("board.html.j2", {
         "title": "Board", "query": query, "within": within, "choices": WITHIN, "times": link_times(times),
-        "overview": overview, "rows": rows, "chart": _chart(overview), "signs": SIGNS, "seconds": SECONDS, **others,
+        "overview": overview, "rows": rows, "chart": chart_of(overview), "signs": SIGNS, "seconds": SECONDS, **others,
     })  # fmt: skip
 
 
@@ -59,7 +59,8 @@ def link_times(times: dict[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in times.items() if value is not None}
 
 
-def _chart(overview: Any) -> Any:
+def chart_of(overview: Any) -> Any:
+    """What an overview says of each month, drawn; None where there is nothing yet."""
     months = overview["months"]
     if not months:
         return None

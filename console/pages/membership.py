@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from console.pages.board import TIMES, link_times
 from console.pages.charts.rolling_count import Mark, rolling_count
-from console.pages.event_words import sentence
+from console.pages.event_words import event_words
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
@@ -38,7 +38,7 @@ async def membership_events(visit: Visit) -> Shown:
     steps = [one for one in await visit.get("replay", membership=whose, known_at=known) if "seq" in one]
     before = visit.query.get("before", "")
     last = min(len(steps), int(before) - 1) if before.isdigit() and len(before) < 9 else len(steps)
-    shown = [(one, sentence(one)) for one in steps[max(0, last - EVENTS) : max(0, last)]][::-1]
+    shown = [(one, event_words(one)) for one in steps[max(0, last - EVENTS) : max(0, last)]][::-1]
     return Shown("membership-events.html.j2", {
         "title": f"Events of {whose}", "whose": whose, "shown": shown, "number": len(steps),
         "following": shown[-1][0]["seq"] if shown and shown[-1][0]["seq"] > 1 else None,

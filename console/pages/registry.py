@@ -14,8 +14,11 @@ from console.http.roles import Caller
 from console.pages.board import board
 from console.pages.decision.listed import decisions_page
 from console.pages.decision.page import decision_page, evidence_file
+from console.pages.designation import designation
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
+from console.pages.own import own, own_report, own_report_csv
+from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
 from console.pages.verifying import VERIFYING, verify_page
@@ -58,6 +61,8 @@ ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
 OF_RENEWAL: Final = ("decisions", "replay", "proof")
 OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
+OWN: Final = ("status", "decisions", "results", "peers", "designations")
+
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
     Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
@@ -76,6 +81,15 @@ PAGES: Final = (
         "Events",
         ("replay",),
         membership_events,
+        listed=False,
+        only=STAFF,
+    ),
+    Page(
+        "designation",
+        f"{OF}/designations/{{area}}",
+        "Designation",
+        ("score", "designation-decisions"),
+        designation,
         listed=False,
         only=STAFF,
     ),
@@ -100,6 +114,28 @@ PAGES: Final = (
         listed=False,
         hands_over=True,
     ),
+    Page("own", "/console/own", "Your membership", OWN, own, only=("partner",)),
+    Page("own-membership", "/console/own/{membership}", "Your membership", OWN, own, listed=False, only=("partner",)),
+    Page(
+        "own-report",
+        "/console/own/{membership}/report",
+        "Report",
+        ("report",),
+        own_report,
+        listed=False,
+        only=("partner",),
+    ),
+    Page(
+        "own-report-csv",
+        "/console/own/{membership}/report.csv",
+        "Report",
+        ("report",),
+        own_report_csv,
+        listed=False,
+        hands_over=True,
+        only=("partner",),
+    ),
+    Page("owner", "/console/owner", "Programme", ("overview", "participation", "benchmark"), owner, only=("owner",)),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""

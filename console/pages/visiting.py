@@ -9,7 +9,7 @@ role may not see never reaches it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -83,10 +83,13 @@ class Visit:
                 raise
             return None
 
-    async def gather(self, *asked: tuple[str, Mapping[str, object]]) -> list[Any]:
-        """The answers of several routes, which are asked at once."""
+    async def gather(self, *asked: tuple[str, Mapping[str, object]], if_there: Collection[str] = ()) -> list[Any]:
+        """The answers of several routes, which are asked at once; of those that are named `if_there` maybe None."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.get(route, **values)) for route, values in asked]
+            tasks = [
+                group.create_task((self.get_if_there if route in if_there else self.get)(route, **values))
+                for route, values in asked
+            ]
         return [task.result() for task in tasks]
 
 

@@ -40,6 +40,21 @@ def points(centipoints: int) -> str:
     return f"{centipoints / 100:,.2f}"
 
 
+def mean(value: float | None) -> str:
+    """A mean to two decimals."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+def trend(value: float | None) -> str:
+    """A difference of means, with its sign."""
+    return NOTHING if value is None else f"{value:+.2f}".replace("-", "−")
+
+
+def share(value: float | None) -> str:
+    """A share as percents."""
+    return NOTHING if value is None else f"{value:.1%}"
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 response, 2 responses."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -62,6 +77,9 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "period": period_name,
     "count": count,
     "points": points,
+    "mean": mean,
+    "trend": trend,
+    "share": share,
     "plural": plural,
     "name": name,
     "sentence": sentence,

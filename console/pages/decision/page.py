@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from console.cli.points import NAMES, points
 from console.http.problems import Problem
-from console.pages.decision.events import after_words, event_words, metric_lines
+from console.pages.event_words import after_words, event_words, metric_lines
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
 

@@ -122,6 +122,8 @@ def _hard_facts() -> Iterator[Fact]:
 
 def _many_facts() -> Iterator[Fact]:
     at = "2010-01-11T09:00:00Z"
+    yield from qualified("m-1")
+    yield told("decide-designation", "decided", "2024-08-02T00:00:00Z", "m-1", anniversary=ANNIVERSARY)
     for number in range(LARGE):
         membership = f"m-{number}"
         yield fact("enrol-membership", f"e-{number}", at, membership, name=f"Partner {number}", level="gold")
@@ -130,5 +132,6 @@ def _many_facts() -> Iterator[Fact]:
             f"d-{number}",
             at,
             membership,
-            renewal_date=f"2025-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
+            renewal_date=RENEWAL if number == 1 else f"2025-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
         )
+    yield fact("decide-renewal", "decided", "2024-12-01T00:00:00Z", "m-1", renewal_date=RENEWAL)

@@ -27,7 +27,7 @@ from tests.console.pages.looking import unusable, wrong_with
 from tests.console.pages.support import NARROW, WIDE, Visitor, visiting
 from tests.support.soak import SOAK
 
-BOUND_S = 3_600 if SOAK else 150
+BOUND_S = 3_600 if SOAK else 110
 SEED = int(os.environ.get("CSAT_LEDGER_TEST_SEED", time.time_ns() % 1_000_000))
 BOOKS = {"ordinary": ordinary, "hard": hard, "empty": empty, "large": large}
 SIGN_IN = ("sign-in", "/console/sign-in", None)
@@ -111,6 +111,7 @@ class Sessions:
                 visitor.sign_in(role, membership)
                 context: BrowserContext = visitor.page.context
                 self._states[url, role] = context.storage_state()
+                visitor.complaints.clear()  # the first page may be of a membership that this book has not
         return self._states[url, role]
 
 
@@ -127,7 +128,8 @@ def problems_of(sessions: Sessions, look: Look, url: str, book: Book) -> list[st
         storage_state=state,
     ) as visitor:
         status = visitor.go(path.format(**book.parameters))
-        fine = (200,) if book.there or "{" not in path else (200, 404)
+        lacks = look.page[0].startswith("own-report") and book.vault is None
+        fine = (200,) if not lacks and (book.there or ("{" not in path and role != "partner")) else (200, 404)
         found = [] if status in fine else [f"status {status}: {visitor.page.inner_text('main')[:200]}"]
         found += wrong_with(visitor.page)
         if look.scripts:

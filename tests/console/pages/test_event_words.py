@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.pages.decision.events import ANNOUNCED, SENTENCES, event_words
+from console.pages.event_words import ANNOUNCED, SENTENCES, event_words
 from tests.console.support import ROOT
 
 SCHEMAS = {

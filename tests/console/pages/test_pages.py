@@ -1,0 +1,142 @@
+"""What the pages show is what the same caller is answered by the API, and nothing that a role may not see."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from console.http.operations import BOUNDS
+from console.pages.board import SIGNS
+from console.pages.designation import KINDS
+from projections.questions.explain import Kind
+from tests.console.designation_story import AREA
+from tests.console.http.support import COMMENTS, INVITATIONS, SUBJECTS, bearer, responses
+from tests.console.pages.support import signed_in, visiting
+
+OWN_PAGES = (
+    "/console/own", "/console/own?by=month", "/console/own/m-1", "/console/own/m-1/report?month=2010-06",
+    "/console/own/m-1/report.csv?month=2010-06",
+)  # fmt: skip
+
+
+def api(pages: str, path: str, role: str) -> object:
+    return httpx.get(f"{pages}{path}", headers=bearer(role)).raise_for_status().json()
+
+
+def test_the_board_says_how_many_are_eligible_as_the_overview_does(pages: str) -> None:
+    for at in ("2010-07-01", "2011-07-01", "2024-08-02"):
+        found = api(pages, f"/v1/overview?at={at}", "operations")
+        assert isinstance(found, dict)
+        with signed_in(pages, "operations") as client:
+            page = client.get("/console/board", params={"at": at}).text
+        assert f"{found['eligible']} of {found['memberships']} memberships" in page
+        assert f"known at position {found['known_at']}" in page
+
+
+def test_the_boards_search_and_filter_live_in_its_address(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("operations")
+        visitor.go("/console/board?at=2010-07-01")
+        visitor.page.fill("#search", "m-1")
+        visitor.page.select_option("#state", "eligible")
+        visitor.page.click("form[role=search] button")
+        visitor.page.wait_for_url("**search=m-1**")
+        assert "at=2010-07-01" in visitor.page.url
+        rows = visitor.page.locator("section[aria-labelledby=all] tbody tr")
+        assert rows.count() == 1
+        visitor.page.reload()
+        assert visitor.page.locator("section[aria-labelledby=all] tbody tr").count() == 1
+
+
+def test_every_sign_and_every_kind_of_cause_has_words() -> None:
+    assert SIGNS.keys() == BOUNDS.keys()
+    assert KINDS.keys() == set(get_args(Kind))
+
+
+def test_a_membership_shows_what_the_status_says_at_the_instants_in_its_address(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        for query in ("at=2010-07-01", "at=2010-07-01&known_at=8", "at=2011-07-01"):
+            found = api(pages, f"/v1/memberships/m-1/status?{query}", "auditor")
+            assert isinstance(found, dict)
+            page = client.get(f"/console/memberships/m-1?{query}").text
+            assert f"known at position {found['known_at']}" in page
+            assert re.search(rf"<dt>Responses that count</dt><dd><strong>{found['counted']}</strong>", page)
+            assert ("Eligible</span>" in page) is bool(found["satisfied"] and found["required"])
+
+
+def test_a_link_to_a_membership_shows_the_same_for_ever(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get("/console/memberships/m-1?at=2010-07-01").text
+        link = re.search(r'href="(/console/memberships/m-1\?at=[^"]+)">A link', page)
+        assert link is not None
+        assert "known_at=" in link[1]
+        again = client.get(link[1].replace("&amp;", "&")).text
+    counted = re.findall(r"<strong>(\d+)</strong>", page)
+    assert counted == re.findall(r"<strong>(\d+)</strong>", again)
+
+
+def test_a_slider_sets_the_day_and_the_page_follows_with_its_address(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("auditor")
+        visitor.go("/console/memberships/m-1?at=2010-07-01")
+        slider = visitor.page.locator("input[data-days-for=at]")
+        assert slider.is_visible()
+        slider.focus()
+        with visitor.page.expect_response(lambda one: "/console/memberships/m-1?" in one.url):
+            slider.press("Home")
+        visitor.page.wait_for_url("**at=2009-12-12**")
+        assert visitor.page.input_value("#at") == "2009-12-12"
+        visitor.page.go_back()
+        visitor.page.wait_for_url("**at=2010-07-01**")
+
+
+def test_a_designation_shows_its_score_and_why_it_differs(pages: str) -> None:
+    path = f"/console/memberships/m-1/designations/{AREA}"
+    found = api(pages, f"/v1/memberships/m-1/designations/{AREA}/score?at=2024-08-01", "auditor")
+    assert isinstance(found, dict)
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{path}?at=2024-08-01&from=2024-08-01&to=2024-09-02").text
+    assert f"{found['centipoints'] / 100:,.2f} points of 70" in page
+    assert "Nothing differs" in page or "→" in page
+
+
+def test_a_partner_finds_its_count_its_results_and_its_reports(pages: str) -> None:
+    with signed_in(pages, "partner", "m-1") as client:
+        answers = [client.get(path) for path in OWN_PAGES]
+        assert [one.status_code for one in answers] == [200] * len(OWN_PAGES)
+        csv = answers[-1]
+        assert csv.headers["content-type"].startswith("text/csv")
+        assert csv.headers["content-disposition"] == 'attachment; filename="m-1-2010-06.csv"'
+        assert client.get("/console/own/m-2").status_code == 403
+        assert client.get("/console/own/m-2/report?month=2010-06").status_code == 403
+        assert client.get("/console/board").status_code == 403
+    with signed_in(pages, "partner", "m-1 m-2") as client:
+        assert "/console/own/m-2" in client.get("/console/own").text
+    with signed_in(pages, "partner") as client:
+        assert "names no membership" in client.get("/console/own").text
+
+
+def test_on_no_page_of_a_partner_or_the_owner_is_there_a_trace_of_a_respondent(pages: str) -> None:
+    hidden = {*responses(), *SUBJECTS, *INVITATIONS, *COMMENTS.values(), "2010-06-21T10:00:00", "10:00:00.123456"}
+    hidden -= {COMMENTS["response-open-2"]}  # not anonymous; no page shows it, all the same
+    seen = []
+    with signed_in(pages, "partner", "m-1") as client:
+        seen += [client.get(path).text for path in OWN_PAGES]
+    with signed_in(pages, "owner") as client:
+        seen += [client.get(path).text for path in ("/console/owner", "/console/owner?by=month")]
+    for text in seen:
+        assert len(text) > 500
+        assert [one for one in hidden if one in text] == []
+
+
+@pytest.mark.parametrize("path", ["/console/memberships/m-1", "/console/board"])
+def test_a_page_says_utc_beside_each_time(pages: str, path: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get(path).text
+    shown = re.findall(r'<time datetime="[^"]*T[^"]*">([^<]*)</time>', page)
+    assert shown
+    assert all(one.endswith("UTC") or re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in shown)
