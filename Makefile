@@ -17,7 +17,7 @@ help: ## what there is
 demo: $(VENV)/runtime ## a seeded programme from nothing to a checked decision, in ./demo
 	$(BIN)/csat-ledger demo $(DEMO)
 
-console: $(VENV)/runtime ## the same with pages for people on http://127.0.0.1:8080/console, until Ctrl-C
+console: $(VENV)/runtime ## the same with pages for people, until Ctrl-C; it prints where to look
 	$(BIN)/csat-ledger demo --serve $(DEMO)
 
 test: lint ## everything that must be green: style, types, imports, tests

@@ -1,11 +1,13 @@
 """Who may sign in and how: on one's own machine by choosing a role, elsewhere at the organisation's provider.
 
 The development sign-in is for the loopback alone, and only under its names: a page of another host whose name leads to
-127.0.0.1 gets no session out of it.
+127.0.0.1 gets no session out of it. It wants a code that is drawn when the service starts and printed there, so that another
+user of the machine gets none either.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 MEMBERSHIPS_MAX: Final = 20
+CODE_MAX: Final = 64
 
 Answer = Callable[["Front", Request], Awaitable[Response]]
 
@@ -35,6 +38,11 @@ class SignIn:
 
     dev: Final = True
 
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.path = f"{PATH}/sign-in?code={code}"
+        """Where whoever was told the code signs in."""
+
     def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
         """Name, path, method and answer of each route."""
         yield "sign-in", "/console/sign-in", "GET", self._offer
@@ -42,13 +50,20 @@ class SignIn:
 
     async def _offer(self, front: Front, request: Request) -> Response:
         require_loopback(request)
-        context = {"title": "Sign in", "roles": ROLES, "next": local(request.query_params.get("next"))}
+        context = {
+            "title": "Sign in", "roles": ROLES, "next": local(request.query_params.get("next")),
+            "code": request.query_params.get("code", "")[:CODE_MAX],
+        }  # fmt: skip
         return front.respond(request, Shown("sign-in.html.j2", context), front.caller(request.scope))
 
     async def _begin(self, front: Front, request: Request) -> Response:
         require_loopback(request)
         seed = cookies_of(request.scope["headers"]).get(forms.COOKIE)
         fields = await forms.read_form(request, front.sessions.form_secret, seed)
+        if not hmac.compare_digest(fields.get("code", "").strip().encode(), self.code.encode()):
+            raise Problem(
+                403, "wrong-code", "found another code, expected the one that the service printed when it began", "code"
+            )
         role = fields.get("role", "")
         if role not in ROLES:
             raise Problem(400, "bad-input", f"found no such role, expected one of {', '.join(ROLES)}", "role")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Final
 
 from console.http.dev_key import dev_key
@@ -16,16 +17,21 @@ from ledger.errors import BadInput
 from ledger.store.sqlite_files import real_path
 from ledger.store.urls import is_postgres
 
+CODE_BYTES: Final = 12
 KEY_VARIABLE: Final = "CSAT_LEDGER_CONSOLE_KEY_FILE"
 
 
 def front_of(
-    where: str, key_file: str | None, clock: Callable[[], int], on_fault: Callable[[BaseException], None]
+    where: str,
+    key_file: str | None,
+    clock: Callable[[], int],
+    on_fault: Callable[[BaseException], None],
+    code: str | None = None,
 ) -> Front:
-    """The pages over a service. Raises BadInput where their key cannot be had."""
+    """The pages over a service. Raises BadInput where their key cannot be had. `code` signs in; None: one that is drawn."""
     sessions = Sessions(dev_key(console_key_path(where, key_file)), clock, secure=False, dev=True)
     paths = {name: path for (path, method), name in route_names().items() if method == "GET"}
-    return Front(sessions, SignIn(), clock, on_fault, paths)
+    return Front(sessions, SignIn(code or token_urlsafe(CODE_BYTES)), clock, on_fault, paths)
 
 
 def console_key_path(where: str, key_file: str | None) -> Path:

@@ -92,7 +92,7 @@ def times_ms(client: httpx.Client, path: str, times: int, headers: dict[str, str
 
 def measure(served: Running, page: Page, role: str, times: int) -> dict[str, Any]:
     """A page of a role, and what it asks."""
-    with signed_in(served.url, role, "m-1") as client:
+    with signed_in(served.url, role, "m-1", served.said["console"].partition("code=")[2]) as client:
         client.timeout = 60
         path = page.path.format(**VALUES)
         spent = times_ms(client, path, times)

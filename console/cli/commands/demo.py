@@ -23,7 +23,7 @@ examples:
   csat-ledger demo                                  200 memberships over five years and 40 partners over three, in ./demo
   csat-ledger demo --seed 7 --folder /tmp/demo
   csat-ledger demo --memberships 20 --partners 5    smaller and faster
-  csat-ledger demo --serve                          and then pages for people on http://127.0.0.1:8080/console
+  csat-ledger demo --serve                          and then pages for people; it prints where
 
 A folder that is a demo already is made anew. Where somebody added to it, and in any other folder that exists, --force is
 needed; only files of the demo's own names are touched."""

@@ -84,8 +84,8 @@ class ServiceListening:
     """Whether facts get receipts."""
     webhooks: bool
     """Whether it sends webhooks."""
-    console: bool
-    """Whether it has pages for people, beneath /console."""
+    console: str | None
+    """The path at which whoever reads this signs in to its pages; null where it has none."""
 
 
 def register(parser: ArgumentParser) -> None:
@@ -131,7 +131,7 @@ def register(parser: ArgumentParser) -> None:
         "--console",
         action=BooleanOptionalAction,
         default=None,
-        help="pages for people, beneath /console; default: with --dev, where the extra `console` is installed",
+        help="pages for people, beneath /console, with --dev; default: where the extra `console` is installed",
     )
     add_vault(parser)
     add_vault_key(parser)
@@ -205,6 +205,7 @@ def run(session: Session) -> int:
     with_pages = _has_pages(session)
     verifier = _verifier(session, limits, complain)
     front = _front(session, on_fault) if with_pages else None
+    sign_in = None if front is None else front.sign_in.path
     wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
@@ -213,9 +214,9 @@ def run(session: Session) -> int:
             observers(session, behind.watched.figures, complain) as observed,
         ):
             if output.as_json:
-                output.json(_listening(url_of(listener), options.dev, embedded, front is not None))
+                output.json(_listening(url_of(listener), options.dev, embedded, sign_in))
             else:
-                output.text(f"listening on {url_of(listener)}{'' if front is None else ', with pages at /console'}")
+                output.text(f"listening on {url_of(listener)}{'' if sign_in is None else f', with pages at {sign_in}'}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             pages = {} if front is None else front.names()
             app = Observed(application(behind, verifier, complain, on_fault, front), observed, pages)
@@ -232,7 +233,9 @@ def _has_pages(session: Session) -> bool:
     from console.http.server import require_extra
 
     options = session.options
-    if options.console is False or (options.console is None and not options.dev):
+    if options.console and not options.dev:  # the one sign-in that there is lets anybody in as anything
+        raise Failure("usage", "found --console without --dev, expected both: so far one signs in on one's own machine")
+    if options.console is False or not options.dev:
         return False
     try:
         require_extra("console", "jinja2", "python_multipart")
@@ -249,7 +252,7 @@ def _front(session: Session, on_fault: Callable[[BaseException], None]) -> Front
     return front_of(session.where, session.settings.console_key_file, session.clock, on_fault)
 
 
-def _listening(url: str, dev: bool, does: Embedded, console: bool) -> ServiceListening:
+def _listening(url: str, dev: bool, does: Embedded, console: str | None) -> ServiceListening:
     sealing, log, receipts = (part is not None for part in (does.sealing, does.tiles, does.receipts))
     return ServiceListening(url, dev, does.clock, sealing, log, receipts, does.webhooks is not None, console)
 

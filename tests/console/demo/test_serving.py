@@ -24,8 +24,8 @@ def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Pa
         [*command, "--folder", str(tmp_path / "demo"), "--listen", "127.0.0.1:0"], stdout=said, stderr=said
     )
     try:
-        url = _url(process, tmp_path / "said")
-        with signed_in(url, "auditor") as client:
+        url, code = url_of(process, tmp_path / "said")
+        with signed_in(url, "auditor", code=code) as client:
             board = client.get("/console/board", params={"at": "2014-12-31"})
             assert DEMO_PICKS[0].name in board.text
             decided = client.get("/console/decisions", params={"membership": DEMO_PICKS[0].membership}).text
@@ -42,12 +42,13 @@ def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Pa
     assert "Traceback" not in text
 
 
-def _url(process: subprocess.Popen[bytes], said: Path) -> str:
+def url_of(process: subprocess.Popen[bytes], said: Path) -> tuple[str, str]:
+    """Where the service answers, and the code with which one signs in."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and process.poll() is None:
-        found = re.search(r"listening on (\S+), with pages", said.read_text())
+        found = re.search(r"listening on (\S+), with pages at /console/sign-in\?code=(\S+)", said.read_text())
         if found:
-            return found[1]
+            return found[1], found[2]
         time.sleep(0.1)
     raise AssertionError(said.read_text())
 

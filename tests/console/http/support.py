@@ -49,6 +49,8 @@ NOW_US = parse_instant(NOW)
 ISSUER = "https://login.example"
 AUDIENCE = "csat-ledger"
 KEY = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+CODE = "code-of-the-tests"
+"""With which one signs in to the pages."""
 UNBOUNDED = "1000000/second"
 VAULT = "people.db"
 VAULT_KEY = "vault-key"
@@ -254,7 +256,7 @@ def service_on_a_port(
     verifier = Verifier(KeySet([ECKey.import_key(KEY.as_dict(private=False))]), ISSUER, AUDIENCE, lambda: NOW_US)
     bounds = Limits(**limits)
     wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), bounds)
-    front = front_of(str(store), None, lambda: now_us, faults.append) if pages else None
+    front = front_of(str(store), None, lambda: now_us, faults.append, CODE) if pages else None
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)

@@ -14,6 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.console.http.support import CODE
+
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS: Final = 20_000
 WIDE: Final = {"width": 1440, "height": 900}
@@ -46,12 +48,13 @@ class Visitor:
 
     page: Page
     url: str
+    code: str = CODE
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def sign_in(self, role: str, memberships: str = "") -> None:
         """Signs in by the development form."""
-        self.page.goto(f"{self.url}/console/sign-in")
+        self.page.goto(f"{self.url}/console/sign-in?code={self.code}")
         if memberships:
             self.page.fill("#memberships", memberships)
         self.page.click(f"button[value={role}]")
@@ -70,13 +73,13 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visitor]:
+def visiting(browser: Browser, url: str, code: str = CODE, **context: Any) -> Iterator[Visitor]:
     """Somebody with a browser of his own, at a service. No page may complain, nor ask another host for anything."""
     made = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", "timezone_id": "Asia/Kolkata"} | context)
     made.set_default_timeout(PATIENCE_MS)
     try:
         page = made.new_page()
-        visitor = Visitor(page, url)
+        visitor = Visitor(page, url, code)
         page.on(
             "console", lambda said: visitor.complaints.append(said.text) if said.type in ("error", "warning") else None
         )
@@ -90,11 +93,13 @@ def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visitor]:
 
 
 @contextmanager
-def signed_in(url: str, role: str, memberships: str = "") -> Iterator[httpx.Client]:
+def signed_in(url: str, role: str, memberships: str = "", code: str = CODE) -> Iterator[httpx.Client]:
     """A client without a browser that has signed in by the development form."""
     with httpx.Client(base_url=url, timeout=20) as client:
         form = client.get("/console/sign-in")
         mark = form.text.split('name="mark" value="')[1].split('"')[0]
-        answer = client.post("/console/sign-in", data={"mark": mark, "role": role, "memberships": memberships})
+        answer = client.post(
+            "/console/sign-in", data={"mark": mark, "role": role, "memberships": memberships, "code": code}
+        )
         assert answer.status_code == 303, answer.text
         yield client

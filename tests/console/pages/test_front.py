@@ -11,8 +11,9 @@ from playwright.sync_api import Browser
 
 from console.http.roles import ROLES
 from console.pages.registry import PAGES
-from tests.console.http.support import bearer
+from tests.console.http.support import CODE, bearer
 from tests.console.pages.support import signed_in, visiting
+from tests.console.support import Program
 
 
 @pytest.mark.parametrize("page", [page.path for page in PAGES])
@@ -58,7 +59,9 @@ def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str
     assert "HttpOnly" in form.headers["set-cookie"]
     assert "SameSite=Strict" in form.headers["set-cookie"]
     mark = form.text.split('name="mark" value="')[1].split('"')[0]
-    answer = httpx.post(f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor"}, cookies=form.cookies)
+    answer = httpx.post(
+        f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=form.cookies
+    )
     said = answer.headers["set-cookie"]
     for part in ("HttpOnly", "SameSite=Lax", "Path=/console", "Max-Age=28800"):
         assert part in said
@@ -82,7 +85,7 @@ def test_a_form_that_is_not_our_own_signs_nobody_in(
 ) -> None:
     form = httpx.get(f"{pages}/console/sign-in")
     found = form.text.split('name="mark" value="')[1].split('"')[0] if mark is None else mark
-    data = {"mark": found, "role": "auditor"}
+    data = {"mark": found, "role": "auditor", "code": CODE}
     answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
     assert answer.status_code == status
     assert "csat_ledger_session" not in answer.headers.get("set-cookie", "")
@@ -91,7 +94,9 @@ def test_a_form_that_is_not_our_own_signs_nobody_in(
 def test_a_mark_of_another_visit_is_none(pages: str) -> None:
     mine, others = httpx.get(f"{pages}/console/sign-in"), httpx.get(f"{pages}/console/sign-in")
     mark = others.text.split('name="mark" value="')[1].split('"')[0]
-    answer = httpx.post(f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor"}, cookies=mine.cookies)
+    answer = httpx.post(
+        f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=mine.cookies
+    )
     assert answer.status_code == 403
 
 
@@ -102,7 +107,7 @@ def test_a_mark_of_another_visit_is_none(pages: str) -> None:
 def test_nobody_is_sent_elsewhere_after_signing_in(pages: str, next_path: str) -> None:
     form = httpx.get(f"{pages}/console/sign-in", params={"next": next_path})
     mark = form.text.split('name="mark" value="')[1].split('"')[0]
-    data = {"mark": mark, "role": "auditor", "next": next_path}
+    data = {"mark": mark, "role": "auditor", "code": CODE, "next": next_path}
     answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies)
     assert answer.headers["location"] == "/console"
 
@@ -167,3 +172,34 @@ def test_the_key_of_sessions_is_nobody_elses(pages: str, tmp_path: Path) -> None
     dev = Sessions(dev_key(tmp_path / "one"), lambda: 0, secure=False, dev=True)
     assert dev.caller({"csat_ledger_session": cookie}) is None
     assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "options", [("--console",), ("--console", "--jwks", "keys.json", "--issuer", "https://login.example")]
+)
+def test_nobody_signs_in_as_he_likes_at_a_service_that_is_not_on_ones_own_machine(
+    program: Program, options: tuple[str, ...]
+) -> None:
+    (program.folder / "keys.json").write_text('{"keys":[]}')
+    ran = program.json("serve", "--listen", "0.0.0.0:0", *options)
+    assert (ran.code, ran.json["error"]) == (2, "usage")
+    assert "--dev" in ran.json["message"]
+
+
+def test_the_development_sign_in_is_for_the_loopback_alone(program: Program) -> None:
+    ran = program.json("serve", "--dev", "--console", "--listen", "0.0.0.0:0")
+    assert ran.code == 2
+    assert "loopback" in ran.json["message"]
+
+
+@pytest.mark.parametrize("code", ["", "another", "code-of-the-tests ", CODE.upper(), "ä"])
+def test_who_has_not_the_code_of_the_service_signs_in_as_nobody(pages: str, code: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in", params={"code": code})
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    answer = httpx.post(
+        f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": code}, cookies=form.cookies
+    )
+    expected = 303 if code.strip() == CODE else 403
+    assert answer.status_code == expected
+    assert ("csat_ledger_session" in answer.headers.get("set-cookie", "")) is (expected == 303)
+    assert CODE not in httpx.get(f"{pages}/console/sign-in").text
