@@ -54,6 +54,7 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (f"{ONE}/history?at=2024-07-01&known_at=51", ["history", "m-1", "--area", AREA, "--at", "2024-07-01", "--known-at", "51"],
      True),
     (PATHS["designation-decisions"], ["decisions", "m-1", "--area", AREA], True),
+    (PATHS["designation-replay"], ["replay", "m-1", "--area", AREA], True),
     (PATHS["results"], ["results", "m-1", "--by", "month"], False),
     (PATHS["peers"], ["benchmark", "--membership", "m-1"], True),
     (PATHS["report"], ["report", "m-1", "--month", "2010-06"], False),

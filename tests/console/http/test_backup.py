@@ -87,6 +87,8 @@ def test_a_book_that_is_restored_older_than_its_log_is_noticed_and_nothing_is_si
         copied = here.run("--json", "copy", "--from", "ledger.db", "--to", "older.db")
         assert copied.returncode in (0, 1), copied.stderr
         load.await_more(5)
+        beyond = {"Min-Position": str(orjson.loads(copied.stdout)["to"]["position"] + 1)}
+        assert served.get("/v1/memberships?limit=1", bearer("auditor") | beyond).status_code == 200
         kill(served)
     here.done("seal", "--key", "keys/log.key", "--tiles", "log")
     for ending in ("", "-wal", "-shm"):
