@@ -10,7 +10,9 @@ from ledger.store.bookmark import Bookmark
 from projections.database import Connection
 
 REMEMBERED_MAX: Final = 8
-_REMEMBERED: dict[tuple[str, Bookmark, str, int], list[tuple[int, int]]] = {}
+_REMEMBERED: dict[tuple[str, str, Bookmark, str, int], list[tuple[int, int]]] = {}
+"""By where the tables are, what their names start with, the mark, the flag and the position known. A mark alone will not
+do: it proves the event there, not all events before it (`ledger.store.bookmark`), so two books may share one."""
 _REMEMBERING: Final = Lock()
 
 
@@ -22,8 +24,10 @@ class BuildReader:
         self._prefix = prefix
         self.position = position
 
+    place: str | None = None
+    """Where the tables are, as `Database.place`; None where that is not known."""
     mark: Bookmark | None = None
-    """What tells the book apart, up to the reader's position, from every other; None where that is not known."""
+    """What tells the book, up to the reader's position, apart from others that stood in that place before."""
 
     def known_at(self, known_at: int | None) -> int:
         """The position up to which something is known: the end of the projection where none, or a later one, is given."""
@@ -41,9 +45,9 @@ class BuildReader:
         earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing holds before the first. What was
         worked out last is remembered: it takes a look at every announcement.
         """
-        if self.mark is None:
+        if self.place is None or self.mark is None:
             return self._net_changes(key, flag, known)
-        name = (self._prefix, self.mark, flag, known)
+        name = (self.place, self._prefix, self.mark, flag, known)
         with _REMEMBERING:
             found = _REMEMBERED.get(name)
         if found is None:

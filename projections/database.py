@@ -74,6 +74,8 @@ class Database(Protocol):
     """The tables of projections. `batch_events`: how many events one transaction should apply where many wait."""
 
     batch_events: int
+    place: str
+    """Where they are: the file, or the URL of the server's database. Two that are open at the same place are the same."""
 
     def writing(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
         """A transaction that writes; one at a time.
@@ -147,7 +149,7 @@ class SQLiteDatabase:
     batch_events = 4_000
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = self.place = path
         file = Path(path)
         self._may_write = may_write(file) if file.exists() else os.access(file.parent, os.W_OK)
         self._file = ReadOnlyFile(file) if file.exists() and not self._may_write else None

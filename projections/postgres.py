@@ -136,6 +136,7 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self._connections = Connections(Address(url), SETTINGS)
         self.name = self._connections.name
+        self.place = url
         try:
             with self._connections.take() as connection:
                 self._create_schema(connection)

@@ -97,7 +97,8 @@ class View:
             if build is None:
                 raise StoreUnreachable(f"projection {projection.name} was never built; `csat-ledger project` builds it")
             reader = self._readers[projection.name] = make(connection, build.prefix, build.position)
-            cast("BuildReader", reader).mark = build.mark
+            of_build = cast("BuildReader", reader)
+            of_build.place, of_build.mark = self._database.place, build.mark
         return cast(Reader, reader)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from projections.questions.designation_history import designation_history
 from projections.questions.history import history
 from projections.questions.overview import overview
 from projections.questions.view import View
+from tests.console.support import enrolment, met
+from tests.oracle.survey.time import instant
 from tests.support.books_of_both import Step, Told, books_of_both
 from tests.support.real_book import projected, real_book
 from tests.support.soak import scaled
@@ -65,3 +68,20 @@ def _end_us(month: str) -> int:
     year, number = int(month[:4]), int(month[5:])
     after = f"{year + number // 12}-{number % 12 + 1:02d}-01T00:00:00Z"
     return parse_instant(after) - 1
+
+
+def test_what_is_remembered_of_one_book_is_not_told_of_another_that_ends_with_the_same_event() -> None:
+    now = instant("2012-01-01T00:00:00Z")
+    found = []
+    for facts in (met(), [*met()[:-1], *enrolment("m-8")]):
+        with real_book() as book, projected(book) as projections:
+            for fact in facts:
+                assert book.tell(fact, now)[0] == "accepted"
+            assert book.tell(enrolment("m-9")[0], now + timedelta(seconds=1))[0] == "accepted"
+            projections.catch_up()
+            with projections.view() as view:
+                eligible = overview(view, parse_instant("2010-07-01T00:00:00Z")).eligible
+                found.append((eligible, view.eligibility().mark))
+    (eligible, mark), (of_the_other, its_mark) = found
+    assert mark == its_mark, "the two books are meant to end with the same event"
+    assert (eligible, of_the_other) == (1, 0)
