@@ -63,6 +63,7 @@ from projections.questions.answer import Count, Instant, Number
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
+from projections.questions.decision_counts import DecisionCount
 from projections.questions.decisions import DecisionTaken
 from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange
@@ -218,7 +219,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
-    "decisions": DecisionTaken | DesignationDecisionTaken,
+    "decisions": DecisionTaken | DesignationDecisionTaken | DecisionCount,
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,

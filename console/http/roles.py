@@ -57,7 +57,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
             "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
-            "proof", "designation-proof", "designation-replay",
+            "proof", "designation-proof", "designation-replay", "decision-counts",
         ),
         ALL,
     ),
@@ -65,7 +65,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         (
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
             "designations", "score",
-            "designation-decisions", "metrics", "operations",
+            "designation-decisions", "metrics", "operations", "decision-counts",
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
@@ -92,6 +92,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
         "overview": ALL,
+        "decision-counts": ALL,
         "benchmark": ALL,
         "places": ALL,
     },

@@ -56,6 +56,7 @@ from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace, benchmark, partner_places
 from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
+from projections.questions.decision_counts import DecisionCount, decision_counts
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -180,6 +181,10 @@ def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTak
     return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
 
 
+def _decision_counts(_ledger: Ledger, view: View, asked: Asked) -> list[DecisionCount]:
+    return decision_counts(view, asked.get("at", END_US), asked.known)
+
+
 def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
     return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
 
@@ -257,6 +262,10 @@ READING: Final = (
     Route(
         "decisions", f"{OF}/decisions", "The decisions on a membership's renewals and on its designations.",
         (MEMBERSHIP, UNTIL, KNOWN_AT), AnyDecisionTaken, True, _decisions,
+    ),
+    Route(
+        "decision-counts", "/v1/decisions/counts", "How many decisions stand, by quarter, edition and outcome.",
+        (UNTIL, KNOWN_AT), DecisionCount, True, _decision_counts,
     ),
     Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",

@@ -135,7 +135,14 @@ PAGES: Final = (
         hands_over=True,
         only=("partner",),
     ),
-    Page("owner", "/console/owner", "Programme", ("overview", "participation", "benchmark"), owner, only=("owner",)),
+    Page(
+        "owner",
+        "/console/owner",
+        "Programme",
+        ("overview", "participation", "benchmark", "decision-counts"),
+        owner,
+        only=("owner",),
+    ),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""

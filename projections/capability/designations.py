@@ -37,9 +37,11 @@ DECISIONS: Final = Table(
         "revision": "BIGINT",
         "decided_us": "BIGINT",
         "outcome": "TEXT",
+        "edition": "TEXT",
         "said": "TEXT",
     },
     ("membership", "area", "anniversary", "position"),
+    (("anniversary", "edition", "outcome", "position", "decided_us"), ("revision",)),
 )
 ANNOUNCEMENTS: Final = Table(
     "announcements",
@@ -69,7 +71,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 1
+    version = 2
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:
@@ -111,6 +113,7 @@ def _decided(rows: DesignationRows, event: RawEvent, position: int) -> None:
             data["revision"],
             parse_instant(event["occurred_at"]),
             data["outcome"],
+            data["edition"],
             orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
         )
     )

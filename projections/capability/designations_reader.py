@@ -136,6 +136,11 @@ class DesignationsReader(BuildReader):
             for member, of_area, anniversary, position, decided_us, outcome, said in rows
         ]
 
+    def standing_decisions(self, at_us: int, known: int) -> list[tuple[str, str | None, Outcome, int]]:
+        """(day, edition, outcome, how many, or how many fewer) of the decisions that stand, by the anniversary."""
+        rows = self._standing_by_day(("membership", "area", "anniversary"), "anniversary", at_us, known)
+        return [(day, edition, outcome, int(number)) for day, edition, outcome, number in rows]
+
     def undecided(self, through: str, known: int) -> list[Undecided]:
         """Anniversaries up to and including a day that were known and not decided by a position.
 

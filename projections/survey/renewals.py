@@ -30,7 +30,7 @@ class Renewals(LedgerProjection[RenewalRows]):
     """Answers `decisions` and, with the eligibility projection, `renewals`."""
 
     name = "renewals"
-    version = 2
+    version = 3
     tables = (
         Table(
             "dates",
@@ -54,6 +54,7 @@ class Renewals(LedgerProjection[RenewalRows]):
                 "edition": "TEXT",
             },
             ("membership", "renewal_date", "position"),
+            (("renewal_date", "edition", "outcome", "position", "decided_us"), ("revision",)),
         ),
     )
 

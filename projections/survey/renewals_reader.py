@@ -52,3 +52,8 @@ class RenewalsReader(BuildReader):
             [*parameters, known, at_us],
         )
         return [DecisionRow(*row) for row in rows]
+
+    def standing_decisions(self, at_us: int, known: int) -> list[tuple[str, str | None, Outcome, int]]:
+        """(day, edition, outcome, how many, or how many fewer) of the decisions that stand, by the renewal date."""
+        rows = self._standing_by_day(("membership", "renewal_date"), "renewal_date", at_us, known)
+        return [(day, edition, outcome, int(number)) for day, edition, outcome, number in rows]

@@ -14,9 +14,11 @@ from console.cli.options import add_area, add_times
 from console.cli.output import Output, plural, short
 from console.cli.points import WIDTH, points
 from console.cli.session import Session
+from ledger.errors import BadInput
 from ledger.instants import END_US
 
 if TYPE_CHECKING:
+    from projections.questions.decision_counts import DecisionCount
     from projections.questions.decisions import DecisionTaken
     from projections.questions.designation_decisions import DesignationDecisionTaken
 
@@ -25,6 +27,7 @@ examples:
   csat-ledger decisions                             all, on renewals and on designations
   csat-ledger decisions m-1 --json                  a line each: outcome, revision, superseded, decided_at, position, …
   csat-ledger decisions m-1 --area business-applications           on this designation only
+  csat-ledger decisions --counts                    how many stand, by quarter, edition and outcome
   csat-ledger decisions --at 2011-06-01 --known-at 2011-06-01      those taken by then, as it was known then
 
 `csat-ledger replay M` takes each decision again, `csat-ledger evidence M` proves it."""
@@ -34,21 +37,27 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", nargs="?", metavar="M", help="of this membership only")
     add_area(parser, required=False, text="on designations in this area only; default: on renewals and on designations")
+    parser.add_argument("--counts", action="store_true", help="how many stand, by quarter, edition and outcome; of all")
     add_times(parser, at="those taken by this instant; default: all")
 
 
 def run(session: Session) -> int:
     """Prints the decisions."""
     from projections.questions.all_decisions import all_decisions
+    from projections.questions.decision_counts import decision_counts
     from projections.questions.decisions import DecisionTaken
     from projections.questions.designation_decisions import DesignationDecisionTaken
 
     output, options = session.output, session.options
     at_us = END_US if options.at is None else options.at
+    if options.counts and (options.membership is not None or options.area is not None):
+        raise BadInput("found --counts with a membership or an area, expected --counts alone: it is of all decisions")
     with session.ledger() as ledger:
         ledger.catch_up()
         known = session.known_at(ledger)
         with ledger.view() as view:
+            if options.counts:
+                return _print_counts(output, decision_counts(view, at_us, known))
             lines = all_decisions(view, options.membership, options.area, at_us, known)
     if output.as_json:
         for line in lines:
@@ -65,6 +74,20 @@ def run(session: Session) -> int:
         output.text()
     if designations:
         _print_designations(output, designations)
+    return DONE
+
+
+def _print_counts(output: Output, rows: list[DecisionCount]) -> int:
+    if output.as_json:
+        for row in rows:
+            output.json(row)
+        return DONE
+    output.text(plural(sum(row.decisions for row in rows), "decision"))
+    if rows:
+        output.table(
+            ("programme", "quarter", "edition", "outcome", "decisions"),
+            [(row.programme, row.quarter, row.edition, row.outcome, row.decisions) for row in rows],
+        )
     return DONE
 
 

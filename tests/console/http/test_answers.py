@@ -53,6 +53,8 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (PATHS["designation-history"], ["history", "m-1", "--area", AREA], True),
     (f"{ONE}/history?at=2024-07-01&known_at=51", ["history", "m-1", "--area", AREA, "--at", "2024-07-01", "--known-at", "51"],
      True),
+    (PATHS["decision-counts"], ["decisions", "--counts"], True),
+    (f"{PATHS['decision-counts']}?at=2012-01-01", ["decisions", "--counts", "--at", "2012-01-01"], True),
     (PATHS["designation-decisions"], ["decisions", "m-1", "--area", AREA], True),
     (PATHS["designation-replay"], ["replay", "m-1", "--area", AREA], True),
     (PATHS["results"], ["results", "m-1", "--by", "month"], False),

@@ -36,6 +36,7 @@ MAY = {
     "auditor": PROGRAMME
     | {
         "overview",
+        "decision-counts",
         "rolling",
         "status-batch",
         "history",
@@ -47,11 +48,12 @@ MAY = {
         *PROVEN,
     },
     "operations": PROGRAMME
-    | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"},
+    | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"}
+    | {"decision-counts"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},
-    "owner": {"overview", "participation", "benchmark", "places"},
+    "owner": {"overview", "decision-counts", "participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": {*WEBHOOKS, *OF_THE_VAULT},
 }

@@ -140,3 +140,15 @@ def test_a_page_says_utc_beside_each_time(pages: str, path: str) -> None:
     shown = re.findall(r'<time datetime="[^"]*T[^"]*">([^<]*)</time>', page)
     assert shown
     assert all(one.endswith("UTC") or re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in shown)
+
+
+def test_the_owner_sees_how_many_decisions_there_are_of_each_outcome_and_whose_none_is(pages: str) -> None:
+    counts = api(pages, "/v1/decisions/counts", "owner")
+    assert isinstance(counts, list)
+    assert {one["programme"] for one in counts} == {"survey", "capability"}
+    with signed_in(pages, "owner") as client:
+        page = client.get("/console/owner").text
+    section = page.partition('id="decided"')[2].partition("</section>")[0]
+    numbers = re.findall(r'<td class="number">([0-9,]+)</td>', section)
+    assert sum(map(int, numbers)) == sum(one["decisions"] for one in counts)
+    assert "m-1" not in section
