@@ -11,6 +11,7 @@ from csat_ledger_client.answers.changes import (
     PositionReached,
 )
 from csat_ledger_client.answers.comments_page import CommentsPage
+from csat_ledger_client.answers.decision_counts import DecisionCount
 from csat_ledger_client.answers.decision_proof import DecisionProof
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
 from csat_ledger_client.answers.designation_history import QualificationChange
@@ -51,6 +52,7 @@ __all__ = [
     "ChangesPage",
     "CommentsPage",
     "CutOff",
+    "DecisionCount",
     "DecisionProof",
     "DesignationChange",
     "DesignationDecisionTaken",
