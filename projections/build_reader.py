@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from ledger.store.bookmark import Bookmark
 from projections.database import Connection
@@ -74,27 +74,3 @@ class BuildReader:
             (known,),
         )
         return [(instant_us, int(more)) for instant_us, more in rows]
-
-    def _standing_by_day(self, key: tuple[str, ...], day: str, at_us: int, known: int) -> list[tuple[Any, ...]]:
-        """(day, edition, outcome, how many) of the newest decision on each `key`, of which the column `day` is a date.
-
-        Of those taken by an instant, as known by a position; a row may take away from another: whoever asks adds up. All are
-        counted along an index, and those that were decided again taken away: few are, and asking of each whether there is a
-        later one would take a look-up a row.
-        """
-        table = f"{self._prefix}decisions"
-        same = " AND ".join(f"earlier.{name} = later.{name}" for name in key)
-        taken = self._query(
-            f"SELECT {day}, edition, outcome, count(*) FROM {table} WHERE position <= ? AND decided_us <= ? "
-            f"GROUP BY {day}, edition, outcome",
-            [known, at_us],
-        )
-        superseded = self._query(
-            f"SELECT {day}, edition, outcome, -count(*) FROM (SELECT DISTINCT earlier.{day}, earlier.edition, "
-            f"earlier.outcome, earlier.position FROM {table} AS later JOIN {table} AS earlier "
-            f"ON {same} AND earlier.position < later.position WHERE later.revision > 1 AND later.position <= ? "
-            "AND later.decided_us <= ? AND earlier.decided_us <= ?) AS before "
-            f"GROUP BY {day}, edition, outcome",
-            [known, at_us, at_us],
-        )
-        return taken + superseded

@@ -65,6 +65,7 @@ from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
 from projections.questions.decision_counts import DecisionCount
 from projections.questions.decisions import DecisionTaken
+from projections.questions.decisions_page import DecisionsPage
 from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange
 from projections.questions.designation_replay import DesignationCheck, DesignationStep
@@ -219,7 +220,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
-    "decisions": DecisionTaken | DesignationDecisionTaken | DecisionCount,
+    "decisions": DecisionTaken | DesignationDecisionTaken | DecisionCount | DecisionsPage,
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,

@@ -21,10 +21,13 @@ from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area
 from projections.questions.answer import plain
 from projections.questions.board_page import Wanted
+from projections.questions.decisions_page import Wanted as WantedDecisions
 
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 FOR_NOW: Final = "private, no-cache"
 PART_BYTES: Final = 32 << 10
+OF_ONE_STATE: Final = (Wanted, WantedDecisions)
+"""What cursors hold whose pages are all of one state of knowledge."""
 
 
 class NobodyWaits(Exception):
@@ -112,7 +115,7 @@ def _not_for_role(name: str, expected: str) -> Problem:
 def known_now(values: Values) -> Known | None:
     """What a question means that goes by all that is known, for which the book need not be asked; None for others."""
     cursor = values.get("cursor")
-    if known_in(values) or (isinstance(cursor, Wanted) and cursor.known_at is not None):
+    if known_in(values) or (isinstance(cursor, OF_ONE_STATE) and cursor.known_at is not None):
         return None
     return Known({}, False)
 
@@ -122,7 +125,7 @@ def resolved(ledger: Ledger, values: Values) -> Known:
     found = known_in(values)
     positions = {name: _position(ledger, name, known) for name, known in found.items()}
     cursor = values.get("cursor")
-    if isinstance(cursor, Wanted) and cursor.known_at is not None:
+    if isinstance(cursor, OF_ONE_STATE) and cursor.known_at is not None:
         positions["cursor"] = _position(ledger, "cursor", KnownAt(cursor.known_at, None))
     end = ledger.store.max_position()
     settled = bool(found) and all(known.position is not None or positions[name] < end for name, known in found.items())

@@ -19,6 +19,9 @@ from console.http.parameters import (
     CODE,
     COUNTS,
     CURSOR,
+    DECISIONS_CURSOR,
+    DECISIONS_LIMIT,
+    EDITION,
     FIRST,
     FROM,
     FROM_KNOWN_AT,
@@ -29,8 +32,10 @@ from console.http.parameters import (
     MEMBERSHIP,
     MONTH,
     OF_MEMBERSHIP,
+    OUTCOME,
     PAGE_LIMIT,
     PERIODS,
+    PROGRAMME,
     REFUSALS_CURSOR,
     REFUSALS_LIMIT,
     SEARCH,
@@ -57,6 +62,8 @@ from projections.questions.benchmark import BenchmarkLine, PartnerPlace, benchma
 from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
 from projections.questions.decision_counts import DecisionCount, decision_counts
+from projections.questions.decisions_page import DecisionsPage, decisions_page
+from projections.questions.decisions_page import Wanted as WantedDecisions
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -181,6 +188,14 @@ def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTak
     return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
 
 
+def _all_decisions(_ledger: Ledger, view: View, asked: Asked) -> DecisionsPage:
+    wanted: WantedDecisions | None = asked.get("cursor")
+    if wanted is None:
+        named = (asked.get(name) for name in ("membership", "programme", "outcome", "edition"))
+        wanted = WantedDecisions(asked.get("at", END_US), asked.known, *named)
+    return decisions_page(view, wanted, asked.get("limit", LIMIT))
+
+
 def _decision_counts(_ledger: Ledger, view: View, asked: Asked) -> list[DecisionCount]:
     return decision_counts(view, asked.get("at", END_US), asked.known)
 
@@ -262,6 +277,11 @@ READING: Final = (
     Route(
         "decisions", f"{OF}/decisions", "The decisions on a membership's renewals and on its designations.",
         (MEMBERSHIP, UNTIL, KNOWN_AT), AnyDecisionTaken, True, _decisions,
+    ),
+    Route(
+        "decisions-page", "/v1/decisions", "The decisions of both programmes a page at a time, the newest first.",
+        (OF_MEMBERSHIP, PROGRAMME, OUTCOME, EDITION, DECISIONS_LIMIT, DECISIONS_CURSOR, UNTIL, KNOWN_AT), DecisionsPage, False,
+        _all_decisions,
     ),
     Route(
         "decision-counts", "/v1/decisions/counts", "How many decisions stand, by quarter, edition and outcome.",

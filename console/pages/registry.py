@@ -13,7 +13,7 @@ from typing import Final
 from console.http.roles import Caller
 from console.pages.board import board
 from console.pages.decision.listed import decisions_page
-from console.pages.decision.page import decision_page, evidence_file
+from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, decision_page, evidence_file
 from console.pages.designation import designation
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
@@ -58,8 +58,6 @@ STAFF: Final = ("auditor", "operations")
 OF: Final = "/console/memberships/{membership}"
 RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
 ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
-OF_RENEWAL: Final = ("decisions", "replay", "proof")
-OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
 OWN: Final = ("status", "decisions", "results", "peers", "designations")
 
@@ -93,7 +91,7 @@ PAGES: Final = (
         listed=False,
         only=STAFF,
     ),
-    Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
+    Page("decisions", "/console/decisions", "Decisions", ("decisions-page",), decisions_page, only=STAFF),
     Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
     Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
     Page(

@@ -15,6 +15,7 @@ import orjson
 from ledger.instants import parse_instant
 from ledger.programmes.capability.events import designation_of
 from projections.database import Connection, Table
+from projections.decision_reader import NEWEST
 from projections.ledger_projection import LedgerProjection
 from projections.projection import Handler, RawEvent
 
@@ -41,7 +42,7 @@ DECISIONS: Final = Table(
         "said": "TEXT",
     },
     ("membership", "area", "anniversary", "position"),
-    (("anniversary", "edition", "outcome", "position", "decided_us"), ("revision",)),
+    (("anniversary", "edition", "outcome", "position", "decided_us"), ("revision",), *NEWEST),
 )
 ANNOUNCEMENTS: Final = Table(
     "announcements",
@@ -71,7 +72,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 2
+    version = 3
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:

@@ -287,6 +287,7 @@ PATHS = {
     "rolling": "/v1/memberships/m-1/rolling?at=2011-01-01",
     "replay": "/v1/memberships/m-1/replay",
     "decisions": "/v1/memberships/m-1/decisions",
+    "decisions-page": "/v1/decisions?limit=3",
     "decision-counts": "/v1/decisions/counts",
     "renewals": "/v1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",

@@ -37,6 +37,7 @@ MAY = {
     | {
         "overview",
         "decision-counts",
+        "decisions-page",
         "rolling",
         "status-batch",
         "history",
@@ -49,7 +50,7 @@ MAY = {
     },
     "operations": PROGRAMME
     | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"}
-    | {"decision-counts"},
+    | {"decision-counts", "decisions-page"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},
