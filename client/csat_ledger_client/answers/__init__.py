@@ -14,6 +14,7 @@ from csat_ledger_client.answers.comments_page import CommentsPage
 from csat_ledger_client.answers.decision_counts import DecisionCount
 from csat_ledger_client.answers.decision_proof import DecisionProof
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
+from csat_ledger_client.answers.decisions_page import DecisionsPage
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designation_replay import DesignationReplay
 from csat_ledger_client.answers.designations import DesignationLine
@@ -54,6 +55,7 @@ __all__ = [
     "CutOff",
     "DecisionCount",
     "DecisionProof",
+    "DecisionsPage",
     "DesignationChange",
     "DesignationDecisionTaken",
     "DesignationLine",
