@@ -85,6 +85,7 @@ from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
+from projections.questions.upcoming import UpcomingChange, UpcomingPage
 
 FOLDER: Final = "answers"
 
@@ -260,6 +261,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "upcoming": UpcomingChange | UpcomingPage,
     "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,

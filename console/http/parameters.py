@@ -23,6 +23,7 @@ from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, 
 from projections.questions.decisions_page import EDITION_MAX, OUTCOMES, Programme
 from projections.questions.decisions_page import read_cursor as read_decisions_cursor
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
+from projections.questions.upcoming import read_cursor as read_upcoming_cursor
 from projections.results.periods import parse_month
 
 PARAMETERS_MAX: Final = 20
@@ -183,6 +184,9 @@ PAGE_LIMIT: Final = whole_number_parameter(
 DECISIONS_LIMIT: Final = whole_number_parameter(
     "limit", f"So many decisions on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
 )
+UPCOMING_LIMIT: Final = whole_number_parameter(
+    "limit", f"So many changes on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
+)
 PROGRAMME: Final = Parameter(
     "programme", "Only those on renewals (survey), or on designations (capability).",
     {"type": "string", "enum": [*get_args(Programme)]}, one_of(get_args(Programme)), "survey",
@@ -218,6 +222,7 @@ CURSOR: Final = Parameter(
     None,
 )
 DECISIONS_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_decisions_cursor, None)
+UPCOMING_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_upcoming_cursor, None)
 GROUPED_BY: Final = Parameter(
     "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )

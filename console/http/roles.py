@@ -57,7 +57,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
             "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
-            "proof", "designation-proof", "designation-replay", "decision-counts", "decisions-page",
+            "proof", "designation-proof", "designation-replay", "decision-counts", "decisions-page", "upcoming",
         ),
         ALL,
     ),
@@ -65,7 +65,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         (
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
             "designations", "score",
-            "designation-decisions", "metrics", "operations", "decision-counts", "decisions-page",
+            "designation-decisions", "metrics", "operations", "decision-counts", "decisions-page", "upcoming",
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},

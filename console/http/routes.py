@@ -47,6 +47,8 @@ from console.http.parameters import (
     TO_KNOWN_AT,
     UNTIL,
     UNTIL_WHEN,
+    UPCOMING_CURSOR,
+    UPCOMING_LIMIT,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -86,6 +88,8 @@ from projections.questions.results import Results, results
 from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
 from projections.questions.status import Status, status
+from projections.questions.upcoming import UpcomingPage, upcoming_page
+from projections.questions.upcoming import first_page as first_upcoming
 from projections.questions.view import View
 
 
@@ -204,6 +208,11 @@ def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
     return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
 
 
+def _upcoming(ledger: Ledger, view: View, asked: Asked) -> UpcomingPage:
+    wanted = asked.get("cursor") or first_upcoming(asked.at_us, asked.get("within", WITHIN))
+    return upcoming_page(view, ledger.store, wanted, asked.get("limit", LIMIT))
+
+
 def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
     return participation(view, asked.get("membership"), asked.get("by", "membership"))
 
@@ -290,6 +299,11 @@ READING: Final = (
     Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
         (WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "upcoming", "/v1/upcoming", "Who changes status next, and when, if nothing more arrives, as all is known now; the "
+        "earliest first, a page at a time.", (WITHIN_DAYS, UPCOMING_LIMIT, UPCOMING_CURSOR, AT), UpcomingPage, False, _upcoming,
+        now=True,
     ),
     Route(
         "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",

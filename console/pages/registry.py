@@ -21,6 +21,7 @@ from console.pages.own import own, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
+from console.pages.upcoming import upcoming
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
 
@@ -63,6 +64,7 @@ OWN: Final = ("status", "decisions", "results", "peers", "designations")
 
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
+    Page("upcoming", "/console/upcoming", "Changes ahead", ("upcoming",), upcoming, listed=False, only=STAFF),
     Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
     Page(
         "membership",

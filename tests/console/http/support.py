@@ -290,6 +290,7 @@ PATHS = {
     "decisions-page": "/v1/decisions?limit=3",
     "decision-counts": "/v1/decisions/counts",
     "renewals": "/v1/renewals?within=365",
+    "upcoming": "/v1/upcoming?at=2011-05-01&within=60",
     "participation": "/v1/participation?by=quarter",
     "refusals": "/v1/refusals?counts=true",
     "results": "/v1/memberships/m-1/results?by=month",

@@ -39,6 +39,8 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (f"{PATHS['decisions']}?at=2012-01-01", ["decisions", "m-1", "--at", "2012-01-01"], True),
     (PATHS["renewals"], ["renewals", "--within", "365"], True),
     ("/v1/renewals?at=2010-12-31", ["renewals", "--at", "2010-12-31"], True),
+    (PATHS["upcoming"], ["upcoming", "--at", "2011-05-01", "--within", "60", "--limit", "100"], False),
+    ("/v1/upcoming?limit=5", ["upcoming", "--limit", "5"], False),
     (PATHS["participation"], ["participation", "--by", "quarter"], True),
     ("/v1/participation", ["participation"], True),
     ("/v1/participation?by=month&membership=m-1", ["participation", "--by", "month", "--membership", "m-1"], True),

@@ -38,6 +38,7 @@ MAY = {
         "overview",
         "decision-counts",
         "decisions-page",
+        "upcoming",
         "rolling",
         "status-batch",
         "history",
@@ -50,7 +51,7 @@ MAY = {
     },
     "operations": PROGRAMME
     | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"}
-    | {"decision-counts", "decisions-page"},
+    | {"decision-counts", "decisions-page", "upcoming"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},

@@ -152,3 +152,33 @@ def test_the_owner_sees_how_many_decisions_there_are_of_each_outcome_and_whose_n
     numbers = re.findall(r'<td class="number">([0-9,]+)</td>', section)
     assert sum(map(int, numbers)) == sum(one["decisions"] for one in counts)
     assert "m-1" not in section
+
+
+def test_the_board_shows_who_changes_next_and_a_page_of_its_own_all_of_them(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = api(pages, "/v1/upcoming?at=2011-05-01&within=365", "operations")
+    assert isinstance(found, dict)
+    changes = found["changes"]
+    assert len(changes) > 0
+    monkeypatch.setattr("console.pages.upcoming.ROWS", 1)
+    with signed_in(pages, "operations") as client:
+        board = (
+            client.get("/console/board?at=2011-05-01&within=365")
+            .text.partition('id="next"')[2]
+            .partition("</section>")[0]
+        )
+        assert changes[0]["at"] in board
+        assert "/console/upcoming?at=2011-05-01&amp;within=365" in board
+        assert 'id="next"' not in client.get("/console/board?at=2011-05-01&known_at=30").text
+        path, seen = "/console/upcoming?at=2011-05-01&within=365", []
+        while path:
+            page = client.get(path).text
+            seen += re.findall(r'<td><time datetime="([^"]+)">', page)
+            following = re.search(r'href="(/console/upcoming\?[^"]*cursor=[^"]*)">Later', page)
+            path = following[1].replace("&amp;", "&") if following else ""
+        assert seen == [one["at"] for one in changes]
+        assert "Nobody changes by" in client.get("/console/upcoming?at=2030-01-01&within=30").text
+        assert client.get("/console/upcoming?within=x").status_code == 400
+    with signed_in(pages, "owner") as client:
+        assert client.get("/console/upcoming").status_code == 403
