@@ -21,6 +21,7 @@ from console.pages.own import own, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
+from console.pages.start import DUTIES, start
 from console.pages.upcoming import upcoming
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
@@ -143,6 +144,7 @@ PAGES: Final = (
         owner,
         only=("owner",),
     ),
+    Page("start", "/console/start", "What you may do", (), start, only=tuple(DUTIES)),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""

@@ -9,9 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from console.cli.main import COMMANDS
 from console.http.operations import BOUNDS
+from console.http.roles import ROLES, Caller, Role
 from console.pages.board import SIGNS
 from console.pages.designation import KINDS
+from console.pages.registry import pages_for
+from console.pages.start import DUTIES, routes_of
 from projections.questions.explain import Kind
 from tests.console.designation_story import AREA
 from tests.console.http.support import COMMENTS, INVITATIONS, SUBJECTS, bearer, responses
@@ -182,3 +186,25 @@ def test_the_board_shows_who_changes_next_and_a_page_of_its_own_all_of_them(
         assert client.get("/console/upcoming?within=x").status_code == 400
     with signed_in(pages, "owner") as client:
         assert client.get("/console/upcoming").status_code == 403
+
+
+@pytest.mark.parametrize("role", ["operator", "subscriber", "admin"])
+def test_who_has_no_page_of_his_own_is_told_what_he_may_do_and_where(pages: str, role: Role) -> None:
+    with signed_in(pages, role) as client:
+        found = client.get("/console", follow_redirects=True)
+        assert found.url.path == "/console/start"
+    routes = {one.path for one in routes_of(role)}
+    assert routes
+    assert all(f"{path}</code>" in found.text for path in routes)
+    commands = {command.split()[0] for command, _ in DUTIES[role].commands}
+    assert commands <= COMMANDS.keys()
+    with signed_in(pages, "auditor") as client:
+        assert client.get("/console", follow_redirects=True).url.path == "/console/board"
+        assert client.get("/console/start").status_code == 403
+
+
+def test_every_role_has_a_page_beside_the_one_that_all_have() -> None:
+    for role in ROLES:
+        first, *_ = pages_for(Caller(frozenset({role}), frozenset({"m-1"})))
+        assert first.name != "verify", role
+        assert (role in DUTIES) is (first.name == "start")
