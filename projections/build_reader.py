@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import Lock
-from typing import Final
-
-from ledger.store.bookmark import Bookmark
 from projections.database import Connection
-
-REMEMBERED_MAX: Final = 8
-_REMEMBERED: dict[tuple[str, str, Bookmark, str, int], list[tuple[int, int]]] = {}
-"""By where the tables are, what their names start with, the mark, the flag and the position known. A mark alone will not
-do: it proves the event there, not all events before it (`ledger.store.bookmark`), so two books may share one."""
-_REMEMBERING: Final = Lock()
+from projections.net_changes import Announced, Changes, Source, net_changes
 
 
 class BuildReader:
@@ -26,8 +16,6 @@ class BuildReader:
 
     place: str | None = None
     """Where the tables are, as `Database.place`; None where that is not known."""
-    mark: Bookmark | None = None
-    """What tells the book, up to the reader's position, apart from others that stood in that place before."""
 
     def known_at(self, known_at: int | None) -> int:
         """The position up to which something is known: the end of the projection where none, or a later one, is given."""
@@ -38,39 +26,10 @@ class BuildReader:
         ((number,),) = self._query(f"SELECT count(*) FROM {self._prefix}{table} WHERE position <= ?", (known,))
         return int(number)
 
-    def net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
+    def net_changes(self, key: tuple[str, ...], flag: str, known: int) -> Changes:
         """(instant, by how many more it held from then on) of each instant at which that changed, in order.
 
-        Of what was announced by a position: whether `flag` holds of what the columns `key` name. An announcement replaces all
-        earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing holds before the first. What was
-        worked out last is remembered: it takes a look at every announcement.
+        Of what was announced by a position: whether `flag` holds of what the columns `key` name (`projections.net_changes`).
         """
-        if self.place is None or self.mark is None:
-            return self._net_changes(key, flag, known)
-        name = (self.place, self._prefix, self.mark, flag, known)
-        with _REMEMBERING:
-            found = _REMEMBERED.get(name)
-        if found is None:
-            found = self._net_changes(key, flag, known)
-            with _REMEMBERING:
-                while len(_REMEMBERED) >= REMEMBERED_MAX:
-                    del _REMEMBERED[next(iter(_REMEMBERED))]
-                _REMEMBERED[name] = found
-        return found
-
-    def _net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
-        of = ", ".join(key)
-        rows = self._query(
-            f"""WITH announced AS (
-                SELECT {of}, effective_us, {flag} AS holds, min(effective_us) OVER (
-                    PARTITION BY {of} ORDER BY position ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_us
-                FROM {self._prefix}announcements WHERE position <= ?
-            ), standing AS (
-                SELECT effective_us, holds, lag(holds, 1, 0) OVER (PARTITION BY {of} ORDER BY effective_us) AS held
-                FROM announced WHERE replaced_us IS NULL OR replaced_us > effective_us
-            )
-            SELECT effective_us, sum(holds - held) FROM standing WHERE holds <> held
-            GROUP BY effective_us ORDER BY effective_us""",
-            (known,),
-        )
-        return [(instant_us, int(more)) for instant_us, more in rows]
+        source = Source(self.place, f"{self._prefix}announcements", self._query)
+        return net_changes(source, Announced(key, flag), known, self.position)

@@ -55,6 +55,7 @@ ANNOUNCEMENTS: Final = Table(
         "cause": "TEXT",
     },
     ("membership", "area", "position"),
+    (("position",),),
 )
 
 
@@ -72,7 +73,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 3
+    version = 4
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:

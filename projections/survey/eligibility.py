@@ -41,7 +41,7 @@ class Eligibility(LedgerProjection[EligibilityRows]):
     """Answers `status`, `history` and, with the renewal dates, `renewals`."""
 
     name = "eligibility"
-    version = 4
+    version = 5
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
         Table(
@@ -94,7 +94,7 @@ class Eligibility(LedgerProjection[EligibilityRows]):
                 "revises": "INTEGER",
             },
             ("membership", "position"),
-            (("effective_us",),),
+            (("effective_us",), ("position",)),
         ),
         Table(
             "editions",
