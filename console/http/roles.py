@@ -54,8 +54,8 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
-            "score", "explain",
+            "board", "overview", "what-if", "status", "status-batch", "history", "rolling", "replay", "decisions",
+            "designations", "score", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -92,6 +92,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
         "overview": ALL,
+        "what-if": Sight(only={"counts": ("true",)}, never=("membership", "limit", "after", "known_at")),
         "benchmark": ALL,
         "places": ALL,
     },

@@ -181,7 +181,8 @@ class ScoreReader(BuildReader):
     def numbers(self, area: str, known: int) -> list[tuple[str, int]]:
         """(membership, number in the tables) of every designation of an area that was opened by a position, in order."""
         rows = self._query(
-            f"SELECT designation, position FROM {self._prefix}designations WHERE area = ? AND position <= ?", (area, known)
+            f"SELECT designation, position FROM {self._prefix}designations WHERE area = ? AND position <= ?",
+            (area, known),
         )
         return sorted((name[: -len(area) - 1], number) for name, number in rows)
 

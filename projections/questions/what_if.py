@@ -70,6 +70,20 @@ class WhatIfOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class WhatIfEdition:
+    """An edition that is in force in the span."""
+
+    edition: str
+    """Its name."""
+    from_: Instant
+    """From when on it is in force, or the beginning of the span."""
+    to: Instant
+    """Until before when, or the end of the span."""
+    figures: Mapping[str, Any]
+    """Its figures as they are, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
 class WhatIf:
     """What would have been under other figures."""
 
@@ -85,6 +99,8 @@ class WhatIf:
     """Until before when."""
     known_at: Position
     """The position of the ledger up to which something is known."""
+    editions: tuple[WhatIfEdition, ...]
+    """The editions that are in force then, the earliest first."""
     number: Count
     """Memberships, or designations of the area, that are known."""
     gained: Count | None

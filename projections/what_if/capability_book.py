@@ -97,10 +97,10 @@ class CapabilityBook:
         of_editions = [
             (bisect_left(self._edition_positions, row.position), place) for place, row in enumerate(self._decisions)
         ]
-        for number, several in groupby(sorted(of_editions), key=lambda one: one[0]):
+        for number, several in groupby(sorted(of_editions if other.figures else ()), key=lambda one: one[0]):
             known = self._scorebook(self.area, self._edition_positions[number - 1]) if number else Scorebook()
             outcomes |= self._outcomes([place for _, place in several], other.scorebook(known))
-        return [Decided(row, outcomes[place]) for place, row in enumerate(self._decisions)]
+        return [Decided(row, outcomes.get(place, row.outcome)) for place, row in enumerate(self._decisions)]
 
     def _outcomes(self, places: Sequence[int], scorebook: Scorebook) -> dict[int, str]:
         """What some decisions, by their place, would say under a scorebook (C3)."""

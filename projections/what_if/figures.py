@@ -18,12 +18,20 @@ from ledger.instants import format_instant, parse_instant
 from ledger.programmes.capability.editions import Edition as ScoreEdition
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.registry import fact_from_object
-from ledger.programmes.survey.editions import Edition, Rulebook
+from ledger.programmes.survey.editions import FIGURES, Edition, Rulebook
 
 Programme = Literal["survey", "capability"]
 PROGRAMME_OF: Final[Mapping[str, Programme]] = {"publish-rulebook": "survey", "publish-scorebook": "capability"}
 TEXT_MAX: Final = 65_536
 """So many bytes a hypothesis may have; a whole scorebook has about 3,000."""
+FIGURES_OF: Final[Mapping[Programme, tuple[str, ...]]] = {
+    "survey": FIGURES,
+    "capability": (
+        "min_centipoints", "window_months", "net_adds", "intermediate", "advanced", "usage_growth", "deployments", "track",
+        "rates",
+    ),
+}  # fmt: skip
+"""The names of the figures of either programme's editions."""
 _SET_APART: Final = ("type", "id", "occurred_at", "edition", "effective_from", "area")
 _DEPTH_MAX: Final = 4
 
@@ -55,6 +63,8 @@ class Hypothesis:
 
     def rulebook(self, known: Rulebook) -> list[Segment[Edition]]:
         """Which edition is in force between the two instants. Raises BadInput where the figures are none of an edition."""
+        if known.editions:  # whatever the span, figures that are none are told
+            self._changed_survey(known.editions[0])
         return [
             replace(one, edition=one.edition and self._changed_survey(one.edition))
             for one in segments(_by_start(known.editions), self.from_us, self.to_us)
@@ -63,6 +73,8 @@ class Hypothesis:
     def scorebook(self, known: Scorebook) -> Scorebook:
         """The scorebook with those figures between the two instants. Raises BadInput where they are none of an edition."""
         found = Scorebook()
+        if known.editions:
+            self._changed_scores(known.editions[0], known.editions[0].effective_us)
         for one in segments(_by_start(known.editions), self.from_us, self.to_us):
             if one.edition is not None:
                 found.publish(self._changed_scores(one.edition, one.from_us))
@@ -97,7 +109,8 @@ class Hypothesis:
 def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis:
     """What somebody wants to try, from JSON; it holds from `from_us` on, else from its own `effective_from`, else always.
 
-    Raises BadInput where the text is no such object, or where the span is empty.
+    Without any figure nothing differs, and the answer says which editions there are. Raises BadInput
+    where the text is no such object, or where the span is empty.
     """
     raw = text.encode() if isinstance(text, str) else text
     if len(raw) > TEXT_MAX:
@@ -117,8 +130,10 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
         expected = "the area of the scorebook" if programme == "capability" else "no area: the rulebook has none"
         raise BadInput(f"edition: found area {str(area)[:40]!r}, expected {expected}")
     figures = {name: value for name, value in found.items() if name not in _SET_APART}
-    if not figures:
-        raise BadInput("edition: found no figure, expected one at least, such as min_responses or min_centipoints")
+    unknown = next((name for name in figures if name not in FIGURES_OF[programme]), None)
+    if unknown is not None:
+        expected = ", ".join(FIGURES_OF[programme])
+        raise BadInput(f"edition: found the figure {unknown[:40]!r}, expected of these: {expected}")
     if from_us is None:
         start = found.get("effective_from", "0001-01-01T00:00:00Z")
         if not isinstance(start, str):
@@ -129,6 +144,24 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
             f"found {format_instant(from_us)} until before {format_instant(to_us)}, expected a span that is not empty"
         )
     return Hypothesis(programme, area, figures, from_us, to_us)
+
+
+def counted_hypothesis(text: bytes | str, from_us: int | None, to_us: int | None, now_us: int) -> Hypothesis:
+    """The same for who is told counts alone: over whole months, so that no two spans tell a single event apart.
+
+    By default it ends where the present month begins. Raises BadInput as well where an end is no beginning of a month.
+    """
+    other = hypothesis(text, from_us, _month_begin_us(now_us) if to_us is None else to_us)
+    for name, instant_us in (("from", other.from_us), ("to", other.to_us)):
+        if instant_us != _month_begin_us(instant_us):
+            raise BadInput(
+                f"{name}: found {format_instant(instant_us)}, expected the beginning of a month: counts are of whole months"
+            )
+    return other
+
+
+def _month_begin_us(instant_us: int) -> int:
+    return parse_instant(f"{format_instant(instant_us)[:7]}-01T00:00:00Z")
 
 
 def filled(data: Mapping[str, Any], figures: Mapping[str, Any], depth: int = _DEPTH_MAX) -> dict[str, Any]:

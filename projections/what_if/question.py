@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+import orjson
 import polars as pl
 
+from ledger.errors import UnknownDesignation, UnknownMembership
 from ledger.instants import format_instant
+from ledger.programmes.survey.editions import FIGURES
+from projections.build_reader import BuildReader
 from projections.questions.answer import LEFT_OUT
 from projections.questions.view import View
 from projections.questions.what_if import (
     FEWEST,
     WhatIf,
     WhatIfDecision,
+    WhatIfEdition,
     WhatIfOutcome,
     WhatIfSpan,
     WhatIfStatus,
 )
+from projections.remembered import Remembered
 from projections.what_if.capability_book import CapabilityBook, in_force
-from projections.what_if.figures import Hypothesis
+from projections.what_if.figures import Hypothesis, Segment
 from projections.what_if.spans import KEY, gained_and_lost
 from projections.what_if.survey_book import SurveyBook, actual
 
 TOLD_MAX: Final = 1_000
 """So many memberships are told at once."""
-
-Told = TypeVar("Told")
 
 
 class Found(NamedTuple):
@@ -36,31 +40,51 @@ class Found(NamedTuple):
 
     other: Hypothesis
     known_at: int
-    number: int
+    editions: tuple[WhatIfEdition, ...]
+    memberships: Sequence[str]
     gained: dict[str, list[WhatIfSpan]]
     lost: dict[str, list[WhatIfSpan]]
     decided: int
     differing: list[WhatIfDecision]
 
 
+_REMEMBERED: Final = Remembered[Found](4)
+
+
 def what_if(view: View, other: Hypothesis, known_at: int | None = None) -> Found:
-    """What differs under other figures, as known by a position (default: all that is known).
+    """What differs under other figures, as known by a position (default: all that is known); what was found is remembered.
 
     Raises BadInput where the figures are none of an edition, UnknownDesignation where nobody strives in their area.
     """
+    readers: tuple[BuildReader, BuildReader]
     if other.area is None:
-        return _survey(view, other, min(view.eligibility().known_at(known_at), view.renewals().known_at(known_at)))
-    known = min(view.scores().known_at(known_at), view.designations().known_at(known_at))
-    return _capability(view, other, other.area, known)
+        readers = view.eligibility(), view.renewals()
+    else:
+        readers = view.scores(), view.designations()
+    known = min(reader.known_at(known_at) for reader in readers)
+    identities = [reader.identity for reader in readers]
+    asked = orjson.dumps([other.programme, other.area, other.figures], option=orjson.OPT_SORT_KEYS)
+
+    def found() -> Found:
+        return _survey(view, other, known) if other.area is None else _capability(view, other, other.area, known)
+
+    if None in identities:
+        return found()
+    return _REMEMBERED.or_made((*identities, known, asked, other.from_us, other.to_us), found)
 
 
-def told(
-    found: Found, memberships: Iterable[str] | None = None, limit: int | None = TOLD_MAX, after: str = ""
-) -> WhatIf:
-    """The answer with lists: of some memberships, or of all; of `limit` of those that follow one, or of all."""
+def told(found: Found, membership: str | None = None, limit: int | None = TOLD_MAX, after: str = "") -> WhatIf:
+    """The answer with lists: of one membership, or of all; of `limit` of those that follow one, or of all.
+
+    Raises UnknownMembership, or UnknownDesignation, where the one was not there by then.
+    """
     names = {*found.gained, *found.lost, *(one.membership for one in found.differing)}
-    if memberships is not None:
-        names &= set(memberships)
+    if membership is not None:
+        place = bisect_left(found.memberships, membership)
+        if found.memberships[place : place + 1] != [membership]:
+            area = found.other.area
+            raise UnknownMembership(membership) if area is None else UnknownDesignation(membership, area)
+        names &= {membership}
     ordered = sorted(names)
     begin = bisect_right(ordered, after)
     page = ordered[begin:] if limit is None else ordered[begin : begin + limit]
@@ -100,7 +124,8 @@ def _answer(
         from_=format_instant(other.from_us),
         to=format_instant(other.to_us),
         known_at=found.known_at,
-        number=found.number,
+        editions=found.editions,
+        number=len(found.memberships),
         gained=enough(len(found.gained)),
         lost=enough(len(found.lost)),
         decided=enough(found.decided),
@@ -113,10 +138,15 @@ def _answer(
 
 def _survey(view: View, other: Hypothesis, known: int) -> Found:
     book = SurveyBook(view, known)
-    evidence = book.evidence()
-    gained, lost = gained_and_lost(
-        evidence.satisfied(actual(book.rulebook, other)), evidence.satisfied(other.rulebook(book.rulebook))
+    now = actual(book.rulebook, other)
+    editions = tuple(
+        _edition(one.edition.edition, one, {name: getattr(one.edition, name) for name in FIGURES})
+        for one in now
+        if one.edition is not None
     )
+    would = other.rulebook(book.rulebook)
+    evidence = book.evidence() if other.figures else None
+    spans = gained_and_lost(evidence.satisfied(now), evidence.satisfied(would)) if evidence else None
     decided = book.decisions(other)
     differing = [
         WhatIfDecision(
@@ -125,16 +155,26 @@ def _survey(view: View, other: Hypothesis, known: int) -> Found:
         for one in decided
         if one.would_be != one.row.outcome
     ]
-    return _found(other, known, book.memberships, gained, lost, len(decided), differing)
+    return _found(other, known, editions, book.memberships, spans, len(decided), differing)
 
 
 def _capability(view: View, other: Hypothesis, area: str, known: int) -> Found:
     book = CapabilityBook(view, area, known)
-    scored, looked_at = book.scored(), book.looked_at(other.from_us, other.to_us)
-    gained, lost = gained_and_lost(*(
-        scored.qualified(looked_at, in_force(one, other.from_us, other.to_us))
-        for one in (book.scorebook, other.scorebook(book.scorebook))
-    ))  # fmt: skip
+    now = in_force(book.scorebook, other.from_us, other.to_us)
+    editions = tuple(
+        _edition(
+            one.edition.edition,
+            one,
+            {name: value for name, value in one.edition.figures.items() if name not in ("edition", "effective_from")},
+        )
+        for one in now
+        if one.edition is not None
+    )
+    would = in_force(other.scorebook(book.scorebook), other.from_us, other.to_us)
+    spans = None
+    if other.figures:
+        scored, looked_at = book.scored(), book.looked_at(other.from_us, other.to_us)
+        spans = gained_and_lost(*(scored.qualified(looked_at, one) for one in (now, would)))
     decided = book.decisions(other)
     differing = [
         WhatIfDecision(
@@ -143,23 +183,25 @@ def _capability(view: View, other: Hypothesis, area: str, known: int) -> Found:
         for one in decided
         if one.would_be != one.row.outcome
     ]
-    return _found(other, known, book.memberships, gained, lost, len(decided), differing)
+    return _found(other, known, editions, book.memberships, spans, len(decided), differing)
+
+
+def _edition(name: str, segment: Segment[Any], figures: Mapping[str, Any]) -> WhatIfEdition:
+    return WhatIfEdition(name, format_instant(segment.from_us), format_instant(segment.to_us), figures)
 
 
 def _found(
     other: Hypothesis,
     known: int,
+    editions: tuple[WhatIfEdition, ...],
     memberships: Sequence[str],
-    gained: pl.DataFrame,
-    lost: pl.DataFrame,
+    spans: tuple[pl.DataFrame, pl.DataFrame] | None,
     decided: int,
     differing: list[WhatIfDecision],
 ) -> Found:
     differing.sort(key=lambda one: (one.membership, one.day))
-    return Found(
-        other, known, len(memberships), _by_membership(gained, memberships), _by_membership(lost, memberships), decided,
-        differing,
-    )  # fmt: skip
+    gained, lost = ({}, {}) if spans is None else (_by_membership(one, memberships) for one in spans)
+    return Found(other, known, editions, memberships, gained, lost, decided, differing)
 
 
 def _by_membership(spans: pl.DataFrame, memberships: Sequence[str]) -> dict[str, list[WhatIfSpan]]:

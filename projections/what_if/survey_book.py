@@ -84,7 +84,7 @@ class SurveyBook:
         within = [
             (bisect_left(self._edition_positions, row.position), place)
             for place, row in enumerate(self._decisions)
-            if other.from_us <= at_us[place] < other.to_us
+            if other.figures and other.from_us <= at_us[place] < other.to_us
         ]
         for number, several in groupby(sorted(within), key=lambda one: one[0]):
             known = self._rulebook_at(self._edition_positions[number - 1]) if number else Rulebook(())

@@ -282,6 +282,7 @@ EVERYBODY = (*ROLES, None)
 PATHS = {
     "board": "/v1/memberships",
     "overview": "/v1/overview?at=2024-08-01",
+    "what-if": "/v1/what-if?edition=%7B%22min_responses%22%3A5%7D&to=2014-01-01",
     "status": "/v1/memberships/m-1/status",
     "history": "/v1/memberships/m-1/history",
     "rolling": "/v1/memberships/m-1/rolling?at=2011-01-01",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.book import read_rules
-from ledger.errors import UnknownDesignation
+from ledger.errors import UnknownDesignation, UnknownMembership
 from ledger.instants import BEGINNING_US, END_US, format_instant, parse_instant
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.events import scorebook_stream
@@ -24,11 +24,12 @@ from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.flips import is_satisfied, next_flip
 from ledger.programmes.survey.outcome import decide_renewal
 from projections.capability.reading import replay as replay_designation
+from projections.questions.answer import LEFT_OUT
 from projections.questions.view import View
 from projections.questions.what_if import WhatIfSpan
 from projections.survey.reading import fold, read_rulebook
 from projections.what_if.figures import Hypothesis, hypothesis
-from projections.what_if.question import what_if
+from projections.what_if.question import counts, told, what_if
 from tests.projections.what_if.books import AREA, merged, score_figures, survey_figures, tell_scores, tell_survey
 from tests.support.books_of_both import Step, Told, books_of_both
 from tests.support.real_book import RealBook, projected, real_book
@@ -141,6 +142,31 @@ def test_the_scores_are_what_their_rules_say(seed: int) -> None:
                 require_scores(book, view, other, random.choice([None, random.randint(0, view.scores().position)]))
 
 
+def test_pages_of_it_are_all_of_it() -> None:
+    with real_book() as book, projected(book) as projections:
+        tell_survey(book, Random(1), 120)
+        projections.catch_up()
+        with projections.view() as view:
+            found = what_if(view, hypothesis('{"min_responses":1,"min_organisations":1}', None, END_US))
+    whole = told(found, limit=None)
+    status: list[Any] = []
+    decisions: list[Any] = []
+    after: str | None = ""
+    while after is not None:
+        page = told(found, limit=1, after=after)
+        assert {one.membership for one in (*page.status, *page.decisions)} <= {page.after, *found.memberships[-1:]}
+        status, decisions, after = [*status, *page.status], [*decisions, *page.decisions], page.after
+    assert (tuple(status), tuple(decisions)) == (whole.status, whole.decisions)
+    assert len(status) > 1
+    (first,) = told(found, status[0].membership).status
+    assert first == status[0]
+    with pytest.raises(UnknownMembership):
+        told(found, "m-9")
+    few = counts(found)
+    assert (few.gained, few.lost, few.status) == (None, 0, LEFT_OUT)
+    assert counts(found, 1).gained == len(found.gained)
+
+
 def require_survey(book: RealBook, view: View, other: Hypothesis, known_at: int | None) -> None:
     """Status by status, and decision by decision."""
     found = what_if(view, other, known_at)
@@ -149,7 +175,7 @@ def require_survey(book: RealBook, view: View, other: Hypothesis, known_at: int 
     rulebook = reader.rulebook(known)
     changed = overridden(rulebook, other)
     memberships = [name for chunk in reader.memberships(known) for name, _ in chunk]
-    assert found.number == len(memberships)
+    assert found.memberships == memberships
     for name in memberships:
         evidence = reader.evidence_from([name], BEGINNING_US, known)[name]
         was = satisfied_spans(evidence, rulebook, other.from_us, other.to_us)
@@ -205,7 +231,7 @@ def require_scores(book: RealBook, view: View, other: Hypothesis, known_at: int 
             what_if(view, other, known_at)
         return
     found = what_if(view, other, known_at)
-    assert found.number == len(keys)
+    assert found.memberships == [name for name, _ in keys]
     for name, _ in keys:
         state, scorebook = folded(book, name, area, known)
         was = qualified_spans(state, scorebook, other.from_us, other.to_us)
