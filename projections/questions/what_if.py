@@ -109,6 +109,8 @@ class WhatIf:
     """How many would not have had it at some instant at which they had; null: too few to be told."""
     decided: Count | None
     """Decisions that stand: the last on each renewal, or anniversary; null: too few to be told."""
+    differing: Count | None
+    """How many of them would have differed; null: too few to be told."""
     outcomes: tuple[WhatIfOutcome, ...]
     """How many of them would have differed, by what they said and would have said."""
     status: tuple[WhatIfStatus, ...] | MayBeLeftOut = LEFT_OUT

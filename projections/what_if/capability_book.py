@@ -7,6 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Final
 
@@ -62,18 +63,30 @@ class CapabilityBook:
         of_area = scores.numbers(area, known)
         self.memberships = [membership for membership, _ in of_area]
         self._numbers = dict(of_area)
-        numbers = pl.DataFrame({"designation": [number for _, number in of_area]}, schema={"designation": pl.Int64()})
-        reports = _reports(scores, area, known)
-        self._reports = reports.with_columns(pl.col("customer").cast(pl.Categorical).to_physical())
-        self._closes = pl.DataFrame(scores.closes(known), schema=_CLOSES, orient="row").join(
-            numbers, on="designation", how="semi"
-        )
-        certificates = pl.DataFrame(scores.certificates(known), schema=_CERTIFICATES, orient="row").join(
-            numbers, on="designation", how="semi"
-        )
-        self._certificates = certificates.with_columns(pl.col("person").cast(pl.Categorical).to_physical())
-        self._ends = pl.DataFrame(scores.certificate_ends(known), schema=_ENDS, orient="row")
         self._decisions = designations.last_decisions(area, known)
+        self._scores = scores
+
+    @cached_property
+    def _reports(self) -> pl.DataFrame:
+        reports = _reports(self._scores, self.area, self.known)
+        return reports.with_columns(pl.col("customer").cast(pl.Categorical).to_physical())
+
+    @cached_property
+    def _closes(self) -> pl.DataFrame:
+        return self._of_area(pl.DataFrame(self._scores.closes(self.known), schema=_CLOSES, orient="row"))
+
+    @cached_property
+    def _certificates(self) -> pl.DataFrame:
+        found = pl.DataFrame(self._scores.certificates(self.known), schema=_CERTIFICATES, orient="row")
+        return self._of_area(found).with_columns(pl.col("person").cast(pl.Categorical).to_physical())
+
+    @cached_property
+    def _ends(self) -> pl.DataFrame:
+        return pl.DataFrame(self._scores.certificate_ends(self.known), schema=_ENDS, orient="row")
+
+    def _of_area(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those rows that are of a designation of the area."""
+        return rows.filter(pl.col("designation").is_in(list(self._numbers.values())))
 
     @property
     def scorebook(self) -> Scorebook:
@@ -93,14 +106,16 @@ class CapabilityBook:
 
     def decisions(self, other: Hypothesis) -> list[Decided]:
         """Each decision that stands, taken anew with what it knew, under other figures; in the order of the ledger."""
+        if not other.figures:
+            return [Decided(row, row.outcome) for row in self._decisions]
         outcomes: dict[int, str] = {}
         of_editions = [
             (bisect_left(self._edition_positions, row.position), place) for place, row in enumerate(self._decisions)
         ]
-        for number, several in groupby(sorted(of_editions if other.figures else ()), key=lambda one: one[0]):
+        for number, several in groupby(sorted(of_editions), key=lambda one: one[0]):
             known = self._scorebook(self.area, self._edition_positions[number - 1]) if number else Scorebook()
             outcomes |= self._outcomes([place for _, place in several], other.scorebook(known))
-        return [Decided(row, outcomes.get(place, row.outcome)) for place, row in enumerate(self._decisions)]
+        return [Decided(row, outcomes[place]) for place, row in enumerate(self._decisions)]
 
     def _outcomes(self, places: Sequence[int], scorebook: Scorebook) -> dict[int, str]:
         """What some decisions, by their place, would say under a scorebook (C3)."""

@@ -129,6 +129,7 @@ def _answer(
         gained=enough(len(found.gained)),
         lost=enough(len(found.lost)),
         decided=enough(found.decided),
+        differing=enough(len(found.differing)),
         outcomes=tuple(WhatIfOutcome(*pair, enough(number)) for pair, number in sorted(outcomes.items())),
         status=LEFT_OUT if status is None else status,
         decisions=LEFT_OUT if decisions is None else decisions,

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ _RECEIVED: Final = {
     "membership": pl.String(), "received_us": pl.Int64(), "position": pl.Int64(), "location": pl.String(),
     "customer_org": pl.String(), "void": pl.Int64(),
 }  # fmt: skip
+_EVALUATIONS: Final = {"membership": pl.String(), "received_us": pl.Int64(), "position": pl.Int64()}
 _ATTRIBUTES: Final = {
     "membership": pl.String(), "since_us": pl.Int64(), "position": pl.Int64(), "level": pl.String(), "learning": pl.Int8(),
 }  # fmt: skip
@@ -44,30 +46,38 @@ class SurveyBook:
     """All of the survey programme that is known by a position."""
 
     def __init__(self, view: View, known: int) -> None:
-        reader = view.eligibility()
         self.known = known
-        self.rulebook = reader.rulebook(known)
-        self.memberships = [name for chunk in reader.memberships(known) for name, _ in chunk]
-        self._edition_positions = reader.edition_positions(known)
-        self._rulebook_at = reader.rulebook
-        numbers = pl.DataFrame({"membership": self.memberships}, schema={"membership": pl.String()}).with_row_index(
-            "of"
-        )
-        self._numbers = {name: number for number, name in enumerate(self.memberships)}
-        received = _received(reader, known).join(numbers, on="membership").drop("membership")
-        self._received = received.with_columns(pl.col("location").cast(pl.Categorical).to_physical())
-        evaluations = pl.DataFrame(
-            reader.evaluations(known),
-            schema={"membership": pl.String(), "received_us": pl.Int64(), "position": pl.Int64()}, orient="row",
-        )  # fmt: skip
-        self._evaluations = evaluations.join(numbers, on="membership").drop("membership")
-        attributes = pl.DataFrame(reader.attributes(known), schema=_ATTRIBUTES, orient="row")
-        self._attributes = (
-            attributes.join(numbers, on="membership").drop("membership").sort("of", "since_us", "position")
-        )
-        self._joins = reader.joins(known)
+        self._reader = view.eligibility()
+        self.rulebook = self._reader.rulebook(known)
+        self.memberships = [name for chunk in self._reader.memberships(known) for name, _ in chunk]
         newest = {(row.membership, row.renewal_date): row for row in view.renewals().decisions(None, END_US, known)}
         self._decisions = list(newest.values())
+        self._numbers = {name: number for number, name in enumerate(self.memberships)}
+
+    @cached_property
+    def _received(self) -> pl.DataFrame:
+        """Every response, with the place of its membership (`of`)."""
+        return self._of(_received(self._reader, self.known)).with_columns(
+            pl.col("location").cast(pl.Categorical).to_physical()
+        )
+
+    @cached_property
+    def _evaluations(self) -> pl.DataFrame:
+        return self._of(pl.DataFrame(self._reader.evaluations(self.known), schema=_EVALUATIONS, orient="row"))
+
+    @cached_property
+    def _attributes(self) -> pl.DataFrame:
+        attributes = pl.DataFrame(self._reader.attributes(self.known), schema=_ATTRIBUTES, orient="row")
+        return self._of(attributes).sort("of", "since_us", "position")
+
+    @cached_property
+    def _joins(self) -> list[tuple[Any, ...]]:
+        return self._reader.joins(self.known)
+
+    def _of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows of memberships by the places of these, in the place of their names."""
+        names = pl.DataFrame({"membership": self.memberships}, schema={"membership": pl.String()}).with_row_index("of")
+        return rows.join(names, on="membership").drop("membership")
 
     def evidence(self) -> Evidence:
         """All that counts; the keys are the places of `memberships`."""
@@ -79,15 +89,18 @@ class SurveyBook:
 
     def decisions(self, other: Hypothesis) -> list[Decided]:
         """Each decision that stands, taken anew with what it knew, under other figures; in the order of the ledger."""
+        if not other.figures:
+            return [Decided(row, row.outcome) for row in self._decisions]
         outcomes: dict[int, str] = {}
+        published = self._reader.edition_positions(self.known)
         at_us = [evaluation_us(parse_date(row.renewal_date)) for row in self._decisions]
         within = [
-            (bisect_left(self._edition_positions, row.position), place)
+            (bisect_left(published, row.position), place)
             for place, row in enumerate(self._decisions)
-            if other.figures and other.from_us <= at_us[place] < other.to_us
+            if other.from_us <= at_us[place] < other.to_us
         ]
         for number, several in groupby(sorted(within), key=lambda one: one[0]):
-            known = self._rulebook_at(self._edition_positions[number - 1]) if number else Rulebook(())
+            known = self._reader.rulebook(published[number - 1]) if number else Rulebook(())
             places = [place for _, place in several]
             outcomes |= self._outcomes(places, [at_us[place] for place in places], other.rulebook(known))
         return [Decided(row, outcomes.get(place, row.outcome)) for place, row in enumerate(self._decisions)]

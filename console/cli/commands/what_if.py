@@ -90,13 +90,11 @@ def _print(session: Session, answer: WhatIf) -> None:
     output.text(
         f"{short(answer.from_)} until before {short(answer.to)}, as known at position {answer.known_at:,}: of "
         f"{plural(answer.number, what)} {_some(answer.gained)} would have gained and {_some(answer.lost)} lost the status "
-        f"at some time; of {_some(answer.decided)} decisions that stand"
+        f"at some time; of {_some(answer.decided)} decisions that stand {_some(answer.differing)} would have differed"
     )
     if answer.outcomes:
         rows = [(one.outcome, one.would_be, _some(one.decisions)) for one in answer.outcomes]
         output.table(("decided", "would be", "decisions"), rows)
-    else:
-        output.text("none would have been another")
     if isinstance(answer.status, tuple) and answer.status:
         output.table(
             ("membership", "gained", "lost"),
