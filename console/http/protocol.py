@@ -3,7 +3,8 @@
 - The first head of a connection has to be there within a time, and each later one within as long from its first byte; uvicorn
   closes what is idle after an answer, and would keep a connection that never asks, or asks a byte at a time.
 - A head is read up to a bound, and what follows a body in its trailers, too: the parser itself has none.
-- What is no HTTP, a request that names no host or several (RFC 9112, 3.2), and a connection too many, are problems (RFC 9457), not plain text.
+- What is no HTTP, a request that names no host or several (RFC 9112, 3.2), and a connection too many, are problems (RFC
+  9457), not plain text.
 - A body that goes on after its answer is waited for a little, unread, so that the answer gets through; then it is cut off.
 - A connection that is closed while its client takes nothing is cut off: closing waits for what was sent to be taken.
 - A stream that lasts is cut off where its client takes nothing for a time: it would keep what it is sent in memory.

@@ -20,10 +20,8 @@ def test_it_says_in_words_who_and_which(decided: Program) -> None:
     ran = decided.run("what-if", "--edition", "-")
     assert ran.code == 0, ran.err
     words = " ".join(ran.out.split())
-    assert (
-        "of 1 membership 0 would have gained and 1 lost the status at some time; of 1 decisions that stand 1 would have differed"
-        in words
-    )
+    assert "of 1 membership 0 would have gained and 1 lost the status at some time" in words
+    assert "of 1 decisions that stand 1 would have differed" in words
     assert "m-1 2010-06-10T10:00:00Z to 2011-06-01T00:00:00Z" in words
     assert "m-1 2011-03-01 1 met not-met" in words
 
