@@ -123,11 +123,11 @@ def make_vault(store: Path) -> VaultPlace:
     return place
 
 
-def publish(store: Path, place: VaultPlace) -> None:
-    """Publishes the results of the first month in which there are any."""
+def publish(store: Path, place: VaultPlace, through: str = "2010-06") -> None:
+    """Publishes the results up to a month: by default the first in which there are any."""
     with redirect_stdout(StringIO()), patch.dict(os.environ, CSAT_LEDGER_NOW=NOW):
         vault = ("--vault", place.where, "--vault-key", str(place.key_file))
-        assert csat_ledger(["--store", str(store), "publish-results", "--through", "2010-06", *vault]) == 0
+        assert csat_ledger(["--store", str(store), "publish-results", "--through", through, *vault]) == 0
 
 
 def seal(store: Path | str, folder: Path) -> None:
