@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.store.bookmark import Bookmark
 from projections.database import Connection
 from projections.net_changes import Announced, Changes, Source, net_changes
 
@@ -16,6 +17,16 @@ class BuildReader:
 
     place: str | None = None
     """Where the tables are, as `Database.place`; None where that is not known."""
+    mark: Bookmark | None = None
+    """What tells the book, up to the reader's position, apart from others that stood in that place before."""
+
+    @property
+    def identity(self) -> tuple[str, str, Bookmark] | None:
+        """What tells these rows apart from all others of this process; None where that is not known.
+
+        A mark alone will not do: it proves the event there, not all events before it, so two books may share one.
+        """
+        return None if self.place is None or self.mark is None else (self.place, self._prefix, self.mark)
 
     def known_at(self, known_at: int | None) -> int:
         """The position up to which something is known: the end of the projection where none, or a later one, is given."""

@@ -86,6 +86,7 @@ from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
 from projections.questions.upcoming import UpcomingChange, UpcomingPage
+from projections.questions.what_if import WhatIf
 
 FOLDER: Final = "answers"
 
@@ -266,6 +267,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
     "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
+    "what-if": WhatIf,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

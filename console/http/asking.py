@@ -11,7 +11,7 @@ from console.cli.options import KnownAt
 from console.cli.output import json_text
 from console.http.parameters import Values, known_in
 from console.http.problems import RETRY_AFTER_S, Problem, forbidden
-from console.http.roles import Caller, Sight, day_of, expected_roles
+from console.http.roles import Caller, Sight, day_of, expected_roles, few_of
 from console.http.routes import Asked, Route
 from console.http.spool import Spool, SpoolFull
 from console.wiring import Ledger
@@ -162,7 +162,7 @@ def answer(
             body = rendered(found, sight)
             hashed.update(body)
         position = view.position or end
-    if not settled or (route.now and "at" not in asked.values):
+    if not settled or (route.now and asked.values.keys().isdisjoint(("at", "to"))):
         return Answered(body, position)
     return Answered(body, position, f'"{hashed.hexdigest()[:32]}"')
 
@@ -178,10 +178,12 @@ def _require_forms(asked: Asked) -> None:
 
 def rendered(found: Any, sight: Sight) -> bytes:
     """An answer as a line of `--json`, without what the role does not see."""
-    if sight.by_day:
+    if sight.by_day or sight.few:
         found = plain(found)
         for way in sight.by_day:
             day_of(found, way)
+        for way in sight.few:
+            few_of(found, way)
     return json_text(found).encode()
 
 

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from console.http.parameters import (
     AFTER_DESIGNATION,
+    AFTER_MEMBERSHIP,
     AREA,
     AT,
     BEFORE,
     CODE,
     COUNTS,
+    COUNTS_ALONE,
     CURSOR,
     DECISIONS_CURSOR,
     DECISIONS_LIMIT,
@@ -26,11 +28,14 @@ from console.http.parameters import (
     FROM,
     FROM_KNOWN_AT,
     GROUPED_BY,
+    HOLDS_FROM,
+    HOLDS_TO,
     IN_AREA,
     KNOWN_AT,
     LIMIT,
     MEMBERSHIP,
     MONTH,
+    OF_EDITION,
     OF_MEMBERSHIP,
     OUTCOME,
     PAGE_LIMIT,
@@ -56,6 +61,7 @@ from console.http.parameters import (
     Values,
 )
 from console.http.refusal_code import require_code
+from console.http.trying import what_if_answer
 from console.wiring import Ledger
 from ledger.instants import END_US
 from ledger.store.refusal_rows import Wanted
@@ -91,6 +97,7 @@ from projections.questions.status import Status, status
 from projections.questions.upcoming import UpcomingPage, upcoming_page
 from projections.questions.upcoming import first_page as first_upcoming
 from projections.questions.view import View
+from projections.questions.what_if import WhatIf
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ class Route:
     many: bool
     ask: Ask
     now: bool = False
-    """Whether the answer goes by the present instant where no `at` is given."""
+    """Whether the answer goes by the present instant where no `at` is given, or no `to`."""
 
 
 def _results(ledger: Ledger, view: View, asked: Asked) -> Results:
@@ -192,7 +199,7 @@ def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTak
     return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
 
 
-def _all_decisions(_ledger: Ledger, view: View, asked: Asked) -> DecisionsPage:
+def _decisions_page(_ledger: Ledger, view: View, asked: Asked) -> DecisionsPage:
     wanted: WantedDecisions | None = asked.get("cursor")
     if wanted is None:
         named = (asked.get(name) for name in ("membership", "programme", "outcome", "edition"))
@@ -254,6 +261,14 @@ def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | Refus
     return refusals(ledger.store.refusals, wanted, below, asked.get("limit", LIMIT))
 
 
+def _what_if(_ledger: Ledger, view: View, asked: Asked) -> WhatIf:
+    edition, span = asked.get("edition"), (asked.get("from"), asked.get("to"))
+    if asked.get("counts") == "true":
+        return what_if_answer(view, edition, *span, asked.now_us, asked.known, None)
+    page = (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
+    return what_if_answer(view, edition, *span, asked.now_us, asked.known, page)
+
+
 OF: Final = "/v1/memberships/{membership}"
 IN: Final = f"{OF}/designations/{{area}}"
 ONE: Final = (MEMBERSHIP, AREA)
@@ -266,6 +281,11 @@ READING: Final = (
     Route(
         "overview", "/v1/overview", "How many are eligible, how many designations are qualified, and how that moved.",
         (AT, KNOWN_AT), Overview, False, _overview, now=True,
+    ),
+    Route(
+        "what-if", "/v1/what-if", "Who would have gained or lost status under other figures; which decisions would differ.",
+        (EDITION, HOLDS_FROM, HOLDS_TO, COUNTS_ALONE, OF_MEMBERSHIP, PAGE_LIMIT, AFTER_MEMBERSHIP, KNOWN_AT), WhatIf, False,
+        _what_if, now=True,
     ),
     Route(
         "status", f"{OF}/status", "Where a membership stands in the survey.",
@@ -289,8 +309,8 @@ READING: Final = (
     ),
     Route(
         "decisions-page", "/v1/decisions", "The decisions of both programmes a page at a time, the newest first.",
-        (OF_MEMBERSHIP, PROGRAMME, OUTCOME, EDITION, DECISIONS_LIMIT, DECISIONS_CURSOR, UNTIL, KNOWN_AT), DecisionsPage, False,
-        _all_decisions,
+        (OF_MEMBERSHIP, PROGRAMME, OUTCOME, OF_EDITION, DECISIONS_LIMIT, DECISIONS_CURSOR, UNTIL, KNOWN_AT), DecisionsPage,
+        False, _decisions_page,
     ),
     Route(
         "decision-counts", "/v1/decisions/counts", "How many decisions stand, by quarter, edition and outcome.",

@@ -40,11 +40,14 @@ def decisions_of(counts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Counts of decisions as a table for each programme: a line for a quarter and an edition, a column for an outcome."""
     tables = []
     for programme, (what, outcomes) in PROGRAMMES.items():
-        lines: dict[tuple[str, str | None], dict[str, int]] = {}
+        lines: dict[tuple[str, str | None], dict[str, int | None]] = {}
         for one in counts:
             if one["programme"] == programme:
                 lines.setdefault((one["quarter"], one["edition"]), {})[one["outcome"]] = one["decisions"]
         if lines:
-            rows = [(*key, [found.get(outcome) for outcome in outcomes]) for key, found in reversed(lines.items())]
+            rows = [
+                (*key, [(outcome in found, found.get(outcome)) for outcome in outcomes])
+                for key, found in reversed(lines.items())
+            ]
             tables.append({"what": what, "outcomes": list(outcomes.values()), "rows": rows[:QUARTERS], "of": len(rows)})
     return tables

@@ -22,6 +22,7 @@ from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
 from console.pages.start import DUTIES, start
+from console.pages.trying import what_if
 from console.pages.upcoming import upcoming
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
@@ -144,6 +145,7 @@ PAGES: Final = (
         owner,
         only=("owner",),
     ),
+    Page("what-if", "/console/what-if", "What if", ("what-if",), what_if),
     Page("start", "/console/start", "What you may do", (), start, only=tuple(DUTIES)),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )

@@ -30,13 +30,14 @@ ANNIVERSARIES: Final = Table(
     (("anniversary",),),
 )
 DECISIONS: Final = Table(
-    "decisions",  # `said` is the data of the event as JSON: all that a decision says
+    "decisions",  # `said` is the data of the event as JSON; `reached_us` the last instant that could be looked at
     {
         **_DESIGNATION,
         "anniversary": "TEXT",
         "position": "BIGINT",
         "revision": "BIGINT",
         "decided_us": "BIGINT",
+        "reached_us": "BIGINT",
         "outcome": "TEXT",
         "edition": "TEXT",
         "said": "TEXT",
@@ -73,7 +74,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 4
+    version = 5
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:
@@ -113,7 +114,8 @@ def _decided(rows: DesignationRows, event: RawEvent, position: int) -> None:
             data["anniversary"],
             position,
             data["revision"],
-            parse_instant(event["occurred_at"]),
+            decided_us := parse_instant(event["occurred_at"]),
+            min(decided_us, parse_instant(event["recorded_at"])),
             data["outcome"],
             data["edition"],
             orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),

@@ -34,8 +34,8 @@ class DecisionCount:
     """The edition of the rules that they name; null before the first."""
     outcome: RenewalOutcome | DesignationOutcome
     """What was decided."""
-    decisions: Count
-    """How many there are; at least 1."""
+    decisions: Count | None
+    """How many there are, at least 1; null where they are fewer than five and the programme's owner asks."""
 
 
 def decision_counts(view: View, at_us: int = END_US, known_at: int | None = None) -> list[DecisionCount]:

@@ -25,7 +25,7 @@ from projections.questions.designation_decisions import designation_decision_tak
 from projections.questions.view import View
 
 LIMIT_MAX: Final = 1_000
-EDITION_MAX: Final = 200
+EDITION_NAME_MAX: Final = 200
 Programme = Literal["survey", "capability"]
 OUTCOMES: Final[tuple[str, ...]] = (*get_args(RenewalOutcome), *get_args(DesignationOutcome))
 """Of renewals and of designations; no outcome is of both."""
@@ -113,7 +113,9 @@ def read_cursor(text: str) -> Wanted:
         and (wanted.membership is None or (isinstance(wanted.membership, str) and can_be_membership(wanted.membership)))
         and wanted.programme in (None, *get_args(Programme))
         and wanted.outcome in (None, *OUTCOMES)
-        and (wanted.edition is None or (isinstance(wanted.edition, str) and 0 < len(wanted.edition) <= EDITION_MAX))
+        and (
+            wanted.edition is None or (isinstance(wanted.edition, str) and 0 < len(wanted.edition) <= EDITION_NAME_MAX)
+        )
         and is_number(wanted.below, 0, POSITION_MAX)
     ):
         raise no_cursor()

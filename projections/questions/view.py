@@ -98,7 +98,7 @@ class View:
                 raise StoreUnreachable(f"projection {projection.name} was never built; `csat-ledger project` builds it")
             reader = self._readers[projection.name] = make(connection, build.prefix, build.position)
             of_build = cast("BuildReader", reader)
-            of_build.place = self._database.place
+            of_build.place, of_build.mark = self._database.place, build.mark
         return cast(Reader, reader)
 
 

@@ -18,5 +18,5 @@ class DecisionCount(Answer):
     """The edition of the rules that they name; null before the first."""
     outcome: Literal["met", "not-met", "not-required"] | str | Literal["qualified", "not-qualified", "no-edition"] | str
     """What was decided."""
-    decisions: int
-    """How many there are; at least 1."""
+    decisions: int | None
+    """How many there are, at least 1; null where they are fewer than five and the programme's owner asks."""

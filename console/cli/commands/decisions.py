@@ -156,7 +156,7 @@ def _print_counts(output: Output, rows: list[DecisionCount]) -> int:
         for row in rows:
             output.json(row)
         return DONE
-    output.text(plural(sum(row.decisions for row in rows), "decision"))
+    output.text(plural(sum(row.decisions or 0 for row in rows), "decision"))
     if rows:
         output.table(
             ("programme", "quarter", "edition", "outcome", "decisions"),

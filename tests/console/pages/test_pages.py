@@ -14,6 +14,7 @@ from console.http.operations import BOUNDS
 from console.http.roles import ROLES, Caller, Role
 from console.pages.board import SIGNS
 from console.pages.designation import KINDS
+from console.pages.owner import decisions_of
 from console.pages.registry import pages_for
 from console.pages.start import DUTIES, routes_of
 from projections.questions.explain import Kind
@@ -146,16 +147,33 @@ def test_a_page_says_utc_beside_each_time(pages: str, path: str) -> None:
     assert all(one.endswith("UTC") or re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in shown)
 
 
-def test_the_owner_sees_how_many_decisions_there_are_of_each_outcome_and_whose_none_is(pages: str) -> None:
-    counts = api(pages, "/v1/decisions/counts", "owner")
-    assert isinstance(counts, list)
-    assert {one["programme"] for one in counts} == {"survey", "capability"}
+def test_the_owner_sees_how_many_decisions_there_are_of_each_outcome_and_no_number_of_few(pages: str) -> None:
+    every = api(pages, "/v1/decisions/counts", "operations")
+    told = api(pages, "/v1/decisions/counts", "owner")
+    assert isinstance(every, list)
+    assert {one["programme"] for one in every} == {"survey", "capability"}
+    assert told == [one | {"decisions": None if one["decisions"] < 5 else one["decisions"]} for one in every]
+    assert httpx.get(f"{pages}/v1/decisions/counts?at=2012-01-01", headers=bearer("owner")).status_code == 403
     with signed_in(pages, "owner") as client:
         page = client.get("/console/owner").text
     section = page.partition('id="decided"')[2].partition("</section>")[0]
-    numbers = re.findall(r'<td class="number">([0-9,]+)</td>', section)
-    assert sum(map(int, numbers)) == sum(one["decisions"] for one in counts)
+    numbers = re.findall(r'<td class="number">([^<]+)</td>', section)
+    assert numbers.count("&lt; 5") == len([one for one in told if one["decisions"] is None])
     assert "m-1" not in section
+
+
+def test_a_table_of_decisions_has_a_line_for_a_quarter_and_an_edition_and_keeps_what_is_not_told() -> None:
+    def one(quarter: str, edition: str, outcome: str, number: int | None) -> dict[str, object]:
+        return {
+            "programme": "survey", "quarter": quarter, "edition": edition, "outcome": outcome, "decisions": number
+        }  # fmt: skip
+
+    found = [one("2011-Q1", "a", "met", 7), one("2011-Q1", "a", "not-met", None), one("2011-Q2", "b", "met", 9)]
+    (table,) = decisions_of(found)
+    assert table["rows"] == [
+        ("2011-Q2", "b", [(True, 9), (False, None), (False, None)]),
+        ("2011-Q1", "a", [(True, 7), (True, None), (False, None)]),
+    ]
 
 
 def test_the_board_shows_who_changes_next_and_a_page_of_its_own_all_of_them(
