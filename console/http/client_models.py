@@ -40,6 +40,7 @@ NAMES: Final = {
     "Participation": "AnyParticipation",
     "Renewals": "Renewal",
     "Replay": "Replayed",
+    "Upcoming": "UpcomingPage",
 }
 """The class of an answer, where it is not named as its component."""
 FEED: Final = ("ChangesPage", "CutOff", "DesignationChange", "EligibilityChange", "PositionReached")

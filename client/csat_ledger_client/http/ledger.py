@@ -26,7 +26,9 @@ from csat_ledger_client.answers import (
     AnyDecision,
     AnyParticipation,
     BoardPage,
+    DecisionCount,
     DecisionProof,
+    DecisionsPage,
     DesignationDecisionTaken,
     DesignationLine,
     DesignationReplay,
@@ -42,6 +44,7 @@ from csat_ledger_client.answers import (
     Score,
     Status,
     Unanswered,
+    UpcomingPage,
     WhatIf,
 )
 from csat_ledger_client.answers.board import BoardRow
@@ -96,6 +99,23 @@ class BoardWanted(TypedDict, total=False):
     limit: int | None
     """So many on a page at most."""
     at: When | None
+    known_at: Known | None
+    min_position: int | None
+
+
+class DecisionsWanted(TypedDict, total=False):
+    """Which decisions of both programmes."""
+
+    membership: str | None
+    programme: Literal["survey", "capability"] | None
+    """On renewals, or on designations."""
+    outcome: str | None
+    edition: str | None
+    """Those that name this edition of the rules."""
+    limit: int | None
+    """So many on a page at most."""
+    at: When | None
+    """Those taken by this instant."""
     known_at: Known | None
     min_position: int | None
 
@@ -208,6 +228,41 @@ class Ledger:
         """The decisions on a membership's renewals and on its designations."""
         path = of_membership(membership, "decisions")
         return read_many(AnyDecision, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def decisions_pages(self, **wanted: Unpack[DecisionsWanted]) -> Iterator[DecisionsPage]:
+        """The decisions of both programmes a page at a time, the newest first."""
+        min_position, limit = wanted.pop("min_position", None), wanted.get("limit")
+        asked = query_of(**wanted)
+        while True:
+            page = read_one(DecisionsPage, self._get("/v1/decisions", min_position, asked))
+            yield page
+            if page.next is None:
+                return
+            asked = {"cursor": page.next, "limit": limit}
+
+    def decision_counts(
+        self, *, at: When | None = None, known_at: Known | None = None, min_position: int | None = None
+    ) -> list[DecisionCount]:
+        """How many decisions stand, by quarter, edition and outcome."""
+        path = "/v1/decisions/counts"
+        return read_many(DecisionCount, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def upcoming_pages(
+        self,
+        *,
+        within: int | None = None,
+        at: When | None = None,
+        limit: int | None = None,
+        min_position: int | None = None,
+    ) -> Iterator[UpcomingPage]:
+        """Who changes status next within so many days, the earliest first, a page at a time; as all is known now."""
+        asked = query_of(at=at, within=within, limit=limit)
+        while True:
+            page = read_one(UpcomingPage, self._get("/v1/upcoming", min_position, asked))
+            yield page
+            if page.next is None:
+                return
+            asked = {"cursor": page.next, "limit": limit}
 
     def board_pages(self, **wanted: Unpack[BoardWanted]) -> Iterator[BoardPage]:
         """The board a page at a time: who is eligible, and who will lose it within so many days."""

@@ -168,6 +168,22 @@ def test_the_board_comes_a_page_at_a_time_and_as_one(ledger: Ledger) -> None:
     assert [row.membership for row in ledger.board(state="eligible", at=AT)] == ["m-1"]
 
 
+def test_decisions_and_changes_ahead_come_a_page_at_a_time(running: Running, ledger: Ledger) -> None:
+    whole = asked(running, "auditor", "/v1/decisions?limit=1000")
+    (page,) = ledger.decisions_pages(limit=1000)
+    assert said(page) == whole
+    assert len(page.decisions) > 1
+    pages = list(ledger.decisions_pages(limit=1))
+    assert [one for page in pages for one in page.decisions] == list(page.decisions)
+    chosen = list(ledger.decisions_pages(programme="survey", membership="m-1", at=NOW))
+    assert {one.membership for page in chosen for one in page.decisions} == {"m-1"}
+    counts = ledger.decision_counts(at=NOW)
+    assert [said(one) for one in counts] == asked(running, "auditor", f"/v1/decisions/counts?at={NOW}")
+    (ahead,) = ledger.upcoming_pages(at="2011-05-01", within=60)
+    assert said(ahead) == asked(running, "auditor", "/v1/upcoming?at=2011-05-01&within=60")
+    assert [one.membership for one in ahead.changes] == ["m-1"]
+
+
 def test_a_batch_answers_each_question_in_order_and_counts_lines_over_all_batches(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
