@@ -38,7 +38,7 @@ from csat_ledger_client.answers.score import Score
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
-from csat_ledger_client.answers.upcoming import Upcoming
+from csat_ledger_client.answers.upcoming import UpcomingPage
 from csat_ledger_client.answers.waiting_shown import WaitingShown
 from csat_ledger_client.answers.webhook_made import WebhookMade
 from csat_ledger_client.answers.webhook_message import WebhookMessage
@@ -84,7 +84,7 @@ __all__ = [
     "Status",
     "SubjectErasure",
     "Unanswered",
-    "Upcoming",
+    "UpcomingPage",
     "WaitingShown",
     "WebhookMade",
     "WebhookMessage",

@@ -26,7 +26,7 @@ class UpcomingChange(Answer):
     """What takes the eligibility away, in a few words; null where nothing does."""
 
 
-class Upcoming(Answer):
+class UpcomingPage(Answer):
     """Changes ahead, the earliest first, and where the next page begins."""
 
     at: str
