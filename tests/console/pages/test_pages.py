@@ -196,7 +196,7 @@ def test_the_board_shows_who_changes_next_and_a_page_of_its_own_all_of_them(
         path, seen = "/console/upcoming?at=2011-05-01&within=365", []
         while path:
             page = client.get(path).text
-            seen += re.findall(r'<td><time datetime="([^"]+)">', page)
+            seen += re.findall(r'<br><time datetime="([^"]+)">', page)
             following = re.search(r'href="(/console/upcoming\?[^"]*cursor=[^"]*)">Later', page)
             path = following[1].replace("&amp;", "&") if following else ""
         assert seen == [one["at"] for one in changes]
