@@ -210,6 +210,10 @@ PAGE_LIMIT: Final = whole_number_parameter(
     "limit", f"So many memberships on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
 )
 FIRST: Final = whole_number_parameter("limit", "So many at most, the first ones; default: all.", 1, LIMIT_MAX, 10)
+LAST_EVENTS: Final = whole_number_parameter("last", "Only the last so many events; default: all.", 1, LIMIT_MAX, 10)
+BEFORE_EVENT: Final = whole_number_parameter(
+    "before", "Only events whose number in the stream is below this one.", 1, 10**POSITION_DIGITS_MAX - 1, 5
+)
 AFTER_DESIGNATION: Final = Parameter(
     "after",
     "Only those that follow this one, a membership and an area with a slash between them.",
