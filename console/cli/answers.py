@@ -63,7 +63,9 @@ from projections.questions.answer import Count, Instant, Number
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
+from projections.questions.decision_counts import DecisionCount
 from projections.questions.decisions import DecisionTaken
+from projections.questions.decisions_page import DecisionsPage
 from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange
 from projections.questions.designation_replay import DesignationCheck, DesignationStep
@@ -83,6 +85,7 @@ from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
+from projections.questions.upcoming import UpcomingChange, UpcomingPage
 from projections.questions.what_if import WhatIf
 
 FOLDER: Final = "answers"
@@ -219,7 +222,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
-    "decisions": DecisionTaken | DesignationDecisionTaken,
+    "decisions": DecisionTaken | DesignationDecisionTaken | DecisionCount | DecisionsPage,
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,
@@ -259,6 +262,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "upcoming": UpcomingChange | UpcomingPage,
     "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,

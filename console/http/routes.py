@@ -22,6 +22,8 @@ from console.http.parameters import (
     COUNTS,
     COUNTS_ALONE,
     CURSOR,
+    DECISIONS_CURSOR,
+    DECISIONS_LIMIT,
     EDITION,
     FIRST,
     FROM,
@@ -35,9 +37,12 @@ from console.http.parameters import (
     LIMIT,
     MEMBERSHIP,
     MONTH,
+    OF_EDITION,
     OF_MEMBERSHIP,
+    OUTCOME,
     PAGE_LIMIT,
     PERIODS,
+    PROGRAMME,
     REFUSALS_CURSOR,
     REFUSALS_LIMIT,
     SEARCH,
@@ -49,6 +54,8 @@ from console.http.parameters import (
     TO_KNOWN_AT,
     UNTIL,
     UNTIL_WHEN,
+    UPCOMING_CURSOR,
+    UPCOMING_LIMIT,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -64,6 +71,9 @@ from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace, benchmark, partner_places
 from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
+from projections.questions.decision_counts import DecisionCount, decision_counts
+from projections.questions.decisions_page import DecisionsPage, decisions_page
+from projections.questions.decisions_page import Wanted as WantedDecisions
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -86,6 +96,8 @@ from projections.questions.results import Results, results
 from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
 from projections.questions.status import Status, status
+from projections.questions.upcoming import UpcomingPage, upcoming_page
+from projections.questions.upcoming import first_page as first_upcoming
 from projections.questions.view import View
 from projections.questions.what_if import WhatIf
 
@@ -189,8 +201,25 @@ def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTak
     return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
 
 
+def _decisions_page(_ledger: Ledger, view: View, asked: Asked) -> DecisionsPage:
+    wanted: WantedDecisions | None = asked.get("cursor")
+    if wanted is None:
+        named = (asked.get(name) for name in ("membership", "programme", "outcome", "edition"))
+        wanted = WantedDecisions(asked.get("at", END_US), asked.known, *named)
+    return decisions_page(view, wanted, asked.get("limit", LIMIT))
+
+
+def _decision_counts(_ledger: Ledger, view: View, asked: Asked) -> list[DecisionCount]:
+    return decision_counts(view, asked.get("at", END_US), asked.known)
+
+
 def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
     return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
+
+
+def _upcoming(ledger: Ledger, view: View, asked: Asked) -> UpcomingPage:
+    wanted = asked.get("cursor") or first_upcoming(asked.at_us, asked.get("within", WITHIN))
+    return upcoming_page(view, ledger.store, wanted, asked.get("limit", LIMIT))
 
 
 def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
@@ -282,8 +311,22 @@ READING: Final = (
         (MEMBERSHIP, UNTIL, KNOWN_AT), AnyDecisionTaken, True, _decisions,
     ),
     Route(
+        "decisions-page", "/v1/decisions", "The decisions of both programmes a page at a time, the newest first.",
+        (OF_MEMBERSHIP, PROGRAMME, OUTCOME, OF_EDITION, DECISIONS_LIMIT, DECISIONS_CURSOR, UNTIL, KNOWN_AT), DecisionsPage,
+        False, _decisions_page,
+    ),
+    Route(
+        "decision-counts", "/v1/decisions/counts", "How many decisions stand, by quarter, edition and outcome.",
+        (UNTIL, KNOWN_AT), DecisionCount, True, _decision_counts,
+    ),
+    Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
         (WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "upcoming", "/v1/upcoming", "Who changes status next, and when, if nothing more arrives, as all is known now; the "
+        "earliest first, a page at a time.", (WITHIN_DAYS, UPCOMING_LIMIT, UPCOMING_CURSOR, AT), UpcomingPage, False, _upcoming,
+        now=True,
     ),
     Route(
         "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",

@@ -19,6 +19,9 @@ from console.pages.event_words import after_words, event_words, metric_lines
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
 
+OF_RENEWAL: Final = ("decisions", "replay", "proof")
+OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
+"""Routes that the page of a decision needs."""
 STEPS_SHOWN: Final = 25
 """So many steps are in the table at once."""
 
