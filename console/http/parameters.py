@@ -190,7 +190,7 @@ AFTER_MEMBERSHIP: Final = Parameter(
 )
 COUNTS_ALONE: Final = Parameter(
     "counts",
-    "How many, not who: over whole months, and of fewer than five no number.",
+    "How many, not who: in fives, rounded down; over whole months, and by figures with two digits and zeros.",
     {"type": "string", "enum": ["true", "false"]},
     one_of(("true", "false")),
     "true",
