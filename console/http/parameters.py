@@ -190,7 +190,7 @@ AFTER_MEMBERSHIP: Final = Parameter(
 )
 COUNTS_ALONE: Final = Parameter(
     "counts",
-    "How many, not who: over whole months, and of fewer than five no number.",
+    "How many, not who: in fives, rounded down; over whole months, and by figures with two digits and zeros.",
     {"type": "string", "enum": ["true", "false"]},
     one_of(("true", "false")),
     "true",
@@ -233,6 +233,10 @@ OF_EDITION: Final = Parameter(
     "2009-11",
 )
 FIRST: Final = whole_number_parameter("limit", "So many at most, the first ones; default: all.", 1, LIMIT_MAX, 10)
+LAST_EVENTS: Final = whole_number_parameter("last", "Only the last so many events; default: all.", 1, LIMIT_MAX, 10)
+BEFORE_EVENT: Final = whole_number_parameter(
+    "before", "Only events whose number in the stream is below this one.", 1, 10**POSITION_DIGITS_MAX - 1, 5
+)
 AFTER_DESIGNATION: Final = Parameter(
     "after",
     "Only those that follow this one, a membership and an area with a slash between them.",

@@ -17,6 +17,7 @@ from console.http.parameters import (
     AREA,
     AT,
     BEFORE,
+    BEFORE_EVENT,
     CODE,
     COUNTS,
     COUNTS_ALONE,
@@ -32,6 +33,7 @@ from console.http.parameters import (
     HOLDS_TO,
     IN_AREA,
     KNOWN_AT,
+    LAST_EVENTS,
     LIMIT,
     MEMBERSHIP,
     MONTH,
@@ -192,7 +194,7 @@ def _rolling(_ledger: Ledger, view: View, asked: Asked) -> RollingCount:
 
 
 def _replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[ReplayStep | DecisionCheck]:
-    return replay(ledger.store, asked.get("membership"), asked.known)
+    return replay(ledger.store, asked.get("membership"), asked.known, asked.get("last"), asked.get("before"))
 
 
 def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTaken]:
@@ -248,7 +250,8 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
 
 
 def _designation_replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[DesignationStep | DesignationCheck]:
-    return designation_replay(ledger.store, asked.get("membership"), asked.get("area"), asked.known)
+    one = (asked.get("membership"), asked.get("area"))
+    return designation_replay(ledger.store, *one, asked.known, asked.get("last"), asked.get("before"))
 
 
 def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
@@ -301,7 +304,7 @@ READING: Final = (
     ),
     Route(
         "replay", f"{OF}/replay", "A membership's events one by one with the count after each, its decisions checked.",
-        (MEMBERSHIP, KNOWN_AT), ReplayStep | DecisionCheck, True, _replay,
+        (MEMBERSHIP, LAST_EVENTS, BEFORE_EVENT, KNOWN_AT), ReplayStep | DecisionCheck, True, _replay,
     ),
     Route(
         "decisions", f"{OF}/decisions", "The decisions on a membership's renewals and on its designations.",
@@ -377,7 +380,7 @@ READING: Final = (
     ),
     Route(
         "designation-replay", f"{IN}/replay", "A designation's events one by one with the score after each, decisions checked.",
-        (*ONE, KNOWN_AT), DesignationStep | DesignationCheck, True, _designation_replay,
+        (*ONE, LAST_EVENTS, BEFORE_EVENT, KNOWN_AT), DesignationStep | DesignationCheck, True, _designation_replay,
     ),
 )  # fmt: skip
 """Everything that is asked with GET and answered from the ledger."""

@@ -35,6 +35,7 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
      ["rolling", "m-1", "--at", "2011-01-01", "--known-at", "9", "--from", "2010-01-01", "--to", "2011-12-31"], False),
     (PATHS["replay"], ["replay", "m-1"], True),
     (f"{PATHS['replay']}?known_at=12", ["replay", "m-1", "--known-at", "12"], True),
+    (f"{PATHS['replay']}?last=3&before=9", ["replay", "m-1", "--last", "3", "--before", "9"], True),
     (PATHS["decisions"], ["decisions", "m-1"], True),
     (f"{PATHS['decisions']}?at=2012-01-01", ["decisions", "m-1", "--at", "2012-01-01"], True),
     (PATHS["renewals"], ["renewals", "--within", "365"], True),
@@ -63,6 +64,7 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (f"{PATHS['decision-counts']}?at=2012-01-01", ["decisions", "--counts", "--at", "2012-01-01"], True),
     (PATHS["designation-decisions"], ["decisions", "m-1", "--area", AREA], True),
     (PATHS["designation-replay"], ["replay", "m-1", "--area", AREA], True),
+    (f"{PATHS['designation-replay']}?last=4", ["replay", "m-1", "--area", AREA, "--last", "4"], True),
     (PATHS["results"], ["results", "m-1", "--by", "month"], False),
     (PATHS["peers"], ["benchmark", "--membership", "m-1"], True),
     (PATHS["report"], ["report", "m-1", "--month", "2010-06"], False),
@@ -105,6 +107,21 @@ def test_every_route_is_held_against_its_command() -> None:
     tried = {path.partition("?")[0] for path, _, _ in SAME}
     elsewhere = {"/v1/memberships", "/v1/refusals", "/v1/what-if"}
     assert tried == {path.partition("?")[0] for path in PATHS.values()} - elsewhere
+
+
+def test_parts_of_a_replay_are_the_whole_of_it(served: Served) -> None:
+    for path in (PATHS["replay"], PATHS["designation-replay"]):
+        whole = served.get(path).json()
+        checks = [one for one in whole if "checked" in one]
+        assert checks
+        found: list[Any] = []
+        while not found or found[0]["seq"] > 1:
+            before = f"&before={found[0]['seq']}" if found else ""
+            part = served.get(f"{path}?last=4{before}").json()
+            assert part[-len(checks) :] == checks
+            found = [*part[: -len(checks)], *found]
+        assert [*found, *checks] == whole
+        assert served.get(f"{path}?last=0").status_code == 400
 
 
 def test_the_first_renewals_and_designations_are_those_of_the_whole_list(served: Served) -> None:

@@ -99,6 +99,33 @@ def test_a_slider_sets_the_day_and_the_page_follows_with_its_address(pages: str,
         visitor.page.wait_for_url("**at=2010-07-01**")
 
 
+def test_events_are_shown_a_page_at_a_time_and_every_step_of_a_decision_can_be_seen(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.pages.membership.EVENTS", 7)
+    monkeypatch.setattr("console.pages.decision.page.STEPS_SHOWN", 5)
+    every = [one for one in api(pages, "/v1/memberships/m-1/replay", "auditor") if "seq" in one]  # type: ignore[attr-defined]
+    with signed_in(pages, "auditor") as client:
+        page = client.get("/console/memberships/m-1/events").text
+        assert f"{len(every)} events; the last ones first" in page
+        seen, before = [], None
+        while True:
+            page = client.get(
+                "/console/memberships/m-1/events", params={} if before is None else {"before": before}
+            ).text
+            seen += [int(one) for one in re.findall(r'<td class="number">(\d+)</td><th scope="row">', page)]
+            following = re.search(r"before=(\d+)", page)
+            if following is None:
+                break
+            before = following[1]
+        assert seen == [one["seq"] for one in every][::-1]
+        (decided,) = [one for one in every if one["type"] == "RenewalDecided"]
+        for step in range(1, decided["seq"] + 1):
+            page = client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={step}").text
+            assert f"Step {step} of {decided['seq']}" in page
+        assert client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={decided['seq'] + 1}").status_code == 400
+
+
 def test_a_designation_shows_its_score_and_why_it_differs(pages: str) -> None:
     path = f"/console/memberships/m-1/designations/{AREA}"
     found = api(pages, f"/v1/memberships/m-1/designations/{AREA}/score?at=2024-08-01", "auditor")
