@@ -47,6 +47,7 @@ VALUES: Final = {
 QUERIES: Final = {
     "designation": "?at=2024-08-01",
     "designations": "?at=2024-08-01",
+    "upcoming": "?at=2011-08-01&within=90",
     "own-report": "?month=2011-06",
     "own-report-csv": "?month=2011-06",
 }
