@@ -83,6 +83,7 @@ from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.status import Status
+from projections.questions.what_would_it_take import WhatWouldItTake
 
 FOLDER: Final = "answers"
 
@@ -262,6 +263,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
     "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
+    "what-would-it-take": WhatWouldItTake,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

@@ -55,7 +55,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
-            "score", "explain",
+            "score", "what-would-it-take", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -64,7 +64,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "operations": dict.fromkeys(
         (
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
-            "designations", "score",
+            "designations", "score", "what-would-it-take",
             "designation-decisions", "metrics", "operations",
         ),
         ALL,
@@ -84,6 +84,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "report": OWN,
         "designations": OWN_KNOWN_BY_DAYS,
         "score": OWN_KNOWN_BY_DAYS,
+        "what-would-it-take": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,

@@ -28,6 +28,11 @@ from console.http.parameters import (
     LIMIT,
     MEMBERSHIP,
     MONTH,
+    MORE_ADVANCED,
+    MORE_DEPLOYMENTS,
+    MORE_INTERMEDIATE,
+    MORE_NET_ADDS,
+    MORE_PERCENT,
     OF_MEMBERSHIP,
     PAGE_LIMIT,
     PERIODS,
@@ -79,6 +84,7 @@ from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
 from projections.questions.status import Status, status
 from projections.questions.view import View
+from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,11 @@ def _score(_ledger: Ledger, view: View, asked: Asked) -> ScoreAnswer:
     return score(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known)
 
 
+def _what_would_it_take(_ledger: Ledger, view: View, asked: Asked) -> WhatWouldItTake:
+    more = {metric: asked.get(name, 0) for metric, name in MORE.items()}
+    return what_would_it_take(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, more)
+
+
 def _explain(_ledger: Ledger, view: View, asked: Asked) -> ExplainAnswer:
     before, after = (Side(asked.get(side), asked.get(f"{side}_known_at")) for side in ("from", "to"))
     return explain(view.scores(), asked.get("membership"), asked.get("area"), before, after)
@@ -299,6 +310,11 @@ READING: Final = (
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",
         (*ONE, AT, KNOWN_AT), ScoreAnswer, False, _score, now=True,
+    ),
+    Route(
+        "what-would-it-take", f"{IN}/what-would-it-take", "A score with more of what brings points, and how much is enough.",
+        (*ONE, MORE_NET_ADDS, MORE_INTERMEDIATE, MORE_ADVANCED, MORE_PERCENT, MORE_DEPLOYMENTS, AT, KNOWN_AT),
+        WhatWouldItTake, False, _what_would_it_take, now=True,
     ),
     Route(
         "explain", f"{IN}/explain", "Why a score differs between two instants, or two states of knowledge.",

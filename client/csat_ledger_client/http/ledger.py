@@ -39,6 +39,7 @@ from csat_ledger_client.answers import (
     Score,
     Status,
     Unanswered,
+    WhatWouldItTake,
 )
 from csat_ledger_client.answers.board import BoardRow
 from csat_ledger_client.errors import BadAnswer
@@ -91,6 +92,21 @@ class BoardWanted(TypedDict, total=False):
     """Days within which eligibility is lost that is called `losing`."""
     limit: int | None
     """So many on a page at most."""
+    at: When | None
+    known_at: Known | None
+    min_position: int | None
+
+
+class Supposed(TypedDict, total=False):
+    """So many more of each metric's own unit, all else as it is; and seen from when."""
+
+    more_net_adds: int
+    more_intermediate: int
+    """People with an intermediate certificate."""
+    more_advanced: int
+    more_percent: int
+    """Whole percents of usage growth."""
+    more_deployments: int
     at: When | None
     known_at: Known | None
     min_position: int | None
@@ -268,6 +284,12 @@ class Ledger:
         """The capability score of a designation."""
         path = of_membership(membership, "score", area)
         return read_one(Score, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def what_would_it_take(self, membership: str, area: str, **supposed: Unpack[Supposed]) -> WhatWouldItTake:
+        """The score of a designation with more of what brings points, and how much of each would be enough."""
+        min_position = supposed.pop("min_position", None)
+        path = of_membership(membership, "what-would-it-take", area)
+        return read_one(WhatWouldItTake, self._get(path, min_position, query_of(**supposed)))
 
     def explain(
         self,

@@ -109,6 +109,13 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         assert found, path
         assert [said(one) for one in found] == asked(running, role, path), path
     assert said(ledger.score("m-1", AREA, at=NOW)) == asked(running, "auditor", f"{area}/score?at={NOW}")
+    supposed = ledger.what_would_it_take("m-3", AREA, at=NOW, more_percent=5, more_deployments=2)
+    assert said(supposed) == asked(
+        running,
+        "auditor",
+        f"{area}/what-would-it-take?at={NOW}&more_percent=5&more_deployments=2".replace("m-1", "m-3"),
+    )
+    assert supposed.metrics["deployments"].more == 2
     explained = ledger.explain("m-3", AREA, date(2024, 5, 1), date(2024, 8, 1))
     assert said(explained) == asked(running, "auditor", f"{area}/explain?{sides}".replace("m-1", "m-3"))
     assert explained.metrics

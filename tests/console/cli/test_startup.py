@@ -55,6 +55,7 @@ def imported_by(*arguments: str) -> set[str]:
         (["replay", "m-1"], {"pydantic", "rich", "ledger.writing.writer", "projections.database"}),
         (["score", "m-1", "--area", AREA], QUESTION),
         (["score", "m-1", "--area", AREA, "--explain", "2024-07-01", "2024-08-01"], QUESTION),
+        (["what-would-it-take", "m-1", "--area", AREA, "--more-percent", "3"], QUESTION),
         (["designations"], QUESTION),
         (["anniversaries"], QUESTION),
         (["history", "m-1", "--area", AREA], QUESTION),

@@ -24,7 +24,7 @@ from tests.console.http.support import (
     token,
 )
 
-PROGRAMME = {"board", "status", "decisions", "designations", "score", "designation-decisions"}
+PROGRAMME = {"board", "status", "decisions", "designations", "score", "what-would-it-take", "designation-decisions"}
 WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}
 """Tried in test_webhooks.py."""
 PEOPLE = {"responses", "comments"}
