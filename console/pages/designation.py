@@ -9,9 +9,10 @@ from console.http.problems import Problem
 from console.pages.board import TIMES, link_times
 from console.pages.charts.scores import METRICS as IN_ORDER
 from console.pages.charts.scores import scores
-from console.pages.designations import METRICS
+from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
+from projections.questions.what_would_it_take import MORE
 from projections.results.periods import month_before
 
 MONTHS: Final = 24
@@ -36,19 +37,21 @@ async def designation(visit: Visit) -> Shown:
     asked: list[tuple[str, Mapping[str, object]]] = [
         ("score", {**one, "at": f"{month}-01", "known_at": times["known_at"]}) for month in months
     ]
+    asked.append(("what-would-it-take", {**one, **times, **{name: query.get(name) for name in MORE.values()}}))
     asked.append(("designation-decisions", {**one, "known_at": times["known_at"]}))
     if visit.may("designation-history"):
         asked.append(("designation-history", {**one, "known_at": times["known_at"]}))
     answers = await visit.gather(*asked)
-    by_month = answers[: len(months)]
+    by_month, (supposed, decisions, *history) = answers[: len(months)], answers[len(months) :]
     explained = None
     if "from" in query and "to" in query and visit.may("explain"):
         explained = await visit.get("explain", **one, **{side: query[side] for side in ("from", "to")})
     return Shown("designation.html.j2", {
         "title": f"{one['membership']}, {one['area']}", **one, "found": found, "times": link_times(times), "query": query,
         "metrics": METRICS, "in_order": IN_ORDER, "months": list(zip(months, by_month, strict=True)),
-        "chart": scores("score", list(zip(months, by_month, strict=True))), "decisions": answers[len(months)],
-        "history": answers[len(months) + 1][::-1] if len(answers) > len(months) + 1 else None, "explained": explained,
+        "chart": scores("score", list(zip(months, by_month, strict=True))), "decisions": decisions,
+        "supposed": supposed, "more": MORE, "units": UNITS,
+        "history": history[0][::-1] if history else None, "explained": explained,
         "kinds": KINDS, "causes_max": CAUSES_MAX, "may_explain": visit.may("explain"),
     })  # fmt: skip
 

@@ -88,7 +88,7 @@ PAGES: Final = (
         "designation",
         f"{OF}/designations/{{area}}",
         "Designation",
-        ("score", "designation-decisions"),
+        ("score", "what-would-it-take", "designation-decisions"),
         designation,
         listed=False,
         only=STAFF,

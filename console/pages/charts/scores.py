@@ -25,6 +25,7 @@ def scores(identity: str, months: Sequence[tuple[str, Any]]) -> Markup:
     drawing.scale(HIGHEST)
     step = (WIDTH - LEFT - RIGHT) / max(1, len(months))
     width = min(step * 0.72, 40)
+    heights: list[tuple[float, float]] = []
     for place, (_, found) in enumerate(months):
         if found is None:
             continue
@@ -36,11 +37,11 @@ def scores(identity: str, months: Sequence[tuple[str, Any]]) -> Markup:
             if height > 0:
                 drawing.element("rect", f"part part-{number}", x=x, y=top, width=width, height=height)
             reached += points
-        drawing.text(
-            "value", x + width / 2, max(TOP - 4, height_of(min(HIGHEST, reached), HIGHEST) - 4), f"{reached:.0f}"
-        )
+        heights.append((x + width / 2, reached))
     y = height_of(QUALIFIES, HIGHEST)
     drawing.element("line", "limit", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
+    for x, reached in heights:  # over the line, where it runs through them
+        drawing.text("value", x, max(TOP - 4, height_of(min(HIGHEST, reached), HIGHEST) - 4), f"{reached:.0f}")
     drawing.text("label", WIDTH - 2, y + 4, f"{QUALIFIES}", "end")
     drawing.beneath([(LEFT + step * (place + 0.5), month) for place, (month, _) in enumerate(months)])
     drawing.element("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=FLOOR, y2=FLOOR)

@@ -1,0 +1,64 @@
+"""The page of a designation: what it would take, which certificates expire, and what a restatement changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, expect
+
+from tests.console.designation_story import AREA
+from tests.console.http.support import bearer
+from tests.console.pages.support import signed_in, visiting
+
+PATH = f"/console/memberships/m-1/designations/{AREA}"
+
+
+def api(pages: str, question: str, role: str = "auditor") -> Any:
+    path = f"/v1/memberships/m-1/designations/{AREA}/{question}"
+    return httpx.get(f"{pages}{path}", headers=bearer(role)).raise_for_status().json()
+
+
+def test_what_is_supposed_is_shown_as_the_api_says(pages: str) -> None:
+    asked = "at=2024-09-02&more_deployments=3&more_net_adds=2&more_intermediate=2"
+    found = api(pages, f"what-would-it-take?{asked}")
+    with signed_in(pages, "operations") as client:
+        page = client.get(f"{PATH}?{asked}").text
+    assert found["supposed_centipoints"] == 7_000
+    assert f"{found['supposed_centipoints'] / 100:.2f} points, none for usage growth" in page
+    assert re.search(r'name="more_deployments" min="0" max="3" step="1" value="3"', page)
+    assert 'name="more_percent"' not in page  # no percent brings points without the base
+    assert "44.00 points of 70.00 that are needed, none for usage growth" in page
+
+
+def test_what_cannot_be_supposed_is_told_as_the_api_tells_it(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        answer = client.get(f"{PATH}?more_percent=-1")
+    assert answer.status_code == 400
+    assert "expected a whole number from 0" in answer.text
+
+
+def test_the_page_follows_a_slider_and_its_address_keeps_what_is_supposed(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("auditor")
+        visitor.go(f"{PATH}?at=2024-09-02")
+        page = visitor.page
+        page.locator("#more_deployments").press("End")
+        expect(page.locator("#taken")).to_contain_text("56.00 points, 14.00 missing to 70.00")
+        assert page.locator("#more_deployments + output").inner_text() == "3"
+        page.wait_for_url("**more_deployments=3**")
+        assert "at=2024-09-02" in page.url
+        assert page.evaluate("document.activeElement.id") == "more_deployments"
+        page.reload()
+        expect(page.locator("#taken")).to_contain_text("56.00 points")
+
+
+def test_sliders_are_a_plain_form_where_no_script_runs(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages, java_script_enabled=False) as visitor:
+        visitor.sign_in("auditor")
+        visitor.go(f"{PATH}?at=2024-09-02")
+        visitor.page.locator("#more_deployments").press("ArrowRight")
+        visitor.page.click("form.supposed button")
+        expect(visitor.page.locator("#taken")).to_contain_text("48.00 points")
+        assert "more_deployments=1" in visitor.page.url
