@@ -68,6 +68,7 @@ from projections.questions.designation_decisions import DesignationDecision, Des
 from projections.questions.designation_history import QualificationChange
 from projections.questions.designation_replay import DesignationCheck, DesignationStep
 from projections.questions.designations import DesignationLine
+from projections.questions.expiring import Expiring
 from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
 from projections.questions.overview import Overview
@@ -223,6 +224,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,
+    "expiring": Expiring,
     "failure": FailureAnswer,
     "help": HelpText,
     "history": Change,

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "status": Command("status", "where a membership stands, at any instant, as known at any time"),
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
     "what-would-it-take": Command("what_would_it_take", "a score with more of what brings points; how much is enough"),
+    "expiring": Command("expiring", "certificates that will expire, and what the score falls to"),
     "history": Command("history", "how a membership's eligibility, or a designation, changed"),
     "rolling": Command("rolling", "a membership's rolling count over time, past and projected"),
     "replay": Command("replay", "the events of a membership or a designation one by one, its decisions checked"),

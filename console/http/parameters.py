@@ -20,6 +20,7 @@ from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area
 from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
+from projections.questions.expiring import MONTHS, MONTHS_MAX
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
 from projections.questions.what_would_it_take import MORE_MAX
 from projections.results.periods import parse_month
@@ -165,6 +166,7 @@ TO_KNOWN_AT: Final = Parameter(
 WITHIN_DAYS: Final = whole_number_parameter(
     "within", f"So many days ahead; default: {WITHIN}.", 0, WITHIN_DAYS_MAX, 365
 )
+MONTHS_AHEAD: Final = whole_number_parameter("months", f"So many months ahead; default: {MONTHS}.", 1, MONTHS_MAX, 12)
 MORE_NET_ADDS: Final = whole_number_parameter(
     "more_net_adds", "Suppose so many more net customer adds; default: 0.", 0, MORE_MAX, 2
 )

@@ -55,7 +55,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
             "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
-            "score", "what-would-it-take", "explain",
+            "score", "what-would-it-take", "expiring", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -64,7 +64,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "operations": dict.fromkeys(
         (
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
-            "designations", "score", "what-would-it-take",
+            "designations", "score", "what-would-it-take", "expiring",
             "designation-decisions", "metrics", "operations",
         ),
         ALL,
@@ -85,6 +85,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "designations": OWN_KNOWN_BY_DAYS,
         "score": OWN_KNOWN_BY_DAYS,
         "what-would-it-take": OWN_KNOWN_BY_DAYS,
+        "expiring": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,

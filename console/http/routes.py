@@ -28,6 +28,7 @@ from console.http.parameters import (
     LIMIT,
     MEMBERSHIP,
     MONTH,
+    MONTHS_AHEAD,
     MORE_ADVANCED,
     MORE_DEPLOYMENTS,
     MORE_INTERMEDIATE,
@@ -65,6 +66,7 @@ from projections.questions.designation_decisions import DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
 from projections.questions.designations import DesignationLine, designations
+from projections.questions.expiring import MONTHS, Expiring, expiring
 from projections.questions.explain import ExplainAnswer, Side, explain
 from projections.questions.history import Change, history
 from projections.questions.overview import Overview, overview
@@ -204,6 +206,11 @@ def _score(_ledger: Ledger, view: View, asked: Asked) -> ScoreAnswer:
     return score(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known)
 
 
+def _expiring(_ledger: Ledger, view: View, asked: Asked) -> Expiring:
+    months = asked.get("months", MONTHS)
+    return expiring(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, months)
+
+
 def _what_would_it_take(_ledger: Ledger, view: View, asked: Asked) -> WhatWouldItTake:
     more = {metric: asked.get(name, 0) for metric, name in MORE.items()}
     return what_would_it_take(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, more)
@@ -315,6 +322,10 @@ READING: Final = (
         "what-would-it-take", f"{IN}/what-would-it-take", "A score with more of what brings points, and how much is enough.",
         (*ONE, MORE_NET_ADDS, MORE_INTERMEDIATE, MORE_ADVANCED, MORE_PERCENT, MORE_DEPLOYMENTS, AT, KNOWN_AT),
         WhatWouldItTake, False, _what_would_it_take, now=True,
+    ),
+    Route(
+        "expiring", f"{IN}/expiring", "Certificates that will expire, and what the score falls to.",
+        (*ONE, MONTHS_AHEAD, AT, KNOWN_AT), Expiring, False, _expiring, now=True,
     ),
     Route(
         "explain", f"{IN}/explain", "Why a score differs between two instants, or two states of knowledge.",

@@ -38,11 +38,12 @@ async def designation(visit: Visit) -> Shown:
         ("score", {**one, "at": f"{month}-01", "known_at": times["known_at"]}) for month in months
     ]
     asked.append(("what-would-it-take", {**one, **times, **{name: query.get(name) for name in MORE.values()}}))
+    asked.append(("expiring", {**one, **times}))
     asked.append(("designation-decisions", {**one, "known_at": times["known_at"]}))
     if visit.may("designation-history"):
         asked.append(("designation-history", {**one, "known_at": times["known_at"]}))
     answers = await visit.gather(*asked)
-    by_month, (supposed, decisions, *history) = answers[: len(months)], answers[len(months) :]
+    by_month, (supposed, expiring, decisions, *history) = answers[: len(months)], answers[len(months) :]
     explained = None
     if "from" in query and "to" in query and visit.may("explain"):
         explained = await visit.get("explain", **one, **{side: query[side] for side in ("from", "to")})
@@ -50,7 +51,7 @@ async def designation(visit: Visit) -> Shown:
         "title": f"{one['membership']}, {one['area']}", **one, "found": found, "times": link_times(times), "query": query,
         "metrics": METRICS, "in_order": IN_ORDER, "months": list(zip(months, by_month, strict=True)),
         "chart": scores("score", list(zip(months, by_month, strict=True))), "decisions": decisions,
-        "supposed": supposed, "more": MORE, "units": UNITS,
+        "supposed": supposed, "expiring": expiring, "more": MORE, "units": UNITS,
         "history": history[0][::-1] if history else None, "explained": explained,
         "kinds": KINDS, "causes_max": CAUSES_MAX, "may_explain": visit.may("explain"),
     })  # fmt: skip

@@ -31,6 +31,7 @@ from csat_ledger_client.answers import (
     DesignationLine,
     DesignationReplay,
     EligibilityStep,
+    Expiring,
     Explanation,
     FactOutcome,
     QualificationChange,
@@ -290,6 +291,20 @@ class Ledger:
         min_position = supposed.pop("min_position", None)
         path = of_membership(membership, "what-would-it-take", area)
         return read_one(WhatWouldItTake, self._get(path, min_position, query_of(**supposed)))
+
+    def expiring(
+        self,
+        membership: str,
+        area: str,
+        *,
+        months: int | None = None,
+        at: When | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> Expiring:
+        """Certificates that will expire within so many months, and what the score falls to where it does."""
+        asked = query_of(at=at, known_at=known_at, months=months)
+        return read_one(Expiring, self._get(of_membership(membership, "expiring", area), min_position, asked))
 
     def explain(
         self,

@@ -116,6 +116,9 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         f"{area}/what-would-it-take?at={NOW}&more_percent=5&more_deployments=2".replace("m-1", "m-3"),
     )
     assert supposed.metrics["deployments"].more == 2
+    expiring = ledger.expiring("m-3", AREA, at=date(2024, 8, 1), months=7)
+    assert said(expiring) == asked(running, "auditor", f"{area}/expiring?at=2024-08-01&months=7".replace("m-1", "m-3"))
+    assert expiring.total == len(expiring.certificates) > 0
     explained = ledger.explain("m-3", AREA, date(2024, 5, 1), date(2024, 8, 1))
     assert said(explained) == asked(running, "auditor", f"{area}/explain?{sides}".replace("m-1", "m-3"))
     assert explained.metrics

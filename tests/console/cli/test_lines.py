@@ -41,6 +41,7 @@ def commands() -> Iterator[tuple[str, ...]]:
     yield "renewals", "--within", "1000"
     yield "score", *ASKED, "--explain", "2024-07-01@31", "2024-07-01"
     yield "what-would-it-take", *ASKED, "--more-deployments", "3", "--more-advanced", "1"
+    yield "expiring", *ASKED, "--months", "12"
     yield "score", "--batch", "questions.jsonl"
     yield "status", "--batch", "questions.jsonl"
     for asked in (("m-1",), ASKED):

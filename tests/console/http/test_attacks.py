@@ -25,6 +25,7 @@ OF_DESIGNATIONS = (
     "designations",
     "score",
     "what-would-it-take",
+    "expiring",
     "explain",
     "designation-history",
     "designation-decisions",

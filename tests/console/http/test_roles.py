@@ -24,7 +24,16 @@ from tests.console.http.support import (
     token,
 )
 
-PROGRAMME = {"board", "status", "decisions", "designations", "score", "what-would-it-take", "designation-decisions"}
+PROGRAMME = {
+    "board",
+    "status",
+    "decisions",
+    "designations",
+    "score",
+    "what-would-it-take",
+    "expiring",
+    "designation-decisions",
+}
 WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}
 """Tried in test_webhooks.py."""
 PEOPLE = {"responses", "comments"}

@@ -62,3 +62,18 @@ def test_sliders_are_a_plain_form_where_no_script_runs(pages: str, browser: Brow
         visitor.page.click("form.supposed button")
         expect(visitor.page.locator("#taken")).to_contain_text("48.00 points")
         assert "more_deployments=1" in visitor.page.url
+
+
+def test_certificates_that_expire_are_told_with_the_day_and_what_the_score_falls_to(pages: str) -> None:
+    found = api(pages, "expiring?at=2024-08-01&known_at=60")
+    assert found["total"] == 3
+    with signed_in(pages, "operations") as client:
+        page = client.get(f"{PATH}?at=2024-08-01&known_at=60").text
+        none = client.get(f"{PATH}?at=2025-01-11").text
+    (section,) = re.findall(r'<section aria-labelledby="ending">.*?</section>', page, re.DOTALL)
+    for one in found["certificates"]:
+        assert f"<bdi>{one['certificate']}</bdi>" in section
+        assert f"{one['until'][:10]}</time>" in section
+        assert f"→ {one['tier_centipoints'] / 100:.2f}" in section
+    assert "p-1" not in section  # who holds it
+    assert "None that counts now expires by" in none
