@@ -16,6 +16,7 @@ from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisio
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designation_replay import DesignationReplay
 from csat_ledger_client.answers.designations import DesignationLine
+from csat_ledger_client.answers.expiring import Expiring
 from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
@@ -59,6 +60,7 @@ __all__ = [
     "DesignationReplay",
     "EligibilityChange",
     "EligibilityStep",
+    "Expiring",
     "Explanation",
     "FactOutcome",
     "Operations",
