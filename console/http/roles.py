@@ -54,7 +54,8 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "history", "rolling", "replay", "decisions", "designations",
+            "board", "overview", "status", "status-batch", "history", "rolling", "membership-renewals", "replay", "decisions",
+            "designations",
             "score", "what-would-it-take", "expiring", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
@@ -63,7 +64,8 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     ),
     "operations": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
+            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "membership-renewals",
+            "participation",
             "designations", "score", "what-would-it-take", "expiring",
             "designation-decisions", "metrics", "operations",
         ),
@@ -77,6 +79,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
+        "membership-renewals": Sight(own=True, without_known_at=True, at_days=True),
         "decisions": Sight(own=True, without_known_at=True),
         "participation": OWN,
         "results": OWN,

@@ -192,6 +192,11 @@ def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
     return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
 
 
+def _membership_renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
+    within, limit = asked.get("within", WITHIN), asked.get("limit")
+    return renewals(view, asked.at_us, within, asked.known, limit, asked.get("membership"))
+
+
 def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
     return participation(view, asked.get("membership"), asked.get("by", "membership"))
 
@@ -279,6 +284,10 @@ READING: Final = (
     Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
         (WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "membership-renewals", f"{OF}/renewals", "A membership's renewals that are not decided, and what each lacks.",
+        (MEMBERSHIP, WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _membership_renewals, now=True,
     ),
     Route(
         "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",

@@ -17,7 +17,7 @@ from console.pages.decision.page import decision_page, evidence_file
 from console.pages.designation import designation
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
-from console.pages.own import own, own_report, own_report_csv
+from console.pages.own import own, own_designation, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
@@ -61,7 +61,7 @@ ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
 OF_RENEWAL: Final = ("decisions", "replay", "proof")
 OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
-OWN: Final = ("status", "decisions", "results", "peers", "designations")
+OWN: Final = ("status", "membership-renewals", "decisions", "results", "peers", "designations")
 
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
@@ -116,6 +116,15 @@ PAGES: Final = (
     ),
     Page("own", "/console/own", "Your membership", OWN, own, only=("partner",)),
     Page("own-membership", "/console/own/{membership}", "Your membership", OWN, own, listed=False, only=("partner",)),
+    Page(
+        "own-designation",
+        "/console/own/{membership}/designations/{area}",
+        "Your designation",
+        ("score", "what-would-it-take", "expiring", "designation-decisions", "designations"),
+        own_designation,
+        listed=False,
+        only=("partner",),
+    ),
     Page(
         "own-report",
         "/console/own/{membership}/report",

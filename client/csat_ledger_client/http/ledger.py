@@ -241,14 +241,15 @@ class Ledger:
     def renewals(
         self,
         *,
+        membership: str | None = None,
         within: int | None = None,
         at: When | None = None,
         known_at: Known | None = None,
         min_position: int | None = None,
     ) -> list[Renewal]:
-        """Renewals that are not decided, the overdue ones first, and what they lack."""
-        asked = query_of(at=at, known_at=known_at, within=within)
-        return read_many(Renewal, self._get("/v1/renewals", min_position, asked))
+        """Renewals that are not decided, of one membership or of all, the overdue ones first, and what they lack."""
+        path = "/v1/renewals" if membership is None else of_membership(membership, "renewals")
+        return read_many(Renewal, self._get(path, min_position, query_of(at=at, known_at=known_at, within=within)))
 
     def participation(
         self,

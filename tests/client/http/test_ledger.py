@@ -93,6 +93,11 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         ("auditor", f"{one}/replay", list(ledger.replay("m-1"))),
         ("auditor", f"{one}/decisions", ledger.decisions("m-1")),
         ("operations", f"/v1/renewals?within=365&at={NOW}", operations.renewals(within=365, at=NOW)),
+        (
+            "auditor",
+            "/v1/memberships/m-2/renewals?within=90&at=2011-01-01",
+            ledger.renewals(membership="m-2", within=90, at="2011-01-01"),
+        ),
         ("operations", "/v1/participation?by=membership", operations.participation()),
         ("operations", "/v1/participation?by=quarter", operations.participation("quarter")),
         (

@@ -39,6 +39,7 @@ def commands() -> Iterator[tuple[str, ...]]:
             yield *asked, "--at", at
         yield "anniversaries", "--at", at, "--within", "500"
     yield "renewals", "--within", "1000"
+    yield "renewals", "--membership", "m-1", "--within", "1000"
     yield "score", *ASKED, "--explain", "2024-07-01@31", "2024-07-01"
     yield "what-would-it-take", *ASKED, "--more-deployments", "3", "--more-advanced", "1"
     yield "expiring", *ASKED, "--months", "12"

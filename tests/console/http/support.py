@@ -288,6 +288,7 @@ PATHS = {
     "replay": "/v1/memberships/m-1/replay",
     "decisions": "/v1/memberships/m-1/decisions",
     "renewals": "/v1/renewals?within=365",
+    "membership-renewals": "/v1/memberships/m-1/renewals?within=365",
     "participation": "/v1/participation?by=quarter",
     "refusals": "/v1/refusals?counts=true",
     "results": "/v1/memberships/m-1/results?by=month",
