@@ -20,6 +20,7 @@ from csat_ledger_client.answers.expiring import Expiring
 from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
+from csat_ledger_client.answers.membership_renewals import MembershipRenewals
 from csat_ledger_client.answers.operations import Operations
 from csat_ledger_client.answers.overview import Overview
 from csat_ledger_client.answers.participation import AnyParticipation
@@ -63,6 +64,7 @@ __all__ = [
     "Expiring",
     "Explanation",
     "FactOutcome",
+    "MembershipRenewals",
     "Operations",
     "Overview",
     "Peers",
