@@ -83,6 +83,7 @@ from projections.questions.results import Results
 from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
+from projections.questions.score_months import ScoreMonths
 from projections.questions.status import Status
 from projections.questions.what_would_it_take import WhatWouldItTake
 
@@ -255,6 +256,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,
     "score-explain": ExplainAnswer,
+    "score-months": ScoreMonths,
     "seal": SealAnswer,
     "serve": ServiceListening,
     "status": Status,

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "score": Command("score", "the capability score of a designation, at any instant, as known at any time; and why"),
     "what-would-it-take": Command("what_would_it_take", "a score with more of what brings points; how much is enough"),
     "expiring": Command("expiring", "certificates that will expire, and what the score falls to"),
+    "score-months": Command("score_months", "the score of each month, as known now and as known then"),
     "history": Command("history", "how a membership's eligibility, or a designation, changed"),
     "rolling": Command("rolling", "a membership's rolling count over time, past and projected"),
     "replay": Command("replay", "the events of a membership or a designation one by one, its decisions checked"),

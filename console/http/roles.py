@@ -56,7 +56,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         (
             "board", "overview", "status", "status-batch", "history", "rolling", "membership-renewals", "replay", "decisions",
             "designations",
-            "score", "what-would-it-take", "expiring", "explain",
+            "score", "what-would-it-take", "expiring", "score-months", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -66,7 +66,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         (
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "membership-renewals",
             "participation",
-            "designations", "score", "what-would-it-take", "expiring",
+            "designations", "score", "what-would-it-take", "expiring", "score-months",
             "designation-decisions", "metrics", "operations",
         ),
         ALL,
@@ -89,6 +89,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "score": OWN_KNOWN_BY_DAYS,
         "what-would-it-take": OWN_KNOWN_BY_DAYS,
         "expiring": OWN_KNOWN_BY_DAYS,
+        "score-months": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,

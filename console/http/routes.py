@@ -29,6 +29,7 @@ from console.http.parameters import (
     MEMBERSHIP,
     MONTH,
     MONTHS_AHEAD,
+    MONTHS_BACK,
     MORE_ADVANCED,
     MORE_DEPLOYMENTS,
     MORE_INTERMEDIATE,
@@ -56,6 +57,7 @@ from console.http.parameters import (
 )
 from console.http.refusal_code import require_code
 from console.wiring import Ledger
+from ledger.book import position_at
 from ledger.instants import END_US
 from ledger.store.refusal_rows import Wanted
 from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
@@ -84,6 +86,8 @@ from projections.questions.report import MonthlyReport, report
 from projections.questions.results import Results, results
 from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
+from projections.questions.score_months import MONTHS as MONTHS_BEFORE
+from projections.questions.score_months import ScoreMonths, score_months
 from projections.questions.status import Status, status
 from projections.questions.view import View
 from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
@@ -216,6 +220,13 @@ def _expiring(_ledger: Ledger, view: View, asked: Asked) -> Expiring:
     return expiring(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, months)
 
 
+def _score_months(ledger: Ledger, view: View, asked: Asked) -> ScoreMonths:
+    one, months = (asked.get("membership"), asked.get("area")), asked.get("months", MONTHS_BEFORE)
+    return score_months(
+        view.scores(), *one, lambda at_us: position_at(ledger.store, at_us), asked.at_us, asked.known, months
+    )
+
+
 def _what_would_it_take(_ledger: Ledger, view: View, asked: Asked) -> WhatWouldItTake:
     more = {metric: asked.get(name, 0) for metric, name in MORE.items()}
     return what_would_it_take(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, more)
@@ -335,6 +346,10 @@ READING: Final = (
     Route(
         "expiring", f"{IN}/expiring", "Certificates that will expire, and what the score falls to.",
         (*ONE, MONTHS_AHEAD, AT, KNOWN_AT), Expiring, False, _expiring, now=True,
+    ),
+    Route(
+        "score-months", f"{IN}/score-months", "The score at the beginning of each month, as known now and as known then.",
+        (*ONE, MONTHS_BACK, AT, KNOWN_AT), ScoreMonths, False, _score_months, now=True,
     ),
     Route(
         "explain", f"{IN}/explain", "Why a score differs between two instants, or two states of knowledge.",

@@ -88,7 +88,7 @@ PAGES: Final = (
         "designation",
         f"{OF}/designations/{{area}}",
         "Designation",
-        ("score", "what-would-it-take", "expiring", "designation-decisions"),
+        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions"),
         designation,
         listed=False,
         only=STAFF,

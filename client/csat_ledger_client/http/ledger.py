@@ -38,6 +38,7 @@ from csat_ledger_client.answers import (
     Renewal,
     Replayed,
     Score,
+    ScoreMonths,
     Status,
     Unanswered,
     WhatWouldItTake,
@@ -306,6 +307,20 @@ class Ledger:
         """Certificates that will expire within so many months, and what the score falls to where it does."""
         asked = query_of(at=at, known_at=known_at, months=months)
         return read_one(Expiring, self._get(of_membership(membership, "expiring", area), min_position, asked))
+
+    def score_months(
+        self,
+        membership: str,
+        area: str,
+        *,
+        months: int | None = None,
+        at: When | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> ScoreMonths:
+        """The score at the beginning of each of so many months, as known now and as known then."""
+        asked = query_of(at=at, known_at=known_at, months=months)
+        return read_one(ScoreMonths, self._get(of_membership(membership, "score-months", area), min_position, asked))
 
     def explain(
         self,

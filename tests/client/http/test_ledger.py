@@ -124,6 +124,9 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
     expiring = ledger.expiring("m-3", AREA, at=date(2024, 8, 1), months=7)
     assert said(expiring) == asked(running, "auditor", f"{area}/expiring?at=2024-08-01&months=7".replace("m-1", "m-3"))
     assert expiring.total == len(expiring.certificates) > 0
+    months = ledger.score_months("m-1", AREA, at=date(2024, 10, 1), months=4)
+    assert said(months) == asked(running, "auditor", f"{area}/score-months?at=2024-10-01&months=4")
+    assert len(months.months) == 4
     explained = ledger.explain("m-3", AREA, date(2024, 5, 1), date(2024, 8, 1))
     assert said(explained) == asked(running, "auditor", f"{area}/explain?{sides}".replace("m-1", "m-3"))
     assert explained.metrics

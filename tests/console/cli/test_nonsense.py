@@ -52,6 +52,7 @@ OF_ITSELF = (
     ("score", "m-1", "--area", AREA),
     ("what-would-it-take", "m-1", "--area", AREA, "--more-percent", "3"),
     ("expiring", "m-1", "--area", AREA, "--months", "12"),
+    ("score-months", "m-1", "--area", AREA, "--months", "12"),
     ("score", "m-1", "--area", AREA, "--explain", "2024-01-01", "2024-07-01"),
     ("replay", "m-1", "--area", AREA),
     ("history", "m-1", "--area", AREA),

@@ -57,6 +57,7 @@ def imported_by(*arguments: str) -> set[str]:
         (["score", "m-1", "--area", AREA, "--explain", "2024-07-01", "2024-08-01"], QUESTION),
         (["what-would-it-take", "m-1", "--area", AREA, "--more-percent", "3"], QUESTION),
         (["expiring", "m-1", "--area", AREA], QUESTION),
+        (["score-months", "m-1", "--area", AREA], QUESTION),
         (["designations"], QUESTION),
         (["anniversaries"], QUESTION),
         (["history", "m-1", "--area", AREA], QUESTION),

@@ -300,6 +300,7 @@ PATHS = {
     "score": f"/v1/memberships/m-1/designations/{AREA}/score",
     "what-would-it-take": f"/v1/memberships/m-1/designations/{AREA}/what-would-it-take?more_percent=30",
     "expiring": f"/v1/memberships/m-1/designations/{AREA}/expiring",
+    "score-months": f"/v1/memberships/m-1/designations/{AREA}/score-months?at=2024-10-01",
     "explain": f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02",
     "designation-history": f"/v1/memberships/m-1/designations/{AREA}/history",
     "designation-decisions": f"/v1/memberships/m-1/designations/{AREA}/decisions",

@@ -26,6 +26,7 @@ OF_DESIGNATIONS = (
     "score",
     "what-would-it-take",
     "expiring",
+    "score-months",
     "explain",
     "designation-history",
     "designation-decisions",

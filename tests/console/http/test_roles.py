@@ -33,6 +33,7 @@ PROGRAMME = {
     "score",
     "what-would-it-take",
     "expiring",
+    "score-months",
     "designation-decisions",
 }
 WEBHOOKS = {"webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay"}

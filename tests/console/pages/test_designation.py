@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.console.designation_story import AREA
-from tests.console.http.support import bearer
+from console.pages.designation import BECAUSE
+from console.wiring import Ledger, open_store
+from ledger.instants import parse_instant
+from ledger.programmes.registry import fact_from_object
+from projections.questions.explain import Because
+from tests.console.designation_story import AREA, qualified, restated
+from tests.console.http.support import bearer, service_on_a_port
 from tests.console.pages.support import signed_in, visiting
 
 PATH = f"/console/memberships/m-1/designations/{AREA}"
@@ -77,3 +85,49 @@ def test_certificates_that_expire_are_told_with_the_day_and_what_the_score_falls
         assert f"→ {one['tier_centipoints'] / 100:.2f}" in section
     assert "p-1" not in section  # who holds it
     assert "None that counts now expires by" in none
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a service over a book that learned of things when they happened: a restatement is recorded later."""
+    store = Path(tmp_path_factory.mktemp("lived")) / "ledger.db"
+    for now, facts in (("2024-06-25T00:00:00Z", qualified()), ("2024-09-02T00:00:00Z", [restated()])):
+        clock_us = parse_instant(now)
+        ledger = Ledger(open_store(str(store), create=True), lambda now_us=clock_us: now_us)
+        assert {one.status for one in ledger.recorder.record([fact_from_object(fact) for fact in facts])} == {
+            "accepted"
+        }
+        ledger.close()
+    with service_on_a_port(store, pages=True, rate_without_token="1000000/second") as url:
+        yield url
+
+
+def test_what_was_restated_stands_beside_what_was_known_then_and_leads_to_its_reports(lived: str) -> None:
+    months = api(lived, "score-months?at=2024-10-01")["months"]
+    assert [one["at"][:7] for one in months if one["restated"]] == ["2024-07", "2024-08", "2024-09"]
+    with signed_in(lived, "auditor") as client:
+        page = client.get(f"{PATH}?at=2024-10-01").text
+        links = re.findall(r'href="([^"]+)#why">The reports behind it', page)
+        why = client.get(links[0].replace("&amp;", "&")).text
+    with signed_in(lived, "operations") as client:
+        assert "The reports behind it" not in client.get(f"{PATH}?at=2024-10-01").text  # it may not ask for them
+    assert page.count('class="was"') == len(links) == 3
+    assert "no longer qualified" in page
+    assert "It is the same instant: what differs became known in between" in why
+    assert "Usage growth: 30.00 → 0.00" in why
+    assert "Restated</span>: a report was replaced by another: 25,000 → 24,999" in why
+    assert "74.00 points at" in why
+
+
+def test_what_time_brought_is_not_called_restated(lived: str, pages: str) -> None:
+    with signed_in(lived, "auditor") as client:
+        page = client.get(f"{PATH}?at=2024-10-01&from=2024-06-01&to=2024-07-01").text
+    assert "Both go by the same knowledge: nothing of it was restated" in page
+    assert "Another month</span>" in page
+    assert "Restated</span>" not in page
+    with signed_in(pages, "auditor") as client:  # all of that book was recorded at once, long after
+        assert "there is nothing that could have been restated" in client.get(f"{PATH}?at=2024-10-01").text
+
+
+def test_every_reason_has_words() -> None:
+    assert BECAUSE.keys() == set(get_args(Because))
