@@ -35,6 +35,7 @@ from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.rolling import Rolling
 from csat_ledger_client.answers.score import Score
+from csat_ledger_client.answers.score_months import ScoreMonths
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
@@ -80,6 +81,7 @@ __all__ = [
     "Results",
     "Rolling",
     "Score",
+    "ScoreMonths",
     "Status",
     "SubjectErasure",
     "Unanswered",
