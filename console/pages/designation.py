@@ -48,20 +48,39 @@ async def designation(visit: Visit) -> Shown:
         "expiring": {**one, **times},
         "designation-decisions": {**one, "known_at": times["known_at"]},
         "designation-history": {**one, "known_at": times["known_at"]},
-        "explain": {**one, **{name: query.get(name) for side in SIDES for name in (side, f"{side}_known_at")}},
+        "explain": {**one, **sides_of(query)},
     }
-    wanted = [name for name in asked if visit.may(name) and (name != "explain" or all(side in query for side in SIDES))]
-    answers = dict(zip(wanted, await visit.gather(*((name, asked[name]) for name in wanted)), strict=True))
-    history, months = answers.get("designation-history"), answers["score-months"]["months"]
+    answers = await asked_for(visit, asked)
+    history = answers.get("designation-history")
     return Shown("designation.html.j2", {
-        "title": f"{one['membership']}, {one['area']}", **one, "found": answers["score"], "times": link_times(times),
-        "query": query, "metrics": METRICS, "in_order": IN_ORDER, "units": UNITS, "more": MORE, "months": months,
-        "restated": [one for one in months if one["restated"]][::-1], "chart": scores("score", months),
+        "title": f"{one['membership']}, {one['area']}", **one, **of_the_years(visit, answers), "times": link_times(times),
+        "path": f"/console/memberships/{one['membership']}/designations/{one['area']}", "units": UNITS, "more": MORE,
         "supposed": answers["what-would-it-take"], "expiring": answers["expiring"],
         "decisions": answers["designation-decisions"], "history": None if history is None else history[::-1],
+    })  # fmt: skip
+
+
+def sides_of(query: Mapping[str, str]) -> dict[str, str | None]:
+    """The two sides between which a score is explained, as a page is asked for them."""
+    return {name: query.get(name) for side in SIDES for name in (side, f"{side}_known_at")}
+
+
+async def asked_for(visit: Visit, asked: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """The answers of those routes that the caller has; an explanation where both sides are named."""
+    explained = all(asked["explain"][side] is not None for side in SIDES)
+    wanted = [name for name in asked if visit.may(name) and (name != "explain" or explained)]
+    return dict(zip(wanted, await visit.gather(*((name, asked[name]) for name in wanted)), strict=True))
+
+
+def of_the_years(visit: Visit, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parts of a page name that show the score over the years, and why it became otherwise."""
+    months = answers["score-months"]["months"]
+    return {
+        "found": answers["score"], "query": visit.query, "metrics": METRICS, "in_order": IN_ORDER, "months": months,
+        "restated": [one for one in months if one["restated"]][::-1], "chart": scores("score", months),
         "explained": answers.get("explain"), "kinds": KINDS, "because": BECAUSE, "causes_max": CAUSES_MAX,
         "may_explain": visit.may("explain"), "figure_of": figure_of,
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def figure_of(cause: Mapping[str, Any], side: str) -> str:

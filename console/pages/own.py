@@ -13,7 +13,8 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from console.http.problems import Problem
-from console.pages.charts.scores import METRICS as IN_ORDER
+from console.pages.board import link_times
+from console.pages.designation import asked_for, of_the_years, sides_of
 from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
@@ -71,21 +72,23 @@ async def own(visit: Visit) -> Shown:
 
 
 async def own_designation(visit: Visit) -> Shown:
-    """A designation of a partner's own: what its score is made of, what would be enough, and what will expire."""
+    """A designation of a partner's own: what its score is made of, what would be enough, what will expire, what changed."""
     query, whose, area = visit.query, _whose(visit) or _no_membership(), visit.values["area"]
-    of = {"membership": whose, "area": area, "at": query.get("at")}
-    supposed = {name: query.get(name) for name in MORE.values()}
-    found, taken, expiring, decisions, lines = await visit.gather(
-        ("score", of),
-        ("what-would-it-take", {**of, **supposed}),
-        ("expiring", of),
-        ("designation-decisions", {"membership": whose, "area": area}),
-        ("designations", {"area": area, "at": query.get("at")}),
-    )
+    named, at = {"membership": whose, "area": area}, {"at": query.get("at")}
+    answers = await asked_for(visit, {
+        "score": {**named, **at},
+        "score-months": {**named, **at},
+        "what-would-it-take": {**named, **at, **{name: query.get(name) for name in MORE.values()}},
+        "expiring": {**named, **at},
+        "designation-decisions": named,
+        "designations": {"area": area, **at},
+        "explain": {**named, **sides_of(query)},
+    })  # fmt: skip
     return Shown("own-designation.html.j2", {
-        "title": area, "whose": whose, "area": area, "found": found, "supposed": taken, "expiring": expiring,
-        "decisions": decisions, "query": query, "more": MORE, "metrics": METRICS, "units": UNITS, "in_order": IN_ORDER,
-        "line": next((one for one in lines if one["membership"] == whose), None),
+        "title": area, "whose": whose, "area": area, **of_the_years(visit, answers), "times": link_times(at),
+        "path": f"/console/own/{whose}/designations/{area}", "supposed": answers["what-would-it-take"],
+        "expiring": answers["expiring"], "decisions": answers["designation-decisions"], "more": MORE, "units": UNITS,
+        "line": next((one for one in answers["designations"] if one["membership"] == whose), None),
     })  # fmt: skip
 
 

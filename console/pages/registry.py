@@ -120,7 +120,7 @@ PAGES: Final = (
         "own-designation",
         "/console/own/{membership}/designations/{area}",
         "Your designation",
-        ("score", "what-would-it-take", "expiring", "designation-decisions", "designations"),
+        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions", "designations"),
         own_designation,
         listed=False,
         only=("partner",),

@@ -119,6 +119,14 @@ def test_what_was_restated_stands_beside_what_was_known_then_and_leads_to_its_re
     assert "74.00 points at" in why
 
 
+def test_a_partner_sees_what_was_restated_of_its_own_and_why(lived: str) -> None:
+    with signed_in(lived, "partner", "m-1") as client:
+        page = client.get(f"/console/own/m-1/designations/{AREA}?at=2024-10-01").text
+        links = re.findall(r'href="(/console/own/[^"]+)#why">The reports behind it', page)
+        assert len(links) == 3
+        assert "Restated</span>: a report was replaced" in client.get(links[0].replace("&amp;", "&")).text
+
+
 def test_what_time_brought_is_not_called_restated(lived: str, pages: str) -> None:
     with signed_in(lived, "auditor") as client:
         page = client.get(f"{PATH}?at=2024-10-01&from=2024-06-01&to=2024-07-01").text
