@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import Final
 
 from ledger.store.bookmark import Bookmark
 from projections.database import Connection
+from projections.remembered import Remembered
 
-REMEMBERED_MAX: Final = 8
-_REMEMBERED: dict[tuple[str, str, Bookmark, str, int], list[tuple[int, int]]] = {}
-"""By where the tables are, what their names start with, the mark, the flag and the position known. A mark alone will not
-do: it proves the event there, not all events before it (`ledger.store.bookmark`), so two books may share one."""
-_REMEMBERING: Final = Lock()
+_REMEMBERED: Final = Remembered[list[tuple[int, int]]](8)
+"""Net changes, by `BuildReader.identity`, the flag and the position known."""
 
 
 class BuildReader:
@@ -28,6 +25,14 @@ class BuildReader:
     """Where the tables are, as `Database.place`; None where that is not known."""
     mark: Bookmark | None = None
     """What tells the book, up to the reader's position, apart from others that stood in that place before."""
+
+    @property
+    def identity(self) -> tuple[str, str, Bookmark] | None:
+        """What tells these rows apart from all others of this process; None where that is not known.
+
+        A mark alone will not do: it proves the event there, not all events before it, so two books may share one.
+        """
+        return None if self.place is None or self.mark is None else (self.place, self._prefix, self.mark)
 
     def known_at(self, known_at: int | None) -> int:
         """The position up to which something is known: the end of the projection where none, or a later one, is given."""
@@ -45,18 +50,10 @@ class BuildReader:
         earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing holds before the first. What was
         worked out last is remembered: it takes a look at every announcement.
         """
-        if self.place is None or self.mark is None:
+        identity = self.identity
+        if identity is None:
             return self._net_changes(key, flag, known)
-        name = (self.place, self._prefix, self.mark, flag, known)
-        with _REMEMBERING:
-            found = _REMEMBERED.get(name)
-        if found is None:
-            found = self._net_changes(key, flag, known)
-            with _REMEMBERING:
-                while len(_REMEMBERED) >= REMEMBERED_MAX:
-                    del _REMEMBERED[next(iter(_REMEMBERED))]
-                _REMEMBERED[name] = found
-        return found
+        return _REMEMBERED.or_made((*identity, flag, known), lambda: self._net_changes(key, flag, known))
 
     def _net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
         of = ", ".join(key)

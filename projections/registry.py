@@ -14,4 +14,5 @@ from projections.survey.renewals import Renewals
 
 def all_projections() -> list[Projection[Any]]:
     """Every projection that the ledger keeps."""
-    return [Eligibility(), Renewals(), Participation(), Scores(), Designations()]
+    # Participation is the last: it changes lines that all workers share, and keeps them until its transaction ends.
+    return [Eligibility(), Renewals(), Scores(), Designations(), Participation()]

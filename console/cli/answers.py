@@ -85,6 +85,7 @@ from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.score_months import ScoreMonths
 from projections.questions.status import Status
+from projections.questions.what_if import WhatIf
 from projections.questions.what_would_it_take import WhatWouldItTake
 
 FOLDER: Final = "answers"
@@ -267,6 +268,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,
     "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
+    "what-if": WhatIf,
     "what-would-it-take": WhatWouldItTake,
     "witness": WitnessListening,
 }

@@ -54,6 +54,9 @@ COMMANDS: Final = {
     "decide": Command("decide", "record the decision on a renewal"),
     "decide-designation": Command("decide_designation", "record the decision on a designation"),
     "decisions": Command("decisions", "the decisions on renewals and designations, and which of them still stand"),
+    "what-if": Command(
+        "what_if", "who would have gained or lost status under other figures; which decisions would differ"
+    ),
     "changes": Command("changes", "the feed of changes of eligibility and of qualification"),
     "participation": Command("participation", "how the survey is taken up"),
     "results": Command("results", "a membership's results as published, by quarter or month"),

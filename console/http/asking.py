@@ -159,7 +159,7 @@ def answer(
             body = rendered(found, sight)
             hashed.update(body)
         position = view.position or end
-    if not settled or (route.now and "at" not in asked.values):
+    if not settled or (route.now and asked.values.keys().isdisjoint(("at", "to"))):
         return Answered(body, position)
     return Answered(body, position, f'"{hashed.hexdigest()[:32]}"')
 

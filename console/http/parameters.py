@@ -29,6 +29,7 @@ from projections.results.periods import parse_month
 
 PARAMETERS_MAX: Final = 20
 LIMIT: Final = 100
+EDITION_MAX: Final = 3_000
 WITHIN: Final = 90
 BY: Final = ("membership", "quarter", "month")
 PLUS_AS_SPACE: Final = re.compile(r"\d \d\d:\d\d$")
@@ -84,6 +85,14 @@ def one_of(values: Sequence[str]) -> Callable[[str], str]:
 def _search(text: str) -> str:
     if not 1 <= len(text) <= SEARCH_MAX:
         raise BadInput(f"found {len(text):,} characters, expected 1 to {SEARCH_MAX}")
+    return text
+
+
+def _edition(text: str) -> str:
+    if not 2 <= len(text) <= EDITION_MAX:
+        raise BadInput(
+            f"found {len(text):,} characters, expected 2 to {EDITION_MAX:,}: name the figures alone that differ"
+        )
     return text
 
 
@@ -164,6 +173,28 @@ FROM_KNOWN_AT: Final = Parameter(
 )
 TO_KNOWN_AT: Final = Parameter(
     "to_known_at", "What was known on the side of `to`.", KNOWN_AT.schema, read_known_at, "2025-06-30"
+)
+EDITION: Final = Parameter(
+    "edition",
+    "The figures that are tried: a fact `publish-rulebook` or `publish-scorebook`, or as much of one, as JSON.",
+    {"type": "string", "minLength": 2, "maxLength": EDITION_MAX},
+    _edition,
+    '{"min_responses":5}',
+    required=True,
+)
+HOLDS_FROM: Final = Parameter(
+    "from", "From when on they hold; default: their `effective_from`, else always.", INSTANT, read_instant, "2010-01-01"
+)
+HOLDS_TO: Final = Parameter("to", "Until before when; default: now.", INSTANT, read_instant, "2012-01-01")
+AFTER_MEMBERSHIP: Final = Parameter(
+    "after", "Only memberships that follow this one.", MEMBERSHIP.schema, _bounded, "m-0"
+)
+COUNTS_ALONE: Final = Parameter(
+    "counts",
+    "How many, not who: over whole months, and of fewer than five no number.",
+    {"type": "string", "enum": ["true", "false"]},
+    one_of(("true", "false")),
+    "true",
 )
 WITHIN_DAYS: Final = whole_number_parameter(
     "within", f"So many days ahead; default: {WITHIN}.", 0, WITHIN_DAYS_MAX, 365

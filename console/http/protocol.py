@@ -3,7 +3,8 @@
 - The first head of a connection has to be there within a time, and each later one within as long from its first byte; uvicorn
   closes what is idle after an answer, and would keep a connection that never asks, or asks a byte at a time.
 - A head is read up to a bound, and what follows a body in its trailers, too: the parser itself has none.
-- What is no HTTP, and a connection too many, are problems (RFC 9457), not plain text.
+- What is no HTTP, a request that names no host or several (RFC 9112, 3.2), and a connection too many, are problems (RFC
+  9457), not plain text.
 - A body that goes on after its answer is waited for a little, unread, so that the answer gets through; then it is cut off.
 - A connection that is closed while its client takes nothing is cut off: closing waits for what was sent to be taken.
 - A stream that lasts is cut off where its client takes nothing for a time: it would keep what it is sent in memory.
@@ -64,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _whole = False
     """Whether the last of what came is the end of a request."""
     _head_bytes = 0
+    _wrong = "found no HTTP request, expected one"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for a head, for some time."""
@@ -117,7 +119,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._whole = False
 
     def on_headers_complete(self) -> None:
-        """A head is there; it may have come with all of the body in one part."""
+        """A head is there; it may have come with all of the body in one part. It names one host (RFC 9112, 3.2)."""
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+            self._wrong = f"found {hosts or 'no'} Host {'header' if hosts < 2 else 'headers'}, expected one"
+            raise ValueError(self._wrong)  # the parser ends with it, and what is no HTTP is refused
         self._in_head = False
         self._head_bytes = 0
         self._head_is_there()
@@ -157,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, _msg: str) -> None:
         """What is no HTTP is a problem."""
-        self._refuse(Problem(400, "bad-input", "found no HTTP request, expected one"))
+        self._refuse(Problem(400, "bad-input", self._wrong))
 
     def _refuse(self, problem: Problem) -> None:
         """Answers without the application and closes. Where an answer is under way, it breaks off."""

@@ -54,9 +54,8 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "history", "rolling", "membership-renewals", "replay", "decisions",
-            "designations",
-            "score", "what-would-it-take", "expiring", "score-months", "explain",
+            "board", "overview", "what-if", "status", "status-batch", "history", "rolling", "membership-renewals", "replay",
+            "decisions", "designations", "score", "what-would-it-take", "expiring", "score-months", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay",
         ),
@@ -98,6 +97,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
         "overview": ALL,
+        "what-if": Sight(only={"counts": ("true",)}, never=("membership", "limit", "after", "known_at")),
         "benchmark": ALL,
         "places": ALL,
     },

@@ -13,16 +13,21 @@ from typing import Any, Final
 
 from console.http.parameters import (
     AFTER_DESIGNATION,
+    AFTER_MEMBERSHIP,
     AREA,
     AT,
     BEFORE,
     CODE,
     COUNTS,
+    COUNTS_ALONE,
     CURSOR,
+    EDITION,
     FIRST,
     FROM,
     FROM_KNOWN_AT,
     GROUPED_BY,
+    HOLDS_FROM,
+    HOLDS_TO,
     IN_AREA,
     KNOWN_AT,
     LIMIT,
@@ -56,6 +61,7 @@ from console.http.parameters import (
     Values,
 )
 from console.http.refusal_code import require_code
+from console.http.trying import what_if_answer
 from console.wiring import Ledger
 from ledger.book import position_at
 from ledger.instants import END_US
@@ -90,6 +96,7 @@ from projections.questions.score_months import MONTHS as MONTHS_BEFORE
 from projections.questions.score_months import ScoreMonths, score_months
 from projections.questions.status import Status, status
 from projections.questions.view import View
+from projections.questions.what_if import WhatIf
 from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
 
 
@@ -134,7 +141,7 @@ class Route:
     many: bool
     ask: Ask
     now: bool = False
-    """Whether the answer goes by the present instant where no `at` is given."""
+    """Whether the answer goes by the present instant where no `at` is given, or no `to`."""
 
 
 def _results(ledger: Ledger, view: View, asked: Asked) -> Results:
@@ -259,6 +266,14 @@ def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | Refus
     return refusals(ledger.store.refusals, wanted, below, asked.get("limit", LIMIT))
 
 
+def _what_if(_ledger: Ledger, view: View, asked: Asked) -> WhatIf:
+    edition, span = asked.get("edition"), (asked.get("from"), asked.get("to"))
+    if asked.get("counts") == "true":
+        return what_if_answer(view, edition, *span, asked.now_us, asked.known, None)
+    page = (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
+    return what_if_answer(view, edition, *span, asked.now_us, asked.known, page)
+
+
 OF: Final = "/v1/memberships/{membership}"
 IN: Final = f"{OF}/designations/{{area}}"
 ONE: Final = (MEMBERSHIP, AREA)
@@ -271,6 +286,11 @@ READING: Final = (
     Route(
         "overview", "/v1/overview", "How many are eligible, how many designations are qualified, and how that moved.",
         (AT, KNOWN_AT), Overview, False, _overview, now=True,
+    ),
+    Route(
+        "what-if", "/v1/what-if", "Who would have gained or lost status under other figures; which decisions would differ.",
+        (EDITION, HOLDS_FROM, HOLDS_TO, COUNTS_ALONE, OF_MEMBERSHIP, PAGE_LIMIT, AFTER_MEMBERSHIP, KNOWN_AT), WhatIf, False,
+        _what_if, now=True,
     ),
     Route(
         "status", f"{OF}/status", "Where a membership stands in the survey.",

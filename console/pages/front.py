@@ -17,7 +17,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from console.http.dispatch import App, Scope
-from console.http.parameters import PARAMETERS_MAX
 from console.http.problems import Problem, fault, problem_of
 from console.http.roles import Caller
 from console.http.whole import Whole
@@ -34,6 +33,8 @@ from ledger.errors import LedgerError
 SIGN_IN: Final = "/console/sign-in"
 SIGN_OUT: Final = "/console/sign-out"
 TARGET_CHARACTERS_MAX: Final = 2_000
+FIELDS_MAX: Final = 100
+"""Fields of a form, those among them that are left free."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -232,7 +233,7 @@ def _target(request: Request) -> str:
 def _query(request: Request) -> dict[str, str]:
     """What the page is asked with; what is empty was left free in a form. Raises Problem (400)."""
     try:
-        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=PARAMETERS_MAX, errors="strict")
+        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
     return dict(pairs)

@@ -21,6 +21,7 @@ from console.pages.own import own, own_designation, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
+from console.pages.trying import what_if
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
 
@@ -145,6 +146,7 @@ PAGES: Final = (
         only=("partner",),
     ),
     Page("owner", "/console/owner", "Programme", ("overview", "participation", "benchmark"), owner, only=("owner",)),
+    Page("what-if", "/console/what-if", "What if", ("what-if",), what_if),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""

@@ -29,13 +29,14 @@ ANNIVERSARIES: Final = Table(
     (("anniversary",),),
 )
 DECISIONS: Final = Table(
-    "decisions",  # `said` is the data of the event as JSON: all that a decision says
+    "decisions",  # `said` is the data of the event as JSON; `reached_us` the last instant that could be looked at
     {
         **_DESIGNATION,
         "anniversary": "TEXT",
         "position": "BIGINT",
         "revision": "BIGINT",
         "decided_us": "BIGINT",
+        "reached_us": "BIGINT",
         "outcome": "TEXT",
         "said": "TEXT",
     },
@@ -69,7 +70,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 1
+    version = 2
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:
@@ -109,7 +110,8 @@ def _decided(rows: DesignationRows, event: RawEvent, position: int) -> None:
             data["anniversary"],
             position,
             data["revision"],
-            parse_instant(event["occurred_at"]),
+            decided_us := parse_instant(event["occurred_at"]),
+            min(decided_us, parse_instant(event["recorded_at"])),
             data["outcome"],
             orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
         )

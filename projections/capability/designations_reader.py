@@ -36,6 +36,17 @@ class Decided:
     said: dict[str, Any]
 
 
+class LastDecision(NamedTuple):
+    """The last decision on an anniversary; `reached_us` is the last instant that could be looked at then."""
+
+    membership: str
+    anniversary: str
+    revision: int
+    position: int
+    reached_us: int
+    outcome: Outcome
+
+
 class DecidedOutcome(NamedTuple):
     """What was decided on an anniversary."""
 
@@ -135,6 +146,16 @@ class DesignationsReader(BuildReader):
             Decided(member, of_area, anniversary, position, decided_us, outcome, orjson.loads(said))
             for member, of_area, anniversary, position, decided_us, outcome, said in rows
         ]
+
+    def last_decisions(self, area: str, known: int) -> list[LastDecision]:
+        """The last decision on each anniversary in an area, as known by a position, in the order of the ledger."""
+        rows = self._query(
+            "SELECT membership, anniversary, revision, position, reached_us, outcome "
+            f"FROM {self._prefix}decisions WHERE area = ? AND position <= ? ORDER BY position",
+            (area, known),
+        )
+        newest = {row[:2]: LastDecision(*row) for row in rows}
+        return sorted(newest.values(), key=lambda one: one.position)
 
     def undecided(self, through: str, known: int) -> list[Undecided]:
         """Anniversaries up to and including a day that were known and not decided by a position.

@@ -170,6 +170,56 @@ class ScoreReader(BuildReader):
                 found += self._months.left_out(want, one.known, limit)
         return total, sorted(found)[:limit]
 
+    def edition_positions(self, area: str, known: int) -> list[int]:
+        """Where each edition of an area known by a position was published, in their order."""
+        rows = self._query(
+            f"SELECT position FROM {self._prefix}editions WHERE area = ? AND position <= ? ORDER BY position",
+            (area, known),
+        )
+        return [position for (position,) in rows]
+
+    def numbers(self, area: str, known: int) -> list[tuple[str, int]]:
+        """(membership, number in the tables) of every designation of an area that was opened by a position, in order."""
+        rows = self._query(
+            f"SELECT designation, position FROM {self._prefix}designations WHERE area = ? AND position <= ?",
+            (area, known),
+        )
+        return sorted((name[: -len(area) - 1], number) for name, number in rows)
+
+    def reports(self, area: str, known: int, after: tuple[int, int, int], limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` reports of an area known by a position, in the order of the table.
+
+        Each is (designation, month, position, customer, workload, place, amount); `after` is the first three of the last.
+        """
+        return self._query(
+            f"SELECT r.designation, r.month, r.position, r.customer, r.workload, r.place, r.amount "
+            f"FROM {self._prefix}reports AS r WHERE (r.designation, r.month, r.position) > (?,?,?) AND r.position <= ? "
+            f"AND EXISTS (SELECT 1 FROM {self._prefix}designations AS d WHERE d.position = r.designation AND d.area = ?) "
+            "ORDER BY r.designation, r.month, r.position LIMIT ?",
+            (*after, known, area, limit),
+        )
+
+    def closes(self, known: int) -> list[tuple[Any, ...]]:
+        """(designation, position, month, closed_us) of all that was said of closes by a position."""
+        return self._query(
+            f"SELECT designation, position, month, closed_us FROM {self._prefix}closes WHERE position <= ?", (known,)
+        )
+
+    def certificates(self, known: int) -> list[tuple[Any, ...]]:
+        """(designation, certificate, position, person, tier, first_us, until_us or None) of all recorded by a position."""
+        return self._query(
+            "SELECT designation, certificate, position, person, tier, first_us, until_us "
+            f"FROM {self._prefix}certificates WHERE position <= ?",
+            (known,),
+        )
+
+    def certificate_ends(self, known: int) -> list[tuple[Any, ...]]:
+        """(designation, certificate, position, ended_us) of all ends that were told by a position."""
+        return self._query(
+            f"SELECT designation, certificate, position, ended_us FROM {self._prefix}certificate_ends WHERE position <= ?",
+            (known,),
+        )
+
     def causes(self, number: int, months: Sequence[int], known_at: int) -> Causes:
         """What a designation's score is made of, event by event, with the reports of some months."""
         return CauseReader(self._query, self._prefix).read(number, months, known_at)

@@ -63,7 +63,7 @@ def responses_frame(reader: EligibilityReader, known: int, answered: Iterable[li
             month.alias("month"),
             "location",
             pl.coalesce("segment", "customer_org").alias("segment"),
-            pl.col("void") == 1,
+            pl.col("void").is_not_null(),
             *QUESTIONS,
         )
     )

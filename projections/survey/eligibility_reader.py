@@ -151,16 +151,45 @@ class EligibilityReader(BuildReader):
     def received(self, known: int, after: tuple[str, int, int], limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` responses known by a position, whenever received, also void ones, in the order of the table.
 
-        Each is (membership, received_us, position, location, customer_org, response, void); `after` is the first three of the
-        last.
+        Each is (membership, received_us, position, location, customer_org, response, the position by which it was known to be
+        void, or None); `after` is the first three of the last.
         """
         return self._query(
             "SELECT membership, received_us, position, location, customer_org, response, "
-            f"CASE WHEN void_position <= ? THEN 1 ELSE 0 END FROM {self._prefix}responses "
+            f"CASE WHEN void_position <= ? THEN void_position END FROM {self._prefix}responses "
             "WHERE (membership, received_us, position) > (?,?,?) AND position <= ? "
             "ORDER BY membership, received_us, position LIMIT ?",
             (known, *after, known, limit),
         )
+
+    def evaluations(self, known: int) -> list[tuple[str, int, int]]:
+        """(membership, received_us, position) of every evaluation known by a position."""
+        rows = self._query(
+            f"SELECT membership, received_us, position FROM {self._prefix}evaluations WHERE position <= ?", (known,)
+        )
+        return [(membership, received_us, position) for membership, received_us, position in rows]
+
+    def attributes(self, known: int) -> list[tuple[Any, ...]]:
+        """(membership, since_us, position, level or None, Learning as 0 or 1 or None) of all that was said by a position."""
+        return self._query(
+            f"SELECT membership, since_us, position, level, learning FROM {self._prefix}attributes WHERE position <= ?",
+            (known,),
+        )
+
+    def joins(self, known: int) -> list[tuple[Any, ...]]:
+        """(membership, position, name, name, whether they are one from then on) known by a position, in their order."""
+        return self._query(
+            f"SELECT membership, position, organisation, same_as, joined FROM {self._prefix}joins WHERE position <= ? "
+            "ORDER BY membership, position",
+            (known,),
+        )
+
+    def edition_positions(self, known: int) -> list[int]:
+        """Where each edition known by a position was published, in their order."""
+        rows = self._query(
+            f"SELECT position FROM {self._prefix}editions WHERE position <= ? ORDER BY position", (known,)
+        )
+        return [position for (position,) in rows]
 
     def instants_received(self, membership: str, known: int) -> list[int]:
         """When responses that are not void, and evaluations, were received, and when Learning was said to be held or not."""

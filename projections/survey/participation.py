@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from operator import add
+from typing import Any, Final
 
 from projections.database import Connection, Table
 from projections.ledger_projection import LedgerProjection
@@ -47,13 +48,14 @@ class Participation(LedgerProjection[ParticipationRows]):
     """Answers `participation` and, for `renewals`, how many invitations were sent."""
 
     name = "participation"
-    version = 3
+    version = 4
     tables = (
         Table(
             "months",
             {"membership": "TEXT", "month": "TEXT", **dict.fromkeys(COUNTERS, "BIGINT")},
             ("membership", "month"),
         ),
+        Table("totals", {"month": "TEXT", **dict.fromkeys(COUNTERS, "BIGINT")}, ("month",)),  # of all memberships
         Table("sent", {"membership": "TEXT", "position": "BIGINT"}, ("membership", "position")),  # each invitation
     )
 
@@ -77,14 +79,23 @@ class Participation(LedgerProjection[ParticipationRows]):
             connection.insert(f"{prefix}sent", 2, pending.sent)
         if not pending.months:
             return
-        table = f"{prefix}months"
-        added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COUNTERS)
-        connection.upsert(
-            table,
-            self.tables[0],
+        months, totals, _ = self.tables
+        self._add(
+            connection, prefix, months,
             [(membership_of({"stream": stream}), month, *counts) for (stream, month), counts in pending.months.items()],
-            f"ON CONFLICT (membership, month) DO UPDATE SET {added}",
-        )
+        )  # fmt: skip
+        of_all: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
+        for (_, month), counts in pending.months.items():
+            of_all[month] = list(map(add, of_all[month], counts))
+        # Workers change these lines one after the other; in order, so that none waits for another that waits for it.
+        self._add(connection, prefix, totals, [(month, *counts) for month, counts in sorted(of_all.items())])
+
+    @staticmethod
+    def _add(connection: Connection, prefix: str, table: Table, rows: list[tuple[Any, ...]]) -> None:
+        """Adds counts to those that a table has."""
+        name = prefix + table.name
+        added = ", ".join(f"{counter} = {name}.{counter} + excluded.{counter}" for counter in COUNTERS)
+        connection.upsert(name, table, rows, f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {added}")
 
 
 def _counter(name: str) -> Handler[ParticipationRows]:

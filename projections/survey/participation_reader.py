@@ -21,9 +21,10 @@ class ParticipationReader(BuildReader):
         """
         sums = ", ".join(f"sum({name})" for name in COUNTERS)
         group = "membership" if by == "membership" else "month"
+        table = "totals" if membership is None and by != "membership" else "months"
         where, parameters = ("WHERE membership = ?", [membership]) if membership is not None else ("", [])
         rows = self._query(
-            f"SELECT {group}, {sums} FROM {self._prefix}months {where} GROUP BY {group} ORDER BY {group}", parameters
+            f"SELECT {group}, {sums} FROM {self._prefix}{table} {where} GROUP BY {group} ORDER BY {group}", parameters
         )
         groups: dict[str, dict[str, int]] = {}
         for key, *counts in rows:

@@ -27,8 +27,9 @@ from console.wiring import Ledger, open_store
 from ledger.instants import DAY_US, format_instant, parse_instant
 from ledger.programmes.registry import fact_from_object
 from tests.benchmarks.http import BATCH
-from tests.console.designation_story import ANNIVERSARY, AREA
+from tests.console.designation_story import ANNIVERSARY, AREA, qualified, told
 from tests.console.http.process import Running, service_process
+from tests.console.http.support import NOW_US, VAULT, VAULT_KEY, make_vault, publish, seal
 from tests.console.pages.support import signed_in
 
 NOW: Final = "2012-06-01T00:00:00Z"
@@ -41,6 +42,17 @@ FIRST_PAGE_BYTES: Final = 60_000
 VALUES: Final = {
     "membership": "m-1", "area": AREA, "renewal": RENEWAL, "anniversary": ANNIVERSARY, "month": "2011-06", "by": "quarter",
 }  # fmt: skip
+
+
+QUERIES: Final = {
+    "designation": "?at=2024-08-01",
+    "designations": "?at=2024-08-01",
+    "own-report": "?month=2011-06",
+    "own-report-csv": "?month=2011-06",
+}
+"""What a page is asked where it would else show nothing."""
+LOG: Final = "log"
+DESIGNATIONS: Final = 2_000
 
 
 def facts(memberships: int, number: int) -> Iterator[dict[str, Any]]:
@@ -60,8 +72,33 @@ def facts(memberships: int, number: int) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
+def complete(folder: Path) -> None:
+    """What a book has beside its responses: designations, each with a decision; a vault with results; a sealed log."""
+    store = folder / "ledger.db"
+    ledger = Ledger(open_store(str(store), create=False), lambda: NOW_US)
+    (last,) = ledger.store.read_feed(ledger.store.max_position() - 1, 1)
+    ledger.writer.accept_clock(parse_instant(orjson.loads(last.stored)["recorded_at"]))  # years before the designations
+    for start in range(0, DESIGNATIONS, 100):
+        told_of = [one for number in range(start, start + 100) for one in designation(f"m-{number}")]
+        outcomes = ledger.writer.record([fact_from_object(one) for one in told_of])
+        refused = [one for one in outcomes if one.status != "accepted"]
+        assert not refused, refused[:3]
+    ledger.writer.review()
+    ledger.catch_up()
+    ledger.close()
+    place = make_vault(store)
+    publish(store, place, "2011-06")
+    seal(store, folder / LOG)
+
+
+def designation(membership: str) -> list[dict[str, Any]]:
+    """One that qualifies, and was decided."""
+    decided = told("decide-designation", "decided-d", "2024-08-02T00:00:00Z", membership, anniversary=ANNIVERSARY)
+    return [*qualified(membership), decided]
+
+
 def make_book(store: Path, memberships: int, events: int) -> None:
-    """Records the facts, a decision among them, and a designation."""
+    """Records the facts, a decision among them."""
     now_us = parse_instant(NOW)
     ledger = Ledger(open_store(str(store), create=True), lambda: now_us)
     made = facts(memberships, events)
@@ -94,7 +131,7 @@ def measure(served: Running, page: Page, role: str, times: int) -> dict[str, Any
     """A page of a role, and what it asks."""
     with signed_in(served.url, role, "m-1", served.said["console"].partition("code=")[2]) as client:
         client.timeout = 60
-        path = page.path.format(**VALUES)
+        path = page.path.format(**VALUES) + QUERIES.get(page.name, "")
         spent = times_ms(client, path, times)
         size = _transferred(client, path)
     tokens = served.token("--role", role, *(("--membership", "m-1") if role == "partner" else ()))
@@ -125,7 +162,10 @@ def rows(folder: Path, memberships: int, events: int, times: int) -> Iterator[di
     if not store.exists():
         folder.mkdir(parents=True, exist_ok=True)
         make_book(store, memberships, events)
-    with service_process(folder, "--dev", "--console", "--no-clock", CSAT_LEDGER_NOW=NOW) as served:
+    if not (folder / LOG).exists():
+        complete(folder)
+    options = ("--dev", "--console", "--no-clock", "--tiles", LOG, "--vault", VAULT, "--vault-key", VAULT_KEY)
+    with service_process(folder, *options, CSAT_LEDGER_NOW=NOW) as served:
         for page in PAGES:
             for role in ROLES:
                 if page.is_for(Caller(frozenset({role}), frozenset({"m-1"}))):

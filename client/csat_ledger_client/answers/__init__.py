@@ -44,6 +44,7 @@ from csat_ledger_client.answers.webhook_made import WebhookMade
 from csat_ledger_client.answers.webhook_message import WebhookMessage
 from csat_ledger_client.answers.webhook_shown import WebhookShown
 from csat_ledger_client.answers.webhook_starts import WebhookStarts
+from csat_ledger_client.answers.what_if import WhatIf
 from csat_ledger_client.answers.what_would_it_take import WhatWouldItTake
 
 __all__ = [
@@ -90,5 +91,6 @@ __all__ = [
     "WebhookMessage",
     "WebhookShown",
     "WebhookStarts",
+    "WhatIf",
     "WhatWouldItTake",
 ]

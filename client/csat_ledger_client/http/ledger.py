@@ -12,7 +12,7 @@ until the answer is as of that position at least: `ledger.record(fact).position`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -34,13 +34,17 @@ from csat_ledger_client.answers import (
     Expiring,
     Explanation,
     FactOutcome,
+    Operations,
+    Overview,
     QualificationChange,
     Renewal,
     Replayed,
+    Rolling,
     Score,
     ScoreMonths,
     Status,
     Unanswered,
+    WhatIf,
     WhatWouldItTake,
 )
 from csat_ledger_client.answers.board import BoardRow
@@ -239,6 +243,63 @@ class Ledger:
         for page in self.board_pages(**wanted):
             yield from page.memberships
 
+    def overview(
+        self, *, at: When | None = None, known_at: Known | None = None, min_position: int | None = None
+    ) -> Overview:
+        """How many are eligible, how many designations are qualified, and how that moved."""
+        return read_one(Overview, self._get("/v1/overview", min_position, query_of(at=at, known_at=known_at)))
+
+    def operations(self) -> Operations:
+        """How the service stands: its alarms, and the figures that they go by."""
+        return read_one(Operations, self._get("/v1/operations", None, {}))
+
+    def rolling(
+        self,
+        membership: str,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        at: When | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> Rolling:
+        """A membership's rolling count over time, until all that is known has expired."""
+        asked = query_of(at=at, known_at=known_at) | _span(since, until)
+        return read_one(Rolling, self._get(of_membership(membership, "rolling"), min_position, asked))
+
+    def what_if_pages(
+        self,
+        edition: Mapping[str, Any],
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        membership: str | None = None,
+        limit: int | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> Iterator[WhatIf]:
+        """Who would have gained or lost status under other figures, and which decisions would differ, a page at a time.
+
+        `edition` holds the figures that differ, as a fact `publish-rulebook` or `publish-scorebook` does.
+        """
+        asked = _span(since, until) | {
+            "edition": fact_line(edition).decode(), "membership": membership, "limit": limit,
+            "known_at": known_text(known_at),
+        }  # fmt: skip
+        while True:
+            page = read_one(WhatIf, self._get("/v1/what-if", min_position, asked))
+            yield page
+            if page.after is None:
+                return
+            asked |= {"after": page.after, "known_at": page.known_at}
+
+    def what_if_counts(
+        self, edition: Mapping[str, Any], *, since: When | None = None, until: When | None = None
+    ) -> WhatIf:
+        """How many would have gained or lost status under other figures, over whole months; of fewer than five no number."""
+        asked = _span(since, until) | {"edition": fact_line(edition).decode(), "counts": "true"}
+        return read_one(WhatIf, self._get("/v1/what-if", None, asked))
+
     def renewals(
         self,
         *,
@@ -431,3 +492,8 @@ class Ledger:
 
     def _get(self, path: str, min_position: int | None, query: dict[str, str | int | None]) -> bytes:
         return self._connection.ask("GET", path, query=query, min_position=min_position).body
+
+
+def _span(since: When | None, until: When | None) -> dict[str, str | int | None]:
+    """The ends of a span as parameters."""
+    return {name: None if end is None else instant_text(end) for name, end in (("from", since), ("to", until))}

@@ -132,6 +132,27 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
     assert explained.metrics
 
 
+def test_the_programme_as_a_whole_and_other_figures_have_typed_answers(
+    running: Running, ledger: Ledger, operations: Ledger
+) -> None:
+    assert said(ledger.overview(at=AT)) == asked(running, "auditor", "/v1/overview?at=2010-07-01")
+    rolled = ledger.rolling("m-1", since=date(2010, 1, 1), until="2012-01-01", at=AT)
+    path = "/v1/memberships/m-1/rolling?from=2010-01-01T00:00:00.000000Z&to=2012-01-01&at=2010-07-01"
+    assert said(rolled) == asked(running, "auditor", path)
+    assert (
+        operations.operations().model_dump(by_alias=True).keys()
+        == asked(running, "operations", "/v1/operations").keys()
+    )
+    edition = {"min_responses": 50}
+    (page,) = ledger.what_if_pages(edition, until="2014-01-01")
+    assert said(page) == asked(running, "auditor", "/v1/what-if?edition=%7B%22min_responses%22%3A50%7D&to=2014-01-01")
+    assert page.differing is not None
+    assert page.differing > 0
+    pages = list(ledger.what_if_pages(edition, until="2014-01-01", limit=1))
+    assert [one for page in pages for one in page.decisions or ()] == list(page.decisions or ())
+    assert ledger.what_if_counts(edition, until="2014-01-01").decisions is None
+
+
 def test_evidence_comes_as_the_service_has_it(running: Running, ledger: Ledger) -> None:
     auditor = running.token("--role", "auditor")
     found = ledger.evidence("m-1", date(2011, 3, 1), revision=1)

@@ -123,11 +123,11 @@ def make_vault(store: Path) -> VaultPlace:
     return place
 
 
-def publish(store: Path, place: VaultPlace) -> None:
-    """Publishes the results of the first month in which there are any."""
+def publish(store: Path, place: VaultPlace, through: str = "2010-06") -> None:
+    """Publishes the results up to a month: by default the first in which there are any."""
     with redirect_stdout(StringIO()), patch.dict(os.environ, CSAT_LEDGER_NOW=NOW):
         vault = ("--vault", place.where, "--vault-key", str(place.key_file))
-        assert csat_ledger(["--store", str(store), "publish-results", "--through", "2010-06", *vault]) == 0
+        assert csat_ledger(["--store", str(store), "publish-results", "--through", through, *vault]) == 0
 
 
 def seal(store: Path | str, folder: Path) -> None:
@@ -282,6 +282,7 @@ EVERYBODY = (*ROLES, None)
 PATHS = {
     "board": "/v1/memberships",
     "overview": "/v1/overview?at=2024-08-01",
+    "what-if": "/v1/what-if?edition=%7B%22min_responses%22%3A5%7D&to=2014-01-01",
     "status": "/v1/memberships/m-1/status",
     "history": "/v1/memberships/m-1/history",
     "rolling": "/v1/memberships/m-1/rolling?at=2011-01-01",

@@ -66,9 +66,26 @@ def one_of(connection: socket.socket) -> tuple[int, dict[str, object]]:
             400,
         ),
         (b"POST /v1/facts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"GET /livez HTTP/1.1\r\n" + b"A: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"A: " + b"a" * 20_000 + b"\r\n\r\n", 431),
     ],
-    ids=["TLS", "version", "target", "name", "value", "length", "lengths", "both", "chunk", "header"],
+    ids=[
+        "TLS",
+        "version",
+        "target",
+        "name",
+        "value",
+        "length",
+        "lengths",
+        "both",
+        "chunk",
+        "hosts",
+        "hosts of before",
+        "no host",
+        "header",
+    ],
 )
 def test_what_is_no_http_is_a_problem(running: Running, nonsense: bytes, status: int) -> None:
     with connected(running) as connection:
@@ -76,6 +93,12 @@ def test_what_is_no_http_is_a_problem(running: Running, nonsense: bytes, status:
         found, problem = one_of(connection)
     assert (found, problem["status"]) == (status, status)
     assert problem["type"] == f"urn:csat-ledger:problem:{problem['code']}"
+
+
+def test_before_http_1_1_no_host_is_needed(running: Running) -> None:
+    with connected(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert one_of(connection)[0] == 200
 
 
 def test_a_head_without_end_is_read_no_further_than_a_bound(running: Running) -> None:

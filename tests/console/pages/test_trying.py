@@ -1,0 +1,80 @@
+"""The page on which other figures are tried: it shows what the API answers, and to the owner no name."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import httpx
+from playwright.sync_api import Browser
+
+from tests.console.designation_story import AREA
+from tests.console.http.support import bearer
+from tests.console.pages.support import signed_in, visiting
+
+PATH = "/console/what-if"
+
+
+def answer(pages: str, edition: str, role: str = "auditor", more: str = "") -> dict[str, object]:
+    asked = f"{pages}/v1/what-if?edition={quote(edition)}{more}"
+    found: dict[str, object] = httpx.get(asked, headers=bearer(role)).raise_for_status().json()
+    return found
+
+
+def test_figures_are_filled_in_and_tried(pages: str, browser: Browser) -> None:
+    found = answer(pages, '{"min_responses":50}')
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("auditor")
+        visitor.go(PATH)
+        field = visitor.page.locator("[id='figure.min_responses']")
+        assert field.get_attribute("placeholder") == "10"
+        field.fill("50")
+        visitor.page.click("form.what-if button")
+        visitor.page.wait_for_url("**figure.min_responses=50**")
+        first = visitor.page.inner_text("p.first")
+        assert f"{found['gained']} would have gained" in first
+        assert f"{found['lost']} would have lost" in first
+        assert f"{found['differing']} would have differed" in first
+        link = visitor.page.locator("section[aria-labelledby=differing] tbody a").first
+        assert link.get_attribute("href") == "/console/memberships/m-1/renewals/2011-03-01"
+        assert visitor.page.input_value("[id='figure.min_responses']") == "50"
+
+
+def test_a_member_of_a_scorebooks_figure_is_tried_and_the_rest_of_it_stays(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{PATH}?area={AREA}&figure.usage_growth.max=1&figure.rates.power-bi.rate_milli=5").text
+    found = answer(
+        pages,
+        f'{{"type":"publish-scorebook","area":"{AREA}","usage_growth":{{"max":1}},"rates":{{"power-bi":{{"rate_milli":5}}}}}}',
+    )
+    assert re.search(rf"{found['lost']}\s+would have lost", page)
+    assert 'name="figure.usage_growth.base_mcv.smb" type="number"' in page
+    assert 'placeholder="25000"' in page
+    assert re.search(r"<details open><summary>Usage growth", page)
+
+
+def test_the_owner_is_told_how_many_and_asks_by_months(pages: str) -> None:
+    with signed_in(pages, "owner") as client:
+        page = client.get(f"{PATH}?figure.min_responses=50&to=2014-01").text
+        assert "fewer than five" in page
+        assert 'type="month"' in page
+        assert "m-1" not in page
+        assert "Contoso" not in page
+        refused = client.get(f"{PATH}?figure.min_responses=50&to=2014-01-02")
+        assert refused.status_code == 400
+        assert "beginning of a month" in refused.text
+    with signed_in(pages, "partner", "m-1") as client:
+        assert client.get(PATH).status_code == 403
+
+
+def test_what_is_no_figure_is_said_to_be_none(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        for query, said in (
+            ("figure.min_responses=many", "min_responses"),
+            ("figure.no_such=1", "no_such"),
+            ("area=no-such", "no-such"),
+            ("figure.min_responses=5&figure.min_responses.max=5", "min_responses"),
+        ):
+            refused = client.get(f"{PATH}?{query}")
+            assert refused.status_code in (400, 404), query
+            assert said in refused.text
