@@ -47,6 +47,7 @@ VALUES: Final = {
 QUERIES: Final = {
     "designation": "?at=2024-08-01",
     "designations": "?at=2024-08-01",
+    "own-designation": "?at=2024-08-01",
     "own-report": "?month=2011-06",
     "own-report-csv": "?month=2011-06",
 }

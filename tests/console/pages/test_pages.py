@@ -24,7 +24,7 @@ from tests.console.pages.support import signed_in, visiting
 
 OWN_PAGES = (
     "/console/own", "/console/own?by=month", "/console/own/m-1", "/console/own/m-1/report?month=2010-06",
-    "/console/own/m-1/report.csv?month=2010-06",
+    "/console/own/m-1/report.csv?month=2010-06", f"/console/own/m-1/designations/{AREA}?more_percent=3",
 )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def test_a_partner_finds_its_count_its_results_and_its_reports(pages: str) -> No
     with signed_in(pages, "partner", "m-1") as client:
         answers = [client.get(path) for path in OWN_PAGES]
         assert [one.status_code for one in answers] == [200] * len(OWN_PAGES)
-        csv = answers[-1]
+        csv = answers[-2]
         assert csv.headers["content-type"].startswith("text/csv")
         assert csv.headers["content-disposition"] == 'attachment; filename="m-1-2010-06.csv"'
         assert client.get("/console/own/m-2").status_code == 403
@@ -150,6 +150,34 @@ def test_a_partner_finds_its_count_its_results_and_its_reports(pages: str) -> No
         assert "/console/own/m-2" in client.get("/console/own").text
     with signed_in(pages, "partner") as client:
         assert "names no membership" in client.get("/console/own").text
+
+
+def test_a_partner_finds_first_what_is_missing_and_by_when_as_its_renewals_say(pages: str) -> None:
+    (found,) = api(pages, "/v1/memberships/m-2/renewals?at=2011-01-01", "auditor")  # type: ignore[misc]
+    assert (found["renewal_date"], found["missing"], found["missing_organisations"]) == ("2011-03-01", 10, 2)
+    with signed_in(pages, "partner", "m-2") as client:
+        page = client.get("/console/own?at=2011-01-01").text
+        later = client.get("/console/own?at=2011-03-02").text
+    (first,) = re.findall(r'<p class="first">.*?</p>', page, re.DOTALL)
+    assert "10 responses are missing" in first
+    assert "2011-03-01</time>, your next renewal, from at least 2 more organisations" in first
+    assert f"{found['days']} days left" in page
+    assert f"that takes {found['invitations']} invitations" in page
+    assert "No renewal is ahead" in later
+    assert "Not decided yet" in later
+
+
+def test_a_partner_of_the_second_programme_alone_finds_what_its_designation_lacks(pages: str) -> None:
+    with signed_in(pages, "partner", "m-3") as client:
+        page = client.get("/console/own?at=2025-01-11").text
+        its_own = client.get(f"/console/own/m-3/designations/{AREA}?at=2025-01-11").text
+        assert client.get(f"/console/own/m-1/designations/{AREA}").status_code == 403
+    (first,) = re.findall(r'<p class="first">.*?</p>', page, re.DOTALL)
+    assert "8.00 points are missing" in first
+    assert "there are none for intermediate certificates" in first
+    assert "62.00 points, 8.00 missing to 70.00" in its_own
+    with signed_in(pages, "partner", "m-9") as client:
+        assert client.get("/console/own").status_code == 404
 
 
 def test_on_no_page_of_a_partner_or_the_owner_is_there_a_trace_of_a_respondent(pages: str) -> None:
