@@ -70,6 +70,7 @@ from projections.questions.designation_decisions import DesignationDecision, Des
 from projections.questions.designation_history import QualificationChange
 from projections.questions.designation_replay import DesignationCheck, DesignationStep
 from projections.questions.designations import DesignationLine
+from projections.questions.expiring import Expiring
 from projections.questions.explain import ExplainAnswer
 from projections.questions.history import Change
 from projections.questions.overview import Overview
@@ -84,9 +85,11 @@ from projections.questions.results import Results
 from projections.questions.rolling import RollingCount
 from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
+from projections.questions.score_months import ScoreMonths
 from projections.questions.status import Status
 from projections.questions.upcoming import UpcomingChange, UpcomingPage
 from projections.questions.what_if import WhatIf
+from projections.questions.what_would_it_take import WhatWouldItTake
 
 FOLDER: Final = "answers"
 
@@ -226,6 +229,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,
+    "expiring": Expiring,
     "failure": FailureAnswer,
     "help": HelpText,
     "history": Change,
@@ -256,6 +260,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "score": ScoreAnswer,
     "score-batch": ScoreAnswer | Unanswered,
     "score-explain": ExplainAnswer,
+    "score-months": ScoreMonths,
     "seal": SealAnswer,
     "serve": ServiceListening,
     "status": Status,
@@ -268,6 +273,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "verify-receipt": ReceiptReport,
     "webhook": WebhookShown | WaitingShown | WebhookRemoved | WebhookReplayed,
     "what-if": WhatIf,
+    "what-would-it-take": WhatWouldItTake,
     "witness": WitnessListening,
 }
 """The name of each answer's schema, and its class; several where the lines are of several kinds."""

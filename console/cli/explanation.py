@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 CAUSES_MAX: Final = 20
 """So many causes of a metric are shown; --json has all."""
+REPORTS: Final = {
+    "time": "another month's report",
+    "rules": "report counted otherwise",
+    "restated": "report restated",
+    "added": "report added",
+}
+"""What is said of a report by why it counts otherwise."""
 
 
 def print_explanation(output: Output, answer: ExplainAnswer) -> None:
@@ -27,7 +34,7 @@ def print_explanation(output: Output, answer: ExplainAnswer) -> None:
 
 
 def _print_causes(output: Output, metric: MetricExplained) -> None:
-    rows = [(cause.kind, _about(cause), _figure(cause, cause.figure_from), _figure(cause, cause.figure_to), cause.position)
+    rows = [(_kind(cause), _about(cause), _figure(cause, cause.figure_from), _figure(cause, cause.figure_to), cause.position)
             for cause in metric.causes[:CAUSES_MAX]]  # fmt: skip
     output.table(("cause", "of", "from", "to", "position"), rows, wrap=("of",), spare=("position",))
     if len(metric.causes) > CAUSES_MAX:
@@ -39,6 +46,10 @@ def _side(side: SideAnswer) -> str:
         f"{short(side.at)} as known at position {side.known_at:,}: {points(side.centipoints)} points, "
         f"{qualified(side.qualified)}"
     )
+
+
+def _kind(cause: Cause) -> str:
+    return REPORTS.get(cause.because, cause.kind) if isinstance(cause.because, str) else cause.kind
 
 
 def _about(cause: Cause) -> str | None:

@@ -22,8 +22,12 @@ from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
 from projections.questions.decisions_page import EDITION_NAME_MAX, OUTCOMES, Programme
 from projections.questions.decisions_page import read_cursor as read_decisions_cursor
+from projections.questions.expiring import MONTHS, MONTHS_MAX
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
+from projections.questions.score_months import MONTHS as MONTHS_BEFORE
+from projections.questions.score_months import MONTHS_MAX as MONTHS_BEFORE_MAX
 from projections.questions.upcoming import read_cursor as read_upcoming_cursor
+from projections.questions.what_would_it_take import MORE_MAX
 from projections.results.periods import parse_month
 
 PARAMETERS_MAX: Final = 20
@@ -197,6 +201,25 @@ COUNTS_ALONE: Final = Parameter(
 )
 WITHIN_DAYS: Final = whole_number_parameter(
     "within", f"So many days ahead; default: {WITHIN}.", 0, WITHIN_DAYS_MAX, 365
+)
+MONTHS_AHEAD: Final = whole_number_parameter("months", f"So many months ahead; default: {MONTHS}.", 1, MONTHS_MAX, 12)
+MONTHS_BACK: Final = whole_number_parameter(
+    "months", f"So many months; default: {MONTHS_BEFORE}.", 1, MONTHS_BEFORE_MAX, 6
+)
+MORE_NET_ADDS: Final = whole_number_parameter(
+    "more_net_adds", "Suppose so many more net customer adds; default: 0.", 0, MORE_MAX, 2
+)
+MORE_INTERMEDIATE: Final = whole_number_parameter(
+    "more_intermediate", "Suppose so many more people with an intermediate certificate; default: 0.", 0, MORE_MAX, 1
+)
+MORE_ADVANCED: Final = whole_number_parameter(
+    "more_advanced", "Suppose so many more people with an advanced certificate; default: 0.", 0, MORE_MAX, 1
+)
+MORE_PERCENT: Final = whole_number_parameter(
+    "more_percent", "Suppose so many more whole percents of usage growth; default: 0.", 0, MORE_MAX, 10
+)
+MORE_DEPLOYMENTS: Final = whole_number_parameter(
+    "more_deployments", "Suppose so many more deployments; default: 0.", 0, MORE_MAX, 3
 )
 SEARCH: Final = Parameter(
     "search",

@@ -58,8 +58,8 @@ WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-wa
 TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "auditor": dict.fromkeys(
         (
-            "board", "overview", "what-if", "status", "status-batch", "history", "rolling", "replay", "decisions",
-            "designations", "score", "explain",
+            "board", "overview", "what-if", "status", "status-batch", "history", "rolling", "membership-renewals", "replay",
+            "decisions", "designations", "score", "what-would-it-take", "expiring", "score-months", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
             "proof", "designation-proof", "designation-replay", "decision-counts", "decisions-page", "upcoming",
         ),
@@ -67,8 +67,9 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     ),
     "operations": dict.fromkeys(
         (
-            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "participation",
-            "designations", "score",
+            "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "membership-renewals",
+            "participation",
+            "designations", "score", "what-would-it-take", "expiring", "score-months",
             "designation-decisions", "metrics", "operations", "decision-counts", "decisions-page", "upcoming",
         ),
         ALL,
@@ -81,6 +82,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "status": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "status-batch": Sight(own=True, without_known_at=True, at_days=True, by_day=("next_change.at",)),
         "history": Sight(own=True, without_known_at=True, at_days=True, by_day=("effective_at",)),
+        "membership-renewals": Sight(own=True, without_known_at=True, at_days=True),
         "decisions": Sight(own=True, without_known_at=True),
         "participation": OWN,
         "results": OWN,
@@ -88,6 +90,9 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
         "report": OWN,
         "designations": OWN_KNOWN_BY_DAYS,
         "score": OWN_KNOWN_BY_DAYS,
+        "what-would-it-take": OWN_KNOWN_BY_DAYS,
+        "expiring": OWN_KNOWN_BY_DAYS,
+        "score-months": OWN_KNOWN_BY_DAYS,
         "explain": OWN_KNOWN_BY_DAYS,
         "designation-history": OWN_KNOWN_BY_DAYS,
         "designation-decisions": OWN_KNOWN_BY_DAYS,

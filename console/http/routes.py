@@ -37,6 +37,13 @@ from console.http.parameters import (
     LIMIT,
     MEMBERSHIP,
     MONTH,
+    MONTHS_AHEAD,
+    MONTHS_BACK,
+    MORE_ADVANCED,
+    MORE_DEPLOYMENTS,
+    MORE_INTERMEDIATE,
+    MORE_NET_ADDS,
+    MORE_PERCENT,
     OF_EDITION,
     OF_MEMBERSHIP,
     OUTCOME,
@@ -63,8 +70,9 @@ from console.http.parameters import (
     Values,
 )
 from console.http.refusal_code import require_code
-from console.http.trying import what_if_answer
+from console.http.trying import Tried, what_if_answer
 from console.wiring import Ledger
+from ledger.book import position_at
 from ledger.instants import END_US
 from ledger.store.refusal_rows import Wanted
 from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
@@ -78,6 +86,7 @@ from projections.questions.designation_decisions import DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
 from projections.questions.designations import DesignationLine, designations
+from projections.questions.expiring import MONTHS, Expiring, expiring
 from projections.questions.explain import ExplainAnswer, Side, explain
 from projections.questions.history import Change, history
 from projections.questions.overview import Overview, overview
@@ -95,11 +104,14 @@ from projections.questions.report import MonthlyReport, report
 from projections.questions.results import Results, results
 from projections.questions.rolling import RollingCount, rolling
 from projections.questions.score import ScoreAnswer, score
+from projections.questions.score_months import MONTHS as MONTHS_BEFORE
+from projections.questions.score_months import ScoreMonths, score_months
 from projections.questions.status import Status, status
 from projections.questions.upcoming import UpcomingPage, upcoming_page
 from projections.questions.upcoming import first_page as first_upcoming
 from projections.questions.view import View
 from projections.questions.what_if import WhatIf
+from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,8 @@ class Asked:
     now_us: int
     memberships: frozenset[str] | None = None
     """Of these memberships alone; None: of whichever."""
+    who: str = ""
+    """What stands for who asks (`roles.Caller.who`)."""
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """The value of a parameter, or of one that was not given what stands for it."""
@@ -222,6 +236,11 @@ def _upcoming(ledger: Ledger, view: View, asked: Asked) -> UpcomingPage:
     return upcoming_page(view, ledger.store, wanted, asked.get("limit", LIMIT))
 
 
+def _membership_renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
+    within, limit = asked.get("within", WITHIN), asked.get("limit")
+    return renewals(view, asked.at_us, within, asked.known, limit, asked.get("membership"))
+
+
 def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participation]:
     return participation(view, asked.get("membership"), asked.get("by", "membership"))
 
@@ -234,6 +253,23 @@ def _designations(_ledger: Ledger, view: View, asked: Asked) -> Iterable[Designa
 
 def _score(_ledger: Ledger, view: View, asked: Asked) -> ScoreAnswer:
     return score(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known)
+
+
+def _expiring(_ledger: Ledger, view: View, asked: Asked) -> Expiring:
+    months = asked.get("months", MONTHS)
+    return expiring(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, months)
+
+
+def _score_months(ledger: Ledger, view: View, asked: Asked) -> ScoreMonths:
+    one, months = (asked.get("membership"), asked.get("area")), asked.get("months", MONTHS_BEFORE)
+    return score_months(
+        view.scores(), *one, lambda at_us: position_at(ledger.store, at_us), asked.at_us, asked.known, months
+    )
+
+
+def _what_would_it_take(_ledger: Ledger, view: View, asked: Asked) -> WhatWouldItTake:
+    more = {metric: asked.get(name, 0) for metric, name in MORE.items()}
+    return what_would_it_take(view.scores(), asked.get("membership"), asked.get("area"), asked.at_us, asked.known, more)
 
 
 def _explain(_ledger: Ledger, view: View, asked: Asked) -> ExplainAnswer:
@@ -265,11 +301,10 @@ def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | Refus
 
 
 def _what_if(_ledger: Ledger, view: View, asked: Asked) -> WhatIf:
-    edition, span = asked.get("edition"), (asked.get("from"), asked.get("to"))
-    if asked.get("counts") == "true":
-        return what_if_answer(view, edition, *span, asked.now_us, asked.known, None)
-    page = (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
-    return what_if_answer(view, edition, *span, asked.now_us, asked.known, page)
+    counts = asked.get("counts") == "true"
+    page = None if counts else (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
+    wanted = Tried(asked.get("edition"), asked.get("from"), asked.get("to"), asked.known, page)
+    return what_if_answer(view, wanted, asked.now_us, asked.who)
 
 
 OF: Final = "/v1/memberships/{membership}"
@@ -329,6 +364,10 @@ READING: Final = (
         now=True,
     ),
     Route(
+        "membership-renewals", f"{OF}/renewals", "A membership's renewals that are not decided, and what each lacks.",
+        (MEMBERSHIP, WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _membership_renewals, now=True,
+    ),
+    Route(
         "refusals", "/v1/refusals", "Facts that were refused, newest first, with what is kept of them; or counts by code.",
         (CODE, SOURCE, SINCE, BEFORE, WITH_RESOLVED, COUNTS, REFUSALS_LIMIT, REFUSALS_CURSOR),
         RefusalsPage | RefusalCounts, False, _refusals,
@@ -365,6 +404,19 @@ READING: Final = (
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",
         (*ONE, AT, KNOWN_AT), ScoreAnswer, False, _score, now=True,
+    ),
+    Route(
+        "what-would-it-take", f"{IN}/what-would-it-take", "A score with more of what brings points, and how much is enough.",
+        (*ONE, MORE_NET_ADDS, MORE_INTERMEDIATE, MORE_ADVANCED, MORE_PERCENT, MORE_DEPLOYMENTS, AT, KNOWN_AT),
+        WhatWouldItTake, False, _what_would_it_take, now=True,
+    ),
+    Route(
+        "expiring", f"{IN}/expiring", "Certificates that will expire, and what the score falls to.",
+        (*ONE, MONTHS_AHEAD, AT, KNOWN_AT), Expiring, False, _expiring, now=True,
+    ),
+    Route(
+        "score-months", f"{IN}/score-months", "The score at the beginning of each month, as known now and as known then.",
+        (*ONE, MONTHS_BACK, AT, KNOWN_AT), ScoreMonths, False, _score_months, now=True,
     ),
     Route(
         "explain", f"{IN}/explain", "Why a score differs between two instants, or two states of knowledge.",

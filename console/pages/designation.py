@@ -1,20 +1,22 @@
-"""A designation: its score over two years, the months that are compared, and each change explained by what is behind it."""
+"""A designation: its score over two years, the months that are compared, what it would take, and why it became otherwise.
+
+Where a month's score is another one than was known then, it was restated: it stands beside, and leads to the reports behind it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from console.http.problems import Problem
+from console.cli.points import points, value
 from console.pages.board import TIMES, link_times
 from console.pages.charts.scores import METRICS as IN_ORDER
 from console.pages.charts.scores import scores
-from console.pages.designations import METRICS
+from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
-from projections.results.periods import month_before
+from projections.questions.what_would_it_take import MORE
 
-MONTHS: Final = 24
 CAUSES_MAX: Final = 60
 KINDS: Final = {
     "scorebook": "another edition of the rules is in force",
@@ -24,6 +26,14 @@ KINDS: Final = {
     "expiry": "a certificate no longer counts",
 }
 """What kinds of causes mean."""
+BECAUSE: Final = {
+    "restated": ("warn", "Restated", "a report was replaced by another"),
+    "added": ("warn", "Came later", "it was reported only afterwards"),
+    "time": ("idle", "Another month", "its month is compared on one side only"),
+    "rules": ("idle", "Other rules", "another edition counts it otherwise"),
+}
+"""How it is shown why a report counts otherwise: the state, a word, and the same in words."""
+SIDES: Final = ("from", "to")
 
 
 async def designation(visit: Visit) -> Shown:
@@ -31,33 +41,58 @@ async def designation(visit: Visit) -> Shown:
     query = visit.query
     times = {name: query.get(name) for name in TIMES}
     one = {"membership": visit.values["membership"], "area": visit.values["area"]}
-    found = await visit.get("score", **one, **times)
-    months = _months(found["at"][:7])
-    asked: list[tuple[str, Mapping[str, object]]] = [
-        ("score", {**one, "at": f"{month}-01", "known_at": times["known_at"]}) for month in months
-    ]
-    asked.append(("designation-decisions", {**one, "known_at": times["known_at"]}))
-    if visit.may("designation-history"):
-        asked.append(("designation-history", {**one, "known_at": times["known_at"]}))
-    answers = await visit.gather(*asked)
-    by_month = answers[: len(months)]
-    explained = None
-    if "from" in query and "to" in query and visit.may("explain"):
-        explained = await visit.get("explain", **one, **{side: query[side] for side in ("from", "to")})
+    asked: dict[str, Mapping[str, object]] = {
+        "score": {**one, **times},
+        "score-months": {**one, **times},
+        "what-would-it-take": {**one, **times, **{name: query.get(name) for name in MORE.values()}},
+        "expiring": {**one, **times},
+        "designation-decisions": {**one, "known_at": times["known_at"]},
+        "designation-history": {**one, "known_at": times["known_at"]},
+        "explain": {**one, **sides_of(query)},
+    }
+    answers = await asked_for(visit, asked)
+    history = answers.get("designation-history")
     return Shown("designation.html.j2", {
-        "title": f"{one['membership']}, {one['area']}", **one, "found": found, "times": link_times(times), "query": query,
-        "metrics": METRICS, "in_order": IN_ORDER, "months": list(zip(months, by_month, strict=True)),
-        "chart": scores("score", list(zip(months, by_month, strict=True))), "decisions": answers[len(months)],
-        "history": answers[len(months) + 1][::-1] if len(answers) > len(months) + 1 else None, "explained": explained,
-        "kinds": KINDS, "causes_max": CAUSES_MAX, "may_explain": visit.may("explain"),
+        "title": f"{one['membership']}, {one['area']}", **one, **of_the_years(visit, answers), "times": link_times(times),
+        "path": f"/console/memberships/{one['membership']}/designations/{one['area']}", "units": UNITS, "more": MORE,
+        "supposed": answers["what-would-it-take"], "expiring": answers["expiring"],
+        "decisions": answers["designation-decisions"], "history": None if history is None else history[::-1],
     })  # fmt: skip
 
 
-def _months(last: str) -> list[str]:
-    """The months up to one, the earliest first."""
-    if last <= "0003-01":
-        raise Problem(400, "bad-input", f"found {last}, expected a later instant", "at")
-    found = [last]
-    while len(found) < MONTHS:
-        found.append(month_before(found[-1]))
-    return found[::-1]
+def sides_of(query: Mapping[str, str]) -> dict[str, str | None]:
+    """The two sides between which a score is explained: each as known at what is asked of it, else of the whole page."""
+    known = query.get("known_at")
+    return {side: query.get(side) for side in SIDES} | {
+        f"{side}_known_at": query.get(f"{side}_known_at", known) for side in SIDES
+    }
+
+
+async def asked_for(visit: Visit, asked: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """The answers of those routes that the caller has; an explanation where both sides are named."""
+    explained = all(asked["explain"][side] is not None for side in SIDES)
+    wanted = [name for name in asked if visit.may(name) and (name != "explain" or explained)]
+    return dict(zip(wanted, await visit.gather(*((name, asked[name]) for name in wanted)), strict=True))
+
+
+def of_the_years(visit: Visit, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parts of a page name that show the score over the years, and why it became otherwise."""
+    months = answers["score-months"]["months"]
+    return {
+        "found": answers["score"], "query": visit.query, "metrics": METRICS, "in_order": IN_ORDER, "months": months,
+        "restated": [one for one in months if one["restated"]][::-1], "chart": scores("score", months),
+        "explained": answers.get("explain"), "kinds": KINDS, "because": BECAUSE, "causes_max": CAUSES_MAX,
+        "may_explain": visit.may("explain"), "figure_of": figure_of,
+    }  # fmt: skip
+
+
+def figure_of(cause: Mapping[str, Any], side: str) -> str:
+    """What a cause says of one side: a value or dollars of a report, whether a certificate counts, else a name."""
+    figure = cause[f"figure_{side}"]
+    if figure is None:
+        return "none"
+    if cause["kind"] == "report":
+        return value(figure) if isinstance(figure, str) else f"${points(figure)}"
+    if cause["kind"] in ("certificate", "expiry"):
+        return "counts" if figure else "does not count"
+    return str(figure)

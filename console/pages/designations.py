@@ -18,9 +18,13 @@ METRICS: Final = {
 }
 """What the metrics are called on a page."""
 UNITS: Final = {
-    "net-adds": "more customers", "intermediate": "more people", "advanced": "more people",
-    "usage-growth": "more percent", "deployments": "more deployments",
-}  # fmt: skip
+    "net-adds": ("more customer", "more customers"),
+    "intermediate": ("more person", "more people"),
+    "advanced": ("more person", "more people"),
+    "usage-growth": ("more percent", "more percent"),
+    "deployments": ("more deployment", "more deployments"),
+}
+"""What the units of the metrics are called: one of them, and several."""
 
 
 async def designations(visit: Visit) -> Shown:

@@ -13,15 +13,24 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from console.http.problems import Problem
+from console.pages.board import link_times
+from console.pages.designation import asked_for, of_the_years, sides_of
+from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
 from console.reports.charts import bars, line
 from console.reports.figures import report_csv
 from console.reports.page import ASKED, PLACES, period_name
 from projections.questions.report import MonthlyReport
+from projections.questions.what_would_it_take import MORE
 
 PUBLISHED: Final = ("results", "peers", "benchmark")
 """What there is where results are published; a ledger may have no vault."""
+SURVEY: Final = ("status", "membership-renewals", "decisions")
+"""What there is of who takes part in the survey."""
+WITHIN_DAYS: Final = 36_500
+RENEWALS: Final = 50
+"""So many renewals that are not decided are looked at."""
 PERIODS: Final = 16
 """So many of the last periods are drawn."""
 CSV: Final = "text/csv; charset=utf-8"
@@ -34,24 +43,52 @@ async def own(visit: Visit) -> Shown:
         return Shown(
             "own-choice.html.j2", {"title": "Your memberships", "memberships": sorted(visit.caller.memberships)}
         )
-    of = {"membership": whose}
+    of, at = {"membership": whose}, {"at": visit.query.get("at")}
     by = "month" if visit.query.get("by") == "month" else "quarter"
-    status, decisions, found, peers, lines = await visit.gather(
-        ("status", of),
+    lines, status, renewals, decisions, found, peers, months = await visit.gather(
+        ("designations", at),
+        ("status", {**of, **at}),
+        ("membership-renewals", {**of, **at, "within": WITHIN_DAYS, "limit": RENEWALS}),
         ("decisions", of),
         ("results", {**of, "by": by}),
         ("peers", {**of, "by": by}),
-        ("designations", {}),
-        if_there=PUBLISHED,
+        ("results", {**of, "by": "month"}),
+        if_there=(*SURVEY, *PUBLISHED),
     )
-    months = await visit.get_if_there("results", **of, by="month")
+    designations = [one for one in lines if one["membership"] == whose]
+    if status is None and not designations:
+        await visit.get("status", **of)  # the problem that it is: somebody else's, or nobody's
     return Shown("own.html.j2", {
-        "title": "Your membership", "whose": whose, "status": status, "found": found, "peers": peers[-1] if peers else None,
-        "decisions": [one for one in decisions if "renewal_date" in one], "by": by, "asked": ASKED, "places": PLACES,
-        "designations": [one for one in lines if one["membership"] == whose],
+        "title": "Your membership", "whose": whose, "status": status, "at": visit.query.get("at"), "found": found,
+        "peers": peers[-1] if peers else None,
+        "upcoming": next((one for one in renewals or () if not one["overdue"]), None),
+        "overdue": [one for one in renewals or () if one["overdue"]],
+        "decisions": [one for one in decisions or () if "renewal_date" in one], "by": by, "asked": ASKED, "places": PLACES,
+        "designations": designations, "metrics": METRICS, "units": UNITS,
         "charts": charts(found["periods"][-PERIODS:] if found else ()),
         "months": [one["period"] for one in months["periods"]][::-1] if months else [],
         "several": len(visit.caller.memberships) > 1,
+    })  # fmt: skip
+
+
+async def own_designation(visit: Visit) -> Shown:
+    """A designation of a partner's own: what its score is made of, what would be enough, what will expire, what changed."""
+    query, whose, area = visit.query, _whose(visit) or _no_membership(), visit.values["area"]
+    named, at = {"membership": whose, "area": area}, {"at": query.get("at")}
+    answers = await asked_for(visit, {
+        "score": {**named, **at},
+        "score-months": {**named, **at},
+        "what-would-it-take": {**named, **at, **{name: query.get(name) for name in MORE.values()}},
+        "expiring": {**named, **at},
+        "designation-decisions": named,
+        "designations": {"area": area, **at},
+        "explain": {**named, **sides_of(query)},
+    })  # fmt: skip
+    return Shown("own-designation.html.j2", {
+        "title": area, "whose": whose, "area": area, **of_the_years(visit, answers), "times": link_times(at),
+        "path": f"/console/own/{whose}/designations/{area}", "supposed": answers["what-would-it-take"],
+        "expiring": answers["expiring"], "decisions": answers["designation-decisions"], "more": MORE, "units": UNITS,
+        "line": next((one for one in answers["designations"] if one["membership"] == whose), None),
     })  # fmt: skip
 
 

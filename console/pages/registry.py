@@ -17,7 +17,7 @@ from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, decision_pag
 from console.pages.designation import designation
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
-from console.pages.own import own, own_report, own_report_csv
+from console.pages.own import own, own_designation, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
@@ -62,7 +62,7 @@ OF: Final = "/console/memberships/{membership}"
 RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
 ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
 
-OWN: Final = ("status", "decisions", "results", "peers", "designations")
+OWN: Final = ("status", "membership-renewals", "decisions", "results", "peers", "designations")
 
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
@@ -90,7 +90,7 @@ PAGES: Final = (
         "designation",
         f"{OF}/designations/{{area}}",
         "Designation",
-        ("score", "designation-decisions"),
+        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions"),
         designation,
         listed=False,
         only=STAFF,
@@ -118,6 +118,15 @@ PAGES: Final = (
     ),
     Page("own", "/console/own", "Your membership", OWN, own, only=("partner",)),
     Page("own-membership", "/console/own/{membership}", "Your membership", OWN, own, listed=False, only=("partner",)),
+    Page(
+        "own-designation",
+        "/console/own/{membership}/designations/{area}",
+        "Your designation",
+        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions", "designations"),
+        own_designation,
+        listed=False,
+        only=("partner",),
+    ),
     Page(
         "own-report",
         "/console/own/{membership}/report",

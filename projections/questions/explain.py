@@ -18,6 +18,14 @@ cause takes the points back; the points of a metric are no sum over its causes, 
                           edition, the latest report of this (customer, workload, month), which displaced it or let it in
     certificate, expiry   the last word on its end where that makes the difference, else the recording
 
+A report says why it counts otherwise, `because`; so what was restated is told apart from what time brought:
+
+    time         its month is compared on one side only
+    rules        its month is compared on both sides, nothing else was reported, and another edition counts it otherwise
+    restated     its month is compared on both sides, and a report under these keys was replaced by another, or by 0; or the
+                 report that displaces this one, or did, was
+    added        the same, but one side knows of no report under those keys: it came later
+
 What the `to` side does not know yet has the position that the `from` side knows.
 """
 
@@ -37,6 +45,7 @@ from projections.capability.score_reader import ScoreReader
 from projections.questions.answer import LEFT_OUT, Instant, MayBeLeftOut, Position
 
 Kind = Literal["scorebook", "close", "report", "certificate", "expiry"]
+Because = Literal["time", "rules", "restated", "added"]
 Figure = int | str | None
 PEOPLE: Final = ("intermediate", "advanced")
 NAMES: Final = ("kind", "customer", "workload", "month", "association", "certificate")
@@ -71,6 +80,8 @@ class Cause:
     """Of a report."""
     certificate: str | MayBeLeftOut = LEFT_OUT
     """Of a certificate that is gained or lost."""
+    because: Because | MayBeLeftOut = LEFT_OUT
+    """Of a report: another month is compared, another edition counts, it was restated, or it came later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,11 @@ class _Side:
     score: Score
     edition: EditionAtHand | None
     causes: Causes
+
+    @property
+    def months(self) -> set[int]:
+        """The months that are compared."""
+        return set() if self.score.month is None else {self.score.month, self.score.month - YEAR}
 
 
 def explain(reader: ScoreReader, membership: str, area: str, from_side: Side, to_side: Side) -> ExplainAnswer:
@@ -226,7 +242,9 @@ class _Counting(NamedTuple):
 
 def _reports(revenue: bool, before: _Side, after: _Side) -> Iterator[Cause]:
     keys = before.causes.reported.keys() | after.causes.reported.keys()
-    same = (before.score.month, before.edition) == (after.score.month, after.edition)
+    same_edition = before.edition == after.edition
+    same = same_edition and before.score.month == after.score.month
+    compared = before.months & after.months
     for key in keys:
         was, now = before.causes.reported.get(key), after.causes.reported.get(key)
         counted, counts = _counting(was, before, revenue), _counting(now, after, revenue)
@@ -247,6 +265,7 @@ def _reports(revenue: bool, before: _Side, after: _Side) -> Iterator[Cause]:
                 workload=workload,
                 month=month_text(month),
                 association=ASSOCIATIONS[place % len(ASSOCIATIONS)],
+                because=_because(was, now, place, revenue, in_both=month in compared, same_edition=same_edition),
             )
 
 
@@ -272,6 +291,30 @@ def _report_position(was: Reported | None, now: Reported | None, place: int, rev
     if same and earlier.get(place) == known[place]:
         return max(told.position for other, told in known.items() if (other < len(ASSOCIATIONS)) == revenue)
     return known[place].position
+
+
+def _because(
+    was: Reported | None, now: Reported | None, place: int, revenue: bool, *, in_both: bool, same_edition: bool
+) -> Because:
+    """Why a report counts with another figure; see the module's docstring."""
+    if not in_both:
+        return "time"
+    earlier = {} if was is None else was.reports
+    known = {} if now is None else now.reports
+
+    def reported(other: int) -> bool:
+        """Whether another figure was reported there."""
+        figures = [side[other].figure if other in side else 0 for side in (earlier, known)]
+        return figures[0] != figures[1]
+
+    if reported(place):
+        changed = [place]
+    elif not same_edition:
+        return "rules"
+    else:
+        of_its_kind = (other for other in earlier.keys() | known.keys() if (other < len(ASSOCIATIONS)) == revenue)
+        changed = [other for other in of_its_kind if reported(other)]
+    return "restated" if any(other in earlier and other in known for other in changed) else "added"
 
 
 def _rank(cause: Cause) -> tuple[object, ...]:

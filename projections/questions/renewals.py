@@ -46,6 +46,8 @@ class Renewal:
     """Organisations with a response that counts then."""
     missing: Count
     """Responses that the location closest to it lacks; 0 where it is satisfied or not required."""
+    missing_organisations: Count
+    """Organisations that this location lacks: of so many others, at least, must the missing responses come."""
     rate_own: float | None
     """The partner's own response rate; null where no invitation was sent."""
     rate_used: float
@@ -57,17 +59,25 @@ class Renewal:
 
 
 def renewals(
-    view: View, at_us: int, within_days: int, known_at: int | None = None, limit: int | None = None
+    view: View,
+    at_us: int,
+    within_days: int,
+    known_at: int | None = None,
+    limit: int | None = None,
+    membership: str | None = None,
 ) -> list[Renewal]:
     """Renewal dates that are not decided yet: those before the day of `at_us` first, then those up to so many days ahead.
 
-    The earliest first, so many of them at most. What is missing is what the status on the date lacks if nothing more arrives.
+    The earliest first, so many of them at most, of one membership or of all. What is missing is what the status on the date
+    lacks if nothing more arrives. Raises UnknownMembership where the one was not enrolled by then.
     """
     today = date(1970, 1, 1) + timedelta(days=at_us // DAY_US)
     last = today + timedelta(days=min(within_days, (date.max - today).days))
     reader = view.eligibility()
     known = reader.known_at(known_at)
-    rows = view.renewals().undecided(last.isoformat(), known, limit)
+    if membership is not None:
+        reader.require(membership, known)
+    rows = view.renewals().undecided(last.isoformat(), known, limit, membership)
     rulebook = reader.rulebook(known)
     found = []
     for start in range(0, len(rows), CHUNK):
@@ -76,10 +86,10 @@ def renewals(
         from_us = min(at_us, evaluation_us(parse_date(chunk[0][1])))
         evidence = reader.evidence_from(memberships, from_us, known)
         rates = _response_rates(view, memberships, known)
-        now = {membership: is_satisfied(evidence[membership], rulebook, at_us) for membership in memberships}
-        for membership, day in chunk:
-            of = evidence[membership]
-            found.append(_renewal(membership, day, of, rulebook, at_us, known, now[membership], rates.get(membership)))
+        now = {name: is_satisfied(evidence[name], rulebook, at_us) for name in memberships}
+        for name, day in chunk:
+            of = evidence[name]
+            found.append(_renewal(name, day, of, rulebook, at_us, known, now[name], rates.get(name)))
     return found
 
 
@@ -105,7 +115,8 @@ def _renewal(
     on_date = standing(evidence, rulebook, date_us)
     required = is_required(evidence, rulebook, date_us)
     answered, sent = own if own is not None and own[0] else ASSUMED_RESPONSE_RATE
-    missing = 0 if on_date.satisfied or not required else _missing(evidence, rulebook, date_us)
+    nothing = on_date.satisfied or not required
+    missing, organisations = (0, 0) if nothing else _missing(evidence, rulebook, date_us)
     overdue = day < format_instant(at_us)[:10]
     return Renewal(
         membership=membership,
@@ -118,6 +129,7 @@ def _renewal(
         counted_on_date=on_date.counted,
         organisations_on_date=on_date.organisations,
         missing=missing,
+        missing_organisations=organisations,
         rate_own=None if own is None else own[0] / own[1],
         rate_used=answered / sent,
         invitations=0 if overdue else -(-missing * sent // answered),
@@ -125,13 +137,15 @@ def _renewal(
     )
 
 
-def _missing(evidence: Evidence, rulebook: Rulebook, at_us: int) -> int:
-    """Responses that the location closest to it lacks at an instant (R1, R3)."""
+def _missing(evidence: Evidence, rulebook: Rulebook, at_us: int) -> tuple[int, int]:
+    """Responses and organisations that the location closest to it lacks at an instant (R1, R3)."""
     edition = rulebook.in_force(at_us)
     if edition is None:
-        return 0
-    lacking = [max(edition.min_responses, edition.min_organisations)]
-    for pool in evidence.pools(edition).values():
-        counted, organisations = pool.count(at_us, edition)
-        lacking.append(max(edition.min_responses - counted, edition.min_organisations - organisations))
-    return max(0, min(lacking))
+        return 0, 0
+
+    def lacking(counted: int, organisations: int) -> tuple[int, int]:
+        others = max(0, edition.min_organisations - organisations)
+        return max(0, edition.min_responses - counted, others), others
+
+    counts = [pool.count(at_us, edition) for pool in evidence.pools(edition).values()]
+    return min(lacking(counted, organisations) for counted, organisations in [(0, 0), *counts])

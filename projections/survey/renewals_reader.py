@@ -32,18 +32,27 @@ class RenewalsReader(DecisionReader):
     of = ("membership", "renewal_date")
     outcomes = Outcome
 
-    def undecided(self, through: str, known: int, limit: int | None = None) -> list[tuple[str, str]]:
+    def undecided(
+        self, through: str, known: int, limit: int | None = None, membership: str | None = None
+    ) -> list[tuple[str, str]]:
         """(membership, renewal date) of all dates up to and including one that were known and not decided by a position.
 
-        So many at most where a limit is given. The earliest first, so that what is overdue comes before what is ahead.
+        Of one membership, and so many at most, where these are given. The earliest first, so that what is overdue comes
+        before what is ahead.
         """
-        prefix = self._prefix
+        prefix, among = self._prefix, "" if membership is None else "membership = ? AND "
         rows = self._query(
-            f"SELECT membership, renewal_date FROM {prefix}dates AS date WHERE renewal_date <= ? AND position <= ? "
+            f"SELECT membership, renewal_date FROM {prefix}dates AS date WHERE {among}renewal_date <= ? AND position <= ? "
             f"AND NOT EXISTS (SELECT 1 FROM {prefix}decisions AS decision WHERE decision.membership = date.membership "
             "AND decision.renewal_date = date.renewal_date AND decision.position <= ?) "
             f"ORDER BY renewal_date, membership {'' if limit is None else 'LIMIT ?'}",
-            (through, known, known, *(() if limit is None else (limit,))),
+            (
+                *(() if membership is None else (membership,)),
+                through,
+                known,
+                known,
+                *(() if limit is None else (limit,)),
+            ),
         )
         return [(membership, day) for membership, day in rows]
 

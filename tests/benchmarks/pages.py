@@ -48,6 +48,7 @@ QUERIES: Final = {
     "designation": "?at=2024-08-01",
     "designations": "?at=2024-08-01",
     "upcoming": "?at=2011-08-01&within=90",
+    "own-designation": "?at=2024-08-01",
     "own-report": "?month=2011-06",
     "own-report-csv": "?month=2011-06",
 }

@@ -18,9 +18,11 @@ from csat_ledger_client.answers.decisions_page import DecisionsPage
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designation_replay import DesignationReplay
 from csat_ledger_client.answers.designations import DesignationLine
+from csat_ledger_client.answers.expiring import Expiring
 from csat_ledger_client.answers.explain import Explanation
 from csat_ledger_client.answers.fact_outcome import FactOutcome
 from csat_ledger_client.answers.history import EligibilityStep
+from csat_ledger_client.answers.membership_renewals import MembershipRenewals
 from csat_ledger_client.answers.operations import Operations
 from csat_ledger_client.answers.overview import Overview
 from csat_ledger_client.answers.participation import AnyParticipation
@@ -35,6 +37,7 @@ from csat_ledger_client.answers.responses_page import ResponsesPage
 from csat_ledger_client.answers.results import Results
 from csat_ledger_client.answers.rolling import Rolling
 from csat_ledger_client.answers.score import Score
+from csat_ledger_client.answers.score_months import ScoreMonths
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
@@ -45,6 +48,7 @@ from csat_ledger_client.answers.webhook_message import WebhookMessage
 from csat_ledger_client.answers.webhook_shown import WebhookShown
 from csat_ledger_client.answers.webhook_starts import WebhookStarts
 from csat_ledger_client.answers.what_if import WhatIf
+from csat_ledger_client.answers.what_would_it_take import WhatWouldItTake
 
 __all__ = [
     "AccessReportPage",
@@ -64,8 +68,10 @@ __all__ = [
     "DesignationReplay",
     "EligibilityChange",
     "EligibilityStep",
+    "Expiring",
     "Explanation",
     "FactOutcome",
+    "MembershipRenewals",
     "Operations",
     "Overview",
     "Peers",
@@ -81,6 +87,7 @@ __all__ = [
     "Results",
     "Rolling",
     "Score",
+    "ScoreMonths",
     "Status",
     "SubjectErasure",
     "Unanswered",
@@ -91,4 +98,5 @@ __all__ = [
     "WebhookShown",
     "WebhookStarts",
     "WhatIf",
+    "WhatWouldItTake",
 ]

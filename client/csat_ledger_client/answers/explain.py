@@ -45,6 +45,8 @@ class Cause(Answer):
     """Of a report."""
     certificate: str | None = None
     """Of a certificate that is gained or lost."""
+    because: Literal["time", "rules", "restated", "added"] | str | None = None
+    """Of a report: another month is compared, another edition counts, it was restated, or it came later."""
 
 
 class MetricExplained(Answer):

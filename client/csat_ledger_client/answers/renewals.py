@@ -28,6 +28,8 @@ class Renewal(Answer):
     """Organisations with a response that counts then."""
     missing: int
     """Responses that the location closest to it lacks; 0 where it is satisfied or not required."""
+    missing_organisations: int
+    """Organisations that this location lacks: of so many others, at least, must the missing responses come."""
     rate_own: float | None
     """The partner's own response rate; null where no invitation was sent."""
     rate_used: float

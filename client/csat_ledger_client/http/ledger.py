@@ -33,6 +33,7 @@ from csat_ledger_client.answers import (
     DesignationLine,
     DesignationReplay,
     EligibilityStep,
+    Expiring,
     Explanation,
     FactOutcome,
     Operations,
@@ -42,10 +43,12 @@ from csat_ledger_client.answers import (
     Replayed,
     Rolling,
     Score,
+    ScoreMonths,
     Status,
     Unanswered,
     UpcomingPage,
     WhatIf,
+    WhatWouldItTake,
 )
 from csat_ledger_client.answers.board import BoardRow
 from csat_ledger_client.errors import BadAnswer
@@ -116,6 +119,21 @@ class DecisionsWanted(TypedDict, total=False):
     """So many on a page at most."""
     at: When | None
     """Those taken by this instant."""
+    known_at: Known | None
+    min_position: int | None
+
+
+class Supposed(TypedDict, total=False):
+    """So many more of each metric's own unit, all else as it is; and seen from when."""
+
+    more_net_adds: int
+    more_intermediate: int
+    """People with an intermediate certificate."""
+    more_advanced: int
+    more_percent: int
+    """Whole percents of usage growth."""
+    more_deployments: int
+    at: When | None
     known_at: Known | None
     min_position: int | None
 
@@ -340,14 +358,15 @@ class Ledger:
     def renewals(
         self,
         *,
+        membership: str | None = None,
         within: int | None = None,
         at: When | None = None,
         known_at: Known | None = None,
         min_position: int | None = None,
     ) -> list[Renewal]:
-        """Renewals that are not decided, the overdue ones first, and what they lack."""
-        asked = query_of(at=at, known_at=known_at, within=within)
-        return read_many(Renewal, self._get("/v1/renewals", min_position, asked))
+        """Renewals that are not decided, of one membership or of all, the overdue ones first, and what they lack."""
+        path = "/v1/renewals" if membership is None else of_membership(membership, "renewals")
+        return read_many(Renewal, self._get(path, min_position, query_of(at=at, known_at=known_at, within=within)))
 
     def participation(
         self,
@@ -384,6 +403,40 @@ class Ledger:
         """The capability score of a designation."""
         path = of_membership(membership, "score", area)
         return read_one(Score, self._get(path, min_position, query_of(at=at, known_at=known_at)))
+
+    def what_would_it_take(self, membership: str, area: str, **supposed: Unpack[Supposed]) -> WhatWouldItTake:
+        """The score of a designation with more of what brings points, and how much of each would be enough."""
+        min_position = supposed.pop("min_position", None)
+        path = of_membership(membership, "what-would-it-take", area)
+        return read_one(WhatWouldItTake, self._get(path, min_position, query_of(**supposed)))
+
+    def expiring(
+        self,
+        membership: str,
+        area: str,
+        *,
+        months: int | None = None,
+        at: When | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> Expiring:
+        """Certificates that will expire within so many months, and what the score falls to where it does."""
+        asked = query_of(at=at, known_at=known_at, months=months)
+        return read_one(Expiring, self._get(of_membership(membership, "expiring", area), min_position, asked))
+
+    def score_months(
+        self,
+        membership: str,
+        area: str,
+        *,
+        months: int | None = None,
+        at: When | None = None,
+        known_at: Known | None = None,
+        min_position: int | None = None,
+    ) -> ScoreMonths:
+        """The score at the beginning of each of so many months, as known now and as known then."""
+        asked = query_of(at=at, known_at=known_at, months=months)
+        return read_one(ScoreMonths, self._get(of_membership(membership, "score-months", area), min_position, asked))
 
     def explain(
         self,

@@ -24,12 +24,15 @@ EPILOG: Final = """\
 examples:
   csat-ledger renewals                              the next 90 days
   csat-ledger renewals --at 2011-01-01 --known-at 2011-01-01       as it was known then
+  csat-ledger renewals --membership m-1 --within 3650
   csat-ledger renewals --within 365 --json          a line for each renewal that is not decided yet, overdue ones first:
-                                                    overdue, missing, invitations, rate_own, rate_used"""
+                                                    overdue, missing, missing_organisations, invitations, rate_own,
+                                                    rate_used"""
 
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
+    parser.add_argument("--membership", metavar="M", help="of this membership only")
     parser.add_argument("--within", type=days, default=90, metavar="DAYS", help="how far ahead; default: 90 days")
     add_times(parser)
 
@@ -43,7 +46,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger:
         ledger.catch_up()
         with ledger.view() as view:
-            rows = renewals(view, at_us, within, session.known_at(ledger))
+            rows = renewals(view, at_us, within, session.known_at(ledger), membership=session.options.membership)
     if output.as_json:
         for row in rows:
             output.json(row)
@@ -63,10 +66,13 @@ def run(session: Session) -> int:
             "on the date",
             "counted",
             "missing",
+            "organisations missing",
             "rate",
             "invitations",
         )
-        output.table(columns, [_cells(row) for row in rows], spare=("counted", "now", "in days"))
+        output.table(
+            columns, [_cells(row) for row in rows], spare=("organisations missing", "counted", "now", "in days")
+        )
     if without := [row.membership for row in ahead if row.rate_own == 0 and row.missing]:
         names = ", ".join(dict.fromkeys(without[:NAMED_MAX])) + (", …" if len(without) > NAMED_MAX else "")
         output.flowing(f"planned at 25 % though no invitation was ever answered: {names}")
@@ -85,6 +91,7 @@ def _cells(row: Renewal) -> tuple[Any, ...]:
         met(row.satisfied_on_date),
         row.counted_on_date,
         row.missing,
+        row.missing_organisations,
         f"{row.rate_used:.0%}",
         row.invitations,
     )

@@ -1,11 +1,12 @@
 """A score at the beginning of each month as stacked bars: five metrics from bottom to top, and the least that qualifies.
 
-The parts of a bar are told apart by lines between them and by their order; each total is written above its bar.
+The parts of a bar are told apart by lines between them and by their order; each total is written above its bar. A diamond is
+at what was known then, where that was another score or other parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -16,32 +17,39 @@ METRICS: Final = ("net-adds", "intermediate", "advanced", "usage-growth", "deplo
 HIGHEST: Final = 100
 QUALIFIES: Final = 70
 """C3."""
+DIAMOND: Final = 5
+"""So far a diamond reaches from its middle."""
 
 
-def scores(identity: str, months: Sequence[tuple[str, Any]]) -> Markup:
-    """Of each month YYYY-MM its answer of `score`, from left to right; None where there was none."""
-    told = "; ".join(f"{month}: {'none' if found is None else found['centipoints'] // 100}" for month, found in months)
+def scores(identity: str, months: Sequence[Mapping[str, Any]]) -> Markup:
+    """The months of an answer of `score-months`, from left to right; of one that was restated also what was known then."""
+    told = "; ".join(f"{one['at'][:7]}: {one['now']['centipoints'] // 100}" for one in months)
     drawing = Drawing(identity, "The score at the beginning of each month", told or "nothing yet")
     drawing.scale(HIGHEST)
     step = (WIDTH - LEFT - RIGHT) / max(1, len(months))
     width = min(step * 0.72, 40)
-    for place, (_, found) in enumerate(months):
-        if found is None:
-            continue
+    heights: list[tuple[float, float]] = []
+    for place, one in enumerate(months):
         x, reached = LEFT + step * (place + 0.5) - width / 2, 0.0
         for number, metric in enumerate(METRICS, 1):
-            points = found["metrics"][metric]["centipoints"] / 100
+            points = one["now"]["metrics"][metric] / 100
             top = height_of(min(HIGHEST, reached + points), HIGHEST)
             height = height_of(min(HIGHEST, reached), HIGHEST) - top
             if height > 0:
                 drawing.element("rect", f"part part-{number}", x=x, y=top, width=width, height=height)
             reached += points
-        drawing.text(
-            "value", x + width / 2, max(TOP - 4, height_of(min(HIGHEST, reached), HIGHEST) - 4), f"{reached:.0f}"
-        )
+        heights.append((x + width / 2, reached))
     y = height_of(QUALIFIES, HIGHEST)
     drawing.element("line", "limit", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
+    for (x, reached), one in zip(heights, months, strict=True):  # over the line, where it runs through them
+        above = height_of(min(HIGHEST, reached), HIGHEST)
+        if one["restated"]:
+            was = height_of(min(HIGHEST, one["then"]["centipoints"] / 100), HIGHEST)
+            drawing.element("path", "was", d=f"M{x - DIAMOND:.1f} {was:.1f} l5 -5 l5 5 l-5 5 z")
+            if -DIAMOND <= above - was <= 3 * DIAMOND:  # the number would lie on the diamond
+                above = min(above, was - DIAMOND)
+        drawing.text("value", x, max(TOP - 4, above - 4), f"{reached:.0f}")
     drawing.text("label", WIDTH - 2, y + 4, f"{QUALIFIES}", "end")
-    drawing.beneath([(LEFT + step * (place + 0.5), month) for place, (month, _) in enumerate(months)])
+    drawing.beneath([(LEFT + step * (place + 0.5), one["at"][:7]) for place, one in enumerate(months)])
     drawing.element("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=FLOOR, y2=FLOOR)
     return drawing.done()

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ledger.programmes.capability.flips import Growth, Score, certification_points, growth_points, more_points
 from ledger.programmes.capability.state import METRICS
 
-_FIGURES: Final = {"net-adds": "net_adds", "usage-growth": "usage_growth"}
+FIGURES: Final = {"net-adds": "net_adds", "usage-growth": "usage_growth"}
 
 
 class NextStep(NamedTuple):
@@ -43,7 +43,7 @@ def next_steps(score: Score) -> dict[str, NextStep | None]:
 def _next_step(score: Score, metric: str) -> NextStep | None:
     if score.edition is None:
         return None
-    figures = score.edition.figures[_FIGURES.get(metric, metric)]
+    figures = score.edition.figures[FIGURES.get(metric, metric)]
     points = score.points[metric]
     if points >= figures["max"]:
         return None

@@ -93,6 +93,11 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         ("auditor", f"{one}/replay", list(ledger.replay("m-1"))),
         ("auditor", f"{one}/decisions", ledger.decisions("m-1")),
         ("operations", f"/v1/renewals?within=365&at={NOW}", operations.renewals(within=365, at=NOW)),
+        (
+            "auditor",
+            "/v1/memberships/m-2/renewals?within=90&at=2011-01-01",
+            ledger.renewals(membership="m-2", within=90, at="2011-01-01"),
+        ),
         ("operations", "/v1/participation?by=membership", operations.participation()),
         ("operations", "/v1/participation?by=quarter", operations.participation("quarter")),
         (
@@ -109,6 +114,19 @@ def test_every_question_has_a_typed_answer_that_says_all_that_the_service_says(
         assert found, path
         assert [said(one) for one in found] == asked(running, role, path), path
     assert said(ledger.score("m-1", AREA, at=NOW)) == asked(running, "auditor", f"{area}/score?at={NOW}")
+    supposed = ledger.what_would_it_take("m-3", AREA, at=NOW, more_percent=5, more_deployments=2)
+    assert said(supposed) == asked(
+        running,
+        "auditor",
+        f"{area}/what-would-it-take?at={NOW}&more_percent=5&more_deployments=2".replace("m-1", "m-3"),
+    )
+    assert supposed.metrics["deployments"].more == 2
+    expiring = ledger.expiring("m-3", AREA, at=date(2024, 8, 1), months=7)
+    assert said(expiring) == asked(running, "auditor", f"{area}/expiring?at=2024-08-01&months=7".replace("m-1", "m-3"))
+    assert expiring.total == len(expiring.certificates) > 0
+    months = ledger.score_months("m-1", AREA, at=date(2024, 10, 1), months=4)
+    assert said(months) == asked(running, "auditor", f"{area}/score-months?at=2024-10-01&months=4")
+    assert len(months.months) == 4
     explained = ledger.explain("m-3", AREA, date(2024, 5, 1), date(2024, 8, 1))
     assert said(explained) == asked(running, "auditor", f"{area}/explain?{sides}".replace("m-1", "m-3"))
     assert explained.metrics

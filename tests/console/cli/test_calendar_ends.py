@@ -52,6 +52,9 @@ def test_every_question_is_answered_at_the_ends_of_the_calendar(ends: Program) -
                 assert ends.json(question, "--at", at, *within).code == 0, (question, at)
         for membership in ("m-1", "m-2"):
             assert ends.run("score", membership, "--area", AREA, "--at", at).code == 0
+            assert ends.json("expiring", membership, "--area", AREA, "--at", at, "--months", "120").code == 0
+            assert ends.json("what-would-it-take", membership, "--area", AREA, "--at", at).code == 0
+            assert ends.json("score-months", membership, "--area", AREA, "--at", at, "--months", "120").code == 0
             assert ends.json("score", membership, "--area", AREA, "--explain", at, "2024-07-01").code == 0
         for membership in ("s-1", "s-2"):
             assert ends.json("status", membership, "--at", at).code == 0

@@ -39,7 +39,11 @@ def commands() -> Iterator[tuple[str, ...]]:
             yield *asked, "--at", at
         yield "anniversaries", "--at", at, "--within", "500"
     yield "renewals", "--within", "1000"
+    yield "renewals", "--membership", "m-1", "--within", "1000"
     yield "score", *ASKED, "--explain", "2024-07-01@31", "2024-07-01"
+    yield "what-would-it-take", *ASKED, "--more-deployments", "3", "--more-advanced", "1"
+    yield "expiring", *ASKED, "--months", "12"
+    yield "score-months", *ASKED, "--months", "12"
     yield "score", "--batch", "questions.jsonl"
     yield "status", "--batch", "questions.jsonl"
     for asked in (("m-1",), ASKED):

@@ -260,7 +260,7 @@ def test_a_score_is_explained_between_two_states_of_knowledge(later: Program) ->
     position = cause.pop("position")
     assert cause == {
         "kind": "report", "customer": "c-1", "workload": "customer-insights", "month": "2023-05", "association": "pal",
-        "figure_from": "25000000", "figure_to": "24999000",
+        "figure_from": "25000000", "figure_to": "24999000", "because": "restated",
     }  # fmt: skip
     types = {line["position"]: line["fact"] for line in later.json("replay", "m-1", "--area", AREA).lines}
     assert types[position] == restated()["id"]

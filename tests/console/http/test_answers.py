@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 import pytest
@@ -42,6 +44,9 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     ("/v1/renewals?at=2010-12-31", ["renewals", "--at", "2010-12-31"], True),
     (PATHS["upcoming"], ["upcoming", "--at", "2011-05-01", "--within", "60", "--limit", "100"], False),
     ("/v1/upcoming?limit=5", ["upcoming", "--limit", "5"], False),
+    (PATHS["membership-renewals"], ["renewals", "--membership", "m-1", "--within", "365"], True),
+    ("/v1/memberships/m-1/renewals?at=2010-12-31&known_at=20",
+     ["renewals", "--membership", "m-1", "--at", "2010-12-31", "--known-at", "20"], True),
     (PATHS["participation"], ["participation", "--by", "quarter"], True),
     ("/v1/participation", ["participation"], True),
     ("/v1/participation?by=month&membership=m-1", ["participation", "--by", "month", "--membership", "m-1"], True),
@@ -50,6 +55,16 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (PATHS["score"], ["score", "m-1", "--area", AREA], False),
     (f"{ONE}/score?at=2024-08-01&known_at=30", ["score", "m-1", "--area", AREA, "--at", "2024-08-01", "--known-at", "30"],
      False),
+    (PATHS["what-would-it-take"], ["what-would-it-take", "m-1", "--area", AREA, "--more-percent", "30"], False),
+    (f"{ONE}/what-would-it-take?more_net_adds=1&more_intermediate=2&more_advanced=3&more_deployments=4&known_at=51&at=2024-07-01",
+     ["what-would-it-take", "m-1", "--area", AREA, "--more-net-adds", "1", "--more-intermediate", "2", "--more-advanced",
+      "3", "--more-deployments", "4", "--known-at", "51", "--at", "2024-07-01"], False),
+    (PATHS["expiring"], ["expiring", "m-1", "--area", AREA], False),
+    (f"{ONE}/expiring?months=9&at=2024-07-01&known_at=51",
+     ["expiring", "m-1", "--area", AREA, "--months", "9", "--at", "2024-07-01", "--known-at", "51"], False),
+    (PATHS["score-months"], ["score-months", "m-1", "--area", AREA, "--at", "2024-10-01"], False),
+    (f"{ONE}/score-months?months=3&at=2024-09-01&known_at=51",
+     ["score-months", "m-1", "--area", AREA, "--months", "3", "--at", "2024-09-01", "--known-at", "51"], False),
     (PATHS["explain"], ["score", "m-1", "--area", AREA, "--explain", "2024-08-01", "2024-09-02"], False),
     (f"{ONE}/explain?from=2024-08-01&to=2024-08-01&from_known_at=30&to_known_at=51",
      ["score", "m-1", "--area", AREA, "--explain", "2024-08-01@30", "2024-08-01@51"], False),
@@ -398,3 +413,21 @@ def test_headers_that_are_too_long_are_a_problem(served: Served) -> None:
     found = served.get(PATHS["status"], **{"X-Long": "x" * 20_000})
     assert (found.status_code, found.json()["code"]) == (431, "too-long")
     assert served.get(PATHS["status"], **{"X-Odd": b"\xe9\xff"}).status_code == 200
+
+
+ENDS = ("0001-01-01", "0001-01-02T00:00:00Z", "9999-12-01", "9999-12-31T23:59:59.999999Z")
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_at_the_ends_of_the_calendar_every_question_has_an_answer_soon(served: Served, name: str) -> None:
+    (route,) = [one for one in READING if one.name == name]
+    role = next(role for role in TABLE if name in TABLE[role])
+    path, _, query = PATHS[name].partition("?")
+    asked = dict(parse_qsl(query))
+    times = [one.name for one in route.parameters if one.name in ("at", "known_at", "from", "to", "since", "until")]
+    for time_name in times:
+        for instant in ENDS:
+            begun_s = time.monotonic()
+            found = served.get(f"{path}?{urlencode({**asked, time_name: instant})}", role)
+            assert found.status_code in (200, 400, 404), (time_name, instant, found.text)
+            assert time.monotonic() - begun_s < 10, (time_name, instant)

@@ -21,14 +21,23 @@ from tests.console.http.support import PATHS, PROVEN, Served, bearer, make_book,
 # a partner who wants to know when an anonymous response came
 
 
-OF_DESIGNATIONS = ("designations", "score", "explain", "designation-history", "designation-decisions")
+OF_DESIGNATIONS = (
+    "designations",
+    "score",
+    "what-would-it-take",
+    "expiring",
+    "score-months",
+    "explain",
+    "designation-history",
+    "designation-decisions",
+)
 
 
 def asked_as_known(served: Served, route: str, known: str, role: str) -> Any:
     path = PATHS[route]
     if route == "explain":
         return served.get(f"{path}&from_known_at={known}&to_known_at={known}", role)
-    return served.get(f"{path}?known_at={known}", role)
+    return served.get(f"{path}{'&' if '?' in path else '?'}known_at={known}", role)
 
 
 @pytest.mark.parametrize("route", OF_DESIGNATIONS)

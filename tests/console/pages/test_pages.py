@@ -24,7 +24,7 @@ from tests.console.pages.support import signed_in, visiting
 
 OWN_PAGES = (
     "/console/own", "/console/own?by=month", "/console/own/m-1", "/console/own/m-1/report?month=2010-06",
-    "/console/own/m-1/report.csv?month=2010-06",
+    "/console/own/m-1/report.csv?month=2010-06", f"/console/own/m-1/designations/{AREA}?more_percent=3",
 )  # fmt: skip
 
 
@@ -126,6 +126,35 @@ def test_events_are_shown_a_page_at_a_time_and_every_step_of_a_decision_can_be_s
         assert client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={decided['seq'] + 1}").status_code == 400
 
 
+def test_pages_stand_at_the_ends_of_the_calendar_and_take_no_parameter_twice(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        for path in (
+            "/console/board",
+            "/console/memberships/m-1",
+            "/console/designations",
+            f"/console/memberships/m-1/designations/{AREA}",
+        ):
+            for at in ("0001-01-02", "9999-12-31", "9999-12-31T23:59:59.999999Z"):
+                assert client.get(path, params={"at": at}).status_code in (200, 400), (path, at)
+        twice = client.get("/console/memberships/m-1?known_at=1&known_at=2")
+        assert (twice.status_code, "more than once" in twice.text) == (400, True)
+        page = client.get("/console/what-if?figure.min_responses=5&membership=m-1&to=2014-01").text
+        assert "2014-01-01" in page
+
+
+def test_an_explanation_goes_by_what_the_page_goes_by(pages: str) -> None:
+    path = f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02"
+    now = api(pages, path, "auditor")
+    then = api(pages, f"{path}&from_known_at=51&to_known_at=51", "auditor")
+    assert now != then
+    with signed_in(pages, "auditor") as client:
+        page = client.get(
+            f"/console/memberships/m-1/designations/{AREA}?from=2024-08-01&to=2024-09-02&known_at=51"
+        ).text
+    told = [f"{then[side]['centipoints'] / 100:,.2f} points at" for side in ("from", "to")]  # type: ignore[index]
+    assert told[0] in page
+
+
 def test_a_designation_shows_its_score_and_why_it_differs(pages: str) -> None:
     path = f"/console/memberships/m-1/designations/{AREA}"
     found = api(pages, f"/v1/memberships/m-1/designations/{AREA}/score?at=2024-08-01", "auditor")
@@ -140,7 +169,7 @@ def test_a_partner_finds_its_count_its_results_and_its_reports(pages: str) -> No
     with signed_in(pages, "partner", "m-1") as client:
         answers = [client.get(path) for path in OWN_PAGES]
         assert [one.status_code for one in answers] == [200] * len(OWN_PAGES)
-        csv = answers[-1]
+        csv = answers[-2]
         assert csv.headers["content-type"].startswith("text/csv")
         assert csv.headers["content-disposition"] == 'attachment; filename="m-1-2010-06.csv"'
         assert client.get("/console/own/m-2").status_code == 403
@@ -150,6 +179,34 @@ def test_a_partner_finds_its_count_its_results_and_its_reports(pages: str) -> No
         assert "/console/own/m-2" in client.get("/console/own").text
     with signed_in(pages, "partner") as client:
         assert "names no membership" in client.get("/console/own").text
+
+
+def test_a_partner_finds_first_what_is_missing_and_by_when_as_its_renewals_say(pages: str) -> None:
+    (found,) = api(pages, "/v1/memberships/m-2/renewals?at=2011-01-01", "auditor")  # type: ignore[misc]
+    assert (found["renewal_date"], found["missing"], found["missing_organisations"]) == ("2011-03-01", 10, 2)
+    with signed_in(pages, "partner", "m-2") as client:
+        page = client.get("/console/own?at=2011-01-01").text
+        later = client.get("/console/own?at=2011-03-02").text
+    (first,) = re.findall(r'<p class="first">.*?</p>', page, re.DOTALL)
+    assert "10 responses are missing" in first
+    assert "2011-03-01</time>, your next renewal, from at least 2 more organisations" in first
+    assert f"{found['days']} days left" in page
+    assert f"that takes {found['invitations']} invitations" in page
+    assert "No renewal is ahead" in later
+    assert "Not decided yet" in later
+
+
+def test_a_partner_of_the_second_programme_alone_finds_what_its_designation_lacks(pages: str) -> None:
+    with signed_in(pages, "partner", "m-3") as client:
+        page = client.get("/console/own?at=2025-01-11").text
+        its_own = client.get(f"/console/own/m-3/designations/{AREA}?at=2025-01-11").text
+        assert client.get(f"/console/own/m-1/designations/{AREA}").status_code == 403
+    (first,) = re.findall(r'<p class="first">.*?</p>', page, re.DOTALL)
+    assert "8.00 points are missing" in first
+    assert "there are none for intermediate certificates" in first
+    assert "62.00 points, 8.00 missing to 70.00" in its_own
+    with signed_in(pages, "partner", "m-9") as client:
+        assert client.get("/console/own").status_code == 404
 
 
 def test_on_no_page_of_a_partner_or_the_owner_is_there_a_trace_of_a_respondent(pages: str) -> None:

@@ -10,6 +10,9 @@ Readings of the text:
   - `certificate` / `expiry`: a certificate counts on one side only; the figures are 1 and 0.
 - Causes are sorted by the absolute difference of figures, the largest first; figures that are no numbers come before
   all that are; ties by kind, customer, workload, month, association, certificate.
+- A report's `because` is `time` where its month is compared on one side only; else `restated` where a figure under its keys,
+  or, if that is the same, under another association of the same customer and workload, was replaced by another; `added`
+  where one side knows of none there; `rules` where its own figure is the same and the editions are not.
 - `position` is left out: a number of an accepted fact is no position of a book.
 """
 
@@ -19,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.oracle.capability_from_text.book import Book
-from tests.oracle.capability_from_text.score import METRICS, counting, spans, state
+from tests.oracle.capability_from_text.score import METRICS, counting, reports, spans, state
 
 Side = tuple[datetime, int | None]
 _NAMES = ("kind", "customer", "workload", "month", "association", "certificate")
@@ -53,8 +56,26 @@ def _causes(book: Book, membership: str, area: str, name: str, left: Side, right
             before, after = figures[0].get(key, 0), figures[1].get(key, 0)
             if before != after:
                 named = dict(zip(_NAMES[1:5], key, strict=True))
-                found.append({"kind": "report", **named, "figure_from": before, "figure_to": after})
+                because = _because(book, membership, area, what, named, left, right)
+                figures_of = {"figure_from": before, "figure_to": after}
+                found.append({"kind": "report", **named, **figures_of, "because": because})
     return sorted(found, key=_rank)
+
+
+def _because(book: Book, membership: str, area: str, what: str, named: dict[str, str], left: Side, right: Side) -> str:
+    """Why a report counts otherwise on the two sides."""
+    scores = [state(book, membership, area, *side) for side in (left, right)]
+    if any(named["month"] not in (score["month"], score["compared_with"]) for score in scores):
+        return "time"
+    told = [reports(book, membership, area, named["month"], what, known) for _, known in (left, right)]
+    pair = (named["customer"], named["workload"])
+    changed = {key for key in {*told[0], *told[1]} if key[:2] == pair and told[0].get(key, 0) != told[1].get(key, 0)}
+    own = (*pair, named["association"])
+    if own in changed:
+        changed = {own}
+    elif scores[0]["edition"] != scores[1]["edition"]:
+        return "rules"
+    return "restated" if any(key in told[0] and key in told[1] for key in changed) else "added"
 
 
 def _figures(book: Book, membership: str, area: str, what: str, side: Side) -> dict[tuple[str, str, str, str], int]:

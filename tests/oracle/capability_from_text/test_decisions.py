@@ -210,6 +210,7 @@ def test_a_restatement_is_explained_by_the_report_that_took_the_base():
                     "association": "pal",
                     "figure_from": 4_000_000,
                     "figure_to": 3_999_000,
+                    "because": "restated",
                 }
             ],
         }

@@ -125,6 +125,7 @@ def test_a_renewal_says_what_is_missing_and_how_many_invitations_that_takes_at_2
         "counted_on_date": 6,
         "organisations_on_date": 2,
         "missing": 4,
+        "missing_organisations": 0,
         "rate_own": None,
         "rate_used": 0.25,
         "invitations": 16,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -35,9 +36,9 @@ def without_positions(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return metrics
 
 
-def check_explanations(told: ScoreBook, random: Random, questions: int) -> int:
-    """Holds explanations against the oracle; returns how many causes were found."""
-    causes = 0
+def check_explanations(told: ScoreBook, random: Random, questions: int) -> Counter[str]:
+    """Holds explanations against the oracle; returns how many causes of each kind were found, reports by why they count."""
+    causes: Counter[str] = Counter()
     with told.reader() as reader:
         for _ in range(questions):
             membership, area = random.choice(sorted(told.oracle.designations()))
@@ -53,7 +54,7 @@ def check_explanations(told: ScoreBook, random: Random, questions: int) -> int:
             assert [answer["from"]["known_at"], answer["to"]["known_at"]] == [side.known_at for side in asked]
             found = without_positions(answer["metrics"])
             assert found == expected
-            causes += sum(len(metric["causes"]) for metric in found)
+            causes.update(one.get("because", one["kind"]) for metric in found for one in metric["causes"])
     return causes
 
 
@@ -71,7 +72,20 @@ def test_causes_among_many_reports_under_many_editions(seed: int, tmp_path: Path
     random = Random(seed)
     with score_book(tmp_path, 3) as told:
         told.tell(dense_history(random), random)
-        assert check_explanations(told, random, 100) > 20
+        assert sum(check_explanations(told, random, 100).values()) > 20
+
+
+def test_reports_of_a_closed_month_are_restated_added_and_counted_by_other_rules(tmp_path: Path) -> None:
+    found: Counter[str] = Counter()
+    for seed in range(6):
+        random, folder = Random(seed), tmp_path / str(seed)
+        folder.mkdir()
+        history = dense_history(random, 60)
+        closes = [one for one in history if one["type"] == "close-month"]
+        with score_book(folder, 3) as told:
+            told.tell([*history[:2], *closes, *(one for one in history[2:] if one not in closes)], random)
+            found += check_explanations(told, random, 60)
+    assert found.keys() >= {"time", "rules", "restated", "added"}, found
 
 
 Tell = Callable[..., int]
@@ -140,6 +154,7 @@ def test_a_restatement_is_named_with_its_position(partner):
         {
             "kind": "report", "customer": "c-1", "workload": "customer-insights", "month": "2023-05",
             "association": "pal", "figure_from": "25000000", "figure_to": "24999000", "position": restated,
+            "because": "restated",
         }
     ]  # fmt: skip
 
@@ -153,6 +168,29 @@ def test_a_report_that_another_displaces_has_the_position_of_the_other(partner):
         ("report", "0", "90000000", larger),
         ("report", "60000000", "0", larger),
     ]
+
+
+def test_what_was_restated_is_told_apart_from_what_came_later_and_from_what_time_brought(partner):
+    def because(from_side: Side, to_side: Side) -> list[tuple[str, str]]:
+        (metric,) = (one for one in partner.explain(from_side, to_side)["metrics"] if one["metric"] == "usage-growth")
+        return [(one["customer"], one["because"]) for one in metric["causes"] if one["kind"] == "report"]
+
+    known = grown(partner)
+    keys = {"workload": "customer-insights", "month": "2024-05", "association": "pal"}
+    partner.tell("report-usage", "2024-07-02T00:00:00Z", customer="c-2", units=1, **keys)
+    withdrawn = partner.use("2024-05", 0, "2024-07-03T00:00:00Z")
+    assert because(Side(AT_US, known), Side(AT_US, withdrawn)) == [("c-1", "restated"), ("c-2", "added")]
+    assert because(Side(AT_US, withdrawn), Side(AT_US, known)) == [("c-1", "restated"), ("c-2", "added")]
+    assert because(Side(parse_instant(CLOSED) - 1, known), Side(AT_US, known)) == [("c-1", "time"), ("c-1", "time")]
+
+
+def test_what_another_edition_counts_otherwise_was_not_restated(partner):
+    known = grown(partner)
+    at = "2024-06-25T00:00:00Z"
+    worth_more = {"customer-insights": {"rate_milli": 1, "associations": ["pal"]}}
+    partner.tell("publish-scorebook", at, **edition("next", at, rates=worth_more))
+    (metric,) = partner.explain(Side(parse_instant(at) - 1, known), Side(parse_instant(at)))["metrics"]
+    assert {one.get("because") for one in metric["causes"]} == {None, "rules"}
 
 
 def test_a_close_is_named_and_a_correction_that_takes_it_back(partner):
