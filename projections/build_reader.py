@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
-
 from ledger.store.bookmark import Bookmark
 from projections.database import Connection
-from projections.remembered import Remembered
-
-_REMEMBERED: Final = Remembered[list[tuple[int, int]]](8)
-"""Net changes, by `BuildReader.identity`, the flag and the position known."""
+from projections.net_changes import Announced, Changes, Source, net_changes
 
 
 class BuildReader:
@@ -43,31 +37,10 @@ class BuildReader:
         ((number,),) = self._query(f"SELECT count(*) FROM {self._prefix}{table} WHERE position <= ?", (known,))
         return int(number)
 
-    def net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
+    def net_changes(self, key: tuple[str, ...], flag: str, known: int) -> Changes:
         """(instant, by how many more it held from then on) of each instant at which that changed, in order.
 
-        Of what was announced by a position: whether `flag` holds of what the columns `key` name. An announcement replaces all
-        earlier ones of the same that take effect at its instant or later (DESIGN 6); nothing holds before the first. What was
-        worked out last is remembered: it takes a look at every announcement.
+        Of what was announced by a position: whether `flag` holds of what the columns `key` name (`projections.net_changes`).
         """
-        identity = self.identity
-        if identity is None:
-            return self._net_changes(key, flag, known)
-        return _REMEMBERED.or_made((*identity, flag, known), lambda: self._net_changes(key, flag, known))
-
-    def _net_changes(self, key: Sequence[str], flag: str, known: int) -> list[tuple[int, int]]:
-        of = ", ".join(key)
-        rows = self._query(
-            f"""WITH announced AS (
-                SELECT {of}, effective_us, {flag} AS holds, min(effective_us) OVER (
-                    PARTITION BY {of} ORDER BY position ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_us
-                FROM {self._prefix}announcements WHERE position <= ?
-            ), standing AS (
-                SELECT effective_us, holds, lag(holds, 1, 0) OVER (PARTITION BY {of} ORDER BY effective_us) AS held
-                FROM announced WHERE replaced_us IS NULL OR replaced_us > effective_us
-            )
-            SELECT effective_us, sum(holds - held) FROM standing WHERE holds <> held
-            GROUP BY effective_us ORDER BY effective_us""",
-            (known,),
-        )
-        return [(instant_us, int(more)) for instant_us, more in rows]
+        source = Source(self.place, f"{self._prefix}announcements", self._query)
+        return net_changes(source, Announced(key, flag), known, self.position)

@@ -63,7 +63,9 @@ from projections.questions.answer import Count, Instant, Number
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace
 from projections.questions.board import BoardRow
 from projections.questions.changes import DesignationChange, EligibilityChange
+from projections.questions.decision_counts import DecisionCount
 from projections.questions.decisions import DecisionTaken
+from projections.questions.decisions_page import DecisionsPage
 from projections.questions.designation_decisions import DesignationDecision, DesignationDecisionTaken
 from projections.questions.designation_history import QualificationChange
 from projections.questions.designation_replay import DesignationCheck, DesignationStep
@@ -85,6 +87,7 @@ from projections.questions.schemas import answer_schema
 from projections.questions.score import ScoreAnswer
 from projections.questions.score_months import ScoreMonths
 from projections.questions.status import Status
+from projections.questions.upcoming import UpcomingChange, UpcomingPage
 from projections.questions.what_if import WhatIf
 from projections.questions.what_would_it_take import WhatWouldItTake
 
@@ -222,7 +225,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "copy": CopyAnswer,
     "decide": RenewalDecision,
     "decide-designation": DesignationDecision,
-    "decisions": DecisionTaken | DesignationDecisionTaken,
+    "decisions": DecisionTaken | DesignationDecisionTaken | DecisionCount | DecisionsPage,
     "designations": DesignationLine,
     "erase": SubjectErasure,
     "evidence": EvidenceWritten,
@@ -264,6 +267,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "status-batch": Status | Unanswered,
     "token": TokenMade,
     "topics": TopicFound,
+    "upcoming": UpcomingChange | UpcomingPage,
     "vault": VaultReady | VaultKeyAdded | Rewrapped,
     "verify": VerifierReport,
     "verify-receipt": ReceiptReport,

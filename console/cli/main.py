@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "replay": Command("replay", "the events of a membership or a designation one by one, its decisions checked"),
     "board": Command("board", "who is eligible, who will lose it, when and why"),
     "overview": Command("overview", "how many are eligible and qualified, and how that moved"),
+    "upcoming": Command("upcoming", "who changes status next, and when, if nothing more arrives"),
     "renewals": Command("renewals", "renewals ahead and what they lack"),
     "designations": Command("designations", "what state each designation is in, what it lacks, what brings points"),
     "anniversaries": Command("anniversaries", "anniversaries of designations ahead, and what is at risk before them"),

@@ -11,7 +11,7 @@ from console.cli.options import KnownAt
 from console.cli.output import json_text
 from console.http.parameters import Values, known_in
 from console.http.problems import RETRY_AFTER_S, Problem, forbidden
-from console.http.roles import Caller, Sight, day_of, expected_roles
+from console.http.roles import Caller, Sight, day_of, expected_roles, few_of
 from console.http.routes import Asked, Route
 from console.http.spool import Spool, SpoolFull
 from console.wiring import Ledger
@@ -21,10 +21,13 @@ from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area
 from projections.questions.answer import plain
 from projections.questions.board_page import Wanted
+from projections.questions.decisions_page import Wanted as WantedDecisions
 
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 FOR_NOW: Final = "private, no-cache"
 PART_BYTES: Final = 32 << 10
+OF_ONE_STATE: Final = (Wanted, WantedDecisions)
+"""What cursors hold whose pages are all of one state of knowledge."""
 
 
 class NobodyWaits(Exception):
@@ -112,7 +115,7 @@ def _not_for_role(name: str, expected: str) -> Problem:
 def known_now(values: Values) -> Known | None:
     """What a question means that goes by all that is known, for which the book need not be asked; None for others."""
     cursor = values.get("cursor")
-    if known_in(values) or (isinstance(cursor, Wanted) and cursor.known_at is not None):
+    if known_in(values) or (isinstance(cursor, OF_ONE_STATE) and cursor.known_at is not None):
         return None
     return Known({}, False)
 
@@ -122,7 +125,7 @@ def resolved(ledger: Ledger, values: Values) -> Known:
     found = known_in(values)
     positions = {name: _position(ledger, name, known) for name, known in found.items()}
     cursor = values.get("cursor")
-    if isinstance(cursor, Wanted) and cursor.known_at is not None:
+    if isinstance(cursor, OF_ONE_STATE) and cursor.known_at is not None:
         positions["cursor"] = _position(ledger, "cursor", KnownAt(cursor.known_at, None))
     end = ledger.store.max_position()
     settled = bool(found) and all(known.position is not None or positions[name] < end for name, known in found.items())
@@ -175,10 +178,12 @@ def _require_forms(asked: Asked) -> None:
 
 def rendered(found: Any, sight: Sight) -> bytes:
     """An answer as a line of `--json`, without what the role does not see."""
-    if sight.by_day:
+    if sight.by_day or sight.few:
         found = plain(found)
         for way in sight.by_day:
             day_of(found, way)
+        for way in sight.few:
+            few_of(found, way)
     return json_text(found).encode()
 
 

@@ -30,6 +30,7 @@ NOT_ANSWERS: Final = ("Fact", "Health", "Problem")
 """Components that the client does not take as answers: what it sends, and what it raises."""
 NAMES: Final = {
     "Board": "BoardPage",
+    "DecisionCounts": "DecisionCount",
     "Decisions": "AnyDecision",
     "DesignationDecisions": "DesignationDecisionTaken",
     "DesignationHistory": "QualificationChange",

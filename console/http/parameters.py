@@ -20,10 +20,13 @@ from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area
 from projections.questions.board import State
 from projections.questions.board_page import CURSOR_MAX, LIMIT_MAX, SEARCH_MAX, read_cursor
+from projections.questions.decisions_page import EDITION_NAME_MAX, OUTCOMES, Programme
+from projections.questions.decisions_page import read_cursor as read_decisions_cursor
 from projections.questions.expiring import MONTHS, MONTHS_MAX
 from projections.questions.refusals import CODE_MAX, SOURCE_MAX, read_refusals_cursor
 from projections.questions.score_months import MONTHS as MONTHS_BEFORE
 from projections.questions.score_months import MONTHS_MAX as MONTHS_BEFORE_MAX
+from projections.questions.upcoming import read_cursor as read_upcoming_cursor
 from projections.questions.what_would_it_take import MORE_MAX
 from projections.results.periods import parse_month
 
@@ -191,7 +194,7 @@ AFTER_MEMBERSHIP: Final = Parameter(
 )
 COUNTS_ALONE: Final = Parameter(
     "counts",
-    "How many, not who: over whole months, and of fewer than five no number.",
+    "How many, not who: in fives, rounded down; over whole months, and by figures with two digits and zeros.",
     {"type": "string", "enum": ["true", "false"]},
     one_of(("true", "false")),
     "true",
@@ -232,7 +235,31 @@ STATE: Final = Parameter(
 PAGE_LIMIT: Final = whole_number_parameter(
     "limit", f"So many memberships on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
 )
+DECISIONS_LIMIT: Final = whole_number_parameter(
+    "limit", f"So many decisions on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
+)
+UPCOMING_LIMIT: Final = whole_number_parameter(
+    "limit", f"So many changes on a page at most; default: {LIMIT}.", 1, LIMIT_MAX, 10
+)
+PROGRAMME: Final = Parameter(
+    "programme", "Only those on renewals (survey), or on designations (capability).",
+    {"type": "string", "enum": [*get_args(Programme)]}, one_of(get_args(Programme)), "survey",
+)  # fmt: skip
+OUTCOME: Final = Parameter(
+    "outcome", "Only those with this outcome.", {"type": "string", "enum": [*OUTCOMES]}, one_of(OUTCOMES), "met"
+)
+OF_EDITION: Final = Parameter(
+    "edition",
+    "Only those that name this edition of the rules.",
+    {"type": "string", "minLength": 1, "maxLength": EDITION_NAME_MAX, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"},
+    _matching(f"[^\\x00-\\x1f\\x7f-\\x9f]{{1,{EDITION_NAME_MAX}}}", "the name of an edition, such as 2013-04"),
+    "2009-11",
+)
 FIRST: Final = whole_number_parameter("limit", "So many at most, the first ones; default: all.", 1, LIMIT_MAX, 10)
+LAST_EVENTS: Final = whole_number_parameter("last", "Only the last so many events; default: all.", 1, LIMIT_MAX, 10)
+BEFORE_EVENT: Final = whole_number_parameter(
+    "before", "Only events whose number in the stream is below this one.", 1, 10**POSITION_DIGITS_MAX - 1, 5
+)
 AFTER_DESIGNATION: Final = Parameter(
     "after",
     "Only those that follow this one, a membership and an area with a slash between them.",
@@ -252,6 +279,8 @@ CURSOR: Final = Parameter(
     read_cursor,
     None,
 )
+DECISIONS_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_decisions_cursor, None)
+UPCOMING_CURSOR: Final = Parameter("cursor", CURSOR.description, CURSOR.schema, read_upcoming_cursor, None)
 GROUPED_BY: Final = Parameter(
     "by", "A line for each of these; default: membership.", {"type": "string", "enum": [*BY]}, one_of(BY), "quarter"
 )

@@ -35,6 +35,8 @@ class Sight:
     """`at` is the beginning of a day."""
     by_day: tuple[str, ...] = ()
     """Members of the answer, by their way in it, of which only the day is shown."""
+    few: tuple[str, ...] = ()
+    """Members of the answer, by their way in it, that are null where they are fewer than FEWEST, but for 0."""
     only: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Parameters that must be given, and the values that they may have."""
     never: Collection[str] = ()
@@ -48,6 +50,8 @@ OWN: Final = Sight(own=True)
 OWN_KNOWN_BY_DAYS: Final = Sight(own=True, known_by_days=True)
 """The survey's answers to a partner name positions; what was known when, searched by halves, would tell their instants."""
 
+FEWEST: Final = 5
+"""Of fewer the programme's owner is not told how many they are: small numbers point at single partners."""
 WEBHOOKS: Final = ("webhooks", "webhook-register", "webhook-remove", "webhook-waiting", "webhook-replay")
 """A subscriber's own are those that a token of its subject registered."""
 
@@ -57,7 +61,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "board", "overview", "what-if", "status", "status-batch", "history", "rolling", "membership-renewals", "replay",
             "decisions", "designations", "score", "what-would-it-take", "expiring", "score-months", "explain",
             "designation-history", "designation-decisions", "evidence", "designation-evidence", "log-entries", "changes",
-            "proof", "designation-proof", "designation-replay",
+            "proof", "designation-proof", "designation-replay", "decision-counts", "decisions-page", "upcoming",
         ),
         ALL,
     ),
@@ -66,7 +70,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
             "board", "overview", "status", "status-batch", "rolling", "decisions", "renewals", "membership-renewals",
             "participation",
             "designations", "score", "what-would-it-take", "expiring", "score-months",
-            "designation-decisions", "metrics", "operations",
+            "designation-decisions", "metrics", "operations", "decision-counts", "decisions-page", "upcoming",
         ),
         ALL,
     ) | {"refusals": Sight(only={"counts": ("true",)})},
@@ -97,6 +101,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
         "overview": ALL,
+        "decision-counts": Sight(few=("decisions",), never=("at", "known_at")),
         "what-if": Sight(only={"counts": ("true",)}, never=("membership", "limit", "after", "known_at")),
         "benchmark": ALL,
         "places": ALL,
@@ -160,6 +165,17 @@ class Caller:
 def _sights(roles: frozenset[str], route: str) -> tuple[Sight, ...]:
     """What some roles see of a route; of tokens with the same roles come thousands of requests."""
     return tuple(routes[route] for role, routes in TABLE.items() if role in roles and route in routes)
+
+
+def few_of(answer: object, way: str) -> None:
+    """Leaves null in the place of a small number at a way in an answer that is plain JSON."""
+    first, _, rest = way.partition(".")
+    if not isinstance(answer, dict) or first not in answer:
+        return
+    if rest:
+        few_of(answer[first], rest)
+    elif isinstance(answer[first], int) and 0 < answer[first] < FEWEST:
+        answer[first] = None
 
 
 def day_of(answer: object, way: str) -> None:

@@ -17,10 +17,13 @@ from console.http.parameters import (
     AREA,
     AT,
     BEFORE,
+    BEFORE_EVENT,
     CODE,
     COUNTS,
     COUNTS_ALONE,
     CURSOR,
+    DECISIONS_CURSOR,
+    DECISIONS_LIMIT,
     EDITION,
     FIRST,
     FROM,
@@ -30,6 +33,7 @@ from console.http.parameters import (
     HOLDS_TO,
     IN_AREA,
     KNOWN_AT,
+    LAST_EVENTS,
     LIMIT,
     MEMBERSHIP,
     MONTH,
@@ -40,9 +44,12 @@ from console.http.parameters import (
     MORE_INTERMEDIATE,
     MORE_NET_ADDS,
     MORE_PERCENT,
+    OF_EDITION,
     OF_MEMBERSHIP,
+    OUTCOME,
     PAGE_LIMIT,
     PERIODS,
+    PROGRAMME,
     REFUSALS_CURSOR,
     REFUSALS_LIMIT,
     SEARCH,
@@ -54,6 +61,8 @@ from console.http.parameters import (
     TO_KNOWN_AT,
     UNTIL,
     UNTIL_WHEN,
+    UPCOMING_CURSOR,
+    UPCOMING_LIMIT,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -70,6 +79,9 @@ from projections.questions.all_decisions import AnyDecisionTaken, all_decisions
 from projections.questions.benchmark import BenchmarkLine, PartnerPlace, benchmark, partner_places
 from projections.questions.board_page import BoardPage, board_page, first_page
 from projections.questions.board_page import Wanted as WantedPage
+from projections.questions.decision_counts import DecisionCount, decision_counts
+from projections.questions.decisions_page import DecisionsPage, decisions_page
+from projections.questions.decisions_page import Wanted as WantedDecisions
 from projections.questions.designation_decisions import DesignationDecisionTaken, designation_decisions
 from projections.questions.designation_history import QualificationChange, designation_history
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -95,6 +107,8 @@ from projections.questions.score import ScoreAnswer, score
 from projections.questions.score_months import MONTHS as MONTHS_BEFORE
 from projections.questions.score_months import ScoreMonths, score_months
 from projections.questions.status import Status, status
+from projections.questions.upcoming import UpcomingPage, upcoming_page
+from projections.questions.upcoming import first_page as first_upcoming
 from projections.questions.view import View
 from projections.questions.what_if import WhatIf
 from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
@@ -192,15 +206,32 @@ def _rolling(_ledger: Ledger, view: View, asked: Asked) -> RollingCount:
 
 
 def _replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[ReplayStep | DecisionCheck]:
-    return replay(ledger.store, asked.get("membership"), asked.known)
+    return replay(ledger.store, asked.get("membership"), asked.known, asked.get("last"), asked.get("before"))
 
 
 def _decisions(_ledger: Ledger, view: View, asked: Asked) -> list[AnyDecisionTaken]:
     return all_decisions(view, asked.get("membership"), None, asked.get("at", END_US), asked.known)
 
 
+def _decisions_page(_ledger: Ledger, view: View, asked: Asked) -> DecisionsPage:
+    wanted: WantedDecisions | None = asked.get("cursor")
+    if wanted is None:
+        named = (asked.get(name) for name in ("membership", "programme", "outcome", "edition"))
+        wanted = WantedDecisions(asked.get("at", END_US), asked.known, *named)
+    return decisions_page(view, wanted, asked.get("limit", LIMIT))
+
+
+def _decision_counts(_ledger: Ledger, view: View, asked: Asked) -> list[DecisionCount]:
+    return decision_counts(view, asked.get("at", END_US), asked.known)
+
+
 def _renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
     return renewals(view, asked.at_us, asked.get("within", WITHIN), asked.known, asked.get("limit"))
+
+
+def _upcoming(ledger: Ledger, view: View, asked: Asked) -> UpcomingPage:
+    wanted = asked.get("cursor") or first_upcoming(asked.at_us, asked.get("within", WITHIN))
+    return upcoming_page(view, ledger.store, wanted, asked.get("limit", LIMIT))
 
 
 def _membership_renewals(_ledger: Ledger, view: View, asked: Asked) -> list[Renewal]:
@@ -253,7 +284,8 @@ def _designation_decisions(_ledger: Ledger, view: View, asked: Asked) -> list[De
 
 
 def _designation_replay(ledger: Ledger, _view: View, asked: Asked) -> Iterable[DesignationStep | DesignationCheck]:
-    return designation_replay(ledger.store, asked.get("membership"), asked.get("area"), asked.known)
+    one = (asked.get("membership"), asked.get("area"))
+    return designation_replay(ledger.store, *one, asked.known, asked.get("last"), asked.get("before"))
 
 
 def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | RefusalCounts:
@@ -306,15 +338,29 @@ READING: Final = (
     ),
     Route(
         "replay", f"{OF}/replay", "A membership's events one by one with the count after each, its decisions checked.",
-        (MEMBERSHIP, KNOWN_AT), ReplayStep | DecisionCheck, True, _replay,
+        (MEMBERSHIP, LAST_EVENTS, BEFORE_EVENT, KNOWN_AT), ReplayStep | DecisionCheck, True, _replay,
     ),
     Route(
         "decisions", f"{OF}/decisions", "The decisions on a membership's renewals and on its designations.",
         (MEMBERSHIP, UNTIL, KNOWN_AT), AnyDecisionTaken, True, _decisions,
     ),
     Route(
+        "decisions-page", "/v1/decisions", "The decisions of both programmes a page at a time, the newest first.",
+        (OF_MEMBERSHIP, PROGRAMME, OUTCOME, OF_EDITION, DECISIONS_LIMIT, DECISIONS_CURSOR, UNTIL, KNOWN_AT), DecisionsPage,
+        False, _decisions_page,
+    ),
+    Route(
+        "decision-counts", "/v1/decisions/counts", "How many decisions stand, by quarter, edition and outcome.",
+        (UNTIL, KNOWN_AT), DecisionCount, True, _decision_counts,
+    ),
+    Route(
         "renewals", "/v1/renewals", "Renewals that are not decided, the overdue ones first, and what they lack.",
         (WITHIN_DAYS, FIRST, AT, KNOWN_AT), Renewal, True, _renewals, now=True,
+    ),
+    Route(
+        "upcoming", "/v1/upcoming", "Who changes status next, and when, if nothing more arrives, as all is known now; the "
+        "earliest first, a page at a time.", (WITHIN_DAYS, UPCOMING_LIMIT, UPCOMING_CURSOR, AT), UpcomingPage, False, _upcoming,
+        now=True,
     ),
     Route(
         "membership-renewals", f"{OF}/renewals", "A membership's renewals that are not decided, and what each lacks.",
@@ -385,7 +431,7 @@ READING: Final = (
     ),
     Route(
         "designation-replay", f"{IN}/replay", "A designation's events one by one with the score after each, decisions checked.",
-        (*ONE, KNOWN_AT), DesignationStep | DesignationCheck, True, _designation_replay,
+        (*ONE, LAST_EVENTS, BEFORE_EVENT, KNOWN_AT), DesignationStep | DesignationCheck, True, _designation_replay,
     ),
 )  # fmt: skip
 """Everything that is asked with GET and answered from the ledger."""

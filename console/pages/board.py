@@ -10,6 +10,7 @@ from console.pages.visiting import Visit
 
 ROWS: Final = 50
 DUE: Final = 12
+NEXT: Final = 10
 WITHIN: Final = ("30", "90", "365")
 TIMES: Final = ("at", "known_at")
 SIGNS: Final = {
@@ -38,13 +39,16 @@ async def board(visit: Visit) -> Shown:
     else:
         page |= {"search": query.get("search"), "state": query.get("state"), "within": within, **times}
     overview, rows = await visit.gather(("overview", times), ("board", page))
-    others: dict[str, Any] = {"renewals": None, "designations": None, "operations": None}
+    others: dict[str, Any] = {"upcoming": None, "renewals": None, "designations": None, "operations": None}
     if "cursor" not in query:
-        asked = {
+        asked: dict[str, Any] = {
+            "upcoming": {"within": within, "limit": NEXT, "at": times["at"]},
             "renewals": {"within": within, "limit": DUE, **times},
             "designations": {"limit": DUE, **times},
             "operations": {},
         }
+        if times["known_at"] is not None:  # what was ahead then is not to be had of all memberships at once
+            del asked["upcoming"]
         wanted = [name for name in asked if visit.may(name)]
         found = await visit.gather(*((name, asked[name]) for name in wanted))
         others |= dict(zip(wanted, found, strict=True))

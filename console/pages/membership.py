@@ -35,12 +35,11 @@ async def membership_events(visit: Visit) -> Shown:
     """The events of a membership in words, the last ones first, with the count after each."""
     known = visit.query.get("known_at")
     whose = visit.values["membership"]
-    steps = [one for one in await visit.get("replay", membership=whose, known_at=known) if "seq" in one]
-    before = visit.query.get("before", "")
-    last = min(len(steps), int(before) - 1) if before.isdigit() and len(before) < 9 else len(steps)
-    shown = [(one, event_words(one)) for one in steps[max(0, last - EVENTS) : max(0, last)]][::-1]
+    before = visit.query.get("before")
+    found = await visit.get("replay", membership=whose, known_at=known, last=EVENTS, before=before)
+    shown = [(one, event_words(one)) for one in found if "seq" in one][::-1]
     return Shown("membership-events.html.j2", {
-        "title": f"Events of {whose}", "whose": whose, "shown": shown, "number": len(steps),
+        "title": f"Events of {whose}", "whose": whose, "shown": shown, "earlier": before is not None,
         "following": shown[-1][0]["seq"] if shown and shown[-1][0]["seq"] > 1 else None,
         "times": link_times({name: visit.query.get(name) for name in TIMES}), "known": known,
     })  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final
 from console.http.roles import Caller
 from console.pages.board import board
 from console.pages.decision.listed import decisions_page
-from console.pages.decision.page import decision_page, evidence_file
+from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, decision_page, evidence_file
 from console.pages.designation import designation
 from console.pages.designations import designations
 from console.pages.membership import membership, membership_events
@@ -21,7 +21,9 @@ from console.pages.own import own, own_designation, own_report, own_report_csv
 from console.pages.owner import owner
 from console.pages.posted import Posting
 from console.pages.rendering import Download, Shown
+from console.pages.start import DUTIES, start
 from console.pages.trying import what_if
+from console.pages.upcoming import upcoming
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
 
@@ -59,13 +61,12 @@ STAFF: Final = ("auditor", "operations")
 OF: Final = "/console/memberships/{membership}"
 RENEWAL: Final = f"{OF}/renewals/{{renewal}}"
 ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
-OF_RENEWAL: Final = ("decisions", "replay", "proof")
-OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
 
 OWN: Final = ("status", "membership-renewals", "decisions", "results", "peers", "designations")
 
 PAGES: Final = (
     Page("board", "/console/board", "Board", ("board", "overview"), board),
+    Page("upcoming", "/console/upcoming", "Changes ahead", ("upcoming",), upcoming, listed=False, only=STAFF),
     Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
     Page(
         "membership",
@@ -94,7 +95,7 @@ PAGES: Final = (
         listed=False,
         only=STAFF,
     ),
-    Page("decisions", "/console/decisions", "Decisions", OF_RENEWAL, decisions_page),
+    Page("decisions", "/console/decisions", "Decisions", ("decisions-page",), decisions_page, only=STAFF),
     Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
     Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
     Page(
@@ -145,8 +146,16 @@ PAGES: Final = (
         hands_over=True,
         only=("partner",),
     ),
-    Page("owner", "/console/owner", "Programme", ("overview", "participation", "benchmark"), owner, only=("owner",)),
+    Page(
+        "owner",
+        "/console/owner",
+        "Programme",
+        ("overview", "participation", "benchmark", "decision-counts"),
+        owner,
+        only=("owner",),
+    ),
     Page("what-if", "/console/what-if", "What if", ("what-if",), what_if),
+    Page("start", "/console/start", "What you may do", (), start, only=tuple(DUTIES)),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )
 """Every page, in the order in which they are listed."""

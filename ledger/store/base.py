@@ -153,6 +153,10 @@ class Reader(Protocol):
         """The earliest instant before which no review is needed; None where nothing will ever be due."""
         ...
 
+    def due_by(self, until_us: int) -> list[tuple[str, int]]:
+        """(stream, instant before which no review is needed) of each that is due by an instant, in no order."""
+        ...
+
     def set_aside(self) -> list[Aside]:
         """The streams that writers have set aside, in order of name."""
         ...

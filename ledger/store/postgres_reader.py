@@ -149,6 +149,12 @@ class PostgresReader:
         at_us: int | None = self._query(f"SELECT min(at_us) FROM {SCHEMA}.due", ())[0][0]
         return at_us
 
+    def due_by(self, until_us: int) -> list[tuple[str, int]]:
+        return [
+            (stream, at_us)
+            for stream, at_us in self._query(f"SELECT stream, at_us FROM {SCHEMA}.due WHERE at_us <= %s", (until_us,))
+        ]
+
     def set_aside(self) -> list[Aside]:
         rows = self._query(f"SELECT stream, position, reason, reviewed_us FROM {SCHEMA}.set_aside ORDER BY stream", ())
         return list(map(Aside._make, rows))

@@ -161,6 +161,9 @@ class SQLiteReader:
         at_us: int | None = self._execute("SELECT min(at_us) FROM due").fetchone()[0]
         return at_us
 
+    def due_by(self, until_us: int) -> list[tuple[str, int]]:
+        return self._execute("SELECT stream, at_us FROM due WHERE at_us <= ?", (until_us,)).fetchall()
+
     def set_aside(self) -> list[Aside]:
         rows = self._execute("SELECT stream, position, reason, reviewed_us FROM set_aside ORDER BY stream").fetchall()
         return list(map(Aside._make, rows))

@@ -15,6 +15,7 @@ import orjson
 from ledger.instants import parse_instant
 from ledger.programmes.capability.events import designation_of
 from projections.database import Connection, Table
+from projections.decision_reader import NEWEST
 from projections.ledger_projection import LedgerProjection
 from projections.projection import Handler, RawEvent
 
@@ -38,9 +39,11 @@ DECISIONS: Final = Table(
         "decided_us": "BIGINT",
         "reached_us": "BIGINT",
         "outcome": "TEXT",
+        "edition": "TEXT",
         "said": "TEXT",
     },
     ("membership", "area", "anniversary", "position"),
+    (("anniversary", "edition", "outcome", "position", "decided_us"), ("revision",), *NEWEST),
 )
 ANNOUNCEMENTS: Final = Table(
     "announcements",
@@ -53,6 +56,7 @@ ANNOUNCEMENTS: Final = Table(
         "cause": "TEXT",
     },
     ("membership", "area", "position"),
+    (("position",),),
 )
 
 
@@ -70,7 +74,7 @@ class Designations(LedgerProjection[DesignationRows]):
     """Answers `history` and `decisions` of designations and, with the scores, `designations` and `anniversaries`."""
 
     name = "designations"
-    version = 2
+    version = 5
     tables = (DESIGNATIONS, ANNIVERSARIES, DECISIONS, ANNOUNCEMENTS)
 
     def handlers(self) -> Mapping[str, Handler[DesignationRows]]:
@@ -113,6 +117,7 @@ def _decided(rows: DesignationRows, event: RawEvent, position: int) -> None:
             decided_us := parse_instant(event["occurred_at"]),
             min(decided_us, parse_instant(event["recorded_at"])),
             data["outcome"],
+            data["edition"],
             orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
         )
     )

@@ -15,7 +15,7 @@ import orjson
 from ledger.errors import UnknownDesignation
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import Cause, Outcome
-from projections.build_reader import BuildReader
+from projections.decision_reader import DecisionReader, Place
 
 CHUNK: Final = 200
 
@@ -72,8 +72,11 @@ class Undecided(NamedTuple):
     area: str
 
 
-class DesignationsReader(BuildReader):
+class DesignationsReader(DecisionReader):
     """`prefix` is what the names of the build's tables start with, `position` that of the last event in them."""
+
+    of = ("membership", "area", "anniversary")
+    outcomes = Outcome
 
     def require(self, membership: str, area: str, known: int) -> None:
         """Raises UnknownDesignation where a membership had not opened one in an area by a position."""
@@ -146,6 +149,22 @@ class DesignationsReader(BuildReader):
             Decided(member, of_area, anniversary, position, decided_us, outcome, orjson.loads(said))
             for member, of_area, anniversary, position, decided_us, outcome, said in rows
         ]
+
+    def decisions_of(self, keys: Sequence[Place], at_us: int, known: int) -> dict[int, tuple[Decided, bool]]:
+        """By position, of some decisions: the row, and whether a later one on the same is among those asked for."""
+        rows = self.rows_of(keys, ("decided_us", "outcome", "said"), at_us, known)
+        found = {}
+        for key in keys:
+            superseded, decided_us, outcome, said = rows[key.position]
+            membership, area, anniversary = key.of
+            decided = Decided(membership, area, anniversary, key.position, decided_us, outcome, orjson.loads(said))
+            found[key.position] = (decided, superseded)
+        return found
+
+    def standing_decisions(self, at_us: int, known: int) -> list[tuple[str, str | None, Outcome, int]]:
+        """(day, edition, outcome, how many, or how many fewer) of the decisions that stand, by the anniversary."""
+        rows = self._standing_by_day(at_us, known)
+        return [(day, edition, outcome, int(number)) for day, edition, outcome, number in rows]
 
     def last_decisions(self, area: str, known: int) -> list[LastDecision]:
         """The last decision on each anniversary in an area, as known by a position, in the order of the ledger."""

@@ -8,6 +8,7 @@ from ledger.instants import format_instant
 from ledger.programmes.survey.events import Outcome, Via
 from projections.questions.answer import Count, Day, Instant, Number, Position
 from projections.questions.view import View
+from projections.survey.renewals_reader import DecisionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,22 @@ def decisions(view: View, membership: str | None, at_us: int, known_at: int | No
         reader.require(membership, known)
     rows = view.renewals().decisions(membership, at_us, known)
     newest = {(row.membership, row.renewal_date): row.revision for row in rows}
-    return [
-        DecisionTaken(
-            membership=row.membership,
-            renewal_date=row.renewal_date,
-            revision=row.revision,
-            outcome=row.outcome,
-            superseded=newest[row.membership, row.renewal_date] != row.revision,
-            via=row.via,
-            location=row.location,
-            counted=row.counted,
-            organisations=row.organisations,
-            edition=row.edition,
-            decided_at=format_instant(row.decided_us),
-            position=row.position,
-        )
-        for row in rows
-    ]
+    return [decision_taken(row, newest[row.membership, row.renewal_date] != row.revision) for row in rows]
+
+
+def decision_taken(row: DecisionRow, superseded: bool) -> DecisionTaken:
+    """A row of the table as it stands in the list."""
+    return DecisionTaken(
+        membership=row.membership,
+        renewal_date=row.renewal_date,
+        revision=row.revision,
+        outcome=row.outcome,
+        superseded=superseded,
+        via=row.via,
+        location=row.location,
+        counted=row.counted,
+        organisations=row.organisations,
+        edition=row.edition,
+        decided_at=format_instant(row.decided_us),
+        position=row.position,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ledger.instants import END_US, format_instant
 from ledger.programmes.capability.events import Best, Outcome, Qualification, Track
+from projections.capability.designations_reader import Decided
 from projections.questions.answer import Day, Instant, Number, Position
 from projections.questions.view import View
 
@@ -78,13 +79,18 @@ def designation_decisions(
     taken = reader.all_decisions(membership, area, at_us, known)
     newest = {(one.membership, one.area, one.anniversary): one.position for one in taken}
     return [
-        DesignationDecisionTaken(
-            membership=one.membership,
-            area=one.area,
-            position=one.position,
-            superseded=newest[one.membership, one.area, one.anniversary] != one.position,
-            decided_at=format_instant(one.decided_us),
-            **one.said,
-        )
+        designation_decision_taken(one, newest[one.membership, one.area, one.anniversary] != one.position)
         for one in taken
     ]
+
+
+def designation_decision_taken(one: Decided, superseded: bool) -> DesignationDecisionTaken:
+    """A row of the table as it stands in the list."""
+    return DesignationDecisionTaken(
+        membership=one.membership,
+        area=one.area,
+        position=one.position,
+        superseded=superseded,
+        decided_at=format_instant(one.decided_us),
+        **one.said,
+    )

@@ -24,7 +24,7 @@ from ledger.store.base import Reader
 from projections.capability.reading import replay
 from projections.questions.answer import LEFT_OUT, Day, MayBeLeftOut, Number, Position
 from projections.questions.changes import Metric
-from projections.questions.event_step import Difference, EventStep, differences, step_of
+from projections.questions.event_step import Difference, EventStep, differences, part_of, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,26 @@ class DesignationCheck:
 
 
 def designation_replay(
-    book: Reader, membership: str, area: str, through: int | None = None
+    book: Reader,
+    membership: str,
+    area: str,
+    through: int | None = None,
+    last: int | None = None,
+    before: int | None = None,
 ) -> Iterator[DesignationStep | DesignationCheck]:
     """Each event up to and including a position, in order; then a check of each decision among them.
+
+    Only the `last` events, and of those whose number is below `before`, where that is asked for.
 
     Raises UnknownDesignation where there is no such stream, BrokenHistory where an event does not follow the one
     before, or names what is not there.
     """
+    return part_of(_replay(book, membership, area, through), last, before)
+
+
+def _replay(
+    book: Reader, membership: str, area: str, through: int | None
+) -> Iterator[DesignationStep | DesignationCheck]:
     scorebooks = GrowingRules(book, PROGRAMMES, CAPABILITY, scorebook_stream(area))
     revisions: Counter[str] = Counter()
     checks = []

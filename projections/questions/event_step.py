@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ledger.event import Event
 from ledger.instants import format_instant
 from projections.questions.answer import Instant, Number, Position
+
+Replayed = TypeVar("Replayed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,22 @@ def differences(recorded: Mapping[str, Any], anew: Mapping[str, Any]) -> dict[st
         for name in sorted(recorded.keys() | anew.keys())
         if recorded.get(name) != anew.get(name)
     }
+
+
+def part_of(found: Iterator[Replayed], last: int | None, before: int | None) -> Iterator[Replayed]:
+    """Of a replay the `last` events of those whose number is below `before`, and all checks of decisions; None: no bound.
+
+    The whole stream is read all the same, since what held after an event is of all events before it.
+    """
+    if last is None and before is None:
+        yield from found
+        return
+    kept: deque[Replayed] = deque(maxlen=last)
+    checks = []
+    for one in found:
+        if not isinstance(one, EventStep):
+            checks.append(one)
+        elif before is None or one.seq < before:
+            kept.append(one)
+    yield from kept
+    yield from checks

@@ -19,7 +19,7 @@ from ledger.programmes.survey.outcome import decide_renewal
 from ledger.programmes.survey.programme import SURVEY
 from ledger.store.base import Reader
 from projections.questions.answer import LEFT_OUT, Count, Day, MayBeLeftOut, Number, Position
-from projections.questions.event_step import Difference, EventStep, differences, step_of
+from projections.questions.event_step import Difference, EventStep, differences, part_of, step_of
 from projections.survey import reading
 
 
@@ -63,12 +63,20 @@ class DecisionCheck:
     """Both sides of each thing that differs, by its name; only where something does."""
 
 
-def replay(book: Reader, membership: str, through: int | None = None) -> Iterator[ReplayStep | DecisionCheck]:
+def replay(
+    book: Reader, membership: str, through: int | None = None, last: int | None = None, before: int | None = None
+) -> Iterator[ReplayStep | DecisionCheck]:
     """Each event up to and including a position, in order; then a check of each decision among them.
+
+    Only the `last` events, and of those whose number is below `before`, where that is asked for.
 
     Raises UnknownMembership where there is no such stream, BrokenHistory where an event does not follow the one before,
     or names what is not there.
     """
+    return part_of(_replay(book, membership, through), last, before)
+
+
+def _replay(book: Reader, membership: str, through: int | None) -> Iterator[ReplayStep | DecisionCheck]:
     rulebooks = GrowingRules(book, PROGRAMMES, SURVEY, RULEBOOK_STREAM)
     revisions: dict[str, int] = {}
     checks = []

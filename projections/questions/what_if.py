@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from projections.questions.answer import LEFT_OUT, Count, Day, Instant, MayBeLeftOut, Number, Position
 
 FEWEST: Final = 5
-"""Of fewer, but for none, the programme's owner is not told how many they are: small numbers point at single partners."""
+"""The programme's owner is told numbers in steps of so many, rounded down, and none below: single partners would be told
+apart by the difference of two answers."""
 Programme = Literal["survey", "capability"]
 
 
@@ -66,7 +67,7 @@ class WhatIfOutcome:
     would_be: str
     """What would have been decided."""
     decisions: Count | None
-    """How many; null: some, but too few to be told."""
+    """How many; in steps where only counts are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,15 @@ class WhatIf:
     number: Count
     """Memberships, or designations of the area, that are known."""
     gained: Count | None
-    """How many of them would have had the status at some instant at which they had not; null: too few to be told."""
+    """How many of them would have had the status at some instant at which they had not; null: fewer than five."""
     lost: Count | None
-    """How many would not have had it at some instant at which they had; null: too few to be told."""
+    """How many would not have had it at some instant at which they had; null: fewer than five."""
     decided: Count | None
-    """Decisions that stand: the last on each renewal, or anniversary; null: too few to be told."""
+    """Decisions that stand: the last on each renewal, or anniversary; null: fewer than five."""
     differing: Count | None
-    """How many of them would have differed; null: too few to be told."""
+    """How many of them would have differed; null: fewer than five."""
     outcomes: tuple[WhatIfOutcome, ...]
-    """How many of them would have differed, by what they said and would have said."""
+    """How many of them would have differed, by what they said and would have said; of counts alone those of five and more."""
     status: tuple[WhatIfStatus, ...] | MayBeLeftOut = LEFT_OUT
     """Who would have gained or lost, by membership; left out where only counts are asked for."""
     decisions: tuple[WhatIfDecision, ...] | MayBeLeftOut = LEFT_OUT

@@ -41,7 +41,7 @@ class Eligibility(LedgerProjection[EligibilityRows]):
     """Answers `status`, `history` and, with the renewal dates, `renewals`."""
 
     name = "eligibility"
-    version = 3
+    version = 5
     tables = (
         Table("memberships", {"membership": "TEXT", "position": "BIGINT", "name": "TEXT"}, ("membership",)),
         Table(
@@ -65,11 +65,13 @@ class Eligibility(LedgerProjection[EligibilityRows]):
                 "void_position": "BIGINT",
             },
             ("membership", "received_us", "position"),
+            (("received_us",),),
         ),
         Table(
             "evaluations",
             {"membership": "TEXT", "received_us": "BIGINT", "position": "BIGINT"},
             ("membership", "received_us", "position"),
+            (("received_us",),),
         ),
         Table(
             "renewal_dates",
@@ -92,6 +94,7 @@ class Eligibility(LedgerProjection[EligibilityRows]):
                 "revises": "INTEGER",
             },
             ("membership", "position"),
+            (("effective_us",), ("position",)),
         ),
         Table(
             "editions",

@@ -19,6 +19,7 @@ from ledger.programmes.survey.flips import next_flip, standing
 from ledger.programmes.survey.organisations import Organisations
 from ledger.programmes.survey.tally import Evidence
 from projections.build_reader import BuildReader
+from projections.look_up import look_up
 from projections.survey.organisations import load_organisations
 from projections.survey.outlook import Outlook
 
@@ -138,6 +139,39 @@ class EligibilityReader(BuildReader):
                 return
             yield [(membership, name) for membership, name in rows]
             after = rows[-1][0]
+
+    def names(self, memberships: Sequence[str], known: int) -> dict[str, str]:
+        """The names of those of some memberships that were enrolled by a position."""
+        rows = look_up(
+            self._query,
+            f"SELECT m.membership, m.name FROM {{wanted}} CROSS JOIN {self._prefix}memberships AS m "
+            "WHERE m.membership = wanted.column1 AND m.position <= ?",
+            [(membership,) for membership in memberships],
+            (known,),
+        )
+        return dict(rows)
+
+    def announced_between(
+        self, after_us: int, until_us: int, known: int, limit: int | None = None
+    ) -> list[tuple[int, str]]:
+        """(instant, membership) of what was announced by a position to take effect in (after_us, until_us]: all, or so many."""
+        rows = self._query(
+            f"SELECT effective_us, membership FROM {self._prefix}announcements "
+            f"WHERE effective_us > ? AND effective_us <= ? AND position <= ?{'' if limit is None else ' LIMIT ?'}",
+            (after_us, until_us, known, *(() if limit is None else (limit,))),
+        )
+        return [(effective_us, membership) for effective_us, membership in rows]
+
+    def received_between(self, from_us: int, to_us: int) -> list[tuple[str, int]]:
+        """(membership, instant) of every response and every evaluation received in [from_us, to_us], void ones among them."""
+        return [
+            (membership, received_us)
+            for table in ("responses", "evaluations")
+            for membership, received_us in self._query(
+                f"SELECT membership, received_us FROM {self._prefix}{table} WHERE received_us BETWEEN ? AND ?",
+                (from_us, to_us),
+            )
+        ]
 
     def next_renewal(self, membership: str, at_us: int, known: int) -> str | None:
         """The first renewal date from the day of an instant on that was known by a position; None if there is none."""

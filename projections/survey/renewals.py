@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ledger.instants import parse_instant
 from projections.database import Connection, Table
+from projections.decision_reader import NEWEST
 from projections.ledger_projection import LedgerProjection
 from projections.projection import Handler, RawEvent, membership_of
 
@@ -30,7 +31,7 @@ class Renewals(LedgerProjection[RenewalRows]):
     """Answers `decisions` and, with the eligibility projection, `renewals`."""
 
     name = "renewals"
-    version = 2
+    version = 4
     tables = (
         Table(
             "dates",
@@ -54,6 +55,7 @@ class Renewals(LedgerProjection[RenewalRows]):
                 "edition": "TEXT",
             },
             ("membership", "renewal_date", "position"),
+            (("renewal_date", "edition", "outcome", "position", "decided_us"), ("revision",), *NEWEST),
         ),
     )
 

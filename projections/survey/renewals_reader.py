@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ledger.programmes.survey.events import Outcome, Via
-from projections.build_reader import BuildReader
+from projections.decision_reader import DecisionReader, Place
 from projections.survey.renewals import SAID
 
 
@@ -25,8 +26,11 @@ class DecisionRow(NamedTuple):
     edition: str | None
 
 
-class RenewalsReader(BuildReader):
+class RenewalsReader(DecisionReader):
     """Reads one build of the renewals projection; `prefix` is what the names of its tables start with."""
+
+    of = ("membership", "renewal_date")
+    outcomes = Outcome
 
     def undecided(
         self, through: str, known: int, limit: int | None = None, membership: str | None = None
@@ -61,3 +65,18 @@ class RenewalsReader(BuildReader):
             [*parameters, known, at_us],
         )
         return [DecisionRow(*row) for row in rows]
+
+    def standing_decisions(self, at_us: int, known: int) -> list[tuple[str, str | None, Outcome, int]]:
+        """(day, edition, outcome, how many, or how many fewer) of the decisions that stand, by the renewal date."""
+        rows = self._standing_by_day(at_us, known)
+        return [(day, edition, outcome, int(number)) for day, edition, outcome, number in rows]
+
+    def decisions_of(self, keys: Sequence[Place], at_us: int, known: int) -> dict[int, tuple[DecisionRow, bool]]:
+        """By position, of some decisions: the row, and whether a later one on the same is among those asked for."""
+        rows = self.rows_of(keys, ("revision", "decided_us", *SAID), at_us, known)
+        found = {}
+        for key in keys:
+            superseded, revision, *said = rows[key.position]
+            membership, day = key.of
+            found[key.position] = (DecisionRow(membership, day, revision, key.position, *said), superseded)
+        return found

@@ -7,7 +7,7 @@ figure can be tried over the whole history, and an edition can be tried before i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -34,6 +34,8 @@ FIGURES_OF: Final[Mapping[Programme, tuple[str, ...]]] = {
 """The names of the figures of either programme's editions."""
 _SET_APART: Final = ("type", "id", "occurred_at", "edition", "effective_from", "area")
 _DEPTH_MAX: Final = 4
+DIGITS_MAX: Final = 2
+"""So many digits before its zeros has a figure of which counts are told."""
 
 AnyEdition = TypeVar("AnyEdition")
 
@@ -63,19 +65,20 @@ class Hypothesis:
 
     def rulebook(self, known: Rulebook) -> list[Segment[Edition]]:
         """Which edition is in force between the two instants. Raises BadInput where the figures are none of an edition."""
-        if known.editions:  # whatever the span, figures that are none are told
+        found = segments(_by_start(known.editions), self.from_us, self.to_us)
+        if known.editions and not any(
+            one.edition for one in found
+        ):  # whatever the span, figures that are none are told
             self._changed_survey(known.editions[0])
-        return [
-            replace(one, edition=one.edition and self._changed_survey(one.edition))
-            for one in segments(_by_start(known.editions), self.from_us, self.to_us)
-        ]
+        return [replace(one, edition=one.edition and self._changed_survey(one.edition)) for one in found]
 
     def scorebook(self, known: Scorebook) -> Scorebook:
         """The scorebook with those figures between the two instants. Raises BadInput where they are none of an edition."""
         found = Scorebook()
-        if known.editions:
+        within = segments(_by_start(known.editions), self.from_us, self.to_us)
+        if known.editions and not any(one.edition for one in within):
             self._changed_scores(known.editions[0], known.editions[0].effective_us)
-        for one in segments(_by_start(known.editions), self.from_us, self.to_us):
+        for one in within:
             if one.edition is not None:
                 found.publish(self._changed_scores(one.edition, one.from_us))
         after = known.in_force(self.to_us)
@@ -103,7 +106,7 @@ class Hypothesis:
         try:
             fact_from_object({"type": kind, "id": "what-if", "occurred_at": "2000-01-01T00:00:00Z", **data})
         except Refused as refused:
-            raise BadInput(f"edition: {refused.sentence}") from None
+            raise BadInput(f"edition: put into {str(data['edition'])[:80]!r}: {refused.sentence}") from None
 
 
 def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis:
@@ -147,9 +150,11 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
 
 
 def counted_hypothesis(text: bytes | str, from_us: int | None, to_us: int | None, now_us: int) -> Hypothesis:
-    """The same for who is told counts alone: over whole months, so that no two spans tell a single event apart.
+    """The same for who is told counts alone: over whole months, and by round figures.
 
-    By default it ends where the present month begins. Raises BadInput as well where an end is no beginning of a month.
+    Else spans that grow by a second, or figures that grow by a cent, would find the very instant and the very amount at which
+    a count moves. By default it ends where the present month begins. Raises BadInput as well where an end is no beginning of a
+    month, or a figure has more than two digits that are not zeros at its end.
     """
     other = hypothesis(text, from_us, _month_begin_us(now_us) if to_us is None else to_us)
     for name, instant_us in (("from", other.from_us), ("to", other.to_us)):
@@ -157,7 +162,26 @@ def counted_hypothesis(text: bytes | str, from_us: int | None, to_us: int | None
             raise BadInput(
                 f"{name}: found {format_instant(instant_us)}, expected the beginning of a month: counts are of whole months"
             )
+    for way, figure in _numbers(other.figures):
+        if len(str(figure).rstrip("0")) > DIGITS_MAX:
+            raise BadInput(
+                f"edition: found {figure:,} as {way}, expected a round figure, such as {_rounded(figure):,}: counts are of "
+                "figures with two digits and zeros"
+            )
     return other
+
+
+def _numbers(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, int]]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{before}{name}.")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield f"{before}{name}"[:80], value
+
+
+def _rounded(figure: int) -> int:
+    unit: int = 10 ** (len(str(abs(figure))) - DIGITS_MAX)
+    return figure // unit * unit
 
 
 def _month_begin_us(instant_us: int) -> int:

@@ -96,11 +96,14 @@ def told(found: Found, membership: str | None = None, limit: int | None = TOLD_M
     )
     decisions = tuple(one for one in found.differing if one.membership in shown)
     more = page[-1] if page and begin + len(page) < len(ordered) else None
-    return _answer(found, 0, status=status, decisions=decisions, after=more)
+    return _answer(found, 1, status=status, decisions=decisions, after=more)
 
 
 def counts(found: Found, fewest: int = FEWEST) -> WhatIf:
-    """The answer as counts alone, none of which is below `fewest` but nothing."""
+    """The answer as counts alone, in steps of `fewest`, rounded down; what comes to nothing is not told.
+
+    So whether there is none or there are few is told by no answer, and by two answers no single one.
+    """
     return _answer(found, fewest)
 
 
@@ -115,7 +118,7 @@ def _answer(
     outcomes = Counter((one.outcome, one.would_be) for one in found.differing)
 
     def enough(number: int) -> int | None:
-        return None if 0 < number < fewest else number
+        return number - number % fewest or None if fewest > 1 else number
 
     return WhatIf(
         programme=other.programme,
@@ -130,7 +133,9 @@ def _answer(
         lost=enough(len(found.lost)),
         decided=enough(found.decided),
         differing=enough(len(found.differing)),
-        outcomes=tuple(WhatIfOutcome(*pair, enough(number)) for pair, number in sorted(outcomes.items())),
+        outcomes=tuple(
+            WhatIfOutcome(*pair, enough(number)) for pair, number in sorted(outcomes.items()) if number >= fewest
+        ),
         status=LEFT_OUT if status is None else status,
         decisions=LEFT_OUT if decisions is None else decisions,
         after=after,

@@ -311,6 +311,9 @@ def test_who_is_due_is_told_the_earliest_first(store: Store) -> None:
         assert transaction.due_streams(-11, 10) == []
     assert store.read_due() == [("membership-a", 5), ("membership-b", -10), ("membership-c", 20)]
     assert store.read_due("membership-a", 1) == [("membership-b", -10)]
+    assert sorted(store.due_by(20)) == [("membership-a", 5), ("membership-b", -10), ("membership-c", 20)]
+    assert sorted(store.due_by(19)) == [("membership-a", 5), ("membership-b", -10)]
+    assert store.due_by(-11) == []
 
 
 def test_streams_of_which_nothing_says_when_they_are_due(store: Store) -> None:

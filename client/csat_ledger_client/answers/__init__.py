@@ -11,8 +11,10 @@ from csat_ledger_client.answers.changes import (
     PositionReached,
 )
 from csat_ledger_client.answers.comments_page import CommentsPage
+from csat_ledger_client.answers.decision_counts import DecisionCount
 from csat_ledger_client.answers.decision_proof import DecisionProof
 from csat_ledger_client.answers.decisions import AnyDecision, DesignationDecisionTaken
+from csat_ledger_client.answers.decisions_page import DecisionsPage
 from csat_ledger_client.answers.designation_history import QualificationChange
 from csat_ledger_client.answers.designation_replay import DesignationReplay
 from csat_ledger_client.answers.designations import DesignationLine
@@ -39,6 +41,7 @@ from csat_ledger_client.answers.score_months import ScoreMonths
 from csat_ledger_client.answers.status import Status
 from csat_ledger_client.answers.subject_erasure import SubjectErasure
 from csat_ledger_client.answers.unanswered import Unanswered
+from csat_ledger_client.answers.upcoming import Upcoming
 from csat_ledger_client.answers.waiting_shown import WaitingShown
 from csat_ledger_client.answers.webhook_made import WebhookMade
 from csat_ledger_client.answers.webhook_message import WebhookMessage
@@ -56,7 +59,9 @@ __all__ = [
     "ChangesPage",
     "CommentsPage",
     "CutOff",
+    "DecisionCount",
     "DecisionProof",
+    "DecisionsPage",
     "DesignationChange",
     "DesignationDecisionTaken",
     "DesignationLine",
@@ -86,6 +91,7 @@ __all__ = [
     "Status",
     "SubjectErasure",
     "Unanswered",
+    "Upcoming",
     "WaitingShown",
     "WebhookMade",
     "WebhookMessage",

@@ -30,7 +30,7 @@ class WhatIfOutcome(Answer):
     would_be: str
     """What would have been decided."""
     decisions: int | None
-    """How many; null: some, but too few to be told."""
+    """How many; in steps where only counts are asked for."""
 
 
 class WhatIfSpan(Answer):
@@ -90,15 +90,17 @@ class WhatIf(Answer):
     number: int
     """Memberships, or designations of the area, that are known."""
     gained: int | None
-    """How many of them would have had the status at some instant at which they had not; null: too few to be told."""
+    """How many of them would have had the status at some instant at which they had not; null: fewer than five."""
     lost: int | None
-    """How many would not have had it at some instant at which they had; null: too few to be told."""
+    """How many would not have had it at some instant at which they had; null: fewer than five."""
     decided: int | None
-    """Decisions that stand: the last on each renewal, or anniversary; null: too few to be told."""
+    """Decisions that stand: the last on each renewal, or anniversary; null: fewer than five."""
     differing: int | None
-    """How many of them would have differed; null: too few to be told."""
+    """How many of them would have differed; null: fewer than five."""
     outcomes: tuple[WhatIfOutcome, ...]
-    """How many of them would have differed, by what they said and would have said."""
+    """How many of them would have differed, by what they said and would have said; of counts alone those of five and
+    more.
+    """
     status: tuple[WhatIfStatus, ...] | None = None
     """Who would have gained or lost, by membership; left out where only counts are asked for."""
     decisions: tuple[WhatIfDecision, ...] | None = None

@@ -296,7 +296,7 @@ class Ledger:
     def what_if_counts(
         self, edition: Mapping[str, Any], *, since: When | None = None, until: When | None = None
     ) -> WhatIf:
-        """How many would have gained or lost status under other figures, over whole months; of fewer than five no number."""
+        """How many would have gained or lost status under other figures: in fives, over whole months."""
         asked = _span(since, until) | {"edition": fact_line(edition).decode(), "counts": "true"}
         return read_one(WhatIf, self._get("/v1/what-if", None, asked))
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from console.cli.designation_steps import designation_step_parts, print_designation_check
 from console.cli.exits import DONE, NOT_SO
-from console.cli.options import add_area, add_known_at
+from console.cli.options import add_area, add_known_at, number
 from console.cli.output import Output, short
 from console.cli.session import Session
 from projections.questions.designation_replay import DesignationCheck, DesignationStep, designation_replay
@@ -24,6 +24,7 @@ EPILOG: Final = """\
 examples:
   csat-ledger replay m-1
   csat-ledger replay m-1 --known-at 2011-03-01      only what was recorded by then
+  csat-ledger replay m-1 --last 20                  the last twenty events
   csat-ledger replay m-1 --json                     a line for each event, then one for each decision checked
   csat-ledger replay m-1 --area business-applications              the designation's events, with its points
 
@@ -48,6 +49,8 @@ def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
     parser.add_argument("membership", metavar="M", help="the membership")
     add_area(parser, required=False, text="its designation in this area; default: its part in the survey")
+    parser.add_argument("--last", type=number, metavar="N", help="only the last so many events; default: all")
+    parser.add_argument("--before", type=number, metavar="SEQ", help="only events whose number is below this one")
     add_known_at(parser)
 
 
@@ -55,12 +58,13 @@ def run(session: Session) -> int:
     """Prints the stream and the checks."""
     options, output = session.options, session.output
     events, same = 0, []
+    part = (options.last, options.before)
     with session.ledger() as ledger:
         known = session.known_at(ledger)
         if options.area is None:
-            found: Iterator[Replayed] = replay(ledger.store, options.membership, known)
+            found: Iterator[Replayed] = replay(ledger.store, options.membership, known, *part)
         else:
-            found = designation_replay(ledger.store, options.membership, options.area, known)
+            found = designation_replay(ledger.store, options.membership, options.area, known, *part)
         for one in found:
             if isinstance(one, DecisionCheck | DesignationCheck):
                 same.append(one.same)

@@ -29,7 +29,8 @@ examples:
 a figure of the other programme, in the file:
   {"type": "publish-scorebook", "area": "business-applications", "usage_growth": {"base_mcv": {"smb": 20000}}}
 
---counts tells how many, never who, and of fewer than five no number; its span is of whole months."""
+--counts tells how many, never who: in fives, rounded down, and of fewer than five no number; its span is of whole months, and
+its figures have two digits and zeros."""
 
 
 def register(parser: ArgumentParser) -> None:

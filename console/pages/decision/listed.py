@@ -1,40 +1,62 @@
-"""The decisions of a membership, in both programmes."""
+"""The decisions of both programmes, the newest first, a page at a time."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from console.http.problems import Problem
-from console.pages.decision.page import Which
+from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, Which
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
+ROWS: Final = 50
+TIMES: Final = ("at", "known_at")
+CHOICES: Final = ("membership", "programme", "outcome", "edition", *TIMES)
+PROGRAMMES: Final = {"survey": "Renewals", "capability": "Designations"}
+OUTCOMES: Final = {
+    "met": "met", "not-met": "not met", "not-required": "not required", "qualified": "qualified",
+    "not-qualified": "not qualified", "no-edition": "no edition in force",
+}  # fmt: skip
+"""What the outcomes are called on a page."""
+
 
 async def decisions_page(visit: Visit) -> Shown:
-    """Those of the membership that is asked for; without one the form alone."""
+    """Those that are asked for in the address; where the membership is in no programme, the form and why."""
     query = visit.query
-    membership = query.get("membership")
-    found: list[dict[str, Any]] | None = None
+    asked: dict[str, Any] = {"limit": ROWS}
+    if "cursor" in query:
+        asked["cursor"] = query["cursor"]
+    else:
+        asked |= {name: query.get(name) for name in CHOICES}
+    page: dict[str, Any] = {"decisions": [], "next": None}
     problem: Problem | None = None
-    if membership:
-        values = {name: query.get(name) for name in ("at", "known_at")}
-        try:
-            found = await visit.get("decisions", membership=membership, **values)
-        except Problem as error:
-            if error.status != 404:
-                raise
-            problem = error
-    rows = [(one, _page_of(one)) for one in reversed(found or ())]
-    return Shown(
-        "decisions.html.j2",
-        {"title": "Decisions", "query": query, "rows": rows, "asked": found is not None, "problem": problem},
-    )
+    try:
+        page = await visit.get("decisions-page", **asked)
+    except Problem as error:
+        if error.status != 404:
+            raise
+        problem = error
+    kept = {name: query[name] for name in CHOICES if name in query}
+    context = {
+        "title": "Decisions",
+        "query": query,
+        "problem": problem,
+        "rows": [(one, _page_of(visit, one)) for one in page["decisions"]],
+        "following": None if page["next"] is None else {**kept, "cursor": page["next"]},
+        "kept": kept,
+        "times": {name: query[name] for name in TIMES if name in query},
+        "programmes": PROGRAMMES,
+        "outcomes": OUTCOMES,
+    }
+    return Shown("decisions.html.j2", context)
 
 
-def _page_of(decision: dict[str, Any]) -> str:
-    """The page of a decision."""
+def _page_of(visit: Visit, decision: dict[str, Any]) -> str | None:
+    """The page of a decision, for who may see it."""
     area = decision.get("area")
+    if not visit.may(*(OF_RENEWAL if area is None else OF_DESIGNATION)):
+        return None
     on = decision["renewal_date"] if area is None else decision["anniversary"]
     path = Which("", decision["membership"], area, on).path
     return f"{path}?revision={quote(str(decision['revision']))}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +19,9 @@ from console.pages.event_words import after_words, event_words, metric_lines
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
 
+OF_RENEWAL: Final = ("decisions", "replay", "proof")
+OF_DESIGNATION: Final = ("designation-decisions", "designation-replay", "designation-proof")
+"""Routes that the page of a decision needs."""
 STEPS_SHOWN: Final = 25
 """So many steps are in the table at once."""
 
@@ -78,7 +81,8 @@ async def decision_page(visit: Visit) -> Shown:
     replayed, proof = await asyncio.gather(
         _asked(visit, *_replay_of(which, decision)), _asked(visit, *which.dated("proof", decision["revision"]))
     )
-    steps = [] if isinstance(replayed, Problem) else [one for one in replayed if "checked" not in one]
+    steps = [] if isinstance(replayed, Problem) else [one for one in replayed if "seq" in one]
+    looked_at = await _steps(visit, which, decision, steps)
     context = {
         "title": f"Decision on {which.on}",
         "which": which,
@@ -95,7 +99,7 @@ async def decision_page(visit: Visit) -> Shown:
         "event_words": event_words,
         "after_words": after_words,
         "metric_lines": metric_lines,
-        **_step_context(steps, visit.query.get("step")),
+        **looked_at,
     }
     return Shown("decision.html.j2", context)
 
@@ -147,7 +151,7 @@ def _chosen(taken: list[dict[str, Any]], revision: str | None) -> dict[str, Any]
 
 def _replay_of(which: Which, decision: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
     route, values = which.asked("replay")
-    return route, values | {"known_at": decision["position"]}
+    return route, values | {"known_at": decision["position"], "last": STEPS_SHOWN}
 
 
 async def _asked(visit: Visit, route: str, values: Mapping[str, object]) -> Any:
@@ -165,15 +169,24 @@ def _check(replayed: Any, decision: Mapping[str, Any]) -> Mapping[str, Any] | No
     return next((one for one in replayed if "checked" in one and one["position"] == decision["position"]), None)
 
 
-def _step_context(steps: list[dict[str, Any]], text: str | None) -> dict[str, Any]:
-    """The step that is looked at, and those around it: the last where none is asked for. Raises Problem (400)."""
-    if not steps:
+async def _steps(
+    visit: Visit, which: Which, decision: Mapping[str, Any], last: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The step that is looked at, the last where none is asked for, and those around it. Raises Problem (400).
+
+    `last` are the last steps, up to the decision; others are asked for.
+    """
+    if not last:
         return {"step": None, "around": [], "steps": 0}
-    number = len(steps)
+    number = total = last[-1]["seq"]
+    text = visit.query.get("step")
     if text is not None:
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= len(steps)):
-            raise Problem(400, "bad-input", f"found another step, expected one from 1 to {len(steps):,}", "step")
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= total):
+            raise Problem(400, "bad-input", f"found another step, expected one from 1 to {total:,}", "step")
         number = int(text)
     first = (number - 1) // STEPS_SHOWN * STEPS_SHOWN
-    around = list(enumerate(steps[first : first + STEPS_SHOWN], first + 1))
-    return {"step": number, "at": steps[number - 1], "around": around, "steps": len(steps)}
+    if first + 1 < last[0]["seq"]:
+        route, values = _replay_of(which, decision)
+        last = [one for one in await visit.get(route, **values, before=first + STEPS_SHOWN + 1) if "seq" in one]
+    around = [(one["seq"], one) for one in last if first < one["seq"] <= first + STEPS_SHOWN]
+    return {"step": number, "at": around[number - first - 1][1], "around": around, "steps": total}

@@ -41,8 +41,8 @@ def test_counts_say_how_many_and_of_few_that_they_are_few(decided: Program) -> N
     file = decided.write("edition.json", ['{"min_responses": 11}'])
     ran = decided.run("what-if", "--edition", file, "--counts")
     words = " ".join(ran.out.split())
-    assert "0 would have gained and fewer than five lost" in words
-    assert "met not-met fewer than five" in words
+    assert "fewer than five would have gained and fewer than five lost" in words
+    assert "of fewer than five decisions that stand fewer than five would have differed" in words
     assert "m-1" not in ran.out
 
 
@@ -55,6 +55,7 @@ def test_counts_say_how_many_and_of_few_that_they_are_few(decided: Program) -> N
         (b"[" + b" " * 70_000, [], "expected at most 65,536"),
         (b'{"min_responses": 11}', ["--counts", "--membership", "m-1"], "expected one of them"),
         (b'{"min_responses": 11}', ["--counts", "--to", "2011-05-02"], "expected the beginning of a month"),
+        (b'{"min_responses": 125}', ["--counts"], "found 125 as min_responses, expected a round figure, such as 120"),
         (b'{"min_responses": 11}', ["--from", "2011-05-02", "--to", "2011-05-02"], "expected a span that is not empty"),
         (b'{"min_responses": 11}', ["--membership", "m-9"], "m-9"),
     ],

@@ -35,10 +35,13 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
      ["rolling", "m-1", "--at", "2011-01-01", "--known-at", "9", "--from", "2010-01-01", "--to", "2011-12-31"], False),
     (PATHS["replay"], ["replay", "m-1"], True),
     (f"{PATHS['replay']}?known_at=12", ["replay", "m-1", "--known-at", "12"], True),
+    (f"{PATHS['replay']}?last=3&before=9", ["replay", "m-1", "--last", "3", "--before", "9"], True),
     (PATHS["decisions"], ["decisions", "m-1"], True),
     (f"{PATHS['decisions']}?at=2012-01-01", ["decisions", "m-1", "--at", "2012-01-01"], True),
     (PATHS["renewals"], ["renewals", "--within", "365"], True),
     ("/v1/renewals?at=2010-12-31", ["renewals", "--at", "2010-12-31"], True),
+    (PATHS["upcoming"], ["upcoming", "--at", "2011-05-01", "--within", "60", "--limit", "100"], False),
+    ("/v1/upcoming?limit=5", ["upcoming", "--limit", "5"], False),
     (PATHS["membership-renewals"], ["renewals", "--membership", "m-1", "--within", "365"], True),
     ("/v1/memberships/m-1/renewals?at=2010-12-31&known_at=20",
      ["renewals", "--membership", "m-1", "--at", "2010-12-31", "--known-at", "20"], True),
@@ -66,8 +69,15 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     (PATHS["designation-history"], ["history", "m-1", "--area", AREA], True),
     (f"{ONE}/history?at=2024-07-01&known_at=51", ["history", "m-1", "--area", AREA, "--at", "2024-07-01", "--known-at", "51"],
      True),
+    (PATHS["decisions-page"], ["decisions", "--limit", "3"], False),
+    ("/v1/decisions?outcome=met&edition=2009-11&programme=survey&membership=m-1&at=2012-01-01&known_at=40",
+     ["decisions", "m-1", "--outcome", "met", "--edition", "2009-11", "--programme", "survey", "--at", "2012-01-01",
+      "--known-at", "40"], False),
+    (PATHS["decision-counts"], ["decisions", "--counts"], True),
+    (f"{PATHS['decision-counts']}?at=2012-01-01", ["decisions", "--counts", "--at", "2012-01-01"], True),
     (PATHS["designation-decisions"], ["decisions", "m-1", "--area", AREA], True),
     (PATHS["designation-replay"], ["replay", "m-1", "--area", AREA], True),
+    (f"{PATHS['designation-replay']}?last=4", ["replay", "m-1", "--area", AREA, "--last", "4"], True),
     (PATHS["results"], ["results", "m-1", "--by", "month"], False),
     (PATHS["peers"], ["benchmark", "--membership", "m-1"], True),
     (PATHS["report"], ["report", "m-1", "--month", "2010-06"], False),
@@ -110,6 +120,21 @@ def test_every_route_is_held_against_its_command() -> None:
     tried = {path.partition("?")[0] for path, _, _ in SAME}
     elsewhere = {"/v1/memberships", "/v1/refusals", "/v1/what-if"}
     assert tried == {path.partition("?")[0] for path in PATHS.values()} - elsewhere
+
+
+def test_parts_of_a_replay_are_the_whole_of_it(served: Served) -> None:
+    for path in (PATHS["replay"], PATHS["designation-replay"]):
+        whole = served.get(path).json()
+        checks = [one for one in whole if "checked" in one]
+        assert checks
+        found: list[Any] = []
+        while not found or found[0]["seq"] > 1:
+            before = f"&before={found[0]['seq']}" if found else ""
+            part = served.get(f"{path}?last=4{before}").json()
+            assert part[-len(checks) :] == checks
+            found = [*part[: -len(checks)], *found]
+        assert [*found, *checks] == whole
+        assert served.get(f"{path}?last=0").status_code == 400
 
 
 def test_the_first_renewals_and_designations_are_those_of_the_whole_list(served: Served) -> None:

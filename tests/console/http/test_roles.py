@@ -47,6 +47,9 @@ MAY = {
     "auditor": PROGRAMME
     | {
         "overview",
+        "decision-counts",
+        "decisions-page",
+        "upcoming",
         "what-if",
         "rolling",
         "status-batch",
@@ -59,11 +62,12 @@ MAY = {
         *PROVEN,
     },
     "operations": PROGRAMME
-    | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"},
+    | {"overview", "rolling", "status-batch", "renewals", "participation", "metrics", "operations", "refusals"}
+    | {"decision-counts", "decisions-page", "upcoming"},
     "partner": (PROGRAMME - {"board"})
     | {"status-batch", "history", "participation", "explain", "designation-history"}
     | {"results", "peers", "report", "responses"},
-    "owner": {"overview", "what-if", "participation", "benchmark", "places"},
+    "owner": {"overview", "what-if", "decision-counts", "participation", "benchmark", "places"},
     "subscriber": {"changes", *WEBHOOKS},
     "admin": {*WEBHOOKS, *OF_THE_VAULT},
 }

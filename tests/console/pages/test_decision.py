@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -14,7 +17,7 @@ from console.pages.decision.page import Which, file_name
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from tests.console.designation_story import ANNIVERSARY, AREA
-from tests.console.http.support import make_book, seal, service_on_a_port
+from tests.console.http.support import bearer, make_book, seal, service_on_a_port
 from tests.console.http.test_proof_state import judge
 from tests.console.pages.support import NARROW, signed_in, visiting
 from tests.ledger.seal.support import policy_bytes
@@ -131,11 +134,14 @@ def test_the_name_of_a_file_is_made_of_few_letters(pages: str) -> None:
     assert name == "evidence-a___x____.._b_c-2011-03-01-revision-1.json"
 
 
-def test_only_auditors_see_decisions(pages: str) -> None:
+def test_only_auditors_see_a_decision_and_operations_the_list(pages: str) -> None:
     for role in ("partner", "operations", "owner", "operator"):
         with signed_in(pages, role, "m-1") as client:
-            for path in ("/console/decisions", RENEWAL, DESIGNATION, f"{RENEWAL}/evidence"):
+            for path in (RENEWAL, DESIGNATION, f"{RENEWAL}/evidence"):
                 assert client.get(path).status_code == 403, (role, path)
+            listed = client.get("/console/decisions")
+            assert listed.status_code == (200 if role == "operations" else 403)
+            assert "2011-03-01?revision" not in listed.text, "a link leads to what the role may not see"
 
 
 def test_the_decisions_of_a_membership_are_listed_with_their_pages(pages: str, browser: Browser) -> None:
@@ -144,7 +150,8 @@ def test_the_decisions_of_a_membership_are_listed_with_their_pages(pages: str, b
         visitor.go("/console/decisions")
         visitor.page.fill("#membership", "m-1")
         visitor.page.click("button:text('Show')")
-        assert visitor.page.locator("tbody tr").count() == 2
+        found = httpx.get(f"{pages}/v1/memberships/m-1/decisions", headers=bearer("auditor")).json()
+        assert visitor.page.locator("tbody tr").count() == len(found)
         visitor.page.click("text=2011-03-01")
         assert "The renewal on 2011-03-01" in visitor.page.inner_text("h1")
         with visitor.page.expect_download() as handed:
@@ -152,7 +159,28 @@ def test_the_decisions_of_a_membership_are_listed_with_their_pages(pages: str, b
         assert json.loads(Path(handed.value.path()).read_bytes())["subject"] == "membership-m-1"
     with signed_in(pages, "auditor") as client:
         assert "no membership" in client.get("/console/decisions?membership=m-9").text.lower()
-        assert "Nothing was decided" in client.get("/console/decisions?membership=m-2").text
+        assert "No decision is like that" in client.get("/console/decisions?outcome=no-edition").text
+
+
+def test_the_list_of_decisions_is_that_of_the_route_with_choices_and_pages_in_its_address(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.pages.decision.listed.ROWS", 1)
+    asked = httpx.get(f"{pages}/v1/decisions?limit=1000", headers=bearer("auditor")).json()["decisions"]
+    assert len(asked) > 1
+    with signed_in(pages, "auditor") as client:
+        path, seen = "/console/decisions", []
+        while path:
+            page = client.get(path).text
+            seen += re.findall(r'<td><a href="(/console/memberships/[^"]+)"', page)
+            following = re.search(r'href="(/console/decisions\?[^"]*cursor=[^"]*)">Earlier', page)
+            path = unescape(following[1]) if following else ""
+        assert len(seen) == len(asked)
+        assert [one.rpartition("=")[2] for one in seen] == [str(one["revision"]) for one in asked]
+        chosen = client.get("/console/decisions?programme=survey&outcome=met&known_at=40&membership=m-1").text
+        assert '<option value="met" selected>' in chosen
+        assert "Designation " not in chosen.partition("<tbody>")[2]
+        assert client.get("/console/decisions?outcome=nonsense").status_code == 400
 
 
 def test_a_history_that_is_too_long_for_a_page_is_told(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:

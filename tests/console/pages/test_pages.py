@@ -9,9 +9,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from console.cli.main import COMMANDS
 from console.http.operations import BOUNDS
+from console.http.roles import ROLES, Caller, Role
 from console.pages.board import SIGNS
 from console.pages.designation import KINDS
+from console.pages.owner import decisions_of
+from console.pages.registry import pages_for
+from console.pages.start import DUTIES, routes_of
 from projections.questions.explain import Kind
 from tests.console.designation_story import AREA
 from tests.console.http.support import COMMENTS, INVITATIONS, SUBJECTS, bearer, responses
@@ -94,6 +99,33 @@ def test_a_slider_sets_the_day_and_the_page_follows_with_its_address(pages: str,
         visitor.page.wait_for_url("**at=2010-07-01**")
 
 
+def test_events_are_shown_a_page_at_a_time_and_every_step_of_a_decision_can_be_seen(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.pages.membership.EVENTS", 7)
+    monkeypatch.setattr("console.pages.decision.page.STEPS_SHOWN", 5)
+    every = [one for one in api(pages, "/v1/memberships/m-1/replay", "auditor") if "seq" in one]  # type: ignore[attr-defined]
+    with signed_in(pages, "auditor") as client:
+        page = client.get("/console/memberships/m-1/events").text
+        assert f"{len(every)} events; the last ones first" in page
+        seen, before = [], None
+        while True:
+            page = client.get(
+                "/console/memberships/m-1/events", params={} if before is None else {"before": before}
+            ).text
+            seen += [int(one) for one in re.findall(r'<td class="number">(\d+)</td><th scope="row">', page)]
+            following = re.search(r"before=(\d+)", page)
+            if following is None:
+                break
+            before = following[1]
+        assert seen == [one["seq"] for one in every][::-1]
+        (decided,) = [one for one in every if one["type"] == "RenewalDecided"]
+        for step in range(1, decided["seq"] + 1):
+            page = client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={step}").text
+            assert f"Step {step} of {decided['seq']}" in page
+        assert client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={decided['seq'] + 1}").status_code == 400
+
+
 def test_a_designation_shows_its_score_and_why_it_differs(pages: str) -> None:
     path = f"/console/memberships/m-1/designations/{AREA}"
     found = api(pages, f"/v1/memberships/m-1/designations/{AREA}/score?at=2024-08-01", "auditor")
@@ -168,3 +200,84 @@ def test_a_page_says_utc_beside_each_time(pages: str, path: str) -> None:
     shown = re.findall(r'<time datetime="[^"]*T[^"]*">([^<]*)</time>', page)
     assert shown
     assert all(one.endswith("UTC") or re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in shown)
+
+
+def test_the_owner_sees_how_many_decisions_there_are_of_each_outcome_and_no_number_of_few(pages: str) -> None:
+    every = api(pages, "/v1/decisions/counts", "operations")
+    told = api(pages, "/v1/decisions/counts", "owner")
+    assert isinstance(every, list)
+    assert {one["programme"] for one in every} == {"survey", "capability"}
+    assert told == [one | {"decisions": None if one["decisions"] < 5 else one["decisions"]} for one in every]
+    assert httpx.get(f"{pages}/v1/decisions/counts?at=2012-01-01", headers=bearer("owner")).status_code == 403
+    with signed_in(pages, "owner") as client:
+        page = client.get("/console/owner").text
+    section = page.partition('id="decided"')[2].partition("</section>")[0]
+    numbers = re.findall(r'<td class="number">([^<]+)</td>', section)
+    assert numbers.count("&lt; 5") == len([one for one in told if one["decisions"] is None])
+    assert "m-1" not in section
+
+
+def test_a_table_of_decisions_has_a_line_for_a_quarter_and_an_edition_and_keeps_what_is_not_told() -> None:
+    def one(quarter: str, edition: str, outcome: str, number: int | None) -> dict[str, object]:
+        return {
+            "programme": "survey", "quarter": quarter, "edition": edition, "outcome": outcome, "decisions": number
+        }  # fmt: skip
+
+    found = [one("2011-Q1", "a", "met", 7), one("2011-Q1", "a", "not-met", None), one("2011-Q2", "b", "met", 9)]
+    (table,) = decisions_of(found)
+    assert table["rows"] == [
+        ("2011-Q2", "b", [(True, 9), (False, None), (False, None)]),
+        ("2011-Q1", "a", [(True, 7), (True, None), (False, None)]),
+    ]
+
+
+def test_the_board_shows_who_changes_next_and_a_page_of_its_own_all_of_them(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = api(pages, "/v1/upcoming?at=2011-05-01&within=365", "operations")
+    assert isinstance(found, dict)
+    changes = found["changes"]
+    assert len(changes) > 0
+    monkeypatch.setattr("console.pages.upcoming.ROWS", 1)
+    with signed_in(pages, "operations") as client:
+        board = (
+            client.get("/console/board?at=2011-05-01&within=365")
+            .text.partition('id="next"')[2]
+            .partition("</section>")[0]
+        )
+        assert changes[0]["at"] in board
+        assert "/console/upcoming?at=2011-05-01&amp;within=365" in board
+        assert 'id="next"' not in client.get("/console/board?at=2011-05-01&known_at=30").text
+        path, seen = "/console/upcoming?at=2011-05-01&within=365", []
+        while path:
+            page = client.get(path).text
+            seen += re.findall(r'<td><time datetime="([^"]+)">', page)
+            following = re.search(r'href="(/console/upcoming\?[^"]*cursor=[^"]*)">Later', page)
+            path = following[1].replace("&amp;", "&") if following else ""
+        assert seen == [one["at"] for one in changes]
+        assert "Nobody changes by" in client.get("/console/upcoming?at=2030-01-01&within=30").text
+        assert client.get("/console/upcoming?within=x").status_code == 400
+    with signed_in(pages, "owner") as client:
+        assert client.get("/console/upcoming").status_code == 403
+
+
+@pytest.mark.parametrize("role", ["operator", "subscriber", "admin"])
+def test_who_has_no_page_of_his_own_is_told_what_he_may_do_and_where(pages: str, role: Role) -> None:
+    with signed_in(pages, role) as client:
+        found = client.get("/console", follow_redirects=True)
+        assert found.url.path == "/console/start"
+    routes = {one.path for one in routes_of(role)}
+    assert routes
+    assert all(f"{path}</code>" in found.text for path in routes)
+    commands = {command.split()[0] for command, _ in DUTIES[role].commands}
+    assert commands <= COMMANDS.keys()
+    with signed_in(pages, "auditor") as client:
+        assert client.get("/console", follow_redirects=True).url.path == "/console/board"
+        assert client.get("/console/start").status_code == 403
+
+
+def test_every_role_has_a_page_beside_the_one_that_all_have() -> None:
+    for role in ROLES:
+        first, *_ = pages_for(Caller(frozenset({role}), frozenset({"m-1"})))
+        assert first.name != "verify", role
+        assert (role in DUTIES) is (first.name == "start")

@@ -163,7 +163,9 @@ def test_pages_of_it_are_all_of_it() -> None:
     with pytest.raises(UnknownMembership):
         told(found, "m-9")
     few = counts(found)
-    assert (few.gained, few.lost, few.status) == (None, 0, LEFT_OUT)
+    assert (few.gained, few.lost, few.status, few.outcomes) == (None, None, LEFT_OUT, ())
+    several = [found._replace(gained={str(one): [] for one in range(number)}) for number in (0, 4, 5, 9, 10, 14)]
+    assert [counts(one).gained for one in several] == [None, None, 5, 5, 10, 10]
     assert counts(found, 1).gained == len(found.gained)
 
 
