@@ -188,7 +188,7 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
         known = await service.readers.ask(lambda ledger: resolved(ledger, values))
     positions, settled = known.positions, known.settled
     await _reached(service, max(least, known.last))
-    asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships)
+    asked = Asked({**values, **_without_cursor(positions)}, service.clock(), memberships, caller.who)
     spool = Spool(service.room)
     with _Still() as still:
         found = await service.readers.ask(lambda ledger: answer(ledger, route, asked, sight, settled, spool, still))

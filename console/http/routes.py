@@ -70,7 +70,7 @@ from console.http.parameters import (
     Values,
 )
 from console.http.refusal_code import require_code
-from console.http.trying import what_if_answer
+from console.http.trying import Tried, what_if_answer
 from console.wiring import Ledger
 from ledger.book import position_at
 from ledger.instants import END_US
@@ -122,6 +122,8 @@ class Asked:
     now_us: int
     memberships: frozenset[str] | None = None
     """Of these memberships alone; None: of whichever."""
+    who: str = ""
+    """What stands for who asks (`roles.Caller.who`)."""
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """The value of a parameter, or of one that was not given what stands for it."""
@@ -299,11 +301,10 @@ def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | Refus
 
 
 def _what_if(_ledger: Ledger, view: View, asked: Asked) -> WhatIf:
-    edition, span = asked.get("edition"), (asked.get("from"), asked.get("to"))
-    if asked.get("counts") == "true":
-        return what_if_answer(view, edition, *span, asked.now_us, asked.known, None)
-    page = (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
-    return what_if_answer(view, edition, *span, asked.now_us, asked.known, page)
+    counts = asked.get("counts") == "true"
+    page = None if counts else (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
+    wanted = Tried(asked.get("edition"), asked.get("from"), asked.get("to"), asked.known, page)
+    return what_if_answer(view, wanted, asked.now_us, asked.who)
 
 
 OF: Final = "/v1/memberships/{membership}"

@@ -1,9 +1,15 @@
-"""Trying other figures over HTTP: one at a time, since it takes seconds of all processors, and what was found is remembered."""
+"""Trying other figures over HTTP: one at a time, since it takes seconds of all processors, and what was found is remembered.
+
+One more waits for the one before it, with one of the threads that answer everything; whoever else asks meanwhile is told to ask
+again, and so is who has one under way or waiting already: nobody keeps the others out by asking all the time.
+"""
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.http.problems import RETRY_AFTER_S, Problem
 from ledger.errors import BadInput, ExtraMissing
@@ -12,44 +18,80 @@ if TYPE_CHECKING:
     from projections.questions.view import View
     from projections.questions.what_if import WhatIf
 
-_TRYING: Final = Lock()
-Page = tuple[str | None, int, str]
-"""Of which membership or all, how many, and after which one."""
+WAIT_S: Final = 15.0
 
 
-def what_if_answer(
-    view: View,
-    edition: str,
-    from_us: int | None,
-    to_us: int | None,
-    now_us: int,
-    known_at: int | None,
-    page: Page | None,
-) -> WhatIf:
-    """What would have been; without a page counts alone.
+class Tried(NamedTuple):
+    """What is tried: the figures as JSON, the span, as known at which position; of which membership, how many, after which.
 
-    Raises Problem: 400 for what is no edition or no span, 503 while another is worked out, or where what works by columns is
-    not installed.
+    Without a page counts alone.
+    """
+
+    edition: str
+    from_us: int | None
+    to_us: int | None
+    known_at: int | None
+    page: tuple[str | None, int, str] | None
+
+
+class Turns:
+    """Whose turn it is: one at a time, and one that waits."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._at_work: str | None = None
+        self._waiting: str | None = None
+
+    @contextmanager
+    def one(self, who: str) -> Iterator[None]:
+        """Waits for a turn. Raises Problem (503) where others wait, or the same asks already, or it takes too long."""
+        with self._changed:
+            if who in (self._at_work, self._waiting) or self._waiting is not None:
+                raise _busy()
+            if self._at_work is not None:
+                self._waiting = who
+                free = self._changed.wait_for(lambda: self._at_work is None, WAIT_S)
+                self._waiting = None
+                if not free:
+                    raise _busy()
+            self._at_work = who
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work = None
+                self._changed.notify_all()
+
+
+TURNS: Final = Turns()
+
+
+def _busy() -> Problem:
+    return Problem(
+        503, "busy", "found other figures being tried, expected nobody else: ask again in a few seconds",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )  # fmt: skip
+
+
+def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
+    """What would have been.
+
+    Raises Problem: 400 for what is no edition or no span, 503 where it is not who asks' turn, or where what works by columns
+    is not installed.
     """
     try:
         from projections.what_if.figures import counted_hypothesis, hypothesis
         from projections.what_if.question import counts, told, what_if
     except ModuleNotFoundError as error:
         raise Problem(503, "missing", str(ExtraMissing(error.name, "results"))) from None
+    edition, from_us, to_us, known_at, page = tried
     try:
         if page is None:
             other = counted_hypothesis(edition, from_us, to_us, now_us)
         else:
             other = hypothesis(edition, from_us, now_us if to_us is None else to_us)
-        if not _TRYING.acquire(blocking=False):  # who waited would hold a thread that answers all others
-            raise Problem(
-                503, "busy", "found other figures being tried, expected nobody else: ask again in a few seconds",
-                headers={"Retry-After": RETRY_AFTER_S},
-            )  # fmt: skip
-        try:
+        with TURNS.one(who):
             found = what_if(view, other, known_at)
-        finally:
-            _TRYING.release()
     except BadInput as error:
         raise Problem(400, "bad-input", str(error), "edition") from None
     return counts(found) if page is None else told(found, *page)

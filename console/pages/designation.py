@@ -61,8 +61,11 @@ async def designation(visit: Visit) -> Shown:
 
 
 def sides_of(query: Mapping[str, str]) -> dict[str, str | None]:
-    """The two sides between which a score is explained, as a page is asked for them."""
-    return {name: query.get(name) for side in SIDES for name in (side, f"{side}_known_at")}
+    """The two sides between which a score is explained: each as known at what is asked of it, else of the whole page."""
+    known = query.get("known_at")
+    return {side: query.get(side) for side in SIDES} | {
+        f"{side}_known_at": query.get(f"{side}_known_at", known) for side in SIDES
+    }
 
 
 async def asked_for(visit: Visit, asked: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:

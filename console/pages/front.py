@@ -236,4 +236,9 @@ def _query(request: Request) -> dict[str, str]:
         pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
-    return dict(pairs)
+    found: dict[str, str] = {}
+    for name, text in pairs:
+        if name in found:
+            raise Problem(400, "bad-input", "found it more than once, expected it once", name[:40])
+        found[name] = text
+    return found

@@ -60,11 +60,11 @@ async def what_if(visit: Visit) -> Shown:
     counts_alone = "owner" in visit.caller.roles and "auditor" not in visit.caller.roles
     whole: dict[str, Any] = {} if area is None else {"type": "publish-scorebook", "area": area}
     tried = _tried(query)
-    asked: dict[str, Any] = {"from": query.get("from"), "to": query.get("to")}
+    asked: dict[str, Any] = {name: _month_begin(query.get(name)) for name in ("from", "to")}
     if counts_alone:
-        asked |= {"counts": "true", **{name: _month_begin(asked[name]) for name in ("from", "to")}}
+        asked |= {"counts": "true"}
     else:
-        asked |= {"known_at": query.get("known_at"), "limit": ROWS, "after": query.get("after")}
+        asked |= {name: query.get(name) for name in ("known_at", "after", "membership")} | {"limit": ROWS}
     found = await visit.get("what-if", edition=orjson.dumps(whole | tried).decode(), **asked)
     last = found["editions"][-1]["figures"] if found["editions"] else {}
     groups = _fields(last, query, FIGURES if area is None else PARTS)

@@ -7,7 +7,7 @@ evaluating each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,8 +60,10 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
     qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", known), at_us)
     months = []
     if eligible or qualified:
-        numbers = (0, 0)
-        for month in months_from(min([*eligible, *qualified]), format_instant(at_us)[:7]):
+        last = format_instant(at_us)[:7]
+        first = max(min([*eligible, *qualified]), _earlier(last, MONTHS_MAX - 1))
+        numbers = (_standing_before(eligible, first), _standing_before(qualified, first))
+        for month in months_from(first, last):
             numbers = (eligible.get(month, numbers[0]), qualified.get(month, numbers[1]))
             months.append(MonthStanding(month, *numbers))
     return Overview(
@@ -71,8 +73,20 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
         eligible=months[-1].eligible if months else 0,
         designations=designations.number_of("designations", known),
         qualified=months[-1].qualified if months else 0,
-        months=tuple(months[-MONTHS_MAX:]),
+        months=tuple(months),
     )
+
+
+def _earlier(month: str, months: int) -> str:
+    """So many months before a month; the calendar's first where there are not so many."""
+    number = max(12, int(month[:4]) * 12 + int(month[5:]) - 1 - months)
+    return f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def _standing_before(found: Mapping[str, int], month: str) -> int:
+    """How many held at the end of the last month before one."""
+    before = max((one for one in found if one < month), default=None)
+    return 0 if before is None else found[before]
 
 
 def _by_month(changes: Sequence[tuple[int, int]], at_us: int) -> dict[str, int]:

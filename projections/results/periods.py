@@ -56,9 +56,9 @@ def month_end_us(month: str) -> int:
 
 
 def months_from(first: str, through: str) -> Iterator[str]:
-    """The months from one through another; none where the first comes later."""
+    """The months from one through another; none where the first comes later, or after the calendar's end."""
     month = first
-    while month <= through:
+    while month <= through and len(month) == len(through):  # 10000-01 comes after 9999-12, and is none
         yield month
         month = month_after(month)
 

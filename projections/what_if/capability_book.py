@@ -124,16 +124,23 @@ class CapabilityBook:
         spans = []
         for row in rows:
             from_us, last_us = window(scorebook, row.anniversary)
-            spans.append((from_us, max(from_us, min(last_us, row.reached_us)) + 1))
+            # Of a window that had not begun when it was decided no instant was reached: it was qualified at none.
+            spans.append((from_us, max(from_us, min(last_us, row.reached_us) + 1)))
         several = in_force(scorebook, BEGINNING_US, END_US + 1)
         looked_at = pl.DataFrame(
-            [(place, *span) for place, span in zip(places, spans, strict=True)], schema=_LOOKED_AT, orient="row"
+            [(place, *span) for place, span in zip(places, spans, strict=True) if span[0] < span[1]],
+            schema=_LOOKED_AT,
+            orient="row",
         )
         qualified = set(self._scored(asked).qualified(looked_at, several)[KEY])
         first_us = next((one.from_us for one in several if one.edition is not None), END_US + 1)
         return {
-            place: "no-edition" if to_us <= first_us else "qualified" if place in qualified else "not-qualified"
-            for place, (_, to_us) in zip(places, spans, strict=True)
+            place: "no-edition"
+            if max(to_us, from_us + 1) <= first_us
+            else "qualified"
+            if place in qualified
+            else "not-qualified"
+            for place, (from_us, to_us) in zip(places, spans, strict=True)
         }
 
     def _scored(self, asked: pl.DataFrame) -> Scored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
 
@@ -29,6 +29,10 @@ class Mark(NamedTuple):
     """YYYY-MM-DD."""
     kind: str
     """`renewal`, `met` or `not-met`."""
+
+
+LAST_S: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The last day that there is: a second more, as a fraction of it is rounded, is none of the calendar."""
 
 
 def rolling_count(identity: str, found: Any, marks: Sequence[Mark]) -> Markup:
@@ -83,7 +87,7 @@ def _corners(corners: Sequence[tuple[float, float]]) -> str:
 
 def _years(begin: float, end: float, place: Any) -> list[tuple[float, str]]:
     first = datetime.fromtimestamp(begin, UTC).year
-    last = datetime.fromtimestamp(end, UTC).year
+    last = datetime.fromtimestamp(min(end, LAST_S), UTC).year
     found = []
     for year in range(first + 1, min(last, first + 200) + 1):
         found.append((place(datetime(year, 1, 1, tzinfo=UTC).timestamp()), str(year)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 import pytest
@@ -411,3 +413,21 @@ def test_headers_that_are_too_long_are_a_problem(served: Served) -> None:
     found = served.get(PATHS["status"], **{"X-Long": "x" * 20_000})
     assert (found.status_code, found.json()["code"]) == (431, "too-long")
     assert served.get(PATHS["status"], **{"X-Odd": b"\xe9\xff"}).status_code == 200
+
+
+ENDS = ("0001-01-01", "0001-01-02T00:00:00Z", "9999-12-01", "9999-12-31T23:59:59.999999Z")
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_at_the_ends_of_the_calendar_every_question_has_an_answer_soon(served: Served, name: str) -> None:
+    (route,) = [one for one in READING if one.name == name]
+    role = next(role for role in TABLE if name in TABLE[role])
+    path, _, query = PATHS[name].partition("?")
+    asked = dict(parse_qsl(query))
+    times = [one.name for one in route.parameters if one.name in ("at", "known_at", "from", "to", "since", "until")]
+    for time_name in times:
+        for instant in ENDS:
+            begun_s = time.monotonic()
+            found = served.get(f"{path}?{urlencode({**asked, time_name: instant})}", role)
+            assert found.status_code in (200, 400, 404), (time_name, instant, found.text)
+            assert time.monotonic() - begun_s < 10, (time_name, instant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,6 +12,8 @@ import orjson
 import pytest
 
 from console.http import trying
+from console.http.problems import Problem
+from console.http.trying import Turns
 from tests.console.designation_story import AREA
 from tests.console.http.support import Served
 from tests.console.http.test_answers import printed
@@ -139,14 +142,33 @@ def test_what_is_not_there_is_not_found(served: Served) -> None:
     assert served.get(path_of(SCORES, membership="m-3")).status_code in (200, 404)
 
 
-def test_one_is_worked_out_at_a_time(served: Served) -> None:
-    held = Thread(target=trying._TRYING.acquire)
-    held.start()
-    held.join()
-    try:
+def test_one_is_worked_out_at_a_time_and_one_more_waits() -> None:
+    turns, done = Turns(), []
+
+    def take(who: str) -> None:
+        with turns.one(who):
+            done.append(who)
+
+    with turns.one("first"):
+        with pytest.raises(Problem, match="503 busy"), turns.one("first"):
+            pass
+        waiting = Thread(target=take, args=("second",))
+        waiting.start()
+        while turns._waiting is None:
+            time.sleep(0.001)
+        for who in ("second", "third"):
+            with pytest.raises(Problem, match="503 busy"), turns.one(who):
+                pass
+        assert done == []
+    waiting.join(20)
+    assert done == ["second"]
+    take("third")
+
+
+def test_who_is_told_to_ask_again_is_told_when(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "WAIT_S", 0.01)
+    with trying.TURNS.one("somebody else"):
         refused = served.get(path_of({"min_responses": 7}))
-        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
-        assert int(refused.headers["retry-after"]) > 0
-    finally:
-        trying._TRYING.release()
+    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+    assert int(refused.headers["retry-after"]) > 0
     assert served.get(path_of({"min_responses": 7})).status_code == 200

@@ -126,6 +126,35 @@ def test_events_are_shown_a_page_at_a_time_and_every_step_of_a_decision_can_be_s
         assert client.get(f"/console/memberships/m-1/renewals/2011-03-01?step={decided['seq'] + 1}").status_code == 400
 
 
+def test_pages_stand_at_the_ends_of_the_calendar_and_take_no_parameter_twice(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        for path in (
+            "/console/board",
+            "/console/memberships/m-1",
+            "/console/designations",
+            f"/console/memberships/m-1/designations/{AREA}",
+        ):
+            for at in ("0001-01-02", "9999-12-31", "9999-12-31T23:59:59.999999Z"):
+                assert client.get(path, params={"at": at}).status_code in (200, 400), (path, at)
+        twice = client.get("/console/memberships/m-1?known_at=1&known_at=2")
+        assert (twice.status_code, "more than once" in twice.text) == (400, True)
+        page = client.get("/console/what-if?figure.min_responses=5&membership=m-1&to=2014-01").text
+        assert "2014-01-01" in page
+
+
+def test_an_explanation_goes_by_what_the_page_goes_by(pages: str) -> None:
+    path = f"/v1/memberships/m-1/designations/{AREA}/explain?from=2024-08-01&to=2024-09-02"
+    now = api(pages, path, "auditor")
+    then = api(pages, f"{path}&from_known_at=51&to_known_at=51", "auditor")
+    assert now != then
+    with signed_in(pages, "auditor") as client:
+        page = client.get(
+            f"/console/memberships/m-1/designations/{AREA}?from=2024-08-01&to=2024-09-02&known_at=51"
+        ).text
+    told = [f"{then[side]['centipoints'] / 100:,.2f} points at" for side in ("from", "to")]  # type: ignore[index]
+    assert told[0] in page
+
+
 def test_a_designation_shows_its_score_and_why_it_differs(pages: str) -> None:
     path = f"/console/memberships/m-1/designations/{AREA}"
     found = api(pages, f"/v1/memberships/m-1/designations/{AREA}/score?at=2024-08-01", "auditor")

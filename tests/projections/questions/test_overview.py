@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,3 +86,15 @@ def test_what_is_remembered_of_one_book_is_not_told_of_another_that_ends_with_th
     (eligible, last), (of_the_other, its_last) = found
     assert last == its_last, "the two books are meant to end with the same event"
     assert (eligible, of_the_other) == (1, 0)
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59.999999Z", "9999-12-01T00:00:00Z", "9999-11-30T00:00:00Z"])
+def test_at_the_end_of_the_calendar_the_last_fifty_years_are_told(at: str) -> None:
+    with real_book() as book, projected(book) as projections:
+        for fact in met():
+            assert book.tell(fact, instant("2012-01-01T00:00:00Z"))[0] == "accepted"
+        projections.catch_up()
+        with projections.view() as view:
+            found = overview(view, parse_instant(at))
+    assert (len(found.months), found.months[-1].month) == (600, at[:7])
+    assert found.months[0].eligible == found.eligible == found.months[-1].eligible

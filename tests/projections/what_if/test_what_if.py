@@ -17,7 +17,7 @@ from ledger.instants import BEGINNING_US, END_US, format_instant, parse_instant
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.capability.events import scorebook_stream
 from ledger.programmes.capability.flips import flip_after, score_at
-from ledger.programmes.capability.outcome import decide_designation
+from ledger.programmes.capability.outcome import decide_designation, window
 from ledger.programmes.capability.programme import CAPABILITY
 from ledger.programmes.registry import PROGRAMMES
 from ledger.programmes.survey.editions import Edition, Rulebook
@@ -247,7 +247,10 @@ def require_scores(book: RealBook, view: View, other: Hypothesis, known_at: int 
     for (name, day), row in standing.items():
         state, scorebook = folded(book, name, area, row.position - 1)
         reached_us = min(row.decided_us, recorded_us(book, row.position))
-        outcome = decide_designation(state, overridden_scores(scorebook, other), day, reached_us)["outcome"]
+        changed = overridden_scores(scorebook, other)
+        outcome = decide_designation(state, changed, day, reached_us)["outcome"]
+        if outcome == "qualified" and reached_us < window(changed, day)[0]:
+            outcome = "not-qualified"  # it could not have been decided then: no instant of the window was reached
         if outcome != row.outcome:
             expected[name, day] = outcome
     assert {(one.membership, one.day): one.would_be for one in found.differing} == expected
