@@ -194,7 +194,7 @@ class ScoreReader(BuildReader):
         return self._query(
             f"SELECT r.designation, r.month, r.position, r.customer, r.workload, r.place, r.amount "
             f"FROM {self._prefix}reports AS r WHERE (r.designation, r.month, r.position) > (?,?,?) AND r.position <= ? "
-            f"AND EXISTS (SELECT 1 FROM {self._prefix}designations AS d WHERE d.position = r.designation AND d.area = ?) "
+            f"AND r.designation IN (SELECT d.position FROM {self._prefix}designations AS d WHERE d.area = ?) "
             "ORDER BY r.designation, r.month, r.position LIMIT ?",
             (*after, known, area, limit),
         )

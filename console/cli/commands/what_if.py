@@ -41,7 +41,7 @@ def register(parser: ArgumentParser) -> None:
         help="from when on they hold; default: the file's effective_from, else always",
     )  # fmt: skip
     parser.add_argument("--to", dest="to_us", type=instant, metavar="T", help="until before when; default: now")
-    parser.add_argument("--membership", metavar="M", help="tell of this membership only")
+    parser.add_argument("--membership", metavar="M", help="list this membership only; the counts are of all")
     parser.add_argument("--counts", action="store_true", help="tell how many, not who")
     add_known_at(parser)
 

@@ -24,6 +24,7 @@ from ledger.programmes.survey.editions import Edition, Rulebook
 from ledger.programmes.survey.flips import is_satisfied, next_flip
 from ledger.programmes.survey.outcome import decide_renewal
 from projections.capability.reading import replay as replay_designation
+from projections.capability.score_reader import ScoreReader
 from projections.questions.answer import LEFT_OUT
 from projections.questions.view import View
 from projections.questions.what_if import WhatIfSpan
@@ -167,6 +168,27 @@ def test_pages_of_it_are_all_of_it() -> None:
     several = [found._replace(gained={str(one): [] for one in range(number)}) for number in (0, 4, 5, 9, 10, 14)]
     assert [counts(one).gained for one in several] == [None, None, 5, 5, 10, 10]
     assert counts(found, 1).gained == len(found.gained)
+
+
+def test_reports_of_an_area_are_read_without_going_through_its_designations_for_each() -> None:
+    with real_book() as book, projected(book) as projections:
+        tell_scores(book, Random(1))
+        projections.catch_up()
+        with projections.view() as view:
+            name = view.scores()._prefix
+        with projections.database.reading() as connection:
+            asked: list[tuple[str, Any]] = []
+
+            class Noting:
+                def query(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+                    asked.append((statement, parameters))
+                    return connection.query(statement, parameters)
+
+            reader = ScoreReader(Noting(), name, 1 << 40)  # type: ignore[arg-type]
+            assert reader.reports(AREA, 1 << 40, (0, 0, 0), 10)
+            (one,) = asked
+            plan = connection.query(f"EXPLAIN QUERY PLAN {one[0]}", one[1])
+    assert not [line for line in plan if "CORRELATED" in line[-1]], plan
 
 
 def require_survey(book: RealBook, view: View, other: Hypothesis, known_at: int | None) -> None:
