@@ -80,7 +80,8 @@ def of_the_years(visit: Visit, answers: Mapping[str, Any]) -> dict[str, Any]:
     months = answers["score-months"]["months"]
     return {
         "found": answers["score"], "query": visit.query, "metrics": METRICS, "in_order": IN_ORDER, "months": months,
-        "restated": [one for one in months if one["restated"]][::-1], "chart": scores("score", months),
+        "restated": [one for one in months if one["restated"]][::-1],
+        "chart": scores("score", months, answers["what-would-it-take"]["min_centipoints"]),
         "explained": answers.get("explain"), "kinds": KINDS, "because": BECAUSE, "causes_max": CAUSES_MAX,
         "may_explain": visit.may("explain"), "figure_of": figure_of,
     }  # fmt: skip

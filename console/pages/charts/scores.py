@@ -15,14 +15,15 @@ from console.pages.charts.drawing import FLOOR, LEFT, RIGHT, TOP, WIDTH, Drawing
 
 METRICS: Final = ("net-adds", "intermediate", "advanced", "usage-growth", "deployments")
 HIGHEST: Final = 100
-QUALIFIES: Final = 70
-"""C3."""
 DIAMOND: Final = 5
 """So far a diamond reaches from its middle."""
 
 
-def scores(identity: str, months: Sequence[Mapping[str, Any]]) -> Markup:
-    """The months of an answer of `score-months`, from left to right; of one that was restated also what was known then."""
+def scores(identity: str, months: Sequence[Mapping[str, Any]], needed: int | None) -> Markup:
+    """The months of an answer of `score-months`, from left to right; of one that was restated also what was known then.
+
+    `needed` are the hundredths of points that the edition in force at the instant asked about asks for; None before the first.
+    """
     told = "; ".join(f"{one['at'][:7]}: {one['now']['centipoints'] // 100}" for one in months)
     drawing = Drawing(identity, "The score at the beginning of each month", told or "nothing yet")
     drawing.scale(HIGHEST)
@@ -39,8 +40,9 @@ def scores(identity: str, months: Sequence[Mapping[str, Any]]) -> Markup:
                 drawing.element("rect", f"part part-{number}", x=x, y=top, width=width, height=height)
             reached += points
         heights.append((x + width / 2, reached))
-    y = height_of(QUALIFIES, HIGHEST)
-    drawing.element("line", "limit", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
+    limit = None if needed is None else height_of(min(HIGHEST, needed / 100), HIGHEST)
+    if limit is not None:
+        drawing.element("line", "limit", x1=LEFT, x2=WIDTH - RIGHT, y1=limit, y2=limit)
     for (x, reached), one in zip(heights, months, strict=True):  # over the line, where it runs through them
         above = height_of(min(HIGHEST, reached), HIGHEST)
         if one["restated"]:
@@ -49,7 +51,8 @@ def scores(identity: str, months: Sequence[Mapping[str, Any]]) -> Markup:
             if -DIAMOND <= above - was <= 3 * DIAMOND:  # the number would lie on the diamond
                 above = min(above, was - DIAMOND)
         drawing.text("value", x, max(TOP - 4, above - 4), f"{reached:.0f}")
-    drawing.text("label", WIDTH - 2, y + 4, f"{QUALIFIES}", "end")
+    if limit is not None and needed is not None:
+        drawing.text("label", WIDTH - 2, limit + 4, f"{needed / 100:g}", "end")
     drawing.beneath([(LEFT + step * (place + 0.5), one["at"][:7]) for place, one in enumerate(months)])
     drawing.element("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=FLOOR, y2=FLOOR)
     return drawing.done()

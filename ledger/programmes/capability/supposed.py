@@ -43,11 +43,9 @@ def enough(score: Score, metric: str) -> int | None:
     None where not even the metric's maximum suffices.
     """
     most = to_maximum(score, metric)
-    if score.qualified:
-        return 0
     if most is None or not with_more(score, {metric: most}).qualified:
         return None
-    return bisect_left(range(most + 1), True, key=lambda more: with_more(score, {metric: more}).qualified)
+    return bisect_left(range(most), True, key=lambda more: with_more(score, {metric: more}).qualified)
 
 
 def _points(score: Score, metric: str, more: int) -> int:

@@ -16,6 +16,7 @@ from ledger.errors import UnknownDesignation
 from projections.capability.score_reader import ScoreReader
 from projections.questions.answer import plain
 from projections.questions.what_would_it_take import MORE, WhatWouldItTake, what_would_it_take
+from tests.console.designation_story import AREA, close, opened, qualified, restated, usage
 from tests.ledger.programmes.capability.book import micros
 from tests.oracle.capability.histories import history
 from tests.oracle.capability_from_text.histories import histories
@@ -156,8 +157,6 @@ def test_enough_is_enough_and_one_less_is_not(tmp_path: Path) -> None:
 def test_the_partner_of_the_story_lacks_what_a_restatement_took_and_no_metric_alone_gives_it_back(
     tmp_path: Path,
 ) -> None:
-    from tests.console.designation_story import AREA, qualified, restated
-
     with score_book(tmp_path) as told:
         told.tell([*qualified(), restated()])
         at_us = micros(datetime.fromisoformat("2024-09-02T00:00:00+00:00"))
@@ -179,3 +178,24 @@ def test_the_partner_of_the_story_lacks_what_a_restatement_took_and_no_metric_al
     assert (before.qualified, before.metrics["deployments"].alone) == (True, 0)
     assert (both.supposed_centipoints, both.supposed_qualified) == (4_400 + 1_200 + 800, False)
     assert MORE.keys() == now.metrics.keys()
+
+
+def test_percents_that_are_supposed_are_those_that_further_usage_brings(tmp_path: Path) -> None:
+    """27,500 against 25,000 a year before are 10 %; each further percent is worth 250, or 1,250 units."""
+    told_before = [
+        *opened(),
+        usage("usage-1", "2023-06-20T00:00:00Z", "c-1", "2023-05", 125_000),
+        usage("usage-2", "2024-06-18T00:00:00Z", "c-1", "2024-05", 137_500),
+        close(),
+    ]
+    at_us = micros(datetime.fromisoformat("2024-07-01T00:00:00+00:00"))
+    with score_book(tmp_path) as told:
+        told.tell(told_before)
+        known = told.positions[-1]
+        for number, (units, percent) in enumerate([(1_250, 1), (4_999, 4), (1, 5), (20_000, 21)]):
+            told.tell([usage(f"more-{number}", "2024-07-01T00:00:00Z", f"further-{number}", "2024-05", units)])
+            with told.reader() as reader:
+                now = what_would_it_take(reader, "m-1", AREA, at_us)
+                supposed = what_would_it_take(reader, "m-1", AREA, at_us, known, {"usage-growth": percent})
+            assert (supposed.centipoints, supposed.metrics["usage-growth"].to_maximum) == (1_000, 20)
+            assert supposed.supposed_centipoints == now.centipoints == min(3_000, 1_000 + 100 * percent)
