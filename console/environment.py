@@ -54,6 +54,13 @@ class _Environment(BaseSettings):
     webhook_timeout_s: Annotated[float, Field(ge=0.1, le=120)] | None = None
     webhook_secrets: str | None = None
     console_key_file: str | None = None
+    console_oidc_issuer: str | None = None
+    console_oidc_client_id: str | None = None
+    console_oidc_client_secret_file: str | None = None
+    console_oidc_url: str | None = None
+    console_oidc_scope: str | None = None
+    console_oidc_roles_claim: str | None = None
+    console_oidc_memberships_claim: str | None = None
 
 
 class _KafkaClient(BaseModel):
@@ -120,6 +127,14 @@ def read_environment(defaults: Settings) -> Settings:
         webhook_timeout_s=found.webhook_timeout_s or defaults.webhook_timeout_s,
         webhook_secrets=found.webhook_secrets or defaults.webhook_secrets,
         console_key_file=found.console_key_file or defaults.console_key_file,
+        console_oidc_issuer=found.console_oidc_issuer or defaults.console_oidc_issuer,
+        console_oidc_client_id=found.console_oidc_client_id or defaults.console_oidc_client_id,
+        console_oidc_client_secret_file=found.console_oidc_client_secret_file
+        or defaults.console_oidc_client_secret_file,
+        console_oidc_url=found.console_oidc_url or defaults.console_oidc_url,
+        console_oidc_scope=found.console_oidc_scope or defaults.console_oidc_scope,
+        console_oidc_roles_claim=found.console_oidc_roles_claim or defaults.console_oidc_roles_claim,
+        console_oidc_memberships_claim=found.console_oidc_memberships_claim or defaults.console_oidc_memberships_claim,
     )
 
 

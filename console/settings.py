@@ -26,6 +26,13 @@
     CSAT_LEDGER_WEBHOOK_SECRETS       the folder of the secrets that are made for webhooks registered over HTTP
     CSAT_LEDGER_CONSOLE_KEY_FILE      the file of the key that signs the sessions of the pages; beside a book in a SQLite file
                               where none is named
+    CSAT_LEDGER_CONSOLE_OIDC_ISSUER   at whose place one signs in to the pages (OpenID Connect): an https:// URL
+    CSAT_LEDGER_CONSOLE_OIDC_CLIENT_ID        what the provider calls these pages
+    CSAT_LEDGER_CONSOLE_OIDC_CLIENT_SECRET_FILE   a file with the secret that it gave for them; a public client has none
+    CSAT_LEDGER_CONSOLE_OIDC_URL      where browsers find these pages, such as https://ledger.example
+    CSAT_LEDGER_CONSOLE_OIDC_SCOPE    what the provider is asked for (default: openid)
+    CSAT_LEDGER_CONSOLE_OIDC_ROLES_CLAIM      the claim of the ID token that holds the roles (default: roles)
+    CSAT_LEDGER_CONSOLE_OIDC_MEMBERSHIPS_CLAIM    the claim that says whose a partner is (default: memberships)
     CSAT_LEDGER_HTTP_…        limits of the service, which `console.http.limits` reads
 
 A variable that is there but empty counts as not there; only an empty CSAT_LEDGER_STORE is an error.
@@ -72,3 +79,10 @@ class Settings:
     webhook_secrets: str | None = None
     """A folder; a book in a SQLite file has one beside it where none is named."""
     console_key_file: str | None = None
+    console_oidc_issuer: str | None = None
+    console_oidc_client_id: str | None = None
+    console_oidc_client_secret_file: str | None = None
+    console_oidc_url: str | None = None
+    console_oidc_scope: str = "openid"
+    console_oidc_roles_claim: str = "roles"
+    console_oidc_memberships_claim: str = "memberships"

@@ -143,6 +143,11 @@ def evaluation_us(renewal_date: date) -> int:
     return midnight_us(renewal_date) - 1
 
 
+def month_begin_us(instant_us: int) -> int:
+    """00:00 UTC of the first day of the month in which an instant lies."""
+    return parse_instant(f"{format_instant(instant_us)[:7]}-01T00:00:00.000000Z")
+
+
 def add_months(instant_us: int, months: int) -> int:
     """The same day of the month and time of day `months` calendar months on (R5).
 

@@ -46,7 +46,9 @@ def serve_demo(output: Output, folder: Path, listen: str) -> NoReturn:
     own = [sys.executable, "-m", "console", "--store", str(folder / LEDGER)]
     vault = ["--vault", str(folder / VAULT), "--vault-key", str(folder / VAULT_KEY)]
     now = format_instant(NOW_US)
-    environment = {**os.environ, f"{PREFIX}NOW": now}
+    others = (f"{PREFIX}NOW", f"{PREFIX}CONSOLE_OIDC_")  # one signs in to a demo as whoever one likes
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(others)}
+    environment = {**kept, f"{PREFIX}NOW": now}
     through = f"{END:%Y-%m}"
     subprocess.run(
         [*own, "publish-results", "--through", through, *vault], env=environment, check=True, timeout=PUBLISHING_S

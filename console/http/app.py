@@ -60,6 +60,7 @@ from console.http.webhooks import webhook_routes
 from console.http.whole import Whole
 from console.wiring import Clock
 from ledger.errors import LedgerError
+from ledger.instants import month_begin_us
 
 if TYPE_CHECKING:
     from console.pages.front import Front
@@ -182,6 +183,8 @@ async def _ask(service: Service, route: Route, request: Request) -> Response:
             400, "bad-input", "found a cursor beside other parameters, expected it beside limit alone", "cursor"
         )
     sight, values, memberships = admit(caller, route.name, values)
+    if sight.at_months:
+        values = {"at": month_begin_us(service.clock()), **values}
     least = _min_position(request)
     known = known_now(values)
     if known is None:

@@ -16,7 +16,7 @@ from console.http.routes import Asked, Route
 from console.http.spool import Spool, SpoolFull
 from console.wiring import Ledger
 from ledger.errors import PositionUnknown, UnknownDesignation, UnknownMembership
-from ledger.instants import DAY_US
+from ledger.instants import DAY_US, month_begin_us
 from ledger.membership import can_be_membership
 from ledger.programmes.capability.events import can_be_area
 from projections.questions.answer import plain
@@ -95,6 +95,8 @@ def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[V
             raise _not_for_role(name, "a position, a date, or the beginning of a day in UTC")
     if sight.at_days and values.get("at", 0) % DAY_US:
         raise _not_for_role("at", "a date, or the beginning of a day in UTC")
+    if sight.at_months and "at" in values and values["at"] != month_begin_us(values["at"]):
+        raise _not_for_role("at", "the beginning of a month in UTC")
     if not sight.own:
         return values, None
     if route == "designations":

@@ -5,6 +5,9 @@
 A route that does not stand beneath a role is not for that role. Where a token has several roles, the first of them that
 may make the request as it stands makes it, in the order of the table: nothing of two roles is mixed in one answer.
 
+The programme's owner counts by months, as all is known now: counts that grow by an instant, or by a position, would tell at
+which instant a single response came.
+
 What the survey's readings mean here: organisation and count of an anonymous response are no contact details; its id and
 its instant are kept from the partner. So a partner asks by days: `at` is a date, instants that a response brings about are
 shown as their day, and two states of knowledge cannot be compared (`without_known_at`).
@@ -33,6 +36,8 @@ class Sight:
     """What was known is asked for by a position, or by the beginning of a day."""
     at_days: bool = False
     """`at` is the beginning of a day."""
+    at_months: bool = False
+    """`at` is the beginning of a month; where it is not given, of the present one."""
     by_day: tuple[str, ...] = ()
     """Members of the answer, by their way in it, of which only the day is shown."""
     few: tuple[str, ...] = ()
@@ -100,7 +105,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     },
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
-        "overview": ALL,
+        "overview": Sight(without_known_at=True, at_months=True),
         "decision-counts": Sight(few=("decisions",), never=("at", "known_at")),
         "what-if": Sight(only={"counts": ("true",)}, never=("membership", "limit", "after", "known_at")),
         "benchmark": ALL,

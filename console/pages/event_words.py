@@ -8,7 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from console.cli.points import NAMES, points
-from console.pages.words import day, instant, name, plural
+from console.pages.words import day, exact, instant, name, plural
 from console.reports.page import period_name
 
 SENTENCES: Final[Mapping[str, str]] = {
@@ -79,7 +79,13 @@ def _value(key: str, value: Any) -> Any:
 
 
 def after_words(step: Mapping[str, Any]) -> Markup:
-    """Where it stood right after an event, at the event's own instant."""
+    """Where it stood right after an event, at the event's own instant; of a decision where it stood at the one evaluated."""
+    if step["type"] == "RenewalDecided":
+        said = step["data"]
+        return Markup("{} of {} at {}, which is evaluated: {}").format(
+            plural(said["counted"], "response"), plural(said["organisations"], "organisation"),
+            exact(said["evaluated_at"]), said["outcome"],
+        )  # fmt: skip
     if "centipoints" in step:
         held = "qualified" if step["qualified"] else "not qualified"
         return Markup("{} points: {}").format(points(step["centipoints"]), held)

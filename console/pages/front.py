@@ -24,13 +24,12 @@ from console.pages import forms
 from console.pages.assets import BENEATH, by_address
 from console.pages.posted import Places, Posting, read_posted
 from console.pages.registry import PAGES, Page, pages_for
-from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered
+from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered, with_cookies
 from console.pages.sessions import PATH, Sessions, cookies_of
-from console.pages.sign_in import SignIn
+from console.pages.sign_in import SIGN_IN, SignsIn
 from console.pages.visiting import Visit
 from ledger.errors import LedgerError
 
-SIGN_IN: Final = "/console/sign-in"
 SIGN_OUT: Final = "/console/sign-out"
 TARGET_CHARACTERS_MAX: Final = 2_000
 FIELDS_MAX: Final = 100
@@ -44,7 +43,7 @@ class Front:
     """Pages before a service."""
 
     sessions: Sessions
-    sign_in: SignIn
+    sign_in: SignsIn
     clock: Callable[[], int]
     on_fault: Callable[[BaseException], None]
     paths: Mapping[str, str]
@@ -162,9 +161,10 @@ class Front:
         return asked
 
     async def _sign_out(self, request: Request) -> Response:
-        seed = cookies_of(request.scope["headers"]).get(forms.COOKIE)
-        await forms.read_form(request, self.sessions.form_secret, seed)
-        return _sent_to(SIGN_IN, {"Set-Cookie": self.sessions.ended(), "Clear-Site-Data": '"cache"'})
+        cookies = cookies_of(request.scope["headers"])
+        await forms.read_form(request, self.sessions.form_secret, cookies.get(forms.COOKIE))
+        answer = _sent_to(self.sign_in.afterwards, {"Clear-Site-Data": '"cache"'})
+        return with_cookies(answer, *self.sessions.end(cookies))
 
     def _guarded(self, answer: Answer) -> Answer:
         """Answers with a page whatever goes wrong."""

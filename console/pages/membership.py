@@ -9,6 +9,7 @@ from console.pages.charts.rolling_count import Mark, rolling_count
 from console.pages.event_words import event_words
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
+from ledger.instants import format_instant
 
 EVENTS: Final = 100
 
@@ -22,10 +23,12 @@ async def membership(visit: Visit) -> Shown:
     if visit.may("history"):
         asked.append(("history", {**whose, **known}))
     found, rolling, decisions, *history = await visit.gather(*asked)
+    undecided = await visit.get_if_there("membership-renewals", **whose, **times, within=0) or []
     renewals = [one for one in decisions if "renewal_date" in one]
     return Shown("membership.html.j2", {
         "title": rolling["name"], "found": found, "rolling": rolling, "decisions": renewals,
         "history": history[0][::-1] if history else None, "chart": rolling_count("count", rolling, _marks(found, renewals)),
+        "slides_to": max(rolling["to"], format_instant(visit.now_us))[:10], "overdue": undecided,
         "times": link_times(times), "needed": _needed(rolling, found["at"]), "position": visit.position,
         "has_events": visit.may("replay"), "query": visit.query,
     })  # fmt: skip

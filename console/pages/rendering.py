@@ -95,6 +95,12 @@ def asset(request: Request, found: Asset) -> Response:
     return Whole(found.packed if packed else found.plain, found.media_type, headers)
 
 
+def with_cookies(response: Response, *cookies: str) -> Response:
+    """The same with cookies, each in a header of its own."""
+    response.raw_headers.extend((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies)
+    return response
+
+
 def takes_gzip(request: Request) -> bool:
     """Whether the browser takes gzip."""
     said = request.headers.get("accept-encoding", "").replace(" ", "").split(",")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,24 +29,51 @@ if TYPE_CHECKING:
 LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 MEMBERSHIPS_MAX: Final = 20
 CODE_MAX: Final = 64
+SIGN_IN: Final = f"{PATH}/sign-in"
 
 Answer = Callable[["Front", Request], Awaitable[Response]]
+
+
+class SignsIn(Protocol):
+    """A way to sign in."""
+
+    @property
+    def dev(self) -> bool:
+        """Whether it is for one's own machine."""
+
+    @property
+    def path(self) -> str:
+        """Where whoever is told of the service begins."""
+
+    @property
+    def afterwards(self) -> str:
+        """Where whoever has signed out is led."""
+
+    def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
+        """Name, path, method and answer of each route."""
+
+    def close(self) -> None:
+        """Ends what it keeps up."""
 
 
 class SignIn:
     """The development sign-in."""
 
     dev: Final = True
+    afterwards: Final = SIGN_IN
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.path = f"{PATH}/sign-in?code={code}"
+        self.path = f"{SIGN_IN}?code={code}"
         """Where whoever was told the code signs in."""
 
     def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
         """Name, path, method and answer of each route."""
-        yield "sign-in", "/console/sign-in", "GET", self._offer
-        yield "signed-in", "/console/sign-in", "POST", self._begin
+        yield "sign-in", SIGN_IN, "GET", self._offer
+        yield "signed-in", SIGN_IN, "POST", self._begin
+
+    def close(self) -> None:
+        """It keeps nothing up."""
 
     async def _offer(self, front: Front, request: Request) -> Response:
         require_loopback(request)

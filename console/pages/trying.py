@@ -27,7 +27,7 @@ FIGURES: Final = {
     "pool_locations": "All locations counted together (R11)",
 }
 PARTS: Final = {
-    "min_centipoints": "Points needed, in hundredths (C2)",
+    "min_centipoints": "Points needed, in hundredths: 7,000 are 70 points (C2)",
     "window_months": "Months of the window (C3)",
     "net_adds": "Net customer adds (C9)",
     "intermediate": "Intermediate certificates (C10)",

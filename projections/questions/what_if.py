@@ -102,8 +102,8 @@ class WhatIf:
     """The position of the ledger up to which something is known."""
     editions: tuple[WhatIfEdition, ...]
     """The editions that are in force then, the earliest first."""
-    number: Count
-    """Memberships, or designations of the area, that are known."""
+    number: Count | None
+    """Memberships, or designations of the area, that are known; null: fewer than five, where only counts are asked for."""
     gained: Count | None
     """How many of them would have had the status at some instant at which they had not; null: fewer than five."""
     lost: Count | None

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import orjson
 
 from ledger.errors import BadInput, Refused
-from ledger.instants import format_instant, parse_instant
+from ledger.instants import format_instant, month_begin_us, parse_instant
 from ledger.programmes.capability.editions import Edition as ScoreEdition
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.registry import fact_from_object
@@ -124,7 +124,7 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
         raise BadInput(f"edition: found what is no JSON ({error}), expected an object of figures") from None
     if not isinstance(found, dict):
         raise BadInput(f"edition: found {type(found).__name__}, expected an object of figures")
-    kind = found.get("type", "publish-rulebook")
+    kind = found.get("type", "publish-scorebook" if "area" in found else "publish-rulebook")
     programme = PROGRAMME_OF.get(kind) if isinstance(kind, str) else None
     if programme is None:
         raise BadInput(f"edition: found type {str(kind)[:40]!r}, expected {' or '.join(PROGRAMME_OF)}")
@@ -156,9 +156,9 @@ def counted_hypothesis(text: bytes | str, from_us: int | None, to_us: int | None
     a count moves. By default it ends where the present month begins. Raises BadInput as well where an end is no beginning of a
     month, or a figure has more than two digits that are not zeros at its end.
     """
-    other = hypothesis(text, from_us, _month_begin_us(now_us) if to_us is None else to_us)
+    other = hypothesis(text, from_us, month_begin_us(now_us) if to_us is None else to_us)
     for name, instant_us in (("from", other.from_us), ("to", other.to_us)):
-        if instant_us != _month_begin_us(instant_us):
+        if instant_us != month_begin_us(instant_us):
             raise BadInput(
                 f"{name}: found {format_instant(instant_us)}, expected the beginning of a month: counts are of whole months"
             )
@@ -182,10 +182,6 @@ def _numbers(figures: Mapping[str, Any], before: str = "") -> Iterator[tuple[str
 def _rounded(figure: int) -> int:
     unit: int = 10 ** (len(str(abs(figure))) - DIGITS_MAX)
     return figure // unit * unit
-
-
-def _month_begin_us(instant_us: int) -> int:
-    return parse_instant(f"{format_instant(instant_us)[:7]}-01T00:00:00Z")
 
 
 def filled(data: Mapping[str, Any], figures: Mapping[str, Any], depth: int = _DEPTH_MAX) -> dict[str, Any]:

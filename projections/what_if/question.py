@@ -128,7 +128,7 @@ def _answer(
         to=format_instant(other.to_us),
         known_at=found.known_at,
         editions=found.editions,
-        number=len(found.memberships),
+        number=enough(len(found.memberships)),
         gained=enough(len(found.gained)),
         lost=enough(len(found.lost)),
         decided=enough(found.decided),

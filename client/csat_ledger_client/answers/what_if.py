@@ -87,8 +87,9 @@ class WhatIf(Answer):
     """The position of the ledger up to which something is known."""
     editions: tuple[WhatIfEdition, ...]
     """The editions that are in force then, the earliest first."""
-    number: int
-    """Memberships, or designations of the area, that are known."""
+    number: int | None
+    """Memberships, or designations of the area, that are known; null: fewer than five, where only counts are asked for.
+    """
     gained: int | None
     """How many of them would have had the status at some instant at which they had not; null: fewer than five."""
     lost: int | None

@@ -44,6 +44,9 @@ examples:
   csat-ledger serve --listen 0.0.0.0:8080 --jwks keys.json --issuer https://login.example --audience csat-ledger
   csat-ledger serve --jwks https://login.example/jwks.json --issuer https://login.example
 
+With pages one signs in as any role with --dev, else at the provider (OpenID Connect) that these name:
+  CSAT_LEDGER_CONSOLE_OIDC_ISSUER, …_CLIENT_ID, …_CLIENT_SECRET_FILE, …_URL (docs/operations.md has all of them)
+
 GET /openapi.json describes all routes. TLS is a reverse proxy's matter. A ledger that is not there yet is made. SIGTERM ends
 it: what is under way is answered first, and who follows changes is told to come again.
 
@@ -131,7 +134,8 @@ def register(parser: ArgumentParser) -> None:
         "--console",
         action=BooleanOptionalAction,
         default=None,
-        help="pages for people, beneath /console, with --dev; default: where the extra `console` is installed",
+        help="pages for people, beneath /console; default: with --dev where the extra `console` is installed, else where the "
+        "settings name the provider at which one signs in (CSAT_LEDGER_CONSOLE_OIDC_ISSUER and others)",
     )
     add_vault(parser)
     add_vault_key(parser)
@@ -204,7 +208,7 @@ def run(session: Session) -> int:
 
     with_pages = _has_pages(session)
     verifier = _verifier(session, limits, complain)
-    front = _front(session, on_fault) if with_pages else None
+    front = _front(session, on_fault, remark) if with_pages else None
     sign_in = None if front is None else front.sign_in.path
     wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
@@ -224,32 +228,50 @@ def run(session: Session) -> int:
     except Interrupted:
         pass
     finally:
-        verifier.keys.close()
+        _close(verifier, front)
     return DONE
+
+
+def _close(verifier: Verifier, front: Front | None) -> None:
+    verifier.keys.close()
+    if front is not None:
+        front.sign_in.close()
 
 
 def _has_pages(session: Session) -> bool:
     """Whether there are to be pages. Raises ExtraMissing where they are asked for and cannot be had."""
     from console.http.server import require_extra
+    from console.pages.oidc.settings import VARIABLES, is_named
 
-    options = session.options
-    if options.console and not options.dev:  # the one sign-in that there is lets anybody in as anything
-        raise Failure("usage", "found --console without --dev, expected both: so far one signs in on one's own machine")
-    if options.console is False or not options.dev:
+    options, named = session.options, is_named(session.settings)
+    if options.console is False or not (options.console or options.dev or named):
         return False
+    if options.dev and named:  # with --dev anybody may sign in as anything
+        raise Failure("usage", f"found --dev beside {VARIABLES}…, expected one way to sign in, or --no-console")
+    if not options.dev and not named:
+        raise Failure(
+            "usage",
+            "found --console without a way to sign in, expected the provider at which one signs in "
+            f"({VARIABLES}ISSUER, {VARIABLES}CLIENT_ID, {VARIABLES}URL), or --dev on one's own machine",
+        )
     try:
-        require_extra("console", "jinja2", "python_multipart")
+        require_extra("console", "jinja2", "python_multipart", *(("authlib",) if named else ()))
     except ExtraMissing:
-        if options.console:
+        if options.console or named:
             raise
         return False
     return True
 
 
-def _front(session: Session, on_fault: Callable[[BaseException], None]) -> Front:
-    from console.pages.wiring import front_of
+def _front(session: Session, on_fault: Callable[[BaseException], None], remark: Callable[[str], None]) -> Front:
+    from console.pages.oidc.settings import read_oidc
+    from console.pages.wiring import front_behind, front_of
 
-    return front_of(session.where, session.settings.console_key_file, session.clock, on_fault)
+    settings = session.settings
+    if session.options.dev:
+        return front_of(session.where, settings.console_key_file, session.clock, on_fault)
+    oidc = read_oidc(settings)
+    return front_behind(oidc, session.where, settings.console_key_file, session.clock, on_fault, remark)
 
 
 def _listening(url: str, dev: bool, does: Embedded, console: str | None) -> ServiceListening:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
 from console.cli.options import add_known_at, instant
-from console.cli.output import plural, short
+from console.cli.output import short
 from console.cli.session import Session
 from console.cli.standard_streams import standard_input
 from ledger.errors import BadInput, ExtraMissing
@@ -86,12 +86,13 @@ def _read(name: str, most: int) -> bytes:
 
 def _print(session: Session, answer: WhatIf) -> None:
     output = session.output
+    what = "membership" if answer.programme == "survey" else "designation"
     of_area = f" of {answer.area}" if isinstance(answer.area, str) else ""
-    what = "membership" if answer.programme == "survey" else f"designation{of_area}"
     output.text(
         f"{short(answer.from_)} until before {short(answer.to)}, as known at position {answer.known_at:,}: of "
-        f"{plural(answer.number, what)} {_some(answer.gained)} would have gained and {_some(answer.lost)} lost the status "
-        f"at some time; of {_some(answer.decided)} decisions that stand {_some(answer.differing)} would have differed"
+        f"{_some(answer.number)} {what if answer.number == 1 else f'{what}s'}{of_area} {_some(answer.gained)} would have "
+        f"gained and {_some(answer.lost)} lost the status at some time; of {_some(answer.decided)} decisions that stand "
+        f"{_some(answer.differing)} would have differed"
     )
     if answer.outcomes:
         rows = [(one.outcome, one.would_be, _some(one.decisions)) for one in answer.outcomes]

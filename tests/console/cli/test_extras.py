@@ -57,6 +57,7 @@ NEEDS = {
         ("jinja2", ("serve", "--dev", "--console")),
         ("python_multipart", ("serve", "--dev", "--console")),
         ("jinja2", ("demo", "--serve")),
+        ("authlib", ("serve", "--jwks", "keys.json", "--issuer", "https://login.example")),
     ],
     "reports": [
         ("jinja2", ("report", "m-1", "--month", "2010-06", "--out", "m-1.html")),
@@ -125,6 +126,7 @@ def run(folder: Path, without: set[str], arguments: Sequence[str]) -> subprocess
             "CSAT_LEDGER_STORE": "ledger.db",
             "CSAT_LEDGER_NOW": NOW,
             "CSAT_LEDGER_HTTP_TRACES": "1",
+            **({"CSAT_LEDGER_CONSOLE_OIDC_ISSUER": "https://login.example"} if "--jwks" in arguments else {}),
         },
         capture_output=True,
         check=False,

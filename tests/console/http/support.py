@@ -30,6 +30,7 @@ from console.http.refused import Refused
 from console.http.roles import ROLES
 from console.http.server import Wiring, listening, server_of, service, url_of
 from console.http.tokens import Verifier
+from console.pages.front import Front
 from console.pages.wiring import front_of
 from console.vault_place import VaultPlace
 from console.wiring import Ledger, open_store
@@ -241,9 +242,12 @@ def service_on_a_port(
     pages: bool = False,
     vault: VaultPlace | None = None,
     now_us: int = NOW_US,
+    front_at: Callable[[str], Front] | None = None,
     **limits: Any,
 ) -> Iterator[str]:
     """A service over a store, behind uvicorn in a thread of this process: the URL. It has ended when this has.
+
+    `pages` has the development sign-in; `front_at` makes those of another, by the URL.
 
     A connection holds so many bytes that nobody reads. Nothing fails over a request, but as it is expected to.
     """
@@ -258,6 +262,8 @@ def service_on_a_port(
     wiring = Wiring(opened, str(store), lambda: now_us, said.append, faults.append, embedded or Embedded(), bounds)
     front = front_of(str(store), None, lambda: now_us, faults.append, CODE) if pages else None
     with listening(("127.0.0.1", 0)) as listener, service(wiring) as behind:
+        if front_at is not None:
+            front = front_at(url_of(listener))
         if held_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_bytes)
         app = Observed(

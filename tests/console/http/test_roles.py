@@ -293,3 +293,11 @@ def test_the_area_of_another_is_no_way_to_learn_of_it(served: Served) -> None:
     score = f"/v1/memberships/m-3/designations/{AREA}/score"
     assert served.get(score).status_code == 200
     assert served.get(score, "partner").status_code == 403
+
+
+def test_the_owner_counts_by_months_and_by_all_that_is_known(served: Served) -> None:
+    for query in ("at=2010-07-02", "at=2010-06-10T10:00:00Z", "at=2010-07-01&known_at=9"):
+        assert served.get(f"/v1/overview?{query}", "owner").status_code == 403, query
+    assert served.get("/v1/overview?at=2010-07-01", "owner").json()["at"] == "2010-07-01T00:00:00.000000Z"
+    assert served.get("/v1/overview", "owner").json()["at"] == "2024-12-01T00:00:00.000000Z"
+    assert served.get("/v1/overview", "operations").json()["at"] == "2024-12-31T00:00:00.000000Z"

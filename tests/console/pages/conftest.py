@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from console.http.embedded import Embedded
 from tests.console.http.support import make_book, make_vault, publish, seal, service_on_a_port
+from tests.console.pages.oidc_support import Liar, Pages, lying, pages_behind
 from tests.console.pages.support import browsing
 
 
@@ -33,3 +34,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         store, embedded=embedded, pages=True, vault=place, rate_without_token="1000000/second"
     ) as url:
         yield url
+
+
+@pytest.fixture
+def liar() -> Iterator[Liar]:
+    """A provider that says what it is told to say."""
+    with lying() as found:
+        yield found
+
+
+@pytest.fixture
+def behind(tmp_path: Path, liar: Liar) -> Iterator[Pages]:
+    """Pages that believe it."""
+    with pages_behind(tmp_path, liar.issuer) as found:
+        yield found

@@ -87,7 +87,7 @@ def test_the_steps_lead_to_the_decision_one_by_one_without_scripts(pages: str, b
         assert "revision=" not in page.url
         assert len(said) == len(set(said))
         assert "The renewal on 2011-03-01 was decided" in said[-1]
-        assert "12 responses of 3 organisations: met" in said[-1]
+        assert "12 responses of 3 organisations at 2011-02-28 23:59:59.999999 UTC, which is evaluated: met" in said[-1]
         page.go_back()
         assert page.inner_text("#step") == said[-2]
 

@@ -1,0 +1,193 @@
+"""What a provider may answer that does not hold: each time nobody is signed in, a page says so, and the log says why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, OctKey
+
+from tests.console.pages.oidc_support import (
+    CLIENT,
+    FLOW,
+    SECRET,
+    SESSION,
+    Liar,
+    Pages,
+    pages_behind,
+    signed,
+    signing_in,
+)
+
+OTHER = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"})
+
+
+def test_a_provider_that_says_what_is_right_signs_in(behind: Pages, liar: Liar) -> None:
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303, answer.text
+    assert behind.who(browser).roles == {"auditor"}
+    assert behind.told == []
+    assert liar.posted["code_verifier"]
+    assert "client_secret" not in liar.posted
+    assert liar.posted["authorization"] == "Basic Y29uc29sZSUzQTE6YSUyQmIlMjVjJTNBZCtl"  # console%3A1:a%2Bb%25c%3Ad+e
+
+
+def none_of(claims: dict[str, Any], liar: Liar) -> str:
+    """A token that nobody signed."""
+    return signed(claims, OctKey.generate_key(256), alg="none", kid="one")
+
+
+def shared(claims: dict[str, Any], liar: Liar) -> str:
+    """One that is signed with what both know."""
+    return signed(claims, OctKey.import_key(SECRET * 4), alg="HS256", kid="one")
+
+
+def public_as_secret(claims: dict[str, Any], liar: Liar) -> str:
+    """One that is signed with the public key, as if it were a secret."""
+    return signed(
+        claims, OctKey.import_key(liar.key.as_pem(private=False).replace(b"-----", b"")), alg="HS256", kid="one"
+    )
+
+
+def by_another(claims: dict[str, Any], liar: Liar) -> str:
+    """One of another key of the same name."""
+    return signed(claims, OTHER)
+
+
+def with_its_own_key(claims: dict[str, Any], liar: Liar) -> str:
+    """One that brings the key by which it is to be checked."""
+    return signed(claims, OTHER, jwk=OTHER.as_dict(private=False), jku="https://evil.example/jwks")
+
+
+@pytest.mark.parametrize("sign", [none_of, shared, public_as_secret, by_another, with_its_own_key])
+def test_a_token_that_the_provider_did_not_sign_is_none(
+    behind: Pages, liar: Liar, sign: Callable[[dict[str, Any], Liar], str]
+) -> None:
+    liar.sign = lambda claims: sign(claims, liar)
+    refused(behind, liar, "none of the provider's keys has signed")
+
+
+IN_AN_HOUR = 3_600
+HASH = "aY8nyKkwNdtM4j7pTi0OIQ"
+"""Of another access token."""
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({"iss": "https://other.example"}, "iss"),
+        ({"iss": None}, "iss"),
+        ({"iss": ["https://other.example"]}, "iss"),
+        ({"aud": "another"}, "aud"),
+        ({"aud": []}, "aud"),
+        ({"aud": None}, "aud"),
+        ({"aud": [CLIENT, "another"]}, "azp"),
+        ({"aud": [CLIENT, "another"], "azp": "another"}, "azp"),
+        ({"azp": "another"}, "azp"),
+        ({"exp": 1_000_000_000}, "exp"),
+        ({"exp": "ahead"}, "exp"),
+        ({"exp": float("nan")}, "exp"),
+        ({"exp": True}, "exp"),
+        ({"exp": None}, "exp"),
+        ({"iat": 10_000_000_000}, "iat"),
+        ({"iat": None}, "iat"),
+        ({"nonce": "another"}, "nonce"),
+        ({"nonce": None}, "nonce"),
+        ({"sub": None}, "sub"),
+        ({"sub": ""}, "sub"),
+        ({"sub": 7}, "sub"),
+        ({"sub": "x" * 256}, "sub"),
+        ({"sub": "a\nb"}, "sub"),
+        ({"at_hash": HASH}, "at_hash"),
+        ({"at_hash": 7}, "at_hash"),
+    ],
+)
+def test_a_claim_that_does_not_hold_signs_nobody_in(
+    behind: Pages, liar: Liar, claims: dict[str, Any], why: str
+) -> None:
+    liar.claims = claims
+    refused(behind, liar, f"whose claim {why} ")
+
+
+def refused(behind: Pages, liar: Liar, why: str) -> None:
+    """Nobody is signed in; the log alone says why."""
+    browser, answer = signing_in(behind, liar)
+    assert (answer.status_code, SESSION in browser.cookies) == (502, False)
+    assert "provider-wrong" in answer.text
+    assert FLOW not in browser.cookies
+    assert len(behind.told) == 1
+    assert behind.told[0].startswith("sign-in: provider-wrong: ")
+    assert why in behind.told[0]
+    assert why not in answer.text
+
+
+def test_a_nonce_among_others_is_none(behind: Pages, liar: Liar) -> None:
+    sign = liar.sign
+    liar.sign = lambda claims: sign(claims | {"nonce": [claims["nonce"], "another"]})
+    refused(behind, liar, "whose claim nonce ")
+
+
+def test_a_token_that_has_just_ended_begins_no_session(behind: Pages, liar: Liar) -> None:
+    liar.claims = {"exp": int(time.time()) - 5}
+    refused(behind, liar, "whose claim exp ")
+
+
+@pytest.mark.parametrize(
+    "claims", [{"aud": [CLIENT]}, {"aud": [CLIENT, "another"], "azp": CLIENT}, {"at_hash": "bSKYhMEmi7CrMtjaMV0P5Q"}]
+)
+def test_what_is_unusual_and_right_is_taken(behind: Pages, liar: Liar, claims: dict[str, Any]) -> None:
+    liar.claims = claims
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303, behind.told
+    assert behind.who(browser) is not None
+
+
+@pytest.mark.parametrize(
+    "roles", [None, "auditor", {"auditor": True}, [["auditor"]], 7, [], ["Auditor", "root"], ["auditor"] * 1_001]
+)
+def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, liar: Liar, roles: Any) -> None:
+    liar.claims = {"roles": roles}
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 403
+    assert "no-role" in answer.text
+    assert SESSION not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    ("memberships", "found"),
+    [("m-1", set()), ({"m-1": 1}, set()), (["m-1", 7, None, "", "a/b", "x" * 999, ["m-2"]], {"m-1"}), (None, set())],
+)
+def test_a_claim_of_memberships_that_is_no_list_of_them_names_none(
+    behind: Pages, liar: Liar, memberships: Any, found: set[str]
+) -> None:
+    liar.claims = {"roles": ["partner", 7, "nobody"], "memberships": memberships}
+    browser, _ = signing_in(behind, liar)
+    caller = behind.who(browser)
+    assert (caller.roles, caller.memberships) == ({"partner"}, found)
+
+
+def test_more_memberships_than_a_cookie_holds_are_told(behind: Pages, liar: Liar) -> None:
+    liar.claims = {"roles": ["partner"], "memberships": [f"membership-{number}" for number in range(400)]}
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 403
+    assert "too-many-memberships" in answer.text
+    assert SESSION not in browser.cookies
+
+
+def test_claims_may_have_other_names(tmp_path: Path, liar: Liar) -> None:
+    liar.claims = {"roles": ["admin"], "https://x.example/r": ["partner"], "of": ["m-7"]}
+    with pages_behind(tmp_path, liar.issuer, roles_claim="https://x.example/r", memberships_claim="of") as behind:
+        browser, _ = signing_in(behind, liar)
+        caller = behind.who(browser)
+    assert (caller.roles, caller.memberships) == ({"partner"}, {"m-7"})
+
+
+def test_a_session_lasts_no_longer_than_the_id_token_nor_than_a_day_of_work(behind: Pages, liar: Liar) -> None:
+    for life_s, least, most in ((600, 550, 600), (10**9, 8 * 3_600 - 60, 8 * 3_600)):
+        liar.claims = {"exp": int(time.time()) + life_s}
+        _, answer = signing_in(behind, liar)
+        (session,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith(SESSION)]
+        assert least < int(session.split("Max-Age=")[1].split(";")[0]) <= most

@@ -1,0 +1,196 @@
+"""What a provider may do that is no answer, or takes its time, and what others may put into a visitor's browser."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey
+
+from console.pages.sessions import Sessions
+from tests.console.pages.oidc_support import (
+    BEGIN,
+    BROWSER,
+    FLOW,
+    SESSION,
+    Liar,
+    Pages,
+    now_us,
+    pages_behind,
+    signing_in,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "status"),
+    [
+        ("/token_endpoint", (200, b"<html>"), 502),
+        ("/token_endpoint", (200, b"[]"), 502),
+        ("/token_endpoint", (200, b"[" * 60_000), 502),
+        ("/token_endpoint", (200, b"{}"), 502),
+        ("/token_endpoint", (200, b'{"id_token": 7}'), 502),
+        ("/token_endpoint", (200, b'{"id_token": "a.b.c"}'), 502),
+        ("/token_endpoint", (200, b'{"id_token": "' + b"a" * 20_000 + b'"}'), 502),
+        ("/token_endpoint", (200, b" " * 70_000), 502),
+        ("/token_endpoint", (200, b'{"id_token": "a.b.c", "expires_in": "soon"}'), 502),
+        ("/token_endpoint", (400, '{"error": "invalid_grant", "error_description": "\u201cno\u201d"}'.encode()), 400),
+        ("/token_endpoint", (401, b'{"error": "invalid_client"}'), 502),
+        ("/token_endpoint", (400, b'{"error": {"a": 1}}'), 502),
+        ("/token_endpoint", (503, b""), 503),
+        ("/token_endpoint", (302, b""), 503),
+        ("/jwks", (200, b"{}"), 502),
+        ("/jwks", (200, b'{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'), 502),
+        ("/jwks", (200, b" " * 300_000), 502),
+        ("/jwks", (500, b""), 503),
+    ],
+)
+def test_what_is_no_answer_at_all_is_a_page_within_bounds(
+    behind: Pages, liar: Liar, path: str, raw: tuple[int, bytes], status: int
+) -> None:
+    liar.raw[path] = raw
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == status, behind.told
+    assert "You are not signed in" in answer.text
+    assert SESSION not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "raw", [(200, b"{" * 100_000), (200, b"\xff"), (200, b"[]"), (302, b""), (404, b""), (200, b'{"issuer": "x"}')]
+)
+def test_a_provider_that_does_not_say_what_it_is_is_a_page(behind: Pages, liar: Liar, raw: tuple[int, bytes]) -> None:
+    liar.raw["/.well-known/openid-configuration"] = raw
+    answer = behind.browser().get(BEGIN)
+    assert answer.status_code in (502, 503)
+    assert "location" not in answer.headers
+    assert len(behind.told) == 1
+    liar.raw.clear()
+    assert signing_in(behind, liar)[1].status_code == 303
+
+
+@pytest.mark.parametrize(("learn_s", "status", "asked"), [(0.0, 303, 2), (1_000.0, 502, 1)])
+def test_keys_are_fetched_again_for_one_that_is_not_known_and_not_too_often(
+    tmp_path: Path, liar: Liar, learn_s: float, status: int, asked: int
+) -> None:
+    with pages_behind(tmp_path, liar.issuer, learn_s=learn_s) as behind:
+        for _ in range(2):
+            assert signing_in(behind, liar)[1].status_code == 303
+        assert liar.asked.count("/jwks") == 1
+        liar.key = ECKey.generate_key("P-256", {"kid": "two", "use": "sig", "alg": "ES256"})
+        liar.keys = [liar.key]
+        assert signing_in(behind, liar)[1].status_code == status
+        assert liar.asked.count("/jwks") == asked
+
+
+def test_where_the_provider_promises_to_say_who_it_is_it_has_to(tmp_path: Path, liar: Liar) -> None:
+    liar.metadata = {"authorization_response_iss_parameter_supported": True}
+    with pages_behind(tmp_path, liar.issuer) as behind:
+        for said in ({}, {"iss": "https://other.example"}, {"iss": liar.issuer + "/"}):
+            browser = behind.browser()
+            asked = browser.began()
+            answer = browser.back(state=asked["state"], code="code", **said)
+            assert (answer.status_code, "other-provider" in answer.text) == (400, True)
+        assert "/token_endpoint" not in liar.asked
+        browser = behind.browser()
+        asked = browser.began()
+        liar.nonce = asked["nonce"]
+        assert browser.back(state=asked["state"], code="code", iss=liar.issuer).status_code == 303
+
+
+def test_a_provider_that_takes_its_time_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    with silent() as issuer, pages_behind(tmp_path, issuer, deadline_s=2.0) as behind:
+
+        async def many() -> tuple[list[int], float]:
+            waiting = [asyncio.create_task(behind.browser().ask(BEGIN)) for _ in range(40)]
+            await asyncio.sleep(0.2)
+            began_s = time.monotonic()
+            assert (await behind.browser().ask("/console/sign-in")).status_code == 200
+            took_s = time.monotonic() - began_s
+            return [(await one).status_code for one in waiting], took_s
+
+        began_s = time.monotonic()
+        statuses, took_s = behind.runner.run(many())
+        assert statuses == [503] * 40
+        assert took_s < 1
+        assert time.monotonic() - began_s < 15
+    assert behind.told == ["sign-in: provider-away: no answer within 2 s"] * 32
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_over_https_the_cookies_are_secure_and_belong_to_one_browser(tmp_path: Path, liar: Liar) -> None:
+    with pages_behind(tmp_path, liar.issuer, url="https://ledger.example") as behind:
+        victim, attacker = behind.browser(), behind.browser()
+        answer = victim.get(BEGIN)
+        flow, told = answer.headers.get_list("set-cookie")
+        assert flow.startswith(f"{FLOW}=")
+        assert flow.endswith("; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600; Secure")
+        assert told.startswith(f"{BROWSER}=")
+        assert told.endswith("; Path=/; HttpOnly; SameSite=Lax; Max-Age=28800; Secure")
+        _, answer = signing_in(behind, liar, victim)
+        (session,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith(SESSION)]
+        assert session.endswith("; Secure")
+        signing_in(behind, liar, attacker)
+        assert behind.who(victim) is not None
+        # A host beside this one can set any cookie but that one.
+        victim.cookies[SESSION] = attacker.cookies[SESSION]
+        assert behind.who(victim) is None
+        asked = attacker.began()
+        victim.cookies[FLOW] = attacker.cookies[FLOW]
+        liar.nonce = asked["nonce"]
+        assert victim.back(state=asked["state"], code="code").status_code == 400
+        fresh = behind.browser()
+        fresh.cookies = {name: attacker.cookies[name] for name in (FLOW, SESSION)}
+        assert behind.who(fresh) is None
+        assert fresh.back(state=asked["state"], code="code").status_code == 400
+        assert attacker.back(state=asked["state"], code="code").status_code == 303
+
+
+def test_a_session_is_of_one_way_to_sign_in(behind: Pages, liar: Liar, tmp_path: Path) -> None:
+    from console.http.dev_key import dev_key
+
+    browser, _ = signing_in(behind, liar)
+    key = dev_key(tmp_path / "console-key")
+    others = [
+        Sessions(key, now_us, secure=False, dev=True),
+        Sessions(key, now_us, secure=False),
+        Sessions(key, now_us, secure=False, provider="another"),
+    ]
+    for other in others:
+        assert other.caller(browser.cookies) is None
+        visitor = behind.browser()
+        visitor.cookies[SESSION] = other.begun("dev:auditor", ["auditor"], []).partition("=")[2].partition(";")[0]
+        assert other.caller(visitor.cookies) is not None
+        assert behind.who(visitor) is None
+
+
+def test_a_flow_that_is_over_or_was_changed_is_none(tmp_path: Path) -> None:
+    from console.pages.oidc.flow import LIFE_S, Flows, Stale
+
+    now = [1_000_000_000_000_000]
+    flows = Flows(b"secret", lambda: now[0])
+    flow, cookie = flows.begin("/console/board", "")
+    other, others_cookie = Flows(b"another", lambda: now[0]).begin("/console/board", "")
+    for value, state in (
+        (others_cookie, other.state), (cookie[:-1], flow.state), ("A" + cookie[1:], flow.state), (None, flow.state),
+        ("", ""), (".", ""), ("\u00e4.\u00e4", "\u00e4"), (cookie, other.state), (cookie, ""),
+    ):  # fmt: skip
+        with pytest.raises(Stale):
+            flows.take(value, "", state)
+    now[0] += LIFE_S * 1_000_000
+    with pytest.raises(Stale):
+        flows.take(cookie, "", flow.state)
+    now[0] -= 1_000_000
+    assert flows.take(cookie, "", flow.state) == flow
+    with pytest.raises(Stale):
+        flows.take(cookie, "", flow.state)
