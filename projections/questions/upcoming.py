@@ -141,7 +141,8 @@ class _Search:
         found: list[UpcomingChange] = []
         looked_at = 0
         after = self._wanted.after
-        for end_us, candidates, rows in ahead.spans(max(self._wanted.at_us, after[0] - 1), self._wanted.until_us):
+        until_us = min(self._wanted.until_us, ahead.last_us())
+        for end_us, candidates, rows in ahead.spans(max(self._wanted.at_us, after[0] - 1), until_us):
             left = [one for one in candidates if one > after]
             for place, candidate in enumerate(left):
                 if candidate[1] not in self._changes:
@@ -156,7 +157,7 @@ class _Search:
                 after = candidate
             after = (end_us, "~")
             looked_at += rows + SPAN_COST
-            if looked_at >= LOOKED_AT_MAX and end_us < self._wanted.until_us:
+            if looked_at >= LOOKED_AT_MAX and end_us < until_us:
                 return found, after
         return found, None
 

@@ -29,6 +29,9 @@ SPAN_US: Final = 2 * DAY_US
 SPAN_MAX_US: Final = 16 * DAY_US
 """So much of the time ahead is read at once: twice as much each time, up to a bound."""
 
+SPARE_US: Final = 3 * DAY_US
+"""So far the ends of two months can lie apart."""
+
 Candidate = tuple[int, str]
 """An instant, and a membership whose status may flip then."""
 
@@ -95,6 +98,14 @@ class ChangesAhead:
             yield end_us, sorted(found), looked_at
             after_us = end_us
 
+    def last_us(self) -> int:
+        """An instant after which nothing changes any more."""
+        received_us, announced_us = self._reader.last_instants()
+        lasts = [*self._starts, *(() if announced_us is None else (announced_us,))]
+        if received_us is not None:  # the expiry of an earlier receipt can lie after that of the last one, by some days
+            lasts += [add_months(received_us, months) + SPARE_US for months in self._windows]
+        return max(lasts, default=BEGINNING_US)
+
     def _of_due(self, candidates: Iterable[Candidate], after_us: int, end_us: int) -> Iterator[Candidate]:
         """Those of a span at which the membership is due."""
         for one in candidates:
@@ -117,6 +128,6 @@ def _figures(rulebook: Rulebook, at_us: int) -> tuple[Figures, int] | None:
 
 def _received_when(after_us: int, end_us: int, months: int) -> tuple[int, int]:
     """When what expires in (after_us, end_us] under a window of so many months was received, with days to spare."""
-    spare_us = (1 if months % 12 == 0 else 3) * DAY_US  # so much the ends of two months can lie apart
+    spare_us = DAY_US if months % 12 == 0 else SPARE_US
     from_us, to_us = earliest_counting_us(after_us, months), earliest_counting_us(end_us, months)
     return from_us, end_us if to_us == BEGINNING_US else min(end_us, to_us + 2 * DAY_US + spare_us)

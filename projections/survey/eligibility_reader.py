@@ -162,6 +162,17 @@ class EligibilityReader(BuildReader):
         )
         return [(effective_us, membership) for effective_us, membership in rows]
 
+    def last_instants(self) -> tuple[int | None, int | None]:
+        """When the last response or evaluation was received, and the last instant at which anything announced takes effect."""
+        received = [
+            last_us
+            for table in ("responses", "evaluations")
+            for (last_us,) in self._query(f"SELECT max(received_us) FROM {self._prefix}{table}")
+            if last_us is not None
+        ]
+        ((announced_us,),) = self._query(f"SELECT max(effective_us) FROM {self._prefix}announcements")
+        return max(received, default=None), announced_us
+
     def received_between(self, from_us: int, to_us: int) -> list[tuple[str, int]]:
         """(membership, instant) of every response and every evaluation received in [from_us, to_us], void ones among them."""
         return [

@@ -64,7 +64,9 @@ def pages_of(view: View, book: RealBook, at_us: int, days: int, limit: int) -> l
     while pages[-1].next is not None:
         assert len(pages) < 3_000
         assert len(pages[-1].changes) <= limit
-        pages.append(upcoming_page(view, book.store, read_cursor(pages[-1].next), limit))
+        wanted = read_cursor(pages[-1].next)
+        assert len(pages) == 1 or wanted.after > read_cursor(pages[-2].next or "").after
+        pages.append(upcoming_page(view, book.store, wanted, limit))
     return pages
 
 
@@ -159,6 +161,18 @@ def test_an_edition_that_makes_all_eligible_is_ahead_of_each() -> None:
                 expected = one_by_one(view, micros(now), micros(now + timedelta(days=40)))
                 assert [at for at, _, satisfied in expected if satisfied] == ["2011-09-01T00:00:00.000000Z"] * 3
                 assert told_of(pages_of(view, book, micros(now), 40, 10)) == expected
+
+
+def test_looking_ahead_for_thousands_of_years_ends_where_nothing_changes_any_more() -> None:
+    now = instant("2010-08-01T00:00:00Z")
+    with real_book() as book, projected(book) as projections:
+        for content in [*met(), *enrolment("m-2")]:
+            assert book.tell(content, now)[0] == "accepted"
+        projections.catch_up()
+        with projections.view() as view, bounds(EVALUATED_MAX=1, LOOKED_AT_MAX=1, SPAN_US=200 * DAY_US):
+            pages = pages_of(view, book, micros(now), 2_900_000, 10)
+            assert told_of(pages) == one_by_one(view, micros(now), END_US)
+        assert len(pages) < 20, "a page for each span until all has expired, and the last edition has taken effect"
 
 
 def test_what_is_too_far_behind_the_book_says_that_it_may_lack_something(monkeypatch: pytest.MonkeyPatch) -> None:
