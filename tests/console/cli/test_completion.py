@@ -70,7 +70,7 @@ def test_bash_completes_commands_options_and_choices(bash: Path) -> None:
     assert completed(bash, "record", "facts.jsonl", "--any") == {"--any-order"}
     assert completed(bash, "participation", "--by", "") == {"membership", "quarter", "month"}
     assert completed(bash, "completion", "") >= {"bash", "zsh", "fish"}
-    assert completed(bash, "help", "ex") == {"exit-codes", "extras"}
+    assert completed(bash, "help", "ex") == {"exit-codes", "expiring", "extras"}
 
 
 def test_where_a_file_may_stand_bash_is_left_to_complete_files(bash: Path) -> None:

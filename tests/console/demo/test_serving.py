@@ -29,7 +29,7 @@ def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Pa
             board = client.get("/console/board", params={"at": "2014-12-31"})
             assert DEMO_PICKS[0].name in board.text
             decided = client.get("/console/decisions", params={"membership": DEMO_PICKS[0].membership}).text
-            page = re.findall(r'href="(/console/memberships/[^"]+)"', decided)[0]
+            page = re.findall(r'href="(/console/memberships/[^"]+/renewals/[^"]+)"', decided)[0]
             assert "under the policy of this service" in client.get(page).text
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM)
