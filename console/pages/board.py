@@ -53,7 +53,7 @@ async def board(visit: Visit) -> Shown:
         found = await visit.gather(*((name, asked[name]) for name in wanted))
         others |= dict(zip(wanted, found, strict=True))
     return Shown("board.html.j2", {
-        "title": "Board", "query": query, "kept": {name: text for name, text in query.items() if name != "cursor"},
+        "title": "Board", "query": query, "asked": {name: text for name, text in query.items() if name != "cursor"},
         "within": within, "choices": WITHIN, "times": link_times(times),
         "overview": overview, "rows": rows, "chart": chart_of(overview), "signs": SIGNS, "seconds": SECONDS, **others,
     })  # fmt: skip

@@ -57,6 +57,20 @@ def test_the_boards_search_and_filter_live_in_its_address(pages: str, browser: B
         assert visitor.page.locator("section[aria-labelledby=all] tbody tr").count() == 1
 
 
+def test_the_boards_next_page_is_of_the_same_instant_and_what_was_searched_for(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.pages.board.ROWS", 1)
+    with signed_in(pages, "auditor") as client:
+        page = client.get("/console/board?at=2010-07-01&search=m-").text
+        link = re.search(r'href="(/console/board\?[^"]*cursor=[^"]*)">Next page', page)
+        assert link is not None
+        following = client.get(link[1].replace("&amp;", "&")).text
+    assert "2010-07-01 00:00 UTC" in following
+    assert 'value="m-"' in following
+    assert "To the beginning" in following
+
+
 def test_every_sign_and_every_kind_of_cause_has_words() -> None:
     assert SIGNS.keys() == BOUNDS.keys()
     assert KINDS.keys() == set(get_args(Kind))
