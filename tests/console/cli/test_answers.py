@@ -19,7 +19,7 @@ ELSEWHERE = {"topics", "log-publish"}
 """Answers that are held against their schemas where there is a broker (tests/consumers) or an object store."""
 OF_AN_OPTION = {
     "status-batch", "score-batch", "score-explain", "history-area", "replay-area", "refusals-counts", "refusals-deleted",
-    "benchmark-places",
+    "benchmark-places", "decisions-counts", "decisions-page",
 }  # fmt: skip
 """What a command prints with an option."""
 AREA = "business-applications"
@@ -107,6 +107,8 @@ def test_every_answer_about_the_demos_book_keeps_to_its_schema(program: Program)
     ask("status-batch", "status", "--batch", str(questions), code=3)
     ask("renewals", "renewals", "--at", "2012-01-01", "--within", "400")
     ask("decisions", "decisions")
+    ask("decisions-counts", "decisions", "--counts")
+    ask("decisions-page", "decisions", "--limit", "3")
     for by in ("membership", "quarter", "month"):
         ask("participation", "participation", "--by", by)
     ask("changes", "changes")
