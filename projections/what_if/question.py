@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -14,6 +14,7 @@ from ledger.errors import UnknownDesignation, UnknownMembership
 from ledger.instants import format_instant
 from ledger.programmes.survey.editions import FIGURES
 from projections.build_reader import BuildReader
+from projections.capability.designations_reader import LastDecision
 from projections.questions.answer import LEFT_OUT
 from projections.questions.view import View
 from projections.questions.what_if import (
@@ -26,6 +27,7 @@ from projections.questions.what_if import (
     WhatIfStatus,
 )
 from projections.remembered import Remembered
+from projections.survey.renewals_reader import DecisionRow
 from projections.what_if.capability_book import CapabilityBook, in_force
 from projections.what_if.figures import Hypothesis, Segment
 from projections.what_if.spans import KEY, gained_and_lost
@@ -154,13 +156,7 @@ def _survey(view: View, other: Hypothesis, known: int) -> Found:
     evidence = book.evidence() if other.figures else None
     spans = gained_and_lost(evidence.satisfied(now), evidence.satisfied(would)) if evidence else None
     decided = book.decisions(other)
-    differing = [
-        WhatIfDecision(
-            one.row.membership, one.row.renewal_date, one.row.revision, one.row.outcome, one.would_be, one.row.position
-        )
-        for one in decided
-        if one.would_be != one.row.outcome
-    ]
+    differing = _differing((one.row, one.row.renewal_date, one.would_be) for one in decided)
     return _found(other, known, editions, book.memberships, spans, len(decided), differing)
 
 
@@ -182,14 +178,17 @@ def _capability(view: View, other: Hypothesis, area: str, known: int) -> Found:
         scored, looked_at = book.scored(), book.looked_at(other.from_us, other.to_us)
         spans = gained_and_lost(*(scored.qualified(looked_at, one) for one in (now, would)))
     decided = book.decisions(other)
-    differing = [
-        WhatIfDecision(
-            one.row.membership, one.row.anniversary, one.row.revision, one.row.outcome, one.would_be, one.row.position
-        )
-        for one in decided
-        if one.would_be != one.row.outcome
-    ]
+    differing = _differing((one.row, one.row.anniversary, one.would_be) for one in decided)
     return _found(other, known, editions, book.memberships, spans, len(decided), differing)
+
+
+def _differing(decided: Iterable[tuple[DecisionRow | LastDecision, str, str]]) -> list[WhatIfDecision]:
+    """Those decisions, each with its day and what it would be, that would have said something else."""
+    return [
+        WhatIfDecision(row.membership, day, row.revision, row.outcome, would_be, row.position)
+        for row, day, would_be in decided
+        if would_be != row.outcome
+    ]
 
 
 def _edition(name: str, segment: Segment[Any], figures: Mapping[str, Any]) -> WhatIfEdition:
