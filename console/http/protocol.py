@@ -39,6 +39,8 @@ STUCK_S: Final = 15.0
 STUCK_ENDING_S: Final = 2.0
 """… and sooner where the service ends."""
 LENGTH: Final = b"content-length"
+REFUSED_MAX: Final = 64
+"""So many connections too many are told so at once; one more is cut off: it takes a file of those that are kept for answers."""
 LINGER_S: Final = 2.0
 """A body that nobody reads any more is waited for so long."""
 
@@ -71,6 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Waits for a head, for some time."""
         super().connection_made(transport)  # type: ignore[arg-type]
         if len(self.connections) > self.connections_max:
+            if len(self.connections) > self.connections_max + REFUSED_MAX:
+                self.transport.abort()
+                return
             self.app = _too_many_connections
         self.app = partial(self._run, self.app)
         self._head_late = self.loop.call_later(self.head_s, self._give_up)

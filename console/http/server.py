@@ -173,21 +173,37 @@ def url_of(listener: socket.socket) -> str:
 
 
 def serve(
-    app: App, listener: socket.socket, end: Callable[[], None] = lambda: None, limits: Limits | None = None
+    app: App,
+    listener: socket.socket,
+    end: Callable[[], None] = lambda: None,
+    limits: Limits | None = None,
+    complain: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`)."""
+    """Answers until a signal ends it, which is raised again when all is done (`console.cli.signals`).
+
+    `complain` is told, again and again, where no connection can be taken.
+    """
     collect_garbage_less()
-    server_of(app, end, limits).run(sockets=[listener])
+    server_of(app, end, limits, complain).run(sockets=[listener])
 
 
-def server_of(app: App, end: Callable[[], None], limits: Limits | None = None) -> uvicorn.Server:
+def server_of(
+    app: App, end: Callable[[], None], limits: Limits | None = None, complain: Callable[[str], None] = lambda _: None
+) -> uvicorn.Server:
     """The server. When it is told to end it calls `end` on the event loop: whatever lasts has to end itself."""
+    import asyncio
+
     import uvicorn
 
     from console.http.limits import Limits
+    from console.http.open_files import on_loop_error
     from console.http.protocol import protocol
 
     class EndingServer(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            asyncio.get_running_loop().set_exception_handler(on_loop_error(complain))
+            await super().startup(sockets)
+
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             end()
             await super().shutdown(sockets)

@@ -24,7 +24,19 @@ from console.pages import forms
 from console.pages.assets import BENEATH, by_address
 from console.pages.posted import Places, Posting, read_posted
 from console.pages.registry import PAGES, Page, pages_for
-from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered, with_cookies
+from console.pages.rendering import (
+    HEADERS,
+    HTML,
+    PROBLEM,
+    Download,
+    Shown,
+    asset,
+    file,
+    html,
+    read_problem_page,
+    rendered,
+    with_cookies,
+)
 from console.pages.sessions import PATH, Sessions, cookies_of
 from console.pages.sign_in import SIGN_IN, SignsIn
 from console.pages.visiting import Visit
@@ -51,6 +63,9 @@ class Front:
     api: App | None = None
     """What is asked; set when the application is put together."""
 
+    def __post_init__(self) -> None:
+        read_problem_page()
+
     def has(self, path: str) -> bool:
         """Whether a path is one of the pages', whatever is there."""
         return path in ("/", PATH) or path.startswith(f"{PATH}/")
@@ -61,9 +76,7 @@ class Front:
 
     def problem(self, problem: Problem) -> tuple[bytes, str]:
         """A problem of the door as a page, and its media type: nobody is known, nothing is offered."""
-        page = rendered(
-            Shown("problem.html.j2", {"problem": problem, "title": "Not shown"}), self._frame(None, None, "")
-        )
+        page = rendered(Shown(PROBLEM, {"problem": problem, "title": "Not shown"}), self._frame(None, None, ""))
         return page.encode(), HTML
 
     def routes(self) -> list[BaseRoute]:
@@ -178,9 +191,7 @@ class Front:
                         raise leaf from None
                 problem = self._found(error)
             caller = self.caller(request.scope)
-            shown = Shown(
-                "problem.html.j2", {"problem": problem, "title": "Not shown"}, problem.status, problem.headers
-            )
+            shown = Shown(PROBLEM, {"problem": problem, "title": "Not shown"}, problem.status, problem.headers)
             return self.respond(request, shown, caller)
 
         return guarded

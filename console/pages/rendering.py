@@ -16,10 +16,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.http.problems import fault
 from console.http.whole import Whole
 from console.pages.assets import FOR_EVER, Asset, address_of
 from console.pages.words import FILTERS
 
+PROBLEM: Final = "problem.html.j2"
 HTML: Final = "text/html; charset=utf-8"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -68,6 +70,12 @@ def environment() -> Environment:
     made.filters.update(FILTERS)
     made.globals["asset"] = address_of
     return made
+
+
+def read_problem_page() -> None:
+    """Reads what the page of a problem is made of, so that it can be shown where no file can be opened any more."""
+    shown = Shown(PROBLEM, {"problem": fault(), "title": ""})
+    rendered(shown, {"caller": None, "pages": [], "page": None, "mark": "", "dev": False})
 
 
 def rendered(shown: Shown, frame: Mapping[str, Any]) -> str:

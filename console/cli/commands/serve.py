@@ -162,13 +162,12 @@ def run(session: Session) -> int:
     require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
-    from console.http.limits import read_limits
     from console.http.observed import Observed
     from console.http.observing import observers
+    from console.http.open_files import read_limits_within
     from console.http.seldom import Seldom
 
     options, output = session.options, session.output
-    limits = read_limits()
     embedded = _with_webhooks(session, _embedded(session))
     one_at_a_time = Lock()
 
@@ -177,6 +176,7 @@ def run(session: Session) -> int:
             output.words(sentence)
 
     remark = Seldom(complain)
+    limits = read_limits_within(complain)
 
     def on_fault(error: BaseException) -> None:
         from traceback import format_exception
@@ -224,7 +224,7 @@ def run(session: Session) -> int:
             output.flush()  # from here on it may be told to stop, which is how it ends
             pages = {} if front is None else front.names()
             app = Observed(application(behind, verifier, complain, on_fault, front), observed, pages)
-            serve(app, listener, behind.end, limits)
+            serve(app, listener, behind.end, limits, remark)
     except Interrupted:
         pass
     finally:
