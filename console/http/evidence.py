@@ -23,7 +23,7 @@ from console.http.problems import Problem
 from console.http.proof_state import History, Judge, proof_state
 from console.http.reading import Readers
 from console.wiring import Ledger
-from ledger.errors import NotDecided, NotSealed
+from ledger.errors import LogDamaged, NotDecided, NotSealed
 from ledger.instants import parse_renewal_date
 from ledger.programmes.capability.calendar import parse_anniversary
 
@@ -181,7 +181,9 @@ PROOF_NAMES: Final = frozenset(name for name, *_ in PROOFS)
 def _made(
     made: Made, folder: Path, which: WhichDecision, values: Values, end_s: float, ledger: Ledger
 ) -> tuple[bytes, int]:
-    """What a thread makes of a question. Raises Problem."""
+    """What a thread makes of a question. Raises Problem, and LogDamaged for a log that is not what it should be."""
+    from ledger.proof.log.errors import ProofError
+
     which.require_known(ledger.store)
     _require_bounded(ledger.store, which)
     try:
@@ -190,6 +192,8 @@ def _made(
         raise Problem(404, "not-decided", str(error)) from None
     except NotSealed as error:
         raise Problem(409, error.code, str(error)) from None
+    except ProofError as error:
+        raise LogDamaged(f"the log: {error}") from error
 
 
 def _require_bounded(book: Reader, which: WhichDecision) -> None:

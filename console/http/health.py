@@ -7,6 +7,7 @@
     projections-stalled     the thread that keeps them up has not come round for a while: it waits for a store that says nothing
     projections-behind      they are far behind the book
     recording-failed        no group of facts could be recorded within the last minute, since the clock is wrong, say
+    log-unreadable          the log's folder or its checkpoint is gone, or cannot be read: no decision can be shown to be sealed
     sealing-late            there is more to seal, and the last checkpoint is old
     <duty>-failed           a duty of this process, such as sealing or the clock, cannot be done
 
@@ -63,6 +64,10 @@ def health(
     found = [*_projections(following)]
     if recording is not None and (code := recording.failing()) is not None:
         found.append(Missing("recording-failed", f"found {code}, and no fact is recorded; {LOG_SAYS}"))
+    if sealing is not None and sealing.unreadable():
+        found.append(
+            Missing("log-unreadable", "the log's folder or its checkpoint is not there, or cannot be read: put it back")
+        )
     if sealing is not None and (late_s := sealing.late_s(following.end)) is not None:
         found.append(Missing("sealing-late", f"there is more to seal, and the last checkpoint is {late_s:,.0f} s old"))
     for duty in duties:

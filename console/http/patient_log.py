@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from console.http.problems import Problem
+from console.http.sealed import lost
+from ledger.errors import LogDamaged
 from ledger.seal.published_log import UnlinkedFolder
 
 
@@ -25,6 +27,13 @@ class PatientLog(UnlinkedFolder):
         """Raises Problem (504) once the instant is past."""
         if time.monotonic() > self._end_s:
             raise Problem(504, "deadline", "found no evidence in time: the log is read at another time, or faster")
+
+    def checkpoint(self) -> bytes | None:
+        """The published checkpoint; None before the first. Raises LogDamaged where one was published and is gone."""
+        found = super().checkpoint()
+        if found is None and (what := lost(self.root)) is not None:
+            raise LogDamaged(f"{self.root}: {what}")
+        return found
 
     def read_path(self, path: str, max_bytes: int) -> bytes | None:
         """The bytes at a path of the log."""

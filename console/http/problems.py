@@ -109,6 +109,12 @@ def problem_of(error: LedgerError) -> Problem:
     status = STATUSES.get(found.code, 500)
     if status == 503:
         return Problem(status, found.code, UNUSABLE, headers={"Retry-After": RETRY_AFTER_S})
+    if found.code == "log-damaged":
+        return Problem(
+            status,
+            found.code,
+            "the sealed log is gone, or does not hold together; the service's log says what is wrong",
+        )
     if status == 500:
         return Problem(status, found.code, "the ledger holds what cannot be read; the service's log says what")
     return Problem(status, found.code, found.message, ASKED_ABOUT.get(found.code))

@@ -23,6 +23,24 @@ class Published:
     """When it was published, seconds since 1970: the time of its file."""
 
 
+def lost(folder: Path) -> str | None:
+    """What shows that a checkpoint was published in a log's folder and is not there any more; None where nothing does.
+
+    The history has a line for each checkpoint that was published.
+    """
+    from ledger.seal.log_reader import CHECKPOINT, HISTORY
+
+    if not folder.is_dir():
+        return "found no such folder, expected that of the log: another place, or a disk that is not mounted"
+    if (folder / CHECKPOINT).exists():
+        return None
+    try:
+        published = (folder / HISTORY).stat().st_size > 0
+    except OSError:
+        return None
+    return "found no checkpoint, expected the one that was published: its history is there" if published else None
+
+
 class Sealing:
     """Looks at a log's folder, in which this process or another seals. A look reads one file of some hundred bytes."""
 
@@ -48,6 +66,13 @@ class Sealing:
             return Published(size, (self._folder / "checkpoint").stat().st_mtime)
         except (LedgerError, ProofError, OSError):
             return None
+
+    def unreadable(self) -> bool:
+        """Whether there is no checkpoint though one was published, or one that cannot be read."""
+        if self.published() is not None:
+            return False
+        was_seen = self._seen is not None and self._seen[0] is not None
+        return was_seen or lost(self._folder) is not None or (self._folder / "checkpoint").exists()
 
     def age_s(self) -> float | None:
         """How long ago it was published."""

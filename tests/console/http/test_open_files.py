@@ -67,13 +67,14 @@ def files_at_most(served: Running, number: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_connections_that_cannot_be_taken_are_told_of_once_and_taken_later(tmp_path: Path) -> None:
     """asyncio told of them some thousand times a second, with a traceback each: 12 MB a second into the log."""
     with service_process(tmp_path, "--dev", "--no-console") as served, ExitStack() as stack:
         highest = max(int(file.name) for file in Path(f"/proc/{served.process.pid}/fd").iterdir())
         with files_at_most(served, highest + 5):
             crowd = [stack.enter_context(connected(served)) for _ in range(20)]
-            time.sleep(2.5)  # so often it is tried again
+            time.sleep(1.3)  # it is tried again every second
         for connection in crowd:
             connection.close()
         with connected(served) as connection:
@@ -85,6 +86,7 @@ def test_connections_that_cannot_be_taken_are_told_of_once_and_taken_later(tmp_p
     assert (b"Traceback" in errors, len(errors) < 2_000) == (False, True), errors[:2_000]
 
 
+@pytest.mark.slow
 def test_a_problem_is_a_page_where_no_file_can_be_opened(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", "--console") as served, served.client() as client:
         assert client.get("/livez").status_code == 200
@@ -93,6 +95,7 @@ def test_a_problem_is_a_page_where_no_file_can_be_opened(tmp_path: Path) -> None
         assert (found.status_code, "There is no such page" in found.text) == (404, True), found.text[:500]
 
 
+@pytest.mark.slow
 def test_a_crowd_beyond_those_that_are_told_so_is_cut_off(tmp_path: Path) -> None:
     """One that says nothing keeps a file open until its time for a head is over, and none of it is refused before."""
     two = {"CSAT_LEDGER_HTTP_CONNECTIONS": "2"}

@@ -17,6 +17,7 @@ from console.http.embedded import Embedded
 from console.http.patient_log import PatientLog
 from console.http.proof_state import History, Judge
 from console.wiring import open_store
+from ledger.errors import LogDamaged
 from ledger.proof.log.policy import parse_policy
 from ledger.proof.log.signer import sign_note
 from ledger.seal.folder import LogFolder
@@ -214,3 +215,40 @@ def test_a_proof_state_waits_for_no_place_of_who_takes_bundles(folder: Path, mon
     with proven(folder) as served:
         assert served.get(PROVEN["evidence"]).status_code == 503
         assert served.get(RENEWAL).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["folder", "checkpoint", "torn", "empty"])
+def test_a_log_that_is_gone_or_torn_is_no_decision_that_is_not_sealed_yet(folder: Path, what: str) -> None:
+    """The page said `not sealed yet` of what was sealed, and the board that all was well."""
+    with proven(folder) as served:
+        assert served.get(RENEWAL).json()["sealed"] is True
+        checkpoint = folder / "log/checkpoint"
+        kept = checkpoint.read_bytes()
+        if what == "folder":
+            (folder / "log").rename(folder / "away")
+        elif what == "checkpoint":
+            checkpoint.unlink()
+        else:
+            checkpoint.write_bytes(kept[:40] if what == "torn" else b"")
+        for path in (RENEWAL, PROVEN["evidence"]):
+            found = served.get(path)
+            assert (found.status_code, found.json()["code"]) == (500, "log-damaged"), (path, found.text)
+        assert {type(fault) for fault in served.faults} == {LogDamaged}
+        served.faults.clear()
+        ready = served.get("/readyz", None)
+        assert (ready.status_code, [one["code"] for one in ready.json()["missing"]]) == (503, ["log-unreadable"])
+        if what == "folder":
+            (folder / "away").rename(folder / "log")
+        else:
+            checkpoint.write_bytes(kept)
+        assert served.get(RENEWAL).json()["sealed"] is True
+        assert served.get("/readyz", None).json()["ready"] is True
+
+
+def test_a_log_without_a_checkpoint_yet_is_none_that_is_lost(kept: Path, tmp_path: Path) -> None:
+    shutil.copy(kept / "ledger.db", tmp_path / "ledger.db")
+    (tmp_path / "log/tile/0").mkdir(parents=True)
+    with proven(tmp_path) as served:
+        found = served.get(RENEWAL).json()
+        assert (found["sealed"], found["checkpoint"]) == (False, None)
+        assert served.get("/readyz", None).json()["ready"] is True

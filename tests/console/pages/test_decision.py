@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 
 from console.http.embedded import Embedded
 from console.pages.decision.page import Which, file_name
+from ledger.errors import LogDamaged
 from ledger.proof.log.verify import verify
 from ledger.proof.registry import PROOF_PROGRAMMES
 from tests.console.designation_story import ANNIVERSARY, AREA
@@ -55,6 +56,20 @@ def test_a_renewal_says_its_outcome_first_then_what_was_applied_and_how_it_is_pr
     assert "not verified here" in text
     assert "csat-ledger verify EVIDENCE.json --policy policy.json --membership m-1" in text
     assert "The same again" in text
+
+
+def test_a_log_that_is_gone_is_no_decision_that_is_not_sealed_yet(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+    seal(tmp_path / "ledger.db", tmp_path / "log")
+    embedded = Embedded(tiles=tmp_path / "log")
+    with (
+        service_on_a_port(tmp_path / "ledger.db", LogDamaged, embedded=embedded, pages=True) as url,
+        signed_in(url, "auditor") as client,
+    ):
+        (tmp_path / "log").rename(tmp_path / "away")
+        text = client.get(RENEWAL).text
+        assert ("The log cannot be read" in text, "Not sealed yet" in text) == (True, False)
+        assert client.get(f"{RENEWAL}/evidence").status_code == 500
 
 
 def test_with_a_policy_the_page_says_that_it_is_verified_and_by_which(judging: str) -> None:
