@@ -191,8 +191,8 @@ def _board(_ledger: Ledger, view: View, asked: Asked) -> BoardPage:
     return board_page(view, wanted, asked.get("limit", LIMIT))
 
 
-def _overview(_ledger: Ledger, view: View, asked: Asked) -> Overview:
-    return overview(view, asked.at_us, asked.known)
+def _overview(ledger: Ledger, view: View, asked: Asked) -> Overview:
+    return overview(view, ledger.store, asked.at_us, asked.known)
 
 
 def _status(_ledger: Ledger, view: View, asked: Asked) -> Status:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.book import position_at
 from ledger.instants import BEGINNING_US, END_US, format_instant
+from ledger.store.base import Reader
 from projections.questions.answer import Count, Instant, Position
 from projections.questions.view import View
 from projections.results.periods import LAST_MONTH, month_end_us, months_from
@@ -48,12 +50,18 @@ class Overview:
     """Designations of the capability programme that are known."""
     qualified: Count
     """How many of them are qualified at that instant."""
+    complete: bool
+    """Whether all that time alone changes by that instant was announced, and so is counted: false where nobody reviews, and
+    where the instant lies ahead of what is known."""
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""
 
 
-def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
-    """The counts at an instant, as known by a position, and at the end of each month before it."""
+def overview(view: View, book: Reader, at_us: int, known_at: int | None = None) -> Overview:
+    """The counts at an instant, as known by a position, and at the end of each month before it.
+
+    The book is asked how far it was reviewed.
+    """
     eligibility, designations = view.eligibility(), view.designations()
     known = min(eligibility.known_at(known_at), designations.known_at(known_at))
     eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", known), at_us)
@@ -73,8 +81,18 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
         eligible=months[-1].eligible if months else 0,
         designations=designations.number_of("designations", known),
         qualified=months[-1].qualified if months else 0,
+        complete=_is_reviewed(book, at_us, None if known_at is None else known),
         months=tuple(months),
     )
+
+
+def _is_reviewed(book: Reader, at_us: int, known: int | None) -> bool:
+    """Whether nothing can be missing of what time changes by an instant: of all that is known, or as known by a position.
+
+    By then no membership was to be reviewed; and at that instant no more was known than is asked about.
+    """
+    due_us = book.next_due()
+    return (due_us is None or at_us < due_us) and (known is None or position_at(book, at_us) <= known)
 
 
 def _earlier(month: str, months: int) -> str:

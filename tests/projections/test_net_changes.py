@@ -132,10 +132,10 @@ def test_the_overview_is_the_same_while_a_book_of_both_programmes_grows(steps: l
                 with projections.view() as view:
                     known = draw.choice([None, draw.randint(0, view.eligibility().position)])
                     at_us = draw.randint(1_260_000_000, 1_740_000_000) * 1_000_000
-                    found = overview(view, at_us, known)
+                    found = overview(view, book.store, at_us, known)
                 with projections.view() as view:
                     view.eligibility().place = view.designations().place = None
-                    assert overview(view, at_us, known) == found
+                    assert overview(view, book.store, at_us, known) == found
 
 
 def test_a_new_position_costs_a_look_at_what_came_since(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def run(session: Session) -> int:
     with session.ledger() as ledger:
         ledger.catch_up()
         with ledger.view() as view:
-            found = overview(view, session.at_us(), session.known_at(ledger))
+            found = overview(view, ledger.store, session.at_us(), session.known_at(ledger))
     if output.as_json:
         output.json(found)
         return DONE
@@ -42,6 +42,8 @@ def run(session: Session) -> int:
         f"{plural(found.memberships, 'membership')} eligible, {found.qualified:,} of "
         f"{plural(found.designations, 'designation')} qualified"
     )
+    if not found.complete:
+        output.text("what time alone changes by then is not all announced, and is not counted")
     if found.months:
         output.table(
             ("month", "eligible", "qualified"), [(one.month, one.eligible, one.qualified) for one in found.months]

@@ -13,6 +13,7 @@ from ledger.instants import format_instant, parse_instant
 from projections.questions.designation_history import designation_history
 from projections.questions.history import history
 from projections.questions.overview import overview
+from projections.questions.status import status
 from projections.questions.view import View
 from tests.console.support import enrolment, met
 from tests.oracle.survey.time import instant
@@ -52,7 +53,7 @@ def test_the_counts_are_those_of_the_histories_one_by_one(steps: list[Step], see
                 at_us = random.randint(FIRST_US, LAST_US)
                 if changes and random.random() < 0.6:
                     at_us = parse_instant(random.choice(changes)) + random.choice([-1, 0, 1])
-                found = overview(view, at_us, known)
+                found = overview(view, book.store, at_us, known)
                 assert (found.memberships, found.eligible, found.designations, found.qualified) == standing(
                     view, at_us, known
                 )
@@ -81,7 +82,7 @@ def test_what_is_remembered_of_one_book_is_not_told_of_another_that_ends_with_th
             assert book.tell(enrolment("m-9")[0], now + timedelta(seconds=1))[0] == "accepted"
             projections.catch_up()
             with projections.view() as view:
-                eligible = overview(view, parse_instant("2010-07-01T00:00:00Z")).eligible
+                eligible = overview(view, book.store, parse_instant("2010-07-01T00:00:00Z")).eligible
             found.append((eligible, book.feed()[-1].stored))
     (eligible, last), (of_the_other, its_last) = found
     assert last == its_last, "the two books are meant to end with the same event"
@@ -95,6 +96,30 @@ def test_at_the_end_of_the_calendar_the_last_fifty_years_are_told(at: str) -> No
             assert book.tell(fact, instant("2012-01-01T00:00:00Z"))[0] == "accepted"
         projections.catch_up()
         with projections.view() as view:
-            found = overview(view, parse_instant(at))
+            found = overview(view, book.store, parse_instant(at))
     assert (len(found.months), found.months[-1].month) == (600, at[:7])
     assert found.months[0].eligible == found.eligible == found.months[-1].eligible
+
+
+def test_what_time_changes_and_nobody_has_announced_is_said_to_be_left_out() -> None:
+    """Where no clock ran, the board and the owner's page told counts of months ago as of today, without a word."""
+    at_us = parse_instant("2012-01-01T00:00:00Z")
+    with real_book() as book, projected(book) as projections:
+        for fact in met():
+            assert book.tell(fact, instant("2010-08-01T00:00:00Z"))[0] == "accepted"
+        projections.catch_up()
+        with projections.view() as view:
+            before = overview(view, book.store, at_us)
+            (membership,) = [name for chunk in view.eligibility().memberships() for name, _ in chunk]
+            assert status(view, membership, at_us).satisfied is False
+            now = overview(view, book.store, book.now_us)
+            known = view.eligibility().position
+        book.review(instant("2012-01-01T00:00:00Z"))
+        projections.catch_up()
+        with projections.view() as view:
+            after = overview(view, book.store, at_us)
+            as_known_then = overview(view, book.store, at_us, known)
+    assert (before.eligible, before.complete) == (1, False)
+    assert (now.eligible, now.complete) == (1, True)
+    assert (after.eligible, after.complete) == (0, True)
+    assert (as_known_then.eligible, as_known_then.complete) == (1, False)

@@ -43,7 +43,7 @@ def answers(seen: View, book: RealBook) -> list[Any]:
     end = seen.eligibility().position
     for known in (end, end // 2, end - 3, end // 2 + 5):
         found += [decision_counts(seen, END_US, known), decision_counts(seen, NOW_US - 60 * DAY_US, known)]
-        found += [overview(seen, parse_instant(f"{year}-07-01T00:00:00Z"), known) for year in (2010, 2024)]
+        found += [overview(seen, book.store, parse_instant(f"{year}-07-01T00:00:00Z"), known) for year in (2010, 2024)]
         for wanted in (
             Wanted(END_US, known),
             Wanted(NOW_US - 60 * DAY_US, known, None, "capability", "qualified"),
