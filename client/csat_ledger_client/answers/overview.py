@@ -31,5 +31,9 @@ class Overview(Answer):
     """Designations of the capability programme that are known."""
     qualified: int
     """How many of them are qualified at that instant."""
+    complete: bool
+    """Whether all that time alone changes by that instant was announced, and so is counted: false where nobody reviews,
+    and where the instant lies ahead of what is known.
+    """
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""
