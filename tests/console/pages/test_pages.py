@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import httpx
@@ -17,9 +18,18 @@ from console.pages.designation import KINDS
 from console.pages.owner import decisions_of
 from console.pages.registry import pages_for
 from console.pages.start import DUTIES, routes_of
+from ledger.instants import parse_instant
 from projections.questions.explain import Kind
 from tests.console.designation_story import AREA
-from tests.console.http.support import COMMENTS, INVITATIONS, SUBJECTS, bearer, responses
+from tests.console.http.support import (
+    COMMENTS,
+    INVITATIONS,
+    SUBJECTS,
+    bearer,
+    make_book,
+    responses,
+    service_on_a_port,
+)
 from tests.console.pages.support import signed_in, visiting
 
 OWN_PAGES = (
@@ -40,6 +50,18 @@ def test_the_board_says_how_many_are_eligible_as_the_overview_does(pages: str) -
             page = client.get("/console/board", params={"at": at}).text
         assert f"{found['eligible']} of {found['memberships']} memberships" in page
         assert f"known at position {found['known_at']}" in page
+
+
+def test_counts_that_lack_what_time_changes_say_so(tmp_path: Path) -> None:
+    """Nobody reviews here: it is 2030, and what was announced is of 2024 at the latest."""
+    make_book(tmp_path / "ledger.db")
+    now_us = parse_instant("2030-01-01T00:00:00Z")
+    with service_on_a_port(tmp_path / "ledger.db", pages=True, now_us=now_us) as url:
+        for role, page in (("auditor", "board"), ("operations", "board"), ("owner", "owner")):
+            with signed_in(url, role) as client:
+                assert "not all is counted" in client.get(f"/console/{page}").text
+                then = client.get(f"/console/{page}", params={"at": "2010-07-01"}).text
+                assert ("not all is counted" in then) is (page == "owner"), "the owner's page is of now"
 
 
 def test_the_boards_search_and_filter_live_in_its_address(pages: str, browser: Browser) -> None:
