@@ -54,6 +54,15 @@ def catch_up(
     return True
 
 
+def require_of_book(store: Store, database: Database) -> None:
+    """Raises DifferentBook where projections that can be read are of another book, or of a later state of this one."""
+    with database.reading() as connection:
+        if not database.table_exists(connection, PARTITIONS.name):
+            return
+        builds = [load_build(connection, projection) for projection in all_projections()]
+    require_book(store, [build for build in builds if build is not None])
+
+
 @contextmanager
 def worked_out(store: Store, remark: Remark, on_progress: Progress | None = None) -> Iterator[Database]:
     """Projections of the whole book that nobody keeps: there are none, and none may be written here."""

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from console.settings import PREFIX, Settings
-from ledger.errors import BrokenHistory, ExtraMissing, NoVault, StoreUnreachable
+from ledger.errors import BrokenHistory, DifferentBook, ExtraMissing, NoVault, StoreUnreachable
 from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Ledger:
         self._asked = ExitStack()
         self._vault_tables = ExitStack()
         self._stand_in: Database | None = None
+        self._proved = False
 
     @cached_property
     def writer(self) -> Writer:
@@ -169,6 +170,27 @@ class Ledger:
         from projections.questions.view import view
 
         return view(self.database if self._stand_in is None else self._stand_in)
+
+    def prove_projections(self) -> None:
+        """For who answers from projections that others keep up; looks at them once for as long as this is open.
+
+        Raises DifferentBook where they are of another book, or of a later state of this one: a book that is restored from a
+        backup is another file, or other connections, and so is opened anew.
+        """
+        if not self._proved:
+            from console.catching_up import require_of_book
+
+            require_of_book(self.store, self.database)
+            self._proved = True
+
+    def require_reached(self, position: int, end: int) -> None:
+        """Raises DifferentBook where projections are further than the book, which ended at a position before they were read."""
+        if position > end and position > (end := self.store.max_position()):
+            self._proved = False
+            raise DifferentBook(
+                f"found projections up to position {position:,}, expected none beyond the end of the book, {end:,}: an older "
+                "copy of it was restored; `csat-ledger project --rebuild` builds them anew"
+            )
 
     def close(self) -> None:
         """Keeps what the writer has to keep, and gives all connections back."""

@@ -147,7 +147,7 @@ def answer(
     """Asks, and renders what `--json` prints: one object, or the objects of a list with commas between them.
 
     A list goes through `spool`, whose memory is bounded. Where nobody waits any more, which `still` says, it ends with
-    NobodyWaits.
+    NobodyWaits. Raises DifferentBook where the projections are not of the book that is there.
     """
     end = ledger.store.max_position()
     if route.name == "replay" and asked.known is None:
@@ -155,6 +155,7 @@ def answer(
     _require_forms(asked)
     hashed = sha256()
     body: bytes | Spool
+    ledger.prove_projections()
     with ledger.view() as view:
         found = route.ask(ledger, view, asked)
         if route.many:
@@ -163,6 +164,7 @@ def answer(
         else:
             body = rendered(found, sight)
             hashed.update(body)
+        ledger.require_reached(view.position, end)
         position = view.position or end
     if not settled or (route.now and asked.values.keys().isdisjoint(("at", "to"))):
         return Answered(body, position)

@@ -51,6 +51,7 @@ def answer_batch(
     Of the past a question may take long, and ten thousand of them for longer than anybody waits, while others want the thread.
     """
     end = ledger.store.max_position()
+    ledger.prove_projections()
     with ledger.view() as view:
         found = []
         for question in questions:
@@ -65,6 +66,7 @@ def answer_batch(
                 raise
             except LedgerError as error:
                 found.append(rendered(_unanswered(question.number, error), ALL))
+        ledger.require_reached(view.position, end)
         return found, view.position or end
 
 

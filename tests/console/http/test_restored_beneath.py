@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from ledger.errors import DifferentBook, StoreUnreachable
 from tests.console.http.place import Place, eventually
-from tests.console.http.support import bearer
+from tests.console.http.support import bearer, serving
 from tests.console.http.test_drills import hand_in, missing
+from tests.console.support import enrolment
 
 NONSENSE = {"type": "nonsense"}
+
+
+def record(here: Place, store: str, *memberships: str) -> None:
+    (here.folder / "facts.json").write_text(json.dumps([one for name in memberships for one in enrolment(name)]))
+    here.done("--store", store, "record", "facts.json")
 
 
 def remove_book(folder: Path) -> None:
@@ -51,3 +61,28 @@ def test_no_empty_book_is_made_in_the_place_of_one_that_was_moved_away(tmp_path:
         eventually(lambda: missing(client) == [], "it is ready by itself")
         code, errors = served.stop()
     assert (code, b"found another file, or none" in errors) == (0, True), errors
+
+
+@pytest.mark.parametrize("grown", [False, True], ids=["older", "grown another way"])
+def test_projections_of_what_no_longer_is_answer_nothing(tmp_path: Path, grown: bool) -> None:
+    """Until they were built anew, which takes a minute in a large book, all that was lost was told as if it were there."""
+    here = Place(tmp_path)
+    record(here, "ledger.db", "m-1")
+    here.done("copy", "--from", "ledger.db", "--to", "older.db")
+    record(here, "ledger.db", "m-2")
+    if grown:
+        record(here, "older.db", "m-3", "m-4")
+    with serving(tmp_path / "ledger.db") as served:
+        assert served.get("/v1/memberships/m-2/status").status_code == 200
+        served.following.close()  # as if it took long to build them
+        remove_book(tmp_path)
+        (tmp_path / "older.db").rename(tmp_path / "ledger.db")
+        found = [served.get("/v1/memberships/m-2/status").json()["code"] for _ in range(12)]
+        assert set(found) == {"store-unreachable", "different-book"}
+        batch = served.post("/v1/status:batch", [{"membership": "m-2"}], "auditor")
+        assert (batch.status_code, batch.json()["code"]) == (503, "different-book")
+        here.done("project")
+        assert served.get("/v1/memberships/m-2/status").json()["code"] == "unknown-membership"
+        assert served.get("/v1/memberships/m-1/status").status_code == 200
+        assert {type(fault) for fault in served.faults} == {StoreUnreachable, DifferentBook}
+        served.faults.clear()
