@@ -40,7 +40,7 @@ from console.http.metrics import scrape
 from console.http.openapi import document
 from console.http.operations import PATH as OPERATIONS_PATH
 from console.http.operations import ROUTE as OPERATIONS
-from console.http.operations import operations
+from console.http.operations import operations, operations_without_store
 from console.http.parameters import Parameter, read_values
 from console.http.people import ROUTES as PEOPLE
 from console.http.people import PeopleDesk
@@ -307,7 +307,14 @@ async def _metrics(service: Service, request: Request) -> Response:
 async def _operations(service: Service, request: Request) -> Response:
     caller_for(request.scope, OPERATIONS)
     read_values((), {}, request.scope["query_string"])
-    found = await service.readers.ask(lambda ledger: operations(ledger, service.watched))
+    code = "store-unreachable"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found = await service.readers.ask(lambda ledger: operations(ledger, service.watched))
+    except TimeoutError:
+        found = operations_without_store(service.watched, code)
+    except LedgerError as error:  # what says how it stands is answered most of all where something is amiss
+        found = operations_without_store(service.watched, problem_of(error).code)
     return _json(json_text(found).encode(), {"Cache-Control": "no-store"})
 
 

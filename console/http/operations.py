@@ -7,7 +7,7 @@ The bounds are those of the alarms in docs/operations.md, and are the same for e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -28,6 +28,8 @@ ROUTE: Final = "operations"
 LATE_REVIEW_S: Final = 60
 SEALING_OLD_S: Final = 600
 WEBHOOK_OLD_S: Final = 3_600
+OF_STORE: Final = frozenset({"store-unreachable", "projections-failed", "projections-stalled"})
+"""Codes of what is missing where nothing can be asked."""
 State = Literal["ok", "look", "act"]
 
 
@@ -92,14 +94,25 @@ class Operations:
 def operations(ledger: Ledger, watched: Watched) -> Operations:
     """How it stands now. Asks the store for some values, each one look into an index."""
     health, now_us = watched.health(), watched.clock()
-    signs = tuple(
-        OperationsSign(name, int(value), BOUNDS[name].state(value), BOUNDS[name].todo)
-        for name, value in _values(ledger, watched, now_us)
+    values = [*_of_store(ledger, now_us), *_of_process(watched)]
+    return Operations(format_instant(now_us), health.ready, health.missing, _signs(values))
+
+
+def operations_without_store(watched: Watched, code: str) -> Operations:
+    """The same where the store gave no answer, which a code says: that is among what is missing, whatever else is."""
+    missing = watched.health().missing
+    if not any(one.code in OF_STORE for one in missing):
+        missing = (Missing(code, "what the ledger is asked for is not answered; the service's log says why"), *missing)
+    return Operations(format_instant(watched.clock()), False, missing, _signs(_of_process(watched)))
+
+
+def _signs(values: Iterable[tuple[str, float]]) -> tuple[OperationsSign, ...]:
+    return tuple(
+        OperationsSign(name, int(value), BOUNDS[name].state(value), BOUNDS[name].todo) for name, value in values
     )
-    return Operations(format_instant(now_us), health.ready, health.missing, signs)
 
 
-def _values(ledger: Ledger, watched: Watched, now_us: int) -> Iterator[tuple[str, float]]:
+def _of_store(ledger: Ledger, now_us: int) -> Iterator[tuple[str, float]]:
     states = projection_states(ledger.runner)
     yield "lag", max((one.lag for one in states), default=0)
     yield "gaps", sum(one.gaps for one in states)
@@ -108,6 +121,9 @@ def _values(ledger: Ledger, watched: Watched, now_us: int) -> Iterator[tuple[str
     yield "streams-set-aside", len(streams_set_aside(ledger.store))
     yield "streams-parked", _parked(states)
     yield "refusals", sum(one.facts for one in refusal_counts(ledger.store.refusals, Wanted(resolved=False)).codes)
+
+
+def _of_process(watched: Watched) -> Iterator[tuple[str, float]]:
     age_s = watched.unsealed_s()
     if age_s is not None:
         yield "sealing-age", age_s

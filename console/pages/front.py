@@ -6,7 +6,7 @@ signing in leads to the sign-in, and from there back to itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,7 +39,7 @@ from console.pages.rendering import (
 )
 from console.pages.sessions import PATH, Sessions, cookies_of
 from console.pages.sign_in import SIGN_IN, SignsIn
-from console.pages.visiting import Visit
+from console.pages.visiting import Visit, leaves
 from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
@@ -186,7 +186,7 @@ class Front:
             try:
                 return await answer(request)
             except Exception as error:
-                for leaf in _leaves(error):  # a group of these would be a fault to the door
+                for leaf in leaves(error):  # a group of these would be a fault to the door
                     if isinstance(leaf, TimeoutError | ClientDisconnect):
                         raise leaf from None
                 problem = self._found(error)
@@ -198,22 +198,13 @@ class Front:
 
     def _found(self, error: BaseException) -> Problem:
         """The first of what went wrong, as a problem; a fault of the program is told of."""
-        error = next(_leaves(error))
+        error = next(leaves(error))
         if isinstance(error, Problem):
             return error
         found = problem_of(error) if isinstance(error, LedgerError) else fault()
         if found.status >= 500:
             self.on_fault(error)
         return found
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Each of what went wrong at once; one alone as it is."""
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    else:
-        yield error
 
 
 def _route(path: str, method: str, answer: Answer, name: str) -> Route:

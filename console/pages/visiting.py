@@ -9,7 +9,7 @@ role may not see never reaches it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -125,6 +125,15 @@ async def ask(api: App, outer: Scope, method: str, path: str, query: str) -> Rep
 
     await api(inner, _nothing_more, send)
     return Reply(status, headers, bytes(body))
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Each of what went wrong at once; one alone as it is."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from leaves(one)
+    else:
+        yield error
 
 
 def problem_in(reply: Reply) -> Problem:

@@ -1,0 +1,68 @@
+"""What the pages say while something is amiss: never nothing, and to operations what to do about it."""
+
+from __future__ import annotations
+
+from html import unescape
+from pathlib import Path
+
+import httpx
+import pytest
+
+from console.pages.board import TODO
+from ledger.errors import StoreUnreachable
+from tests.console.http.support import bearer, make_book, service_on_a_port
+from tests.console.pages.support import signed_in
+
+
+def test_the_board_of_a_ledger_that_is_away_says_what_is_amiss_and_what_to_do(tmp_path: Path) -> None:
+    """It was a bare `ask again later`, and /v1/operations was 503, too."""
+    make_book(tmp_path / "ledger.db")
+    with (
+        service_on_a_port(tmp_path / "ledger.db", StoreUnreachable, pages=True) as url,
+        signed_in(url, "operations") as operations,
+        signed_in(url, "auditor") as auditor,
+    ):
+        assert operations.get("/console/board").status_code == 200
+        for path in tmp_path.glob("ledger.db*"):
+            path.rename(tmp_path / f"away-{path.name}")
+        told = operations.get("/console/board")
+        text = unescape(told.text)
+        assert (told.status_code, told.headers["retry-after"].isdigit()) == (503, True)
+        assert "At a glance" in text
+        assert TODO["store-unreachable"] in text
+        others = auditor.get("/console/board")
+        assert (others.status_code, "At a glance" in others.text) == (503, False)
+        found = httpx.get(f"{url}/v1/operations", headers=bearer("operations"))
+        assert (found.status_code, found.json()["ready"]) == (200, False)
+        assert "store-unreachable" in [one["code"] for one in found.json()["missing"]]
+        for path in tmp_path.glob("away-*"):
+            path.rename(tmp_path / path.name.removeprefix("away-"))
+
+
+def test_a_board_that_comes_too_late_says_how_the_service_stands(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.pages.board.PATIENCE_S", 0.0)
+    with signed_in(pages, "operations") as client:
+        told = client.get("/console/board")
+        assert (told.status_code, "At a glance" in told.text, "Projections behind the book" in told.text) == (
+            504,
+            True,
+            True,
+        )
+    with signed_in(pages, "auditor") as client:
+        told = client.get("/console/board")
+        assert (told.status_code, "At a glance" in told.text) == (504, False)
+
+
+def test_operations_are_told_how_it_stands_however_long_the_store_takes(
+    pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.http.app.PATIENCE_S", 0.0)
+    found = httpx.get(f"{pages}/v1/operations", headers=bearer("operations")).json()
+    assert (found["ready"], found["missing"][0]["code"]) == (False, "store-unreachable")
+    assert "sealing-age" in {one["sign"] for one in found["signs"]}
+    assert "lag" not in {one["sign"] for one in found["signs"]}
+
+
+@pytest.mark.parametrize("code", sorted(TODO))
+def test_what_there_is_to_do_is_a_sentence(code: str) -> None:
+    assert TODO[code].endswith(".")
