@@ -22,7 +22,7 @@ from typing import IO, Any, Final, NamedTuple
 import orjson
 
 import ledger
-from console.http.problems import Problem
+from console.http.problems import RETRY_AFTER_S, Problem
 
 DEADLINE_S: Final = 20.0
 MEMORY_BYTES: Final = 1 << 30
@@ -106,10 +106,16 @@ class _Running:
         with self._lock:
             if self._stopped:
                 raise _silent("found nobody who waits")
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
-                env=_environment(), pass_fds=self._descriptors, start_new_session=True,
-            )  # fmt: skip
+            try:
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
+                    env=_environment(), pass_fds=self._descriptors, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:  # no more processes, files or memory
+                raise Problem(
+                    503, "busy", f"found no room for a verifier ({error.strerror}), expected some: try again",
+                    headers={"Retry-After": RETRY_AFTER_S},
+                ) from None  # fmt: skip
             _bound(self._process.pid)
             return self._process
 

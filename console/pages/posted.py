@@ -204,7 +204,10 @@ class _Reading:
         if b"filename" in said:
             if self._name not in self._posting.files:
                 raise _none()
-            self._file = memory()
+            try:
+                self._file = memory()
+            except OSError:
+                raise _no_room() from None
             self.posted.files[self._name] = self._file
         elif self._name != forms.FIELD and self._name not in self._posting.fields:
             raise _none()
@@ -222,7 +225,12 @@ class _Reading:
             raise Problem(413, "too-long", f"found a longer file, expected {most:,} bytes at most", self._name)
         if self._sizes > self._posting.bytes_max:
             raise _too_much(self._posting)
-        self._file.write(memoryview(data)[start:end])
+        left = memoryview(data)[start:end]
+        try:
+            while left:  # what is not buffered may take a part, and what is cut off would be judged as if it were all
+                left = left[self._file.write(left) :]
+        except OSError:
+            raise _no_room() from None
 
     def _end(self) -> None:
         if self._file is not None:
@@ -248,6 +256,15 @@ def memory() -> IO[bytes]:
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("posted", os.MFD_CLOEXEC), "w+b", buffering=0)
     return TemporaryFile(buffering=0)
+
+
+def _no_room() -> Problem:
+    return Problem(
+        503,
+        "busy",
+        "found no room to take the file in, expected some: try again",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )
 
 
 def _boundary(request: Request) -> bytes:

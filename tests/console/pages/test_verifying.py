@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -362,6 +363,20 @@ def test_a_verifier_that_says_nothing_in_time_is_ended(pages: str, monkeypatch: 
         answer = post(client, mark, SURVEY)
         assert (answer.status_code, "a report of more than" in answer.text) == (422, True)
         monkeypatch.undo()
+        assert verdict_in(post(client, mark, SURVEY)) == "confirmed"
+
+
+@pytest.mark.parametrize("bytes_max", [len(SURVEY) - 10, len(SURVEY) // 2, 0])
+def test_a_file_that_there_is_no_room_for_is_not_judged_by_what_there_was_room_for(pages: str, bytes_max: int) -> None:
+    """Sound evidence was cut off in silence, and found to be none."""
+    with auditing(pages) as (client, mark):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, hard))
+        try:
+            answer = post(client, mark, SURVEY)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (answer.status_code, "found no room" in answer.text.lower()) == (503, True), answer.text
         assert verdict_in(post(client, mark, SURVEY)) == "confirmed"
 
 
