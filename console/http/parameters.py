@@ -188,7 +188,9 @@ EDITION: Final = Parameter(
 HOLDS_FROM: Final = Parameter(
     "from", "From when on they hold; default: their `effective_from`, else always.", INSTANT, read_instant, "2010-01-01"
 )
-HOLDS_TO: Final = Parameter("to", "Until before when; default: now.", INSTANT, read_instant, "2012-01-01")
+HOLDS_TO: Final = Parameter(
+    "to", "Until before when; default: the last full ten minutes, in UTC.", INSTANT, read_instant, "2012-01-01"
+)
 AFTER_MEMBERSHIP: Final = Parameter(
     "after", "Only memberships that follow this one.", MEMBERSHIP.schema, _bounded, "m-0"
 )

@@ -1,7 +1,8 @@
 """Trying other figures over HTTP: one at a time, since it takes seconds of all processors, and what was found is remembered.
 
 One more waits for the one before it, with one of the threads that answer everything; whoever else asks meanwhile is told to ask
-again, and so is who has one under way or waiting already: nobody keeps the others out by asking all the time.
+again, and so is who has one under way or waiting already: nobody keeps the others out by asking all the time. What is
+remembered is answered at once.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.http.problems import RETRY_AFTER_S, Problem
 from ledger.errors import BadInput, ExtraMissing
+from ledger.instants import SECOND_US
 
 if TYPE_CHECKING:
     from projections.questions.view import View
     from projections.questions.what_if import WhatIf
 
 WAIT_S: Final = 15.0
+PRESENT_US: Final = 600 * SECOND_US
+"""Where no end is asked for it ends with the last full ten minutes: whoever asks again, or for the next page, asks the same."""
 
 
 class Tried(NamedTuple):
@@ -81,7 +85,7 @@ def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
     """
     try:
         from projections.what_if.figures import counted_hypothesis, hypothesis
-        from projections.what_if.question import counts, told, what_if
+        from projections.what_if.question import counts, remembered, told, what_if
     except ModuleNotFoundError as error:
         raise Problem(503, "missing", str(ExtraMissing(error.name, "results"))) from None
     edition, from_us, to_us, known_at, page = tried
@@ -89,9 +93,11 @@ def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
         if page is None:
             other = counted_hypothesis(edition, from_us, to_us, now_us)
         else:
-            other = hypothesis(edition, from_us, now_us if to_us is None else to_us)
-        with TURNS.one(who):
-            found = what_if(view, other, known_at)
+            other = hypothesis(edition, from_us, now_us - now_us % PRESENT_US if to_us is None else to_us)
+        found = remembered(view, other, known_at)
+        if found is None:
+            with TURNS.one(who):
+                found = what_if(view, other, known_at)
     except BadInput as error:
         raise Problem(400, "bad-input", str(error), "edition") from None
     return counts(found) if page is None else told(found, *page)

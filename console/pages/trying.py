@@ -69,6 +69,8 @@ async def what_if(visit: Visit) -> Shown:
     last = found["editions"][-1]["figures"] if found["editions"] else {}
     groups = _fields(last, query, FIGURES if area is None else PARTS)
     kept = {name: text for name, text in query.items() if name != "after"}
+    if found.get("after"):  # the next page is of the same span, however long this one is looked at
+        kept["to"] = found["to"]
     return Shown("what-if.html.j2", {
         "title": "What if", "found": found, "area": area, "groups": groups, "tried": bool(tried), "kept": kept,
         "query": query, "counts_alone": counts_alone, "few": "fewer than five", "shown": SPANS,

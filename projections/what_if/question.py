@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -58,6 +58,22 @@ def what_if(view: View, other: Hypothesis, known_at: int | None = None) -> Found
 
     Raises BadInput where the figures are none of an edition, UnknownDesignation where nobody strives in their area.
     """
+    known, name = _asked(view, other, known_at)
+
+    def found() -> Found:
+        return _survey(view, other, known) if other.area is None else _capability(view, other, other.area, known)
+
+    return found() if name is None else _REMEMBERED.or_made(name, found)
+
+
+def remembered(view: View, other: Hypothesis, known_at: int | None = None) -> Found | None:
+    """The same where it was found before; else None."""
+    _, name = _asked(view, other, known_at)
+    return None if name is None else _REMEMBERED.get(name)
+
+
+def _asked(view: View, other: Hypothesis, known_at: int | None) -> tuple[int, Hashable | None]:
+    """As known by which position, and under which name it is remembered; None where it is not."""
     readers: tuple[BuildReader, BuildReader]
     if other.area is None:
         readers = view.eligibility(), view.renewals()
@@ -65,14 +81,10 @@ def what_if(view: View, other: Hypothesis, known_at: int | None = None) -> Found
         readers = view.scores(), view.designations()
     known = min(reader.known_at(known_at) for reader in readers)
     identities = [reader.identity for reader in readers]
-    asked = orjson.dumps([other.programme, other.area, other.figures], option=orjson.OPT_SORT_KEYS)
-
-    def found() -> Found:
-        return _survey(view, other, known) if other.area is None else _capability(view, other, other.area, known)
-
     if None in identities:
-        return found()
-    return _REMEMBERED.or_made((*identities, known, asked, other.from_us, other.to_us), found)
+        return known, None
+    asked = orjson.dumps([other.programme, other.area, other.figures], option=orjson.OPT_SORT_KEYS)
+    return known, (*identities, known, asked, other.from_us, other.to_us)
 
 
 def told(found: Found, membership: str | None = None, limit: int | None = TOLD_MAX, after: str = "") -> WhatIf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 
 from console.http import trying
 from console.http.problems import Problem
-from console.http.trying import Turns
+from console.http.trying import Tried, Turns, what_if_answer
+from console.wiring import Ledger, open_store
+from ledger.instants import SECOND_US, format_instant
 from tests.console.designation_story import AREA
-from tests.console.http.support import Served
+from tests.console.http.support import NOW_US, Served
 from tests.console.http.test_answers import printed
 
 SURVEY = {"min_responses": 5, "per_org_cap": 3}
@@ -173,3 +176,20 @@ def test_who_is_told_to_ask_again_is_told_when(served: Served, monkeypatch: pyte
     assert (refused.status_code, refused.json()["code"]) == (503, "busy")
     assert int(refused.headers["retry-after"]) > 0
     assert served.get(path_of({"min_responses": 7})).status_code == 200
+
+
+def test_who_asks_again_a_while_later_is_answered_at_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end was the present microsecond: under a clock that goes nothing was remembered, and each page took as long again."""
+    monkeypatch.setattr(trying, "WAIT_S", 0.01)
+    wanted = Tried('{"min_responses":8}', None, None, None, (None, 50, ""))
+    opened = Ledger(open_store(str(served.store), create=False), lambda: NOW_US, str(served.store), lambda _: None)
+    with closing(opened) as ledger, ledger.view() as view:
+        found = what_if_answer(view, wanted, NOW_US + 7, "auditor")
+        assert found.to == format_instant(NOW_US)
+        with trying.TURNS.one("somebody else"):
+            assert what_if_answer(view, wanted, NOW_US + 599 * SECOND_US, "auditor") == found
+            assert (
+                what_if_answer(view, wanted._replace(page=(None, 1, "")), NOW_US + 8, "auditor").gained == found.gained
+            )
+            with pytest.raises(Problem, match="503 busy"):
+                what_if_answer(view, wanted._replace(edition='{"min_responses":6}'), NOW_US + 7, "auditor")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from urllib.parse import quote
 
 import httpx
+import pytest
 from playwright.sync_api import Browser
 
 from tests.console.designation_story import AREA
@@ -38,6 +40,17 @@ def test_figures_are_filled_in_and_tried(pages: str, browser: Browser) -> None:
         link = visitor.page.locator("section[aria-labelledby=differing] tbody a").first
         assert link.get_attribute("href") == "/console/memberships/m-1/renewals/2011-03-01"
         assert visitor.page.input_value("[id='figure.min_responses']") == "50"
+
+
+def test_the_next_page_is_of_the_same_span(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.pages.trying.ROWS", 1)
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{PATH}?figure.min_responses=1&figure.min_organisations=1").text
+        (following,) = re.findall(r'href="([^"]+)">Next page<', page)
+        assert f"to={quote('2024-12-31T00:00:00.000000Z')}" in unescape(following)
+        second = client.get(unescape(following))
+        assert second.status_code == 200
+        assert re.search(r"until before [^.]*31 Dec|until before [^.]*2024-12-31", second.text)
 
 
 def test_a_member_of_a_scorebooks_figure_is_tried_and_the_rest_of_it_stays(pages: str) -> None:
