@@ -42,6 +42,8 @@ def dev_key(path: Path) -> ECKey:
     try:
         if not path.exists():
             _keep(path, ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}))
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for until somebody writes into it
+            raise BadInput(f"{path}: found no file, expected the key of `serve --dev`; remove it for another")
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX)

@@ -73,11 +73,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         ledger = wiring.opened()
         recorded_in = stack.enter_context(closing(Reopened(wiring.opened, name, ledger)))
         in_postgres = is_postgres(wiring.where)
-        # On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
-        if getattr(ledger.store, "read_only", False) or not (in_postgres or ledger.database.may_write()):
-            raise BadInput(
-                f"{name}: found a ledger that may only be read here, expected one that this process may write"
-            )
+        _require_writable(ledger, name, in_postgres)
         kept_in = stack.enter_context(closing(Reopened(wiring.opened, name)))
         refusals = RefusalQueue(ReopenedKeeper(kept_in, wiring.complain))
         stack.callback(refusals.close)
@@ -122,6 +118,20 @@ def service(wiring: Wiring) -> Iterator[Service]:
             embedded.webhook_secrets,
             limits,
             room=Room(limits.spool_mib << 20),
+        )
+
+
+def _require_writable(ledger: Ledger, name: str, in_postgres: bool) -> None:
+    """Raises BadInput where a service could write nothing of what it has to.
+
+    On a server workers may keep the projections, with a role of their own; those of a file are this process's to keep.
+    """
+    if getattr(ledger.store, "read_only", False):
+        raise BadInput(f"{name}: found a ledger that may only be read here, expected one that this process may write")
+    if not in_postgres and not ledger.database.may_write():
+        raise BadInput(
+            f"{ledger.database.place}: found projections that may only be read here, expected a file and a folder that "
+            "this process may write"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
 import threading
@@ -14,10 +15,12 @@ import pytest
 
 from console.http import server
 from console.http.server import url_of
+from ledger.errors import BadInput
 from tests.console.http.process import service_process
-from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW, bearer
+from tests.console.http.support import AUDIENCE, ISSUER, KEY, NOW, bearer, make_book, serving
 from tests.console.support import Program, enrolment, met, response
 from tests.support.answers import wrong_with
+from tests.support.unprivileged import NOBODY, as_nobody, readable_folder
 
 
 def raw(url: str, request: bytes, until: bytes | None = None) -> bytes:
@@ -177,3 +180,24 @@ def test_options_of_a_token_that_make_no_sense_are_usage_errors(
 ) -> None:
     ran = program.run("token", *arguments)
     assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_projections_that_may_only_be_read_are_named_as_such() -> None:
+    """The book was named, which may be written, and its mode looked at in vain."""
+    with readable_folder() as folder:
+        make_book(folder / "ledger.db")
+        with serving(folder / "ledger.db"):
+            pass
+        if os.geteuid() == 0:
+            for path in (folder, folder / "ledger.db"):
+                os.chown(path, NOBODY, NOBODY)
+        (folder / "ledger.db.projections").chmod(0o444)
+
+        def served() -> None:
+            with (
+                pytest.raises(BadInput, match=r"ledger\.db\.projections: found projections that may only be read here"),
+                serving(folder / "ledger.db"),
+            ):
+                pass
+
+        as_nobody(served)

@@ -280,6 +280,12 @@ def test_the_key_of_ones_own_machine_is_made_once_and_is_for_nobody_else(tmp_pat
         dev_key(path)
 
 
+def test_a_pipe_in_the_place_of_a_key_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+    with pytest.raises(BadInput, match="found no file"):
+        dev_key(tmp_path / "key")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what another user keeps to himself")
 def test_a_key_that_another_user_put_there_is_not_taken(tmp_path: Path) -> None:
     """Beside a book in /tmp anybody may put one: he knows it, and root could read it."""
