@@ -120,6 +120,11 @@ def problem_of(error: LedgerError) -> Problem:
     return Problem(status, found.code, found.message, ASKED_ABOUT.get(found.code))
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether an error is of what is away for a while, such as the store: its sentence says all, and no traceback more."""
+    return isinstance(error, LedgerError) and problem_of(error).status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
 def fault() -> Problem:
     """What is said of a fault of the program; the log says more."""
     return Problem(500, "fault", "the service failed over this request; its log says why")

@@ -173,7 +173,10 @@ def run(session: Session) -> int:
     require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+    from traceback import format_exception
+
     from console.http.open_files import read_limits_within
+    from console.http.problems import is_passing
     from console.http.seldom import Seldom
 
     output = session.output
@@ -187,8 +190,9 @@ def run(session: Session) -> int:
     limits = read_limits_within(complain)
 
     def on_fault(error: BaseException) -> None:
-        from traceback import format_exception
-
+        if is_passing(error):  # of all that ask meanwhile each would be told of
+            remark(f"questions are not answered: {error}")
+            return
         with one_at_a_time:
             output.trace("".join(format_exception(error)))
 

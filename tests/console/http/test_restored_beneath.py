@@ -86,3 +86,19 @@ def test_projections_of_what_no_longer_is_answer_nothing(tmp_path: Path, grown: 
         assert served.get("/v1/memberships/m-1/status").status_code == 200
         assert {type(fault) for fault in served.faults} == {StoreUnreachable, DifferentBook}
         served.faults.clear()
+
+
+def test_a_store_that_is_away_is_a_line_in_the_log_and_not_a_traceback_for_each_who_asks(tmp_path: Path) -> None:
+    """Twenty-six lines for each request: an hour without a server of databases was a log of a gigabyte."""
+    here = Place(tmp_path)
+    with here.serving() as served, served.client() as client:
+        assert hand_in(client, "m-1").status_code == 200
+        here.done("copy", "--from", "ledger.db", "--to", "away.db")
+        remove_book(tmp_path)
+        for _ in range(20):
+            assert client.get("/v1/memberships", headers=bearer("auditor")).status_code == 503
+        code, errors = served.stop()
+    said = errors.decode()
+    assert (code, "Traceback" in said) == (0, False), said
+    assert 1 <= said.count("questions are not answered: ") <= 2, said
+    assert "found another file, or none" in said
