@@ -41,6 +41,7 @@ TODO: Final = {
     "sealing-late": "Look at the sealer and its witnesses.",
     "sealing-failed": "Look at the sealer's key, the log's folder and the witnesses.",
     "clock-failed": "Set this machine's clock; if it is right, `csat-ledger clock-accept` accepts the book's last instant.",
+    "deadline": "Look for what holds locks in the store, for a slow disk, and for who asks so much.",
     "webhooks-failed": "`csat-ledger webhook list` says what troubles each.",
 }
 """What there is to do about what is missing, by its code."""

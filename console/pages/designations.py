@@ -7,6 +7,7 @@ from typing import Any, Final
 from console.pages.board import TIMES, link_times
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
+from ledger.instants import format_instant
 
 ROWS: Final = 50
 METRICS: Final = {
@@ -37,5 +38,5 @@ async def designations(visit: Visit) -> Shown:
     kept = {name: query[name] for name in ("area", *TIMES) if name in query}
     return Shown("designations.html.j2", {
         "title": "Designations", "query": query, "times": link_times(times), "rows": found, "following": following,
-        "kept": kept, "metrics": METRICS, "units": UNITS,
+        "kept": kept, "metrics": METRICS, "units": UNITS, "now": format_instant(visit.now_us), "position": visit.position,
     })  # fmt: skip
