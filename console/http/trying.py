@@ -7,11 +7,13 @@ remembered is answered at once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from console.http.memory_room import require_room
 from console.http.problems import RETRY_AFTER_S, Problem
 from ledger.errors import BadInput, ExtraMissing
 from ledger.instants import SECOND_US
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 WAIT_S: Final = 15.0
 PRESENT_US: Final = 600 * SECOND_US
 """Where no end is asked for it ends with the last full ten minutes: whoever asks again, or for the next page, asks the same."""
+
+
+IMPORTED_BYTES: Final = 96 << 20
+"""What the library takes that works by columns."""
+EVENT_BYTES: Final = 800
+"""For each event of the book; at a million responses 750 MiB were measured."""
 
 
 class Tried(NamedTuple):
@@ -80,9 +88,11 @@ def _busy() -> Problem:
 def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
     """What would have been.
 
-    Raises Problem: 400 for what is no edition or no span, 503 where it is not who asks' turn, or where what works by columns
-    is not installed.
+    Raises Problem: 400 for what is no edition or no span, 503 where it is not who asks' turn, where there is too little
+    memory, or where what works by columns is not installed.
     """
+    if "polars" not in sys.modules:
+        require_room(IMPORTED_BYTES)
     try:
         from projections.what_if.figures import counted_hypothesis, hypothesis
         from projections.what_if.question import counts, remembered, told, what_if
@@ -97,6 +107,7 @@ def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
         found = remembered(view, other, known_at)
         if found is None:
             with TURNS.one(who):
+                require_room(EVENT_BYTES * view.eligibility().position)
                 found = what_if(view, other, known_at)
     except BadInput as error:
         raise Problem(400, "bad-input", str(error), "edition") from None
