@@ -26,8 +26,8 @@ def require_room(needed_bytes: int) -> None:
     if free_bytes < needed_bytes:
         raise Problem(
             503, "no-memory",
-            f"found {max(0, free_bytes) // MIB:,} MiB of memory for it, expected {needed_bytes // MIB:,}: give the service more, "
-            "or ask `csat-ledger what-if` beside it",
+            f"found {max(0, free_bytes) // MIB:,} MiB of memory for it, expected {needed_bytes // MIB:,}: give the service "
+            "more, or ask `csat-ledger what-if` beside it",
             headers={"Retry-After": RETRY_AFTER_S},
         )  # fmt: skip
 

@@ -53,6 +53,8 @@ class Turns:
         self._changed = Condition()
         self._at_work: str | None = None
         self._waiting: str | None = None
+        self.taken_bytes = 0
+        """What the largest one took: it stays with the process, for the next one."""
 
     @contextmanager
     def one(self, who: str) -> Iterator[None]:
@@ -107,8 +109,10 @@ def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
         found = remembered(view, other, known_at)
         if found is None:
             with TURNS.one(who):
-                require_room(EVENT_BYTES * view.eligibility().position)
+                needed_bytes = EVENT_BYTES * view.eligibility().position
+                require_room(needed_bytes - TURNS.taken_bytes)
                 found = what_if(view, other, known_at)
+                TURNS.taken_bytes = max(TURNS.taken_bytes, needed_bytes)
     except BadInput as error:
         raise Problem(400, "bad-input", str(error), "edition") from None
     return counts(found) if page is None else told(found, *page)

@@ -193,3 +193,14 @@ def test_who_asks_again_a_while_later_is_answered_at_once(served: Served, monkey
             )
             with pytest.raises(Problem, match="503 busy"):
                 what_if_answer(view, wanted._replace(edition='{"min_responses":6}'), NOW_US + 7, "auditor")
+
+
+def test_the_memory_of_the_one_before_serves_the_next(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays with the process: by what is free then each but the first would be refused."""
+    asked: list[int] = []
+    monkeypatch.setattr(trying, "require_room", asked.append)
+    monkeypatch.setattr(trying.TURNS, "taken_bytes", 0)
+    for figure in (31, 32):
+        assert served.get(path_of({"min_responses": figure}, to="2014-01-01")).status_code == 200
+    first, second = asked[-2:]
+    assert (first > 0, second) == (True, 0)
