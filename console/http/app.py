@@ -38,9 +38,9 @@ from console.http.log import ServedLog
 from console.http.long_answer import LongAnswer
 from console.http.metrics import scrape
 from console.http.openapi import document
+from console.http.operations import BOUNDS, operations, operations_without_store
 from console.http.operations import PATH as OPERATIONS_PATH
 from console.http.operations import ROUTE as OPERATIONS
-from console.http.operations import operations, operations_without_store
 from console.http.parameters import Parameter, read_values
 from console.http.people import ROUTES as PEOPLE
 from console.http.people import PeopleDesk
@@ -151,10 +151,17 @@ def application(
     dispatch = Dispatch(paths, app)
     if front is not None:
         front.api = dispatch
+        front.behind = partial(_behind, service)
     return Door(
         dispatch, verifier, complain, on_fault,
         limits=service.limits, refused=service.refused, name_of=dispatch.name_of, pages=front,
     )  # fmt: skip
+
+
+def _behind(service: Service) -> int:
+    """How many positions the projections are behind the book, from where on somebody is to look at it; else 0."""
+    behind = service.following.end - service.following.position
+    return behind if behind >= BOUNDS["lag"].look else 0
 
 
 async def _guarded(on_fault: Callable[[BaseException], None], endpoint: Endpoint, request: Request) -> Response:

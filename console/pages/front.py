@@ -62,6 +62,8 @@ class Front:
     """The path of each route of the API that is asked with GET, by its name."""
     api: App | None = None
     """What is asked; set when the application is put together."""
+    behind: Callable[[], int] = lambda: 0
+    """How many positions what is asked is behind the ledger, where that is to be told; set then, too."""
 
     def __post_init__(self) -> None:
         read_problem_page()
@@ -165,6 +167,7 @@ class Front:
             "page": page,
             "mark": forms.mark(self.sessions.form_secret, seed) if seed else "",
             "dev": self.sign_in.dev,
+            "behind": 0 if caller is None else self.behind(),
         }
 
     def _with_sign_in(self, answer: Callable[[Front, Request], Awaitable[Response]]) -> Answer:

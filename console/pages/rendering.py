@@ -75,7 +75,7 @@ def environment() -> Environment:
 def read_problem_page() -> None:
     """Reads what the page of a problem is made of, so that it can be shown where no file can be opened any more."""
     shown = Shown(PROBLEM, {"problem": fault(), "title": ""})
-    rendered(shown, {"caller": None, "pages": [], "page": None, "mark": "", "dev": False})
+    rendered(shown, {"caller": None, "pages": [], "page": None, "mark": "", "dev": False, "behind": 0})
 
 
 def rendered(shown: Shown, frame: Mapping[str, Any]) -> str:

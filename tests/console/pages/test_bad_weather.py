@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 
 import httpx
 import pytest
 
+from console.http.operations import BOUNDS
 from console.pages.board import TODO
 from ledger.errors import StoreUnreachable
 from tests.console.http.place import eventually
 from tests.console.http.support import bearer, make_book, service_on_a_port
 from tests.console.pages.support import signed_in
+from tests.console.support import enrolment
 
 
 def test_the_board_of_a_ledger_that_is_away_says_what_is_amiss_and_what_to_do(tmp_path: Path) -> None:
@@ -67,6 +71,24 @@ def test_operations_are_told_how_it_stands_however_long_the_store_takes(
     assert (found["ready"], found["missing"][0]["code"]) == (False, "store-unreachable")
     assert "sealing-age" in {one["sign"] for one in found["signs"]}
     assert "lag" not in {one["sign"] for one in found["signs"]}
+
+
+def test_pages_say_how_far_behind_the_ledger_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can keep the projections up; it was a position that nobody can compare."""
+    make_book(tmp_path / "ledger.db")
+    monkeypatch.setattr(BOUNDS["lag"], "look", 1)
+    with (
+        service_on_a_port(tmp_path / "ledger.db", pages=True) as url,
+        signed_in(url, "auditor") as client,
+        closing(sqlite3.connect(tmp_path / "ledger.db.projections", isolation_level=None)) as other,
+    ):
+        assert "behind the ledger" not in client.get("/console/decisions").text
+        other.execute("BEGIN IMMEDIATE")
+        (made, *_) = enrolment("m-new")
+        assert httpx.post(f"{url}/v1/facts", json=made, headers=bearer("operator")).status_code == 201
+        eventually(lambda: "1 position behind the ledger" in client.get("/console/decisions").text, "it is said")
+        other.execute("ROLLBACK")
+        eventually(lambda: "behind the ledger" not in client.get("/console/decisions").text, "it has caught up")
 
 
 @pytest.mark.parametrize("code", sorted(TODO))
