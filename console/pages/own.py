@@ -25,7 +25,7 @@ from projections.questions.report import MonthlyReport
 from projections.questions.what_would_it_take import MORE
 
 PUBLISHED: Final = ("results", "peers", "benchmark")
-"""What there is where results are published; a ledger may have no vault."""
+"""What there is where results are published; a ledger may have no vault, or one that is away."""
 SURVEY: Final = ("status", "membership-renewals", "decisions")
 """What there is of who takes part in the survey."""
 WITHIN_DAYS: Final = 36_500
@@ -53,13 +53,15 @@ async def own(visit: Visit) -> Shown:
         ("results", {**of, "by": by}),
         ("peers", {**of, "by": by}),
         ("results", {**of, "by": "month"}),
-        if_there=(*SURVEY, *PUBLISHED),
+        if_there=SURVEY,
+        if_answered=PUBLISHED,
     )
     designations = [one for one in lines if one["membership"] == whose]
     if status is None and not designations:
         await visit.get("status", **of)  # the problem that it is: somebody else's, or nobody's
     return Shown("own.html.j2", {
-        "title": "Your membership", "whose": whose, "status": status, "at": visit.query.get("at"), "found": found,
+        "title": "Your membership",
+        "away": bool(visit.away), "whose": whose, "status": status, "at": visit.query.get("at"), "found": found,
         "peers": peers[-1] if peers else None,
         "upcoming": next((one for one in renewals or () if not one["overdue"]), None),
         "overdue": [one for one in renewals or () if one["overdue"]],

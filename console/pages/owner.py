@@ -28,10 +28,11 @@ async def owner(visit: Visit) -> Shown:
     by = "month" if visit.query.get("by") == "month" else "quarter"
     overview, taken_up, lines, decided = await visit.gather(
         ("overview", {}), ("participation", {"by": by}), ("benchmark", {"by": by}), ("decision-counts", {}),
-        if_there=PUBLISHED,
+        if_answered=PUBLISHED,
     )  # fmt: skip
     return Shown("owner.html.j2", {
-        "title": "Programme", "overview": overview, "chart": chart_of(overview), "taken_up": taken_up[::-1], "by": by,
+        "title": "Programme",
+        "away": bool(visit.away), "overview": overview, "chart": chart_of(overview), "taken_up": taken_up[::-1], "by": by,
         "benchmark": (lines or [])[::-1][:60], "asked": ASKED, "decided": decisions_of(decided),
     })  # fmt: skip
 

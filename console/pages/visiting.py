@@ -9,7 +9,7 @@ role may not see never reaches it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -50,6 +50,8 @@ class Visit:
     now_us: int = 0
     position: int = 0
     """The highest position as of which anything on the page is."""
+    away: set[str] = field(default_factory=set)
+    """Routes that could not be answered at present, and that the page goes without."""
 
     def may(self, *routes: str) -> bool:
         """Whether the caller's roles have all of some routes."""
@@ -83,13 +85,31 @@ class Visit:
                 raise
             return None
 
-    async def gather(self, *asked: tuple[str, Mapping[str, object]], if_there: Collection[str] = ()) -> list[Any]:
-        """The answers of several routes, which are asked at once; of those that are named `if_there` maybe None."""
+    async def get_if_answered(self, route: str, **values: object) -> Any:
+        """The same; None as well where it cannot be answered at present, which the page has to say (`away`)."""
+        try:
+            return await self.get_if_there(route, **values)
+        except Problem as problem:
+            if problem.status not in (503, 504):
+                raise
+            self.away.add(route)
+            return None
+
+    async def gather(
+        self,
+        *asked: tuple[str, Mapping[str, object]],
+        if_there: Collection[str] = (),
+        if_answered: Collection[str] = (),
+    ) -> list[Any]:
+        """The answers of several routes, which are asked at once; of those that are named maybe None, as above."""
+
+        def how(route: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+            if route in if_answered:
+                return self.get_if_answered
+            return self.get_if_there if route in if_there else self.get
+
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task((self.get_if_there if route in if_there else self.get)(route, **values))
-                for route, values in asked
-            ]
+            tasks = [group.create_task(how(route)(route, **values)) for route, values in asked]
         return [task.result() for task in tasks]
 
 

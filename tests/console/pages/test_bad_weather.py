@@ -15,7 +15,7 @@ from console.http.operations import BOUNDS
 from console.pages.board import TODO
 from ledger.errors import StoreUnreachable
 from tests.console.http.place import eventually
-from tests.console.http.support import bearer, make_book, service_on_a_port
+from tests.console.http.support import bearer, make_book, make_vault, publish, service_on_a_port
 from tests.console.pages.support import signed_in
 from tests.console.support import enrolment
 
@@ -71,6 +71,28 @@ def test_operations_are_told_how_it_stands_however_long_the_store_takes(
     assert (found["ready"], found["missing"][0]["code"]) == (False, "store-unreachable")
     assert "sealing-age" in {one["sign"] for one in found["signs"]}
     assert "lag" not in {one["sign"] for one in found["signs"]}
+
+
+def test_a_vault_that_is_away_takes_only_what_is_in_it_from_the_pages(tmp_path: Path) -> None:
+    """The whole pages of partners and of the owner were 503, and said that of the ledger."""
+    place = make_vault(tmp_path / "ledger.db")
+    make_book(tmp_path / "ledger.db", place)
+    publish(tmp_path / "ledger.db", place)
+    with (
+        service_on_a_port(tmp_path / "ledger.db", StoreUnreachable, pages=True, vault=place) as url,
+        signed_in(url, "owner") as owner,
+        signed_in(url, "partner", "m-1") as partner,
+    ):
+        asked = ((owner, "/console/owner"), (partner, "/console/own/m-1"))
+        for client, path in asked:
+            assert "not known at present" not in client.get(path).text
+        for file in tmp_path.glob("people.db*"):
+            file.rename(tmp_path / f"away-{file.name}")
+        for client, path in asked:
+            found = client.get(path)
+            assert (found.status_code, "not known at present" in found.text) == (200, True), found.text
+            assert "is published yet" not in found.text
+        assert partner.get("/console/own/m-1/report?month=2010-06").status_code == 503
 
 
 def test_pages_say_how_far_behind_the_ledger_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
