@@ -141,8 +141,8 @@ class Front:
         seed = cookies.get(forms.COOKIE) or forms.new_seed()
         text = rendered(shown, self._frame(caller, page, seed))
         headers = dict(shown.headers)
-        if forms.COOKIE not in cookies:
-            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed, same_site="Strict")
+        if not cookies.get(forms.COOKIE):
+            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed)
         return html(request, text, shown.status, headers)
 
     def _frame(self, caller: Caller | None, page: Page | None, seed: str) -> dict[str, Any]:

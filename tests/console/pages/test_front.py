@@ -57,7 +57,7 @@ def test_a_session_opens_no_route_of_the_api_and_a_token_no_page(pages: str) -> 
 def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str) -> None:
     form = httpx.get(f"{pages}/console/sign-in")
     assert "HttpOnly" in form.headers["set-cookie"]
-    assert "SameSite=Strict" in form.headers["set-cookie"]
+    assert "SameSite=Lax" in form.headers["set-cookie"]
     mark = form.text.split('name="mark" value="')[1].split('"')[0]
     answer = httpx.post(
         f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=form.cookies
@@ -165,13 +165,44 @@ def test_the_key_of_sessions_is_nobody_elses(pages: str, tmp_path: Path) -> None
     from console.pages.sessions import Sessions
 
     one, other = (Sessions(dev_key(tmp_path / name), lambda: 0, secure=True) for name in ("one", "other"))
-    cookie = one.begun("somebody", ["auditor"], []).split(";")[0].partition("=")[2]
-    assert one.caller({"csat_ledger_session": cookie}) is not None
-    assert other.caller({"csat_ledger_session": cookie}) is None
+    cookie = one.begun("somebody", ["auditor"], [], browser="mine").split(";")[0].partition("=")[2]
+    held = {"csat_ledger_session": cookie, "__Host-csat_ledger_browser": "mine"}
+    assert one.caller(held) is not None
+    assert other.caller(held) is None
     assert "Secure" in one.ended()
     dev = Sessions(dev_key(tmp_path / "one"), lambda: 0, secure=False, dev=True)
-    assert dev.caller({"csat_ledger_session": cookie}) is None
+    assert dev.caller(held) is None
     assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_session_that_began_in_the_open_is_none_over_https(tmp_path: Path) -> None:
+    from console.http.dev_key import dev_key
+    from console.pages.sessions import Sessions
+
+    plain, secure = (Sessions(dev_key(tmp_path / "key"), lambda: 0, secure=secure) for secure in (False, True))
+    held = {"csat_ledger_session": plain.begun("somebody", ["auditor"], []).split(";")[0].partition("=")[2]}
+    assert plain.caller(held) is not None
+    assert secure.caller(held) is None
+    assert secure.caller(held | {"__Host-csat_ledger_browser": ""}) is None
+
+
+@pytest.mark.parametrize("space", [b"\xa0", b"\x85", b"\x1f", b"\xe2\x80\x80"])
+def test_a_cookie_that_another_host_may_set_is_not_the_one_that_it_may_not(space: bytes) -> None:
+    from console.pages.sessions import cookies_of
+
+    name = b"__Host-csat_ledger_browser"
+    sent = space + name + b"=mallory; \t" + name + b"=ada ;a=b"
+    found = cookies_of([(b"accept", b"a=c"), (b"cookie", sent), (b"cookie", b"a=d; " + name + b"=late")])
+    assert (found[name.decode()], found["a"]) == ("ada", "b")
+
+
+def test_an_empty_cookie_of_the_forms_gives_way_to_a_new_one(pages: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in", cookies={"csat_ledger_form": ""})
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    answer = httpx.post(
+        f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=form.cookies
+    )
+    assert answer.status_code == 303
 
 
 @pytest.mark.parametrize(
