@@ -26,12 +26,11 @@ from console.pages.posted import Places, Posting, read_posted
 from console.pages.registry import PAGES, Page, pages_for
 from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered, with_cookies
 from console.pages.sessions import PATH, Sessions, cookies_of
-from console.pages.sign_in import SIGN_IN, SignsIn
+from console.pages.sign_in import SIGN_IN, SignsIn, local
 from console.pages.visiting import Visit
 from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
-TARGET_CHARACTERS_MAX: Final = 2_000
 FIELDS_MAX: Final = 100
 """Fields of a form, those among them that are left free."""
 
@@ -104,7 +103,8 @@ class Front:
         async def answer(request: Request) -> Response:
             caller = self.caller(request.scope)
             if caller is None:
-                return _sent_to(f"{SIGN_IN}?next={quote(_target(request), safe='')}")
+                then = local(_target(request))
+                return _sent_to(SIGN_IN if then == PATH else f"{SIGN_IN}?next={quote(then, safe='')}")
             shown = await page.shown(self._visit(request, page, caller))
             return file(request, shown) if isinstance(shown, Download) else self.respond(request, shown, caller, page)
 
@@ -225,9 +225,10 @@ def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 def _target(request: Request) -> str:
-    query = request.scope["query_string"].decode("latin-1")
-    target = request.url.path + (f"?{query}" if query else "")
-    return target[:TARGET_CHARACTERS_MAX]
+    """What was asked for, as it was written."""
+    query = request.scope["query_string"]
+    target: bytes = request.scope["raw_path"] + (b"?" + query if query else b"")
+    return target.decode("latin-1")
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from console.http.whole import Whole
-from console.pages.oidc.failed import LOGGED_MAX, Failed, busy, shown, stale
-from console.pages.oidc.flow import COOKIE, LIFE_S, Flow, Flows, Stale
+from console.pages.oidc.failed import LOGGED_MAX, Failed, busy, shown, stale, wrong
+from console.pages.oidc.flow import LIFE_S, Flow, Flows, Stale
 from console.pages.oidc.id_token import key_named, person_of
 from console.pages.oidc.provider import Provider
 from console.pages.oidc.settings import CALLBACK, Oidc
@@ -39,9 +39,11 @@ SIGNED_OUT: Final = f"{PATH}/signed-out"
 WAITING_MAX: Final = 32
 """So many wait for the provider at once: they must not take all places of the service."""
 FIELDS_MAX: Final = 20
-CODE_MAX: Final = 2_048
-NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-"""A callback's address holds a code."""
+CODE_MAX: Final = 8_192
+"""Characters: some providers put all they know into a code."""
+NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "strict-origin"}
+"""A callback's address holds a code, of which nobody is told. With `no-referrer` browsers would not say either where a form
+comes from, and nobody could sign out from such a page."""
 HERE: Final = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request that a page of ours, or the visitor himself, began."""
 
@@ -86,7 +88,8 @@ class ProviderSignIn:
         if request.headers.get("sec-fetch-site", "none") not in HERE:
             return _sent(f"{SIGN_IN}?next={quote(then, safe='')}")
         sessions = front.sessions
-        browser = sessions.browser(cookies_of(request.scope["headers"]))
+        cookies = cookies_of(request.scope["headers"])
+        browser = sessions.browser(cookies)
         if sessions.secure and not browser:
             browser = token_urlsafe(24)
         flow, value = self._flows.begin(then, browser)
@@ -96,17 +99,18 @@ class ProviderSignIn:
         except Failed as failed:
             return self._failed(front, request, failed, then)
         told = [sessions.told_browser(browser)] if sessions.secure else []
-        return with_cookies(_sent(address), sessions.cookie(COOKIE, value, LIFE_S), *told)
+        over = [sessions.cookie(name, "", 0, SIGN_IN) for name in self._flows.given_up(cookies, browser, value)]
+        return with_cookies(_sent(address), *over, sessions.cookie(flow.cookie, value, LIFE_S, SIGN_IN), *told)
 
     async def _end(self, front: Front, request: Request) -> Response:
         sessions, cookies = front.sessions, cookies_of(request.scope["headers"])
         browser = sessions.browser(cookies)
         try:
             said = _answer(request)
-            flow = self._flows.take(cookies.get(COOKIE), browser, said.get("state", ""))
+            flow = self._flows.take(cookies, browser, said.get("state", ""))
         except (Stale, ValueError):  # a flow that is under way goes on: anybody can lead a visitor here
             return self._failed(front, request, stale(), PATH)
-        over = sessions.cookie(COOKIE, "", 0)
+        over = sessions.cookie(flow.cookie, "", 0, SIGN_IN)
         try:
             with self._place():
                 session = await self._session(front, said, flow, browser)
@@ -121,8 +125,10 @@ class ProviderSignIn:
         if "error" in said:
             raise _told(said["error"], said.get("error_description", ""))
         code = said.get("code", "")
-        if not 0 < len(code) <= CODE_MAX:
+        if not code:
             raise Failed(502, "provider-wrong", "found an answer of the provider without a code", "no code, no error")
+        if len(code) > CODE_MAX:
+            raise wrong(f"a code of {len(code):,} characters, expected {CODE_MAX:,} at most")
         tokens = await self._provider.tokens(code, flow)
         keys = await self._provider.keys(key_named(tokens.id_token))
         person = person_of(tokens, keys, self._oidc, flow.nonce, self._clock() // 1_000_000)
@@ -183,7 +189,7 @@ def _begin_at(then: str) -> str:
 def _then(path: str | None) -> str:
     """Where to go after signing in: to no page of the sign-in itself."""
     found = local(path)
-    return PATH if found.partition("?")[0].startswith((SIGN_IN, SIGNED_OUT)) else found
+    return PATH if unquote(found.partition("?")[0]).startswith((SIGN_IN, SIGNED_OUT)) else found
 
 
 def _answer(request: Request) -> dict[str, str]:

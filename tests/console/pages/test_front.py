@@ -186,6 +186,28 @@ def test_a_session_that_began_in_the_open_is_none_over_https(tmp_path: Path) -> 
     assert secure.caller(held | {"__Host-csat_ledger_browser": ""}) is None
 
 
+@pytest.mark.parametrize(("length", "status"), [(12_000, 200), (13_000, 414)])
+def test_a_providers_answer_may_be_longer_than_a_question(pages: str, length: int, status: int) -> None:
+    answer = httpx.get(f"{pages}/console/sign-in?code={'x' * length}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert httpx.get(f"{pages}/v1/memberships?search={'x' * 5_000}").status_code == 414
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        ("/console/board?at=2011-01-01&q=%C3%BC", "?next=%2Fconsole%2Fboard%3Fat%3D2011-01-01%26q%3D%25C3%25BC"),
+        ("/console/memberships/a%3Ab", "?next=%2Fconsole%2Fmemberships%2Fa%253Ab"),
+        ("/console/board?" + "&" * 1_100, ""),
+        ("/console/board?" + "x" * 2_000, ""),
+    ],
+)
+def test_where_one_wanted_to_go_is_carried_along_whole_or_not_at_all(pages: str, asked: str, then: str) -> None:
+    answer = httpx.get(f"{pages}{asked}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/sign-in{then}")
+
+
 @pytest.mark.parametrize("space", [b"\xa0", b"\x85", b"\x1f", b"\xe2\x80\x80"])
 def test_a_cookie_that_another_host_may_set_is_not_the_one_that_it_may_not(space: bytes) -> None:
     from console.pages.sessions import cookies_of

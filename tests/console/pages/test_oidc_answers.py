@@ -12,11 +12,11 @@ from joserfc.jwk import ECKey, OctKey
 
 from tests.console.pages.oidc_support import (
     CLIENT,
-    FLOW,
     SECRET,
     SESSION,
     Liar,
     Pages,
+    flows_in,
     pages_behind,
     signed,
     signing_in,
@@ -117,7 +117,7 @@ def refused(behind: Pages, liar: Liar, why: str) -> None:
     browser, answer = signing_in(behind, liar)
     assert (answer.status_code, SESSION in browser.cookies) == (502, False)
     assert "provider-wrong" in answer.text
-    assert FLOW not in browser.cookies
+    assert not flows_in(browser.cookies)
     assert len(behind.told) == 1
     assert behind.told[0].startswith("sign-in: provider-wrong: ")
     assert why in behind.told[0]

@@ -19,6 +19,7 @@ from tests.console.pages.oidc_support import (
     SESSION,
     Liar,
     Pages,
+    flows_in,
     now_us,
     pages_behind,
     signing_in,
@@ -133,8 +134,8 @@ def test_over_https_the_cookies_are_secure_and_belong_to_one_browser(tmp_path: P
         victim, attacker = behind.browser(), behind.browser()
         answer = victim.get(BEGIN)
         flow, told = answer.headers.get_list("set-cookie")
-        assert flow.startswith(f"{FLOW}=")
-        assert flow.endswith("; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600; Secure")
+        assert flow.startswith(FLOW)
+        assert flow.endswith("; Path=/console/sign-in; HttpOnly; SameSite=Lax; Max-Age=600; Secure")
         assert told.startswith(f"{BROWSER}=")
         assert told.endswith("; Path=/; HttpOnly; SameSite=Lax; Max-Age=28800; Secure")
         _, answer = signing_in(behind, liar, victim)
@@ -146,11 +147,11 @@ def test_over_https_the_cookies_are_secure_and_belong_to_one_browser(tmp_path: P
         victim.cookies[SESSION] = attacker.cookies[SESSION]
         assert behind.who(victim) is None
         asked = attacker.began()
-        victim.cookies[FLOW] = attacker.cookies[FLOW]
+        victim.cookies |= flows_in(attacker.cookies)
         liar.nonce = asked["nonce"]
         assert victim.back(state=asked["state"], code="code").status_code == 400
         fresh = behind.browser()
-        fresh.cookies = {name: attacker.cookies[name] for name in (FLOW, SESSION)}
+        fresh.cookies = {SESSION: attacker.cookies[SESSION]} | flows_in(attacker.cookies)
         assert behind.who(fresh) is None
         assert fresh.back(state=asked["state"], code="code").status_code == 400
         assert attacker.back(state=asked["state"], code="code").status_code == 303
@@ -181,16 +182,60 @@ def test_a_flow_that_is_over_or_was_changed_is_none(tmp_path: Path) -> None:
     flows = Flows(b"secret", lambda: now[0])
     flow, cookie = flows.begin("/console/board", "")
     other, others_cookie = Flows(b"another", lambda: now[0]).begin("/console/board", "")
-    for value, state in (
-        (others_cookie, other.state), (cookie[:-1], flow.state), ("A" + cookie[1:], flow.state), (None, flow.state),
-        ("", ""), (".", ""), ("\u00e4.\u00e4", "\u00e4"), (cookie, other.state), (cookie, ""),
+    third, thirds_cookie = flows.begin("/console/board", "")
+    for name, value, state in (
+        (other.cookie, others_cookie, other.state), (flow.cookie, cookie[:-1], flow.state),
+        (flow.cookie, "A" + cookie[1:], flow.state), (flow.cookie, "", flow.state), (flow.cookie, ".", flow.state),
+        (flow.cookie, "\u00e4.\u00e4", flow.state), (flow.cookie, cookie, other.state), (flow.cookie, cookie, ""),
+        (flow.cookie, cookie, "\u00e4"), (flow.cookie, thirds_cookie, flow.state), (third.cookie, cookie, third.state),
+        ("csat_ledger_flow", cookie, flow.state),
     ):  # fmt: skip
         with pytest.raises(Stale):
-            flows.take(value, "", state)
+            flows.take({name: value}, "", state)
     now[0] += LIFE_S * 1_000_000
     with pytest.raises(Stale):
-        flows.take(cookie, "", flow.state)
+        flows.take({flow.cookie: cookie}, "", flow.state)
     now[0] -= 1_000_000
-    assert flows.take(cookie, "", flow.state) == flow
+    assert flows.take({flow.cookie: cookie}, "", flow.state) == flow
     with pytest.raises(Stale):
-        flows.take(cookie, "", flow.state)
+        flows.take({flow.cookie: cookie}, "", flow.state)
+
+
+def test_a_browser_keeps_a_few_sign_ins_and_the_oldest_gives_way() -> None:
+    from console.pages.oidc.flow import FLOWS_CHARACTERS_MAX, Flow, Flows
+
+    now = [1_000_000_000_000_000]
+    flows = Flows(b"secret", lambda: now[0])
+    foreign, foreign_cookie = Flows(b"another", lambda: now[0]).begin("/console", "")
+    held = {
+        foreign.cookie: foreign_cookie,
+        f"{FLOW}a\x85b-cde": "x",
+        "csat_ledger_session": "kept",
+        f"{FLOW}none-one": "",
+    }
+    last: list[Flow] = []
+    counts: list[int] = []
+    for then in ["/console/board"] * 20 + ["/console/board?" + "x" * 1_900] * 20:
+        now[0] += 1_000_000
+        flow, value = flows.begin(then, "")
+        for name in list(flows.given_up(held, "", value)):
+            del held[name]
+        held[flow.cookie] = value
+        last = [*last, flow]
+        under_way = [one for one in last if one.cookie in held]
+        assert under_way == last[-len(under_way) :]
+        counts.append(len(under_way))
+        assert sum(len(held[one.cookie]) for one in under_way) <= FLOWS_CHARACTERS_MAX
+    assert (counts[:6], counts[18:]) == ([1, 2, 3, 4, 5, 5], [5, 5, 5, 5, *[2] * 18])
+    assert held.keys() == {f"{FLOW}a\x85b-cde", "csat_ledger_session"} | {one.cookie for one in under_way}
+    assert all(flows.take(held, "", one.state) == one for one in under_way)
+
+
+def test_a_code_may_be_as_long_as_what_the_service_lets_in(tmp_path: Path, liar: Liar) -> None:
+    with pages_behind(tmp_path, liar.issuer) as behind:
+        for length, status in ((8_192, 303), (8_193, 502)):
+            browser = behind.browser()
+            asked = browser.began()
+            liar.nonce = asked["nonce"]
+            assert browser.back(state=asked["state"], code="c" * length).status_code == status
+        assert behind.told == ["sign-in: provider-wrong: a code of 8,193 characters, expected 8,192 at most"]
