@@ -18,7 +18,7 @@ from joserfc.errors import ClaimError, JoseError
 from joserfc.jwk import KeySet
 
 from console.http.roles import ROLES
-from console.http.tokens import ALGORITHMS, LEEWAY_S, NAMES_MAX
+from console.http.tokens import LEEWAY_S, NAMES_MAX, headers_registry
 from console.pages.oidc.failed import Failed, wrong
 from console.pages.oidc.provider import Tokens
 from console.pages.oidc.settings import Oidc
@@ -27,6 +27,7 @@ from ledger.membership import can_be_membership
 BYTES_MAX: Final = 16_384
 SUBJECT_MAX: Final = 255
 """Characters (OpenID Connect Core, 2)."""
+HEADERS: Final = headers_registry(BYTES_MAX)
 HASHES: Final[dict[str, Callable[[bytes], Any]]] = {"256": sha256, "384": sha384, "512": sha512}
 
 
@@ -47,8 +48,8 @@ def key_named(token: str) -> str | None:
     if len(token) > BYTES_MAX or not token.isascii():
         raise wrong(f"an ID token that is none, or of more than {BYTES_MAX:,} bytes")
     try:
-        name = jws.extract_compact(token.encode(), registry=_registry()).headers().get("kid")
-    except (JoseError, ValueError, TypeError) as error:
+        name = jws.extract_compact(token.encode(), registry=HEADERS).headers().get("kid")
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise wrong(f"an ID token that is none: {error}") from None
     return name if isinstance(name, str) else None
 
@@ -56,7 +57,7 @@ def key_named(token: str) -> str | None:
 def person_of(tokens: Tokens, keys: KeySet, oidc: Oidc, nonce: str, now_s: int) -> Person:
     """Who a token says has signed in. Raises Failed for a token that does not hold, and for who has no role."""
     try:
-        token = jwt.decode(tokens.id_token, keys, registry=_registry())
+        token = jwt.decode(tokens.id_token, keys, registry=HEADERS)
         claims = token.claims
         _registered(oidc, nonce, now_s).validate(claims)
     except ClaimError as error:
@@ -88,11 +89,6 @@ def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
         )  # fmt: skip
     memberships = frozenset(name for name in _names(claims, oidc.memberships_claim) if can_be_membership(name))
     return Person(subject, roles, memberships, int(claims["exp"]))
-
-
-def _registry() -> jws.JWSRegistry:
-    """Further members of a header are no matter of ours; those that it calls critical are."""
-    return jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
 def _registered(oidc: Oidc, nonce: str, now_s: int) -> jwt.JWTClaimsRegistry:

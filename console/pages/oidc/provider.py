@@ -240,7 +240,9 @@ def _require_listed(said: dict[str, Any], name: str, wanted: str) -> None:
 def _auth_method(said: dict[str, Any], oidc: Oidc) -> str:
     if oidc.secret is None:
         return NONE
-    listed = said.get("token_endpoint_auth_methods_supported", [BASIC])
+    listed = said.get("token_endpoint_auth_methods_supported")
+    if listed is None:
+        listed = [BASIC]
     for method in (BASIC, POST):
         if isinstance(listed, list) and method in listed:
             return method

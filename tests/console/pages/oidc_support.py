@@ -123,6 +123,8 @@ class Liar:
         self.tokens: dict[str, Any] = {}
         self.raw: dict[str, tuple[int, bytes]] = {}
         """What is answered at a path in the place of all this."""
+        self.statuses: dict[str, int] = {}
+        """With what status all this is answered at a path, where it is not 200."""
         self.asked: list[str] = []
         self.posted: dict[str, str] = {}
         self.nonce = ""
@@ -146,7 +148,7 @@ class Liar:
         }  # fmt: skip
         said = {name: value for name, value in (claims | self.claims).items() if value is not None}
         answer = {"access_token": "opaque", "token_type": "Bearer", "id_token": self.sign(said)} | self.tokens
-        return 200, orjson.dumps(answer)
+        return self.statuses.get(path, 200), orjson.dumps(answer)
 
 
 NONCE_IS = "nonce-is-"

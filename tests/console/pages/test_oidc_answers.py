@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,28 @@ def refused(behind: Pages, liar: Liar, why: str) -> None:
     assert behind.told[0].startswith("sign-in: provider-wrong: ")
     assert why in behind.told[0]
     assert why not in answer.text
+
+
+@pytest.mark.parametrize("header", [{"x5c": ["A" * 3_000]}, {"x5t": "A", "x5t#S256": "A" * 600}])
+def test_a_header_may_be_as_long_as_a_token(behind: Pages, liar: Liar, header: dict[str, Any]) -> None:
+    liar.sign = lambda claims: signed(claims, liar.key, **header)
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303, behind.told
+    assert behind.who(browser) is not None
+
+
+def test_a_header_that_is_nested_is_none(behind: Pages, liar: Liar) -> None:
+    liar.sign = lambda _: f"{urlsafe_b64encode(b'[' * 9_000).decode()}.AAAA.AAAA"
+    refused(behind, liar, "an ID token that is none")
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 500])
+def test_tokens_that_come_with_an_error_are_none(behind: Pages, liar: Liar, status: int) -> None:
+    liar.statuses["/token_endpoint"] = status
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 503
+    assert SESSION not in browser.cookies
+    assert behind.told == [f"sign-in: provider-away: {liar.issuer}/token_endpoint: an answer with the status {status}"]
 
 
 def test_a_nonce_among_others_is_none(behind: Pages, liar: Liar) -> None:

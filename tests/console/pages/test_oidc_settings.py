@@ -121,5 +121,7 @@ def test_a_discovery_document_says_where_the_provider_is_asked() -> None:
     assert metadata_of(posted, OIDC).auth_method == "client_secret_post"
     assert metadata_of(posted, OIDC).end_session is None
     assert metadata_of(said(LOCAL), LOCAL).auth_method == "none"
+    unsaid = orjson.loads(said(OIDC)) | {"token_endpoint_auth_methods_supported": None}
+    assert metadata_of(orjson.dumps(unsaid), OIDC).auth_method == "client_secret_basic"
     with pytest.raises(BadInput):
         metadata_of(said(LOCAL, jwks_uri="http://keys.example/"), LOCAL)
