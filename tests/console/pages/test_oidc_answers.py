@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
 
 from tests.console.pages.oidc_support import (
@@ -113,6 +116,46 @@ def test_a_claim_that_does_not_hold_signs_nobody_in(
     refused(behind, liar, f"whose claim {why} ")
 
 
+@pytest.mark.parametrize(
+    ("claims", "both"),
+    [
+        ({"iss": "https://other.example"}, "found 'https://other.example', expected 'http://127.0.0.1:"),
+        ({"aud": ["another\n", "third"]}, r"found ['another\n', 'third'], expected 'console:1'"),
+        ({"azp": None, "aud": [CLIENT, "another"]}, "found nothing, expected 'console:1'"),
+        ({"exp": 1_000_000_000}, "found 1000000000, expected a time after "),
+        ({"iat": 10_000_000_000}, "found 10000000000, expected a time up to "),
+        ({"nbf": 10_000_000_000}, "found 10000000000, expected a time up to "),
+    ],
+)
+def test_the_log_says_what_was_found_in_a_claim_and_what_was_expected(
+    behind: Pages, liar: Liar, claims: dict[str, Any], both: str
+) -> None:
+    liar.claims = claims
+    refused(behind, liar, both)
+
+
+def test_the_log_says_nothing_of_who_somebody_is(behind: Pages, liar: Liar) -> None:
+    for claims in ({"sub": "ada\n"}, {"nonce": "drawn"}, {"at_hash": "hash"}):
+        liar.claims = claims
+        signing_in(behind, liar)
+        assert not any(value in behind.told[-1] for value in ("ada", "drawn", "'hash'"))
+
+
+def test_what_is_nested_in_a_claim_is_a_page_and_a_line_as_well(behind: Pages, liar: Liar) -> None:
+    plain = liar.sign
+
+    def nested(depth: int, claims: dict[str, Any]) -> str:
+        said = orjson.dumps(claims).replace(b'"auditor"', b"[" * depth + b"]" * depth)
+        return jws.serialize_compact({"alg": "ES256", "kid": "one"}, said, liar.key)
+
+    for depth in range(500, 1_000, 20):
+        liar.sign = partial(nested, depth)
+        assert signing_in(behind, liar)[1].status_code in (403, 502)
+    assert {one.split(": ")[1] for one in behind.told} == {"no-role", "provider-wrong"}
+    liar.sign = plain
+    assert signing_in(behind, liar)[1].status_code == 303
+
+
 def refused(behind: Pages, liar: Liar, why: str) -> None:
     """Nobody is signed in; the log alone says why."""
     browser, answer = signing_in(behind, liar)
@@ -177,6 +220,9 @@ def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, 
     assert answer.status_code == 403
     assert "no-role" in answer.text
     assert SESSION not in browser.cookies
+    (told,) = behind.told
+    found = "nothing" if roles is None else repr(roles)[:150]
+    assert told.startswith(f"sign-in: no-role: the claim roles of an ID token: found {found}, expected a list of")
 
 
 @pytest.mark.parametrize(
