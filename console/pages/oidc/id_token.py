@@ -45,6 +45,14 @@ class Person:
     """When the ID token ends, in seconds since 1970."""
 
 
+class Unsigned(Failed):
+    """None of the keys at hand has signed a token as it is."""
+
+    def __init__(self, why: str) -> None:
+        said = wrong(why)
+        super().__init__(said.status, said.code, said.detail, why)
+
+
 def key_named(token: str) -> str | None:
     """The key that a token's header names; nothing else of that header is looked at. Raises Failed for no token."""
     if len(token) > BYTES_MAX or not token.isascii():
@@ -57,7 +65,8 @@ def key_named(token: str) -> str | None:
 
 
 def person_of(tokens: Tokens, keys: KeySet, oidc: Oidc, nonce: str, now_s: int) -> Person:
-    """Who a token says has signed in. Raises Failed for a token that does not hold, and for who has no role."""
+    """Who a token says has signed in. Raises Failed for a token that does not hold, and for who has no role; Unsigned where
+    other keys may help."""
     try:
         token = jwt.decode(tokens.id_token, keys, registry=HEADERS)
         claims = token.claims
@@ -65,7 +74,7 @@ def person_of(tokens: Tokens, keys: KeySet, oidc: Oidc, nonce: str, now_s: int) 
     except ClaimError as error:
         raise _claim_wrong(claims, error.claim, oidc, now_s) from None
     except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise wrong(f"an ID token that none of the provider's keys has signed as it is: {error}") from None
+        raise Unsigned(f"an ID token that none of the provider's keys has signed as it is: {error}") from None
     if claims["nonce"] != nonce:  # a list with the nonce in it is none
         raise _claim_wrong(claims, "nonce", oidc, now_s)
     if claims["exp"] <= now_s:  # without leeway: a session is to last until then

@@ -1,9 +1,9 @@
 """A provider as its discovery document tells of it: where it is asked, its keys, and the tokens that it gives for a code.
 
 The document is fetched when somebody signs in, and again after an hour; keys after five minutes, and at once when a token
-names one that is not known, every ten seconds at most. Whoever comes while something is fetched waits with the first, and
-what failed is not asked for again for two seconds. Every address in the document is https, or on the loopback where the
-provider itself is there: no document leads this service to its own machine.
+names one that is not known, or holds by none of them, every ten seconds at most. Whoever comes while something is fetched
+waits with the first, and what failed is not asked for again for two seconds. Every address in the document is https, or on
+the loopback where the provider itself is there: no document leads this service to its own machine.
 """
 
 from __future__ import annotations
@@ -137,11 +137,15 @@ class Provider:
         url = (await self.metadata()).jwks
         if self._keys is None or self._keys[0] != url:
             self._keys = url, _Kept(lambda: self._fetched_keys(url), self._asking, KEYS_FRESH_S, self._again_s)
-        kept = self._keys[1]
-        keys = await kept.get()
+        keys = await self._keys[1].get()
         if name is None or any(key.kid == name for key in keys):
             return keys
-        return await kept.newer(self._learn_s)
+        return await self.newer_keys()
+
+    async def newer_keys(self) -> KeySet:
+        """Its keys, fetched anew if they may be: a provider may have put another in the place of one. Raises Failed."""
+        assert self._keys is not None
+        return await self._keys[1].newer(self._learn_s)
 
     def sign_out_address(self, metadata: Metadata) -> str | None:
         """Where somebody signs out of the provider; None where it has no such place."""

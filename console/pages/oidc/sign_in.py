@@ -23,8 +23,8 @@ from starlette.responses import Response
 from console.http.whole import Whole
 from console.pages.oidc.failed import LOGGED_MAX, Failed, busy, shown, stale, wrong
 from console.pages.oidc.flow import LIFE_S, Flow, Flows, Stale
-from console.pages.oidc.id_token import key_named, person_of
-from console.pages.oidc.provider import Provider
+from console.pages.oidc.id_token import Person, Unsigned, key_named, person_of
+from console.pages.oidc.provider import Provider, Tokens
 from console.pages.oidc.settings import CALLBACK, Oidc
 from console.pages.rendering import HEADERS, Shown, with_cookies
 from console.pages.sessions import PATH, cookies_of
@@ -44,6 +44,8 @@ CODE_MAX: Final = 8_192
 NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "strict-origin"}
 """A callback's address holds a code, of which nobody is told. With `no-referrer` browsers would not say either where a form
 comes from, and nobody could sign out from such a page."""
+VISITORS_OWN: Final = ("access_denied", "login_required", "interaction_required", "consent_required")
+"""Errors that a visitor knows of, or mends by signing in again. Others are the matter of whoever set the provider up."""
 HERE: Final = ("same-origin", "none")
 """`Sec-Fetch-Site` of a request that a page of ours, or the visitor himself, began."""
 
@@ -129,15 +131,24 @@ class ProviderSignIn:
             raise Failed(502, "provider-wrong", "found an answer of the provider without a code", "no code, no error")
         if len(code) > CODE_MAX:
             raise wrong(f"a code of {len(code):,} characters, expected {CODE_MAX:,} at most")
-        tokens = await self._provider.tokens(code, flow)
-        keys = await self._provider.keys(key_named(tokens.id_token))
-        person = person_of(tokens, keys, self._oidc, flow.nonce, self._clock() // 1_000_000)
+        person = await self._person(await self._provider.tokens(code, flow), flow)
         try:
             return front.sessions.begun(
                 f"oidc:{person.subject}", person.roles, person.memberships, person.until_s, browser
             )
         except BadInput as error:
             raise Failed(403, "too-many-memberships", str(error)) from None
+
+    async def _person(self, tokens: Tokens, flow: Flow) -> Person:
+        """Who signed in. Raises Failed."""
+        keys = await self._provider.keys(key_named(tokens.id_token))
+        try:
+            return person_of(tokens, keys, self._oidc, flow.nonce, self._clock() // 1_000_000)
+        except Unsigned:
+            newer = await self._provider.newer_keys()
+            if newer is keys:
+                raise
+        return person_of(tokens, newer, self._oidc, flow.nonce, self._clock() // 1_000_000)
 
     async def _require_own(self, said: dict[str, str]) -> None:
         """Raises Failed for the answer of another provider (RFC 9207)."""
@@ -207,7 +218,7 @@ def _told(error: str, description: str) -> Failed:
     words = f"the provider says {shown(error)}{': ' if description else ''}{shown(description)}"
     if error in ("temporarily_unavailable", "server_error"):
         return Failed(503, "provider-away", words, words)
-    return Failed(403, "provider-refused", words)
+    return Failed(403, "provider-refused", words, None if error in VISITORS_OWN else words)
 
 
 def _sent(address: str) -> Response:

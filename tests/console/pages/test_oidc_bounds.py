@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from console.pages.sessions import Sessions
@@ -84,6 +85,53 @@ def test_keys_are_fetched_again_for_one_that_is_not_known_and_not_too_often(
         liar.keys = [liar.key]
         assert signing_in(behind, liar)[1].status_code == status
         assert liar.asked.count("/jwks") == asked
+
+
+@pytest.mark.parametrize("name", ["one", None])
+def test_another_key_in_the_place_of_one_is_fetched_and_not_too_often(
+    tmp_path: Path, liar: Liar, name: str | None
+) -> None:
+    header = {"alg": "ES256"} | ({"kid": name} if name else {})
+
+    def rotate() -> None:
+        liar.key = ECKey.generate_key("P-256", {"kid": name} if name else None)
+        liar.keys = [liar.key]
+        liar.sign = lambda claims: jwt.encode(header, claims, liar.key)
+
+    rotate()
+    with pages_behind(tmp_path, liar.issuer, learn_s=0.0) as behind:
+        assert signing_in(behind, liar)[1].status_code == 303
+        rotate()
+        assert signing_in(behind, liar)[1].status_code == 303
+        assert liar.asked.count("/jwks") == 2
+        liar.sign = lambda claims: jwt.encode(header, claims, ECKey.generate_key("P-256"))
+        assert signing_in(behind, liar)[1].status_code == 502
+        assert liar.asked.count("/jwks") == 3
+    asked = len(liar.asked)
+    with pages_behind(tmp_path, liar.issuer, learn_s=1_000.0) as behind:
+        for _ in range(3):
+            assert signing_in(behind, liar)[1].status_code == 502
+        assert liar.asked[asked:].count("/jwks") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "logged"),
+    [
+        ("access_denied", 403, False),
+        ("login_required", 403, False),
+        ("invalid_scope", 403, True),
+        ("unauthorized_client", 403, True),
+        ("server_error", 503, True),
+    ],
+)
+def test_the_log_says_what_the_provider_has_against_the_service(
+    behind: Pages, error: str, status: int, *, logged: bool
+) -> None:
+    browser = behind.browser()
+    answer = browser.back(state=browser.began()["state"], error=error, error_description="some words")
+    assert answer.status_code == status
+    assert f"The provider says {error}: some words" in answer.text
+    assert [f"the provider says {error}: some words" in one for one in behind.told] == [True] * logged
 
 
 def test_where_the_provider_promises_to_say_who_it_is_it_has_to(tmp_path: Path, liar: Liar) -> None:
