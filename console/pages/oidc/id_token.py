@@ -27,6 +27,7 @@ from ledger.membership import can_be_membership
 BYTES_MAX: Final = 16_384
 SUBJECT_MAX: Final = 255
 """Characters (OpenID Connect Core, 2)."""
+PARTNER: Final = "partner"
 FOUND_MAX: Final = 150
 """So much of a claim stands in the log."""
 HEADERS: Final = headers_registry(BYTES_MAX)
@@ -41,6 +42,7 @@ class Person:
     roles: frozenset[str]
     """Of those that there are; never none."""
     memberships: frozenset[str]
+    """Of a partner; of others none."""
     until_s: int
     """When the ID token ends, in seconds since 1970."""
 
@@ -114,8 +116,10 @@ def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
             f"the claim {oidc.roles_claim} of an ID token: found {_found(claims.get(oidc.roles_claim))}, expected a list of "
             f"up to {NAMES_MAX:,} names, one of them {', '.join(ROLES[:-1])} or {ROLES[-1]}",
         )  # fmt: skip
-    memberships = frozenset(name for name in _names(claims, oidc.memberships_claim) if can_be_membership(name))
-    return Person(subject, roles, memberships, int(claims["exp"]))
+    named = (
+        _names(claims, oidc.memberships_claim) if PARTNER in roles else ()
+    )  # to others they are nothing, and may be many
+    return Person(subject, roles, frozenset(filter(can_be_membership, named)), int(claims["exp"]))
 
 
 def _registered(oidc: Oidc, nonce: str, now_s: int) -> jwt.JWTClaimsRegistry:

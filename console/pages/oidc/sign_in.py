@@ -41,9 +41,10 @@ WAITING_MAX: Final = 32
 FIELDS_MAX: Final = 20
 CODE_MAX: Final = 8_192
 """Characters: some providers put all they know into a code."""
-NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "strict-origin"}
-"""A callback's address holds a code, of which nobody is told. With `no-referrer` browsers would not say either where a form
-comes from, and nobody could sign out from such a page."""
+NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+"""A callback's address holds a code, of which nobody is told."""
+NOT_KEPT_PAGE: Final = NOT_KEPT | {"Referrer-Policy": "strict-origin"}
+"""With `no-referrer` browsers would not say either where a form comes from, and nobody could sign out from such a page."""
 VISITORS_OWN: Final = ("access_denied", "login_required", "interaction_required", "consent_required")
 """Errors that a visitor knows of, or mends by signing in again. Others are the matter of whoever set the provider up."""
 HERE: Final = ("same-origin", "none")
@@ -189,7 +190,7 @@ class ProviderSignIn:
             "title": "Not signed in", "problem": failed, "host": self._oidc.host, "url": self._oidc.url,
             "again": f"{SIGN_IN}?next={quote(_then(then), safe='')}",
         }  # fmt: skip
-        page = Shown("oidc-failed.html.j2", context, failed.status, {**failed.headers, **NOT_KEPT})
+        page = Shown("oidc-failed.html.j2", context, failed.status, {**failed.headers, **NOT_KEPT_PAGE})
         return front.respond(request, page, front.caller(request.scope))
 
 

@@ -246,6 +246,16 @@ def test_more_memberships_than_a_cookie_holds_are_told(behind: Pages, liar: Liar
     assert SESSION not in browser.cookies
 
 
+def test_memberships_are_a_partners_and_keep_nobody_else_out(behind: Pages, liar: Liar) -> None:
+    liar.claims = {"roles": ["auditor"], "memberships": [f"membership-{number}" for number in range(400)]}
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303
+    assert behind.who(browser).memberships == frozenset()
+    liar.claims = {"roles": ["auditor", "partner"], "memberships": ["m-1"]}
+    browser, _ = signing_in(behind, liar)
+    assert behind.who(browser).memberships == {"m-1"}
+
+
 def test_claims_may_have_other_names(tmp_path: Path, liar: Liar) -> None:
     liar.claims = {"roles": ["admin"], "https://x.example/r": ["partner"], "of": ["m-7"]}
     with pages_behind(tmp_path, liar.issuer, roles_claim="https://x.example/r", memberships_claim="of") as behind:
