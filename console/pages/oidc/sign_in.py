@@ -11,6 +11,7 @@ only if it belongs to the flow of this browser; before that nothing of it is sho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_urlsafe
@@ -20,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.http.limits import one_callers
 from console.http.whole import Whole
 from console.pages.oidc.failed import LOGGED_MAX, Failed, busy, shown, stale, wrong
 from console.pages.oidc.flow import LIFE_S, Flow, Flows, Stale
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 BEGIN: Final = f"{SIGN_IN}/begin"
 SIGNED_OUT: Final = f"{PATH}/signed-out"
 WAITING_MAX: Final = 32
-"""So many wait for the provider at once: they must not take all places of the service."""
+"""So many wait for the provider at once, nine tenths of them from one address: they must not take all places of the service,
+nor whoever brings codes that are none all of these."""
 FIELDS_MAX: Final = 20
 CODE_MAX: Final = 8_192
 """Characters: some providers put all they know into a code."""
@@ -68,7 +71,8 @@ class ProviderSignIn:
         self._clock = clock
         self._complain = complain
         self._provider = provider or Provider(oidc)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        """From each address."""
 
     def routes(self) -> Iterator[tuple[str, str, str, Answer]]:
         """Name, path, method and answer of each route."""
@@ -97,7 +101,7 @@ class ProviderSignIn:
             browser = token_urlsafe(24)
         flow, value = self._flows.begin(then, browser)
         try:
-            with self._place():
+            with self._place(request):
                 address = await self._provider.address(flow)
         except Failed as failed:
             return self._failed(front, request, failed, then)
@@ -115,7 +119,7 @@ class ProviderSignIn:
             return self._failed(front, request, stale(), PATH)
         over = sessions.cookie(flow.cookie, "", 0, SIGN_IN)
         try:
-            with self._place():
+            with self._place(request):
                 session = await self._session(front, said, flow, browser)
         except Failed as failed:
             return with_cookies(self._failed(front, request, failed, flow.then), over)
@@ -165,7 +169,7 @@ class ProviderSignIn:
 
     async def _signed_out(self, front: Front, request: Request) -> Response:
         try:
-            with self._place():
+            with self._place(request):
                 address = self._provider.sign_out_address(await self._provider.metadata())
         except Failed:
             address = None
@@ -173,15 +177,18 @@ class ProviderSignIn:
         return front.respond(request, Shown("oidc-signed-out.html.j2", context), front.caller(request.scope))
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, request: Request) -> Iterator[None]:
         """One of those that may wait for the provider. Raises Failed where there is none."""
-        if self._waiting >= WAITING_MAX:
+        address = request.client.host if request.client else ""
+        if self._waiting.total() >= WAITING_MAX or self._waiting[address] >= one_callers(WAITING_MAX):
             raise busy()
-        self._waiting += 1
+        self._waiting[address] += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
 
     def _failed(self, front: Front, request: Request, failed: Failed, then: str) -> Response:
         if failed.why is not None:

@@ -223,6 +223,7 @@ class Browser:
     app: Any
     host: str
     cookies: dict[str, str] = field(default_factory=dict)
+    address: str = "127.0.0.1"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """An answer, of which the cookies are kept."""
@@ -231,7 +232,7 @@ class Browser:
     async def ask(self, path: str, **headers: str) -> httpx.Response:
         """The same on the event loop."""
         held = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(self.app, client=(self.address, 1_024))
         async with httpx.AsyncClient(transport=transport, base_url=self.host) as client:
             answer = await client.get(path, headers={"Cookie": held, **headers})
         for said in answer.headers.get_list("set-cookie"):
@@ -264,9 +265,9 @@ class Pages:
     def __post_init__(self) -> None:
         self.app = Starlette(routes=self.front.routes())
 
-    def browser(self) -> Browser:
+    def browser(self, address: str = "127.0.0.1") -> Browser:
         """A new one."""
-        return Browser(self.runner, self.app, self.url)
+        return Browser(self.runner, self.app, self.url, address=address)
 
     def who(self, browser: Browser) -> Any:
         """Who is signed in."""

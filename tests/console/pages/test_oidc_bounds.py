@@ -153,7 +153,8 @@ def test_a_provider_that_takes_its_time_keeps_nobody_else_waiting(tmp_path: Path
     with silent() as issuer, pages_behind(tmp_path, issuer, deadline_s=2.0) as behind:
 
         async def many() -> tuple[list[int], float]:
-            waiting = [asyncio.create_task(behind.browser().ask(BEGIN)) for _ in range(40)]
+            addresses = ["10.0.0.1"] * 40 + ["10.0.0.2"] * 10
+            waiting = [asyncio.create_task(behind.browser(address).ask(BEGIN)) for address in addresses]
             await asyncio.sleep(0.2)
             began_s = time.monotonic()
             assert (await behind.browser().ask("/console/sign-in")).status_code == 200
@@ -162,10 +163,27 @@ def test_a_provider_that_takes_its_time_keeps_nobody_else_waiting(tmp_path: Path
 
         began_s = time.monotonic()
         statuses, took_s = behind.runner.run(many())
-        assert statuses == [503] * 40
+        assert statuses == [503] * 50
         assert took_s < 1
         assert time.monotonic() - began_s < 15
     assert behind.told == ["sign-in: provider-away: no answer within 2 s"] * 32
+
+
+def test_one_address_takes_not_all_places_before_the_provider(tmp_path: Path) -> None:
+    with silent() as issuer, pages_behind(tmp_path, issuer, deadline_s=1.0) as behind:
+
+        async def many() -> list[str]:
+            waiting = [behind.browser("10.0.0.1").ask(BEGIN) for _ in range(40)]
+            other = behind.browser("10.0.0.2").ask(BEGIN)
+            return [code_of(one.text) for one in await asyncio.gather(*waiting, other)]
+
+        codes = behind.runner.run(many())
+    assert (codes.count("provider-away"), codes.count("busy"), codes[-1]) == (30, 11, "provider-away")
+
+
+def code_of(page: str) -> str:
+    """The code of a problem on a page."""
+    return page.split("Code: <code>")[1].split("<", maxsplit=1)[0]
 
 
 @contextmanager
