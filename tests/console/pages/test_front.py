@@ -71,6 +71,9 @@ def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str
     ("headers", "mark", "status"),
     [
         ({"Origin": "https://evil.example"}, None, 403),
+        ({"Origin": "https://[evil"}, None, 403),
+        ({"Origin": "null"}, None, 403),
+        ({"Sec-Fetch-Site": "none"}, None, 403),
         ({"Sec-Fetch-Site": "cross-site"}, None, 403),
         ({"Sec-Fetch-Site": "same-site"}, None, 403),
         ({}, "", 403),
@@ -89,6 +92,15 @@ def test_a_form_that_is_not_our_own_signs_nobody_in(
     answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
     assert answer.status_code == status
     assert "csat_ledger_session" not in answer.headers.get("set-cookie", "")
+
+
+@pytest.mark.parametrize("origin", ["null", "http://127.0.0.1:1"])
+def test_what_the_browser_itself_says_of_where_a_form_comes_from_goes(pages: str, origin: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in")
+    data = {"mark": form.text.split('name="mark" value="')[1].split('"')[0], "role": "auditor", "code": CODE}
+    headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
+    assert answer.status_code == 303
 
 
 def test_a_mark_of_another_visit_is_none(pages: str) -> None:
