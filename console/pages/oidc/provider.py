@@ -13,6 +13,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
@@ -212,7 +213,7 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
         raise BadInput("found no JSON object, expected a discovery document")
     if said.get("issuer") != oidc.issuer:
         raise BadInput(f"found the issuer {str(said.get('issuer'))[:200]!r}, expected {oidc.issuer!r}")
-    loopback = urlsplit(oidc.issuer).scheme == "http"
+    issuer = urlsplit(oidc.issuer)
     addresses = {}
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"):
         url = said.get(name)
@@ -220,7 +221,9 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
             if name != "end_session_endpoint":
                 raise BadInput(f"found no {name}, expected an address")
             continue
-        require_url(url, f"{name}: ", loopback=loopback)
+        require_url(url, f"{name}: ", loopback=issuer.scheme == "http")
+        if _is_here(urlsplit(url).hostname) and not _is_here(issuer.hostname):
+            raise BadInput(f"{name}: found {url[:200]!r}, expected no address on the service's own machine")
         addresses[name] = url
     _require_listed(said, "response_types_supported", "code")
     _require_listed(said, "code_challenge_methods_supported", "S256")
@@ -232,6 +235,17 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
         said.get("authorization_response_iss_parameter_supported") is True,
         _auth_method(said, oidc),
     )
+
+
+def _is_here(host: str | None) -> bool:
+    """Whether a host is by its name the machine itself."""
+    name = (host or "").rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback or (mapped or address).is_unspecified
 
 
 def _require_listed(said: dict[str, Any], name: str, wanted: str) -> None:
