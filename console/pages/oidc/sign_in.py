@@ -88,7 +88,12 @@ class ProviderSignIn:
     async def _offer(self, front: Front, request: Request) -> Response:
         then = _then(request.query_params.get("next"))
         context = {"title": "Sign in", "host": self._oidc.host, "begin": _begin_at(then)}
-        return front.respond(request, Shown("oidc-sign-in.html.j2", context), front.caller(request.scope))
+        page = front.respond(request, Shown("oidc-sign-in.html.j2", context), front.caller(request.scope))
+        sessions = front.sessions
+        if sessions.secure and not sessions.browser(cookies_of(request.scope["headers"])):
+            # Before the sign-in begins: of two at once, by a double click, each would draw another.
+            return with_cookies(page, sessions.told_browser(token_urlsafe(24)))
+        return page
 
     async def _begin(self, front: Front, request: Request) -> Response:
         then = _then(request.query_params.get("next"))

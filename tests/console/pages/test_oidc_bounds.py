@@ -223,6 +223,21 @@ def test_over_https_the_cookies_are_secure_and_belong_to_one_browser(tmp_path: P
         assert attacker.back(state=asked["state"], code="code").status_code == 303
 
 
+def test_a_sign_in_that_begins_twice_at_once_ends_well_either_way(tmp_path: Path, liar: Liar) -> None:
+    with pages_behind(tmp_path, liar.issuer, url="https://ledger.example") as behind:
+        browser = behind.browser()
+        assert BROWSER in browser.get("/console/sign-in").headers["set-cookie"]
+        at_once = behind.browser()
+        at_once.cookies = dict(browser.cookies)
+        first, second = browser.began(), at_once.began()
+        browser.cookies |= at_once.cookies
+        assert BROWSER not in str(browser.get("/console/sign-in").headers.get_list("set-cookie"))
+        for asked in (first, second):
+            liar.nonce = asked["nonce"]
+            assert browser.back(state=asked["state"], code="code").status_code == 303
+            assert behind.who(browser) is not None
+
+
 def test_a_session_is_of_one_way_to_sign_in(behind: Pages, liar: Liar, tmp_path: Path) -> None:
     from console.http.dev_key import dev_key
 
