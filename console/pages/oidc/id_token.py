@@ -30,6 +30,7 @@ SUBJECT_MAX: Final = 255
 PARTNER: Final = "partner"
 FOUND_MAX: Final = 150
 """So much of a claim stands in the log."""
+KINDS: Final[dict[type, str]] = {str: "a text", dict: "an object", bool: "true or false"}
 HEADERS: Final = headers_registry(BYTES_MAX)
 HASHES: Final[dict[str, Callable[[bytes], Any]]] = {"256": sha256, "384": sha384, "512": sha512}
 
@@ -106,6 +107,11 @@ def _found(value: Any) -> str:
     return "nothing" if value is None else shown(repr(value), FOUND_MAX)
 
 
+def _names_found(value: Any) -> str:
+    """What stands in the place of names: these where it is a list. What else it is may be somebody's own, and is not shown."""
+    return _found(value) if value is None or isinstance(value, list) else KINDS.get(type(value), "a number")
+
+
 def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
     roles = _names(claims, oidc.roles_claim) & set(ROLES)
     if not roles:
@@ -113,8 +119,8 @@ def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
             403, "no-role",
             f"you are signed in at {oidc.host}, but it gives you no role here: found none of {', '.join(ROLES)}, "
             "expected one: ask whoever gives out access",
-            f"the claim {oidc.roles_claim} of an ID token: found {_found(claims.get(oidc.roles_claim))}, expected a list of "
-            f"up to {NAMES_MAX:,} names, one of them {', '.join(ROLES[:-1])} or {ROLES[-1]}",
+            f"the claim {oidc.roles_claim} of an ID token: found {_names_found(claims.get(oidc.roles_claim))}, expected a list "
+            f"of up to {NAMES_MAX:,} names, one of them {', '.join(ROLES[:-1])} or {ROLES[-1]}",
         )  # fmt: skip
     named = (
         _names(claims, oidc.memberships_claim) if PARTNER in roles else ()

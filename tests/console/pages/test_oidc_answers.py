@@ -212,7 +212,7 @@ def test_what_is_unusual_and_right_is_taken(behind: Pages, liar: Liar, claims: d
 
 
 @pytest.mark.parametrize(
-    "roles", [None, "auditor", {"auditor": True}, [["auditor"]], 7, [], ["Auditor", "root"], ["auditor"] * 1_001]
+    "roles", [None, "auditor", {"auditor": True}, [["auditor"]], 7, True, [], ["Auditor", "root"], ["auditor"] * 1_001]
 )
 def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, liar: Liar, roles: Any) -> None:
     liar.claims = {"roles": roles}
@@ -221,7 +221,8 @@ def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, 
     assert "no-role" in answer.text
     assert SESSION not in browser.cookies
     (told,) = behind.told
-    found = "nothing" if roles is None else repr(roles)[:150]
+    kinds = {None: "nothing", "auditor": "a text", 7: "a number", True: "true or false"}
+    found = repr(roles)[:150] if isinstance(roles, list) else "an object" if isinstance(roles, dict) else kinds[roles]
     assert told.startswith(f"sign-in: no-role: the claim roles of an ID token: found {found}, expected a list of")
 
 
