@@ -38,12 +38,11 @@ from console.pages.rendering import (
     with_cookies,
 )
 from console.pages.sessions import PATH, Sessions, cookies_of
-from console.pages.sign_in import SIGN_IN, SignsIn
+from console.pages.sign_in import SIGN_IN, SignsIn, local
 from console.pages.visiting import Visit, leaves
 from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
-TARGET_CHARACTERS_MAX: Final = 2_000
 FIELDS_MAX: Final = 100
 """Fields of a form, those among them that are left free."""
 
@@ -119,7 +118,8 @@ class Front:
         async def answer(request: Request) -> Response:
             caller = self.caller(request.scope)
             if caller is None:
-                return _sent_to(f"{SIGN_IN}?next={quote(_target(request), safe='')}")
+                then = local(_target(request))
+                return _sent_to(SIGN_IN if then == PATH else f"{SIGN_IN}?next={quote(then, safe='')}")
             shown = await page.shown(self._visit(request, page, caller))
             return file(request, shown) if isinstance(shown, Download) else self.respond(request, shown, caller, page)
 
@@ -156,8 +156,8 @@ class Front:
         seed = cookies.get(forms.COOKIE) or forms.new_seed()
         text = rendered(shown, self._frame(caller, page, seed))
         headers = dict(shown.headers)
-        if forms.COOKIE not in cookies:
-            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed, same_site="Strict")
+        if not cookies.get(forms.COOKIE):
+            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed)
         return html(request, text, shown.status, headers)
 
     def _frame(self, caller: Caller | None, page: Page | None, seed: str) -> dict[str, Any]:
@@ -230,9 +230,10 @@ def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 def _target(request: Request) -> str:
-    query = request.scope["query_string"].decode("latin-1")
-    target = request.url.path + (f"?{query}" if query else "")
-    return target[:TARGET_CHARACTERS_MAX]
+    """What was asked for, as it was written."""
+    query = request.scope["query_string"]
+    target: bytes = request.scope["raw_path"] + (b"?" + query if query else b"")
+    return target.decode("latin-1")
 
 
 def _query(request: Request) -> dict[str, str]:
