@@ -54,9 +54,14 @@ async def board(visit: Visit) -> Shown:
         others |= dict(zip(wanted, found, strict=True))
     return Shown("board.html.j2", {
         "title": "Board", "query": query, "asked": {name: text for name, text in query.items() if name != "cursor"},
-        "within": within, "choices": WITHIN, "times": link_times(times),
+        "within": within, "choices": choices(within), "times": link_times(times),
         "overview": overview, "rows": rows, "chart": chart_of(overview), "signs": SIGNS, "seconds": SECONDS, **others,
     })  # fmt: skip
+
+
+def choices(within: str) -> list[str]:
+    """The spans that a form offers, with the one that is in force: a form that showed another would ask for that next."""
+    return sorted({*WITHIN, within}, key=lambda days: (len(days), days))
 
 
 def link_times(times: dict[str, str | None]) -> dict[str, str]:

@@ -6,6 +6,7 @@ signing in leads to the sign-in, and from there back to itself.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
 TARGET_CHARACTERS_MAX: Final = 2_000
-FIELDS_MAX: Final = 100
-"""Fields of a form, those among them that are left free."""
+FIELDS_MAX: Final = 1_000
+"""Fields of a form, those among them that are left free: a scorebook has two for each workload."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -133,7 +134,9 @@ class Front:
         if not page.is_for(caller):
             raise Problem(403, "forbidden", "found a role that has not this page, expected another: sign in as that")
         assert self.api is not None
-        return Visit(self.api, self.paths, request.scope, caller, _query(request), request.path_params, self.clock())
+        return Visit(
+            self.api, self.paths, request.scope, caller, _query(request, page), request.path_params, self.clock()
+        )
 
     def respond(self, request: Request, shown: Shown, caller: Caller | None, page: Page | None = None) -> Response:
         """A page as it is sent, with the cookie of forms where there is none yet."""
@@ -152,7 +155,13 @@ class Front:
             "page": page,
             "mark": forms.mark(self.sessions.form_secret, seed) if seed else "",
             "dev": self.sign_in.dev,
+            "who": "" if caller is None else self._who(caller),
         }
+
+    def _who(self, caller: Caller) -> str:
+        """What tells a script whether two pages are of the same visitor; it says nothing of who that is."""
+        said = "\0".join((caller.who, *sorted(caller.memberships)))
+        return hmac.digest(self.sessions.form_secret, f"who\0{said}".encode("utf-8", "replace"), "sha256").hex()[:24]
 
     def _with_sign_in(self, answer: Callable[[Front, Request], Awaitable[Response]]) -> Answer:
         async def asked(request: Request) -> Response:
@@ -225,20 +234,27 @@ def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 def _target(request: Request) -> str:
-    query = request.scope["query_string"].decode("latin-1")
+    """What is asked for, to come back to, without what a form left free; of one that is too long the page alone: cut off, it
+    would be another question."""
+    said = request.scope["query_string"].decode("latin-1").split("&")
+    query = "&".join(one for one in said if one and not one.endswith("="))
     target = request.url.path + (f"?{query}" if query else "")
-    return target[:TARGET_CHARACTERS_MAX]
+    return target if len(target) <= TARGET_CHARACTERS_MAX else request.url.path
 
 
-def _query(request: Request) -> dict[str, str]:
-    """What the page is asked with; what is empty was left free in a form. Raises Problem (400)."""
+def _query(request: Request, page: Page) -> dict[str, str]:
+    """What the page is asked with, without blanks at the ends; what is empty was left free in a form. Raises Problem (400)."""
     try:
-        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=FIELDS_MAX, errors="strict")
+        query = request.scope["query_string"].decode("ascii")
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
+    page.require_known(name for name, _ in pairs)
     found: dict[str, str] = {}
     for name, text in pairs:
+        if not text.strip():
+            continue
         if name in found:
             raise Problem(400, "bad-input", "found it more than once, expected it once", name[:40])
-        found[name] = text
+        found[name] = text.strip()
     return found
