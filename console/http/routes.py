@@ -247,7 +247,9 @@ def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participat
 
 def _designations(_ledger: Ledger, view: View, asked: Asked) -> Iterable[DesignationLine]:
     after = asked.get("after", ("", ""))
-    found = designations(view, asked.at_us, asked.known, asked.get("area"), asked.memberships, after)
+    found = designations(
+        view, asked.at_us, asked.known, asked.get("area"), asked.memberships, after, asked.get("membership")
+    )
     return islice(found, asked.get("limit"))
 
 
@@ -399,7 +401,7 @@ READING: Final = (
     ),
     Route(
         "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",
-        (IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
+        (OF_MEMBERSHIP, IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
     ),
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",

@@ -1,8 +1,8 @@
 """How many are eligible, and how that moved over time: counts alone, of all memberships and all designations.
 
-They go by what was announced (DESIGN 6), as that stands as known by a position; what is not reviewed yet, since the clock
-is late or the instant lies ahead, is not announced. A question about all memberships by the rules would cost as much as
-evaluating each.
+But for the renewals that are overdue they go by what was announced (DESIGN 6), as that stands as known by a position; what
+is not reviewed yet, since the clock is late or the instant lies ahead, is not announced. A question about all memberships by
+the rules would cost as much as evaluating each.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class Overview:
     """Designations of the capability programme that are known."""
     qualified: Count
     """How many of them are qualified at that instant."""
+    overdue: Count | None
+    """Renewals before the day of that instant that nobody has decided; null where they are fewer than five, but some, and the
+    programme's owner asks."""
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""
 
@@ -55,7 +58,8 @@ class Overview:
 def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
     """The counts at an instant, as known by a position, and at the end of each month before it."""
     eligibility, designations = view.eligibility(), view.designations()
-    known = min(eligibility.known_at(known_at), designations.known_at(known_at))
+    renewals = view.renewals()
+    known = min(reader.known_at(known_at) for reader in (eligibility, designations, renewals))
     eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", known), at_us)
     qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", known), at_us)
     months = []
@@ -73,6 +77,7 @@ def overview(view: View, at_us: int, known_at: int | None = None) -> Overview:
         eligible=months[-1].eligible if months else 0,
         designations=designations.number_of("designations", known),
         qualified=months[-1].qualified if months else 0,
+        overdue=renewals.overdue(format_instant(at_us)[:10], known),
         months=tuple(months),
     )
 
