@@ -72,6 +72,7 @@ class Front:
         return [
             _route("/", "GET", self._home, "home"),
             _route(PATH, "GET", self._home, "console"),
+            _route(f"{PATH}/", "GET", self._home, "console-slash"),
             *(_route(page.path, "GET", self._guarded(self._page(page)), f"page-{page.name}") for page in PAGES),
             *(
                 _route(page.path, "POST", self._guarded(self._posted(page, page.posting)), f"page-{page.name}-posted")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from console.pages import designations
 from console.pages.charts.scores import scores
 from console.pages.designation import BECAUSE
 from console.pages.rendering import environment
@@ -128,6 +129,24 @@ def api_of_all(url: str, query: str) -> Any:
         httpx.get(f"{url}/v1/designations?area={AREA}&{query}", headers=bearer("auditor")).raise_for_status().json()
     )
     return line
+
+
+@pytest.mark.parametrize("query", ["from=2024-06-01", "to=2024-07-01", "from_known_at=20"])
+def test_one_day_alone_is_said_to_explain_nothing(pages: str, query: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{PATH}?at=2024-08-01&{query}").text
+        assert "Not explained</span>: it takes two days" in page
+        assert "Not explained" not in client.get(f"{PATH}?at=2024-08-01").text
+
+
+def test_a_list_of_one_page_leads_to_no_other(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = httpx.get(f"{pages}/v1/designations", headers=bearer("auditor")).json()
+    with signed_in(pages, "auditor") as client:
+        for rows, following in ((len(every), False), (len(every) - 1, True)):
+            monkeypatch.setattr(designations, "ROWS", rows)
+            page = client.get("/console/designations").text
+            assert ("Next page" in page) is following
+            assert page.count("<tr><th scope=") - 1 == rows
 
 
 def test_no_bar_says_that_a_score_is_reached_that_is_not() -> None:
