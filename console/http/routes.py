@@ -63,6 +63,7 @@ from console.http.parameters import (
     UNTIL_WHEN,
     UPCOMING_CURSOR,
     UPCOMING_LIMIT,
+    WITH_DESIGNATION,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -401,7 +402,7 @@ READING: Final = (
     ),
     Route(
         "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",
-        (OF_MEMBERSHIP, IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
+        (WITH_DESIGNATION, IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
     ),
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",
