@@ -31,5 +31,9 @@ class Overview(Answer):
     """Designations of the capability programme that are known."""
     qualified: int
     """How many of them are qualified at that instant."""
+    overdue: int | None
+    """Renewals before the day of that instant that nobody has decided; null where they are fewer than five, but some,
+    and the programme's owner asks.
+    """
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""
