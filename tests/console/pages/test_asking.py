@@ -125,7 +125,7 @@ def test_what_a_slider_changes_is_read_aloud(auditor: Visitor) -> None:
     auditor.page.press("#at", "Tab")
     auditor.page.wait_for_url("**at=2010-05-01**")
     auditor.page.wait_for_function("document.getElementById('told').textContent.includes('response')")
-    first = " ".join(auditor.page.inner_text("#seen .first").split())
+    first = " ".join(auditor.page.inner_text("#seen-first .first").split())
     assert auditor.page.evaluate("document.getElementById('told').textContent") in first.replace("✓ ", "").replace(
         "✗ ", ""
     )
@@ -148,3 +148,19 @@ def test_nobody_finds_the_pages_of_who_was_signed_in_by_going_back(browser: Brow
         assert not any("Sign out" in one and "auditor" in one for one in shown)
         assert not any("Responses that count" in one or "Revision" in one for one in shown)
         visitor.complaints.clear()  # the browser tells of pages that are refused
+
+
+def test_no_key_is_lost_at_a_slider_while_the_answer_to_one_before_is_under_way(auditor: Visitor) -> None:
+    page = auditor.page
+    auditor.go(MEMBERSHIP)
+    page.focus("#at-slider")
+    for expected in ("2010-06-27", "2010-06-23"):
+        for _ in range(4):
+            with page.expect_response("**/console/memberships/m-1?at=*"):  # and on, before it is in its place
+                page.keyboard.press("ArrowLeft")
+        page.wait_for_url(f"**at={expected}**")
+        page.wait_for_function(f"document.querySelector('#seen').dataset.at === '{expected}'")
+        assert page.evaluate("document.activeElement.id") == "at-slider"
+        assert page.input_value("#at") == expected
+    assert f"as of {expected}" in page.inner_text("#seen-first")
+    auditor.complaints.clear()  # what was given up is told of

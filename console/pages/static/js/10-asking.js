@@ -63,7 +63,7 @@
   // What a membership's sliders change is read aloud: its first sentence.
   document.addEventListener("htmx:afterSwap", () => {
     const told = document.getElementById("told");
-    const first = document.querySelector("#seen .first");
+    const first = document.querySelector("#seen-first .first");
     if (told && first) told.textContent = first.textContent.replace(/\s+/g, " ").trim();
   });
   // What is refused is shown as the page that it is, under the address that was asked for.
