@@ -248,3 +248,15 @@ def test_a_page_that_is_enlarged_four_times_needs_no_moving_aside(pages: str, br
         visitor.sign_in("auditor")
         visitor.go(path)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_figure_reaches_out_of_its_frame(pages: str, browser: Browser, width: int) -> None:
+    with visiting(browser, pages, viewport={"width": width, "height": 900}) as visitor:
+        visitor.sign_in("auditor")
+        visitor.go("/console/memberships/m-1?at=2010-07-01")
+        said = visitor.page.locator(".figure time")
+        assert said.count() >= 2
+        right = "getBoundingClientRect().right"
+        out = f"(all) => all.filter((one) => one.closest('.figure').{right} < one.{right})"
+        assert said.evaluate_all(out) == []
