@@ -173,6 +173,14 @@ class Fact(BaseModel):
         found: Answered | None = self.__dict__.get("_answered")
         return found
 
+    def notes(self) -> dict[str, Any]:
+        """What recording has noted on it beside its content, which `told` and `answered` go by."""
+        return {name: value for name, value in self.__dict__.items() if name[0] == "_" and name != "_link"}
+
+    def take_notes(self, notes: Mapping[str, Any]) -> None:
+        """Takes over what was noted on a copy of it that another process recorded."""
+        self.__dict__.update(notes)
+
     def digest(self) -> bytes:
         """32 bytes that are equal for two facts exactly when their contents are (up to SHA-256), but for what is `sealed`.
 

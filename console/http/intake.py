@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 
 import orjson
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from console.http.refusing import RefusalQueue
     from ledger.fact import Fact
     from ledger.proof.receipts.holding import Handed
-    from ledger.writing.group_commit import GroupCommit
+    from ledger.writing.group_commit import Done
 
 Found = TypeVar("Found")
 
@@ -78,12 +78,25 @@ class FactOutcome:
     """After so many milliseconds to send from that line on again; only with `stopping`."""
 
 
+class Commit(Protocol):
+    """What records facts, many in a transaction: `GroupCommit`, or `console.http.commit_apart`."""
+
+    on_told: Callable[[], None]
+    """Called when all of a group have been told."""
+
+    def submit(self, fact: Fact, done: Done) -> None:
+        """As `GroupCommit.submit`."""
+
+    def close(self) -> None:
+        """Takes no more, and records what was handed in."""
+
+
 class Intake:
     """Hands facts to the group commit from an event loop."""
 
     def __init__(
         self,
-        group: GroupCommit,
+        group: Commit,
         refusals: RefusalQueue,
         receipts: ReceiptDesk | None = None,
         waiting_max: int = WAITING_MAX,

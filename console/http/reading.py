@@ -184,8 +184,15 @@ class Following:
     Where this process may not write them, as with the role of a writer in PostgreSQL, others bring them up.
     """
 
-    def __init__(self, opened: Open, name: str, complain: Callable[[str], None]) -> None:
-        """`complain` is told why the projections cannot be kept up, once each time it begins."""
+    def __init__(
+        self,
+        opened: Open,
+        name: str,
+        complain: Callable[[str], None],
+        told: Callable[[Following], None] = lambda _: None,
+    ) -> None:
+        """`complain` is told why the projections cannot be kept up, once each time it begins; `told` is called at each turn."""
+        self._told = told
         self._open = opened
         self._name = name
         self._complain = complain
@@ -219,7 +226,15 @@ class Following:
             raise
         else:
             self._first = ledger
+        self.go_on()
+
+    def go_on(self) -> None:
+        """As `start`, without bringing them up first."""
         self._thread.start()
+
+    def want(self) -> None:
+        """Somebody waits for what is recorded."""
+        self._wanted.set()
 
     async def reached(self, position: int) -> None:
         """Returns when nothing up to a position is missing."""
@@ -229,7 +244,7 @@ class Following:
             if self.position >= position:
                 return
             self._waiting.append(waiting)
-        self._wanted.set()
+        self.want()
         try:
             await event.wait()
         finally:
@@ -239,7 +254,7 @@ class Following:
     def close(self) -> None:
         """Ends the thread."""
         self._stopping.set()
-        self._wanted.set()
+        self.want()
         self._thread.join()
 
     def _run(self) -> None:
@@ -255,6 +270,7 @@ class Following:
                     began_s = time.monotonic()
                     self._catch_up(ledger)
                 self.failed_with, self.turned_s = None, time.monotonic()
+                self._told(self)
                 if not self._waiting and not self._stopping.is_set():
                     pause_s = PAUSE_FACTOR * (self.turned_s - began_s)
                     self._wanted.wait(min(max(PAUSE_S, pause_s), PAUSE_MAX_S))
@@ -275,6 +291,7 @@ class Following:
         code = failure_of(error).code if isinstance(error, LedgerError) else FAULT
         self.failed_with = MISSING if isinstance(error, ProjectionsMissing) else code
         self.turned_s = time.monotonic()
+        self._told(self)
 
     def _catch_up(self, ledger: Ledger) -> None:
         end = self.end = ledger.store.max_position()
@@ -282,7 +299,9 @@ class Following:
             if not ledger.database.may_write():
                 _require_all(ledger)
             ledger.catch_up()
-        reached = _reached(ledger)
+        self._moved(_reached(ledger))
+
+    def _moved(self, reached: int) -> None:
         with self._lock:
             self.position = reached
             woken = [(loop, event) for position, loop, event in self._waiting if position <= reached]

@@ -61,6 +61,10 @@ class ReopenedRecorder:
     def __init__(self, ledger: Reopened) -> None:
         self._ledger = ledger
 
+    def open(self) -> None:
+        """As `Answering.open`."""
+        self._ledger.use(lambda ledger: ledger.recorder.open())
+
     def record(self, facts: Sequence[Fact], *, lenient: bool = False) -> list[Outcome]:
         """As `Writer.record`."""
         return self._ledger.use(lambda ledger: ledger.recorder.record(facts, lenient=lenient))

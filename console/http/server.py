@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     import uvicorn
 
     from console.http.app import Service
+    from console.http.bookkeeper import Bookkeeper
     from console.http.dispatch import App
+    from console.http.intake import Commit
     from console.http.limits import Limits
     from console.http.people import PeopleDesk
+    from console.http.reading import Following
     from console.http.receipts import ReceiptDesk
+    from console.http.reopening import ReopenedRecorder
     from console.http.vault_desk import VaultDesk
+    from console.http.watched import Watched
     from console.wiring import Clock, Ledger
+    from ledger.fact import Fact
 
 BACKLOG: Final = 512
 DRAIN_MORE_S: Final = 5
@@ -48,6 +54,8 @@ class Wiring:
     embedded: Embedded = field(default_factory=Embedded)
     limits: Limits | None = None
     """None: as they are by default."""
+    bookkeeper: Bookkeeper | None = None
+    """The process that records, and keeps the projections up; None: this one does."""
 
 
 @contextmanager
@@ -60,13 +68,12 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.intake import Intake
     from console.http.limits import Limits
     from console.http.log import ServedLog
-    from console.http.reading import Following, Readers
+    from console.http.reading import Readers
     from console.http.refusing import RefusalQueue
     from console.http.reopening import Reopened, ReopenedKeeper, ReopenedRecorder
     from console.http.spool import Room
     from console.http.watched import Watched
     from console.wiring import driver_errors
-    from ledger.writing.group_commit import GroupCommit
 
     name = without_password(wiring.where)
     with driver_errors(name), ExitStack() as stack:
@@ -85,14 +92,9 @@ def service(wiring: Wiring) -> Iterator[Service]:
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
         watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
-        recorded_in.use(lambda ledger: ledger.recorder.open())
-        group = GroupCommit(
-            ReopenedRecorder(recorded_in),
-            on_fault=lambda _fact, error: wiring.on_fault(error),
-            on_group=watched.recording.group,
-        )
+        group = _commit(wiring, ReopenedRecorder(recorded_in), watched)
         stack.callback(group.close)
-        following = Following(wiring.opened, name, wiring.complain)
+        following = _following(wiring, name)
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
@@ -123,6 +125,35 @@ def service(wiring: Wiring) -> Iterator[Service]:
             limits,
             room=Room(limits.spool_mib << 20),
         )
+
+
+def _commit(wiring: Wiring, recorder: ReopenedRecorder, watched: Watched) -> Commit:
+    """What records facts together: the process that records, where there is one, and the recorder once it is gone."""
+    from console.http.commit_apart import CommitApart
+    from ledger.writing.group_commit import GroupCommit
+
+    def on_fault(_fact: Fact, error: Exception) -> None:
+        wiring.on_fault(error)
+
+    def here() -> GroupCommit:
+        return GroupCommit(recorder, on_fault=on_fault, on_group=watched.recording.group)
+
+    if wiring.bookkeeper is None:
+        recorder.open()
+        return here()
+    apart = CommitApart(wiring.bookkeeper, here, on_fault=on_fault, on_group=watched.recording.group)
+    apart.open()
+    return apart
+
+
+def _following(wiring: Wiring, name: str) -> Following:
+    """What keeps the projections up: the bookkeeper where there is one."""
+    from console.http.following_apart import FollowingApart
+    from console.http.reading import Following
+
+    if wiring.bookkeeper is None:
+        return Following(wiring.opened, name, wiring.complain)
+    return FollowingApart(wiring.bookkeeper, wiring.opened, name, wiring.complain)
 
 
 def _vault_desk(wiring: Wiring, name: str, stack: ExitStack) -> VaultDesk:

@@ -10,7 +10,9 @@ made from it; with --policy the service says of each decision whether it is veri
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Event, Lock
@@ -24,16 +26,19 @@ from console.cli.signals import Interrupted
 from console.cli.vault_options import add_vault, add_vault_key
 from console.http.dev_key import AUDIENCE
 from ledger.errors import BadInput, ExtraMissing
-from ledger.store.urls import is_postgres
+from ledger.store.urls import is_postgres, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from console.http.bookkeeper import Bookkeeper
     from console.http.embedded import Embedded
     from console.http.limits import Limits
     from console.http.proof_state import Judge
+    from console.http.server import Wiring
     from console.http.tokens import Verifier
     from console.pages.front import Front
+    from console.wiring import Ledger
     from ledger.seal.receipts import ReceiptSigner
 
 EPILOG: Final = """\
@@ -137,6 +142,12 @@ def register(parser: ArgumentParser) -> None:
         help="pages for people, beneath /console; default: with --dev where the extra `console` is installed, else where the "
         "settings name the provider at which one signs in (CSAT_LEDGER_CONSOLE_OIDC_ISSUER and others)",
     )
+    parser.add_argument(
+        "--bookkeeper",
+        action=BooleanOptionalAction,
+        default=None,
+        help="record, and keep the projections up, in a process of its own; default: on Linux with more than one processor",
+    )
     add_vault(parser)
     add_vault_key(parser)
     add_tiles(parser, required=False)
@@ -156,20 +167,16 @@ def register(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Serves until it is told to stop."""
-    from console.http.server import Wiring, listening, require_extra, require_http, serve, service, url_of
+    from console.http.server import Wiring, require_extra, require_http
     from console.wiring import Ledger, open_store
 
     require_http("fastapi", "uvicorn", "httptools", "joserfc", "limits", "prometheus_client")
     if session.settings.http_traces:
         require_extra("otel", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
     from console.http.limits import read_limits
-    from console.http.observed import Observed
-    from console.http.observing import observers
     from console.http.seldom import Seldom
 
-    options, output = session.options, session.output
-    limits = read_limits()
-    embedded = _with_webhooks(session, _embedded(session))
+    output, limits = session.output, read_limits()
     one_at_a_time = Lock()
 
     def complain(sentence: str) -> None:
@@ -188,48 +195,79 @@ def run(session: Session) -> int:
 
     def opened() -> Ledger:
         # Made at the start alone: where the book is moved away beneath the service, an empty one in its place would be no mend.
-        store = open_store(session.where, create=not begun.is_set())
+        found = open_as(create=not begun.is_set())
         begun.set()
-        state_bytes = session.settings.state_mib << 20
-        file = session.settings.link_key_file
-        days = session.settings.refusals_days
+        return found
+
+    def open_as(create: bool) -> Ledger:
         return Ledger(
-            store,
+            open_store(session.where, create=create),
             session.clock,
             session.where,
             remark,
-            state_bytes,
-            link_key_file=file,
-            refusals_days=days,
+            session.settings.state_mib << 20,
+            link_key_file=session.settings.link_key_file,
+            refusals_days=session.settings.refusals_days,
             vault=session.vault,
         )
 
-    from console.http.app import application
+    with _bookkeeper(
+        session, partial(open_as, False), complain
+    ) as keeper:  # before there are keys that it need not have
+        embedded = _with_webhooks(session, _embedded(session))
+        where, clock = session.where, session.clock
+        _serve(session, Wiring(opened, where, clock, complain, on_fault, embedded, limits, keeper), remark)
+    return DONE
 
+
+def _serve(session: Session, wiring: Wiring, remark: Callable[[str], None]) -> None:
+    """Answers until it is told to stop."""
+    from console.http.app import application
+    from console.http.limits import read_limits
+    from console.http.observed import Observed
+    from console.http.observing import observers
+    from console.http.server import listening, serve, service, url_of
+
+    options, output, limits = session.options, session.output, read_limits()
     with_pages = _has_pages(session)
-    verifier = _verifier(session, limits, complain)
-    front = _front(session, on_fault, remark) if with_pages else None
+    verifier = _verifier(session, limits, wiring.complain)
+    front = _front(session, wiring.on_fault, remark) if with_pages else None
     sign_in = None if front is None else front.sign_in.path
-    wiring = Wiring(opened, session.where, session.clock, complain, on_fault, embedded, limits)
     try:
         with (
             listening(options.listen) as listener,
             service(wiring) as behind,
-            observers(session, behind.watched.figures, complain) as observed,
+            observers(session, behind.watched.figures, wiring.complain) as observed,
         ):
             if output.as_json:
-                output.json(_listening(url_of(listener), options.dev, embedded, sign_in))
+                output.json(_listening(url_of(listener), options.dev, wiring.embedded, sign_in))
             else:
                 output.text(f"listening on {url_of(listener)}{'' if sign_in is None else f', with pages at {sign_in}'}")
             output.flush()  # from here on it may be told to stop, which is how it ends
             pages = {} if front is None else front.names()
-            app = Observed(application(behind, verifier, complain, on_fault, front), observed, pages)
+            app = Observed(application(behind, verifier, wiring.complain, wiring.on_fault, front), observed, pages)
             serve(app, listener, behind.end, limits)
     except Interrupted:
         pass
     finally:
         _close(verifier, front)
-    return DONE
+
+
+@contextmanager
+def _bookkeeper(
+    session: Session, opened: Callable[[], Ledger], complain: Callable[[str], None]
+) -> Iterator[Bookkeeper | None]:
+    """The bookkeeper; None where the service itself does its work. It is forked before anything is opened."""
+    from console.http.bookkeeper import bookkeeper, can_fork, processors
+
+    wanted = session.options.bookkeeper
+    if wanted and not can_fork():
+        raise Failure("usage", "found --bookkeeper where a process cannot be forked safely, expected it on Linux alone")
+    if not (can_fork() and processors() > 1 if wanted is None else wanted):
+        yield None
+        return
+    with bookkeeper(opened, without_password(session.where), complain) as process:
+        yield process
 
 
 def _close(verifier: Verifier, front: Front | None) -> None:

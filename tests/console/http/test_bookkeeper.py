@@ -1,0 +1,196 @@
+"""The bookkeeper as a process beside its service: killed, stopped, left behind; what it does is what the service does alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from console.http.bookkeeper import bookkeeper
+from console.wiring import open_store
+from tests.console.http.process import Running, environment, service_process
+from tests.console.support import enrolment, met, response
+from tests.consumers.support import eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a bookkeeper is forked on Linux alone")
+CLIENTS = 8
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def keeper_of(served: Running) -> int:
+    (found,) = children(served.process.pid)
+    return found
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def recorded(store: Path) -> dict[str, int]:
+    """Fact -> its position."""
+    with closing(open_store(str(store), create=False)) as book:
+        rows = book.read_feed_full(0, book.max_position())
+        return {row.fact: row.position for row in rows if row.fact is not None}
+
+
+class Client(Thread):
+    """Hands in one fact after the other, again where it gets no answer, and keeps what it was told."""
+
+    def __init__(self, url: str, headers: dict[str, str], number: int, enough: Event) -> None:
+        super().__init__()
+        self._url, self._headers, self._number, self._enough = url, headers, number, enough
+        self.told: dict[str, int] = {}
+        self.failed = 0
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60) as client:
+            for number in range(100_000):
+                if self._enough.is_set():
+                    return
+                said = response(1_000_000 * self._number + number, "Brontegard", "2010-06-01T10:00:00Z")
+                try:
+                    answer = client.post("/v1/facts", content=orjson.dumps(said))
+                except httpx.TransportError:
+                    self.failed += 1
+                    return
+                assert answer.status_code in (200, 201), answer.text
+                self.told[said["id"]] = answer.json()["position"]
+
+
+def clients_of(served: Running, enough: Event) -> list[Client]:
+    operator = served.token("--role", "operator")
+    assert served.post("/v1/facts", enrolment(), operator).status_code == 200
+    found = [Client(served.url, operator, number, enough) for number in range(CLIENTS)]
+    for one in found:
+        one.start()
+    return found
+
+
+def ended(clients: list[Client]) -> dict[str, int]:
+    """What they were told."""
+    for one in clients:
+        one.join(60)
+        assert not one.is_alive()
+    return {fact: position for one in clients for fact, position in one.told.items()}
+
+
+def test_it_ends_with_its_service(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", "--bookkeeper") as served:
+        keeper = keeper_of(served)
+        made = served.post("/v1/facts", met(), served.token("--role", "operator")).json()
+        known = served.token("--role", "auditor") | {"Min-Position": str(made[-1]["position"])}
+        assert served.get("/v1/memberships/m-1/status?at=2010-07-01", known).json()["satisfied"] is True
+        os.kill(keeper, signal.SIGTERM)  # as whoever ends all of a group does; it is the service that ends it
+        os.kill(keeper, signal.SIGINT)
+        assert served.post("/v1/facts", met("m-2"), served.token("--role", "operator")).status_code == 200
+        assert served.stop() == (0, b"")
+        assert not is_there(keeper)
+
+
+def test_without_one_the_service_records_alone(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", "--no-bookkeeper") as served:
+        assert children(served.process.pid) == []
+        assert served.post("/v1/facts", met(), served.token("--role", "operator")).status_code == 200
+        assert served.stop() == (0, b"")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_service_whose_bookkeeper_is_killed_goes_on_by_itself(tmp_path: Path, signum: signal.Signals) -> None:
+    enough = Event()
+    with service_process(tmp_path, "--dev", "--bookkeeper") as served:
+        keeper, clients = keeper_of(served), clients_of(served, enough)
+        eventually(lambda: sum(len(one.told) for one in clients) >= 300, "300 are told")
+        os.kill(keeper, signum)
+        before = sum(len(one.told) for one in clients)
+        eventually(lambda: sum(len(one.told) for one in clients) >= before + 300, "300 more are told")
+        enough.set()
+        told = ended(clients)
+        known = served.token("--role", "auditor") | {"Min-Position": str(max(told.values()))}
+        assert served.get("/v1/memberships/m-1/status?at=2010-07-01", known).json()["satisfied"] is False
+        assert served.get("/readyz").json() == {"ready": True, "missing": []}
+        code, errors = served.stop()
+    assert not is_there(keeper)
+    assert code == 0
+    (line,) = errors.decode().splitlines()
+    assert line.startswith(
+        f"csat-ledger: found the bookkeeper, process {keeper}, gone or without an answer (signal {signum:d})"
+    )
+    assert sum(one.failed for one in clients) == 0
+    found = recorded(tmp_path / "ledger.db")
+    assert told == {fact: found[fact] for fact in told}
+
+
+@pytest.mark.slow
+def test_a_bookkeeper_whose_service_is_killed_is_gone_soon_and_what_was_acknowledged_is_there(tmp_path: Path) -> None:
+    enough = Event()
+    with service_process(tmp_path, "--dev", "--bookkeeper") as served:
+        keeper, clients = keeper_of(served), clients_of(served, enough)
+        eventually(lambda: sum(len(one.told) for one in clients) >= 200, "200 are told")
+        served.process.kill()
+        with service_process(tmp_path, "--dev", "--bookkeeper") as again:  # at once, as what watches over it would
+            told = ended(clients)
+            eventually(lambda: not is_there(keeper), "the bookkeeper is gone")
+            sent = again.post("/v1/facts", met("m-2"), again.token("--role", "operator"))
+            assert {one["status"] for one in sent.json()} == {"accepted"}
+            assert again.stop()[0] == 0
+    found = recorded(tmp_path / "ledger.db")
+    assert told == {fact: found[fact] for fact in told}
+
+
+def test_what_is_refused_is_kept_as_the_service_alone_keeps_it(tmp_path: Path) -> None:
+    facts: list[dict[str, Any]] = [
+        *enrolment(),
+        {**response(1, "Brontegard", "2010-06-01T10:00:00Z", "m-9"), "invitation": "invitation-77"},
+        {**response(2, "Brontegard", "2010-06-01T10:00:00Z", "m-9"), "answers": {"overall": 9}, "comment": "a word"},
+        {**response(3, "Brontegard", "2010-06-01T10:00:00Z"), "answers": {"overall": 9}},
+        {**response(3, "Lindomar", "2010-06-01T10:00:00Z")},
+        {"type": "x"},
+    ]
+    kept = {}
+    for option in ("--bookkeeper", "--no-bookkeeper"):
+        folder = tmp_path / option
+        folder.mkdir()
+        settings = {
+            "CSAT_LEDGER_NOW": "2012-01-01T00:00:00Z", "CSAT_LEDGER_LINK_KEY_FILE": str(tmp_path / "link.key"),
+            "CSAT_LEDGER_VAULT": "people.db", "CSAT_LEDGER_VAULT_KEY_FILE": "vault.key",
+        }  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-m", "console", "vault", "migrate", "--make-key"],
+            cwd=folder, env=environment(**settings), check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        with service_process(folder, "--dev", option, **settings) as served:
+            operator = served.token("--role", "operator")
+            said = served.post("/v1/facts", facts, operator).json()
+            rows = served.get("/v1/refusals", operator).json()["refusals"]
+        kept[option] = [(one["status"], one.get("code"), one.get("sentence")) for one in said], rows
+    originals = orjson.dumps([row["original"] for row in kept["--bookkeeper"][1]]).decode()
+    assert "in the vault" in originals
+    assert len(kept["--bookkeeper"][1]) >= 4
+    assert kept["--bookkeeper"] == kept["--no-bookkeeper"]
+
+
+def test_one_that_nobody_asks_is_gone_when_it_is_closed(tmp_path: Path) -> None:
+    said: list[str] = []
+    with bookkeeper(lambda: 1 / 0, "the book", said.append) as process:  # type: ignore[arg-type, return-value]
+        pid = process.pid
+        assert pid is not None
+        assert is_there(pid)
+    assert not is_there(pid)
+    process.gone()
+    assert said == []
