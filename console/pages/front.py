@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -33,6 +33,8 @@ from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
 TARGET_CHARACTERS_MAX: Final = 2_000
+TO_COME_BACK_TO: Final = {"Cache-Control": "private, no-cache"}
+"""What was answered to a post cannot be asked for anew without the files: who goes back to it finds it in his browser."""
 FIELDS_MAX: Final = 1_000
 """Fields of a form, those among them that are left free: a scorebook has two for each workload."""
 
@@ -126,7 +128,7 @@ class Front:
                 posted = await read_posted(request, posting, self.sessions.form_secret, seed)
                 with closing(posted):
                     shown = await posting.shown(visit, posted)
-            return self.respond(request, shown, caller, page)
+            return self.respond(request, replace(shown, headers={**shown.headers, **TO_COME_BACK_TO}), caller, page)
 
         return answer
 

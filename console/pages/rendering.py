@@ -2,7 +2,7 @@
 
 No script and no style stands in a page, and none is taken from elsewhere (Content-Security-Policy); no page is framed, and no
 other site is told what was looked at. No page is kept: the back button asks for it anew, so that it shows nothing to who signs
-in next at the same browser, or to nobody.
+in next at the same browser, or to nobody. What is answered to a post is kept, but not shown to anybody else.
 """
 
 from __future__ import annotations

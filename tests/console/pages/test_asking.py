@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -164,3 +165,31 @@ def test_no_key_is_lost_at_a_slider_while_the_answer_to_one_before_is_under_way(
         assert page.input_value("#at") == expected
     assert f"as of {expected}" in page.inner_text("#seen-first")
     auditor.complaints.clear()  # what was given up is told of
+
+
+def test_a_verdict_is_found_again_by_who_asked_for_it_and_by_nobody_else(
+    browser: Browser, pages: str, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence.json"
+    evidence.write_text("{}")
+    with keeping_pages(browser) as other, visiting(other, pages) as visitor:
+        page = visitor.page
+        visitor.sign_in("auditor")
+        visitor.go("/console/verify")
+        page.set_input_files("#evidence", evidence)
+        page.set_input_files("#policy", evidence)
+        page.click("text=Verify the evidence")
+        page.wait_for_selector("section.verdict")
+        visitor.go("/console/decisions")
+        page.evaluate("history.back()")
+        page.wait_for_selector("section.verdict")
+        page.context.clear_cookies(name="csat_ledger_session")
+        visitor.sign_in("owner")
+        shown = []
+        for _ in range(4):
+            page.evaluate("history.back()")
+            page.wait_for_timeout(300)
+            page.wait_for_load_state()
+            shown.append(page.locator("section.verdict").filter(visible=True).count())
+        assert shown == [0, 0, 0, 0]
+        visitor.complaints.clear()

@@ -11,9 +11,17 @@
       note.hidden = false;
     }
   };
-  // A page that a browser kept whole is asked for anew: somebody else may be signed in by now, or nobody.
+  // A page that a browser kept whole is shown to whom it was shown to before; to anybody else it is asked for anew.
+  const WHO = /<body data-who="([^"]*)"/;
+  const another = (text) => (WHO.exec(text) || [])[1] !== document.body.dataset.who;
+  const anew = () => location.replace(here());
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();
+    if (!event.persisted) return;
+    document.body.hidden = true;
+    fetch(SIGN_IN, { cache: "no-store" })
+      .then((answer) => answer.text())
+      .then((text) => (another(text) ? anew() : (document.body.hidden = false)))
+      .catch(anew);
   });
   // A page that looks again by itself takes nothing away from who types, has changed a field, or opened something.
   const first = (select) => Math.max(0, [...select.options].findIndex((option) => option.defaultSelected));
@@ -29,11 +37,11 @@
   // another page.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const answer = event.detail.xhr;
-    const who = /<body data-who="([^"]*)"/.exec(answer.responseText);
+    const who = WHO.exec(answer.responseText);
     if (new URL(answer.responseURL, location.href).pathname === SIGN_IN) {
       event.preventDefault();
       location.assign(SIGN_IN + "?next=" + encodeURIComponent(here()));
-    } else if (who && who[1] && who[1] !== document.body.dataset.who) {
+    } else if (who && who[1] && another(answer.responseText)) {
       event.preventDefault();
       if (live(event.detail.target)) location.reload();
       else location.assign(event.detail.pathInfo.finalRequestPath);
