@@ -153,6 +153,7 @@ def test_a_bookkeeper_whose_service_is_killed_is_gone_soon_and_what_was_acknowle
     assert told == {fact: found[fact] for fact in told}
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_kept_as_the_service_alone_keeps_it(tmp_path: Path) -> None:
     facts: list[dict[str, Any]] = [
         *enrolment(),
