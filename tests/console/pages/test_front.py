@@ -240,23 +240,19 @@ def test_the_current_page_is_told_also_where_colours_are_forced(pages: str, brow
         assert "underline" in current.evaluate("(one) => getComputedStyle(one).textDecorationLine")
 
 
-@pytest.mark.parametrize(
-    "path", ["/console/memberships/m-1?at=2010-07-01", "/console/memberships/m-1/renewals/2011-03-01"]
-)
-def test_a_page_that_is_enlarged_four_times_needs_no_moving_aside(pages: str, browser: Browser, path: str) -> None:
-    with visiting(browser, pages, viewport={"width": 320, "height": 256}) as visitor:
+def test_a_page_that_is_enlarged_four_times_needs_no_moving_aside_and_no_figure_leaves_its_frame(
+    pages: str, browser: Browser
+) -> None:
+    right = "getBoundingClientRect().right"
+    out = f"(all) => all.filter((one) => one.closest('.figure').{right} < one.{right})"
+    with visiting(browser, pages) as visitor:
         visitor.sign_in("auditor")
-        visitor.go(path)
-        assert visitor.page.evaluate("document.documentElement.scrollWidth") == 320
-
-
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_figure_reaches_out_of_its_frame(pages: str, browser: Browser, width: int) -> None:
-    with visiting(browser, pages, viewport={"width": width, "height": 900}) as visitor:
-        visitor.sign_in("auditor")
-        visitor.go("/console/memberships/m-1?at=2010-07-01")
-        said = visitor.page.locator(".figure time")
-        assert said.count() >= 2
-        right = "getBoundingClientRect().right"
-        out = f"(all) => all.filter((one) => one.closest('.figure').{right} < one.{right})"
-        assert said.evaluate_all(out) == []
+        for path in ("/console/memberships/m-1/renewals/2011-03-01", "/console/memberships/m-1?at=2010-07-01"):
+            visitor.page.set_viewport_size({"width": 320, "height": 256})
+            visitor.go(path)
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") == 320
+        times = visitor.page.locator(".figure time")
+        assert times.count() >= 2
+        for width in (320, 1_280):
+            visitor.page.set_viewport_size({"width": width, "height": 900})
+            assert times.evaluate_all(out) == []

@@ -54,6 +54,9 @@ class Addresses(HTMLParser):
         said = {name: value or "" for name, value in attrs}
         self.found += [said[name] for name in ("href", "hx-get") if name in said and tag != "link"]
         if tag == "form" and said.get("method") == "get":
+            assert (
+                said.get("autocomplete") == "off"
+            )  # else a browser fills in what the address does not say, at a reload
             self._form = (said["action"], {})
         if self._form is None:
             return
