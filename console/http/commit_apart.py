@@ -114,6 +114,7 @@ class CommitApart:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._process.records)
             self._loop.remove_writer(self._process.records)
+        self._loop = None
         if self._watch is not None:
             self._watch.cancel()
 

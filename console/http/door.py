@@ -24,6 +24,8 @@ from console.http.tokens import Verifier
 
 HEADER_BYTES_MAX: Final = 16_384
 TARGET_BYTES_MAX: Final = 4_096
+PAGE_TARGET_BYTES_MAX: Final = 12_288
+"""Of a page: a provider's answer to a sign-in comes as one."""
 BEHIND_TOKEN: Final = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 
 
@@ -129,8 +131,10 @@ class Door:
                 503, "busy", "found too many requests under way, expected fewer", headers={"Retry-After": RETRY_AFTER_S}
             )
         target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-        if target > TARGET_BYTES_MAX:
-            raise Problem(414, "too-long", f"found a target of {target:,} bytes, expected {TARGET_BYTES_MAX:,} at most")
+        pages = self._pages if self._pages is not None and self._pages.has(scope["path"]) else None
+        most = TARGET_BYTES_MAX if pages is None else PAGE_TARGET_BYTES_MAX
+        if target > most:
+            raise Problem(414, "too-long", f"found a target of {target:,} bytes, expected {most:,} at most")
         size, authorizations = 0, []
         for name, value in scope["headers"]:
             size += len(name) + len(value)
@@ -142,8 +146,8 @@ class Door:
             if scope["path"] not in OPEN:
                 self._rates.count_open(_address_of(scope))
             return
-        if self._pages is not None and self._pages.has(scope["path"]):
-            self._let_visit(scope, self._pages.caller(scope), stay)
+        if pages is not None:
+            self._let_visit(scope, pages.caller(scope), stay)
             return
         caller = self._verifier.known(authorizations)
         if caller is None:

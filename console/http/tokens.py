@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import orjson
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, MissingClaimError
 from joserfc.jwk import KeySet
 
@@ -92,7 +92,7 @@ class Verifier:
         if keys is None:
             raise _keys_unknown()
         try:
-            claims: Any = jwt.decode(found, keys, algorithms=list(ALGORITHMS)).claims
+            claims: Any = jwt.decode(found, keys, registry=_HEADERS).claims
             if not isinstance(claims, dict):
                 raise ValueError
             self._claims.validate(claims)
@@ -126,6 +126,17 @@ class Verifier:
             return await self.keys.learn(name)
         finally:
             self._learning -= 1
+
+
+def headers_registry(bytes_max: int) -> jws.JWSRegistry:
+    """How the header of a token is looked at: further members of its issuer's own are no matter of ours (RFC 7515, 4), but for
+    those that it calls critical; its size has the bound of the whole token."""
+    registry = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+    registry.max_header_length = bytes_max
+    return registry
+
+
+_HEADERS: Final = headers_registry(TOKEN_BYTES_MAX)
 
 
 def _keys_unknown() -> Problem:

@@ -51,12 +51,24 @@ def is_mark(secret: bytes, seed: str | None, text: str) -> bool:
 
 
 def require_own_page(request: Request) -> None:
-    """Raises Problem (403) for a post that another site had made."""
+    """Raises Problem (403) for a post that another site had made.
+
+    Where the browser says itself that it is of the same origin, that goes: `Origin` may be `null` for reasons of privacy, and a
+    proxy may have left the port out of `Host`.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None and site != "same-origin":
+    if site == "same-origin":
+        return
+    if site is not None or (origin is not None and _netloc(origin) != request.headers.get("host")):
         raise _foreign()
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise _foreign()
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port in an origin; None for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 async def read_form(request: Request, secret: bytes, seed: str | None) -> dict[str, str]:

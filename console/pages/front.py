@@ -27,12 +27,11 @@ from console.pages.posted import Places, Posting, read_posted
 from console.pages.registry import PAGES, Page, pages_for
 from console.pages.rendering import HEADERS, HTML, Download, Shown, asset, file, html, rendered, with_cookies
 from console.pages.sessions import PATH, Sessions, cookies_of
-from console.pages.sign_in import SIGN_IN, SignsIn
+from console.pages.sign_in import SIGN_IN, SignsIn, local
 from console.pages.visiting import Visit
 from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
-TARGET_CHARACTERS_MAX: Final = 2_000
 TO_COME_BACK_TO: Final = {"Cache-Control": "private, no-cache"}
 """What was answered to a post cannot be asked for anew without the files: who goes back to it finds it in his browser."""
 FIELDS_MAX: Final = 1_000
@@ -108,7 +107,8 @@ class Front:
         async def answer(request: Request) -> Response:
             caller = self.caller(request.scope)
             if caller is None:
-                return _sent_to(f"{SIGN_IN}?next={quote(_target(request), safe='')}")
+                then = local(_target(request))
+                return _sent_to(SIGN_IN if then == PATH else f"{SIGN_IN}?next={quote(then, safe='')}")
             shown = await page.shown(self._visit(request, page, caller))
             return file(request, shown) if isinstance(shown, Download) else self.respond(request, shown, caller, page)
 
@@ -147,8 +147,8 @@ class Front:
         seed = cookies.get(forms.COOKIE) or forms.new_seed()
         text = rendered(shown, self._frame(caller, page, seed))
         headers = dict(shown.headers)
-        if forms.COOKIE not in cookies:
-            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed, same_site="Strict")
+        if not cookies.get(forms.COOKIE):
+            headers["Set-Cookie"] = self.sessions.cookie(forms.COOKIE, seed)
         return html(request, text, shown.status, headers)
 
     def _frame(self, caller: Caller | None, page: Page | None, seed: str) -> dict[str, Any]:
@@ -237,12 +237,10 @@ def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 def _target(request: Request) -> str:
-    """What is asked for, to come back to, without what a form left free; of one that is too long the page alone: cut off, it
-    would be another question."""
-    said = request.scope["query_string"].decode("latin-1").split("&")
-    query = "&".join(one for one in said if one and not one.endswith("="))
-    target = request.url.path + (f"?{query}" if query else "")
-    return target if len(target) <= TARGET_CHARACTERS_MAX else request.url.path
+    """What was asked for, as it was written, but for what a form left free."""
+    query = b"&".join(one for one in request.scope["query_string"].split(b"&") if not one.endswith(b"="))
+    target: bytes = request.scope["raw_path"] + (b"?" + query if query else b"")
+    return target.decode("latin-1")
 
 
 def _query(request: Request, page: Page) -> dict[str, str]:

@@ -63,7 +63,10 @@ class Sessions:
         token, _, mark = cookies.get(COOKIE, "").rpartition(".")
         if not token or len(token) > TOKEN_BYTES_MAX or not token.isascii():
             return None
-        expected = self._mark(token, self.browser(cookies))
+        browser = self.browser(cookies)
+        if self.secure and not browser:  # it may have begun where there was no https, with the same key
+            return None
+        expected = self._mark(token, browser)
         if not hmac.compare_digest(mark.encode("utf-8", "replace"), expected.encode()):
             return None
         if self._ended and sha256(token.encode()).digest() in self._ended:
@@ -116,9 +119,14 @@ class Sessions:
         """The header that takes the session away."""
         return self.cookie(COOKIE, "", 0)
 
-    def cookie(self, name: str, value: str, life_s: int | None = None, same_site: str = "Lax") -> str:
-        """A cookie for the pages alone, which no script can read; without a life it ends with the browser."""
-        parts = [f"{name}={value}", f"Path={PATH}", "HttpOnly", f"SameSite={same_site}"]
+    def cookie(self, name: str, value: str, life_s: int | None = None, path: str = PATH) -> str:
+        """A cookie for the pages alone, which no script can read; without a life it ends with the browser.
+
+        It comes with a link of another site: were that of the forms `Strict`, such a visit would look like a browser without
+        one, get another, and the forms of all pages that are open would be good for nothing. With a post of another site no
+        `Lax` cookie comes.
+        """
+        parts = [f"{name}={value}", f"Path={path}", "HttpOnly", "SameSite=Lax"]
         if life_s is not None:
             parts.append(f"Max-Age={life_s}")
         if self.secure:
@@ -139,11 +147,15 @@ class Sessions:
 
 
 def cookies_of(headers: Collection[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The cookies of a request; of a name that comes twice the first, as browsers put the closest path first."""
+    """The cookies of a request; of a name that comes twice the first, as browsers put the closest path first.
+
+    Around a name are spaces and tabs alone: a host beside this one may set a cookie whose name begins with another white space
+    (0xA0, say), which to a browser is none of `__Host-…`, and must be none here.
+    """
     found: dict[str, str] = {}
     for name, value in headers:
         if name == b"cookie":
             for part in value.decode("latin-1").split(";"):
-                key, _, text = part.strip().partition("=")
+                key, _, text = part.strip(" \t").partition("=")
                 found.setdefault(key, text)
     return found

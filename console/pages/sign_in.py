@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +31,11 @@ LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 MEMBERSHIPS_MAX: Final = 20
 CODE_MAX: Final = 64
 SIGN_IN: Final = f"{PATH}/sign-in"
+NEXT_CHARACTERS_MAX: Final = 2_000
+NEXT_QUOTED_MAX: Final = 3_000
+"""So long is a path as a parameter of another address: a longer one is not carried along."""
+DOTS: Final = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+"""A part of a path by which browsers go up again."""
 
 Answer = Callable[["Front", Request], Awaitable[Response]]
 
@@ -109,10 +115,13 @@ def sent_on(path: str, cookie: str) -> Response:
 
 
 def local(path: str | None) -> str:
-    """A path of the pages; where something else is given, where they begin."""
-    if path and re.fullmatch(rf"{PATH}/[!-\[\]-~]*", path) and "//" not in path.partition("?")[0]:
-        return path
-    return PATH
+    """A path of the pages; where something else is given, or what is too long to be carried along, where they begin."""
+    if not path or len(path) > NEXT_CHARACTERS_MAX or not re.fullmatch(rf"{PATH}/[!-\[\]-~]*", path):
+        return PATH
+    alone = re.split("[?#]", path, maxsplit=1)[0]
+    if "//" in alone or DOTS.search(alone) or len(quote(path, safe="")) > NEXT_QUOTED_MAX:
+        return PATH
+    return path
 
 
 def require_loopback(request: Request) -> None:

@@ -90,10 +90,15 @@ class TokenAnswer:
         self.status_code = found.status
 
     def json(self) -> Any:
-        """The body, but for what it says of an error in words, which Authlib wants in ASCII. Raises ValueError."""
+        """The body, but for what it says of an error in words, which Authlib wants in ASCII.
+
+        Raises ValueError, and Failed where the status is none of success and no error is named: there are no tokens then.
+        """
         found = orjson.loads(self._body)
         if isinstance(found, dict):
             found.pop("error_description", None)
+        if not isinstance(found, dict) or "error" not in found:
+            self.raise_for_status()
         return found
 
     def raise_for_status(self) -> None:

@@ -18,8 +18,8 @@ from joserfc.errors import ClaimError, JoseError
 from joserfc.jwk import KeySet
 
 from console.http.roles import ROLES
-from console.http.tokens import ALGORITHMS, LEEWAY_S, NAMES_MAX
-from console.pages.oidc.failed import Failed, wrong
+from console.http.tokens import LEEWAY_S, NAMES_MAX, headers_registry
+from console.pages.oidc.failed import Failed, shown, wrong
 from console.pages.oidc.provider import Tokens
 from console.pages.oidc.settings import Oidc
 from ledger.membership import can_be_membership
@@ -27,6 +27,11 @@ from ledger.membership import can_be_membership
 BYTES_MAX: Final = 16_384
 SUBJECT_MAX: Final = 255
 """Characters (OpenID Connect Core, 2)."""
+PARTNER: Final = "partner"
+FOUND_MAX: Final = 150
+"""So much of a claim stands in the log."""
+KINDS: Final[dict[type, str]] = {str: "a text", dict: "an object", bool: "true or false"}
+HEADERS: Final = headers_registry(BYTES_MAX)
 HASHES: Final[dict[str, Callable[[bytes], Any]]] = {"256": sha256, "384": sha384, "512": sha512}
 
 
@@ -38,8 +43,17 @@ class Person:
     roles: frozenset[str]
     """Of those that there are; never none."""
     memberships: frozenset[str]
+    """Of a partner; of others none."""
     until_s: int
     """When the ID token ends, in seconds since 1970."""
+
+
+class Unsigned(Failed):
+    """None of the keys at hand has signed a token as it is."""
+
+    def __init__(self, why: str) -> None:
+        said = wrong(why)
+        super().__init__(said.status, said.code, said.detail, why)
 
 
 def key_named(token: str) -> str | None:
@@ -47,35 +61,55 @@ def key_named(token: str) -> str | None:
     if len(token) > BYTES_MAX or not token.isascii():
         raise wrong(f"an ID token that is none, or of more than {BYTES_MAX:,} bytes")
     try:
-        name = jws.extract_compact(token.encode(), registry=_registry()).headers().get("kid")
-    except (JoseError, ValueError, TypeError) as error:
+        name = jws.extract_compact(token.encode(), registry=HEADERS).headers().get("kid")
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise wrong(f"an ID token that is none: {error}") from None
     return name if isinstance(name, str) else None
 
 
 def person_of(tokens: Tokens, keys: KeySet, oidc: Oidc, nonce: str, now_s: int) -> Person:
-    """Who a token says has signed in. Raises Failed for a token that does not hold, and for who has no role."""
+    """Who a token says has signed in. Raises Failed for a token that does not hold, and for who has no role; Unsigned where
+    other keys may help."""
     try:
-        token = jwt.decode(tokens.id_token, keys, registry=_registry())
+        token = jwt.decode(tokens.id_token, keys, registry=HEADERS)
         claims = token.claims
         _registered(oidc, nonce, now_s).validate(claims)
     except ClaimError as error:
-        raise wrong(f"an ID token whose claim {error.claim} is not there or does not hold") from None
+        raise _claim_wrong(claims, error.claim, oidc, now_s) from None
     except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise wrong(f"an ID token that none of the provider's keys has signed as it is: {error}") from None
+        raise Unsigned(f"an ID token that none of the provider's keys has signed as it is: {error}") from None
     if claims["nonce"] != nonce:  # a list with the nonce in it is none
-        raise wrong("an ID token whose claim nonce does not hold")
+        raise _claim_wrong(claims, "nonce", oidc, now_s)
     if claims["exp"] <= now_s:  # without leeway: a session is to last until then
-        raise wrong("an ID token whose claim exp does not hold")
+        raise _claim_wrong(claims, "exp", oidc, now_s)
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if claims.get("azp", None if len(audiences) > 1 else oidc.client_id) != oidc.client_id:
-        raise wrong("an ID token whose claim azp is not there or does not hold")
+        raise _claim_wrong(claims, "azp", oidc, now_s)
     if "at_hash" in claims and not _is_hash(claims["at_hash"], tokens.access_token, str(token.header["alg"])):
         raise wrong("an ID token whose claim at_hash does not hold")
     subject = claims["sub"]
     if not subject or len(subject) > SUBJECT_MAX or not subject.isprintable():
         raise wrong(f"an ID token whose claim sub is no text of up to {SUBJECT_MAX} characters")
     return _person(claims, subject, oidc)
+
+
+def _claim_wrong(claims: dict[str, Any], claim: str, oidc: Oidc, now_s: int) -> Failed:
+    """What is wrong with a claim, for the log: what was found stands there but for what is somebody's own."""
+    said = f"an ID token whose claim {claim} is not there or does not hold"
+    expected = {
+        "iss": repr(oidc.issuer), "aud": repr(oidc.client_id), "azp": repr(oidc.client_id),
+        "exp": f"a time after {now_s}", "iat": f"a time up to {now_s}", "nbf": f"a time up to {now_s}",
+    }.get(claim)  # fmt: skip
+    return wrong(said if expected is None else f"{said}: found {_found(claims.get(claim))}, expected {expected}")
+
+
+def _found(value: Any) -> str:
+    return "nothing" if value is None else shown(repr(value), FOUND_MAX)
+
+
+def _names_found(value: Any) -> str:
+    """What stands in the place of names: these where it is a list. What else it is may be somebody's own, and is not shown."""
+    return _found(value) if value is None or isinstance(value, list) else KINDS.get(type(value), "a number")
 
 
 def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
@@ -85,14 +119,13 @@ def _person(claims: dict[str, Any], subject: str, oidc: Oidc) -> Person:
             403, "no-role",
             f"you are signed in at {oidc.host}, but it gives you no role here: found none of {', '.join(ROLES)}, "
             "expected one: ask whoever gives out access",
+            f"the claim {oidc.roles_claim} of an ID token: found {_names_found(claims.get(oidc.roles_claim))}, expected a list "
+            f"of up to {NAMES_MAX:,} names, one of them {', '.join(ROLES[:-1])} or {ROLES[-1]}",
         )  # fmt: skip
-    memberships = frozenset(name for name in _names(claims, oidc.memberships_claim) if can_be_membership(name))
-    return Person(subject, roles, memberships, int(claims["exp"]))
-
-
-def _registry() -> jws.JWSRegistry:
-    """Further members of a header are no matter of ours; those that it calls critical are."""
-    return jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+    named = (
+        _names(claims, oidc.memberships_claim) if PARTNER in roles else ()
+    )  # to others they are nothing, and may be many
+    return Person(subject, roles, frozenset(filter(can_be_membership, named)), int(claims["exp"]))
 
 
 def _registered(oidc: Oidc, nonce: str, now_s: int) -> jwt.JWTClaimsRegistry:

@@ -1,9 +1,9 @@
 """A provider as its discovery document tells of it: where it is asked, its keys, and the tokens that it gives for a code.
 
 The document is fetched when somebody signs in, and again after an hour; keys after five minutes, and at once when a token
-names one that is not known, every ten seconds at most. Whoever comes while something is fetched waits with the first, and
-what failed is not asked for again for two seconds. Every address in the document is https, or on the loopback where the
-provider itself is there: no document leads this service to its own machine.
+names one that is not known, or holds by none of them, every ten seconds at most. Whoever comes while something is fetched
+waits with the first, and what failed is not asked for again for two seconds. Every address in the document is https, or on
+the loopback where the provider itself is there: no document leads this service to its own machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
@@ -137,11 +138,15 @@ class Provider:
         url = (await self.metadata()).jwks
         if self._keys is None or self._keys[0] != url:
             self._keys = url, _Kept(lambda: self._fetched_keys(url), self._asking, KEYS_FRESH_S, self._again_s)
-        kept = self._keys[1]
-        keys = await kept.get()
+        keys = await self._keys[1].get()
         if name is None or any(key.kid == name for key in keys):
             return keys
-        return await kept.newer(self._learn_s)
+        return await self.newer_keys()
+
+    async def newer_keys(self) -> KeySet:
+        """Its keys, fetched anew if they may be: a provider may have put another in the place of one. Raises Failed."""
+        assert self._keys is not None
+        return await self._keys[1].newer(self._learn_s)
 
     def sign_out_address(self, metadata: Metadata) -> str | None:
         """Where somebody signs out of the provider; None where it has no such place."""
@@ -208,7 +213,7 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
         raise BadInput("found no JSON object, expected a discovery document")
     if said.get("issuer") != oidc.issuer:
         raise BadInput(f"found the issuer {str(said.get('issuer'))[:200]!r}, expected {oidc.issuer!r}")
-    loopback = urlsplit(oidc.issuer).scheme == "http"
+    issuer = urlsplit(oidc.issuer)
     addresses = {}
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"):
         url = said.get(name)
@@ -216,7 +221,9 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
             if name != "end_session_endpoint":
                 raise BadInput(f"found no {name}, expected an address")
             continue
-        require_url(url, f"{name}: ", loopback=loopback)
+        require_url(url, f"{name}: ", loopback=issuer.scheme == "http")
+        if _is_here(urlsplit(url).hostname) and not _is_here(issuer.hostname):
+            raise BadInput(f"{name}: found {url[:200]!r}, expected no address on the service's own machine")
         addresses[name] = url
     _require_listed(said, "response_types_supported", "code")
     _require_listed(said, "code_challenge_methods_supported", "S256")
@@ -230,6 +237,17 @@ def metadata_of(content: bytes, oidc: Oidc) -> Metadata:
     )
 
 
+def _is_here(host: str | None) -> bool:
+    """Whether a host is by its name the machine itself."""
+    name = (host or "").rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback or (mapped or address).is_unspecified
+
+
 def _require_listed(said: dict[str, Any], name: str, wanted: str) -> None:
     """Where a provider lists what it can do, that must be among it."""
     found = said.get(name)
@@ -240,7 +258,9 @@ def _require_listed(said: dict[str, Any], name: str, wanted: str) -> None:
 def _auth_method(said: dict[str, Any], oidc: Oidc) -> str:
     if oidc.secret is None:
         return NONE
-    listed = said.get("token_endpoint_auth_methods_supported", [BASIC])
+    listed = said.get("token_endpoint_auth_methods_supported")
+    if listed is None:
+        listed = [BASIC]
     for method in (BASIC, POST):
         if isinstance(listed, list) and method in listed:
             return method

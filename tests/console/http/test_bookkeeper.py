@@ -17,16 +17,12 @@ import pytest
 
 from console.http.bookkeeper import bookkeeper
 from console.wiring import open_store
-from tests.console.http.process import Running, environment, service_process
+from tests.console.http.process import Running, children, environment, service_process
 from tests.console.support import enrolment, met, response
 from tests.consumers.support import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a bookkeeper is forked on Linux alone")
 CLIENTS = 8
-
-
-def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def keeper_of(served: Running) -> int:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.console.http.place import Load, Place, eventually, facts_of, kill
-from tests.console.http.process import Running
+from tests.console.http.process import Running, children
 from tests.console.http.support import NOW, bearer
 
 STATUS = "/v1/memberships/m-1/status"
@@ -70,7 +70,9 @@ def test_a_disk_with_no_more_room_for_the_book_refuses_facts_and_answers_questio
         assert client.get(STATUS, headers=bearer("auditor") | seen).status_code == 200
         size = max(path.stat().st_size for path in tmp_path.glob("ledger.db*"))
         limits = resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+        processes = [served.process.pid, *children(served.process.pid)]
+        for one in processes:
+            resource.prlimit(one, resource.RLIMIT_FSIZE, (size, limits[1]))
         refused = fill(client)
         assert (refused.status_code, refused.json()["code"]) == (503, "store-unreachable")
         assert "retry-after" in refused.headers
@@ -78,7 +80,8 @@ def test_a_disk_with_no_more_room_for_the_book_refuses_facts_and_answers_questio
         assert client.get("/livez").status_code == 200
         assert client.get(STATUS, headers=bearer("auditor")).status_code == 200
         assert figure(client, 'failures_total{what="store-unreachable"}') >= 1
-        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, limits)
+        for one in processes:
+            resource.prlimit(one, resource.RLIMIT_FSIZE, limits)
         eventually(lambda: hand_in(client, "m-last").status_code == 200, "facts are recorded again")
         eventually(lambda: missing(client) == [], "and it is ready by itself")
 

@@ -176,9 +176,14 @@ def test_two_tokens_are_none(served: Served) -> None:
         token("auditor", header={"alg": "ES256"}),  # there is one key only
         token("auditor", more="x" * 3_000),
         signed({}),
+        signed({"pi.atm": "1", "nonce": "drawn"}),  # what is not understood, and need not be
+        signed({"x5c": ["A" * 2_000]}),
     ],
-    ids=["plain", "audiences", "since", "leeway at the end", "leeway at the beginning", "one key", "long", "by hand"],
-)
+    ids=[
+        "plain", "audiences", "since", "leeway at the end", "leeway at the beginning", "one key", "long", "by hand",
+        "members of its own", "a long header",
+    ],
+)  # fmt: skip
 def test_a_token_that_holds_is_taken(served: Served, good: str) -> None:
     assert served.client.get(PATHS["status"], headers={"Authorization": f"bearer {good}"}).status_code == 200
 

@@ -6,14 +6,14 @@ import asyncio
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import orjson
@@ -35,12 +35,18 @@ NODE_MIN = 20  # `oidc-provider` hashes by a function that came with it
 PATIENCE_S = 30.0
 CLIENT, SECRET = "console:1", "a+b%c:d e"
 BEGIN = "/console/sign-in/begin"
-SESSION, FLOW, BROWSER = "csat_ledger_session", "csat_ledger_flow", "__Host-csat_ledger_browser"
+SESSION, FLOW, BROWSER = "csat_ledger_session", "csat_ledger_flow_", "__Host-csat_ledger_browser"
+"""Of a flow the beginning: each has its own."""
 
 
 def now_us() -> int:
     """Providers have no other clock."""
     return time.time_ns() // 1_000
+
+
+def flows_in(cookies: Mapping[str, str]) -> dict[str, str]:
+    """The sign-ins that are under way in a browser."""
+    return {name: value for name, value in cookies.items() if name.startswith(FLOW)}
 
 
 class RealProvider:
@@ -117,6 +123,8 @@ class Liar:
         self.tokens: dict[str, Any] = {}
         self.raw: dict[str, tuple[int, bytes]] = {}
         """What is answered at a path in the place of all this."""
+        self.statuses: dict[str, int] = {}
+        """With what status all this is answered at a path, where it is not 200."""
         self.asked: list[str] = []
         self.posted: dict[str, str] = {}
         self.nonce = ""
@@ -140,7 +148,22 @@ class Liar:
         }  # fmt: skip
         said = {name: value for name, value in (claims | self.claims).items() if value is not None}
         answer = {"access_token": "opaque", "token_type": "Bearer", "id_token": self.sign(said)} | self.tokens
-        return 200, orjson.dumps(answer)
+        return self.statuses.get(path, 200), orjson.dumps(answer)
+
+
+NONCE_IS = "nonce-is-"
+
+
+def leading_back(asked: Mapping[str, str]) -> bytes:
+    """The page of a provider that knows who comes, with a link by which he goes back."""
+    said = {"state": asked["state"], "code": NONCE_IS + asked["nonce"]}
+    return linking(f"{asked['redirect_uri']}?{urlencode(said)}")
+
+
+def linking(address: str) -> bytes:
+    """A page with a link."""
+    head = '<!doctype html><html lang="en"><title>Elsewhere</title><link rel="icon" href="data:,">'
+    return f'{head}<a href="{address.replace("&", "&amp;")}">Go on</a>'.encode()
 
 
 def signed(claims: dict[str, Any], key: Any, **header: Any) -> str:
@@ -154,15 +177,24 @@ def lying() -> Iterator[Liar]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(*liar.answer(urlsplit(self.path).path))
+            path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
+            if path == "/authorization_endpoint":
+                self._send(200, leading_back(query))
+            elif path == "/elsewhere":
+                self._send(200, linking(query["to"]))
+            else:
+                self._send(*liar.answer(path))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             liar.posted = dict(parse_qsl(body)) | {"authorization": self.headers.get("Authorization", "")}
+            if liar.posted["code"].startswith(NONCE_IS):
+                liar.nonce = liar.posted["code"].removeprefix(NONCE_IS)
             self._send(*liar.answer(urlsplit(self.path).path))
 
         def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
+            self.send_header("Content-Type", "text/html" if body.startswith(b"<!doctype") else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Location", "http://127.0.0.1:1/elsewhere")
             self.end_headers()
@@ -191,6 +223,7 @@ class Browser:
     app: Any
     host: str
     cookies: dict[str, str] = field(default_factory=dict)
+    address: str = "127.0.0.1"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """An answer, of which the cookies are kept."""
@@ -199,7 +232,7 @@ class Browser:
     async def ask(self, path: str, **headers: str) -> httpx.Response:
         """The same on the event loop."""
         held = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(self.app, client=(self.address, 1_024))
         async with httpx.AsyncClient(transport=transport, base_url=self.host) as client:
             answer = await client.get(path, headers={"Cookie": held, **headers})
         for said in answer.headers.get_list("set-cookie"):
@@ -232,9 +265,9 @@ class Pages:
     def __post_init__(self) -> None:
         self.app = Starlette(routes=self.front.routes())
 
-    def browser(self) -> Browser:
+    def browser(self, address: str = "127.0.0.1") -> Browser:
         """A new one."""
-        return Browser(self.runner, self.app, self.url)
+        return Browser(self.runner, self.app, self.url, address=address)
 
     def who(self, browser: Browser) -> Any:
         """Who is signed in."""

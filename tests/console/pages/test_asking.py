@@ -41,7 +41,7 @@ def test_a_slider_keeps_its_place_at_the_keyboard_and_reaches_today(auditor: Vis
     for day in ("2010-06-30", "2010-06-29", "2010-06-28"):
         auditor.page.keyboard.press("ArrowLeft")
         auditor.page.wait_for_url(f"**at={day}**")
-        auditor.page.wait_for_function("document.activeElement.id === 'at-slider'")
+        auditor.page.wait_for_selector("#at-slider:focus")
     auditor.page.keyboard.press("End")
     auditor.page.wait_for_url("**at=2024-12-31**")
 

@@ -57,7 +57,7 @@ def test_a_session_opens_no_route_of_the_api_and_a_token_no_page(pages: str) -> 
 def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str) -> None:
     form = httpx.get(f"{pages}/console/sign-in")
     assert "HttpOnly" in form.headers["set-cookie"]
-    assert "SameSite=Strict" in form.headers["set-cookie"]
+    assert "SameSite=Lax" in form.headers["set-cookie"]
     mark = form.text.split('name="mark" value="')[1].split('"')[0]
     answer = httpx.post(
         f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=form.cookies
@@ -71,6 +71,9 @@ def test_the_cookies_are_for_the_pages_alone_and_no_script_reads_them(pages: str
     ("headers", "mark", "status"),
     [
         ({"Origin": "https://evil.example"}, None, 403),
+        ({"Origin": "https://[evil"}, None, 403),
+        ({"Origin": "null"}, None, 403),
+        ({"Sec-Fetch-Site": "none"}, None, 403),
         ({"Sec-Fetch-Site": "cross-site"}, None, 403),
         ({"Sec-Fetch-Site": "same-site"}, None, 403),
         ({}, "", 403),
@@ -89,6 +92,15 @@ def test_a_form_that_is_not_our_own_signs_nobody_in(
     answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
     assert answer.status_code == status
     assert "csat_ledger_session" not in answer.headers.get("set-cookie", "")
+
+
+@pytest.mark.parametrize("origin", ["null", "http://127.0.0.1:1"])
+def test_what_the_browser_itself_says_of_where_a_form_comes_from_goes(pages: str, origin: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in")
+    data = {"mark": form.text.split('name="mark" value="')[1].split('"')[0], "role": "auditor", "code": CODE}
+    headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    answer = httpx.post(f"{pages}/console/sign-in", data=data, cookies=form.cookies, headers=headers)
+    assert answer.status_code == 303
 
 
 def test_a_mark_of_another_visit_is_none(pages: str) -> None:
@@ -165,13 +177,66 @@ def test_the_key_of_sessions_is_nobody_elses(pages: str, tmp_path: Path) -> None
     from console.pages.sessions import Sessions
 
     one, other = (Sessions(dev_key(tmp_path / name), lambda: 0, secure=True) for name in ("one", "other"))
-    cookie = one.begun("somebody", ["auditor"], []).split(";")[0].partition("=")[2]
-    assert one.caller({"csat_ledger_session": cookie}) is not None
-    assert other.caller({"csat_ledger_session": cookie}) is None
+    cookie = one.begun("somebody", ["auditor"], [], browser="mine").split(";")[0].partition("=")[2]
+    held = {"csat_ledger_session": cookie, "__Host-csat_ledger_browser": "mine"}
+    assert one.caller(held) is not None
+    assert other.caller(held) is None
     assert "Secure" in one.ended()
     dev = Sessions(dev_key(tmp_path / "one"), lambda: 0, secure=False, dev=True)
-    assert dev.caller({"csat_ledger_session": cookie}) is None
+    assert dev.caller(held) is None
     assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_session_that_began_in_the_open_is_none_over_https(tmp_path: Path) -> None:
+    from console.http.dev_key import dev_key
+    from console.pages.sessions import Sessions
+
+    plain, secure = (Sessions(dev_key(tmp_path / "key"), lambda: 0, secure=secure) for secure in (False, True))
+    held = {"csat_ledger_session": plain.begun("somebody", ["auditor"], []).split(";")[0].partition("=")[2]}
+    assert plain.caller(held) is not None
+    assert secure.caller(held) is None
+    assert secure.caller(held | {"__Host-csat_ledger_browser": ""}) is None
+
+
+@pytest.mark.parametrize(("length", "status"), [(12_000, 200), (13_000, 414)])
+def test_a_providers_answer_may_be_longer_than_a_question(pages: str, length: int, status: int) -> None:
+    answer = httpx.get(f"{pages}/console/sign-in?code={'x' * length}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert httpx.get(f"{pages}/v1/memberships?search={'x' * 5_000}").status_code == 414
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        ("/console/board?at=2011-01-01&q=%C3%BC", "?next=%2Fconsole%2Fboard%3Fat%3D2011-01-01%26q%3D%25C3%25BC"),
+        ("/console/memberships/a%3Ab", "?next=%2Fconsole%2Fmemberships%2Fa%253Ab"),
+        ("/console/board?" + "&" * 1_100, ""),
+        ("/console/board?" + "x" * 2_000, ""),
+    ],
+)
+def test_where_one_wanted_to_go_is_carried_along_whole_or_not_at_all(pages: str, asked: str, then: str) -> None:
+    answer = httpx.get(f"{pages}{asked}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/sign-in{then}")
+
+
+@pytest.mark.parametrize("space", [b"\xa0", b"\x85", b"\x1f", b"\xe2\x80\x80"])
+def test_a_cookie_that_another_host_may_set_is_not_the_one_that_it_may_not(space: bytes) -> None:
+    from console.pages.sessions import cookies_of
+
+    name = b"__Host-csat_ledger_browser"
+    sent = space + name + b"=mallory; \t" + name + b"=ada ;a=b"
+    found = cookies_of([(b"accept", b"a=c"), (b"cookie", sent), (b"cookie", b"a=d; " + name + b"=late")])
+    assert (found[name.decode()], found["a"]) == ("ada", "b")
+
+
+def test_an_empty_cookie_of_the_forms_gives_way_to_a_new_one(pages: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in", cookies={"csat_ledger_form": ""})
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    answer = httpx.post(
+        f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE}, cookies=form.cookies
+    )
+    assert answer.status_code == 303
 
 
 @pytest.mark.parametrize(

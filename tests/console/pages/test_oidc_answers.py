@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
 
 from tests.console.pages.oidc_support import (
     CLIENT,
-    FLOW,
     SECRET,
     SESSION,
     Liar,
     Pages,
+    flows_in,
     pages_behind,
     signed,
     signing_in,
@@ -112,16 +116,78 @@ def test_a_claim_that_does_not_hold_signs_nobody_in(
     refused(behind, liar, f"whose claim {why} ")
 
 
+@pytest.mark.parametrize(
+    ("claims", "both"),
+    [
+        ({"iss": "https://other.example"}, "found 'https://other.example', expected 'http://127.0.0.1:"),
+        ({"aud": ["another\n", "third"]}, r"found ['another\n', 'third'], expected 'console:1'"),
+        ({"azp": None, "aud": [CLIENT, "another"]}, "found nothing, expected 'console:1'"),
+        ({"exp": 1_000_000_000}, "found 1000000000, expected a time after "),
+        ({"iat": 10_000_000_000}, "found 10000000000, expected a time up to "),
+        ({"nbf": 10_000_000_000}, "found 10000000000, expected a time up to "),
+    ],
+)
+def test_the_log_says_what_was_found_in_a_claim_and_what_was_expected(
+    behind: Pages, liar: Liar, claims: dict[str, Any], both: str
+) -> None:
+    liar.claims = claims
+    refused(behind, liar, both)
+
+
+def test_the_log_says_nothing_of_who_somebody_is(behind: Pages, liar: Liar) -> None:
+    for claims in ({"sub": "ada\n"}, {"nonce": "drawn"}, {"at_hash": "hash"}):
+        liar.claims = claims
+        signing_in(behind, liar)
+        assert not any(value in behind.told[-1] for value in ("ada", "drawn", "'hash'"))
+
+
+def test_what_is_nested_in_a_claim_is_a_page_and_a_line_as_well(behind: Pages, liar: Liar) -> None:
+    plain = liar.sign
+
+    def nested(depth: int, claims: dict[str, Any]) -> str:
+        said = orjson.dumps(claims).replace(b'"auditor"', b"[" * depth + b"]" * depth)
+        return jws.serialize_compact({"alg": "ES256", "kid": "one"}, said, liar.key)
+
+    for depth in range(500, 1_000, 20):
+        liar.sign = partial(nested, depth)
+        assert signing_in(behind, liar)[1].status_code in (403, 502)
+    assert {one.split(": ")[1] for one in behind.told} == {"no-role", "provider-wrong"}
+    liar.sign = plain
+    assert signing_in(behind, liar)[1].status_code == 303
+
+
 def refused(behind: Pages, liar: Liar, why: str) -> None:
     """Nobody is signed in; the log alone says why."""
     browser, answer = signing_in(behind, liar)
     assert (answer.status_code, SESSION in browser.cookies) == (502, False)
     assert "provider-wrong" in answer.text
-    assert FLOW not in browser.cookies
+    assert not flows_in(browser.cookies)
     assert len(behind.told) == 1
     assert behind.told[0].startswith("sign-in: provider-wrong: ")
     assert why in behind.told[0]
     assert why not in answer.text
+
+
+@pytest.mark.parametrize("header", [{"x5c": ["A" * 3_000]}, {"x5t": "A", "x5t#S256": "A" * 600}])
+def test_a_header_may_be_as_long_as_a_token(behind: Pages, liar: Liar, header: dict[str, Any]) -> None:
+    liar.sign = lambda claims: signed(claims, liar.key, **header)
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303, behind.told
+    assert behind.who(browser) is not None
+
+
+def test_a_header_that_is_nested_is_none(behind: Pages, liar: Liar) -> None:
+    liar.sign = lambda _: f"{urlsafe_b64encode(b'[' * 9_000).decode()}.AAAA.AAAA"
+    refused(behind, liar, "an ID token that is none")
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 500])
+def test_tokens_that_come_with_an_error_are_none(behind: Pages, liar: Liar, status: int) -> None:
+    liar.statuses["/token_endpoint"] = status
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 503
+    assert SESSION not in browser.cookies
+    assert behind.told == [f"sign-in: provider-away: {liar.issuer}/token_endpoint: an answer with the status {status}"]
 
 
 def test_a_nonce_among_others_is_none(behind: Pages, liar: Liar) -> None:
@@ -146,7 +212,7 @@ def test_what_is_unusual_and_right_is_taken(behind: Pages, liar: Liar, claims: d
 
 
 @pytest.mark.parametrize(
-    "roles", [None, "auditor", {"auditor": True}, [["auditor"]], 7, [], ["Auditor", "root"], ["auditor"] * 1_001]
+    "roles", [None, "auditor", {"auditor": True}, [["auditor"]], 7, True, [], ["Auditor", "root"], ["auditor"] * 1_001]
 )
 def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, liar: Liar, roles: Any) -> None:
     liar.claims = {"roles": roles}
@@ -154,6 +220,10 @@ def test_a_claim_of_roles_that_is_no_list_of_them_lets_nobody_in(behind: Pages, 
     assert answer.status_code == 403
     assert "no-role" in answer.text
     assert SESSION not in browser.cookies
+    (told,) = behind.told
+    kinds = {None: "nothing", "auditor": "a text", 7: "a number", True: "true or false"}
+    found = repr(roles)[:150] if isinstance(roles, list) else "an object" if isinstance(roles, dict) else kinds[roles]
+    assert told.startswith(f"sign-in: no-role: the claim roles of an ID token: found {found}, expected a list of")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +245,16 @@ def test_more_memberships_than_a_cookie_holds_are_told(behind: Pages, liar: Liar
     assert answer.status_code == 403
     assert "too-many-memberships" in answer.text
     assert SESSION not in browser.cookies
+
+
+def test_memberships_are_a_partners_and_keep_nobody_else_out(behind: Pages, liar: Liar) -> None:
+    liar.claims = {"roles": ["auditor"], "memberships": [f"membership-{number}" for number in range(400)]}
+    browser, answer = signing_in(behind, liar)
+    assert answer.status_code == 303
+    assert behind.who(browser).memberships == frozenset()
+    liar.claims = {"roles": ["auditor", "partner"], "memberships": ["m-1"]}
+    browser, _ = signing_in(behind, liar)
+    assert behind.who(browser).memberships == {"m-1"}
 
 
 def test_claims_may_have_other_names(tmp_path: Path, liar: Liar) -> None:

@@ -97,6 +97,11 @@ def said(oidc: Oidc, **other: Any) -> bytes:
         ({"token_endpoint": "http://login.example/token"}, "token_endpoint"),
         ({"token_endpoint": "http://127.0.0.1:22/"}, "token_endpoint"),
         ({"jwks_uri": "http://localhost/keys"}, "jwks_uri"),
+        ({"jwks_uri": "https://LOCALHOST.:8443/keys"}, "jwks_uri: .*own machine"),
+        ({"token_endpoint": "https://127.0.0.2/"}, "token_endpoint: .*own machine"),
+        ({"token_endpoint": "https://[::1]:8443/"}, "token_endpoint: .*own machine"),
+        ({"token_endpoint": "https://[::ffff:127.0.0.1]/"}, "token_endpoint: .*own machine"),
+        ({"end_session_endpoint": "https://0.0.0.0/"}, "end_session_endpoint: .*own machine"),
         ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "authorization_endpoint"),
         ({"authorization_endpoint": "https://login.example/a\r\nSet-Cookie: a=b"}, "authorization_endpoint"),
@@ -121,5 +126,9 @@ def test_a_discovery_document_says_where_the_provider_is_asked() -> None:
     assert metadata_of(posted, OIDC).auth_method == "client_secret_post"
     assert metadata_of(posted, OIDC).end_session is None
     assert metadata_of(said(LOCAL), LOCAL).auth_method == "none"
+    unsaid = orjson.loads(said(OIDC)) | {"token_endpoint_auth_methods_supported": None}
+    assert metadata_of(orjson.dumps(unsaid), OIDC).auth_method == "client_secret_basic"
     with pytest.raises(BadInput):
         metadata_of(said(LOCAL, jwks_uri="http://keys.example/"), LOCAL)
+    here = replace(OIDC, issuer="https://localhost:8443")
+    assert metadata_of(said(here), here).jwks == "https://localhost:8443/jwks_uri"
