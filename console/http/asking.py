@@ -100,6 +100,8 @@ def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[V
     if not sight.own:
         return values, None
     if route == "designations":
+        if "membership" in values and values["membership"] not in caller.memberships:
+            raise forbidden()
         return values, caller.memberships
     if "membership" not in values and len(caller.memberships) == 1:
         (values["membership"],) = caller.memberships

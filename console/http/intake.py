@@ -253,7 +253,14 @@ class Intake:
             while True:
                 one = self._finished.popleft()
                 finished.setdefault(one.loop, []).append(one)
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:  # another thread's
+            here = None
         for loop, some in finished.items():
+            if loop is here:
+                self._finish(some)
+                continue
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(self._finish, some)
 

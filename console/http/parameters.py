@@ -141,6 +141,8 @@ AREA: Final = Parameter(
     required=True,
 )
 OF_MEMBERSHIP: Final = Parameter("membership", "Of this membership only.", MEMBERSHIP.schema, _bounded, "m-1")
+WITH_DESIGNATION: Final = Parameter("membership", "Of this membership only.", MEMBERSHIP.schema, _bounded, "m-3")
+"""The same, with an example that has a designation."""
 IN_AREA: Final = Parameter("area", "Of this area only.", AREA.schema, _bounded, "business-applications")
 AT: Final = Parameter(
     "at",

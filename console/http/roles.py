@@ -105,7 +105,7 @@ TABLE: Final[Mapping[Role, Mapping[str, Sight]]] = {
     },
     "owner": {
         "participation": Sight(only={"by": ("quarter", "month")}, never=("membership",)),
-        "overview": Sight(without_known_at=True, at_months=True),
+        "overview": Sight(without_known_at=True, at_months=True, few=("overdue",)),
         "decision-counts": Sight(few=("decisions",), never=("at", "known_at")),
         "what-if": Sight(only={"counts": ("true",)}, never=("membership", "limit", "after", "known_at")),
         "benchmark": ALL,

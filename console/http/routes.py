@@ -63,6 +63,7 @@ from console.http.parameters import (
     UNTIL_WHEN,
     UPCOMING_CURSOR,
     UPCOMING_LIMIT,
+    WITH_DESIGNATION,
     WITH_RESOLVED,
     WITHIN,
     WITHIN_DAYS,
@@ -247,7 +248,9 @@ def _participation(_ledger: Ledger, view: View, asked: Asked) -> list[Participat
 
 def _designations(_ledger: Ledger, view: View, asked: Asked) -> Iterable[DesignationLine]:
     after = asked.get("after", ("", ""))
-    found = designations(view, asked.at_us, asked.known, asked.get("area"), asked.memberships, after)
+    found = designations(
+        view, asked.at_us, asked.known, asked.get("area"), asked.memberships, after, asked.get("membership")
+    )
     return islice(found, asked.get("limit"))
 
 
@@ -399,7 +402,7 @@ READING: Final = (
     ),
     Route(
         "designations", "/v1/designations", "What state each designation is in, what it lacks, what brings points.",
-        (IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
+        (WITH_DESIGNATION, IN_AREA, FIRST, AFTER_DESIGNATION, AT, KNOWN_AT), DesignationLine, True, _designations, now=True,
     ),
     Route(
         "score", f"{IN}/score", "The capability score of a designation.",

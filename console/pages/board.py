@@ -59,7 +59,7 @@ async def board(visit: Visit) -> Shown:
         return await _unwell(visit, error)
     return Shown("board.html.j2", {
         "title": "Board", "query": query, "asked": {name: text for name, text in query.items() if name != "cursor"},
-        "within": within, "choices": WITHIN, "times": link_times(times), "chart": chart_of(found["overview"]),
+        "within": within, "choices": choices(within), "times": link_times(times), "chart": chart_of(found["overview"]),
         **GLANCE, **found,
     })  # fmt: skip
 
@@ -104,6 +104,11 @@ async def _unwell(visit: Visit, error: ExceptionGroup | TimeoutError) -> Shown:
 def todo(code: str) -> str:
     """What there is to do where a service lacks something."""
     return TODO.get(code, "The service's log, its stderr, says why.")
+
+
+def choices(within: str) -> list[str]:
+    """The spans that a form offers, with the one that is in force: a form that showed another would ask for that next."""
+    return sorted({*WITHIN, within}, key=lambda days: (len(days), days))
 
 
 def link_times(times: dict[str, str | None]) -> dict[str, str]:

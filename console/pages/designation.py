@@ -5,7 +5,7 @@ Where a month's score is another one than was known then, it was restated: it st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from console.cli.points import points, value
@@ -48,6 +48,7 @@ async def designation(visit: Visit) -> Shown:
         "expiring": {**one, **times},
         "designation-decisions": {**one, "known_at": times["known_at"]},
         "designation-history": {**one, "known_at": times["known_at"]},
+        "designations": {**one, **times},
         "explain": {**one, **sides_of(query)},
     }
     answers = await asked_for(visit, asked)
@@ -56,7 +57,8 @@ async def designation(visit: Visit) -> Shown:
         "title": f"{one['membership']}, {one['area']}", **one, **of_the_years(visit, answers), "times": link_times(times),
         "path": f"/console/memberships/{one['membership']}/designations/{one['area']}", "units": UNITS, "more": MORE,
         "supposed": answers["what-would-it-take"], "expiring": answers["expiring"],
-        "decisions": answers["designation-decisions"], "history": None if history is None else history[::-1],
+        "line": line_of(answers["designations"], one["membership"]), "decisions": answers["designation-decisions"],
+        "history": None if history is None else history[::-1],
     })  # fmt: skip
 
 
@@ -66,6 +68,11 @@ def sides_of(query: Mapping[str, str]) -> dict[str, str | None]:
     return {side: query.get(side) for side in SIDES} | {
         f"{side}_known_at": query.get(f"{side}_known_at", known) for side in SIDES
     }
+
+
+def line_of(lines: Sequence[Mapping[str, Any]], membership: str) -> Mapping[str, Any] | None:
+    """What `designations` says of a membership's designation in the area asked for."""
+    return next((one for one in lines if one["membership"] == membership), None)
 
 
 async def asked_for(visit: Visit, asked: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:

@@ -32,11 +32,11 @@ async def designations(visit: Visit) -> Shown:
     """All designations, a page at a time, of one area or of all."""
     query = visit.query
     times = {name: query.get(name) for name in TIMES}
-    asked: dict[str, Any] = {"limit": ROWS, "area": query.get("area"), "after": query.get("after"), **times}
-    found = await visit.get("designations", **asked)
-    following = f"{found[-1]['membership']}/{found[-1]['area']}" if len(found) == ROWS else None
+    asked: dict[str, Any] = {"limit": ROWS + 1, "area": query.get("area"), "after": query.get("after"), **times}
+    found = await visit.get("designations", **asked)  # one more than is shown: else the last page could be an empty one
+    following = f"{found[ROWS - 1]['membership']}/{found[ROWS - 1]['area']}" if len(found) > ROWS else None
     kept = {name: query[name] for name in ("area", *TIMES) if name in query}
     return Shown("designations.html.j2", {
-        "title": "Designations", "query": query, "times": link_times(times), "rows": found, "following": following,
+        "title": "Designations", "query": query, "times": link_times(times), "rows": found[:ROWS], "following": following,
         "kept": kept, "metrics": METRICS, "units": UNITS, "now": format_instant(visit.now_us), "position": visit.position,
     })  # fmt: skip

@@ -88,6 +88,12 @@ async def read_form(request: Request, secret: bytes, seed: str | None) -> dict[s
 
 def require_mark(secret: bytes, seed: str | None, text: str) -> None:
     """Raises Problem (403) for a form that is not ours."""
+    if not seed:
+        raise Problem(
+            403, "stale-form",
+            "found no cookie beside the form, expected the one that came with the page: let your browser keep the cookies of "
+            "this service, and open the page again",
+        )  # fmt: skip
     if not is_mark(secret, seed, text):
         raise Problem(403, "stale-form", "found a form of an earlier visit, expected one of this: open the page again")
 

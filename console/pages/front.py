@@ -6,9 +6,10 @@ signing in leads to the sign-in, and from there back to itself.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -43,8 +44,10 @@ from console.pages.visiting import Visit, leaves
 from ledger.errors import LedgerError
 
 SIGN_OUT: Final = "/console/sign-out"
-FIELDS_MAX: Final = 100
-"""Fields of a form, those among them that are left free."""
+TO_COME_BACK_TO: Final = {"Cache-Control": "private, no-cache"}
+"""What was answered to a post cannot be asked for anew without the files: who goes back to it finds it in his browser."""
+FIELDS_MAX: Final = 1_000
+"""Fields of a form, those among them that are left free: a scorebook has two for each workload."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -85,6 +88,7 @@ class Front:
         return [
             _route("/", "GET", self._home, "home"),
             _route(PATH, "GET", self._home, "console"),
+            _route(f"{PATH}/", "GET", self._home, "console-slash"),
             *(_route(page.path, "GET", self._guarded(self._page(page)), f"page-{page.name}") for page in PAGES),
             *(
                 _route(page.path, "POST", self._guarded(self._posted(page, page.posting)), f"page-{page.name}-posted")
@@ -139,7 +143,7 @@ class Front:
                 posted = await read_posted(request, posting, self.sessions.form_secret, seed)
                 with closing(posted):
                     shown = await posting.shown(visit, posted)
-            return self.respond(request, shown, caller, page)
+            return self.respond(request, replace(shown, headers={**shown.headers, **TO_COME_BACK_TO}), caller, page)
 
         return answer
 
@@ -148,7 +152,9 @@ class Front:
         if not page.is_for(caller):
             raise Problem(403, "forbidden", "found a role that has not this page, expected another: sign in as that")
         assert self.api is not None
-        return Visit(self.api, self.paths, request.scope, caller, _query(request), request.path_params, self.clock())
+        return Visit(
+            self.api, self.paths, request.scope, caller, _query(request, page), request.path_params, self.clock()
+        )
 
     def respond(self, request: Request, shown: Shown, caller: Caller | None, page: Page | None = None) -> Response:
         """A page as it is sent, with the cookie of forms where there is none yet."""
@@ -168,7 +174,13 @@ class Front:
             "mark": forms.mark(self.sessions.form_secret, seed) if seed else "",
             "dev": self.sign_in.dev,
             "behind": 0 if caller is None else self.behind(),
+            "who": "" if caller is None else self._who(caller),
         }
+
+    def _who(self, caller: Caller) -> str:
+        """What tells a script whether two pages are of the same visitor; it says nothing of who that is."""
+        said = "\0".join((caller.who, *sorted(caller.memberships)))
+        return hmac.digest(self.sessions.form_secret, f"who\0{said}".encode("utf-8", "replace"), "sha256").hex()[:24]
 
     def _with_sign_in(self, answer: Callable[[Front, Request], Awaitable[Response]]) -> Answer:
         async def asked(request: Request) -> Response:
@@ -230,21 +242,25 @@ def _sent_to(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 def _target(request: Request) -> str:
-    """What was asked for, as it was written."""
-    query = request.scope["query_string"]
+    """What was asked for, as it was written, but for what a form left free."""
+    query = b"&".join(one for one in request.scope["query_string"].split(b"&") if not one.endswith(b"="))
     target: bytes = request.scope["raw_path"] + (b"?" + query if query else b"")
     return target.decode("latin-1")
 
 
-def _query(request: Request) -> dict[str, str]:
-    """What the page is asked with; what is empty was left free in a form. Raises Problem (400)."""
+def _query(request: Request, page: Page) -> dict[str, str]:
+    """What the page is asked with, without blanks at the ends; what is empty was left free in a form. Raises Problem (400)."""
     try:
-        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), max_num_fields=FIELDS_MAX, errors="strict")
+        query = request.scope["query_string"].decode("ascii")
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
+    page.require_known(name for name, _ in pairs)
     found: dict[str, str] = {}
     for name, text in pairs:
+        if not text.strip():
+            continue
         if name in found:
             raise Problem(400, "bad-input", "found it more than once, expected it once", name[:40])
-        found[name] = text
+        found[name] = text.strip()
     return found

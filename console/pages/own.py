@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from console.http.problems import Problem
 from console.pages.board import link_times
-from console.pages.designation import asked_for, of_the_years, sides_of
+from console.pages.designation import asked_for, line_of, of_the_years, sides_of
 from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Download, Shown
 from console.pages.visiting import Visit
@@ -44,7 +44,7 @@ async def own(visit: Visit) -> Shown:
             "own-choice.html.j2", {"title": "Your memberships", "memberships": sorted(visit.caller.memberships)}
         )
     of, at = {"membership": whose}, {"at": visit.query.get("at")}
-    by = "month" if visit.query.get("by") == "month" else "quarter"
+    by = visit.query.get("by", "quarter")
     lines, status, renewals, decisions, found, peers, months = await visit.gather(
         ("designations", at),
         ("status", {**of, **at}),
@@ -83,14 +83,14 @@ async def own_designation(visit: Visit) -> Shown:
         "what-would-it-take": {**named, **at, **{name: query.get(name) for name in MORE.values()}},
         "expiring": {**named, **at},
         "designation-decisions": named,
-        "designations": {"area": area, **at},
+        "designations": {**named, **at},
         "explain": {**named, **sides_of(query)},
     })  # fmt: skip
     return Shown("own-designation.html.j2", {
         "title": area, "whose": whose, "area": area, **of_the_years(visit, answers), "times": link_times(at),
         "path": f"/console/own/{whose}/designations/{area}", "supposed": answers["what-would-it-take"],
         "expiring": answers["expiring"], "decisions": answers["designation-decisions"], "more": MORE, "units": UNITS,
-        "line": next((one for one in answers["designations"] if one["membership"] == whose), None),
+        "line": line_of(answers["designations"], whose),
     })  # fmt: skip
 
 

@@ -25,7 +25,7 @@ PROGRAMMES: Final = {
 
 async def owner(visit: Visit) -> Shown:
     """Counts and benchmark by quarter, or by month."""
-    by = "month" if visit.query.get("by") == "month" else "quarter"
+    by = visit.query.get("by", "quarter")
     overview, taken_up, lines, decided = await visit.gather(
         ("overview", {}), ("participation", {"by": by}), ("benchmark", {"by": by}), ("decision-counts", {}),
         if_answered=PUBLISHED,

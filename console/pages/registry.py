@@ -6,13 +6,14 @@ A page is for whom the table of roles (`console.http.roles`) gives all the route
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from console.http.problems import Problem
 from console.http.roles import Caller
-from console.pages.board import board
-from console.pages.decision.listed import decisions_page
+from console.pages.board import TIMES, board
+from console.pages.decision.listed import CHOICES, decisions_page
 from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, decision_page, evidence_file
 from console.pages.designation import designation
 from console.pages.designations import designations
@@ -26,6 +27,7 @@ from console.pages.trying import what_if
 from console.pages.upcoming import upcoming
 from console.pages.verifying import VERIFYING, verify_page
 from console.pages.visiting import Visit
+from projections.questions.what_would_it_take import MORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Page:
     needs: tuple[str, ...]
     """Names of routes, all of which a caller must have."""
     shown: Callable[[Visit], Awaitable[Shown | Download]]
+    takes: tuple[str, ...] = ()
+    """Names of parameters in its address; one with a dot at its end stands for all that begin with it."""
     listed: bool = True
     """Whether it is in the list of pages; one about something that the path names is not."""
     only: tuple[str, ...] = ()
@@ -54,6 +58,17 @@ class Page:
             return False
         return all(next(caller.sights(route), None) is not None for route in self.needs)
 
+    def require_known(self, names: Iterable[str]) -> None:
+        """Raises Problem (400) for a parameter that the page does not have: passed over, it would seem to hold."""
+        for name in names:
+            if name not in self.takes and not name.startswith(self._prefixes()):
+                expected = ", ".join(one + "…" if one.endswith(".") else one for one in self.takes) or "none"
+                said = f"found a parameter that this page does not have, expected of these: {expected}"
+                raise Problem(400, "bad-input", said, name[:40])
+
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(name for name in self.takes if name.endswith("."))
+
 
 STAFF: Final = ("auditor", "operations")
 """Who sees memberships that are not its own."""
@@ -64,10 +79,38 @@ ANNIVERSARY: Final = f"{OF}/designations/{{area}}/anniversaries/{{anniversary}}"
 
 OWN: Final = ("status", "membership-renewals", "decisions", "results", "peers", "designations")
 
+SUPPOSED: Final = ("from", "to", "from_known_at", "to_known_at", *MORE.values())
+"""What is asked of a designation beside the times."""
+STEPS: Final = ("known_at", "revision", "step")
+
 PAGES: Final = (
-    Page("board", "/console/board", "Board", ("board", "overview"), board),
-    Page("upcoming", "/console/upcoming", "Changes ahead", ("upcoming",), upcoming, listed=False, only=STAFF),
-    Page("designations", "/console/designations", "Designations", ("designations",), designations, only=STAFF),
+    Page(
+        "board",
+        "/console/board",
+        "Board",
+        ("board", "overview"),
+        board,
+        takes=("search", "state", "within", "cursor", *TIMES),
+    ),
+    Page(
+        "upcoming",
+        "/console/upcoming",
+        "Changes ahead",
+        ("upcoming",),
+        upcoming,
+        listed=False,
+        only=STAFF,
+        takes=("within", "at", "cursor"),
+    ),
+    Page(
+        "designations",
+        "/console/designations",
+        "Designations",
+        ("designations",),
+        designations,
+        only=STAFF,
+        takes=("area", "after", *TIMES),
+    ),
     Page(
         "membership",
         "/console/memberships/{membership}",
@@ -76,6 +119,7 @@ PAGES: Final = (
         membership,
         listed=False,
         only=STAFF,
+        takes=TIMES,
     ),
     Page(
         "membership-events",
@@ -85,19 +129,29 @@ PAGES: Final = (
         membership_events,
         listed=False,
         only=STAFF,
+        takes=("before", *TIMES),
     ),
     Page(
         "designation",
         f"{OF}/designations/{{area}}",
         "Designation",
-        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions"),
+        ("score", "score-months", "what-would-it-take", "expiring", "designation-decisions", "designations"),
         designation,
         listed=False,
         only=STAFF,
+        takes=(*TIMES, *SUPPOSED),
     ),
-    Page("decisions", "/console/decisions", "Decisions", ("decisions-page",), decisions_page, only=STAFF),
-    Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False),
-    Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False),
+    Page(
+        "decisions",
+        "/console/decisions",
+        "Decisions",
+        ("decisions-page",),
+        decisions_page,
+        only=STAFF,
+        takes=(*CHOICES, "cursor"),
+    ),
+    Page("renewal-decision", RENEWAL, "Decision", OF_RENEWAL, decision_page, listed=False, takes=STEPS),
+    Page("designation-decision", ANNIVERSARY, "Decision", OF_DESIGNATION, decision_page, listed=False, takes=STEPS),
     Page(
         "renewal-evidence",
         f"{RENEWAL}/evidence",
@@ -106,6 +160,7 @@ PAGES: Final = (
         evidence_file,
         listed=False,
         hands_over=True,
+        takes=("revision",),
     ),
     Page(
         "designation-evidence",
@@ -115,9 +170,19 @@ PAGES: Final = (
         evidence_file,
         listed=False,
         hands_over=True,
+        takes=("revision",),
     ),
-    Page("own", "/console/own", "Your membership", OWN, own, only=("partner",)),
-    Page("own-membership", "/console/own/{membership}", "Your membership", OWN, own, listed=False, only=("partner",)),
+    Page("own", "/console/own", "Your membership", OWN, own, only=("partner",), takes=("at", "by")),
+    Page(
+        "own-membership",
+        "/console/own/{membership}",
+        "Your membership",
+        OWN,
+        own,
+        listed=False,
+        only=("partner",),
+        takes=("at", "by"),
+    ),
     Page(
         "own-designation",
         "/console/own/{membership}/designations/{area}",
@@ -126,6 +191,7 @@ PAGES: Final = (
         own_designation,
         listed=False,
         only=("partner",),
+        takes=("at", *SUPPOSED),
     ),
     Page(
         "own-report",
@@ -135,6 +201,7 @@ PAGES: Final = (
         own_report,
         listed=False,
         only=("partner",),
+        takes=("month",),
     ),
     Page(
         "own-report-csv",
@@ -145,6 +212,7 @@ PAGES: Final = (
         listed=False,
         hands_over=True,
         only=("partner",),
+        takes=("month",),
     ),
     Page(
         "owner",
@@ -153,8 +221,16 @@ PAGES: Final = (
         ("overview", "participation", "benchmark", "decision-counts"),
         owner,
         only=("owner",),
+        takes=("by",),
     ),
-    Page("what-if", "/console/what-if", "What if", ("what-if",), what_if),
+    Page(
+        "what-if",
+        "/console/what-if",
+        "What if",
+        ("what-if",),
+        what_if,
+        takes=("figure.", "area", "from", "to", "known_at", "membership", "after"),
+    ),
     Page("start", "/console/start", "What you may do", (), start, only=tuple(DUTIES)),
     Page("verify", "/console/verify", "Verify", (), verify_page, posting=VERIFYING),
 )

@@ -1,7 +1,8 @@
 """From a template to what is sent: the page with the headers that keep it to itself.
 
 No script and no style stands in a page, and none is taken from elsewhere (Content-Security-Policy); no page is framed, and no
-other site is told what was looked at.
+other site is told what was looked at. No page is kept: the back button asks for it anew, so that it shows nothing to who signs
+in next at the same browser, or to nobody. What is answered to a post is kept, but not shown to anybody else.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private, no-cache",
+    "Cache-Control": "private, no-store",
     "Vary": "Cookie, Accept-Encoding",
 }
 PACKED_FROM_BYTES: Final = 1_024
@@ -75,7 +76,7 @@ def environment() -> Environment:
 def read_problem_page() -> None:
     """Reads what the page of a problem is made of, so that it can be shown where no file can be opened any more."""
     shown = Shown(PROBLEM, {"problem": fault(), "title": ""})
-    rendered(shown, {"caller": None, "pages": [], "page": None, "mark": "", "dev": False, "behind": 0})
+    rendered(shown, {"caller": None, "pages": [], "page": None, "mark": "", "dev": False, "behind": 0, "who": ""})
 
 
 def rendered(shown: Shown, frame: Mapping[str, Any]) -> str:

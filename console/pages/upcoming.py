@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from console.pages.board import WITHIN, link_times
+from console.pages.board import choices, link_times
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
@@ -21,6 +21,6 @@ async def upcoming(visit: Visit) -> Shown:
     found = await visit.get("upcoming", **asked)
     kept = {"within": within, **link_times({"at": at})}
     return Shown("upcoming.html.j2", {
-        "title": "Changes ahead", "query": query, "within": within, "choices": WITHIN, "found": found, "kept": kept,
+        "title": "Changes ahead", "query": query, "within": within, "choices": choices(within), "found": found, "kept": kept,
         "following": None if found["next"] is None else {**kept, "cursor": found["next"]}, "times": link_times({"at": at}),
     })  # fmt: skip

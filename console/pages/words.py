@@ -51,8 +51,12 @@ def trend(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share as percents."""
-    return NOTHING if value is None else f"{value:.1%}"
+    """A share as percents; what is not all of it is no 100, what is something no 0."""
+    if value is None:
+        return NOTHING
+    if 0 < value < 0.000_5:
+        return "under 0.1%"
+    return "over 99.9%" if 0.999_5 <= value < 1 else f"{value:.1%}"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

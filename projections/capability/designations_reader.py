@@ -100,9 +100,15 @@ class DesignationsReader(DecisionReader):
         )
         return [area for (area,) in rows]
 
-    def keys(self, known: int, area: str | None = None, after: Key = ("", "")) -> Iterator[list[Key]]:
-        """All designations beyond one that were opened by a position, or those of one area, in order, a chunk at a time."""
-        within, parameters = ("", []) if area is None else (" AND area = ?", [area])
+    def keys(
+        self, known: int, area: str | None = None, after: Key = ("", ""), membership: str | None = None
+    ) -> Iterator[list[Key]]:
+        """All designations beyond one that were opened by a position, in order, a chunk at a time.
+
+        Those of one area, or of one membership, where these are given.
+        """
+        named = {name: value for name, value in (("area", area), ("membership", membership)) if value is not None}
+        within, parameters = "".join(f" AND {name} = ?" for name in named), list(named.values())
         while True:
             rows = self._query(
                 f"SELECT membership, area FROM {self._prefix}designations WHERE (membership, area) > (?, ?) "

@@ -12,6 +12,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, get_args
+from unicodedata import normalize
 
 import orjson
 
@@ -51,7 +52,7 @@ class Wanted(NamedTuple):
     within_days: int
     known_at: int | None
     search: str | None
-    """Only those with this in their id or in their name, in whatever case."""
+    """Only those with this in their id or in their name, in whatever case and normal form."""
     state: State | None
     """Only those in this state."""
     after: str
@@ -80,12 +81,12 @@ def board_page(view: View, wanted: Wanted, limit: int) -> BoardPage:
     known = reader.known_at(wanted.known_at)
     rulebook = reader.rulebook(known)
     soon_us = min(END_US, wanted.at_us + wanted.within_days * DAY_US)
-    folded = None if wanted.search is None else wanted.search.casefold()
+    folded = None if wanted.search is None else _folded(wanted.search)
     found: list[BoardRow] = []
     passed_over = 0
     for chunk in reader.memberships(known, wanted.after):
         shown = len(found)
-        among = [one for one in chunk if folded is None or any(folded in text.casefold() for text in one)]
+        among = [one for one in chunk if folded is None or any(folded in _folded(text) for text in one)]
         for start in range(0, len(among), EVALUATED):
             some = among[start : start + EVALUATED]
             evidence = reader.evidence_from([membership for membership, _ in some], wanted.at_us, known)
@@ -99,6 +100,11 @@ def board_page(view: View, wanted: Wanted, limit: int) -> BoardPage:
         if passed_over >= LOOKED_AT_MAX:
             return BoardPage(tuple(found), _cursor(wanted, known, chunk[-1][0]))
     return BoardPage(tuple(found), None)
+
+
+def _folded(text: str) -> str:
+    """A text as it is looked for: letters of whatever case, and however what they are made of was written down."""
+    return text.casefold() if text.isascii() else normalize("NFKC", normalize("NFKC", text).casefold())
 
 
 def _cursor(wanted: Wanted, known: int, after: str) -> str:

@@ -74,16 +74,22 @@ def designations(
     area: str | None = None,
     memberships: Collection[str] | None = None,
     after: Key = ("", ""),
+    membership: str | None = None,
 ) -> Iterator[DesignationLine]:
     """Every designation at an instant, as known by a position; by membership, then area.
 
-    Those of one area, or of some memberships, where these are given, and those that follow one.
+    Those of one area, of one membership, or of some memberships alone (whoever asks sees no others), where these are given,
+    and those that follow one. Raises UnknownDesignation for an area in which nobody had one, UnknownMembership for a
+    membership that was in neither programme.
     """
     reader, scores = view.designations(), view.scores()
     known = min(reader.known_at(known_at), scores.known_at(known_at))
     if area is not None and memberships is None:
         reader.require_area(area, known)
-    for all_keys in reader.keys(known, area, after):
+    if membership is not None and not reader.areas_of(membership, known):
+        eligibility = view.eligibility()
+        eligibility.require(membership, eligibility.known_at(known_at))
+    for all_keys in reader.keys(known, area, after, membership):
         keys = [key for key in all_keys if memberships is None or key[0] in memberships]
         if not keys:
             continue

@@ -1,8 +1,8 @@
 """How many are eligible, and how that moved over time: counts alone, of all memberships and all designations.
 
-They go by what was announced (DESIGN 6), as that stands as known by a position; what is not reviewed yet, since the clock
-is late or the instant lies ahead, is not announced. A question about all memberships by the rules would cost as much as
-evaluating each.
+But for the renewals that are overdue they go by what was announced (DESIGN 6), as that stands as known by a position; what
+is not reviewed yet, since the clock is late or the instant lies ahead, is not announced. A question about all memberships by
+the rules would cost as much as evaluating each.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Overview:
     complete: bool
     """Whether all that time alone changes by that instant was announced, and so is counted: false where nobody reviews, and
     where the instant lies ahead of what is known."""
+    overdue: Count | None
+    """Renewals before the day of that instant that nobody has decided; null where they are fewer than five, but some, and the
+    programme's owner asks."""
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""
 
@@ -63,7 +66,8 @@ def overview(view: View, book: Reader, at_us: int, known_at: int | None = None) 
     The book is asked how far it was reviewed.
     """
     eligibility, designations = view.eligibility(), view.designations()
-    known = min(eligibility.known_at(known_at), designations.known_at(known_at))
+    renewals = view.renewals()
+    known = min(reader.known_at(known_at) for reader in (eligibility, designations, renewals))
     eligible = _by_month(eligibility.net_changes(("membership",), "satisfied", known), at_us)
     qualified = _by_month(designations.net_changes(("membership", "area"), "qualified", known), at_us)
     months = []
@@ -82,6 +86,7 @@ def overview(view: View, book: Reader, at_us: int, known_at: int | None = None) 
         designations=designations.number_of("designations", known),
         qualified=months[-1].qualified if months else 0,
         complete=_is_reviewed(book, at_us, None if known_at is None else known),
+        overdue=renewals.overdue(format_instant(at_us)[:10], known),
         months=tuple(months),
     )
 

@@ -56,6 +56,19 @@ class RenewalsReader(DecisionReader):
         )
         return [(membership, day) for membership, day in rows]
 
+    def overdue(self, day: str, known: int) -> int:
+        """How many dates before a day were known and not decided by a position.
+
+        Each date that was decided has one first decision, so that the decided ones are counted, and not looked for one by one.
+        """
+        prefix, by = self._prefix, "" if known >= self.position else " AND position <= ?"
+        parameters = (day, known) if by else (day,)
+        ((dates,),) = self._query(f"SELECT COUNT(*) FROM {prefix}dates WHERE renewal_date < ?{by}", parameters)
+        ((decided,),) = self._query(
+            f"SELECT COUNT(*) FROM {prefix}decisions WHERE renewal_date < ? AND revision = 1{by}", parameters
+        )
+        return int(dates - decided)
+
     def decisions(self, membership: str | None, at_us: int, known: int) -> list[DecisionRow]:
         """The decisions taken by an instant, as known by a position, in the order of the ledger; of one membership or all."""
         among, parameters = ("", []) if membership is None else ("membership = ? AND ", [membership])

@@ -35,5 +35,9 @@ class Overview(Answer):
     """Whether all that time alone changes by that instant was announced, and so is counted: false where nobody reviews,
     and where the instant lies ahead of what is known.
     """
+    overdue: int | None
+    """Renewals before the day of that instant that nobody has decided; null where they are fewer than five, but some,
+    and the programme's owner asks.
+    """
     months: tuple[MonthStanding, ...]
     """The same over time, from the first month in which there was one; at most fifty years."""

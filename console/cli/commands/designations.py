@@ -35,6 +35,7 @@ examples:
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
+    parser.add_argument("--membership", metavar="M", help="of this membership only")
     add_area(parser, required=False, text="designations in this area only; default: all")
     parser.add_argument("--state", choices=STATES, help="only those in this state")
     add_times(parser)
@@ -49,7 +50,7 @@ def run(session: Session) -> int:
         ledger.catch_up()
         known = session.known_at(ledger)
         with ledger.view() as view:
-            lines = list(designations(view, session.at_us(), known, options.area))
+            lines = list(designations(view, session.at_us(), known, options.area, membership=options.membership))
     shown = [line for line in lines if options.state in (None, line.state)]
     if output.as_json:
         for line in shown:

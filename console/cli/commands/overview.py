@@ -40,7 +40,8 @@ def run(session: Session) -> int:
     output.text(
         f"{short(found.at)}, as known at position {found.known_at:,}: {found.eligible:,} of "
         f"{plural(found.memberships, 'membership')} eligible, {found.qualified:,} of "
-        f"{plural(found.designations, 'designation')} qualified"
+        f"{plural(found.designations, 'designation')} qualified; "
+        f"{plural(found.overdue or 0, 'renewal')} overdue and not decided"
     )
     if not found.complete:
         output.text("what time alone changes by then is not all announced, and is not counted")

@@ -1,6 +1,7 @@
 """A score at the beginning of each month as stacked bars: five metrics from bottom to top, and the least that qualifies.
 
-The parts of a bar are told apart by lines between them and by their order; each total is written above its bar. A diamond is
+The parts of a bar are told apart by lines between them and by their order; each total is written above its bar, in whole
+points that are reached: 69.60 is no 70, which would qualify. A diamond is
 at what was known then, where that was another score or other parts.
 """
 
@@ -50,7 +51,7 @@ def scores(identity: str, months: Sequence[Mapping[str, Any]], needed: int | Non
             drawing.element("path", "was", d=f"M{x - DIAMOND:.1f} {was:.1f} l5 -5 l5 5 l-5 5 z")
             if -DIAMOND <= above - was <= 3 * DIAMOND:  # the number would lie on the diamond
                 above = min(above, was - DIAMOND)
-        drawing.text("value", x, max(TOP - 4, above - 4), f"{reached:.0f}")
+        drawing.text("value", x, max(TOP - 4, above - 4), f"{int(reached)}")
     if limit is not None and needed is not None:
         drawing.text("label", WIDTH - 2, limit + 4, f"{needed / 100:g}", "end")
     drawing.beneath([(LEFT + step * (place + 0.5), one["at"][:7]) for place, one in enumerate(months)])

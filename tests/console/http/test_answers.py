@@ -52,6 +52,7 @@ SAME: Sequence[tuple[str, list[str], bool]] = (
     ("/v1/participation?by=month&membership=m-1", ["participation", "--by", "month", "--membership", "m-1"], True),
     (PATHS["designations"], ["designations"], True),
     (f"/v1/designations?area={AREA}&at=2024-08-01", ["designations", "--area", AREA, "--at", "2024-08-01"], True),
+    (f"/v1/designations?area={AREA}&membership=m-3", ["designations", "--area", AREA, "--membership", "m-3"], True),
     (PATHS["score"], ["score", "m-1", "--area", AREA], False),
     (f"{ONE}/score?at=2024-08-01&known_at=30", ["score", "m-1", "--area", AREA, "--at", "2024-08-01", "--known-at", "30"],
      False),

@@ -161,6 +161,11 @@ def test_a_partner_sees_its_own_designations_and_participation_alone(served: Ser
     assert {one["membership"] for one in shown} == {"m-1"}
     assert {one["membership"] for one in served.get("/v1/designations").json()} == {"m-1", "m-3"}
     assert served.get("/v1/designations?area=nobodys", "partner").json() == []
+    assert served.get("/v1/designations?membership=m-1", "partner").json() == shown
+    assert served.get("/v1/designations?membership=m-3", "partner").status_code == 403
+    assert [one["membership"] for one in served.get("/v1/designations?membership=m-3").json()] == ["m-3"]
+    assert served.get("/v1/designations?membership=m-2").json() == []  # it has none
+    assert served.get("/v1/designations?membership=m-none").status_code == 404
     assert {one["membership"] for one in served.get("/v1/participation", "partner").json()} == {"m-1"}
     assert served.get("/v1/participation?by=month", "partner").json() == (
         served.get("/v1/participation?by=month&membership=m-1", "operations").json()

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.console.http.support import CODE
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS: Final = ["--no-sandbox", "--disable-dev-shm-usage"]
 PATIENCE_MS: Final = 20_000
 WIDE: Final = {"width": 1440, "height": 900}
 NARROW: Final = {"width": 360, "height": 740}
@@ -35,11 +36,22 @@ def browsing() -> Iterator[Browser]:
     """A browser without a window."""
     program = find_chromium()
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def keeping_pages(browser: Browser) -> Iterator[Browser]:
+    """Another browser, which keeps whole pages to go back to, as people's do; the one that is driven here does not else."""
+    unlike = ["--disable-back-forward-cache"]
+    kept = browser.browser_type.launch(executable_path=find_chromium(), args=ARGUMENTS, ignore_default_args=unlike)
+    try:
+        yield kept
+    finally:
+        kept.close()
 
 
 @dataclass

@@ -11,10 +11,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from console.pages import designations
+from console.pages.charts.scores import scores
 from console.pages.designation import BECAUSE
+from console.pages.rendering import environment
 from console.wiring import Ledger, open_store
 from ledger.instants import parse_instant
 from ledger.programmes.registry import fact_from_object
+from projections.questions.designations import State
 from projections.questions.explain import Because
 from tests.console.designation_story import AREA, qualified, restated
 from tests.console.http.support import bearer, service_on_a_port
@@ -85,6 +89,71 @@ def test_certificates_that_expire_are_told_with_the_day_and_what_the_score_falls
         assert f"→ {one['tier_centipoints'] / 100:.2f}" in section
     assert "p-1" not in section  # who holds it
     assert "None that counts now expires by" in none
+
+
+STANDING = {
+    "enrolled": "Enrolled</span>: the last",
+    "renewal-due": "Enrolled, renewal due</span>: the window",
+    "qualified": "Qualified, not enrolled</span>: no decision",
+    "in-progress": "In progress</span>: it is not enrolled",
+}
+
+
+def test_every_state_of_the_list_has_words() -> None:
+    parts = environment().get_template("designation-parts.html.j2").module
+    assert STANDING.keys() == set(get_args(State))
+    for state, words in STANDING.items():
+        assert words in parts.standing({"state": state, "anniversary": None})
+
+
+def test_the_page_says_what_state_the_list_says_it_is_in_and_the_next_anniversary(pages: str) -> None:
+    seen = set()
+    with signed_in(pages, "auditor") as client:
+        for day in ("2022-01-01", "2024-07-01", "2024-12-01", "2026-01-01"):
+            line = api_of_all(pages, f"membership=m-1&at={day}")
+            page = client.get(f"{PATH}?at={day}").text
+            seen.add((line["state"], line["anniversary"]))
+            assert STANDING[line["state"]] in page, (day, line)
+            ahead = line["anniversary"]
+            said = (
+                f'The next anniversary is on <time datetime="{ahead}">{ahead}</time>'
+                if ahead
+                else "No next anniversary"
+            )
+            assert said in page
+    assert len(seen) >= 3
+
+
+def api_of_all(url: str, query: str) -> Any:
+    (line,) = (
+        httpx.get(f"{url}/v1/designations?area={AREA}&{query}", headers=bearer("auditor")).raise_for_status().json()
+    )
+    return line
+
+
+@pytest.mark.parametrize("query", ["from=2024-06-01", "to=2024-07-01", "from_known_at=20"])
+def test_one_day_alone_is_said_to_explain_nothing(pages: str, query: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{PATH}?at=2024-08-01&{query}").text
+        assert "Not explained</span>: it takes two days" in page
+        assert "Not explained" not in client.get(f"{PATH}?at=2024-08-01").text
+
+
+def test_a_list_of_one_page_leads_to_no_other(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = httpx.get(f"{pages}/v1/designations", headers=bearer("auditor")).json()
+    with signed_in(pages, "auditor") as client:
+        for rows, following in ((len(every), False), (len(every) - 1, True)):
+            monkeypatch.setattr(designations, "ROWS", rows)
+            page = client.get("/console/designations").text
+            assert ("Next page" in page) is following
+            assert page.count("<tr><th scope=") - 1 == rows
+
+
+def test_no_bar_says_that_a_score_is_reached_that_is_not() -> None:
+    metrics = {"net-adds": 960, "intermediate": 1_600, "advanced": 1_400, "usage-growth": 2_000, "deployments": 1_000}
+    month = {"at": "2024-08-01T00:00:00Z", "restated": False, "now": {"centipoints": 6_960, "metrics": metrics}}
+    svg = str(scores("score", [month], 7_000))
+    assert re.findall(r'class="value"[^>]*>([^<]+)<', svg) == ["69"]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from console.pages.event_words import ANNOUNCED, SENTENCES, event_words
+from console.pages.words import share
 from tests.console.support import ROOT
 
 SCHEMAS = {
@@ -45,3 +46,19 @@ def test_names_are_escaped_and_what_is_not_known_is_named() -> None:
     assert event_words({"type": "MembershipUpdated", "data": {"name": "New"}}).endswith("updated.")
     assert event_words({"type": "Other", "data": {}}) == "Other"
     assert event_words({"type": "MonthClosed", "data": {}}) == "MonthClosed"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0.0%"),
+        (0.000_4, "under 0.1%"),
+        (0.000_5, "0.1%"),
+        (0.999_4, "99.9%"),
+        (0.999_6, "over 99.9%"),
+        (1.0, "100.0%"),
+    ],
+)
+def test_a_share_is_all_or_nothing_only_where_it_is(value: float | None, shown: str) -> None:
+    assert share(value) == shown

@@ -268,3 +268,56 @@ def test_who_has_not_the_code_of_the_service_signs_in_as_nobody(pages: str, code
     assert answer.status_code == expected
     assert ("csat_ledger_session" in answer.headers.get("set-cookie", "")) is (expected == 303)
     assert CODE not in httpx.get(f"{pages}/console/sign-in").text
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/"])
+def test_whoever_asks_for_no_page_comes_to_the_first_of_his(pages: str, path: str) -> None:
+    assert httpx.get(f"{pages}{path}").headers["location"] == "/console/sign-in"
+    with signed_in(pages, "owner") as client:
+        assert client.get(path).headers["location"] == "/console/owner"
+
+
+def test_whose_browser_keeps_no_cookies_is_told_so(pages: str) -> None:
+    form = httpx.get(f"{pages}/console/sign-in")
+    mark = form.text.split('name="mark" value="')[1].split('"')[0]
+    refused = httpx.post(f"{pages}/console/sign-in", data={"mark": mark, "role": "auditor", "code": CODE})
+    assert refused.status_code == 403
+    assert "let your browser keep the cookies" in refused.text
+
+
+def test_no_page_is_kept_by_a_browser(pages: str) -> None:
+    with signed_in(pages, "partner", "m-1") as client:
+        for path in ("/console/own", "/console/own/m-1/report.csv", "/console/nothing", "/console/sign-in"):
+            assert client.get(path).headers["cache-control"] == "private, no-store"
+
+
+def test_the_current_page_is_told_also_where_colours_are_forced(pages: str, browser: Browser) -> None:
+    with visiting(browser, pages, forced_colors="active") as visitor:
+        visitor.sign_in("auditor")
+        visitor.go("/console/memberships/m-1/renewals/2011-03-01")
+        widths = visitor.page.evaluate(
+            "[...document.querySelectorAll('tr.here td')].map((one) => getComputedStyle(one).borderTopWidth)"
+        )
+        assert set(widths) == {"2px"}
+        visitor.go("/console/board")
+        current = visitor.page.locator("nav a[aria-current]")
+        assert current.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
+        assert "underline" in current.evaluate("(one) => getComputedStyle(one).textDecorationLine")
+
+
+def test_a_page_that_is_enlarged_four_times_needs_no_moving_aside_and_no_figure_leaves_its_frame(
+    pages: str, browser: Browser
+) -> None:
+    right = "getBoundingClientRect().right"
+    out = f"(all) => all.filter((one) => one.closest('.figure').{right} < one.{right})"
+    with visiting(browser, pages) as visitor:
+        visitor.sign_in("auditor")
+        for path in ("/console/memberships/m-1/renewals/2011-03-01", "/console/memberships/m-1?at=2010-07-01"):
+            visitor.page.set_viewport_size({"width": 320, "height": 256})
+            visitor.go(path)
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") == 320
+        times = visitor.page.locator(".figure time")
+        assert times.count() >= 2
+        for width in (320, 1_280):
+            visitor.page.set_viewport_size({"width": width, "height": 900})
+            assert times.evaluate_all(out) == []

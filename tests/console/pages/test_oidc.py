@@ -95,14 +95,14 @@ def began(client: httpx.Client, then: str = "") -> str:
 def test_somebody_signs_in_looks_around_and_signs_out(served: Served) -> None:
     with browsing() as browser, visiting(browser, served.url) as visitor:
         page = visitor.page
-        visitor.go("/console/verify?x=1")
+        visitor.go("/console/decisions?outcome=met")
         assert page.url.startswith(f"{served.url}/console/sign-in?next=")
         page.click("main a.button")
         page.wait_for_url(f"{served.issuer}/login/*")
         page.fill("[name=name]", "Ada")
         page.fill("[name=roles]", "auditor")
         page.click("text=Log in")
-        page.wait_for_url(f"{served.url}/console/verify?x=1")
+        page.wait_for_url(f"{served.url}/console/decisions?outcome=met")
         assert page.text_content(".who span") == "auditor"
         assert visitor.go("/console/board") == 200
         page.reload()

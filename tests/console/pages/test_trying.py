@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import httpx
 import pytest
@@ -33,6 +33,7 @@ def test_figures_are_filled_in_and_tried(pages: str, browser: Browser) -> None:
         field.fill("50")
         visitor.page.click("form.what-if button")
         visitor.page.wait_for_url("**figure.min_responses=50**")
+        assert visitor.page.url.endswith(f"{PATH}?figure.min_responses=50")  # without what was left free
         first = visitor.page.inner_text("p.first")
         assert f"{found['gained']} would have gained" in first
         assert f"{found['lost']} would have lost" in first
@@ -78,6 +79,57 @@ def test_the_owner_is_told_how_many_and_asks_by_months(pages: str) -> None:
         assert "beginning of a month" in refused.text
     with signed_in(pages, "partner", "m-1") as client:
         assert client.get(PATH).status_code == 403
+
+
+def field_of(page: str, name: str) -> str:
+    """The element of a field in a page, as it is written."""
+    found = re.search(rf'<(?:input|select) id="{re.escape(name)}"[^>]*>', page)
+    assert found is not None, page
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "marked"),
+    [
+        ("figure.min_responses=many", 400, "figure.min_responses"),
+        ("figure.min_responses=0&figure.per_org_cap=7", 400, "figure.min_responses"),
+        ("figure.no_such=1&figure.min_responses=7", 400, "figure.no_such"),
+        (f"area={AREA}&figure.usage_growth.max=x", 400, "figure.usage_growth.max"),
+        ("figure.min_responses=5&figure.min_responses.max=5", 400, "figure.min_responses.max"),
+        ("area=no-such&figure.min_centipoints=7500", 404, "area"),
+        ("from=2012-13-01&figure.min_responses=7", 400, "from"),
+        ("known_at=never&figure.min_responses=7", 400, "known_at"),
+        ("membership=m-none&figure.min_responses=7", 404, "membership"),
+    ],
+)
+def test_what_is_refused_is_said_beside_the_form_and_nothing_that_was_filled_in_is_lost(
+    pages: str, query: str, status: int, marked: str
+) -> None:
+    with signed_in(pages, "auditor") as client:
+        refused = client.get(f"{PATH}?{query}")
+    assert refused.status_code == status
+    assert 'role="alert" id="refused"' in refused.text
+    for name, text in parse_qsl(query):
+        field = field_of(refused.text, name)
+        assert f'value="{text}"' in field
+        assert ('aria-invalid="true" aria-describedby="refused"' in field) is (name == marked), field
+        assert 'type="number"' not in field or text.isdigit()  # a browser would throw it away
+    assert "would have gained" not in refused.text
+
+
+def test_the_owner_keeps_the_form_too(pages: str) -> None:
+    with signed_in(pages, "owner") as client:
+        refused = client.get(f"{PATH}?figure.min_responses=50&to=2014-01-02")
+    assert refused.status_code == 400
+    assert 'value="50"' in field_of(refused.text, "figure.min_responses")
+    assert 'type="text" value="2014-01-02"' in field_of(refused.text, "to")
+
+
+def test_the_form_holds_a_month_of_another_s_link_and_an_instant(pages: str) -> None:
+    with signed_in(pages, "auditor") as client:
+        page = client.get(f"{PATH}?figure.min_responses=50&from=2010-01&to=2014-01-01T12:00:00Z").text
+    assert 'type="date" value="2010-01-01"' in field_of(page, "from")
+    assert 'type="text" value="2014-01-01T12:00:00Z"' in field_of(page, "to")
 
 
 def test_what_is_no_figure_is_said_to_be_none(pages: str) -> None:

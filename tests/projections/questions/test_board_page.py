@@ -78,6 +78,18 @@ def test_what_is_looked_for_is_in_the_id_or_in_the_name_in_whatever_case(book: P
     assert pages(book, first_page(AT_US, 90, search="% _"), 100) == [[]]
 
 
+@pytest.mark.parametrize("search", ["zoe\u0308", "ZO\u00cb", "\uff3a\uff4f\u00eb", "stra\u00dfe", "STRASSE"])
+def test_a_name_is_found_however_its_letters_were_written_down(book: Projected, search: str) -> None:
+    enrolled = {
+        "type": "enrol-membership", "id": "named", "membership": "m-named", "occurred_at": "2012-01-01T00:00:00Z",
+        "name": "Zo\u00eb Stra\u00dfenbau", "level": "gold",
+    }  # fmt: skip
+    book.book.record([fact_from_object(enrolled)])
+    book.catch_up()
+    (page,) = pages(book, first_page(AT_US, 90, search=search), 100)
+    assert [row.membership for row in page] == ["m-named"]
+
+
 def test_the_pages_that_follow_are_of_the_board_that_the_first_was_of(book: Projected) -> None:
     with book.view() as opened:
         expected = sorted(board(opened, AT_US, 90), key=lambda row: row.membership)

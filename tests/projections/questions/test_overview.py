@@ -13,6 +13,7 @@ from ledger.instants import format_instant, parse_instant
 from projections.questions.designation_history import designation_history
 from projections.questions.history import history
 from projections.questions.overview import overview
+from projections.questions.renewals import renewals
 from projections.questions.status import status
 from projections.questions.view import View
 from tests.console.support import enrolment, met
@@ -57,6 +58,8 @@ def test_the_counts_are_those_of_the_histories_one_by_one(steps: list[Step], see
                 assert (found.memberships, found.eligible, found.designations, found.qualified) == standing(
                     view, at_us, known
                 )
+                undecided = renewals(view, at_us, 0, known)
+                assert found.overdue == sum(one.overdue for one in undecided)
                 for month in random.sample(found.months, min(3, len(found.months))):
                     end_us = min(at_us, _end_us(month.month))
                     _, eligible, _, qualified = standing(view, end_us, known)
