@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(content=broken_files())
 @example(content=b"{\n}\n")  # an object over two lines is one
 @example(content=b'{\n"fact"')
+@example(content=b'{#type": "x", "locations": ["Oslo"]}\n"')  # an object that breaks off within a text
 @example(content=b"\xef\xbb\xbf" + b"x" * 65_600 + b"\n{}\n")  # a byte order mark must not hide that a line is too long
 def test_a_broken_file_never_crashes_the_program_and_every_line_is_accounted_for(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -63,5 +65,6 @@ def test_a_broken_file_never_crashes_the_program_and_every_line_is_accounted_for
 def spread(start: bytes) -> bool:
     """Whether an object goes over several lines: pretty-printed JSON, which is taken as objects and not as lines."""
     first, _, rest = start.partition(b"\n")
-    whole = first.count(b"{") == first.count(b"}")
+    outside, breaks_off, _ = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", first).partition(b'"')  # a bracket in a text is none
+    whole = not breaks_off and sum(map(outside.count, (b"{", b"["))) <= sum(map(outside.count, (b"}", b"]")))
     return first.startswith(b"{") and not whole and rest.lstrip()[:1] in (b'"', b"}", b"]")

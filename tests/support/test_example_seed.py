@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def run(folder: Path, *options: str, fails: bool = False) -> tuple[str, set[str]
     done = subprocess.run(
         [*command, "-p", "tests.support.example_seed", *options, str(path)],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
         capture_output=True,
         text=True,
         timeout=120,
