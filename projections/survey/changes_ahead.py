@@ -83,19 +83,19 @@ class ChangesAhead:
         while after_us < until_us:
             end_us = min(until_us, after_us + span_us)
             span_us = min(max(SPAN_US, SPAN_MAX_US), 2 * span_us)
-            announced = self._reader.announced_between(after_us, end_us, self._known)
-            found = set(announced)
-            looked_at = len(announced)
+            found = self._reader.announced_between(after_us, end_us, self._known)
+            looked_at = len(found)
             for months in self._windows if first_us <= end_us else ():
                 received = self._reader.received_between(*_received_when(max(after_us, first_us - 1), end_us, months))
                 looked_at += len(received)
                 expiring = ((add_months(received_us, months), membership) for membership, received_us in received)
-                found.update(self._of_due(expiring, after_us, end_us))
+                found += self._of_due(expiring, after_us, end_us)
             for start_us in self._starts:
                 if after_us < start_us <= end_us:
-                    found.update(self._of_due(((start_us, one) for one in self._due), after_us, end_us))
+                    found += self._of_due(((start_us, one) for one in self._due), after_us, end_us)
                     looked_at += len(self._due)
-            yield end_us, sorted(found), looked_at
+            found.sort()  # an index gives most of it in order, which a set would lose
+            yield end_us, list(dict.fromkeys(found)), looked_at
             after_us = end_us
 
     def last_us(self) -> int:

@@ -155,12 +155,12 @@ class EligibilityReader(BuildReader):
         self, after_us: int, until_us: int, known: int, limit: int | None = None
     ) -> list[tuple[int, str]]:
         """(instant, membership) of what was announced by a position to take effect in (after_us, until_us]: all, or so many."""
-        rows = self._query(
+        rows: list[tuple[int, str]] = self._query(
             f"SELECT effective_us, membership FROM {self._prefix}announcements "
             f"WHERE effective_us > ? AND effective_us <= ? AND position <= ?{'' if limit is None else ' LIMIT ?'}",
             (after_us, until_us, known, *(() if limit is None else (limit,))),
         )
-        return [(effective_us, membership) for effective_us, membership in rows]
+        return rows
 
     def last_instants(self) -> tuple[int | None, int | None]:
         """When the last response or evaluation was received, and the last instant at which anything announced takes effect."""
