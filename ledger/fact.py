@@ -140,6 +140,9 @@ class Fact(BaseModel):
     sealed: ClassVar[frozenset[str]] = frozenset()
     """The fields that are for the vault alone: the parser takes their values off (`set_apart`)."""
 
+    noted: ClassVar[tuple[str, ...]] = ("_answered",)
+    """What may stand beside its content once it was recorded."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: FactId
@@ -174,8 +177,8 @@ class Fact(BaseModel):
         return found
 
     def notes(self) -> dict[str, Any]:
-        """What recording has noted on it beside its content, which `told` and `answered` go by."""
-        return {name: value for name, value in self.__dict__.items() if name[0] == "_" and name != "_link"}
+        """What recording has noted on it beside its content (`noted`), which `told` and `answered` go by."""
+        return {name: self.__dict__[name] for name in self.noted if name in self.__dict__}
 
     def take_notes(self, notes: Mapping[str, Any]) -> None:
         """Takes over what was noted on a copy of it that another process recorded."""

@@ -41,7 +41,8 @@ END_S: Final = 25.0
 KILLED_S: Final = 5.0
 NOTED: Final = ("refused", "put-off")
 """Of facts with such an outcome their service tells others, and needs what recording has noted on them."""
-CHUNK: Final = 4_096
+CHUNK: Final = 1 << 18
+"""Bytes that are read at once."""
 LENGTH: Final = struct.Struct("!I")
 Told = tuple[Any, ...]
 """An error as it comes from the process."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from console.http.bookkeeper import Answer, Messages, message
+from console.http.bookkeeper import CHUNK, Answer, Messages, message
 from ledger.errors import LedgerError
 from ledger.writing.group_commit import GROUP_MAX, Done, GroupCommit
 from ledger.writing.transaction import Outcome
@@ -30,7 +30,6 @@ UNDER_WAY_MAX: Final = 2
 """Groups that the process has: the one that it is at, and the next."""
 ANSWER_S: Final = 300.0
 """So long a group may take; a store that is locked says so long before."""
-CHUNK: Final = 1 << 18
 
 Group = list[tuple["Fact", Done]]
 

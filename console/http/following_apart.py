@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from console.http.bookkeeper import Messages
+from console.http.bookkeeper import CHUNK, Messages
 from console.http.reading import Following, Open
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BEGIN: Final = b"b"
 WANTED: Final = b"w"
-CHUNK: Final = 4_096
 
 
 class FollowingApart(Following):

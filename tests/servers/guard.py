@@ -35,6 +35,14 @@ def started_at(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started, and that are not gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 class Guard:
     """The test process's end of the pipe. One guard serves all servers of a process; a forked child starts its own."""
 

@@ -23,7 +23,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +32,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from tests.servers.guard import Guard, started_at
+from tests.servers.guard import Guard, children_of, started_at
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -163,7 +163,7 @@ class PostgresServer:
         """kill -9 of the postmaster and, as in a real crash of the machine's service, of all its children."""
         if self._process is None:
             return
-        children = _children_of(self._process.pid)
+        children = children_of(self._process.pid)
         for pid in [self._process.pid, *children]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -305,13 +305,6 @@ def fresh_database(server: PostgresServer | ForeignPostgres, template: str = "te
     finally:
         if not isinstance(server, PostgresServer) or server.running:
             server.drop_database(url)
-
-
-def _children_of(pid: int) -> Sequence[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def _remove_shared_memory(pid_file: Path) -> None:

@@ -221,19 +221,18 @@ def run(session: Session) -> int:
     ) as keeper:  # before there are keys that it need not have
         embedded = _with_webhooks(session, _embedded(session))
         where, clock = session.where, session.clock
-        _serve(session, Wiring(opened, where, clock, complain, on_fault, embedded, limits, keeper), remark)
+        _serve(session, Wiring(opened, where, clock, complain, on_fault, embedded, limits, keeper), limits, remark)
     return DONE
 
 
-def _serve(session: Session, wiring: Wiring, remark: Callable[[str], None]) -> None:
+def _serve(session: Session, wiring: Wiring, limits: Limits, remark: Callable[[str], None]) -> None:
     """Answers until it is told to stop."""
     from console.http.app import application
-    from console.http.limits import read_limits
     from console.http.observed import Observed
     from console.http.observing import observers
     from console.http.server import listening, serve, service, url_of
 
-    options, output, limits = session.options, session.output, wiring.limits or read_limits()
+    options, output = session.options, session.output
     with_pages = _has_pages(session)
     verifier = _verifier(session, limits, wiring.complain)
     front = _front(session, wiring.on_fault, remark) if with_pages else None

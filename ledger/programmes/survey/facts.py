@@ -155,6 +155,7 @@ class InvitationFact(MembershipFact):
     """A fact about an invitation under which answers may stand. They name it by a token alone (DESIGN 13)."""
 
     hidden: ClassVar[frozenset[str]] = frozenset(("invitation",))
+    noted: ClassVar[tuple[str, ...]] = (*MembershipFact.noted, "_token")
 
     if TYPE_CHECKING:
         invitation: str | None  # each model says whether there must be one

@@ -61,11 +61,6 @@ class Running:
         return self.process.returncode, errors
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, as the bookkeeper of a service is."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def environment(**others: str) -> dict[str, str]:
     """Of a process that has no settings but these."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("CSAT_LEDGER_")}

@@ -17,24 +17,22 @@ import pytest
 
 from console.http.bookkeeper import bookkeeper
 from console.wiring import open_store
-from tests.console.http.process import Running, children, environment, service_process
+from tests.console.http.process import Running, environment, service_process
 from tests.console.support import enrolment, met, response
 from tests.consumers.support import eventually
+from tests.servers.guard import children_of, started_at
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a bookkeeper is forked on Linux alone")
 CLIENTS = 8
 
 
 def keeper_of(served: Running) -> int:
-    (found,) = children(served.process.pid)
+    (found,) = children_of(served.process.pid)
     return found
 
 
 def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return started_at(pid) is not None
 
 
 def recorded(store: Path) -> dict[str, int]:
@@ -100,7 +98,7 @@ def test_it_ends_with_its_service(tmp_path: Path) -> None:
 
 def test_without_one_the_service_records_alone(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", "--no-bookkeeper") as served:
-        assert children(served.process.pid) == []
+        assert children_of(served.process.pid) == []
         assert served.post("/v1/facts", met(), served.token("--role", "operator")).status_code == 200
         assert served.stop() == (0, b"")
 

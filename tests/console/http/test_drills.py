@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from tests.console.http.place import Load, Place, eventually, facts_of, kill
-from tests.console.http.process import Running, children
+from tests.console.http.process import Running
 from tests.console.http.support import NOW, bearer
+from tests.servers.guard import children_of
 
 STATUS = "/v1/memberships/m-1/status"
 
@@ -70,7 +71,7 @@ def test_a_disk_with_no_more_room_for_the_book_refuses_facts_and_answers_questio
         assert client.get(STATUS, headers=bearer("auditor") | seen).status_code == 200
         size = max(path.stat().st_size for path in tmp_path.glob("ledger.db*"))
         limits = resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE)
-        processes = [served.process.pid, *children(served.process.pid)]
+        processes = [served.process.pid, *children_of(served.process.pid)]
         for one in processes:
             resource.prlimit(one, resource.RLIMIT_FSIZE, (size, limits[1]))
         refused = fill(client)

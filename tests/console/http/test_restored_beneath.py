@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ledger.errors import DifferentBook, StoreUnreachable
@@ -24,6 +25,13 @@ def record(here: Place, store: str, *memberships: str) -> None:
 def remove_book(folder: Path) -> None:
     for ending in ("", "-wal", "-shm"):
         (folder / f"ledger.db{ending}").unlink(missing_ok=True)
+
+
+def move_away(here: Place, client: httpx.Client) -> None:
+    """The book is moved to another place while somebody has handed facts in."""
+    assert hand_in(client, "m-1").status_code == 200
+    here.done("copy", "--from", "ledger.db", "--to", "away.db")
+    remove_book(here.folder)
 
 
 def test_facts_are_recorded_in_the_older_book_that_took_the_place_of_the_one_that_was_open(tmp_path: Path) -> None:
@@ -50,9 +58,7 @@ def test_facts_are_recorded_in_the_older_book_that_took_the_place_of_the_one_tha
 def test_no_empty_book_is_made_in_the_place_of_one_that_was_moved_away(tmp_path: Path) -> None:
     here = Place(tmp_path)
     with here.serving() as served, served.client() as client:
-        assert hand_in(client, "m-1").status_code == 200
-        here.done("copy", "--from", "ledger.db", "--to", "away.db")
-        remove_book(tmp_path)
+        move_away(here, client)
         eventually(lambda: {"store-unreachable", "clock-failed"} <= set(missing(client)), "it is said")
         assert [hand_in(client, "m-2").status_code for _ in range(3)] == [503] * 3
         assert not (tmp_path / "ledger.db").exists()
@@ -92,9 +98,7 @@ def test_a_store_that_is_away_is_a_line_in_the_log_and_not_a_traceback_for_each_
     """Twenty-six lines for each request: an hour without a server of databases was a log of a gigabyte."""
     here = Place(tmp_path)
     with here.serving() as served, served.client() as client:
-        assert hand_in(client, "m-1").status_code == 200
-        here.done("copy", "--from", "ledger.db", "--to", "away.db")
-        remove_book(tmp_path)
+        move_away(here, client)
         for _ in range(20):
             assert client.get("/v1/memberships", headers=bearer("auditor")).status_code == 503
         code, errors = served.stop()
