@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as Served
 
 from console.cli.output import json_text
@@ -134,7 +134,7 @@ def application(
     ]
     app = FastAPI(
         routes=paths,
-        exception_handlers={HTTPException: _not_there},
+        exception_handlers={HTTPException: partial(_not_there, paths)},
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -376,8 +376,18 @@ def _problem(problem: Problem) -> Response:
     return Whole(problem.body(), MEDIA_TYPE, problem.headers, problem.status)
 
 
-async def _not_there(_request: Request, error: Exception) -> Response:
-    """What the framework itself finds: no such route, or not with this method."""
+async def _not_there(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
+    """What the framework itself finds: no such route, or not with this method.
+
+    It names the methods of the first route of a path alone, and a path may have one for each.
+    """
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    if status == 405:
+        there = {name for one in routes if one.matches(request.scope)[0] is Match.PARTIAL for name in _methods(one)}
+        headers = {"Allow": ", ".join(sorted(there))}
     code = "method-not-allowed" if status == 405 else "not-found"
     return _problem(Problem(status, code, "found no such route or method; /openapi.json has them", headers=headers))
+
+
+def _methods(route: BaseRoute) -> Collection[str]:
+    return (route.methods or ()) if isinstance(route, Served) else ()
