@@ -7,6 +7,7 @@ An instant is a whole number of microseconds since 1970-01-01T00:00:00Z (names e
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -156,13 +157,24 @@ def add_months(instant_us: int, months: int) -> int:
     9999 it is an instant after END_US, which nobody can ask about.
     """
     days, time_us = divmod(instant_us, DAY_US)
+    return _days_after(days, months) * DAY_US + time_us
+
+
+def add_months_to_each(instants: Collection[int], months: int) -> list[int]:
+    """As `add_months`, of many instants at once: several times faster where they have days in common."""
+    days = {instant_us // DAY_US for instant_us in instants}
+    shifts = {day: (_days_after(day, months) - day) * DAY_US for day in days}
+    return [instant_us + shifts[instant_us // DAY_US] for instant_us in instants]
+
+
+def _days_after(days: int, months: int) -> int:
     key = (days, months)
     shifted = _SHIFTED_DAYS.get(key)
     if shifted is None:
         if len(_SHIFTED_DAYS) > 50_000:
             _SHIFTED_DAYS.clear()
         shifted = _SHIFTED_DAYS[key] = _shift_day(days, months)
-    return shifted * DAY_US + time_us
+    return shifted
 
 
 def earliest_counting_us(at_us: int, months: int) -> int:

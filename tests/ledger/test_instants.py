@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from ledger.errors import BadInput
 from ledger.instants import (
     BEGINNING_US,
+    DAY_US,
     END_US,
     EPOCH,
     MICROSECOND,
     add_months,
+    add_months_to_each,
     canonical_instant,
     evaluation_us,
     format_instant,
@@ -149,6 +151,14 @@ def test_the_calendar_goes_from_the_year_1_to_the_year_9999() -> None:
 def test_adding_months_is_counting_them_one_by_one(moment: datetime, months: int) -> None:
     expected = oracle_time.add_months(moment, months)
     assert add_months((moment - EPOCH) // MICROSECOND, months) == (expected - EPOCH) // MICROSECOND
+
+
+@given(
+    st.lists(st.integers(BEGINNING_US, END_US) | st.integers(0, 3).map(lambda day: day * DAY_US + 7)),
+    st.integers(1, 1200),
+)
+def test_months_are_added_to_many_instants_as_to_each(instants: list[int], months: int) -> None:
+    assert add_months_to_each(instants, months) == [add_months(one, months) for one in instants]
 
 
 def test_months_are_added_to_every_day_of_eight_years_as_the_calendar_has_it() -> None:

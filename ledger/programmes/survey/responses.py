@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from typing import Final
 
-from ledger.instants import add_months, earliest_counting_us
+from ledger.instants import add_months, add_months_to_each, earliest_counting_us
 from ledger.programmes.survey.blocks import place_after, put
 from ledger.programmes.survey.editions import Edition
 from ledger.programmes.survey.organisations import Group
@@ -58,7 +58,7 @@ class Receipts:
         """The expiries under a window of so many months, sorted."""
         expiries = self._expiries.get(months)
         if expiries is None:
-            expiries = self._expiries[months] = sorted(add_months(instant, months) for instant in self.instants)
+            expiries = self._expiries[months] = sorted(add_months_to_each(self.instants, months))
         return expiries
 
     def counting(self, at_us: int, months: int) -> int:
@@ -134,15 +134,18 @@ class Pool:
             receipts.add_response(received_us, seq, response)
         self._senders = put(self._senders, self.receipts.add(received_us), name)
 
-    def load(self, responses: Sequence[tuple[str, int, tuple[int, str]]]) -> None:
-        """Adds (name, received_us, (seq, response)) to a pool without any, in the order in which they were received."""
-        kept = {name: self._kept_in(name) for name in {response[0] for response in responses}}
-        for name, received_us, response in responses:
-            for receipts in kept[name]:
-                receipts.instants.append(received_us)
-                receipts.responses.append(response)
-        self.receipts.instants = [received_us for _, received_us, _ in responses]
-        self._senders = [name for name, _, _ in responses]
+    def load(self, names: list[str], received: list[int], responses: list[tuple[int, str]]) -> None:
+        """Adds responses to a pool without any: their names, receipts and (seq, response), in the order of receipt."""
+        kept = {
+            name: [(each.instants.append, each.responses.append) for each in self._kept_in(name)]
+            for name in dict.fromkeys(names)
+        }
+        for name, received_us, response in zip(names, received, responses, strict=True):
+            for keep_instant, keep_response in kept[name]:
+                keep_instant(received_us)
+                keep_response(response)
+        self.receipts.instants = received
+        self._senders = names
 
     def remove(self, name: str, received_us: int, seq: int) -> None:
         """Takes a response out."""

@@ -7,8 +7,10 @@ hash it was taken at, and is dropped without loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
-from operator import gt
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import fields
+from itertools import repeat
+from operator import attrgetter, gt
 from typing import Any, Final
 
 import orjson
@@ -19,10 +21,11 @@ from ledger.programmes.survey.tally import Timeline
 FORMAT: Final = 4
 """Part of every snapshot; one of another format is ignored, and the stream folded."""
 
+_ATTRIBUTES: Final = attrgetter(*(one.name for one in fields(Response)))
+
 
 def dump_state(state: Membership) -> bytes:
     """The state as bytes."""
-    responses = state.responses
     consents = [
         (subject, name, *word)
         for subject, said in state.consents.items()
@@ -52,15 +55,7 @@ def dump_state(state: Membership) -> bytes:
                 [invitation.reminded for invitation in state.invitations.values()],
             ],
             "answers": [list(state.answers), list(state.answers.values())],
-            "responses": [
-                list(responses),
-                [response.location for response in responses.values()],
-                [response.customer_org for response in responses.values()],
-                [response.received_us for response in responses.values()],
-                [response.seq for response in responses.values()],
-                [response.anonymous for response in responses.values()],
-                [response.void for response in responses.values()],
-            ],
+            "responses": _columns_of(state.responses),
             "evaluations": [sorted(state.evaluations), list(state.evidence.evaluations.instants)],
             "announced": [list(entry) for entry in state.announced],
         }
@@ -117,7 +112,7 @@ def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
         order = sorted(order, key=received.__getitem__)
     elif len(state.evidence.locations) == 1 and not any(voided):
         (pool,) = state.evidence.locations.values()
-        pool.load([*zip(organisations, received, zip(seqs, names, strict=True), strict=True)])
+        pool.load([*organisations], [*received], [*zip(seqs, names, strict=True)])
         return
     places: dict[str, list[int]] = {}
     for place in order:
@@ -128,8 +123,20 @@ def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
             places.setdefault(locations[place], []).append(place)
     for location, found in places.items():
         state.evidence.locations[location].load(
-            [(organisations[place], received[place], (seqs[place], names[place])) for place in found]
+            [organisations[place] for place in found],
+            [received[place] for place in found],
+            [(seqs[place], names[place]) for place in found],
         )
+
+
+def _columns_of(responses: Mapping[str, Response]) -> list[Any]:
+    """A column of names, and one for each attribute."""
+    if isinstance(responses, _LoadedResponses):
+        return responses.columns()
+    columns = (
+        zip(*map(_ATTRIBUTES, responses.values()), strict=True) if responses else repeat([], len(fields(Response)))
+    )
+    return [list(responses), *columns]
 
 
 class _LoadedResponses(MutableMapping[str, Response]):
@@ -151,12 +158,14 @@ class _LoadedResponses(MutableMapping[str, Response]):
         return response
 
     def __setitem__(self, name: str, response: Response) -> None:
-        self._places.setdefault(name, -1)  # in its place among all names, and not in the columns
+        if name not in self._places:
+            self._places[name] = len(self._places)
+            for column in self._columns:
+                column.append(None)  # until all columns are asked for
         self._made[name] = response
 
     def __delitem__(self, name: str) -> None:
-        del self._places[name]
-        self._made.pop(name, None)
+        raise TypeError(f"found that the response {name} is to be taken out, and none ever is")
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -166,3 +175,11 @@ class _LoadedResponses(MutableMapping[str, Response]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def columns(self) -> list[Any]:
+        """A column of names, and one for each attribute; of the objects that were made, as they are by now."""
+        for name, response in self._made.items():
+            place = self._places[name]
+            for column, value in zip(self._columns, _ATTRIBUTES(response), strict=True):
+                column[place] = value
+        return [list(self._places), *self._columns]

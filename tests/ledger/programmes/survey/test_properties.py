@@ -15,11 +15,14 @@ import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ledger.book import follow_row
 from ledger.errors import Refused
 from ledger.event import FIRST_PREV, leaf_hash
 from ledger.fact import Fact
 from ledger.instants import EPOCH
 from ledger.programmes.registry import PROGRAMMES, fact_from_object
+from ledger.programmes.survey.events import membership_stream
+from ledger.programmes.survey.programme import SURVEY
 from ledger.programmes.survey.snapshot import dump_state, load_state
 from ledger.programmes.survey.state import Membership
 from ledger.store.base import Row
@@ -353,6 +356,27 @@ def test_a_state_survives_being_written_down(history: History) -> None:
             assert loaded is not None
             assert contents_of(loaded) == contents_of(state)
             assert list(loaded.evidence.locations) == list(state.evidence.locations)
+
+
+@settings(max_examples=scaled(60))
+@given(histories(max_actions=20, names=True), st.integers(0, 1 << 30))
+def test_a_state_that_was_written_down_is_written_down_again_with_all_that_changed_since(
+    history: History, seed: int
+) -> None:
+    """After any of its events; what nobody asked for since is not looked at again, so it must still be there."""
+    random = Random(seed)
+    with real_book() as book:
+        for membership in retell(history, book).memberships():
+            state = Membership()
+            for row in book.store.read_stream(membership_stream(membership)):
+                follow_row(PROGRAMMES, SURVEY, state, row)
+                if random.random() < 0.3:
+                    loaded = load_state(dump_state(state))
+                    assert loaded is not None
+                    state = loaded
+            written = load_state(dump_state(state))
+            assert written is not None
+            assert contents_of(written) == contents_of(fold_stream(book.store, membership))
 
 
 def facts_that_any_order_accepts(oracle: Oracle) -> tuple[list[Any], list[Any]]:
