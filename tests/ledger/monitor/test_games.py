@@ -46,7 +46,7 @@ from tests.support.soak import SOAK
 
 SEED = int(os.environ.get("CSAT_LEDGER_TEST_SEED", "20110301"))
 BATCHES = 10
-GAMES = 500 if SOAK else 50
+GAMES = 500 if SOAK else 25
 """Of each batch."""
 BATCH_S = 600 if SOAK else 20
 """A batch ends after so long, in the middle of its games, and after a few of them at the least."""
