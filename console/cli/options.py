@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 from console.cli.exits import Failure
 from console.cli.output import Unwritten
@@ -12,8 +12,11 @@ from ledger.errors import BadInput, PositionUnknown
 from ledger.instants import DAY_US, midnight_us, parse_date, parse_instant, parse_renewal_date
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledger.store.base import Reader
 
+Read = TypeVar("Read")
 WITHIN_DAYS_MAX: Final = 36_500
 POSITION_DIGITS_MAX: Final = 18
 YEARS_END: Final = "-"
@@ -176,6 +179,30 @@ def number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= POSITION_DIGITS_MAX and int(text)):
         raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 on")
     return int(text)
+
+
+def number_up_to(most: int) -> Callable[[str], int]:
+    """A whole number from 1 to a bound, for argparse."""
+
+    def read(text: str) -> int:
+        found = number(text)
+        if found > most:
+            raise argparse.ArgumentTypeError(f"found {found:,}, expected 1 to {most:,}")
+        return found
+
+    return read
+
+
+def read_by(reader: Callable[[str], Read]) -> Callable[[str], Read]:
+    """What a reader makes of a text, or the BadInput that it raises, for argparse."""
+
+    def read(text: str) -> Read:
+        try:
+            return reader(text)
+        except BadInput as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 def days(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledger.proof.log.policy import Policy
     from ledger.seal.folder import LogFolder
     from ledger.seal.log_url import LogUrl
+    from ledger.seal.receipts import ReceiptSigner
 
 TOKEN_FILE: Final = "--entries-token-file"
 NO_TOKEN: Final = Path("none")
@@ -170,6 +171,32 @@ def add_sealing(parser: ArgumentParser, *, required: bool) -> None:
         "--witness", action="append", default=[], metavar="URL", help="a witness to ask; may be given several times"
     )
     add_policy(parser, required=False)
+
+
+def add_receipt_key(parser: ArgumentParser) -> None:
+    """Names what a signer of receipts needs."""
+    parser.add_argument(
+        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs receipts (keygen --receipts)"
+    )
+    parser.add_argument(
+        "--promise",
+        type=int,
+        default=None,
+        metavar="SECONDS",
+        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
+    )
+
+
+def receipt_signer_of(options: Namespace) -> ReceiptSigner | None:
+    """The signer that `--receipt-key` and `--promise` name; None where there is no key. Raises what its key's file does."""
+    from ledger.proof.log.note import ED25519
+    from ledger.seal.keyfiles import load_signer
+    from ledger.seal.receipts import DELAY_S, ReceiptSigner
+
+    if options.receipt_key is None:
+        return None
+    delay_s = DELAY_S if options.promise is None else options.promise
+    return ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
 
 
 def read_policy(path: Path) -> Policy:

@@ -7,11 +7,11 @@ designation names its area; --area shows those of one area only."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final, get_args
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import add_area, add_times, number
+from console.cli.options import add_area, add_times, number_up_to, read_by
 from console.cli.output import Output, plural, short
 from console.cli.points import WIDTH, points
 from console.cli.session import Session
@@ -20,7 +20,6 @@ from ledger.instants import END_US
 if TYPE_CHECKING:
     from projections.questions.decision_counts import DecisionCount
     from projections.questions.decisions import DecisionTaken
-    from projections.questions.decisions_page import Wanted
     from projections.questions.designation_decisions import DesignationDecisionTaken
 
 LIMIT: Final = 100
@@ -41,37 +40,20 @@ examples:
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
-    from projections.questions.decisions_page import OUTCOMES, Programme
+    from projections.questions.decisions_page import LIMIT_MAX, OUTCOMES, Programme, read_cursor
 
     parser.add_argument("membership", nargs="?", metavar="M", help="of this membership only")
     add_area(parser, required=False, text="on designations in this area only; default: on renewals and on designations")
     parser.add_argument("--counts", action="store_true", help="how many stand, by quarter, edition and outcome; of all")
     page = parser.add_argument_group("a page of the newest")
-    page.add_argument("--limit", type=_limit, metavar="N", help="so many at most; default: 100")
-    page.add_argument("--after", type=_cursor, metavar="CURSOR", help="the page after one, beside --limit alone")
+    page.add_argument("--limit", type=number_up_to(LIMIT_MAX), metavar="N", help="so many at most; default: 100")
+    page.add_argument(
+        "--after", type=read_by(read_cursor), metavar="CURSOR", help="the page after one, beside --limit alone"
+    )
     page.add_argument("--programme", choices=get_args(Programme), help="on renewals (survey) or designations only")
     page.add_argument("--outcome", choices=OUTCOMES, metavar="OUTCOME", help=f"one of {', '.join(OUTCOMES)}")
     page.add_argument("--edition", metavar="NAME", help="those that name this edition of the rules")
     add_times(parser, at="those taken by this instant; default: all")
-
-
-def _limit(text: str) -> int:
-    from projections.questions.decisions_page import LIMIT_MAX
-
-    found = number(text)
-    if not 1 <= found <= LIMIT_MAX:
-        raise ArgumentTypeError(f"found {found:,}, expected 1 to {LIMIT_MAX:,}")
-    return found
-
-
-def _cursor(text: str) -> Wanted:
-    from ledger.errors import BadInput
-    from projections.questions.decisions_page import read_cursor
-
-    try:
-        return read_cursor(text)
-    except BadInput as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def run(session: Session) -> int:

@@ -18,7 +18,7 @@ from console.cli.fact_files.lines import Torn
 from console.cli.fact_files.opening import Facts, open_facts
 from console.cli.out_of_order import Waiting, waiting
 from console.cli.output import Output, plural
-from console.cli.proof_files import proving
+from console.cli.proof_files import add_receipt_key, proving, receipt_signer_of
 from console.cli.receipts_file import ReceiptsFile, open_receipts
 from console.cli.recording import Intake
 from console.cli.recording_report import KEPT_STILL, kept_in, report, saying_what_stays
@@ -101,16 +101,7 @@ def register(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="signed receipts of all facts that are in the book are added to it",
     )
-    parser.add_argument(
-        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs them (keygen --receipts)"
-    )
-    parser.add_argument(
-        "--promise",
-        type=int,
-        default=None,
-        metavar="SECONDS",
-        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
-    )
+    add_receipt_key(parser)
 
 
 def run(session: Session) -> int:
@@ -244,12 +235,7 @@ def _receipt_signer(session: Session, others: Sequence[str | Path]) -> ReceiptSi
     if any(_is_same(path, other) for other in (*others, options.receipt_key, *files_of(session.where))):
         raise Failure("usage", f"found {path} as a file of receipts and of something else, expected two files")
     with proving():
-        from ledger.proof.log.note import ED25519
-        from ledger.seal.keyfiles import load_signer
-        from ledger.seal.receipts import DELAY_S, ReceiptSigner
-
-        delay_s = DELAY_S if options.promise is None else options.promise
-        return ReceiptSigner(load_signer(options.receipt_key, ED25519), delay_s)
+        return receipt_signer_of(options)
 
 
 def _receipts_file(session: Session, signer: ReceiptSigner | None, stack: ExitStack) -> IO[bytes] | None:

@@ -19,7 +19,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.proof_files import add_sealing, add_tiles, address, proving
+from console.cli.proof_files import add_receipt_key, add_sealing, add_tiles, address, proving, receipt_signer_of
 from console.cli.sealing import add_rounds, sealing_of
 from console.cli.session import Session
 from console.cli.signals import Interrupted
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from console.http.tokens import Verifier
     from console.pages.front import Front
     from console.wiring import Ledger
-    from ledger.seal.receipts import ReceiptSigner
 
 EPILOG: Final = """\
 examples:
@@ -153,16 +152,7 @@ def register(parser: ArgumentParser) -> None:
     add_tiles(parser, required=False)
     add_sealing(parser, required=False)
     add_rounds(parser, "with --key")
-    parser.add_argument(
-        "--receipt-key", type=Path, metavar="FILE", help="the secret key that signs receipts (keygen --receipts)"
-    )
-    parser.add_argument(
-        "--promise",
-        type=int,
-        default=None,
-        metavar="SECONDS",
-        help="by when a receipt promises the event in the log, after it was recorded; default: 86400, a day",
-    )
+    add_receipt_key(parser)
 
 
 def run(session: Session) -> int:
@@ -352,7 +342,7 @@ def _embedded(session: Session) -> Embedded:
             raise BadInput(
                 f"{options.tiles}: found no such folder, expected that of a log, or --key with which one is made"
             )
-        receipts = _receipt_signer(session)
+        receipts = receipt_signer_of(options)
         if receipts is not None and origins - {receipts.origin}:
             raise BadInput(
                 f"found a key for receipts of {receipts.origin}, expected one of {', '.join(sorted(origins))}"
@@ -387,19 +377,6 @@ def _with_webhooks(session: Session, embedded: Embedded) -> Embedded:
         if wanted:
             raise
         return replace(embedded, unsent=f"webhooks are registered, and this process does not send them: {missing}")
-
-
-def _receipt_signer(session: Session) -> ReceiptSigner | None:
-    from ledger.proof.log.note import ED25519
-    from ledger.seal.keyfiles import load_signer
-    from ledger.seal.receipts import DELAY_S, ReceiptSigner
-
-    options = session.options
-    if options.receipt_key is None:
-        return None
-    return ReceiptSigner(
-        load_signer(options.receipt_key, ED25519), DELAY_S if options.promise is None else options.promise
-    )
 
 
 def _verifier(session: Session, limits: Limits, complain: Callable[[str], None]) -> Verifier:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import instant
+from console.cli.options import instant, number
 from console.cli.output import Output, short
 from console.cli.role_options import add_kafka, broker_of, require_kafka
 from console.cli.session import Session
@@ -57,7 +57,7 @@ def register(parser: ArgumentParser) -> None:
     )
     start.add_argument("--resume", type=_resume, metavar="RESUME", help="go on after the line that had this")
     parser.add_argument("--until-end", action="store_true", help="end when all that is there by now is read")
-    parser.add_argument("--limit", type=int, metavar="N", help="end after so many")
+    parser.add_argument("--limit", type=number, metavar="N", help="end after so many")
 
 
 def run(session: Session) -> int:

@@ -5,18 +5,18 @@ It goes by all that is known now: what was ahead as known at an earlier time is 
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Final
 
 from console.cli.exits import DONE, Failure
-from console.cli.options import days, instant, number
+from console.cli.options import days, instant, number_up_to, read_by
 from console.cli.output import Output, plural, short
 from console.cli.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from projections.questions.upcoming import UpcomingChange, Wanted
+    from projections.questions.upcoming import UpcomingChange
 
 WITHIN: Final = 90
 LIMIT: Final = 100
@@ -30,29 +30,14 @@ examples:
 
 def register(parser: ArgumentParser) -> None:
     """Names the arguments."""
+    from projections.questions.upcoming import LIMIT_MAX, read_cursor
+
     parser.add_argument("--within", type=days, metavar="DAYS", help=f"how far ahead; default: {WITHIN} days")
     parser.add_argument("--at", type=instant, metavar="T", help="seen from this instant; default: now")
-    parser.add_argument("--limit", type=_limit, metavar="N", help="a page of so many at most")
-    parser.add_argument("--after", type=_cursor, metavar="CURSOR", help="the page after one, beside --limit alone")
-
-
-def _limit(text: str) -> int:
-    from projections.questions.upcoming import LIMIT_MAX
-
-    found = number(text)
-    if found > LIMIT_MAX:
-        raise ArgumentTypeError(f"found {found:,}, expected {LIMIT_MAX:,} at most")
-    return found
-
-
-def _cursor(text: str) -> Wanted:
-    from ledger.errors import BadInput
-    from projections.questions.upcoming import read_cursor
-
-    try:
-        return read_cursor(text)
-    except BadInput as error:
-        raise ArgumentTypeError(str(error)) from None
+    parser.add_argument("--limit", type=number_up_to(LIMIT_MAX), metavar="N", help="a page of so many at most")
+    parser.add_argument(
+        "--after", type=read_by(read_cursor), metavar="CURSOR", help="the page after one, beside --limit alone"
+    )
 
 
 def run(session: Session) -> int:
