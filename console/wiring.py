@@ -82,7 +82,8 @@ class Ledger:
         self._link_key_file = link_key_file
         self.store = store
         self.clock = clock
-        self._where = store.name if where is None else where
+        self.where = store.name if where is None else where
+        """What it was opened with; it may hold a password."""
         self._asked = ExitStack()
         self._vault_tables = ExitStack()
         self._stand_in: Database | None = None
@@ -140,7 +141,7 @@ class Ledger:
     @cached_property
     def database(self) -> Database:
         """Where the projections are."""
-        return open_database(self._where)
+        return open_database(self.where)
 
     @cached_property
     def runner(self) -> Runner:

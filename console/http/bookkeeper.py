@@ -21,13 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from threading import Lock, Thread
-from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
+from console.http.errors_apart import Told, error_of, told_of
 from console.http.reading import Following
 from console.http.reopening import Reopened, ReopenedRecorder
 from console.throughput import collect_garbage_less
-from ledger.errors import LedgerError
 from ledger.writing.faults import record_apart
 from ledger.writing.transaction import Outcome
 
@@ -44,8 +43,6 @@ NOTED: Final = ("refused", "put-off")
 CHUNK: Final = 1 << 18
 """Bytes that are read at once."""
 LENGTH: Final = struct.Struct("!I")
-Told = tuple[Any, ...]
-"""An error as it comes from the process."""
 
 
 class Answer:
@@ -57,9 +54,9 @@ class Answer:
         self.outcomes = [Outcome._make(one) for one in outcomes]
         self.notes: dict[int, dict[str, Any]] = notes
         """What recording has noted on facts, by their places (`Fact.take_notes`)."""
-        self.faults = [(place, _error_of(*one)) for place, one in faults]
+        self.faults = [(place, error_of(*one)) for place, one in faults]
         """Over which facts the program has failed, by their places."""
-        self.error = None if error is None else _error_of(*error)
+        self.error = None if error is None else error_of(*error)
         """Why nothing was recorded, and there are no outcomes."""
 
 
@@ -224,32 +221,9 @@ def _answer(recorder: ReopenedRecorder, facts: Sequence[Fact] | None) -> tuple[A
             return [], {}, [], None
         places = {id(fact): place for place, fact in enumerate(facts)}
         outcomes = record_apart(
-            recorder.record, facts, lambda fact, error: faults.append((places[id(fact)], _told(error)))
+            recorder.record, facts, lambda fact, error: faults.append((places[id(fact)], told_of(error)))
         )
     except BaseException as error:
-        return [], {}, faults, _told(error)
+        return [], {}, faults, told_of(error)
     notes = {place: facts[place].notes() for place, one in enumerate(outcomes) if one.status in NOTED}
     return [tuple(one) for one in outcomes], notes, faults, None
-
-
-def _told(error: BaseException) -> Told:
-    """An error as it goes to the service: by its class and content, since not every error is made of its arguments."""
-    trace = "" if isinstance(error, LedgerError) else "".join(format_exception(error))
-    told = type(error), error.args, error.__dict__, trace
-    try:
-        pickle.dumps(told)
-    except Exception:
-        return RuntimeError, (f"{type(error).__name__}: {error}",), {}, trace
-    return told
-
-
-def _error_of(kind: type[BaseException], arguments: tuple[Any, ...], content: dict[str, Any], trace: str) -> Exception:
-    error = kind.__new__(kind, *arguments)
-    error.__dict__.update(content)
-    if trace:
-        error.add_note(f"In the process of the bookkeeper:\n{trace}")
-    return (
-        error
-        if isinstance(error, Exception)
-        else RuntimeError(f"found {kind.__name__} in the process of the bookkeeper")
-    )

@@ -303,11 +303,11 @@ def _refusals(ledger: Ledger, _view: View, asked: Asked) -> RefusalsPage | Refus
     return refusals(ledger.store.refusals, wanted, below, asked.get("limit", LIMIT))
 
 
-def _what_if(_ledger: Ledger, view: View, asked: Asked) -> WhatIf:
+def _what_if(ledger: Ledger, view: View, asked: Asked) -> WhatIf:
     counts = asked.get("counts") == "true"
     page = None if counts else (asked.get("membership"), asked.get("limit", LIMIT), asked.get("after", ""))
     wanted = Tried(asked.get("edition"), asked.get("from"), asked.get("to"), asked.known, page)
-    return what_if_answer(view, wanted, asked.now_us, asked.who)
+    return what_if_answer(ledger, view, wanted, asked.now_us, asked.who)
 
 
 OF: Final = "/v1/memberships/{membership}"

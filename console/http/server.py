@@ -72,6 +72,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.refusing import RefusalQueue
     from console.http.reopening import Reopened, ReopenedKeeper, ReopenedRecorder
     from console.http.spool import Room
+    from console.http.trying import APART
     from console.http.watched import Watched
     from console.wiring import driver_errors
 
@@ -95,6 +96,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
         stack.callback(readers.close)
+        stack.callback(APART.stop)  # else its answer would be waited for
         limits = wiring.limits or Limits()
         feed = FanOut(wiring.opened, name, wiring.complain, readers, limits.listeners)
         stack.callback(feed.close)

@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from console.http.memory_room import require_room
 from console.http.problems import RETRY_AFTER_S, Problem
+from console.http.trying_apart import IMPORTED_BYTES, Apart, Question
 from ledger.errors import BadInput, ExtraMissing
 from ledger.instants import SECOND_US
+from projections.remembered import Remembered
+from projections.what_if.asked import asked_of
+from projections.what_if.figures import Hypothesis, counted_hypothesis, hypothesis
+from projections.what_if.found import Found, counts, told
 
 if TYPE_CHECKING:
+    from console.wiring import Ledger
     from projections.questions.view import View
     from projections.questions.what_if import WhatIf
 
 WAIT_S: Final = 15.0
 PRESENT_US: Final = 600 * SECOND_US
 """Where no end is asked for it ends with the last full ten minutes: whoever asks again, or for the next page, asks the same."""
-
-
-IMPORTED_BYTES: Final = 96 << 20
-"""What the library takes that works by columns."""
-EVENT_BYTES: Final = 800
-"""For each event of the book; at a million responses 750 MiB were measured."""
 
 
 class Tried(NamedTuple):
@@ -53,8 +53,6 @@ class Turns:
         self._changed = Condition()
         self._at_work: str | None = None
         self._waiting: str | None = None
-        self.taken_bytes = 0
-        """What the largest one took: it stays with the process, for the next one."""
 
     @contextmanager
     def one(self, who: str) -> Iterator[None]:
@@ -78,6 +76,8 @@ class Turns:
 
 
 TURNS: Final = Turns()
+APART: Final = Apart()
+_REMEMBERED: Final = Remembered[Found](4)
 
 
 def _busy() -> Problem:
@@ -87,32 +87,42 @@ def _busy() -> Problem:
     )  # fmt: skip
 
 
-def what_if_answer(view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
-    """What would have been.
+def what_if_answer(ledger: Ledger, view: View, tried: Tried, now_us: int, who: str) -> WhatIf:
+    """What would have been, by a view of a ledger.
 
     Raises Problem: 400 for what is no edition or no span, 503 where it is not who asks' turn, where there is too little
-    memory, or where what works by columns is not installed.
+    memory or nothing is found in time, or where what works by columns is not installed.
     """
-    if "polars" not in sys.modules:
-        require_room(IMPORTED_BYTES)
-    try:
-        from projections.what_if.figures import counted_hypothesis, hypothesis
-        from projections.what_if.question import counts, remembered, told, what_if
-    except ModuleNotFoundError as error:
-        raise Problem(503, "missing", str(ExtraMissing(error.name, "results"))) from None
     edition, from_us, to_us, known_at, page = tried
     try:
         if page is None:
             other = counted_hypothesis(edition, from_us, to_us, now_us)
         else:
             other = hypothesis(edition, from_us, now_us - now_us % PRESENT_US if to_us is None else to_us)
-        found = remembered(view, other, known_at)
+        known, name = asked_of(view, other, known_at)
+        found = None if name is None else _REMEMBERED.get(name)
         if found is None:
             with TURNS.one(who):
-                needed_bytes = EVENT_BYTES * view.eligibility().position
-                require_room(needed_bytes - TURNS.taken_bytes)
-                found = what_if(view, other, known_at)
-                TURNS.taken_bytes = max(TURNS.taken_bytes, needed_bytes)
+                found = (
+                    APART.found(Question(ledger.where, other, known))
+                    if other.figures
+                    else _as_it_is(view, other, known)
+                )
+            if name is not None:
+                _REMEMBERED.put(name, found)
     except BadInput as error:
         raise Problem(400, "bad-input", str(error), "edition") from None
+    except ExtraMissing as error:
+        raise Problem(503, "missing", str(error)) from None
     return counts(found) if page is None else told(found, *page)
+
+
+def _as_it_is(view: View, other: Hypothesis, known: int) -> Found:
+    """Nothing differs where no figure is tried: that is soon found, and needs no process of its own."""
+    if "polars" not in sys.modules:
+        require_room(IMPORTED_BYTES)
+    try:
+        from projections.what_if.question import what_if
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(error.name, "results") from None
+    return what_if(view, other, known)

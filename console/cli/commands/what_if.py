@@ -53,7 +53,8 @@ def run(session: Session) -> int:
         raise Failure("usage", "found --counts with --membership, expected one of them")
     try:
         from projections.what_if.figures import TEXT_MAX, counted_hypothesis, hypothesis
-        from projections.what_if.question import counts, told, what_if
+        from projections.what_if.found import counts, told
+        from projections.what_if.question import what_if
     except ModuleNotFoundError as error:
         raise ExtraMissing(error.name, "results") from None
     text, now_us = _read(options.edition, TEXT_MAX), session.clock()

@@ -321,9 +321,10 @@ class Awkward(Exception):
     ],
 )
 def test_every_error_gets_across(error: BaseException, kind: type[Exception]) -> None:
-    from console.http.bookkeeper import Answer, _told
+    from console.http.bookkeeper import Answer
+    from console.http.errors_apart import told_of
 
-    (said,) = Messages().feed(message(([], {}, [], _told(error))))
+    (said,) = Messages().feed(message(([], {}, [], told_of(error))))
     found = Answer(said).error
     assert type(found) is kind
     if isinstance(error, OSError):

@@ -15,8 +15,8 @@ from tests.console.support import met
 
 
 @pytest.mark.slow
-def test_figures_are_not_tried_without_the_memory_for_it_and_the_service_goes_on(tmp_path: Path) -> None:
-    """The library ended the process where memory did (SIGABRT), or it was a fault: one question of an auditor was enough."""
+def test_figures_are_tried_with_none_of_the_services_memory(tmp_path: Path) -> None:
+    """The library ended the service where memory did (SIGABRT), or it was a fault: one question of an auditor was enough."""
     with service_process(tmp_path, "--dev", "--no-console") as served:
         operator, auditor = served.token("--role", "operator"), served.token("--role", "auditor")
         assert served.post("/v1/facts", met(), operator).status_code == 200
@@ -25,11 +25,8 @@ def test_figures_are_not_tried_without_the_memory_for_it_and_the_service_goes_on
         _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
         resource.prlimit(pid, resource.RLIMIT_AS, (used + (64 << 20), hard))
         path = "/v1/what-if?edition=%7B%22min_responses%22%3A5%7D"
-        refused = served.get(path, auditor)
-        assert (refused.status_code, refused.json()["code"]) == (503, "no-memory"), refused.text
-        assert served.get("/v1/memberships", auditor).status_code == 200
-        resource.prlimit(pid, resource.RLIMIT_AS, (hard, hard))
         assert served.get(path, auditor).status_code == 200
+        assert served.get("/v1/memberships", auditor).status_code == 200
         assert served.stop()[0] == 0
 
 

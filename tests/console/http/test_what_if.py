@@ -184,23 +184,13 @@ def test_who_asks_again_a_while_later_is_answered_at_once(served: Served, monkey
     wanted = Tried('{"min_responses":8}', None, None, None, (None, 50, ""))
     opened = Ledger(open_store(str(served.store), create=False), lambda: NOW_US, str(served.store), lambda _: None)
     with closing(opened) as ledger, ledger.view() as view:
-        found = what_if_answer(view, wanted, NOW_US + 7, "auditor")
+        found = what_if_answer(ledger, view, wanted, NOW_US + 7, "auditor")
         assert found.to == format_instant(NOW_US)
         with trying.TURNS.one("somebody else"):
-            assert what_if_answer(view, wanted, NOW_US + 599 * SECOND_US, "auditor") == found
+            assert what_if_answer(ledger, view, wanted, NOW_US + 599 * SECOND_US, "auditor") == found
             assert (
-                what_if_answer(view, wanted._replace(page=(None, 1, "")), NOW_US + 8, "auditor").gained == found.gained
+                what_if_answer(ledger, view, wanted._replace(page=(None, 1, "")), NOW_US + 8, "auditor").gained
+                == found.gained
             )
             with pytest.raises(Problem, match="503 busy"):
-                what_if_answer(view, wanted._replace(edition='{"min_responses":6}'), NOW_US + 7, "auditor")
-
-
-def test_the_memory_of_the_one_before_serves_the_next(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stays with the process: by what is free then each but the first would be refused."""
-    asked: list[int] = []
-    monkeypatch.setattr(trying, "require_room", asked.append)
-    monkeypatch.setattr(trying.TURNS, "taken_bytes", 0)
-    for figure in (31, 32):
-        assert served.get(path_of({"min_responses": figure}, to="2014-01-01")).status_code == 200
-    first, second = asked[-2:]
-    assert (first > 0, second) == (True, 0)
+                what_if_answer(ledger, view, wanted._replace(edition='{"min_responses":6}'), NOW_US + 7, "auditor")

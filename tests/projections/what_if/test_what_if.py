@@ -30,7 +30,9 @@ from projections.questions.view import View
 from projections.questions.what_if import WhatIfSpan
 from projections.survey.reading import fold, read_rulebook
 from projections.what_if.figures import Hypothesis, hypothesis
-from projections.what_if.question import counts, told, what_if
+from projections.what_if.found import Spans as SpansFound
+from projections.what_if.found import counts, told
+from projections.what_if.question import what_if
 from tests.projections.what_if.books import AREA, merged, score_figures, survey_figures, tell_scores, tell_survey
 from tests.support.books_of_both import Step, Told, books_of_both
 from tests.support.real_book import RealBook, projected, real_book
@@ -83,8 +85,8 @@ def without(these: Spans, those: Spans) -> Spans:
     return joined
 
 
-def as_spans(told: list[WhatIfSpan] | None) -> Spans:
-    return [(parse_instant(one.from_), parse_instant(one.to)) for one in told or ()]
+def as_spans(told: tuple[WhatIfSpan, ...]) -> Spans:
+    return [(parse_instant(one.from_), parse_instant(one.to)) for one in told]
 
 
 def drawn_hypothesis(random: Random, figures: dict[str, Any], begin: str, end: str) -> Hypothesis:
@@ -165,9 +167,9 @@ def test_pages_of_it_are_all_of_it() -> None:
         told(found, "m-9")
     few = counts(found)
     assert (few.gained, few.lost, few.status, few.outcomes) == (None, None, LEFT_OUT, ())
-    several = [found._replace(gained={str(one): [] for one in range(number)}) for number in (0, 4, 5, 9, 10, 14)]
+    several = [found._replace(gained=SpansFound([*range(number), *range(number)])) for number in (0, 4, 5, 9, 10, 14)]
     assert [counts(one).gained for one in several] == [None, None, 5, 5, 10, 10]
-    assert counts(found, 1).gained == len(found.gained)
+    assert counts(found, 1).gained == len(set(found.gained.places))
 
 
 def test_reports_of_an_area_are_read_without_going_through_its_designations_for_each() -> None:
@@ -200,12 +202,12 @@ def require_survey(book: RealBook, view: View, other: Hypothesis, known_at: int 
     changed = overridden(rulebook, other)
     memberships = [name for chunk in reader.memberships(known) for name, _ in chunk]
     assert found.memberships == memberships
-    for name in memberships:
+    for place, name in enumerate(memberships):
         evidence = reader.evidence_from([name], BEGINNING_US, known)[name]
         was = satisfied_spans(evidence, rulebook, other.from_us, other.to_us)
         would = satisfied_spans(evidence, changed, other.from_us, other.to_us)
-        assert as_spans(found.gained.get(name)) == without(would, was)
-        assert as_spans(found.lost.get(name)) == without(was, would)
+        assert as_spans(found.gained.of(place)) == without(would, was)
+        assert as_spans(found.lost.of(place)) == without(was, would)
     standing = {(one.membership, one.renewal_date): one for one in view.renewals().decisions(None, END_US, known)}
     assert found.decided == len(standing)
     expected = {}
@@ -214,7 +216,7 @@ def require_survey(book: RealBook, view: View, other: Hypothesis, known_at: int 
         outcome = decide_renewal(state, overridden(read_rulebook(book.store, row.position - 1), other), day)["outcome"]
         if outcome != row.outcome:
             expected[name, day] = outcome
-    assert {(one.membership, one.day): one.would_be for one in found.differing} == expected
+    assert {(name, day): would_be for name, day, _, _, would_be, _ in found.differing} == expected
 
 
 def overridden_scores(scorebook: Scorebook, other: Hypothesis) -> Scorebook:
@@ -256,12 +258,12 @@ def require_scores(book: RealBook, view: View, other: Hypothesis, known_at: int 
         return
     found = what_if(view, other, known_at)
     assert found.memberships == [name for name, _ in keys]
-    for name, _ in keys:
+    for place, (name, _) in enumerate(keys):
         state, scorebook = folded(book, name, area, known)
         was = qualified_spans(state, scorebook, other.from_us, other.to_us)
         would = qualified_spans(state, overridden_scores(scorebook, other), other.from_us, other.to_us)
-        assert as_spans(found.gained.get(name)) == without(would, was)
-        assert as_spans(found.lost.get(name)) == without(was, would)
+        assert as_spans(found.gained.of(place)) == without(would, was)
+        assert as_spans(found.lost.of(place)) == without(was, would)
     rows = designations.all_decisions(None, area, END_US, known)
     standing = {(one.membership, one.anniversary): one for one in rows}
     assert found.decided == len(standing)
@@ -275,7 +277,7 @@ def require_scores(book: RealBook, view: View, other: Hypothesis, known_at: int 
             outcome = "not-qualified"  # it could not have been decided then: no instant of the window was reached
         if outcome != row.outcome:
             expected[name, day] = outcome
-    assert {(one.membership, one.day): one.would_be for one in found.differing} == expected
+    assert {(name, day): would_be for name, day, _, _, would_be, _ in found.differing} == expected
 
 
 def folded(book: RealBook, membership: str, area: str, through: int) -> tuple[Any, Scorebook]:
