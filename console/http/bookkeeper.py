@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from console.http.errors_apart import Told, error_of, told_of
 from console.http.reading import Following
 from console.http.reopening import Reopened, ReopenedRecorder
 from console.throughput import collect_garbage_less
+from ledger.errors import LedgerError
 from ledger.writing.faults import record_apart
 from ledger.writing.transaction import Outcome
 
@@ -43,6 +44,11 @@ NOTED: Final = ("refused", "put-off")
 CHUNK: Final = 1 << 18
 """Bytes that are read at once."""
 LENGTH: Final = struct.Struct("!I")
+UNHEEDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""They are the service's matter, which ends the bookkeeper."""
+PR_SET_PDEATHSIG: Final = 1
+FAILED: Final = 1
+"""The exit code of a bookkeeper that cannot go on."""
 
 
 class Answer:
@@ -80,15 +86,16 @@ class Bookkeeper:
         self._complain = complain
         self._process = get_context("fork").Process(
             target=_work,
-            args=((records, follows), (self.records, self.follows), opened, name, complain),
+            args=(os.getpid(), (records, follows), (self.records, self.follows), opened, name, complain),
             name="bookkeeper",
             daemon=True,
         )
-        self._process.start()
-        records.close()
-        follows.close()
         self._ending = Lock()
         self._has_ended = False
+        with _signals_wait():  # one that comes now is the service's, and finds it with a whole bookkeeper or none
+            self._process.start()
+        records.close()
+        follows.close()
 
     @property
     def pid(self) -> int | None:
@@ -118,10 +125,12 @@ class Bookkeeper:
         for one in (self.records, self.follows):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        self._process.join(patience_s)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join(KILLED_S)
+        try:
+            self._process.join(patience_s)
+        finally:  # also where a second signal says that nobody wants to wait: at its end this process waits for its children
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join(KILLED_S)
         code = self._process.exitcode
         return f"exit code {code}" if code is None or code >= 0 else f"signal {-code}"
 
@@ -131,6 +140,16 @@ def bookkeeper(opened: Callable[[], Ledger], name: str, complain: Complain) -> I
     """The bookkeeper, for as long as it is used."""
     with closing(Bookkeeper(opened, name, complain)) as process:
         yield process
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Signals that the bookkeeper is not to heed wait meanwhile; a process that is forked here inherits that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEEDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def message(content: object) -> bytes:
@@ -163,6 +182,7 @@ class Messages:
 
 
 def _work(
+    service: int,
     own: tuple[socket.socket, socket.socket],
     others: tuple[socket.socket, socket.socket],
     opened: Callable[[], Ledger],
@@ -172,25 +192,55 @@ def _work(
     """What the process does until nobody asks it any more."""
     for one in others:  # else this end would hold them open, and never see that the service is gone
         one.close()
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)  # they are the service's matter, which ends this process
+    for signum in UNHEEDED:
+        signal.signal(signum, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, UNHEEDED)
+    _end_with(service)
     collect_garbage_less()
     records, follows = own
     follower = Thread(target=follow_over, args=(follows, opened, name, complain), name="follower")
     follower.start()
-    record_over(records, opened, name)
-    with suppress(OSError):
-        follows.shutdown(socket.SHUT_RDWR)
-    follower.join()
+    try:
+        record_over(records, opened, name)
+    except (LedgerError, OSError, MemoryError) as error:
+        complain(f"the bookkeeper ends: {error or type(error).__name__}")
+        sys.exit(FAILED)
+    finally:
+        for one in own:  # from here on the service does the work
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        follower.join()
+
+
+def _end_with(service: int) -> None:
+    """Has the kernel kill this process when its service dies: who is stopped, or waits for a store, would not notice."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != service:  # it has died before that
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def record_over(connection: socket.socket, opened: Callable[[], Ledger], name: str) -> None:
-    """Records what is asked for until nobody asks any more."""
+    """Records what is asked for until nobody asks any more. Raises what closing the ledger raises."""
     with closing(Reopened(opened, name)) as ledger, suppress(OSError), connection.makefile("rb") as asked:
         recorder = ReopenedRecorder(ledger)
-        while head := asked.read(LENGTH.size):
-            facts = pickle.loads(asked.read(LENGTH.unpack(head)[0]))
+        while (facts := _asked(asked)) is not _END:
             connection.sendall(message(_answer(recorder, facts)))
+
+
+_END: Final = object()
+
+
+def _asked(asked: BinaryIO) -> Any:
+    """The facts of the next group, or None; _END where the service is gone, perhaps in the middle of saying it."""
+    head = asked.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return _END
+    (length,) = LENGTH.unpack(head)
+    body = asked.read(length)
+    return pickle.loads(body) if len(body) == length else _END
 
 
 def follow_over(connection: socket.socket, opened: Callable[[], Ledger], name: str, complain: Complain) -> None:

@@ -8,6 +8,7 @@ service records by itself from then on: of the groups that it was at, what is in
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ UNDER_WAY_MAX: Final = 2
 """Groups that the process has: the one that it is at, and the next."""
 ANSWER_S: Final = 300.0
 """So long a group may take; a store that is locked says so long before."""
+CLOSE_S: Final = 20.0
+"""So long it may take at the end: whoever ends the service waits, and it records by itself what is not answered."""
 
 Group = list[tuple["Fact", Done]]
 
@@ -45,9 +48,11 @@ class CommitApart:
         on_fault: Callable[[Fact, Exception], None],
         on_group: Callable[[Sequence[Outcome] | BaseException, float], None],
         answer_s: float = ANSWER_S,
+        close_s: float = CLOSE_S,
     ) -> None:
         """`here` makes what records once the bookkeeper is gone; `on_fault` and `on_group` as of `GroupCommit`."""
         self._answer_s = answer_s
+        self._close_s = close_s
         self._process = process
         self._make_here = here
         self._here: GroupCommit | None = None
@@ -57,7 +62,8 @@ class CommitApart:
         """Called when all of a group have been told."""
         self._waiting: Group = []
         self._under_way: deque[tuple[Group, float]] = deque()
-        self._unsent = b""
+        self._unsent: deque[memoryview] = deque()
+        """What is left of messages that go over the socket, which takes little at once of the megabytes of a group."""
         self._sending = False
         """Whether the loop watches for room in the socket."""
         self._messages = Messages()
@@ -74,8 +80,8 @@ class CommitApart:
     def open(self) -> None:
         """Has the process open what is behind it (`Answering.open`), before there is a loop. Raises what it raises there."""
         self._under_way.append(([], time.monotonic()))
-        self._unsent = message(None)
-        self._settle()
+        self._unsent.append(memoryview(message(None)))
+        self._settle(self._answer_s)
         if self._failed is not None:
             raise self._failed
 
@@ -99,7 +105,7 @@ class CommitApart:
         self._leave_loop()
         while self._here is None and (self._waiting or self._under_way):
             self._hand_over()
-            self._settle()
+            self._settle(min(self._answer_s, self._close_s))
         if self._here is not None:
             self._here.close()
 
@@ -128,7 +134,7 @@ class CommitApart:
             return
         group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
         self._under_way.append((group, time.monotonic()))
-        self._unsent += message([fact for fact, _ in group])
+        self._unsent.append(memoryview(message([fact for fact, _ in group])))
         self._send()
         if self._watch is None and self._loop is not None:
             self._watch = self._loop.call_later(self._answer_s, self._look)
@@ -136,13 +142,17 @@ class CommitApart:
     def _send(self) -> None:
         """Sends what the socket takes now; the rest once it takes more."""
         try:
-            sent = self._process.records.send(self._unsent)
+            while self._unsent:
+                sent = self._process.records.send(self._unsent[0])
+                if sent < len(self._unsent[0]):
+                    self._unsent[0] = self._unsent[0][sent:]
+                else:
+                    self._unsent.popleft()
         except BlockingIOError:
-            sent = 0
+            pass
         except OSError:
             self._go_on_here()
             return
-        self._unsent = self._unsent[sent:]
         if bool(self._unsent) is not self._sending and self._loop is not None:
             self._sending = bool(self._unsent)
             if self._sending:
@@ -199,32 +209,31 @@ class CommitApart:
         self._watch = None
         if self._here is not None or not self._under_way or self._loop is None:
             return
-        left_s = self._left_s()
+        left_s = self._left_s(self._answer_s)
         if left_s <= 0:
             self._go_on_here()
         else:
             self._watch = self._loop.call_later(left_s, self._look)
 
-    def _left_s(self) -> float:
-        """How many seconds the process has left for the group that it is at."""
-        return max(self._under_way[0][1], self._told_s) + self._answer_s - time.monotonic()
+    def _left_s(self, patience_s: float, since_s: float = 0.0) -> float:
+        """How many seconds the process has left for the group that it is at, counted from an instant at the earliest."""
+        return max(self._under_way[0][1], self._told_s, since_s) + patience_s - time.monotonic()
 
-    def _settle(self) -> None:
-        """Waits, without a loop, until the process has answered all that it was handed, or is given up."""
-        connection = self._process.records
-        try:
-            while self._here is None and self._under_way:
-                connection.settimeout(max(self._left_s(), 0.001))
-                connection.sendall(self._unsent)
-                self._unsent = b""
-                if not (data := connection.recv(CHUNK)):
-                    raise EOFError
-                self._take_in(data)
-        except (OSError, EOFError):
-            self._go_on_here()
-        finally:
-            if self._here is None:
-                connection.setblocking(False)
+    def _settle(self, patience_s: float) -> None:
+        """Waits, without a loop, until the process has answered all that it was handed, or is given up.
+
+        It is heard while it is sent something: with both waiting for room in the socket neither would go on.
+        """
+        poll, since_s = select.poll(), time.monotonic()
+        while self._here is None and self._under_way:
+            poll.register(self._process.records, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+            found = poll.poll(max(self._left_s(patience_s, since_s), 0) * 1000)
+            if not found:
+                self._go_on_here()
+            elif found[0][1] & ~select.POLLOUT:
+                self._heard()
+            else:
+                self._send()
 
     def _go_on_here(self) -> None:
         """Records in this process from now on, to begin with what the other has not answered."""
@@ -236,4 +245,5 @@ class CommitApart:
             for fact, done in group:
                 self._here.submit(fact, done)
         self._under_way.clear()
+        self._unsent.clear()
         self._waiting = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,14 +16,19 @@ if TYPE_CHECKING:
 
 BEGIN: Final = b"b"
 WANTED: Final = b"w"
+QUIET_S: Final = 900.0
+"""So long a turn of the bookkeeper's may take: one in which all is built anew takes minutes."""
 
 
 class FollowingApart(Following):
     """Hears of each turn of the bookkeeper's. The first is taken here: what is wrong is said before the service answers."""
 
-    def __init__(self, process: Bookkeeper, opened: Open, name: str, complain: Callable[[str], None]) -> None:
+    def __init__(
+        self, process: Bookkeeper, opened: Open, name: str, complain: Callable[[str], None], quiet_s: float = QUIET_S
+    ) -> None:
         super().__init__(opened, name, complain)
         self._process = process
+        self._quiet_s = quiet_s
         self._is_apart = True
 
     def want(self) -> None:
@@ -52,9 +58,10 @@ class FollowingApart(Following):
             super()._run()
 
     def _hear(self) -> None:
-        """What the bookkeeper says, until it is gone."""
-        messages = Messages()
-        while data := self._process.follows.recv(CHUNK):
+        """What the bookkeeper says, until it is gone, or says nothing for long."""
+        messages, poll = Messages(), select.poll()
+        poll.register(self._process.follows, select.POLLIN)  # a timeout of the socket's own would have `want` wait, too
+        while poll.poll(self._quiet_s * 1000) and (data := self._process.follows.recv(CHUNK)):
             for position, self.end, self.failed_with, self.turned_s in messages.feed(data):
                 if position != self.position:
                     self._moved(position)

@@ -7,6 +7,7 @@
     projections-stalled     the thread that keeps them up has not come round for a while: it waits for a store that says nothing
     projections-behind      they are far behind the book
     recording-failed        no group of facts could be recorded within the last minute, since the clock is wrong, say
+    recording-stalled       facts wait, and none was recorded for a while: somebody else holds the store, or says nothing
     log-unreadable          the log's folder or its checkpoint is gone, or cannot be read: no decision can be shown to be sealed
     sealing-late            there is more to seal, and the last checkpoint is old
     <duty>-failed           a duty of this process, such as sealing or the clock, cannot be done
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 BEHIND_MAX: Final = 10_000
 """A service whose projections are further behind the book than that is not ready."""
 STALLED_S: Final = 15.0
-"""A round of the projections takes a second or so."""
+"""A round of the projections takes a second or so, a group of facts as well."""
 LOG_SAYS: Final = "the service's log says why"
 
 
@@ -59,11 +60,17 @@ def health(
     recording: Recording | None = None,
     sealing: Sealing | None = None,
     duties: Iterable[Duty] = (),
+    waited_s: float = 0.0,
 ) -> Health:
-    """How it stands with what answers, records and seals. It looks at what is known, and asks no store."""
+    """How it stands with what answers, records and seals. It looks at what is known, and asks no store.
+
+    `waited_s`: so long facts have been waiting and none was recorded.
+    """
     found = [*_projections(following)]
     if recording is not None and (code := recording.failing()) is not None:
         found.append(Missing("recording-failed", f"found {code}, and no fact is recorded; {LOG_SAYS}"))
+    if waited_s >= STALLED_S:
+        found.append(Missing("recording-stalled", f"facts wait, and none was recorded for {waited_s:.0f} s"))
     if sealing is not None and sealing.unreadable():
         found.append(
             Missing("log-unreadable", "the log's folder or its checkpoint is not there, or cannot be read: put it back")

@@ -10,6 +10,7 @@ is no `Idempotency-Key`; the id of a fact is one.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -111,6 +112,8 @@ class Intake:
         if receipts is not None:
             receipts.on_told = self._wake
         self._waiting = 0
+        self._went_on_s = 0.0
+        """When facts began to wait, or were through with it."""
         self._waiting_max = waiting_max
         self._room = asyncio.Event()
         self._streams_max = streams_max
@@ -146,6 +149,10 @@ class Intake:
     def waiting(self) -> int:
         """How many facts wait for a commit."""
         return self._waiting
+
+    def waited_s(self) -> float:
+        """For how many seconds facts have been waiting without any of them having an outcome; 0 where none waits."""
+        return time.monotonic() - self._went_on_s if self._waiting else 0.0
 
     @traced("commit")
     async def take(self, lines: Sequence[bytes], source: str) -> list[FactOutcome]:
@@ -233,6 +240,8 @@ class Intake:
         if self._waiting + len(facts) > (self._waiting_max if waiting_max is None else waiting_max):
             raise _busy("found too many facts waiting, expected fewer: send it again")
         handed = _HandedIn(self, len(facts), refusing)
+        if not self._waiting:
+            self._went_on_s = time.monotonic()
         self._waiting += len(facts)
         for fact in facts:
             self._group.submit(fact, handed.done)
@@ -240,6 +249,7 @@ class Intake:
 
     def _finish(self, handed: Sequence[_HandedIn]) -> None:
         """On the event loop: those who handed these in go on."""
+        self._went_on_s = time.monotonic()
         for one in handed:
             self._waiting -= one.number
             if not one.everything.done():  # who waited may be gone

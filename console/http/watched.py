@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +33,14 @@ class Watched:
         self._sealing: Sealing | None = None
         self.duties: Duties = ()
         """What the process does beside answering."""
+        self._waited_s: Callable[[], float] = lambda: 0.0
         self.figures.metrics.ready.set_function(lambda: float(self.health().ready))
 
     def health(self) -> Health:
         """Whether the service can answer, and what it lacks."""
         if self.following is None:
             raise RuntimeError("found a service without projections, expected them to be watched")
-        return health(self.following, self.recording, self._sealing, self.duties)
+        return health(self.following, self.recording, self._sealing, self.duties, self._waited_s())
 
     def unsealed_s(self) -> float | None:
         """How old the published checkpoint is where the book goes beyond it, else 0; None where no log is served."""
@@ -62,6 +64,7 @@ class Watched:
     def intake(self, intake: Intake) -> None:
         """What takes facts."""
         intake.malformed = self.recording.malformed
+        self._waited_s = intake.waited_s
         self.figures.watch("facts_waiting", "facts that wait for a commit", lambda: intake.waiting)
 
     def log(self, folder: Path) -> None:

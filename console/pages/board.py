@@ -37,6 +37,7 @@ TODO: Final = {
     "projections-stalled": "Look for what holds locks in the store, and for a slow disk.",
     "projections-behind": "Look for workers, and for the disk: the projections do not keep up.",
     "recording-failed": "Look at the disk's room and at the clock. What was refused meanwhile is to be handed in again.",
+    "recording-stalled": "Look for what holds locks in the store, and for a slow disk. It goes on by itself.",
     "log-unreadable": "Mount its disk, or put the folder back from its mirror. It goes on by itself.",
     "sealing-late": "Look at the sealer and its witnesses.",
     "sealing-failed": "Look at the sealer's key, the log's folder and the witnesses.",

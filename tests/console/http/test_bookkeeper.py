@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -15,9 +17,13 @@ import httpx
 import orjson
 import pytest
 
-from console.http.bookkeeper import bookkeeper
-from console.wiring import open_store
+from console.http.bookkeeper import CHUNK, Bookkeeper, bookkeeper, message
+from console.http.following_apart import FollowingApart
+from console.wiring import Ledger, open_store
+from ledger.errors import StoreUnreachable
+from ledger.programmes.registry import fact_from_object
 from tests.console.http.process import Running, environment, service_process
+from tests.console.http.support import NOW_US, make_book
 from tests.console.support import enrolment, met, response
 from tests.consumers.support import eventually
 from tests.servers.guard import children_of, started_at
@@ -189,3 +195,122 @@ def test_one_that_nobody_asks_is_gone_when_it_is_closed(tmp_path: Path) -> None:
     assert not is_there(pid)
     process.gone()
     assert said == []
+
+
+def test_one_that_is_stopped_dies_with_a_service_that_is_killed(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", "--bookkeeper") as served:
+        keeper = keeper_of(served)
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            served.process.kill()
+            served.process.wait(30)
+            eventually(lambda: not is_there(keeper), "the bookkeeper is gone")
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(keeper, signal.SIGKILL)
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """A signal comes in the middle of what is inside, which raises TimeoutError."""
+
+    def handle(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_one_that_does_not_end_is_killed_where_a_second_signal_says_that_nobody_waits() -> None:
+    process = Bookkeeper(lambda: 1 / 0, "the book", print)  # type: ignore[arg-type, return-value]
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TimeoutError), interrupted_after(0.2):
+            process.close()
+        assert not is_there(process.pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        process.close()
+
+
+class Unclosable:
+    """A ledger that cannot keep what it has to keep at the end."""
+
+    store = database = None
+
+    def close(self) -> None:
+        raise StoreUnreachable("the book: found a full disk, expected room")
+
+
+def test_what_closing_fails_with_is_said_in_a_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = tmp_path / "said"
+    with bookkeeper(Unclosable, "the book", said.write_text) as process:  # type: ignore[arg-type]
+        process.records.sendall(message(None))
+        process.records.settimeout(30)
+        process.records.recv(CHUNK)
+    assert said.read_text() == "the bookkeeper ends: the book: found a full disk, expected room"
+    assert capfd.readouterr().err == ""
+
+
+FORKED_INTO_SIGNALS = """
+import os, signal
+from console.http.bookkeeper import bookkeeper
+
+def heed(signum, frame):
+    raise KeyboardInterrupt
+
+for signum in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signum, heed)
+    os.register_at_fork(after_in_child=lambda signum=signum: os.kill(os.getpid(), signum))
+with bookkeeper(lambda: 1 / 0, "the book", print) as process:
+    process.records.settimeout(0.3)
+    try:
+        print(process.records.recv(1))
+    except TimeoutError:
+        print("it waits for facts")
+"""
+
+
+def test_a_signal_to_all_while_it_is_forked_is_not_heeded_by_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_INTO_SIGNALS], env=environment(), capture_output=True, text=True, timeout=60,
+        check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("it waits for facts\n", "")
+
+
+class Silent:
+    """A bookkeeper that says nothing of the projections."""
+
+    def __init__(self) -> None:
+        self.follows, self._other = socket.socketpair()
+        self.was_gone = 0
+
+    def gone(self) -> None:
+        self.was_gone += 1
+
+    def close(self) -> None:
+        self.follows.close()
+        self._other.close()
+
+
+def test_one_that_says_nothing_of_the_projections_for_long_is_given_up(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(tmp_path / "ledger.db"), create=False), lambda: NOW_US)
+
+    with closing(Silent()) as silent:
+        following = FollowingApart(silent, opened, "the book", print, quiet_s=0.2)  # type: ignore[arg-type]
+        following.start()
+        with closing(following), closing(opened()) as ledger:
+            recorded_at = ledger.recorder.record([fact_from_object(one) for one in enrolment("m-9")])[-1].position
+            eventually(lambda: following.position >= recorded_at, "the service keeps the projections up")
+    assert silent.was_gone == 1

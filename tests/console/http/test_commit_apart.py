@@ -79,7 +79,7 @@ class Told:
 class Apart:
     """A commit over a bookkeeper in a thread."""
 
-    def __init__(self, opened: Callable[[], Ledger], answer_s: float) -> None:
+    def __init__(self, opened: Callable[[], Ledger], answer_s: float, close_s: float = PATIENCE_S) -> None:
         self.told = Told()
         self.process = InThread(opened)
         self.here = Reopened(opened, "the book")
@@ -90,7 +90,7 @@ class Apart:
 
         self.commit = CommitApart(
             self.process,  # type: ignore[arg-type]
-            commit, on_fault=self.told.fault, on_group=self.told.group, answer_s=answer_s,
+            commit, on_fault=self.told.fault, on_group=self.told.group, answer_s=answer_s, close_s=close_s,
         )  # fmt: skip
 
     async def record(self, facts: Sequence[Fact], then: Callable[[], None] = lambda: None) -> list[Result]:
@@ -112,8 +112,8 @@ class Apart:
 
 
 @contextmanager
-def apart(opened: Callable[[], Ledger], answer_s: float = PATIENCE_S) -> Iterator[Apart]:
-    made = Apart(opened, answer_s)
+def apart(opened: Callable[[], Ledger], answer_s: float = PATIENCE_S, close_s: float = PATIENCE_S) -> Iterator[Apart]:
+    made = Apart(opened, answer_s, close_s)
     try:
         yield made
     finally:
@@ -223,6 +223,57 @@ def test_one_that_does_not_answer_at_the_beginning_or_the_end_is_given_up(tmp_pa
         made.process.other.shutdown(socket.SHUT_RDWR)
     assert len(outcomes_of(results)) == 2
     assert len(positions(path)) == 1
+
+
+def test_one_that_does_not_answer_is_given_up_at_the_end_long_before_its_time_is_over(tmp_path: Path) -> None:
+    path, stuck = tmp_path / "book.db", Event()
+    opened, tries = book(path), iter((True,))
+    results: list[Result] = []
+
+    def opens_late() -> Ledger:
+        if next(tries, False):
+            assert stuck.wait(PATIENCE_S)
+        return opened()
+
+    async def hand_in() -> None:
+        for number in range(40):
+            made.commit.submit(enrolled(number), results.append)
+        await asyncio.sleep(0)
+
+    with apart(opens_late, answer_s=600, close_s=0.2) as made:
+        gone = made.process.gone
+        made.process.gone = lambda: (stuck.set(), gone())[1]  # type: ignore[method-assign, func-returns-value]
+        asyncio.run(hand_in())
+        made.commit.close()
+        assert made.process.was_gone == 1
+    assert len(outcomes_of(results)) == len(positions(path)) == 40
+
+
+def test_neither_end_waits_for_room_while_the_other_does(tmp_path: Path) -> None:
+    """At the end there is no loop: a group and the answer to the one before are each more than the socket takes."""
+    results: list[Result] = []
+    with apart(book(tmp_path / "book.db"), close_s=10) as made:
+
+        async def hand_in() -> None:
+            for number in range(4_000):
+                said = response(number, "Brontegard", "2010-06-01T10:00:00Z", f"m-{number}")
+                made.commit.submit(fact_from_object({**said, "comment": "c" * 2_000}), results.append)
+
+        asyncio.run(hand_in())
+        made.commit.close()
+        assert made.process.was_gone == 0
+    assert [one.status for one in results if isinstance(one, Outcome)] == ["refused"] * 4_000
+
+
+@pytest.mark.parametrize("left", [1, 4, 5, 300])
+def test_a_service_that_is_gone_in_the_middle_of_a_group_is_gone(tmp_path: Path, left: int) -> None:
+    here, there = socket.socketpair()
+    with closing(here), closing(there):
+        said = message([enrolled(1)])
+        here.sendall(said + message([enrolled(2), enrolled(3)])[:left])
+        here.shutdown(socket.SHUT_WR)
+        record_over(there, book(tmp_path / "book.db"), "the book")
+    assert list(positions(tmp_path / "book.db")) == ["e-1"]
 
 
 def test_what_was_handed_in_is_recorded_at_the_end_and_no_more_is_taken(tmp_path: Path) -> None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from console.http import health as module
 from console.http.figures import Figures
 from console.http.health import BEHIND_MAX, health
+from console.http.intake import Intake
 from console.http.reading import Following
 from console.http.recording import Recording
 from console.http.sealed import Sealing
 from ledger.clock import ClockWrong
+from ledger.fact import Fact
+from ledger.writing.group_commit import Done
+from ledger.writing.transaction import Outcome
 from tests.console.http.support import Served
+from tests.console.support import met
 
 
 def following(**said: Any) -> Following:
@@ -70,6 +79,50 @@ def test_what_cannot_be_recorded_is_missing_until_something_can_or_a_minute_is_o
     recording.group(ZeroDivisionError(), 0.1)
     monkeypatch.setattr("console.http.recording.FAILING_S", 0.0)
     assert codes(health(following(), recording)) == []
+
+
+def test_facts_that_wait_for_long_are_missing_until_one_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert codes(health(following(), waited_s=module.STALLED_S - 1)) == []
+    assert codes(health(following(), waited_s=module.STALLED_S)) == ["recording-stalled"]
+    now_s, waiting = 100.0, Waiting()
+    monkeypatch.setattr("console.http.intake.time.monotonic", lambda: now_s)
+
+    async def story() -> None:
+        nonlocal now_s
+        intake: Any = Intake(waiting, SimpleNamespace())  # type: ignore[arg-type]
+        assert intake.waited_s() == 0
+        now_s = 200.0
+        first, second = (asyncio.create_task(intake.take_one(orjson.dumps(one), "test")) for one in met()[:2])
+        await asyncio.sleep(0)
+        now_s = 220.0
+        assert (intake.waiting, intake.waited_s()) == (2, 20.0)
+        waiting.tell()
+        assert (intake.waiting, intake.waited_s()) == (1, 0.0)
+        now_s = 230.0
+        assert intake.waited_s() == 10.0
+        waiting.tell()
+        assert intake.waited_s() == 0
+        assert [(await one).status for one in (first, second)] == ["accepted", "accepted"]
+
+    asyncio.run(story())
+
+
+class Waiting:
+    """A commit that tells of a fact when it is told to."""
+
+    def __init__(self) -> None:
+        self.on_told: Callable[[], None] = lambda: None
+        self._handed_in: deque[Done] = deque()
+
+    def submit(self, _fact: Fact, done: Done) -> None:
+        self._handed_in.append(done)
+
+    def tell(self) -> None:
+        self._handed_in.popleft()(Outcome("accepted", 1))
+        self.on_told()
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 def test_a_duty_that_cannot_be_done_is_missing_by_its_name() -> None:
