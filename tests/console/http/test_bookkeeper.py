@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -134,6 +135,23 @@ def test_a_service_whose_bookkeeper_is_killed_goes_on_by_itself(tmp_path: Path, 
     assert sum(one.failed for one in clients) == 0
     found = recorded(tmp_path / "ledger.db")
     assert told == {fact: found[fact] for fact in told}
+
+
+def test_on_a_book_that_was_restored_beneath_it_a_service_alone_goes_on_at_once(tmp_path: Path) -> None:
+    book, backup = tmp_path / "ledger.db", tmp_path / "backup.db"
+    with service_process(tmp_path, "--dev", "--bookkeeper") as served:
+        operator, keeper = served.token("--role", "operator"), keeper_of(served)
+        assert served.post("/v1/facts", enrolment(), operator).status_code == 200
+        with closing(sqlite3.connect(book)) as source, closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
+        for path in (Path(f"{book}-wal"), Path(f"{book}-shm")):
+            path.unlink()
+        backup.replace(book)
+        assert served.post("/v1/facts", enrolment("m-2"), operator).status_code == 503  # what it had open is gone
+        assert served.post("/v1/facts", enrolment("m-3"), operator).status_code == 200
+        os.kill(keeper, signal.SIGKILL)
+        assert served.post("/v1/facts", enrolment("m-4"), operator).status_code == 200
+    assert {"m-1-enrol", "m-3-enrol", "m-4-enrol"} <= recorded(book).keys()
 
 
 @pytest.mark.slow

@@ -389,7 +389,8 @@ def test_every_error_gets_across(error: BaseException, kind: type[Exception]) ->
 @given(st.lists(st.binary(max_size=40), max_size=6), st.lists(st.integers(1, 30), max_size=20))
 def test_messages_are_whole_wherever_they_are_cut(contents: list[bytes], cuts: list[int]) -> None:
     said = b"".join(message(one) for one in contents)
-    messages, found = Messages(), []
+    messages = Messages()
+    found: list[bytes] = []
     for size in cuts:
         found += messages.feed(said[:size])
         said = said[size:]
