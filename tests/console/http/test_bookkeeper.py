@@ -103,6 +103,29 @@ def test_it_ends_with_its_service(tmp_path: Path) -> None:
         assert not is_there(keeper)
 
 
+NO_MORE_PROCESSES = """
+import os, sys
+
+def fork():
+    raise BlockingIOError(11, os.strerror(11))
+
+os.fork = fork
+from console.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_where_there_is_no_room_for_a_process_the_service_does_its_work(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", "--bookkeeper", program=("-c", NO_MORE_PROCESSES)) as served:
+        assert served.post("/v1/facts", met(), served.token("--role", "operator")).status_code == 200
+        code, said = served.stop()
+    assert code == 0
+    assert said.decode() == (
+        "csat-ledger: found no room for the bookkeeper (Resource temporarily unavailable): the service itself does its "
+        "work\n"
+    )
+
+
 def test_without_one_the_service_records_alone(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", "--no-bookkeeper") as served:
         assert children_of(served.process.pid) == []
