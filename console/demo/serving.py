@@ -57,6 +57,8 @@ def serve_demo(output: Output, folder: Path, listen: str) -> NoReturn:
         "",
         f"The clock stands at {short(now)}. The survey's last year is best seen as of {END}: /console/board?at={END}",
         f"A partner to sign in as: {DEMO_PICKS[0].membership} ({DEMO_PICKS[0].name}). Ctrl-C ends it.",
+        f"A token for curl, by the same clock: {PREFIX}NOW={short(now)} csat-ledger --store {folder / LEDGER} token "
+        "--role auditor",
     )
     output.flush()
     log = ["--tiles", str(folder / PROOF / "log"), "--policy", str(folder / PROOF / "policy.json")]

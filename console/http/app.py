@@ -134,7 +134,7 @@ def application(
     ]
     app = FastAPI(
         routes=paths,
-        exception_handlers={HTTPException: partial(_not_there, paths)},
+        exception_handlers={HTTPException: partial(_not_there, paths, front)},
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -376,16 +376,19 @@ def _problem(problem: Problem) -> Response:
     return Whole(problem.body(), MEDIA_TYPE, problem.headers, problem.status)
 
 
-async def _not_there(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
+async def _not_there(routes: Sequence[BaseRoute], front: Front | None, request: Request, error: Exception) -> Response:
     """What the framework itself finds: no such route, or not with this method.
 
     It names the methods of the first route of a path alone, and a path may have one for each.
     """
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    code, page = "not-found", "found no such page"
     if status == 405:
         there = {name for one in routes if one.matches(request.scope)[0] is Match.PARTIAL for name in _methods(one)}
-        headers = {"Allow": ", ".join(sorted(there))}
-    code = "method-not-allowed" if status == 405 else "not-found"
+        code, headers = "method-not-allowed", {"Allow": ", ".join(sorted(there))}
+        page = f"found another method than a page has, expected {headers['Allow']}"
+    if front is not None and front.has(request.url.path):
+        return front.not_shown(request, Problem(status, code, page, headers=headers))
     return _problem(Problem(status, code, "found no such route or method; /openapi.json has them", headers=headers))
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.http.intake import Commit
     from console.http.limits import Limits
     from console.http.people import PeopleDesk
-    from console.http.reading import Following
+    from console.http.reading import Following, Readers
     from console.http.receipts import ReceiptDesk
     from console.http.reopening import ReopenedRecorder
     from console.http.vault_desk import VaultDesk
@@ -72,7 +72,6 @@ def service(wiring: Wiring) -> Iterator[Service]:
     from console.http.refusing import RefusalQueue
     from console.http.reopening import Reopened, ReopenedKeeper, ReopenedRecorder
     from console.http.spool import Room
-    from console.http.trying import APART
     from console.http.watched import Watched
     from console.wiring import driver_errors
 
@@ -99,8 +98,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         following.start()
         stack.callback(following.close)
         readers = Readers(wiring.opened, name)
-        stack.callback(readers.close)
-        stack.callback(APART.stop)  # else its answer would be waited for
+        stack.callback(_close, readers)
         limits = wiring.limits or Limits()
         feed = FanOut(wiring.opened, name, wiring.complain, readers, limits.listeners)
         stack.callback(feed.close)
@@ -127,6 +125,14 @@ def service(wiring: Wiring) -> Iterator[Service]:
             limits,
             room=Room(limits.spool_mib << 20),
         )
+
+
+def _close(readers: Readers) -> None:
+    """Answers what is being answered, but for what would take long."""
+    from console.http.trying import APART
+
+    with APART.ending():
+        readers.close()
 
 
 def _require_writable(ledger: Ledger, name: str, in_postgres: bool) -> None:

@@ -14,7 +14,8 @@ import pickle
 import signal
 import subprocess
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -52,6 +53,7 @@ class Apart:
     def __init__(self) -> None:
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._endings = 0
 
     def found(self, question: Question) -> Found:
         """What differs. Raises what `what_if` there raises, and Problem (503) where nothing was found."""
@@ -59,10 +61,7 @@ class Apart:
             try:
                 answer, _ = process.communicate(pickle.dumps(question), DEADLINE_S)
             except subprocess.TimeoutExpired:
-                raise Problem(
-                    503, "no-answer", f"found nothing within {DEADLINE_S:g} seconds, expected what differs: ask for a shorter "
-                    "span, or ask `csat-ledger what-if`"
-                ) from None  # fmt: skip
+                raise _no_answer(f"found nothing within {DEADLINE_S:g} seconds") from None
             finally:
                 process.kill()
                 with self._lock:
@@ -77,15 +76,24 @@ class Apart:
         assert found is not None
         return found
 
-    def stop(self) -> None:
-        """Ends it: the service ends."""
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Ends it, and lets none begin meanwhile: the service ends, and would wait for its answer."""
         with self._lock:
+            self._endings += 1
             if self._process is not None:
                 self._process.kill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._endings -= 1
 
     def _begin(self) -> subprocess.Popen[bytes]:
         paths = (str(Path(console.__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
         with self._lock:
+            if self._endings:
+                raise _no_answer("found the service at its end")
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", __spec__.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -100,6 +108,13 @@ class Apart:
 def _ended(code: int) -> Problem:
     how = f"exit code {code}" if code > 0 else f"signal {-code}"
     return _no_memory(f"found the process that tried them ended ({how})")
+
+
+def _no_answer(found: str) -> Problem:
+    return Problem(
+        503, "no-answer", f"{found}, expected what differs: ask again, or ask `csat-ledger what-if` beside the service",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )  # fmt: skip
 
 
 def _no_memory(found: str) -> Problem:

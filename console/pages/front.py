@@ -205,11 +205,14 @@ class Front:
                     if isinstance(leaf, TimeoutError | ClientDisconnect):
                         raise leaf from None
                 problem = self._found(error)
-            caller = self.caller(request.scope)
-            shown = Shown(PROBLEM, {"problem": problem, "title": "Not shown"}, problem.status, problem.headers)
-            return self.respond(request, shown, caller)
+            return self.not_shown(request, problem)
 
         return guarded
+
+    def not_shown(self, request: Request, problem: Problem) -> Response:
+        """A problem as a page, for whoever asks."""
+        shown = Shown(PROBLEM, {"problem": problem, "title": "Not shown"}, problem.status, problem.headers)
+        return self.respond(request, shown, self.caller(request.scope))
 
     def _found(self, error: BaseException) -> Problem:
         """The first of what went wrong, as a problem; a fault of the program is told of."""

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+
 from console.demo.people import QUESTIONS, answered
 from console.demo.survey import DEMO_PICKS, generate
 from tests.console.pages.support import signed_in
@@ -31,6 +33,8 @@ def test_a_demo_is_made_and_served_with_pages_and_published_results(tmp_path: Pa
             decided = client.get("/console/decisions", params={"membership": DEMO_PICKS[0].membership}).text
             page = re.findall(r'href="(/console/memberships/[^"]+/renewals/[^"]+)"', decided)[0]
             assert "under the policy of this service" in client.get(page).text
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token_as_told(tmp_path / 'said')}"}) as api:
+            assert api.get("/v1/memberships").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM)
     finally:
@@ -51,6 +55,19 @@ def url_of(process: subprocess.Popen[bytes], said: Path) -> tuple[str, str]:
             return found[1], found[2]
         time.sleep(0.1)
     raise AssertionError(said.read_text())
+
+
+def token_as_told(said: Path) -> str:
+    """What the command prints that the demo tells to get a token by."""
+    (told,) = re.findall(
+        r"^A token for curl, .*: (CSAT_LEDGER_NOW=\S+) csat-ledger (.*)$", said.read_text(), re.MULTILINE
+    )
+    name, _, now = told[0].partition("=")
+    ran = subprocess.run(
+        [sys.executable, "-m", "console", *told[1].split()], env={**os.environ, name: now}, capture_output=True,
+        text=True, timeout=PATIENCE_S, check=True,
+    )  # fmt: skip
+    return ran.stdout.strip()
 
 
 def test_the_same_seed_answers_alike_and_every_answer_is_one_that_the_survey_has() -> None:

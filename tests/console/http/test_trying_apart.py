@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from console.http import trying_apart
+from console.http.problems import Problem
 from console.http.trying import APART
 from ledger.errors import StoreUnreachable
 from projections.what_if.figures import hypothesis
@@ -62,9 +63,12 @@ def kill() -> None:
     process.kill()
 
 
-@pytest.mark.parametrize(
-    ("do", "figure"), [(kill, 41), (APART.stop, 43)], ids=["killed by the machine", "the service ends"]
-)
+def end() -> None:
+    with APART.ending(), pytest.raises(Problem, match="503 no-answer"):
+        APART.found(trying_apart.Question("no-such.db", hypothesis("{}", None, 1), 1))
+
+
+@pytest.mark.parametrize(("do", "figure"), [(kill, 41), (end, 43)], ids=["killed by the machine", "the service ends"])
 def test_a_process_that_is_ended_is_told_and_the_next_answers(
     served: Served, do: Callable[[], None], figure: int
 ) -> None:

@@ -27,6 +27,15 @@ def test_a_page_leads_who_is_not_signed_in_to_the_sign_in_and_back(pages: str, p
     )
 
 
+@pytest.mark.parametrize("page", ["/", "/console", "/console/nothing", *(page.path for page in PAGES)])
+def test_a_method_that_a_page_does_not_have_is_answered_with_a_page(pages: str, page: str) -> None:
+    answer = httpx.delete(f"{pages}{re.sub(r'{[a-z]+}', 'm-1', page)}")
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "text/html; charset=utf-8")
+    there = {"GET", "HEAD"} | {"POST" for one in PAGES if one.path == page and one.posting is not None}
+    assert set(answer.headers["allow"].split(", ")) == there
+    assert f"expected {answer.headers['allow']}" in answer.text
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_signs_in_and_finds_its_own_pages(pages: str, role: str) -> None:
     with signed_in(pages, role, "m-1") as client:
