@@ -214,9 +214,9 @@ def _work(
 
 def _end_with(service: int) -> None:
     """Has the kernel kill this process when its service dies: who is stopped, or waits for a store, would not notice."""
-    import ctypes
+    with suppress(ImportError, OSError, AttributeError):  # a Python or a system without
+        import ctypes
 
-    with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != service:  # it has died before that
         os.kill(os.getpid(), signal.SIGKILL)

@@ -32,7 +32,7 @@ UNDER_WAY_MAX: Final = 2
 ANSWER_S: Final = 300.0
 """So long a group may take; a store that is locked says so long before."""
 CLOSE_S: Final = 20.0
-"""So long it may take at the end: whoever ends the service waits, and it records by itself what is not answered."""
+"""So long it may take at the end, where somebody waits; the service itself records what is not answered then."""
 
 Group = list[tuple["Fact", Done]]
 
@@ -215,19 +215,19 @@ class CommitApart:
         else:
             self._watch = self._loop.call_later(left_s, self._look)
 
-    def _left_s(self, patience_s: float, since_s: float = 0.0) -> float:
-        """How many seconds the process has left for the group that it is at, counted from an instant at the earliest."""
-        return max(self._under_way[0][1], self._told_s, since_s) + patience_s - time.monotonic()
+    def _left_s(self, patience_s: float) -> float:
+        """How many seconds of some the process has left for the group that it is at."""
+        return max(self._under_way[0][1], self._told_s) + patience_s - time.monotonic()
 
     def _settle(self, patience_s: float) -> None:
         """Waits, without a loop, until the process has answered all that it was handed, or is given up.
 
         It is heard while it is sent something: with both waiting for room in the socket neither would go on.
         """
-        poll, since_s = select.poll(), time.monotonic()
+        poll = select.poll()
         while self._here is None and self._under_way:
             poll.register(self._process.records, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-            found = poll.poll(max(self._left_s(patience_s, since_s), 0) * 1000)
+            found = poll.poll(max(self._left_s(patience_s), 0) * 1000)
             if not found:
                 self._go_on_here()
             elif found[0][1] & ~select.POLLOUT:

@@ -16,8 +16,8 @@ def told_of(error: BaseException) -> Told:
     """An error as it goes to the other process: by its class and content, since not every error is made of its arguments."""
     trace = "" if isinstance(error, LedgerError) else "".join(format_exception(error))
     told = type(error), error.args, error.__dict__, trace
-    try:
-        pickle.dumps(told)
+    try:  # there it is too late: nobody would be told of anything that comes with an error which cannot be made
+        error_of(*pickle.loads(pickle.dumps(told)))
     except Exception:
         return RuntimeError, (f"{type(error).__name__}: {error}",), {}, trace
     return told

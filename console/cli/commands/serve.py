@@ -10,7 +10,7 @@ made from it; with --policy the service says of each decision whether it is veri
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
@@ -260,7 +260,12 @@ def _bookkeeper(
     if not (can_fork() and processors() > 1 if wanted is None else wanted):
         yield None
         return
-    with bookkeeper(opened, without_password(session.where), complain) as process:
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(bookkeeper(opened, without_password(session.where), complain))
+        except OSError as error:  # no more processes, files or memory
+            complain(f"found no room for the bookkeeper ({error.strerror}): the service itself does its work")
+            process = None
         yield process
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,13 @@ def environment(**others: str) -> dict[str, str]:
 
 
 @contextmanager
-def service_process(folder: Path, *options: str, store: str = "ledger.db", **settings: str) -> Iterator[Running]:
+def service_process(
+    folder: Path, *options: str, store: str = "ledger.db", program: Sequence[str] = ("-m", "console"), **settings: str
+) -> Iterator[Running]:
     """`csat-ledger serve` in a folder, on `ledger.db` there unless another store is named; it has ended when this has."""
     own = environment(**settings)
     process = subprocess.Popen(
-        [sys.executable, "-m", "console", "--store", store, "--json", "serve", "--listen", "127.0.0.1:0", *options],
+        [sys.executable, *program, "--store", store, "--json", "serve", "--listen", "127.0.0.1:0", *options],
         cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -103,6 +103,30 @@ def test_it_ends_with_its_service(tmp_path: Path) -> None:
         assert not is_there(keeper)
 
 
+NO_MORE_PROCESSES = """
+import os, sys
+
+def fork():
+    raise BlockingIOError(11, os.strerror(11))
+
+os.fork = fork
+from console.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_where_there_is_no_room_for_a_process_the_service_does_its_work(tmp_path: Path) -> None:
+    with service_process(tmp_path, "--dev", "--bookkeeper", program=("-c", NO_MORE_PROCESSES)) as served:
+        assert served.post("/v1/facts", met(), served.token("--role", "operator")).status_code == 200
+        code, said = served.stop()
+    assert code == 0
+    assert said.decode() == (
+        "csat-ledger: found no room for the bookkeeper (Resource temporarily unavailable): the service itself does its "
+        "work\n"
+    )
+
+
 def test_without_one_the_service_records_alone(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", "--no-bookkeeper") as served:
         assert children_of(served.process.pid) == []
@@ -137,6 +161,7 @@ def test_a_service_whose_bookkeeper_is_killed_goes_on_by_itself(tmp_path: Path, 
     assert told == {fact: found[fact] for fact in told}
 
 
+@pytest.mark.slow
 def test_on_a_book_that_was_restored_beneath_it_a_service_alone_goes_on_at_once(tmp_path: Path) -> None:
     book, backup = tmp_path / "ledger.db", tmp_path / "backup.db"
     with service_process(tmp_path, "--dev", "--bookkeeper") as served:
@@ -215,6 +240,7 @@ def test_one_that_nobody_asks_is_gone_when_it_is_closed(tmp_path: Path) -> None:
     assert said == []
 
 
+@pytest.mark.slow
 def test_one_that_is_stopped_dies_with_a_service_that_is_killed(tmp_path: Path) -> None:
     with service_process(tmp_path, "--dev", "--bookkeeper") as served:
         keeper = keeper_of(served)

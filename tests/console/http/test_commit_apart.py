@@ -13,6 +13,7 @@ from threading import Event, Thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from console.http.bookkeeper import Messages, message, record_over
 from console.http.commit_apart import CommitApart
@@ -359,6 +360,13 @@ class Awkward(Exception):
         self.other = other
 
 
+def validation_error() -> ValidationError:
+    """An error that none but its library can make."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(int).validate_python("no number")
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -368,6 +376,8 @@ class Awkward(Exception):
         (MemoryError(), MemoryError),
         (Awkward(1, other=2), Awkward),
         (Awkward(1, other=lambda: None), RuntimeError),
+        (Awkward(1, other=Awkward(1, other=2)), RuntimeError),
+        (validation_error(), RuntimeError),
         (KeyboardInterrupt(), RuntimeError),
     ],
 )
