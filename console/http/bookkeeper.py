@@ -23,6 +23,7 @@ from multiprocessing import get_context
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from console.http.end_with import end_with
 from console.http.errors_apart import Told, error_of, told_of
 from console.http.reading import Following
 from console.http.reopening import Reopened, ReopenedRecorder
@@ -46,7 +47,6 @@ CHUNK: Final = 1 << 18
 LENGTH: Final = struct.Struct("!I")
 UNHEEDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """They are the service's matter, which ends the bookkeeper."""
-PR_SET_PDEATHSIG: Final = 1
 FAILED: Final = 1
 """The exit code of a bookkeeper that cannot go on."""
 
@@ -195,7 +195,7 @@ def _work(
     for signum in UNHEEDED:
         signal.signal(signum, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, UNHEEDED)
-    _end_with(service)
+    end_with(service)
     collect_garbage_less()
     records, follows = own
     follower = Thread(target=follow_over, args=(follows, opened, name, complain), name="follower")
@@ -210,16 +210,6 @@ def _work(
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         follower.join()
-
-
-def _end_with(service: int) -> None:
-    """Has the kernel kill this process when its service dies: who is stopped, or waits for a store, would not notice."""
-    with suppress(ImportError, OSError, AttributeError):  # a Python or a system without
-        import ctypes
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != service:  # it has died before that
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def record_over(connection: socket.socket, opened: Callable[[], Ledger], name: str) -> None:

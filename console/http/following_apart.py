@@ -62,6 +62,10 @@ class FollowingApart(Following):
         messages, poll = Messages(), select.poll()
         poll.register(self._process.follows, select.POLLIN)  # a timeout of the socket's own would have `want` wait, too
         while poll.poll(self._quiet_s * 1000) and (data := self._process.follows.recv(CHUNK)):
-            for position, self.end, self.failed_with, self.turned_s in messages.feed(data):
+            for position, end, self.failed_with, self.turned_s in messages.feed(data):
+                if self.failed_with is not None:  # it may not have come as far as this process was at the beginning
+                    self.end = end or self.end
+                    continue
+                self.end = end
                 if position != self.position:
                     self._moved(position)

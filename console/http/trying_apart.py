@@ -1,10 +1,11 @@
 """Other figures are tried in a process of its own: it takes seconds of all processors, and much memory.
 
-    python -P -m console.http.trying_apart < question > what was found
+    python -P -m console.http.trying_apart 4711 < question > what was found
 
 Within the service it held up everybody else for half a second at a time, kept its memory for good, and where memory ended it
 was the service that ended. The process gives way to everything else, is the first to go where the machine has no memory left,
-and is ended when it is late or its service ends. Question and answer are pickles: both ends are this program.
+and is ended when it is late. It ends with its service, the process 4711, however that ends. Question and answer are pickles:
+both ends are this program.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import console
+from console.http.end_with import end_with
 from console.http.errors_apart import Told, error_of, told_of
 from console.http.memory_room import require_room
 from console.http.problems import RETRY_AFTER_S, Problem
@@ -90,19 +92,24 @@ class Apart:
                 self._endings -= 1
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        paths = (str(Path(console.__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
         with self._lock:
             if self._endings:
                 raise _no_answer("found the service at its end")
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", __spec__.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-                    start_new_session=True,
+                    [sys.executable, "-P", "-m", __spec__.name, str(os.getpid())], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(), start_new_session=True,
                 )  # fmt: skip
             except OSError as error:  # no more processes, files or memory
                 raise _no_memory(f"found no room for a process ({error.strerror})") from None
             return self._process
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, with where it found the program. Where others are not to say what it imports they are not here."""
+    given = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
+    paths = (str(Path(console.__file__).parents[1]), given)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _ended(code: int) -> Problem:
@@ -129,6 +136,7 @@ def _no_memory(found: str) -> Problem:
 
 def main() -> None:
     """Answers one question."""
+    end_with(int(sys.argv[1]))
     _give_way()
     question: Question = pickle.load(sys.stdin.buffer)
     answer: tuple[Found | None, Told | None]
@@ -158,7 +166,7 @@ def _found(question: Question) -> Found:
 
 
 def _give_way() -> None:
-    """Nobody waits for this process; it ends by itself even where its service was killed."""
+    """Nobody waits for this process; it ends by itself even where nobody ends it."""
     if hasattr(signal, "alarm"):
         signal.alarm(int(DEADLINE_S) + 1)
     with suppress(AttributeError, OSError):

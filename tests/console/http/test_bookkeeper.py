@@ -18,7 +18,7 @@ import httpx
 import orjson
 import pytest
 
-from console.http.bookkeeper import CHUNK, Bookkeeper, bookkeeper, message
+from console.http.bookkeeper import CHUNK, Bookkeeper, bookkeeper, follow_over, message
 from console.http.following_apart import FollowingApart
 from console.wiring import Ledger, open_store
 from ledger.errors import StoreUnreachable
@@ -358,3 +358,30 @@ def test_one_that_says_nothing_of_the_projections_for_long_is_given_up(tmp_path:
             recorded_at = ledger.recorder.record([fact_from_object(one) for one in enrolment("m-9")])[-1].position
             eventually(lambda: following.position >= recorded_at, "the service keeps the projections up")
     assert silent.was_gone == 1
+
+
+def test_one_that_cannot_begin_takes_nothing_back_of_what_was_reached(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+
+    def opened() -> Ledger:
+        return Ledger(open_store(str(tmp_path / "ledger.db"), create=False), lambda: NOW_US)
+
+    def unreachable() -> Ledger:
+        raise StoreUnreachable("the book: found nobody, expected a server")
+
+    said: list[str] = []
+    with closing(Silent()) as process:
+        keeper = Thread(target=follow_over, args=(process._other, unreachable, "the book", said.append))
+        keeper.start()
+        following = FollowingApart(process, opened, "the book", print)  # type: ignore[arg-type]
+        following.start()
+        reached = following.position
+        try:
+            eventually(lambda: following.failed_with is not None, "the service hears that it fails")
+            assert (following.position, following.end, following.failed_with) == (reached, reached, "store-unreachable")
+        finally:
+            following.close()
+            process._other.shutdown(socket.SHUT_RDWR)
+            keeper.join()
+    assert reached > 0
+    assert said == ["the projections cannot be kept up: the book: found nobody, expected a server"]

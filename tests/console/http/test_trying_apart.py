@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +23,9 @@ from projections.what_if.figures import hypothesis
 from tests.console.http.process import PATIENCE_S, environment
 from tests.console.http.support import Served
 from tests.console.http.test_what_if import path_of
+from tests.console.support import ROOT
+from tests.consumers.support import eventually
+from tests.servers.guard import started_at
 
 LITTLE = """
 import resource
@@ -95,3 +102,50 @@ def test_errors_of_the_process_are_errors_here() -> None:
     other = hypothesis('{"min_responses":5}', None, 1)
     with pytest.raises(StoreUnreachable, match="never built"):
         APART.found(trying_apart.Question("/no-such-folder/ledger.db", other, 1))
+
+
+SERVICE = """
+import os, subprocess, sys, time
+command = [sys.executable, "-P", "-m", "console.http.trying_apart", str(os.getpid())]
+print(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's end on Linux alone")
+def test_it_ends_with_a_service_that_is_killed_whatever_it_waits_for() -> None:
+    question, never_asked = os.pipe()
+    with os.fdopen(question), os.fdopen(never_asked, "wb"), subprocess.Popen(
+        [sys.executable, "-c", SERVICE], env=environment(), stdin=question, stdout=subprocess.PIPE
+    ) as service:  # fmt: skip
+        assert service.stdout is not None
+        pid = int(service.stdout.readline())
+        service.kill()
+        try:
+            eventually(lambda: started_at(pid) is None, "the process is gone")
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+ISOLATED = """
+import sys
+sys.path.insert(0, {root!r})
+from console.http.trying_apart import Apart, Question
+from ledger.errors import StoreUnreachable
+from projections.what_if.figures import hypothesis
+try:
+    Apart().found(Question("no-such.db", hypothesis('{{"min_responses":5}}', None, 1), 1))
+except StoreUnreachable:
+    print("asked")
+"""
+
+
+def test_a_service_that_heeds_no_environment_has_nobody_else_say_what_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "pickle.py").write_text(f"open({str(tmp_path / 'was_here')!r}, 'w').close()\nraise SystemExit(3)\n")
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", ISOLATED.format(root=str(ROOT))], env=environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("asked\n", "")
+    assert not (tmp_path / "was_here").exists()
