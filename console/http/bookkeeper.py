@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
+from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -101,6 +102,17 @@ class Bookkeeper:
     def pid(self) -> int | None:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was found gone, or was ended."""
+        return self._has_ended
+
+    def resident_bytes(self) -> float | None:
+        """How much memory it has; None where that cannot be seen, or it is gone."""
+        with suppress(OSError, ValueError, IndexError):
+            return float(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        return None
 
     def gone(self) -> None:
         """Somebody finds that it is gone, or does not answer: nothing of it is left when this returns. From any thread."""

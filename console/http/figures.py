@@ -14,6 +14,8 @@
     csat_ledger_sealed_entries                             entries that the published checkpoint covers
     csat_ledger_sealing_age_seconds                        how long ago it was published
     csat_ledger_duty_failed{duty}                          1 while a duty of this process cannot be done
+    csat_ledger_bookkeeper_gone                            1 once the service does the bookkeeper's work; where it has one
+    csat_ledger_bookkeeper_resident_memory_bytes           how much memory that process has
     csat_ledger_listeners                                  who follows the changes now
     csat_ledger_webhook_waiting{webhook}, csat_ledger_webhook_parked{webhook}, csat_ledger_webhook_oldest_seconds{webhook}
                                                            as the role `webhooks` has them, where this process sends

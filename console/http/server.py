@@ -106,6 +106,8 @@ def service(wiring: Wiring) -> Iterator[Service]:
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
         watched.projections(following)
         watched.intake(intake)
+        if wiring.bookkeeper is not None:
+            watched.bookkeeper(wiring.bookkeeper)
         watched.at_work(duties)
         watched.feed(feed)
         if embedded.tiles is not None:

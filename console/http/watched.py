@@ -14,6 +14,7 @@ from console.http.sealed import Sealing
 from consumers.webhooks.backlog import FIGURES
 
 if TYPE_CHECKING:
+    from console.http.bookkeeper import Bookkeeper
     from console.http.duties import Duties
     from console.http.fan_out import FanOut
     from console.http.intake import Intake
@@ -60,6 +61,11 @@ class Watched:
     def projections(self, following: Following) -> None:
         """What keeps the projections up; there always is one."""
         self.following = following
+
+    def bookkeeper(self, process: Bookkeeper) -> None:
+        """The process that records and keeps the projections up, where there is one."""
+        self.figures.watch("bookkeeper_gone", "1 once the service does its work", lambda: float(process.has_ended))
+        self.figures.watch("bookkeeper_resident_memory_bytes", "how much memory it has", process.resident_bytes)
 
     def intake(self, intake: Intake) -> None:
         """What takes facts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -82,6 +83,13 @@ def clients_of(served: Running, enough: Event) -> list[Client]:
     return found
 
 
+def figure(served: Running, name: str) -> float | None:
+    """What `/metrics` says of the bookkeeper; None where it says nothing."""
+    said = served.get("/metrics", served.token("--role", "operations")).text
+    found = re.search(rf"^csat_ledger_bookkeeper_{name}{{[^}}]*}} (\S+)$", said, re.MULTILINE)
+    return None if found is None else float(found[1])
+
+
 def ended(clients: list[Client]) -> dict[str, int]:
     """What they were told."""
     for one in clients:
@@ -141,9 +149,12 @@ def test_a_service_whose_bookkeeper_is_killed_goes_on_by_itself(tmp_path: Path, 
     with service_process(tmp_path, "--dev", "--bookkeeper") as served:
         keeper, clients = keeper_of(served), clients_of(served, enough)
         eventually(lambda: sum(len(one.told) for one in clients) >= 300, "300 are told")
+        assert figure(served, "gone") == 0
+        assert (figure(served, "resident_memory_bytes") or 0) > 20_000_000
         os.kill(keeper, signum)
         before = sum(len(one.told) for one in clients)
         eventually(lambda: sum(len(one.told) for one in clients) >= before + 300, "300 more are told")
+        assert (figure(served, "gone"), figure(served, "resident_memory_bytes")) == (1, None)
         enough.set()
         told = ended(clients)
         known = served.token("--role", "auditor") | {"Min-Position": str(max(told.values()))}

@@ -35,7 +35,7 @@ from ledger.errors import StoreUnreachable
 from projections.what_if.figures import hypothesis
 resource.setrlimit(resource.RLIMIT_AS, ({bytes}, resource.RLIM_INFINITY))
 try:
-    Apart().found(Question("no-such.db", hypothesis('{{"min_responses":5}}', None, 1), {known}))
+    Apart().found(Question("{folder}/no-such-folder/ledger.db", hypothesis('{{"min_responses":5}}', None, 1), {known}))
 except Problem as problem:
     print(problem.status, problem.code, problem.detail)
 except StoreUnreachable:
@@ -43,9 +43,9 @@ except StoreUnreachable:
 """
 
 
-def with_little(mib: int, known: int) -> str:
+def with_little(folder: Path, mib: int, known: int) -> str:
     """What is said where a process has no more than so many MiB of addresses, and so many events are known."""
-    script = LITTLE.format(bytes=mib << 20, known=known)
+    script = LITTLE.format(folder=folder, bytes=mib << 20, known=known)
     ran = subprocess.run(
         [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )  # fmt: skip
@@ -93,9 +93,9 @@ def test_one_that_finds_nothing_in_time_is_ended(served: Served, monkeypatch: py
     assert APART._process is None
 
 
-def test_it_is_not_begun_without_the_memory_for_what_is_known() -> None:
-    assert with_little(700, 1_000_000).startswith("503 no-memory found "), "before anything is read"
-    assert with_little(700, 1) == "", "it is begun, and finds no projections"
+def test_it_is_not_begun_without_the_memory_for_what_is_known(tmp_path: Path) -> None:
+    assert with_little(tmp_path, 700, 1_000_000).startswith("503 no-memory found "), "before anything is read"
+    assert with_little(tmp_path, 700, 1) == "", "it is begun, and finds no projections"
 
 
 def test_errors_of_the_process_are_errors_here() -> None:
