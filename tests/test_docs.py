@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from console.cli.main import COMMANDS
+from console.http.limits import PREFIX as HTTP_PREFIX
+from console.http.limits import Limits
+from console.settings import PREFIX
 from ledger.errors import REFUSAL_CODES
 from ledger.fact import Fact
 from ledger.programmes.capability import facts as capability
@@ -125,6 +128,18 @@ def test_every_figure_that_operations_names_is_one_of_the_metrics() -> None:
     roles = {f"csat_ledger_{role}" for role in ("migrator", "writer", "reader", "projector", "webhooks")}
     assert len(named) > len(roles)
     assert named - roles <= told
+
+
+def test_every_variable_that_the_program_reads_stands_in_the_docs_and_every_one_that_stands_there_is_read() -> None:
+    read = set(re.findall(rf"{PREFIX}[A-Z_]+[A-Z]", (ROOT / "console/settings.py").read_text()))
+    limits = {f"{HTTP_PREFIX}{name.upper()}" for name in Limits.model_fields}
+    pages = [ROOT / "README.md", ROOT / "docker-compose.yml", *sorted(DOCS.glob("*.md"))]
+    told = set(re.findall(rf"\b{PREFIX}[A-Z_]+[A-Z]", "".join(page.read_text() for page in pages)))
+    assert len(read) > 20
+    assert (read | limits) - told == {f"{PREFIX}HTTP"}
+    assert told - read - limits == {f"{PREFIX}{name}" for name in ("ISSUER", "AUDIENCE", "TAG")}, (
+        "those that Compose puts in"
+    )
 
 
 def test_every_code_of_a_refusal_stands_in_the_docs() -> None:
