@@ -217,6 +217,7 @@ def run(session: Session) -> int:
 
 def _serve(session: Session, wiring: Wiring, limits: Limits, remark: Callable[[str], None]) -> None:
     """Answers until it is told to stop."""
+    from console.http import ending
     from console.http.app import application
     from console.http.observed import Observed
     from console.http.observing import observers
@@ -240,7 +241,12 @@ def _serve(session: Session, wiring: Wiring, limits: Limits, remark: Callable[[s
             output.flush()  # from here on it may be told to stop, which is how it ends
             pages = {} if front is None else front.names()
             app = Observed(application(behind, verifier, wiring.complain, wiring.on_fault, front), observed, pages)
-            serve(app, listener, behind.end, limits, remark)
+
+            def end() -> None:
+                ending.end_within(limits.deadline_s + ending.MORE_S, wiring.complain)
+                behind.end()
+
+            serve(app, listener, end, limits, remark)
     except Interrupted:
         pass
     finally:

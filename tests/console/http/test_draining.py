@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import orjson
+import pytest
 
-from tests.console.http.process import PATIENCE_S, Running, service_process
+from tests.console.http.process import PATIENCE_S, Running, environment, service_process
 from tests.console.support import enrolment, met
 
 
@@ -97,3 +101,35 @@ def test_a_connection_that_is_cut_leaves_whole_facts_alone(tmp_path: Path) -> No
     with service_process(tmp_path, "--dev") as again:
         operator = again.token("--role", "operator")
         assert {one["status"] for one in again.post("/v1/facts", enrolment(), operator).json()} == {"accepted"}
+
+
+ENDING_SOON = """
+import sys
+from console.cli.main import main
+from console.http import ending
+ending.MORE_S = 0.5
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_service_whose_store_says_nothing_ends_all_the_same(tmp_path: Path) -> None:
+    """The thread that records waits in the driver; nothing but SIGKILL ended a service whose PostgreSQL hung."""
+    command = ["--store", "ledger.db", "--json", "serve", "--dev", "--no-console", "--no-bookkeeper", "--no-clock"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDING_SOON, *command, "--listen", "127.0.0.1:0"], cwd=tmp_path,
+        env=environment(CSAT_LEDGER_HTTP_DEADLINE_S="1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        served = Running(process, tmp_path, environment())
+        operator = served.token("--role", "operator")
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert served.post("/v1/facts", enrolment(), operator).status_code == 504
+            code, errors = served.stop()
+    finally:
+        process.kill()
+        process.wait()
+    assert code == 4, errors
+    assert b"found itself still there 1.5 seconds after it was told to end" in errors
+    assert b"Traceback" not in errors
