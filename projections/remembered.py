@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -22,16 +22,10 @@ class Remembered(Generic[Value]):
         with self._lock:
             return self._values.get(name)
 
-    def put(self, name: Hashable, value: Value) -> Value:
-        """Remembers a value, which is given back."""
+    def put(self, name: Hashable, value: Value) -> None:
+        """Remembers a value."""
         with self._lock:
             self._values.pop(name, None)
             while len(self._values) >= self._most:
                 del self._values[next(iter(self._values))]
             self._values[name] = value
-        return value
-
-    def or_made(self, name: Hashable, make: Callable[[], Value]) -> Value:
-        """What is remembered, else what is made now."""
-        found = self.get(name)
-        return self.put(name, make()) if found is None else found

@@ -88,10 +88,8 @@ def service(wiring: Wiring) -> Iterator[Service]:
         duties = stack.enter_context(duties_of(embedded, wiring))
         desk = _receipt_desk(wiring, name, stack)
         watched = Watched("postgresql" if in_postgres else "sqlite", wiring.clock)
-        if (
-            wiring.bookkeeper is not None
-        ):  # until that is gone it would grow old here, and take a connection for nothing
-            recorded_in.drop()
+        if wiring.bookkeeper is not None:
+            recorded_in.drop()  # until that is gone it would grow old here, and take a connection for nothing
         group = _commit(wiring, ReopenedRecorder(recorded_in), watched)
         stack.callback(group.close)
         following = _following(wiring, name)
