@@ -170,6 +170,11 @@ def fewer(
         at_us = until_us
 
 
+def _received_by_place() -> defaultdict[str, _Received]:
+    """Of one organisation; with a name, since a monitor keeps the checks of a stream pickled."""
+    return defaultdict(_Received)
+
+
 class Past:
     """The counts of each location at every instant, and how many locations have enough."""
 
@@ -178,7 +183,7 @@ class Past:
         self._places: defaultdict[str, Steps] = defaultdict(Steps)
         self._enough = Steps()
         """How many locations have enough; its second count is not used."""
-        self._received: defaultdict[Key, defaultdict[str, _Received]] = defaultdict(lambda: defaultdict(_Received))
+        self._received: defaultdict[Key, defaultdict[str, _Received]] = defaultdict(_received_by_place)
         for response in membership.by_time:
             if response.response not in membership.void:
                 self.change(response, membership.organisations.key(response.customer_org), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from ledger.proof.log.event import add_months, format_instant
-from ledger.proof.survey import past
+from ledger.proof.survey import past, recheck
 from ledger.proof.survey.past import Past, Steps, fewer
 from ledger.proof.survey.recheck import check_stream
 from ledger.proof.survey.replay import Membership, Response, Rulebook
@@ -203,3 +204,21 @@ def test_late_facts_of_a_long_stream_go_over_few_responses(monkeypatch: pytest.M
         events.append(template._replace(seq=len(events), occurred_us=when, data=data))
     assert check_stream(events).differences == []
     assert looked < 40 * 600
+
+
+def test_a_check_that_keeps_the_past_can_be_put_away_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a monitor does at the end of a round (`ledger.monitor.kept_streams`)."""
+    monkeypatch.setattr(recheck, "SWEPT_MAX", 0)
+    book = Book()
+    book.publish("e", "2010-01-01", min_responses=2, min_organisations=1, per_org_cap=2, window_months=12)
+    stream = book.enrol("m-1")
+    for number, day in enumerate(("05", "03", "01", "04", "02")):
+        book.respond(stream, f"r-{number}", f"2010-02-{day}", f"org-{number % 2}")
+    events = in_log_order(book, stream)
+    check = recheck.StreamCheck()
+    for event in events:
+        check.take(event)
+        check = pickle.loads(pickle.dumps(check))
+    check.finish()
+    assert check._past is not None
+    assert check.differences == check_stream(events).differences
