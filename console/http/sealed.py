@@ -90,4 +90,4 @@ class Sealing:
         if self._seen is None or self._seen[0] != found:
             self._seen = (found, end if found is not None else 0)
         made_s = self._since_s if found is None else found.made_s
-        return time.time() - made_s if end > self._seen[1] else 0.0
+        return max(0.0, time.time() - made_s) if end > self._seen[1] else 0.0  # the clock may have been set back

@@ -22,7 +22,7 @@ LOOK_S: Final = 0.05
 
 
 class Gate:
-    """Before each attempt `enter`, after it `note`. For one event loop; `now` gives microseconds since 1970."""
+    """Before each attempt `enter`, after it `note`. For one loop; `now` gives microseconds, by a clock that nobody sets."""
 
     def __init__(self, now: Callable[[], int], backoff: Backoff) -> None:
         self._now = now

@@ -18,6 +18,7 @@ mark stays before what was answered so, and `trouble` says it until somebody say
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +32,7 @@ from consumers.webhooks.delivery import message_of, signed_headers, webhook_id
 from consumers.webhooks.gate import PAUSE_FIRST_S, PAUSE_MAX_S, Gate
 from consumers.webhooks.network import REASON_CHARACTERS_MAX, Bounds, Outcome, Receiver, Resolve
 from consumers.webhooks.registry import GONE, HELD_MAX, Held, Progress, Webhook
-from consumers.webhooks.schedule import next_try
+from consumers.webhooks.schedule import is_due, next_try
 from consumers.webhooks.secrets import SecretFile
 from consumers.webhooks.target import target
 from ledger.errors import BadInput, BrokenHistory, DifferentBook
@@ -119,7 +120,7 @@ class Line:
         self._secret_trouble = ""
         self._secrets = SecretFile(Path(webhook.secret_file))
         rules = around.rules
-        self._gate = Gate(around.now, rules.gate)
+        self._gate = Gate(lambda: time.monotonic_ns() // 1_000, rules.gate)
         self._forward_slots = asyncio.Semaphore(rules.concurrency)
         self._again_slots = asyncio.Semaphore(max(1, rules.concurrency // 4))
         allowed = (*rules.allowed, *(PRIVATE if webhook.allow_private else ()))
@@ -199,9 +200,13 @@ class Line:
             self.mark = page.mark
 
     async def _again(self) -> None:
+        last_us = self._around.now()
         while not self.gone:
             now_us = self._around.now()
-            waiting = [one for one in self.held.values() if not one.parked and one.next_us <= now_us]
+            if now_us < last_us:
+                self._set_back(last_us - now_us)
+            last_us = now_us
+            waiting = [one for one in self.held.values() if not one.parked and is_due(one.next_us, now_us)]
             if not waiting:
                 await asyncio.sleep(AGAIN_LOOK_S)
                 continue
@@ -283,10 +288,16 @@ class Line:
         now_us, rules, membership = self._around.now(), self._around.rules, _whose(row)
         old = self.held.get(membership)
         again = old is not None and old.position == row.position and old.attempts > 0
-        since_us, attempts = (old.since_us, old.attempts + 1) if old is not None and again else (now_us, 1)
+        since_us, attempts = (min(old.since_us, now_us), old.attempts + 1) if old is not None and again else (now_us, 1)
         at_us, parked = next_try(rules.backoff, rules.retry_for_us, since_us, now_us, attempts, outcome.retry_after_s)
         self.held[membership] = Held(membership, row.position, since_us, at_us, attempts, parked, outcome.reason)
         self._changed.add(membership)
+
+    def _set_back(self, by_us: int) -> None:
+        """The clock went back: who waits, waits no longer for that."""
+        for name, one in self.held.items():
+            self.held[name] = one._replace(since_us=one.since_us - by_us, next_us=one.next_us - by_us)
+            self._changed.add(name)
 
     async def _sendable(self) -> tuple[str, ...]:
         """The secrets, once they and the book are there and this is not about to end; `trouble` says what is waited for."""

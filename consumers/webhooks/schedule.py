@@ -3,6 +3,9 @@
 Pauses double from 5 seconds up to six hours, each between half and the whole of that, so that what failed in one instant is
 not tried in one instant; so there are some 25 attempts in three days. The last one is at their end: an announcement that
 fails then is parked.
+
+The instants are kept, and go by the wall clock, which may have been wrong when they were set. No pause is longer than
+`PAUSE_LONGEST_US`, so what seems to be due later than that is due now (`is_due`), and is tried for its time from now on.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from ledger.instants import SECOND_US
 
 FIRST_S: Final = 5.0
 PAUSE_MAX_S: Final = 6 * 3_600.0
+PAUSE_LONGEST_US: Final = int(PAUSE_MAX_S) * SECOND_US
+"""A receiver may ask for less than that (`consumers.webhooks.network`)."""
 
 
 class Next(NamedTuple):
@@ -21,6 +26,11 @@ class Next(NamedTuple):
 
     at_us: int
     parked: bool
+
+
+def is_due(next_us: int, now_us: int) -> bool:
+    """Whether what was to be tried at `next_us` is to be tried now; also where the clock went back since that was said."""
+    return not now_us < next_us <= now_us + PAUSE_LONGEST_US
 
 
 def next_try(

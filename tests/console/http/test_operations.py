@@ -72,6 +72,8 @@ def test_a_checkpoint_is_old_only_where_there_is_more_to_seal(tmp_path: Path, mo
     assert BOUNDS["sealing-age"].state(sealing.unsealed_s(41)) == "look"
     monkeypatch.setattr("console.http.sealed.time", SimpleNamespace(time=lambda: made_s + 3_601))
     assert BOUNDS["sealing-age"].state(sealing.unsealed_s(41)) == "act"
+    monkeypatch.setattr("console.http.sealed.time", SimpleNamespace(time=lambda: made_s - 3_600))
+    assert sealing.unsealed_s(41) == 0, "a clock that was set back makes no age below 0, which no answer may have"
 
 
 def test_a_stream_that_is_set_aside_is_to_be_acted_on(served: Served) -> None:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from consumers.broker.backoff import Backoff
-from consumers.webhooks.schedule import FIRST_S, PAUSE_MAX_S, next_try
+from consumers.webhooks.schedule import FIRST_S, PAUSE_MAX_S, is_due, next_try
 from ledger.instants import DAY_US, SECOND_US
 
 START_US = 1_700_000_000 * SECOND_US
@@ -44,3 +44,12 @@ def test_a_receiver_that_asks_for_a_pause_is_given_it() -> None:
     made = attempts(1, retry_after_s=600)
     assert made[1] == 600 * SECOND_US
     assert made[-1] == 3 * DAY_US
+
+
+def test_what_is_due_later_than_any_pause_is_due_now() -> None:
+    """It was set by a clock that has gone back since."""
+    longest_us = int(PAUSE_MAX_S) * SECOND_US
+    found = [
+        is_due(START_US + later_us, START_US) for later_us in (-1, 0, 1, longest_us, longest_us + 1, 3650 * DAY_US)
+    ]
+    assert found == [True, True, False, False, True, True]

@@ -12,6 +12,7 @@ pytest.importorskip("httpcore")
 pytest.importorskip("standardwebhooks")
 
 from consumers.webhooks.backlog import backlog, waiting_of
+from consumers.webhooks.gate import FAILING_MAX
 from consumers.webhooks.network import Bounds
 from consumers.webhooks.registry import GONE, Progress, held, remove, replay, save, webhook
 from consumers.webhooks.sender import Sender
@@ -180,6 +181,46 @@ def test_a_membership_that_was_held_when_its_webhook_ended_is_sent_after_a_repla
     with Sender(book.store, TowerClock(), quick()) as sender:
         drive(sender, lambda: has_all(book, receiver), "all arrive")
         drive(sender, lambda: not held(book.store, "wh-1"), "nothing is held any more")
+
+
+def test_what_failed_under_a_clock_ten_years_ahead_is_tried_once_that_is_mended_and_for_three_days(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    failing = threading.Event()
+    failing.set()
+    receiver.behave = lambda membership, _position: 500 if membership == "m-1" and failing.is_set() else 204
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    clock = receiver.clock = TowerClock()
+    clock.ahead_us = 3_650 * DAY_US
+    with Sender(book.store, clock, quick()) as sender:
+        drive(sender, lambda: len(held(book.store, "wh-1")) == 1, "it is held")
+    clock.ahead_us = 0
+    with Sender(book.store, clock, quick()) as sender:
+        drive(sender, lambda: sender.state.failed >= 3, "it is tried")
+        drive(sender, lambda: held(book.store, "wh-1")[0].since_us <= clock(), "its three days begin now")
+        failing.clear()
+        drive(sender, lambda: has_all(book, receiver), "all arrive")
+    assert not receiver.wrong
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_receiver_shut_that_was_down(
+    book: Announcing, receiver: Inbox, tmp_path: Path
+) -> None:
+    for number in range(6, 6 + FAILING_MAX):
+        book.record(book.enrol(f"m-{number}"))
+        book.record(book.flips(f"m-{number}", 1))
+    failing = threading.Event()
+    failing.set()
+    receiver.behave = lambda _membership, _position: 503 if failing.is_set() else 204
+    register(book.store, receiver.url, tmp_path / "hook.secret")
+    clock = receiver.clock = TowerClock()
+    with Sender(book.store, clock, quick()) as sender:
+        drive(sender, lambda: sender.state.failed > FAILING_MAX, "it is taken for down")
+        got = len(receiver.got)
+        clock.ahead_us = -HOUR_US
+        drive(sender, lambda: len(receiver.got) > got + 3, "it is tried all the same", 20)
+        failing.clear()
+        drive(sender, lambda: has_all(book, receiver), "and has all as soon as it is back", 20)
 
 
 def test_after_three_days_a_membership_is_parked_and_its_later_ones_park_with_it_until_a_replay(
