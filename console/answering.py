@@ -199,7 +199,7 @@ class Answering:
 
             self._responses = Responses(self._place.open())
         now_us = self._clock()
-        if self._settled_us is None or now_us - self._settled_us >= EXPIRE_EVERY_US:
+        if self._settled_us is None or not 0 <= now_us - self._settled_us < EXPIRE_EVERY_US:  # it may be set back
             with self._errors():
                 if settle(self._store, self._responses, now_us, self._retention_days):
                     self._settled_us = now_us

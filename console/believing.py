@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.clock import LastRecorded, check_clock, is_behind
-from ledger.errors import ClockWrong
+from ledger.errors import BrokenHistory, ClockWrong
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
 from ledger.writing.editions import EditionCache
@@ -20,9 +20,9 @@ def require_clock(store: Store, now_us: int) -> None:
 
 
 def is_believed(store: Store, now_us: int) -> bool:
-    """Whether `require_clock` is content."""
+    """Whether `require_clock` is content; it is not where the end of the book cannot be read."""
     try:
         require_clock(store, now_us)
-    except ClockWrong:
+    except (BrokenHistory, ClockWrong):
         return False
     return True

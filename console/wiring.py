@@ -10,7 +10,7 @@ import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -133,10 +133,13 @@ class Ledger:
     @cached_property
     def refusals(self) -> RefusalKeeper:
         """What keeps the facts that are refused."""
+        from console.believing import is_believed
         from ledger.programmes.registry import PROGRAMMES
         from ledger.writing.refused import RefusalKeeper
 
-        return RefusalKeeper(self.store, PROGRAMMES.facts, self.clock, self._remark, self.refusals_days)
+        return RefusalKeeper(
+            self.store, PROGRAMMES.facts, self.clock, self._remark, self.refusals_days, partial(is_believed, self.store)
+        )
 
     @cached_property
     def database(self) -> Database:

@@ -131,13 +131,18 @@ class RefusalKeeper:
         clock: Callable[[], int],
         complain: Callable[[str], None],
         retention_days: int = RETENTION_DAYS,
+        is_believed: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        """`clock` gives microseconds since 1970; what was refused last more than `retention_days` ago is deleted."""
+        """`clock` gives microseconds since 1970; what was refused last more than `retention_days` ago is deleted.
+
+        `is_believed` says whether an instant of the clock can be: one that is ahead would have all deleted before its time.
+        """
         self._store = store
         self._parser = parser
         self._clock = clock
         self._complain = complain
         self._retention_us = retention_days * DAY_US
+        self._is_believed = is_believed
         self._lock = Lock()
         self._expired_us: int | None = None
         self._failing = False
@@ -161,12 +166,19 @@ class RefusalKeeper:
     def require_kept(self, refused: Sequence[TurnedAway]) -> None:
         """Keeps refusals. Raises what the store says where that fails: then none of them is kept."""
         rows = [to_keep(one, self._parser) for one in refused]
-        with self._lock, self._store.keeping_refusals() as table:
+        with self._lock:
             now_us = self._clock()
-            table.keep(rows, now_us)
-            if self._expired_us is None or now_us - self._expired_us >= EXPIRE_EVERY_US:
-                table.expire(now_us - self._retention_us)
-                self._expired_us = now_us
+            expires = self._expires(now_us)
+            with self._store.keeping_refusals() as table:
+                table.keep(rows, now_us)
+                if expires:
+                    table.expire(now_us - self._retention_us)
+            self._expired_us = now_us if expires else self._expired_us
+
+    def _expires(self, now_us: int) -> bool:
+        """Whether it is time to delete what is old; also after the clock was set back."""
+        recently = self._expired_us is not None and 0 <= now_us - self._expired_us < EXPIRE_EVERY_US
+        return not recently and self._is_believed(now_us)
 
     def give_up(self, number: int, error: Exception) -> None:
         """Counts refusals that are not kept, and says why."""

@@ -17,11 +17,12 @@ import pytest
 
 from console.http import refusing
 from console.http.refusing import RefusalQueue
+from ledger.instants import DAY_US
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.sqlite import SQLiteStore
 from ledger.writing.refused import RefusalKeeper, TurnedAway
 from tests.console.http.process import service_process
-from tests.console.http.support import NOW, Served, bearer, serving, token
+from tests.console.http.support import NOW, NOW_US, Served, bearer, serving, token
 from tests.console.support import Program, enrolment, fact, response
 
 EVALUATION = fact("record-evaluation", "e-1", "2010-02-01T00:00:00Z", "m-2", evaluation="e-1")
@@ -263,6 +264,19 @@ def test_a_refusal_that_cannot_be_kept_is_told_all_the_same_and_said(
         assert empty.post("/v1/facts", EVALUATION).status_code == 422
     assert any("refused facts cannot be kept" in said and "No space" in said for said in empty.said)
     assert ids(empty) == []
+
+
+def test_what_is_refused_under_a_clock_ten_years_ahead_deletes_nothing_that_was_refused_before(tmp_path: Path) -> None:
+    store = tmp_path / "ledger.db"
+    with serving(store) as served:
+        assert served.post("/v1/facts", enrolment()).status_code == 200
+        assert served.post("/v1/facts", EVALUATION).status_code == 422
+    with serving(store, now_us=NOW_US + 3_650 * DAY_US) as served:
+        assert (
+            served.post("/v1/facts", response(1, "Brontegard", "2010-06-01T10:00:00Z")).json()["code"] == "clock-ahead"
+        )
+        assert served.post("/v1/facts", {"type": "x"}).status_code == 422
+        assert set(ids(served)) == {None, "e-1"}
 
 
 @pytest.fixture

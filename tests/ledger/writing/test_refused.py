@@ -223,6 +223,27 @@ def test_what_is_older_than_the_retention_is_deleted_now_and_then(store: SQLiteS
     assert (totals.kept, totals.expired) == (1, 1)
 
 
+def test_nothing_is_deleted_by_a_clock_that_is_not_believed_and_again_by_one_that_was_set_back(
+    store: SQLiteStore,
+) -> None:
+    clock = Clock()
+    right_us = clock.now_us
+    wrong_us = right_us + 3_650 * DAY_US
+    keeper = RefusalKeeper(
+        store, PARSER, clock, pytest.fail, retention_days=30, is_believed=lambda now_us: now_us < wrong_us
+    )
+    keeper.keep([refused(RESPONSE)])
+    clock.now_us = wrong_us
+    keeper.keep([refused({**RESPONSE, "id": "f-8"})])
+    assert store.refusals.last_number() == 2
+    assert [row.fact for row in store.refusals.page(Wanted(), 10)] == ["f-8", RESPONSE["id"]]
+    clock.now_us = right_us - 40 * DAY_US  # believed, and before what was deleted last
+    keeper.keep([refused({**RESPONSE, "id": "f-9"})])
+    clock.now_us = right_us + EXPIRE_EVERY_US - 1
+    keeper.keep([refused({**RESPONSE, "id": "f-10"})])
+    assert [row.fact for row in store.refusals.page(Wanted(), 10)] == ["f-10", "f-8", RESPONSE["id"]]
+
+
 def test_what_cannot_be_kept_is_said_once_and_counted_until_it_can_be(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
