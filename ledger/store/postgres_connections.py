@@ -179,13 +179,20 @@ class Connections:
 
 
 def require_own_session(name: str, connection: PgConnection, parameters: dict[str, Any]) -> None:
-    """Raises StoreUnreachable where a pooler gives a connection another session for each transaction.
+    """Raises StoreUnreachable where a pooler gives a connection another session for each transaction, or has none to give.
 
     Of two connections that are both open, the second one holds a transaction: neither may have the first one's session
     then, nor may the first one get another than it had.
     """
     said = ""
     with psycopg.connect(autocommit=True, **parameters) as other:
+        try:
+            _backend(other)
+        except psycopg.OperationalError as error:  # with pgbouncer after its query_wait_timeout
+            raise StoreUnreachable(
+                f"{name}: found a pooler that has no session left ({' '.join(str(error).split())}), expected one for each "
+                "connection: let it have more of them"
+            ) from error
         for _ in range(POOLER_ROUNDS):
             try:
                 ours = _backend(connection)

@@ -6,6 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -52,27 +54,49 @@ def test_a_lock_that_the_server_does_not_know_of_is_not_held(postgres_url: str, 
 
 @pytest.mark.parametrize(("mode", "refused"), [("transaction", True), ("statement", True), ("session", False)])
 def test_pgbouncer_is_told_apart_by_its_mode(postgres_url: str, tmp_path: Path, mode: str, refused: bool) -> None:
+    append(first := PostgresStore(postgres_url))
+    first.close()
+    with pgbouncer(postgres_url, tmp_path, f"pool_mode={mode}") as url:
+        if refused:
+            with pytest.raises(StoreUnreachable, match="found a pooler that gives a connection another session"):
+                PostgresStore(url)
+        else:
+            PostgresStore(url).close()
+
+
+def test_pgbouncer_with_too_few_sessions_is_not_told_to_pool_by_the_session(postgres_url: str, tmp_path: Path) -> None:
+    append(first := PostgresStore(postgres_url))
+    first.close()
+    few = "pool_mode=session\ndefault_pool_size=1\nquery_wait_timeout=1"
+    with (
+        pgbouncer(postgres_url, tmp_path, few) as url,
+        pytest.raises(StoreUnreachable, match=r"found a pooler that has no session left .*query_wait_timeout"),
+    ):
+        PostgresStore(url)
+
+
+@contextmanager
+def pgbouncer(postgres_url: str, folder: Path, how: str) -> Iterator[str]:
+    """The URL of a database through a pgbouncer with some settings."""
     program = shutil.which("pgbouncer")
     if program is None:
         pytest.skip("found no pgbouncer on this machine; the small pooler of the tests stands in for it")
-    append(first := PostgresStore(postgres_url))
-    first.close()
     address, _, database = postgres_url.rpartition("/")
     server_port = address.rpartition(":")[2]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (tmp_path / "users").write_text('"postgres" ""\n')
-    settings = tmp_path / "pgbouncer.ini"
+    (folder / "users").write_text('"postgres" ""\n')
+    settings = folder / "pgbouncer.ini"
     settings.write_text(
         f"[databases]\n* = host=127.0.0.1 port={server_port} user=postgres\n"
         f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\n"
-        f"auth_type=any\nauth_file={tmp_path}/users\npool_mode={mode}\nunix_socket_dir=\nuser=nobody\n"
+        f"auth_type=any\nauth_file={folder}/users\n{how}\nunix_socket_dir=\nuser=nobody\n"
         "ignore_startup_parameters=extra_float_digits\n"
     )
     settings.chmod(0o644)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    for one in (folder, *list(folder.parents)[:2]):
+        one.chmod(0o755)
     process = subprocess.Popen([program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"postgresql://postgres@127.0.0.1:{port}/{database}"
@@ -85,11 +109,7 @@ def test_pgbouncer_is_told_apart_by_its_mode(postgres_url: str, tmp_path: Path, 
                 assert time.monotonic() < deadline
                 assert process.poll() is None
                 time.sleep(0.02)
-        if refused:
-            with pytest.raises(StoreUnreachable, match="found a pooler"):
-                PostgresStore(url)
-        else:
-            PostgresStore(url).close()
+        yield url
     finally:
         process.terminate()
         process.wait()
