@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -106,6 +106,10 @@ class Database(Protocol):
         ...
 
 
+class ProjectionsDamaged(StoreUnreachable):
+    """The file of the projections is none any more, or not whole: it is to be removed."""
+
+
 class _SQLiteConnection:
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
@@ -161,6 +165,8 @@ class SQLiteDatabase:
                 self._writing = self._connect(path)
                 self._reading = self._connect(path)
                 self._identity = identity_of(path)
+                beside = {name: identity_of(name) for name in (f"{path}-wal", f"{path}-shm")}
+                self._beside = {name: found for name, found in beside.items() if found is not None}
         except sqlite3.Error as error:
             raise StoreUnreachable(f"{path}: {error}") from error
 
@@ -181,7 +187,8 @@ class SQLiteDatabase:
         self._require_same_file()
         cursor = self._writing.cursor()
         try:
-            cursor.execute("BEGIN IMMEDIATE")
+            with _naming_damage(self._path):
+                cursor.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise StoreUnreachable(f"{self._path}: {error}") from error
         try:
@@ -204,12 +211,14 @@ class SQLiteDatabase:
         if self._may_write:
             self._require_same_file()
         cursor = self._reading.cursor()
-        cursor.execute("BEGIN")
         try:
             with _naming_damage(self._path):
+                cursor.execute("BEGIN")
                 yield _SQLiteConnection(cursor)
         finally:
-            cursor.execute("COMMIT")
+            if self._reading.in_transaction:
+                with suppress(sqlite3.Error):  # of a damaged file: what is told is what was found of it
+                    cursor.execute("COMMIT")
             cursor.close()
 
     def _require_same_file(self) -> None:
@@ -218,6 +227,13 @@ class SQLiteDatabase:
                 f"{self._path}: found another file, or none, in the place of the one that this process has open: it was "
                 "replaced or removed; what is opened anew builds what is missing"
             )
+        for name, identity in self._beside.items():
+            if identity_of(name) != identity:
+                raise StoreUnreachable(
+                    f"{name}: found another log of the projections, or none, in the place of the one that this process has "
+                    f"open: it was removed; where that lasts, stop what has them open and remove {self._path}*: they are "
+                    "built anew from the ledger"
+                )
 
     def create_table(self, connection: Connection, name: str, table: Table) -> None:
         columns = ", ".join(f"{column} {kind}" for column, kind in table.columns.items())
@@ -246,7 +262,7 @@ def _naming_damage(path: str) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise StoreUnreachable(
+            raise ProjectionsDamaged(
                 f"{path}: found the projections damaged ({error}); they are only derived: remove {path}* and they are "
                 "built anew from the ledger, which is not damaged by that"
             ) from error

@@ -3,7 +3,8 @@
     {"ready": false, "missing": [{"code": "store-unreachable", "sentence": "the store does not answer; …"}]}
 
     store-unreachable       the projections cannot be kept up, since the store is away
-    projections-failed      they cannot be kept up for another reason, such as `different-book`, or are not there yet
+    projections-failed      they cannot be kept up for another reason, such as `different-book`, or are not there yet; or
+                            a question has found them damaged within the last minute
     projections-stalled     the thread that keeps them up has not come round for a while: it waits for a store that says nothing
     projections-behind      they are far behind the book
     recording-failed        no group of facts could be recorded within the last minute, since the clock is wrong, say
@@ -61,12 +62,15 @@ def health(
     sealing: Sealing | None = None,
     duties: Iterable[Duty] = (),
     waited_s: float = 0.0,
+    damaged: bool = False,
 ) -> Health:
     """How it stands with what answers, records and seals. It looks at what is known, and asks no store.
 
-    `waited_s`: so long facts have been waiting and none was recorded.
+    `waited_s`: so long facts have been waiting and none was recorded. `damaged`: a question has found the projections so.
     """
     found = [*_projections(following)]
+    if damaged and following.failed_with is None:
+        found.append(Missing("projections-failed", f"found the projections damaged; {LOG_SAYS}"))
     if recording is not None and (code := recording.failing()) is not None:
         found.append(Missing("recording-failed", f"found {code}, and no fact is recorded; {LOG_SAYS}"))
     if waited_s >= STALLED_S:

@@ -19,6 +19,7 @@ from console.cli.exits import failure_of
 from console.http.tracing import within
 from console.wiring import Ledger, driver_errors
 from ledger.errors import LedgerError, StoreUnreachable
+from projections.database import ProjectionsDamaged
 
 Answer = TypeVar("Answer")
 Open = Callable[[], Ledger]
@@ -35,6 +36,8 @@ AGAIN_S: Final = 1.0
 """After a failure the projections are tried again so much later."""
 BEHIND_S: Final = 0.05
 """So long, where others bring the projections up, and have not yet."""
+DAMAGED_S: Final = 60.0
+"""After so long without a question that finds damage nobody knows whether it is still there."""
 MISSING: Final = "projections-missing"
 FAULT: Final = "fault"
 """The code of what is no error of the ledger."""
@@ -83,6 +86,8 @@ class Readers:
         self._starting = Lock()
         self._threads: list[Thread] = []
         self._number_asked = 0
+        self._damaged_s: float | None = None
+        """When a question has found the projections damaged."""
         self._settled: list[int] = []
         """How many questions each thread is through with; each counts its own."""
 
@@ -101,6 +106,10 @@ class Readers:
             finally:
                 del asked  # else an error would hold itself, and whatever the question held, until garbage is collected
             return answer
+
+    def found_damage(self) -> bool:
+        """Whether a question has found the projections damaged lately; others may be answered out of what is whole."""
+        return self._damaged_s is not None and time.monotonic() - self._damaged_s < DAMAGED_S
 
     def _start_if_needed(self) -> None:
         """Another thread, where those that there are have enough to do: each opens a ledger of its own."""
@@ -124,6 +133,8 @@ class Readers:
                     asked.answer = asked.ask(ledger)
             except BaseException as error:
                 asked.error = error
+                if isinstance(error, ProjectionsDamaged):
+                    self._damaged_s = time.monotonic()
                 if isinstance(error, StoreUnreachable) and ledger is not None:
                     with suppress(Exception):
                         ledger.close()

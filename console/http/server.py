@@ -102,7 +102,7 @@ def service(wiring: Wiring) -> Iterator[Service]:
         stack.callback(feed.close)
         evidence = stack.enter_context(closing(EvidenceDesk(wiring.opened, name, embedded.tiles, embedded.judge)))
         intake = Intake(group, refusals, desk, limits.facts_waiting, limits.streams)
-        watched.projections(following)
+        watched.projections(following, readers)
         watched.intake(intake)
         if wiring.bookkeeper is not None:
             watched.bookkeeper(wiring.bookkeeper)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.http.duties import Duties
     from console.http.fan_out import FanOut
     from console.http.intake import Intake
-    from console.http.reading import Following
+    from console.http.reading import Following, Readers
     from console.wiring import Clock
 
 
@@ -35,13 +35,14 @@ class Watched:
         self.duties: Duties = ()
         """What the process does beside answering."""
         self._waited_s: Callable[[], float] = lambda: 0.0
+        self._damaged: Callable[[], bool] = lambda: False
         self.figures.metrics.ready.set_function(lambda: float(self.health().ready))
 
     def health(self) -> Health:
         """Whether the service can answer, and what it lacks."""
         if self.following is None:
             raise RuntimeError("found a service without projections, expected them to be watched")
-        return health(self.following, self.recording, self._sealing, self.duties, self._waited_s())
+        return health(self.following, self.recording, self._sealing, self.duties, self._waited_s(), self._damaged())
 
     def unsealed_s(self) -> float | None:
         """How old the published checkpoint is where the book goes beyond it, else 0; None where no log is served."""
@@ -58,9 +59,11 @@ class Watched:
                     found.setdefault(name, {}).update(duty.figures[name])
         return found
 
-    def projections(self, following: Following) -> None:
-        """What keeps the projections up; there always is one."""
+    def projections(self, following: Following, readers: Readers | None = None) -> None:
+        """What keeps the projections up; there always is one. And what reads them for questions."""
         self.following = following
+        if readers is not None:
+            self._damaged = readers.found_damage
 
     def bookkeeper(self, process: Bookkeeper) -> None:
         """The process that records and keeps the projections up, where there is one."""

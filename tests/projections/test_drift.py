@@ -8,13 +8,14 @@ from shutil import copyfile
 
 import pytest
 
+from console.wiring import driver_errors
 from consumers.roles.partition_progress import Keeper
 from ledger.errors import DifferentBook, StoreUnreachable
 from ledger.store.base import Row
 from ledger.store.bookmark import bookmark_at
 from ledger.store.sqlite import SQLiteStore
 from projections.builds import load_build
-from projections.database import SQLiteDatabase
+from projections.database import ProjectionsDamaged, SQLiteDatabase, Table
 from projections.questions.answer import LEFT_OUT
 from projections.questions.projection_state import projection_states
 from projections.worker_progress import Source
@@ -144,6 +145,54 @@ def test_a_file_of_projections_that_is_gone_from_its_place_is_not_kept_up(tmp_pa
         with pytest.raises(StoreUnreachable, match="found another file, or none"), use():
             pass
     database.close()
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_projections_whose_log_is_gone_from_its_place_are_not_kept_up_and_are_opened_anew(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / "tables.db"
+    database = filled(path)
+    path.with_name(path.name + ending).unlink()
+    for use in (database.writing, database.reading):
+        with pytest.raises(StoreUnreachable, match=f"tables.db{ending}: found another log of the projections"), use():
+            pass
+    database.close()
+    database = SQLiteDatabase(str(path))
+    with database.reading() as connection:
+        assert connection.query("SELECT count(*) FROM t") == [(ROWS,)]
+    database.close()
+
+
+def test_of_damaged_projections_it_is_said_that_it_is_these_and_not_the_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "tables.db"
+    filled(path).close()
+    with path.open("r+b") as file:
+        file.seek(8 * 4_096)
+        file.write(b"\xa5" * 40 * 4_096)
+    database = SQLiteDatabase(str(path))
+    for _ in range(2):
+        with (
+            pytest.raises(
+                ProjectionsDamaged, match=r"tables.db: found the projections damaged .* remove .*tables.db\*"
+            ),
+            driver_errors("the ledger"),
+            database.reading() as connection,
+        ):
+            connection.query("SELECT sum(length(b)) FROM t")
+    database.close()
+
+
+ROWS = 4_000
+
+
+def filled(path: Path) -> SQLiteDatabase:
+    """A table of some hundred pages."""
+    database = SQLiteDatabase(str(path))
+    with database.writing() as connection:
+        database.create_table(connection, "t", Table("t", {"a": "INTEGER", "b": "TEXT"}, ("a",)))
+        connection.insert("t", 2, [(number, "x" * 100) for number in range(ROWS)])
+    return database
 
 
 # The command line

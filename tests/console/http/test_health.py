@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +26,8 @@ from ledger.clock import ClockWrong
 from ledger.fact import Fact
 from ledger.writing.group_commit import Done
 from ledger.writing.transaction import Outcome
-from tests.console.http.support import Served
+from tests.console.http.process import service_process
+from tests.console.http.support import NOW, Served, make_book
 from tests.console.support import met
 
 
@@ -143,6 +146,32 @@ def test_sealing_is_late_where_there_is_more_to_seal_and_nobody_does(tmp_path: P
     assert codes(health(following(end=5), sealing=sealing)) == []  # it has just begun, and may have no checkpoint yet
     assert codes(health(following(end=5), sealing=Sealing(tmp_path, late_s=0))) == ["sealing-late"]
     assert codes(health(following(end=0), sealing=Sealing(tmp_path, late_s=0))) == []
+
+
+def test_a_service_whose_questions_find_its_projections_damaged_is_not_ready(tmp_path: Path) -> None:
+    make_book(tmp_path / "ledger.db")
+    with service_process(tmp_path, "--dev", "--no-bookkeeper", CSAT_LEDGER_NOW=NOW) as served:
+        auditor = served.token("--role", "auditor")
+        assert served.get("/v1/memberships", auditor).status_code == 200
+        assert served.get("/readyz").status_code == 200
+        file = tmp_path / "ledger.db.projections"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            pages = [
+                page
+                for (page,) in connection.execute(
+                    "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name LIKE 'eligibility%' AND rootpage > 0"
+                )
+            ]
+        with file.open("r+b") as damaged:
+            for page in pages:
+                damaged.seek((page - 1) * 4_096)
+                damaged.write(b"\xa5" * 4_096)
+        found = served.get("/v1/memberships", auditor)
+        assert (found.status_code, found.json()["code"]) == (503, "store-unreachable")
+        ready = served.get("/readyz").json()
+        assert [one["code"] for one in ready["missing"]] == ["projections-failed"]
+        assert "damaged" in ready["missing"][0]["sentence"]
 
 
 def test_readyz_names_what_is_missing_to_anybody_without_where_things_lie(served: Served) -> None:

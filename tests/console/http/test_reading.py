@@ -18,6 +18,7 @@ from console.http.reading import READERS, Following, Readers
 from console.wiring import Ledger, open_store
 from ledger.errors import LedgerError, StoreUnreachable
 from ledger.programmes.registry import fact_from_object
+from projections.database import ProjectionsDamaged
 from tests.console.http.support import NOW_US, make_book
 from tests.console.support import response
 
@@ -208,3 +209,22 @@ def test_a_pause_of_the_projections_ends_where_somebody_waits_for_them_or_they_a
     asyncio.run(wait())
     following.close()
     assert time.monotonic() < began_s + 55
+
+
+def test_damage_that_a_question_finds_is_said_for_a_minute_whatever_others_find(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(_: Ledger) -> None:
+        raise ProjectionsDamaged("found the projections damaged")
+
+    async def ask() -> None:
+        assert await readers.ask(lambda _: 1) == 1
+        assert not readers.found_damage()
+        with pytest.raises(ProjectionsDamaged):
+            await readers.ask(damaged)
+        assert await readers.ask(lambda _: 2) == 2
+        assert readers.found_damage()
+
+    asyncio.run(ask())
+    monkeypatch.setattr(reading, "DAMAGED_S", 0.0)
+    assert not readers.found_damage()
