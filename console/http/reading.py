@@ -19,6 +19,7 @@ from console.cli.exits import failure_of
 from console.http.tracing import within
 from console.wiring import Ledger, driver_errors
 from ledger.errors import LedgerError, StoreUnreachable
+from ledger.store.urls import is_postgres
 from projections.database import ProjectionsDamaged
 
 Answer = TypeVar("Answer")
@@ -306,6 +307,11 @@ class Following:
 
     def _catch_up(self, ledger: Ledger) -> None:
         end = self.end = ledger.store.max_position()
+        if not (ledger.database.may_write() or is_postgres(ledger.where)):
+            raise StoreUnreachable(
+                f"{ledger.database.place}: found projections that may only be read here, expected a file and a folder "
+                "that this process may write: nobody else keeps them up"
+            )
         if end != self.position or self.failed_with is not None or not self.position:
             if not ledger.database.may_write():
                 _require_all(ledger)

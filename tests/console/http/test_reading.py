@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 import weakref
@@ -21,6 +22,8 @@ from ledger.programmes.registry import fact_from_object
 from projections.database import ProjectionsDamaged
 from tests.console.http.support import NOW_US, make_book
 from tests.console.support import response
+from tests.consumers.support import eventually
+from tests.support.unprivileged import NOBODY, as_nobody, readable_folder
 
 
 class Opened:
@@ -228,3 +231,34 @@ def test_damage_that_a_question_finds_is_said_for_a_minute_whatever_others_find(
     asyncio.run(ask())
     monkeypatch.setattr(reading, "DAMAGED_S", 0.0)
     assert not readers.found_damage()
+
+
+def test_projections_in_a_file_that_may_only_be_read_for_a_while_are_kept_up_again_after_that() -> None:
+    with readable_folder() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        as_nobody(lambda: _read_only_for_a_while(folder))
+
+
+def _read_only_for_a_while(folder: Path) -> None:
+    folder.chmod(0o755)
+    make_book(folder / "ledger.db")
+    opened = Opened(folder / "ledger.db")
+    ledger = opened()
+    ledger.catch_up()
+    projections = [path for path in folder.iterdir() if ".projections" in path.name]
+    (recorded,) = ledger.writer.record([fact_from_object(response(7, "Brontegard", "2024-06-04T10:00:00Z", "m-2"))])
+    assert recorded.status == "accepted"
+    end = ledger.store.max_position()
+    for path in projections:
+        path.chmod(0o444)
+    following = Following(opened, "the book", lambda _: None)
+    following.go_on()
+    try:
+        eventually(lambda: following.failed_with == "store-unreachable", "it says that nobody keeps them up")
+        for path in projections:
+            path.chmod(0o644)
+        eventually(lambda: (following.failed_with, following.position) == (None, end), "it keeps them up")
+    finally:
+        following.close()
+        ledger.close()
