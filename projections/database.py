@@ -268,6 +268,9 @@ def _naming_damage(path: str) -> Iterator[None]:
             ) from error
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             found = reason(error, path)
-            found = f"{found}; make room, and the projections go on where they were" if found == str(error) else found
+            if found == str(error):
+                found = f"{found}; make room, or look at the disk, and the projections go on where they were"
             raise StoreUnreachable(f"{path}: {found}") from error
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise StoreUnreachable(f"{path}: {error}; let this process write the file and its folder") from error
         raise

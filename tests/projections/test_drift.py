@@ -183,6 +183,20 @@ def test_of_damaged_projections_it_is_said_that_it_is_these_and_not_the_ledger(t
     database.close()
 
 
+def test_of_projections_that_may_not_be_written_any_more_it_is_said_that_it_is_these(tmp_path: Path) -> None:
+    database = filled(tmp_path / "tables.db")
+    database._writing.execute("PRAGMA query_only = 1")  # what a disk that may only be read comes to
+    with (
+        pytest.raises(
+            StoreUnreachable, match=r"tables.db: attempt to write a readonly database; let this process write"
+        ),
+        driver_errors("the ledger"),
+        database.writing() as connection,
+    ):
+        connection.insert("t", 2, [(ROWS, "y")])
+    database.close()
+
+
 ROWS = 4_000
 
 
