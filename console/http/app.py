@@ -262,8 +262,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
 async def _retry(service: Service, request: Request) -> Response:
     caller_for(request.scope, RETRY)
     read_values((), {}, request.scope["query_string"])
-    if media_type(request) != JSON:
-        raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
+    media_type(request, (JSON,))
     wanted = read_wanted(await read_body(request, service.limits.body_bytes))
     found = await retry(service.readers, service.intake, service.clock, wanted)
     return _json(json_text(found).encode(), {POSITION: str(found.position)})
