@@ -79,8 +79,12 @@ class Connection:
         body: bytes | None = None,
         media: str = JSON,
         min_position: int | None = None,
+        look: Callable[[bytes], None] | None = None,
     ) -> Answered:
-        """The whole answer. Raises Problem, ServiceUnreachable, BadAnswer."""
+        """The whole answer. Raises Problem, ServiceUnreachable, BadAnswer.
+
+        `look` is shown the bytes of an answer, and raises NotNow where it is asked for again as if it had been refused.
+        """
         headers = _headers(min_position) | ({} if body is None else {"Content-Type": media})
 
         def attempt(left_s: float) -> Answered:
@@ -88,6 +92,8 @@ class Connection:
                 found, whole = read_some(response, ANSWER_BYTES_MAX, left_s)
                 if not whole:
                     raise BadAnswer(f"found an answer of more than {ANSWER_BYTES_MAX:,} bytes, expected a shorter one")
+                if look is not None:
+                    look(found)
                 return Answered(found, response.status_code, position_of(response))
 
         return self.again(attempt)
