@@ -32,6 +32,7 @@ from ledger.errors import BadInput, StoreUnreachable
 from ledger.membership import MEMBERSHIP_ID
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
+from ledger.telling import has_keys_once
 from ledger.wording import no_utf8, told
 from projections.questions.answer import Position
 
@@ -267,11 +268,14 @@ async def read_model(request: Request, kind: type[ModelT]) -> ModelT:
     media_type(request, (JSON,))
     body = await read_body(request)
     try:
-        return kind.model_validate_json(body)
+        found = kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])[:40] if first["loc"] else None
         raise Problem(400, "malformed", no_utf8(body) or told(first), field) from None
+    if not has_keys_once(body):
+        raise Problem(400, "malformed", "found a member more than once, expected each once")
+    return found
 
 
 def json_answer(text: str, status: int = 200) -> Response:

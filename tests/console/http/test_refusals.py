@@ -234,6 +234,7 @@ def test_a_request_to_retry_that_cannot_be_read_is_a_problem(empty: Served, body
         ({"ids": "e-1"}, "found no list, expected one", "ids"),
         ({"king": 1}, "found a member that there is not, expected none", "king"),
         ([], "found no object, expected one", None),
+        (b'{"ids":["e-1"],"ids":["e-2"]}', "found a member more than once, expected each once", None),
         (b'{"code":"\xfc"}', "found what is no UTF-8 at byte 10, as in Windows-1252, expected JSON in UTF-8", None),
     ],
 )
