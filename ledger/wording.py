@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_TOLD: Final = {
+_TOLD: Final = {  # a pattern without quotes: what stands between quotes is left out where a refusal is kept
     "missing": "found none, expected one",
     "extra_forbidden": "found a member that there is not, expected none",
     "string_type": "found what is no text, expected text",
     "string_too_long": "found more than {max_length} characters, expected {max_length} at most",
     "string_too_short": "found fewer than {min_length} characters, expected {min_length} at least",
-    "string_pattern_mismatch": "found a text of another form, expected one that matches '{pattern}'",
+    "string_pattern_mismatch": "found a text of another form, expected one that matches {pattern}",
     "int_type": "found what is no whole number, expected one",
     "int_parsing": "found what is no whole number, expected one",
     "int_from_float": "found what is no whole number, expected one",

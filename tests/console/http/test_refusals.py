@@ -72,6 +72,13 @@ def test_whoever_is_told_of_a_refusal_finds_it_kept(refused: Served) -> None:
     assert by_id[None]["original"] is None
 
 
+def test_the_form_that_was_expected_is_kept_with_a_refusal_and_what_stood_there_is_not(empty: Served) -> None:
+    told = empty.post("/v1/facts", EVALUATION | {"evaluation": "e 2"}).json()["detail"]
+    (kept,) = page(empty)["refusals"]
+    assert kept["sentence"] == told
+    assert told.startswith("evaluation: found a text of another form, expected one that matches ^[A-Za-z0-9]")
+
+
 def test_the_invitation_of_an_answer_stands_in_no_file_of_the_store(refused: Served) -> None:
     content = b"".join(path.read_bytes() for path in refused.store.parent.iterdir() if path.is_file())
     assert b"unknown-membership" in content
