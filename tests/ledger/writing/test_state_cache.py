@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,12 +14,15 @@ import pytest
 from ledger import instants
 from ledger.fact import Fact
 from ledger.instants import format_instant, parse_instant
-from ledger.programmes.registry import PROGRAMMES
+from ledger.programmes.registry import PROGRAMMES, fact_from_object
 from ledger.programmes.survey.state import Membership
+from ledger.writing.loading import load_states
 from ledger.writing.state_cache import StateCache
 from ledger.writing.writer import Writer
 from tests.ledger.writing.test_writer import NOW_US, enrolment, evaluation, fact
-from tests.support.real_book import RealBook
+from tests.support.designations import NOW_US as LATER_US
+from tests.support.designations import designation_facts
+from tests.support.real_book import RealBook, real_book
 
 MEMBERSHIPS = 12
 FIRST_US = parse_instant("2010-02-01T00:00:00Z")
@@ -62,24 +66,44 @@ FEW_ASKED_FOR = {"each of another": 1.8}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_state_is_held_to_take_what_it_takes_up_to_half_as_much_again(book: RealBook, shape: str) -> None:
+def test_a_membership_is_held_to_take_what_it_takes_up_to_half_as_much_again(book: RealBook, shape: str) -> None:
     Writer(book.store, lambda: NOW_US, PROGRAMMES).record(
         [enrolment(member) for member in range(MEMBERSHIPS)]
         + [one for member in range(MEMBERSHIPS) for one in SHAPES[shape](member)]
     )
     fresh = Writer(book.store, lambda: NOW_US, PROGRAMMES)
     fresh.record([evaluation(0, "m-0")])
-    held_before = fresh._cache._bytes
-    tracemalloc.start()
-    try:
-        taken_before = _taken()
-        outcomes = fresh.record([evaluation(member, f"m-{member}") for member in range(1, MEMBERSHIPS)])
-        took, held = _taken() - taken_before, fresh._cache._bytes - held_before
-    finally:
-        tracemalloc.stop()
-    assert {one.status for one in outcomes} == {"accepted"}
+    more = [evaluation(member, f"m-{member}") for member in range(1, MEMBERSHIPS)]
+    held, took = held_and_taken(fresh._cache, lambda: fresh.record(more))
     assert len(fresh._cache._states) == MEMBERSHIPS
     assert 0.9 * took < held < FEW_ASKED_FOR.get(shape, 1.5) * took, (held / MEMBERSHIPS, took / MEMBERSHIPS)
+
+
+def test_a_designation_is_held_to_take_what_it_takes_up_to_half_as_much_again() -> None:
+    with real_book() as book:
+        members = [f"m-{one}" for one in range(6)]
+        facts = [fact_from_object(one) for one in designation_facts(Random(3), members)]
+        facts = [enrolment(one) for one in range(6)] + facts
+        streams = sorted({one.stream for one in facts if one.stream.startswith("designation-")})
+        assert "accepted" in {one.status for one in Writer(book.store, lambda: LATER_US, PROGRAMMES).record(facts)}
+        cache = StateCache(PROGRAMMES, 1 << 30)
+        with book.store.writing() as transaction:
+            load_states(transaction, PROGRAMMES, cache, streams[:1])
+            held, took = held_and_taken(cache, lambda: load_states(transaction, PROGRAMMES, cache, streams))
+    assert len(cache._states) == len(streams) > 10
+    assert 0.9 * took < held < 1.5 * took, (held / len(streams), took / len(streams))
+
+
+def held_and_taken(cache: StateCache, act: Callable[[], object]) -> tuple[int, int]:
+    """How many more bytes the states at hand are held to take after an act, and how many more are in use."""
+    held = cache._bytes
+    tracemalloc.start()
+    try:
+        taken = _taken()
+        act()
+        return cache._bytes - held, _taken() - taken
+    finally:
+        tracemalloc.stop()
 
 
 def _taken() -> int:
