@@ -50,6 +50,7 @@ from console.http.refusals import PATH as RETRY_PATH
 from console.http.refusals import ROUTE as RETRY
 from console.http.refusals import read_wanted, retry
 from console.http.refused import Refused
+from console.http.roles import NO_ROLE
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
@@ -286,7 +287,7 @@ async def _show_log(service: Service, request: Request) -> Response:
 
 async def _openapi(request: Request) -> Response:
     if not caller_of(request.scope).known_role():
-        raise forbidden()
+        raise forbidden(NO_ROLE)
     read_values((), {}, request.scope["query_string"])
     return _json(document(), {})
 
