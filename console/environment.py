@@ -15,6 +15,7 @@ from console.addresses import read_brokers, read_listen, read_network_list
 from console.settings import PREFIX, Settings
 from ledger.errors import BadInput
 from ledger.instants import parse_instant
+from ledger.wording import told
 
 
 def _checked(read: Callable[[str], Any]) -> Callable[[str], str]:
@@ -102,9 +103,7 @@ def read_environment(defaults: Settings) -> Settings:
         found = _Environment()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise BadInput(
-            f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        raise BadInput(f"{PREFIX}{str(first['loc'][0]).upper()}: {told(first)}") from None
     return Settings(
         store=_with_password(found.store or defaults.store, found.store_password_file, "STORE"),
         link_key_file=found.link_key_file or defaults.link_key_file,
@@ -165,7 +164,7 @@ def _kafka_client(file: str) -> dict[str, str]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{part}: " for part in first["loc"])
-        raise BadInput(f"{variable}: {place}{first['msg'].removeprefix('Value error, ')}") from None
+        raise BadInput(f"{variable}: {place}{told(first)}") from None
     options: dict[str, str] = client.model_dump(exclude_none=True)
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
         if name in options:

@@ -26,6 +26,7 @@ from ledger.errors import BadInput, Refused
 from ledger.fold import first_refused, refused_class
 from ledger.fold_tables import UNICODE
 from ledger.instants import RFC3339_PATTERN, canonical_instant, parse_instant
+from ledger.wording import no_utf8, told
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -48,8 +49,8 @@ def utc_instant(text: str) -> str:
     try:
         return canonical_instant(text)
     except BadInput as error:
-        told = str(error) if _LIKE_AN_INSTANT.fullmatch(text) else _NO_INSTANT  # what somebody wrote is not told back
-        raise ValueError(told) from None
+        said = str(error) if _LIKE_AN_INSTANT.fullmatch(text) else _NO_INSTANT  # what somebody wrote is not told back
+        raise ValueError(said) from None
 
 
 _LIKE_AN_INSTANT: Final = re.compile(r"[0-9TtZz :.,+-]{1,40}")
@@ -315,7 +316,7 @@ def _parts(
         elif found["type"] == "union_tag_not_found":
             others.append(("type", "found none, expected that of a fact, such as 'record-response'"))
         elif len(found["loc"]) < 2:
-            others.append((None, _told(found)))
+            others.append((None, no_utf8(line) or told(found)))
         elif found["type"] == "extra_forbidden":
             if len(others) < PARTS_MAX:
                 said = f"found one that {found['loc'][0]} does not have there, expected none"
@@ -326,7 +327,7 @@ def _parts(
         ):
             personal[_place(found, line, by_type)] = door.said_of(what)
         elif len(others) < PARTS_MAX:
-            others.append((_place(found, line, by_type), _told(found)))
+            others.append((_place(found, line, by_type), told(found)))
     model = by_type.get(str(faults[0]["loc"][0])) if faults[0]["loc"] else None
     if model is not None:
         known = [field.alias or name for name, field in model.model_fields.items() if name not in model.sealed]
@@ -345,28 +346,6 @@ def _words_of(found: ErrorDetails) -> int | None:
     if found["loc"][1:] == ("id",):
         return door.ID_WORDS
     return door.REFERENCE_WORDS if found.get("ctx", {}).get("pattern") in _REFERENCES else None
-
-
-_TOLD: Final = {
-    "missing": "found none, expected one",
-    "string_type": "found what is no text, expected text",
-    "int_type": "found what is no whole number, expected one",
-    "string_too_long": "found more than {max_length} characters, expected {max_length} at most",
-    "string_too_short": "found fewer than {min_length} characters, expected {min_length} at least",
-    "string_pattern_mismatch": "found a text of another form, expected one that matches '{pattern}'",
-    "literal_error": "found another, expected {expected}",
-    "model_attributes_type": "found no object, expected one",
-    "model_type": "found no object, expected one",
-    "dict_type": "found no object, expected one",
-    "list_type": "found no list, expected one",
-}
-"""What is said in the place of pydantic's words, which say what is expected alone."""
-
-
-def _told(found: ErrorDetails) -> str:
-    """What was found and expected, without the value."""
-    told = _TOLD.get(found["type"])
-    return found["msg"].removeprefix("Value error, ") if told is None else told.format_map(found.get("ctx", {}))
 
 
 def _where(steps: list[int | str], line: bytes | str, known: frozenset[str]) -> str:

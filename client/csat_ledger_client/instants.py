@@ -22,10 +22,19 @@ def instant_us(text: str) -> int:
 def instant_text(when: datetime | date | str) -> str:
     """What a question takes as an instant: RFC 3339 text as it is, a datetime with an offset, a date.
 
-    Raises BadRequest where a datetime has no offset.
+    Raises BadRequest where it is none of these, a datetime has no offset, or is of no year from 1 to 9999 in UTC.
     """
+    if isinstance(when, str):
+        return when
     if isinstance(when, datetime):
-        if when.tzinfo is None:
+        if when.utcoffset() is None:
             raise BadRequest(f"found {when!r}, expected a datetime with a time zone")
-        return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return when if isinstance(when, str) else when.isoformat()
+        try:
+            in_utc = when.astimezone(UTC)
+        except OverflowError:
+            raise BadRequest(f"found {when!r}, expected an instant of the years 1 to 9999 in UTC") from None
+        # strftime would write the year 999 with three digits.
+        return in_utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if isinstance(when, date):
+        return when.isoformat()
+    raise BadRequest(f"found {type(when).__name__}, expected RFC 3339 text, a date, or a datetime with a time zone")

@@ -19,6 +19,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.cli.options import KnownAt, read_instant, read_known_at
 from console.cli.standard_streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
+from ledger.wording import no_utf8
 from projections.questions.answer import Number
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_question(line: bytes, names: Sequence[str]) -> tuple[Named, int | None,
     try:
         question: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadInput(f"found no JSON: {error}") from None
+        raise BadInput(no_utf8(line) or f"found no JSON: {error}") from None
     if (
         not isinstance(question, dict)
         or not all(isinstance(question.get(name), str) for name in names)

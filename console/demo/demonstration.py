@@ -97,10 +97,12 @@ class Demonstration:
         (last,) = ledger.store.read_feed(ledger.store.max_position() - 1, 1)
         last_recorded_at = format_instant(recorded_us_of(last.stored, last.position))
         self._stage.title("What to try next")
-        for command in (
-            *commands,
-            f"clock-accept {last_recorded_at}   # its clock ran by itself, yours goes on from there",
-            f"record {quote(str(self._folder / FACTS))}   # all as before: known or refused",
+        for command in commands:
+            self._stage.command(command)
+        self._stage.say("Its clock ran by itself. Yours goes on from there, and finds all as before, known or refused:")
+        for command in (  # without a remark behind it: zsh takes none where somebody pastes
+            f"clock-accept {last_recorded_at}",
+            f"record {quote(str(self._folder / FACTS))}",
             f"record {quote(str(self._folder / CAPABILITY_FACTS))}",
         ):
             self._stage.command(command)

@@ -50,6 +50,7 @@ from console.http.refusals import PATH as RETRY_PATH
 from console.http.refusals import ROUTE as RETRY
 from console.http.refusals import read_wanted, retry
 from console.http.refused import Refused
+from console.http.roles import NO_ROLE
 from console.http.routes import READING, Asked, Route
 from console.http.spool import Room, Spool
 from console.http.tokens import Verifier
@@ -262,8 +263,7 @@ async def _take_facts(service: Service, request: Request) -> Response:
 async def _retry(service: Service, request: Request) -> Response:
     caller_for(request.scope, RETRY)
     read_values((), {}, request.scope["query_string"])
-    if media_type(request) != JSON:
-        raise Problem(415, "bad-input", f"found {NDJSON}, expected {JSON}", "Content-Type")
+    media_type(request, (JSON,))
     wanted = read_wanted(await read_body(request, service.limits.body_bytes))
     found = await retry(service.readers, service.intake, service.clock, wanted)
     return _json(json_text(found).encode(), {POSITION: str(found.position)})
@@ -287,7 +287,7 @@ async def _show_log(service: Service, request: Request) -> Response:
 
 async def _openapi(request: Request) -> Response:
     if not caller_of(request.scope).known_role():
-        raise forbidden()
+        raise forbidden(NO_ROLE)
     read_values((), {}, request.scope["query_string"])
     return _json(document(), {})
 

@@ -76,7 +76,7 @@ def admit(caller: Caller, route: str, values: Values) -> tuple[Sight, Values, fr
             return (sight, *_within(sight, caller, route, dict(values)))
         except Problem as problem:
             refused = refused or problem
-    raise refused or forbidden(expected_roles(route))
+    raise refused or forbidden(expected_roles(route, caller))
 
 
 def _within(sight: Sight, caller: Caller, route: str, values: Values) -> tuple[Values, frozenset[str] | None]:

@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 
 from console.http.problems import Problem
+from ledger.wording import no_utf8
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -57,8 +58,8 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     raise ClientDisconnect
 
 
-def media_type(request: Request) -> str:
-    """JSON or ndjson. Raises Problem (415) for anything else, or what is compressed; without a header it is JSON."""
+def media_type(request: Request, taken: tuple[str, ...] = (JSON, NDJSON)) -> str:
+    """JSON or ndjson. Raises Problem (415) for what is not taken, or is compressed; without a header it is JSON."""
     coding = _header(request, b"content-encoding", _IDENTITY).strip().lower().decode("latin-1")
     if coding != IDENTITY:
         raise Problem(
@@ -69,10 +70,10 @@ def media_type(request: Request) -> str:
     if said == _JSON:
         return JSON
     found = said.partition(b";")[0].strip().lower().decode("latin-1")
-    if found in (JSON, NDJSON):
+    if found in taken:
         return found
     raise Problem(
-        415, "bad-input", f"found a body of type {found[:SHOWN_MAX]!r}, expected {JSON} or {NDJSON}", "Content-Type"
+        415, "bad-input", f"found a body of type {found[:SHOWN_MAX]!r}, expected {' or '.join(taken)}", "Content-Type"
     )
 
 
@@ -115,7 +116,7 @@ def elements_of(body: bytes, media: str, elements_max: int = ELEMENTS_MAX) -> li
     try:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem(400, "malformed", f"found no JSON: {error}") from None
+        raise Problem(400, "malformed", no_utf8(body) or f"found no JSON: {error}") from None
     if not isinstance(whole, list):
         raise Problem(400, "malformed", "found no array, expected one")
     if len(whole) > elements_max:

@@ -198,7 +198,7 @@ def caller_for(scope: Scope, route: str) -> Caller:
     """Who asks a route. Raises Problem (403) where none of his roles has it at all, before anything else is looked at."""
     caller = caller_of(scope)
     if next(caller.sights(route), None) is None:
-        raise forbidden(expected_roles(route))
+        raise forbidden(expected_roles(route, caller))
     return caller
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import BadInput
+from ledger.wording import told
 
 PREFIX: Final = "CSAT_LEDGER_HTTP_"
 RATE_CHARACTERS_MAX: Final = 40
@@ -87,8 +88,7 @@ def read_limits() -> Limits:
         return Limits(**_FromEnvironment().model_dump())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        said = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{PREFIX}{str(first['loc'][0]).upper()}: {said}") from None
+        raise BadInput(f"{PREFIX}{str(first['loc'][0]).upper()}: {told(first)}") from None
 
 
 def variables() -> list[tuple[str, str, str]]:

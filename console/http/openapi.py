@@ -230,7 +230,7 @@ def _changes(components: dict[str, Schema]) -> Schema:
                     "application/json": page | {"example": changes_document.PAGE_EXAMPLE},
                 },
             },
-            **_problems((400, 401, 403, 409, 414, 431, 503, 504)),
+            **_problems((400, 401, 403, 409, 414, 429, 431, 503, 504)),
         },
     }
 
@@ -246,7 +246,7 @@ def _retry(components: dict[str, Schema]) -> Schema:
         "requestBody": {"required": False, "content": content},
         "responses": {
             "200": _answer("What came of them.", _component("RefusalsRetried", refusals.RefusalsRetried, components)),
-            **_problems((400, 401, 403, 413, 414, 415, 431, 503, 504)),
+            **_problems((400, 401, 403, 413, 414, 415, 429, 431, 503, 504)),
         },
     }
 

@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 Component = Callable[[str, Any], Schema]
 """(name, class) -> a reference to its schema, which is among the components then."""
 
-COMMON: Final = (400, 401, 403, 414, 431, 503, 504)
+COMMON: Final = (400, 401, 403, 414, 429, 431, 503, 504)
 POSTED: Final = (*COMMON, 413, 415)
 WEBHOOK_EXAMPLE: Final = {"url": "https://crm.example/hooks", "types": ["EligibilityChanged"]}
 

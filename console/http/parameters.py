@@ -31,6 +31,7 @@ from projections.questions.what_would_it_take import MORE_MAX
 from projections.results.periods import parse_month
 
 PARAMETERS_MAX: Final = 20
+NO_UTF8: Final = "found what is no UTF-8 in the query, expected UTF-8, in which ü is %C3%BC"
 LIMIT: Final = 100
 EDITION_MAX: Final = 3_000
 WITHIN: Final = 90
@@ -352,9 +353,11 @@ def _query_texts(parameters: Sequence[Parameter], query: bytes) -> dict[str, str
     """What a query says of parameters, each once. Raises Problem (400)."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
-    except ValueError:  # no UTF-8, or too many
+    except UnicodeDecodeError:
+        raise Problem(400, "bad-input", NO_UTF8) from None
+    except ValueError:
         raise Problem(
-            400, "bad-input", f"found a query that is none, expected {PARAMETERS_MAX} parameters at most"
+            400, "bad-input", f"found more than {PARAMETERS_MAX} parameters, expected {PARAMETERS_MAX} at most"
         ) from None
     names = [parameter.name for parameter in parameters if parameter.place == "query"]
     texts: dict[str, str] = {}

@@ -20,6 +20,8 @@ from console.http.reading import Readers
 from console.http.refusal_code import require_code
 from console.wiring import Clock, Ledger
 from ledger.store.refusal_rows import KeptRefusal, Wanted
+from ledger.telling import has_keys_once
+from ledger.wording import no_utf8, told
 from ledger.writing.taking_again import judged, page_to_take, resolve_recorded, settle
 from projections.questions.answer import Count, Number, Position
 from projections.questions.refusals import CODE_MAX, NUMBER_MAX
@@ -69,11 +71,14 @@ class RefusalsRetried:
 def read_wanted(body: bytes) -> RetryWanted:
     """What a request asks for; an empty body asks for all. Raises Problem."""
     try:
-        return RetryWanted.model_validate_json(body or b"{}")
+        found = RetryWanted.model_validate_json(body or b"{}")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or None
-        raise Problem(400, "bad-input", f"found a request that cannot be read: {first['msg']}", where) from None
+        raise Problem(400, "bad-input", no_utf8(body) or told(first), where) from None
+    if body and not has_keys_once(body):
+        raise Problem(400, "bad-input", "found a member more than once, expected each once")
+    return found
 
 
 async def retry(readers: Readers, intake: Intake, clock: Clock, wanted: RetryWanted) -> RefusalsRetried:

@@ -122,10 +122,16 @@ LOG: Final = "/log/"
 LOG_ENTRIES: Final = "/log/tile/entries"
 
 
-def expected_roles(route: str) -> str:
+NO_ROLE: Final = "found a token without a role that this service knows, expected a list in its claim `roles`"
+"""An issuer's claim that is a text, or has another name, is no mystery to who set it up."""
+
+
+def expected_roles(route: str, caller: Caller) -> str:
     """What is said to who has no role that may ask a route: the same whatever there is or is not."""
-    may = [role for role in ROLES if route in TABLE[role]]
-    return f"found a token whose roles may not ask this, expected one with the role {' or '.join(may)}"
+    may = " or ".join(role for role in ROLES if route in TABLE[role])
+    if not caller.known_role():
+        return f"{NO_ROLE}, with the role {may} in it"
+    return f"found a token whose roles may not ask this, expected one with the role {may}"
 
 
 def is_open(path: str) -> bool:

@@ -111,7 +111,8 @@ def what_if_answer(ledger: Ledger, view: View, tried: Tried, now_us: int, who: s
             if name is not None:
                 _REMEMBERED.put(name, found)
     except BadInput as error:
-        raise Problem(400, "bad-input", str(error), "edition") from None
+        field = next((name for name in ("from", "to") if str(error).startswith(f"{name}: ")), "edition")
+        raise Problem(400, "bad-input", str(error), field) from None
     except ExtraMissing as error:
         raise Problem(503, "missing", str(error)) from None
     return counts(found) if page is None else told(found, *page)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console.cli.options import POSITION_DIGITS_MAX
 from console.cli.output import json_text
-from console.http.bodies import JSON, NDJSON, media_type, read_body
+from console.http.bodies import JSON, media_type, read_body
 from console.http.door import caller_for
 from console.http.parameters import Parameter, read_values
 from console.http.problems import Problem, forbidden
@@ -32,6 +32,8 @@ from ledger.errors import BadInput, StoreUnreachable
 from ledger.membership import MEMBERSHIP_ID
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
+from ledger.telling import has_keys_once
+from ledger.wording import no_utf8, told
 from projections.questions.answer import Position
 
 if TYPE_CHECKING:
@@ -263,14 +265,17 @@ def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:
 
 async def read_model(request: Request, kind: type[ModelT]) -> ModelT:
     """The body as a model. Raises Problem."""
-    if media_type(request) != JSON:
-        raise Problem(415, "bad-input", f"found a body of type {NDJSON!r}, expected {JSON}", "Content-Type")
+    media_type(request, (JSON,))
+    body = await read_body(request)
     try:
-        return kind.model_validate_json(await read_body(request))
+        found = kind.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])[:40] if first["loc"] else None
-        raise Problem(400, "malformed", f"found {field or 'a body'} that cannot be: {first['msg']}", field) from None
+        raise Problem(400, "malformed", no_utf8(body) or told(first), field) from None
+    if not has_keys_once(body):
+        raise Problem(400, "malformed", "found a member more than once, expected each once")
+    return found
 
 
 def json_answer(text: str, status: int = 200) -> Response:

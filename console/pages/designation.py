@@ -12,6 +12,7 @@ from console.cli.points import points, value
 from console.pages.board import TIMES, link_times
 from console.pages.charts.scores import METRICS as IN_ORDER
 from console.pages.charts.scores import scores
+from console.pages.decision.page import with_pages
 from console.pages.designations import METRICS, UNITS
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
@@ -57,7 +58,8 @@ async def designation(visit: Visit) -> Shown:
         "title": f"{one['membership']}, {one['area']}", **one, **of_the_years(visit, answers), "times": link_times(times),
         "path": f"/console/memberships/{one['membership']}/designations/{one['area']}", "units": UNITS, "more": MORE,
         "supposed": answers["what-would-it-take"], "expiring": answers["expiring"],
-        "line": line_of(answers["designations"], one["membership"]), "decisions": answers["designation-decisions"],
+        "line": line_of(answers["designations"], one["membership"]),
+        "decisions": with_pages(visit, answers["designation-decisions"]),
         "history": None if history is None else history[::-1],
     })  # fmt: skip
 

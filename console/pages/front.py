@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from console.http.dispatch import App, Scope
+from console.http.parameters import NO_UTF8
 from console.http.problems import Problem, fault, problem_of
 from console.http.roles import Caller
 from console.http.whole import Whole
@@ -256,8 +257,12 @@ def _query(request: Request, page: Page) -> dict[str, str]:
     try:
         query = request.scope["query_string"].decode("ascii")
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+    except UnicodeDecodeError:
+        raise Problem(400, "bad-input", NO_UTF8) from None
     except ValueError:
-        raise Problem(400, "bad-input", "found a query that is none, expected few parameters in UTF-8") from None
+        raise Problem(
+            400, "bad-input", f"found more than {FIELDS_MAX} parameters, expected {FIELDS_MAX} at most"
+        ) from None
     page.require_known(name for name, _ in pairs)
     found: dict[str, str] = {}
     for name, text in pairs:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from console.pages.board import TIMES, link_times
 from console.pages.charts.rolling_count import Mark, rolling_count
+from console.pages.decision.page import with_pages
 from console.pages.event_words import event_words
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
@@ -26,7 +27,8 @@ async def membership(visit: Visit) -> Shown:
     undecided = await visit.get_if_there("membership-renewals", **whose, **times, within=0) or []
     renewals = [one for one in decisions if "renewal_date" in one]
     return Shown("membership.html.j2", {
-        "title": rolling["name"], "found": found, "rolling": rolling, "decisions": renewals,
+        "title": rolling["name"], "found": found, "rolling": rolling,
+        "decisions": with_pages(visit, renewals),
         "history": history[0][::-1] if history else None, "chart": rolling_count("count", rolling, _marks(found, renewals)),
         "slides_to": max(rolling["to"], format_instant(visit.now_us))[:10], "overdue": undecided,
         "times": link_times(times), "needed": _needed(rolling, found["at"]), "position": visit.position,

@@ -103,8 +103,10 @@ class SignIn:
         memberships = fields.get("memberships", "").replace(",", " ").split()
         if len(memberships) > MEMBERSHIPS_MAX or not all(map(can_be_membership, memberships)):
             raise Problem(
-                400, "bad-input", f"found what is no list of up to {MEMBERSHIPS_MAX} memberships", "memberships"
-            )
+                400, "bad-input",
+                f"found what is no list of memberships, expected {MEMBERSHIPS_MAX} ids at most, with a space between them",
+                "memberships",
+            )  # fmt: skip
         cookie = front.sessions.begun(f"dev:{role}", [role], memberships)
         return sent_on(local(fields.get("next")), cookie)
 

@@ -14,6 +14,8 @@ from console.pages.judging import Said, judged
 from console.pages.posted import Posted, Posting
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
+from ledger.errors import BadInput
+from ledger.instants import parse_date
 from ledger.proof.facts import FACT_MAX_BYTES
 from ledger.proof.log.errors import Words, printable, shown
 from ledger.proof.log.policy import POLICY_MAX_BYTES
@@ -28,6 +30,7 @@ AT_ONCE: Final = 3
 TEXT_SHOWN_MAX: Final = 20_000
 """A longer report is not shown as it is printed."""
 ASKED: Final[tuple[str, ...]] = ("membership", "renewal", "area", "anniversary")
+DATES: Final = frozenset({"renewal", "anniversary"})
 EVIDENCE: Final = "evidence"
 RECEIPT: Final = "receipt"
 
@@ -120,4 +123,9 @@ def _plain(name: str, value: str) -> bool:
     """Whether a field can be an argument of a program. Raises Problem (400) where it cannot."""
     if "\0" in value:
         raise Problem(400, "bad-input", "found a character that no name has, expected a name", name)
+    if name in DATES:  # else a date in another form would pass for that of another decision
+        try:
+            parse_date(value)
+        except BadInput as error:
+            raise Problem(400, "bad-input", str(error), name) from None
     return True

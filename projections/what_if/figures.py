@@ -19,6 +19,7 @@ from ledger.programmes.capability.editions import Edition as ScoreEdition
 from ledger.programmes.capability.editions import Scorebook
 from ledger.programmes.registry import fact_from_object
 from ledger.programmes.survey.editions import FIGURES, Edition, Rulebook
+from ledger.telling import has_keys_once
 
 Programme = Literal["survey", "capability"]
 PROGRAMME_OF: Final[Mapping[str, Programme]] = {"publish-rulebook": "survey", "publish-scorebook": "capability"}
@@ -124,6 +125,8 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
         raise BadInput(f"edition: found what is no JSON ({error}), expected an object of figures") from None
     if not isinstance(found, dict):
         raise BadInput(f"edition: found {type(found).__name__}, expected an object of figures")
+    if not has_keys_once(raw):
+        raise BadInput("edition: found a figure more than once, expected each once")
     kind = found.get("type", "publish-scorebook" if "area" in found else "publish-rulebook")
     programme = PROGRAMME_OF.get(kind) if isinstance(kind, str) else None
     if programme is None:
@@ -144,7 +147,7 @@ def hypothesis(text: bytes | str, from_us: int | None, to_us: int) -> Hypothesis
         from_us = parse_instant(start)
     if from_us >= to_us:
         raise BadInput(
-            f"found {format_instant(from_us)} until before {format_instant(to_us)}, expected a span that is not empty"
+            f"to: found {format_instant(from_us)} until before {format_instant(to_us)}, expected a span that is not empty"
         )
     return Hypothesis(programme, area, figures, from_us, to_us)
 

@@ -28,8 +28,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 def of_membership(membership: str, what: str, area: str | None = None) -> str:
     """The path of a question about a membership, or about its designation. Raises BadRequest for what can be no name."""
     for name in (membership, *(() if area is None else (area,))):
-        if not _NAME.fullmatch(name) or set(name) == {"."}:
-            raise BadRequest(f"found the name {name[:80]!r}, expected letters, digits and ._:- (64 characters at most)")
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or set(name) == {"."}:
+            raise BadRequest(
+                f"found the name {repr(name)[:80]}, expected letters, digits and ._:- (64 characters at most)"
+            )
     return f"/v1/memberships/{membership}" + ("" if area is None else f"/designations/{area}") + f"/{what}"
 
 
@@ -41,7 +43,9 @@ def query_of(
 
 
 def known_text(known: Known | None) -> str | int | None:
-    """What was known when, as a parameter."""
+    """What was known when, as a parameter. Raises BadRequest for what is no position and no instant."""
+    if isinstance(known, bool):  # which Python takes for a number
+        raise BadRequest(f"found {known}, expected a position, or an instant")
     return known if known is None or isinstance(known, int) else instant_text(known)
 
 

@@ -57,6 +57,8 @@ class Connection:
     ) -> None:
         """See `csat_ledger_client.Ledger`. Raises BadRequest where the URL is none that a token may be sent to."""
         self._url = _service_url(url, plain_http)
+        if not (isinstance(token, str) or callable(token)):
+            raise BadRequest(f"found a token that is {type(token).__name__}, expected a JWT, or what gives one")
         self._token = token
         self._timeout_s = timeout_s
         self._pauses = pauses or Pauses()
@@ -77,8 +79,12 @@ class Connection:
         body: bytes | None = None,
         media: str = JSON,
         min_position: int | None = None,
+        look: Callable[[bytes], None] | None = None,
     ) -> Answered:
-        """The whole answer. Raises Problem, ServiceUnreachable, BadAnswer."""
+        """The whole answer. Raises Problem, ServiceUnreachable, BadAnswer.
+
+        `look` is shown the bytes of an answer, and raises NotNow where it is asked for again as if it had been refused.
+        """
         headers = _headers(min_position) | ({} if body is None else {"Content-Type": media})
 
         def attempt(left_s: float) -> Answered:
@@ -86,6 +92,8 @@ class Connection:
                 found, whole = read_some(response, ANSWER_BYTES_MAX, left_s)
                 if not whole:
                     raise BadAnswer(f"found an answer of more than {ANSWER_BYTES_MAX:,} bytes, expected a shorter one")
+                if look is not None:
+                    look(found)
                 return Answered(found, response.status_code, position_of(response))
 
         return self.again(attempt)
@@ -146,6 +154,8 @@ class Connection:
 
         `timeout_s` bounds each wait. Raises Problem, BadAnswer, BadRequest; httpx.TransportError where it was lost.
         """
+        if self._http.is_closed:
+            raise BadRequest("found a client that was closed, expected one that is open")
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         try:
@@ -164,8 +174,9 @@ class Connection:
 
     def _authorization(self) -> str:
         token = self._token if isinstance(self._token, str) else self._token()
-        if not token:
-            raise BadRequest("found an empty token, expected a JWT")
+        if not isinstance(token, str) or not token:
+            found = "an empty token" if token == "" else f"a token that is {type(token).__name__}"
+            raise BadRequest(f"found {found}, expected a JWT")
         place = next((place for place, one in enumerate(token, 1) if not "!" <= one <= "~"), None)
         if place is not None:
             raise BadRequest(
@@ -191,6 +202,8 @@ def said_of(error: Exception) -> str:
 
 def _service_url(url: str, plain_http: bool) -> str:
     """The URL without a slash at its end."""
+    if not isinstance(url, str):
+        raise BadRequest(f"found a URL that is {type(url).__name__}, expected https://HOST[:PORT][/PATH]")
     try:
         found = urlsplit(url)
         host = found.hostname or ""

@@ -51,7 +51,7 @@ from csat_ledger_client.answers import (
     WhatWouldItTake,
 )
 from csat_ledger_client.answers.board import BoardRow
-from csat_ledger_client.errors import BadAnswer
+from csat_ledger_client.errors import BadAnswer, BadRequest
 from csat_ledger_client.http.asking import (
     Known,
     When,
@@ -212,8 +212,11 @@ class Ledger:
     def status_batch(
         self, questions: Iterable[Question | str], *, min_position: int | None = None
     ) -> Iterator[Status | Unanswered]:
-        """The answer to each of many questions, in order, or why there is none; asked so many together."""
-        asked = (Question(one) if isinstance(one, str) else one for one in questions)
+        """The answer to each of many questions, in order, or why there is none; asked so many together.
+
+        A question that is text is about that membership. Raises BadRequest for one that is something else.
+        """
+        asked = map(_question, questions)
         before = 0
         while some := list(islice(asked, QUESTIONS_TOGETHER)):
             body = b"[" + b",".join(fact_line(question.said()) for question in some) + b"]"
@@ -552,3 +555,11 @@ class Ledger:
 def _span(since: When | None, until: When | None) -> dict[str, str | int | None]:
     """The ends of a span as parameters."""
     return {name: None if end is None else instant_text(end) for name, end in (("from", since), ("to", until))}
+
+
+def _question(one: Question | str) -> Question:
+    if isinstance(one, Question):
+        return one
+    if isinstance(one, str):
+        return Question(one)
+    raise BadRequest(f"found a question that is {type(one).__name__}, expected a Question, or the id of a membership")

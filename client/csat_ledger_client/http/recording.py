@@ -1,7 +1,8 @@
 """Facts into the ledger: in batches of bounded size, each fact once however often it is sent.
 
-What becomes of each is its outcome. A batch whose answer was lost is sent again as a whole; those of it that were recorded
-the first time are duplicates then, which says the same: they are in the ledger.
+What becomes of each is its outcome. A batch whose answer was lost, or that a service which ends did not take to its end, is
+sent again as a whole; those of it that were recorded the first time are duplicates then, which says the same: they are in
+the ledger.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from csat_ledger_client.answers.fact_outcome import FactOutcome
-from csat_ledger_client.errors import BadAnswer, BadRequest, FactRefused, Problem
+from csat_ledger_client.errors import BadAnswer, BadRequest, FactRefused, NotNow, Problem
 from csat_ledger_client.http.connection import JSON, NDJSON, Connection
 from csat_ledger_client.http.receipts_file import ReceiptsFile
 from csat_ledger_client.instants import instant_text
@@ -27,6 +28,8 @@ BATCH_BYTES_MAX: Final = 4 << 20
 BATCH_MAX: Final = 10_000
 KEPT_MAX: Final = 1_000
 REFUSED: Final = 422
+STOPPING: Final = b"stopping"
+"""The code of the last outcome where the service ended in the middle of a batch."""
 
 _OUTCOMES: Final[TypeAdapter[list[FactOutcome]]] = TypeAdapter(list[FactOutcome])
 
@@ -89,7 +92,7 @@ def record_many(
     stays, and sending all of them again is safe."""
     recorded = Recorded()
     for some, lines in batches(facts, batch):
-        answered = connection.ask("POST", "/v1/facts", body=b"\n".join(lines), media=NDJSON)
+        answered = connection.ask("POST", "/v1/facts", body=b"\n".join(lines), media=NDJSON, look=_require_whole)
         outcomes = outcomes_of(answered.body)
         if len(outcomes) != len(some):
             raise BadAnswer(f"found {len(outcomes)} outcomes, expected one for each of {len(some)} facts")
@@ -141,6 +144,17 @@ def outcomes_of(body: bytes) -> list[FactOutcome]:
         return [FactOutcome.model_validate_json(line) for line in body.split(b"\n") if line.strip()]
     except ValidationError as error:
         raise BadAnswer(f"found no outcomes of facts: {error}") from error
+
+
+def _require_whole(body: bytes) -> None:
+    """Raises NotNow where the service ended before it had taken all lines: the last outcome says so, and when to come again."""
+    last = body.rstrip().rpartition(b"\n")[2]
+    if STOPPING not in last:
+        return
+    (ended,) = outcomes_of(last)
+    if ended.code == STOPPING.decode():
+        retry_after_s = None if ended.retry_ms is None else ended.retry_ms / 1_000
+        raise NotNow(503, ended.code, ended.sentence or "the service ends", None, retry_after_s)
 
 
 def _keep(receipts: ReceiptsFile | None, outcomes: Iterable[FactOutcome]) -> None:

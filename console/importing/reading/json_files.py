@@ -71,7 +71,25 @@ def _row(number: int, line: Line, getters: Sequence[Callable[[dict[str, Any]], A
                 number, "no-value", f"found a list or an object for wanted column {place}, expected text or a number"
             )
         cells.append(text)
+    if not any(cells) and _says_something(record):
+        return BadRow(
+            number, "columns", "found an object with a value in none of the map's columns, expected one in some"
+        )
     return Row(number, cells)
+
+
+def _says_something(record: dict[str, Any]) -> bool:
+    """Whether there is a text or a number in a record, however deep: one that says nothing anywhere is blank."""
+    left: list[Any] = [record]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif value is not None and value != "":
+            return True
+    return False
 
 
 def _getter(column: ColumnRef) -> Callable[[dict[str, Any]], Any]:

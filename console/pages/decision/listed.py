@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
 
 from console.http.problems import Problem
-from console.pages.decision.page import OF_DESIGNATION, OF_RENEWAL, Which
+from console.pages.decision.page import with_pages
 from console.pages.rendering import Shown
 from console.pages.visiting import Visit
 
@@ -42,7 +41,7 @@ async def decisions_page(visit: Visit) -> Shown:
         "title": "Decisions",
         "query": query,
         "problem": problem,
-        "rows": [(one, _page_of(visit, one)) for one in page["decisions"]],
+        "rows": with_pages(visit, page["decisions"]),
         "following": None if page["next"] is None else {**kept, "cursor": page["next"]},
         "kept": kept,
         "times": {name: query[name] for name in TIMES if name in query},
@@ -50,13 +49,3 @@ async def decisions_page(visit: Visit) -> Shown:
         "outcomes": OUTCOMES,
     }
     return Shown("decisions.html.j2", context)
-
-
-def _page_of(visit: Visit, decision: dict[str, Any]) -> str | None:
-    """The page of a decision, for who may see it."""
-    area = decision.get("area")
-    if not visit.may(*(OF_RENEWAL if area is None else OF_DESIGNATION)):
-        return None
-    on = decision["renewal_date"] if area is None else decision["anniversary"]
-    path = Which("", decision["membership"], area, on).path
-    return f"{path}?revision={quote(str(decision['revision']))}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -69,6 +69,20 @@ def which_of(visit: Visit) -> Which:
     if "area" in values:
         return Which("capability", values["membership"], values["area"], values["anniversary"])
     return Which("survey", values["membership"], None, values["renewal"])
+
+
+def with_pages(visit: Visit, decisions: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], str | None]]:
+    """Each decision beside its own page, None for who may not see that: no link leads him to a refusal."""
+    return [(one, _page_for(visit, one)) for one in decisions]
+
+
+def _page_for(visit: Visit, decision: Mapping[str, Any]) -> str | None:
+    area = decision.get("area")
+    if not visit.may(*(OF_RENEWAL if area is None else OF_DESIGNATION)):
+        return None
+    on = decision["renewal_date"] if area is None else decision["anniversary"]
+    path = Which("", decision["membership"], area, on).path
+    return f"{path}?revision={quote(str(decision['revision']))}"
 
 
 async def decision_page(visit: Visit) -> Shown:

@@ -180,6 +180,34 @@ def test_a_replay_whose_connection_breaks_says_so() -> None:
         list(client.replay("m-1"))
 
 
+ENDED = b'{"id":null,"status":"put-off","position":0,"code":"stopping","sentence":"it ends","line":2,"retry_ms":%d}\n'
+
+
+def test_a_batch_that_a_service_which_ends_did_not_take_to_its_end_is_sent_again() -> None:
+    def ends(connection: Connection) -> None:
+        connection.answer(200, b'{"id":"a","status":"accepted","position":3}\n' + ENDED % 50, "application/x-ndjson")
+
+    def goes_on(connection: Connection) -> None:
+        lines = [
+            b'{"id":"%s","status":"%s","position":3}\n' % one for one in ((b"a", b"duplicate"), (b"b", b"accepted"))
+        ]
+        connection.answer(200, b"".join(lines), "application/x-ndjson")
+
+    with scripted(ends, ends, goes_on) as server, ledger(server) as client:
+        recorded = client.record_many([{"id": "a"}, {"id": "b"}])
+    assert (recorded.accepted, recorded.duplicates) == (1, 1)
+    assert [one.body for one in server.asked] == [b'{"id":"a"}\n{"id":"b"}'] * 3
+
+
+def test_a_service_that_ends_and_does_not_come_back_in_time_is_not_now() -> None:
+    with (
+        scripted(lambda connection: connection.answer(200, ENDED % 60_000, "application/x-ndjson")) as server,
+        ledger(server) as client,
+        pytest.raises(NotNow, match="stopping: it ends"),
+    ):
+        client.record_many([{"id": "a"}])
+
+
 def test_outcomes_must_be_as_many_as_facts() -> None:
     with (
         scripted(lambda connection: connection.answer(200, b"[]")) as server,

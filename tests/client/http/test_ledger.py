@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +238,67 @@ def test_min_position_waits_and_says_so_where_the_book_does_not_come_so_far(ledg
 def test_a_name_that_is_none_is_refused_before_anything_is_sent(ledger: Ledger, name: str) -> None:
     with pytest.raises(BadRequest, match="found the name"):
         ledger.status(name)
+
+
+@pytest.mark.parametrize("name", [None, 7, b"m-1"])
+def test_a_name_that_is_no_text_is_told_and_not_that_an_expression_wants_text(ledger: Ledger, name: Any) -> None:
+    with pytest.raises(BadRequest, match=f"found the name {name!r}, expected letters"):
+        ledger.status(name)
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "the years 1 to 9999"),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))), "the years 1 to 9999"),
+        (datetime(2010, 1, 1), "time zone"),
+        (1_293_840_000, "found int, expected"),
+        (1.5, "found float, expected"),
+    ],
+)
+def test_what_can_be_no_instant_is_not_sent(ledger: Ledger, when: Any, said: str) -> None:
+    for asked in (lambda: ledger.status("m-1", at=when), lambda: list(ledger.status_batch([Question("m-1", at=when)]))):
+        with pytest.raises(BadRequest, match=said):
+            asked()
+
+
+def test_an_instant_of_a_year_below_a_thousand_is_sent_with_four_digits(ledger: Ledger) -> None:
+    assert ledger.status("m-1", at=datetime(1, 1, 1, tzinfo=UTC)).at == "0001-01-01T00:00:00.000000Z"
+    assert ledger.status("m-1", at=datetime(999, 12, 31, 23, 59, 59, 7, tzinfo=UTC)).at == "0999-12-31T23:59:59.000007Z"
+
+
+@pytest.mark.parametrize("known_at", [True, 1.5, b"1"])
+def test_what_can_be_neither_a_position_nor_an_instant_is_not_sent(ledger: Ledger, known_at: Any) -> None:
+    with pytest.raises(BadRequest, match=r"found (True|float|bytes), expected"):
+        ledger.status("m-1", known_at=known_at)
+
+
+def test_a_question_of_a_batch_that_is_none_is_told(ledger: Ledger) -> None:
+    wrong: Any = {"membership": "m-1"}
+    with pytest.raises(
+        BadRequest, match="found a question that is dict, expected a Question, or the id of a membership"
+    ):
+        list(ledger.status_batch(["m-1", wrong]))
+
+
+def test_a_variable_that_is_not_set_is_told_before_anything_is_asked(running: Running) -> None:
+    nothing: Any = None
+    with pytest.raises(BadRequest, match="found a token that is NoneType, expected a JWT"):
+        Ledger(running.url, nothing)
+    with pytest.raises(BadRequest, match="found a URL that is NoneType, expected https://"):
+        Ledger(nothing, "a.b.c")
+    with (
+        Ledger(running.url, lambda: nothing) as late,
+        pytest.raises(BadRequest, match="found a token that is NoneType"),
+    ):
+        late.status("m-1")
+
+
+def test_a_client_that_was_closed_says_so(running: Running) -> None:
+    with Ledger(running.url, "a.b.c") as closed:
+        pass
+    with pytest.raises(BadRequest, match="found a client that was closed"):
+        closed.status("m-1")
 
 
 def test_the_token_is_asked_for_anew_with_each_request(running: Running) -> None:

@@ -75,18 +75,22 @@ def test_what_a_variable_lacks_is_said_without_the_words_of_a_library(monkeypatc
     monkeypatch.setenv("CSAT_LEDGER_NOW", "yesterday")
     with pytest.raises(BadInput, match=r"^CSAT_LEDGER_NOW: found 'yesterday', expected an RFC"):
         read_environment(Settings())
+    monkeypatch.delenv("CSAT_LEDGER_NOW")
+    monkeypatch.setenv("CSAT_LEDGER_STATE_MIB", "much")
+    with pytest.raises(BadInput, match=r"^CSAT_LEDGER_STATE_MIB: found what is no whole number, expected one$"):
+        read_environment(Settings())
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "Invalid JSON"),
+        ("{", "found no JSON: EOF"),
         ("[]", "object"),
-        ("{}", "security_protocol: Field required"),
-        ({"security_protocol": "TLS"}, "security_protocol: Input should be 'PLAINTEXT', 'SSL'"),
-        (SASL | {"retries": 5}, "retries: Extra inputs are not permitted"),
-        (SASL | {"sasl_mechanism": "GSSAPI"}, "sasl_mechanism: Input should be 'PLAIN'"),
-        (SASL | {"sasl_plain_username": 5}, "sasl_plain_username: Input should be a valid string"),
+        ("{}", "security_protocol: found none, expected one"),
+        ({"security_protocol": "TLS"}, "security_protocol: found another, expected 'PLAINTEXT', 'SSL'"),
+        (SASL | {"retries": 5}, "retries: found a member that there is not, expected none"),
+        (SASL | {"sasl_mechanism": "GSSAPI"}, "sasl_mechanism: found another, expected 'PLAIN'"),
+        (SASL | {"sasl_plain_username": 5}, "sasl_plain_username: found what is no text, expected text"),
         ({key: SASL[key] for key in SASL if key != "sasl_plain_password"}, "found no sasl_plain_password, expected it"),
         (
             SASL | {"security_protocol": "SSL"},

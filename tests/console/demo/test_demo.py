@@ -28,7 +28,8 @@ def test_the_demo_prints_the_same_for_the_same_seed_and_leaves_a_ledger(program:
     assert "usage growth: 0.00 -> 30.00" in first.out
     assert first.out.count("verify: confirmed") == 3
     assert "done in" in first.err
-    commands = [line.split("#")[0].split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
+    commands = [line.split()[1:] for line in first.out.splitlines() if line.startswith("  csat-ledger ")]
+    assert not any("#" in word for command in commands for word in command), "zsh takes no comments"
     named = {command[2] for command in commands}  # after --store WHERE
     assert {"status", "history", "score", "designations", "evidence", "verify", "consistency", "record"} <= named
     for command in commands:

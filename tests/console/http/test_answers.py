@@ -403,6 +403,18 @@ def test_what_is_wrong_is_a_problem_that_names_it(
     assert said["detail"]
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("search=%FC", "found what is no UTF-8 in the query, expected UTF-8, in which ü is %C3%BC"),
+        ("&".join(f"a{n}=1" for n in range(21)), "found more than 20 parameters, expected 20 at most"),
+    ],
+)
+def test_a_query_in_latin_1_is_not_told_that_it_has_too_many_parameters(served: Served, query: str, said: str) -> None:
+    found = served.get(f"/v1/memberships?{query}")
+    assert (found.status_code, found.json()["detail"]) == (400, said)
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "POST", "TRACE", "NONSENSE"])
 def test_another_method_is_a_problem_and_nothing_else(served: Served, method: str) -> None:
     found = served.client.request(method, PATHS["status"], headers=bearer("auditor"))

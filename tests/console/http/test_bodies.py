@@ -102,6 +102,19 @@ def test_lines_of_facts_that_are_said_to_be_one_are_told_their_type(empty: Serve
     assert "application/x-ndjson" in found.json()["detail"]
 
 
+@pytest.mark.parametrize(("path", "role"), [("/v1/facts", "operator"), ("/v1/status:batch", "auditor")])
+@pytest.mark.parametrize("kind", [{}, NDJSON], ids=["json", "ndjson"])
+def test_a_body_in_windows_1252_is_told_to_be_no_utf8(
+    empty: Served, path: str, role: str, kind: dict[str, str]
+) -> None:
+    body = '[{"type":"x","membership":"Müller"}]'.encode("cp1252")
+    found = empty.post(path, body[1:-1] if kind else body, role, **kind)
+    byte = body.index(b"\xfc") + (0 if kind else 1)
+    said = f"found what is no UTF-8 at byte {byte}, as in Windows-1252, expected JSON in UTF-8"
+    assert said in found.text, found.text
+    assert found.status_code == (200 if kind else 400)
+
+
 def test_a_fact_that_is_spread_over_lines_is_one(empty: Served) -> None:
     body = orjson.dumps(FIRST, option=orjson.OPT_INDENT_2)
     assert empty.post("/v1/facts", body + b"\n").json()["status"] == "accepted"

@@ -34,6 +34,12 @@ def test_a_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch,
         read_limits()
 
 
+def test_a_setting_out_of_its_bounds_is_told_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSAT_LEDGER_HTTP_BODY_BYTES", "-1")
+    with pytest.raises(BadInput, match=r"^CSAT_LEDGER_HTTP_BODY_BYTES: found less than 1024, expected 1024 at least$"):
+        read_limits()
+
+
 def test_a_service_with_such_a_setting_does_not_start(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CSAT_LEDGER_HTTP_STREAMS", "0")
     ran = program.run("serve", "--dev")

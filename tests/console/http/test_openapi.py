@@ -17,7 +17,7 @@ from referencing.jsonschema import DRAFT202012
 from console.http.openapi import document, main
 from console.http.roles import TABLE, WEBHOOKS
 from console.http.routes import READING
-from tests.console.http.support import PATHS, PROVEN, Served
+from tests.console.http.support import PATHS, PROVEN, Served, serving
 from tests.console.support import ROOT, enrolment, fact
 
 DOCUMENT: dict[str, Any] = orjson.loads(document())
@@ -180,3 +180,17 @@ def test_what_is_wrong_is_what_the_document_says(served: Served) -> None:
     assert wrong_with(problem, refused.json()) == []
     many = served.post("/v1/facts", [{"type": "x"}])
     assert wrong_with({"type": "array", "items": {"$ref": "#/components/schemas/FactOutcome"}}, many.json()) == []
+
+
+def test_whoever_asks_too_often_is_told_so_as_the_document_says_of_each_route(tmp_path: Path) -> None:
+    """But for who asks whether the service lives, which nothing counts."""
+    counted = set()
+    with serving(tmp_path / "ledger.db", rate="1/hour", rate_without_token="1/hour") as served:
+        for path in ("/v1/overview", "/log/checkpoint"):
+            served.get(path, None)
+        for path, method, operation in operations():
+            found = served.client.request(method.upper(), re.sub(r"{\w+}", "x", path))
+            assert str(found.status_code) in operation["responses"], (method, path, found.status_code)
+            if found.status_code == 429:
+                counted.add(operation["operationId"])
+    assert {operation["operationId"] for _, _, operation in operations()} - counted == {"livez", "readyz"}

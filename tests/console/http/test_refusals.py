@@ -73,6 +73,13 @@ def test_whoever_is_told_of_a_refusal_finds_it_kept(refused: Served) -> None:
     assert by_id[None]["original"] is None
 
 
+def test_the_form_that_was_expected_is_kept_with_a_refusal_and_what_stood_there_is_not(empty: Served) -> None:
+    told = empty.post("/v1/facts", EVALUATION | {"evaluation": "e 2"}).json()["detail"]
+    (kept,) = page(empty)["refusals"]
+    assert kept["sentence"] == told
+    assert told.startswith("evaluation: found a text of another form, expected one that matches ^[A-Za-z0-9]")
+
+
 def test_the_invitation_of_an_answer_stands_in_no_file_of_the_store(refused: Served) -> None:
     content = b"".join(path.read_bytes() for path in refused.store.parent.iterdir() if path.is_file())
     assert b"unknown-membership" in content
@@ -227,9 +234,30 @@ def test_a_request_to_retry_that_cannot_be_read_is_a_problem(empty: Served, body
     assert (found.status_code, found.json()["code"]) == (400, "bad-input"), found.text
 
 
+@pytest.mark.parametrize(
+    ("body", "detail", "field"),
+    [
+        ({"limit": 0}, "found less than 1, expected 1 at least", "limit"),
+        ({"limit": "5"}, "found what is no whole number, expected one", "limit"),
+        ({"ids": "e-1"}, "found no list, expected one", "ids"),
+        ({"king": 1}, "found a member that there is not, expected none", "king"),
+        ([], "found no object, expected one", None),
+        (b'{"ids":["e-1"],"ids":["e-2"]}', "found a member more than once, expected each once", None),
+        (b'{"code":"\xfc"}', "found what is no UTF-8 at byte 10, as in Windows-1252, expected JSON in UTF-8", None),
+    ],
+)
+def test_what_is_wrong_with_a_request_to_retry_is_told(
+    empty: Served, body: Any, detail: str, field: str | None
+) -> None:
+    found = empty.post("/v1/refusals:retry", body).json()
+    assert (found["detail"], found.get("field")) == (detail, field)
+
+
 def test_ndjson_is_no_request_to_retry(empty: Served) -> None:
     headers = bearer("operator") | {"Content-Type": "application/x-ndjson"}
-    assert empty.client.post("/v1/refusals:retry", content=b"{}", headers=headers).status_code == 415
+    found = empty.client.post("/v1/refusals:retry", content=b"{}", headers=headers)
+    detail = "found a body of type 'application/x-ndjson', expected application/json"
+    assert (found.status_code, found.json()["detail"]) == (415, detail)
 
 
 def test_the_command_shows_what_the_service_has_kept(refused: Served, program: Program) -> None:

@@ -108,6 +108,14 @@ def test_what_cannot_be_meant_is_400_repeats_no_address_and_erases_nobody(
     assert in_book(people) == []
 
 
+def test_a_request_that_names_subjects_twice_erases_neither(people: Served) -> None:
+    """A reader keeps the first, another the last: who was to be erased is not known."""
+    body = b'{"subjects":["subject-17"],"subjects":["subject-18"],"reason":"asked for"}'
+    found = people.post(ERASURES, body, "admin")
+    assert (found.status_code, found.json()["detail"]) == (400, "found a member more than once, expected each once")
+    assert in_book(people) == []
+
+
 def test_the_report_has_each_reading_once_a_page_at_a_time_also_of_who_was_erased(people: Served) -> None:
     subject = anna(people)
     with vault_beside(people.store).vault() as vault:

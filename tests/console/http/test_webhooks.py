@@ -139,6 +139,22 @@ def test_a_webhook_that_cannot_be_is_refused_and_leaves_no_secret(
     assert list(tmp_path.glob("secrets/*")) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "detail", "field"),
+    [
+        ({"url": "http://crm.example/"}, "found a text of another form, expected one that matches ^https://", "url"),
+        ({}, "found none, expected one", "url"),
+        (HOOK | {"after": "0"}, "found what is no whole number, expected one", "after"),
+        (HOOK | {"types": "EligibilityChanged"}, "found no list, expected one", "types"),
+        (HOOK | {"king": 1}, "found a member that there is not, expected none", "king"),
+        ([], "found no object, expected one", None),
+    ],
+)
+def test_what_is_wrong_with_a_webhook_is_told(hooks: Served, body: Any, detail: str, field: str | None) -> None:
+    found = ask(hooks, "POST", PATH, ADMIN, body).json()
+    assert (found["detail"], found.get("field")) == (detail, field)
+
+
 def test_a_position_beyond_the_end_is_unknown(hooks: Served) -> None:
     assert ask(hooks, "POST", PATH, ADMIN, HOOK | {"after": 10**9}).status_code == 409
     name = made(hooks, ADMIN, after=3)["id"]

@@ -99,9 +99,11 @@ def test_the_owner_is_told_how_many_and_never_who(served: Served) -> None:
     for more in ({"membership": "m-1"}, {"limit": "1"}, {"after": "m-0"}, {"known_at": "20"}):
         assert served.get(path_of(SURVEY, to="2014-01-01", counts="true", **more), "owner").status_code == 403
     assert served.get(path_of(SURVEY, to="2014-01-01"), "owner").status_code == 403
-    for more in ({"to": "2014-01-02"}, {"from": "2010-01-01T00:00:01Z", "to": "2014-01-01"}):
+    for field, more in (("to", {"to": "2014-01-02"}), ("from", {"from": "2010-01-01T00:00:01Z", "to": "2014-01-01"})):
         refused = served.get(path_of(SURVEY, counts="true", **more), "owner")
-        assert (refused.status_code, refused.json()["field"]) == (400, "edition")
+        assert (refused.status_code, refused.json()["field"]) == (400, field)
+    backwards = served.get(path_of(SURVEY, **{"from": "2013-01-01", "to": "2012-01-01"}))
+    assert (backwards.status_code, backwards.json()["field"]) == (400, "to")
     odd = {"type": "publish-scorebook", "area": AREA, "net_adds": {"threshold_cents": {"smb": 25_100}}}
     told = served.get(path_of(odd, to="2025-01-01", counts="true"), "owner")
     assert (told.status_code, "net_adds.threshold_cents.smb" in told.json()["detail"]) == (400, True)
@@ -130,6 +132,8 @@ def test_the_owner_is_told_how_many_and_never_who(served: Served) -> None:
         ({"effective_from": 5, "min_responses": 5}, "effective_from"),
         ({"effective_from": "2030-01-01T00:00:00Z", "min_responses": 5}, "not empty"),
         ({"min_responses": 5, "edition": "x" * 3_000}, "characters"),
+        ('{"min_responses": 5, "min_responses": 6}', "more than once"),
+        ('{"area": "a", "rates": {"crm": {"rate_milli": 1, "rate_milli": 2}}}', "more than once"),
     ],
 )  # fmt: skip
 def test_what_is_no_edition_is_said_to_be_none(served: Served, edition: Any, said: str) -> None:

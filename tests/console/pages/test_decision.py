@@ -154,9 +154,21 @@ def test_only_auditors_see_a_decision_and_operations_the_list(pages: str) -> Non
         with signed_in(pages, role, "m-1") as client:
             for path in (RENEWAL, DESIGNATION, f"{RENEWAL}/evidence"):
                 assert client.get(path).status_code == 403, (role, path)
-            listed = client.get("/console/decisions")
-            assert listed.status_code == (200 if role == "operations" else 403)
-            assert "2011-03-01?revision" not in listed.text, "a link leads to what the role may not see"
+            for path in ("/console/decisions", "/console/memberships/m-1", DESIGNATION.partition("/anniversaries")[0]):
+                listed = client.get(path)
+                assert listed.status_code == (200 if role == "operations" else 403)
+                for page in (RENEWAL, DESIGNATION):
+                    assert page not in listed.text, "a link leads to what the role may not see"
+
+
+def test_the_decisions_on_the_page_of_a_membership_lead_each_to_its_own_revision(pages: str) -> None:
+    """Also of the past: who looks at what was known then is not led to what was decided since."""
+    with signed_in(pages, "auditor") as client:
+        for of, page in (
+            (RENEWAL.partition("/renewals")[0], RENEWAL),
+            (DESIGNATION.partition("/anniversaries")[0], DESIGNATION),
+        ):
+            assert f'href="{page}?revision=1"' in client.get(of).text
 
 
 def test_the_decisions_of_a_membership_are_listed_with_their_pages(pages: str, browser: Browser) -> None:

@@ -234,6 +234,8 @@ GOOD = [("what", b"evidence", None), ("evidence", SURVEY, b"e"), ("policy", POLI
         ([("mark", b"MARK", None), *GOOD[:2]], {}, 400),
         ([("mark", b"MARK", None), GOOD[0], ("evidence", b"", b"e"), GOOD[2]], {}, 400),
         ([("mark", b"MARK", None), ("what", b"else", None)], {}, 400),
+        ([("mark", b"MARK", None), *GOOD, ("renewal", b"01.03.2011", None)], {}, 400),
+        ([("mark", b"MARK", None), *GOOD, ("anniversary", b"2011-02-29", None)], {}, 400),
         ([("mark", b"MARK", None), *GOOD[:2], ("policy", b" " * 1_000_001, b"p")], {}, 413),
     ],
 )

@@ -54,6 +54,16 @@ def test_a_record_that_is_wrong_is_refused_by_itself() -> None:
     assert [row.cells[0] for row in rows if isinstance(row, Row)] == ["1", "3"]
 
 
+def test_a_record_that_says_something_in_no_column_of_the_map_is_refused_and_not_blank() -> None:
+    """As where a tool writes each record as a member of its own, or calls its members otherwise than the map does."""
+    rows = read(
+        b'{"Id":1}\n{"17":{"id":1}}\n{"id":null,"x":[[{"y":0}]]}\n{"id":"","x":[null,{"y":""}]}\n{}\n{"id":0}\n'
+    )
+    wrong = [(row.place, row.code) for row in rows if isinstance(row, BadRow)]
+    assert wrong == [(1, "columns"), (2, "columns"), (3, "columns")]
+    assert [row.cells for row in rows if isinstance(row, Row)] == [["", ""], ["", ""], ["0", ""]]
+
+
 @pytest.mark.parametrize("content", ['{"responses": [{"id":1}, ', '[{"id":1}', '{"responses": [{"id":1} {"id":2}]}'])
 def test_a_list_that_breaks_off_is_an_error_after_what_was_whole(content: str) -> None:
     rows = open_export("export.json", io.BytesIO(content.encode()), LAYOUT, COLUMNS).rows
