@@ -62,16 +62,25 @@ class StateCache:
 
     def shrink(self, in_use: Container[str] = ()) -> None:
         """Packs and gives up states until the bounds are kept, but for those that a transaction goes on with."""
-        for stream in [*self._states] if self._bytes > self._bytes_max else ():
-            if self._bytes <= self._bytes_max or len(self._states) <= 1:
+        packed: list[str] = []
+        left = self._bytes
+        for stream in self._states:
+            if left <= self._bytes_max or len(packed) == len(self._states) - 1:
                 break
             if stream not in in_use:
-                self._pack(stream)
-        for stream in [*self._idle] if self._idle_bytes > self._bytes_max // IDLE_SHARE else ():
-            if self._idle_bytes <= self._bytes_max // IDLE_SHARE:
+                packed.append(stream)
+                left -= self._sizes.get(stream, 0)
+        for stream in packed:
+            self._pack(stream)
+        given_up: list[str] = []
+        left = self._idle_bytes
+        for stream, idle in self._idle.items():
+            if left <= self._bytes_max // IDLE_SHARE:
                 break
             if stream not in in_use:
-                self.drop([stream])
+                given_up.append(stream)
+                left -= len(idle)
+        self.drop(given_up)
 
     def drop(self, streams: Iterable[str]) -> None:
         """Gives up the states of some streams."""

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.http [--seconds 4] [--rounds 3] [--memberships 50000]
 
-    single facts    64 clients, one fact each at a time; the echo gives the same body back
+    single facts    64 clients, one fact each at a time, into a book of 500 memberships, and into one of 50,000; the echo
+                    gives the same body back
     batches         4 clients, arrays of 1,000 facts; the echo gives the same body back
     status, score   64 clients, one question at a time; the echo gives a body of the answer's length back
     a page          of the board of 50,000 memberships, one client: p95
@@ -187,7 +188,9 @@ def echo_process() -> Iterator[str]:
 class Source:
     """Responses that no other has: each has an id of its own, and its organisation is one of twenty."""
 
-    def __init__(self) -> None:
+    def __init__(self, memberships: int = MEMBERSHIPS) -> None:
+        """They are spread among so many memberships."""
+        self._memberships = memberships
         self._numbers = count()
 
     def fact(self) -> dict[str, str]:
@@ -195,7 +198,7 @@ class Source:
         number = next(self._numbers)
         at_us = BEGAN_US + DAY_US + number * 1_000
         return {
-            "type": "record-response", "id": f"http-{number}", "membership": f"m-{number % MEMBERSHIPS}",
+            "type": "record-response", "id": f"http-{number}", "membership": f"m-{number % self._memberships}",
             "occurred_at": format_instant(at_us), "response": f"r-{number}",
             "customer_org": f"organisation-{number % ORGANISATIONS}",
         }  # fmt: skip
@@ -239,18 +242,17 @@ def make_book(store: Path, memberships: int) -> None:
     for start in range(0, len(facts), BATCH):
         outcomes = ledger.writer.record([fact_from_object(one) for one in facts[start : start + BATCH]])
         assert {one.status for one in outcomes} == {"accepted"}
+    ledger.writer.review()  # as in a book that stands: else the service does so when it begins
     ledger.catch_up()
     ledger.close()
 
 
-def in_turns(
-    what: str, reach: str, rounds: int, ours: Callable[[], float], echo: Callable[[], float], unit: int = 1
-) -> Row:
+def in_turns(what: str, reach: str, rounds: int, ours: Callable[[], float], echo: Callable[[], float]) -> Row:
     """The median of each, and of the ratios."""
     mine, theirs = [], []
     for _ in range(rounds):
-        mine.append(ours() * unit)
-        theirs.append(echo() * unit)
+        mine.append(ours())
+        theirs.append(echo())
     ratios = sorted(one / other for one, other in zip(mine, theirs, strict=True))
     return Row(what, statistics.median(mine), statistics.median(theirs), statistics.median(ratios), reach, ratios)
 
@@ -262,31 +264,43 @@ def singles(source: Source, url: str, headers: str, seconds: float) -> float:
 
 
 def batches(source: Source, url: str, headers: str, seconds: float) -> float:
-    """Batches of 1,000 a second, of four clients."""
+    """Facts a second of four clients, in batches of 1,000."""
     at_hand = int(seconds * 12)
-    return rate(url, [prepared(source.batches(headers), at_hand) for _ in range(BATCH_CLIENTS)], seconds)
+    said = [prepared(source.batches(headers), at_hand) for _ in range(BATCH_CLIENTS)]
+    return BATCH * rate(url, said, seconds)
 
 
-def facts_rows(url: str, echo: str, operator: str, seconds: float, rounds: int) -> list[Row]:
-    """Single facts of 64 clients, and batches of 1,000 of four."""
+Measure = Callable[[Source, str, str, float], float]
+
+
+def facts_rows(folder: Path, echo: str, seconds: float, rounds: int, many: int) -> list[Row]:
+    """Single facts of 64 clients, and batches of 1,000 of four; each round has books of its own, or it would measure
+    how large the rounds before it have made theirs. In a book of so `many` memberships hardly a fact finds its
+    membership's state at hand."""
     source = Source()
+    number = count()
+
+    def alone(measure: Measure, memberships: int = MEMBERSHIPS) -> Callable[[], float]:
+        return lambda: facts_alone(folder / f"book-{next(number)}", seconds, [measure], memberships)[0]
+
+    def against(measure: Measure) -> Callable[[], float]:
+        return lambda: measure(source, echo, NO_HEADERS, seconds)
+
     return [
-        in_turns("64 clients, one fact each, facts/s", ">= 0.5", rounds,
-                 lambda: singles(source, url, operator, seconds), lambda: singles(source, echo, NO_HEADERS, seconds)),
-        in_turns("batches of 1,000, facts/s", "reported", rounds,
-                 lambda: batches(source, url, operator, seconds), lambda: batches(source, echo, NO_HEADERS, seconds), BATCH),
-    ]  # fmt: skip
+        in_turns("64 clients, one fact each, facts/s", ">= 0.5", rounds, alone(singles), against(singles)),
+        in_turns(f"the same among {many:,} memberships", "reported", rounds, alone(singles, many), against(singles)),
+        in_turns("batches of 1,000, facts/s", "reported", rounds, alone(batches), against(batches)),
+    ]
 
 
-def facts_alone(folder: Path, seconds: float) -> tuple[float, float]:
-    """Facts a second into a service over a book of its own: one at a time by 64 clients, and in batches of 1,000."""
-    own = folder / "http"
+def facts_alone(own: Path, seconds: float, measures: Sequence[Measure], memberships: int = MEMBERSHIPS) -> list[float]:
+    """Facts a second into a service over a book of its own, measured in several ways one after another."""
     own.mkdir()
-    make_book(own / "ledger.db", MEMBERSHIPS)
-    source = Source()
+    make_book(own / "ledger.db", memberships)
+    source = Source(memberships)
     with service_process(own, "--dev", **FAST) as served:
         operator = _bearer(served.token("--role", "operator"))
-        return singles(source, served.url, operator, seconds), BATCH * batches(source, served.url, operator, seconds)
+        return [measure(source, served.url, operator, seconds) for measure in measures]
 
 
 def question_rows(url: str, echo: str, auditor: str, seconds: float, rounds: int) -> list[Row]:
@@ -355,21 +369,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="for which each is measured, in each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memberships", type=int, default=50_000, help="of the board a page of which is asked for")
+    parser.add_argument(
+        "--memberships",
+        type=int,
+        default=50_000,
+        help="of the larger book, and of the board a page of which is asked for",
+    )
     parser.add_argument("--only", choices=["facts", "questions", "page"])
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(prefix="csat-http-") as name:
         folder = Path(name)
-        if arguments.only != "page":
+        if arguments.only in (None, "facts"):
+            with echo_process() as echo:
+                rows += facts_rows(folder, echo, arguments.seconds, arguments.rounds, arguments.memberships)
+        if arguments.only in (None, "questions"):
             (folder / "small").mkdir()
             make_book(folder / "small/ledger.db", MEMBERSHIPS)
             with service_process(folder / "small", "--dev", **FAST) as served, echo_process() as echo:
-                operator, auditor = (_bearer(served.token("--role", role)) for role in ("operator", "auditor"))
-                if arguments.only != "questions":
-                    rows += facts_rows(served.url, echo, operator, arguments.seconds, arguments.rounds)
-                if arguments.only != "facts":
-                    rows += question_rows(served.url, echo, auditor, arguments.seconds, arguments.rounds)
+                auditor = _bearer(served.token("--role", "auditor"))
+                rows += question_rows(served.url, echo, auditor, arguments.seconds, arguments.rounds)
         if arguments.only in (None, "page"):
             (folder / "large").mkdir()
             rows.append(page_row(folder / "large", arguments.memberships))

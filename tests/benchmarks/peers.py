@@ -151,7 +151,7 @@ def measure(url: str, folder: Path, each: int, batches: int) -> Rates:
     spent, rows = ours.one_by_one("one", [list(_one_client(CLIENTS, 10 * each))])
     rates.append(_rates(rows, spent, theirs.one_by_one([rows])))
 
-    over_http = http.facts_alone(folder, HTTP_S)
+    over_http = http.facts_alone(folder / "http", HTTP_S, [http.singles, http.batches])
     return [*rates, *((found, rate[1]) for found, rate in zip(over_http, rates[:2], strict=True))]
 
 

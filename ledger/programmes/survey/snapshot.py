@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import fields
 from itertools import repeat
 from operator import attrgetter, gt
+from sys import intern
 from typing import Any, Final
 
 import orjson
@@ -104,6 +105,8 @@ def _load_organisations(state: Membership, raw: dict[str, Any]) -> None:
 
 
 def _load_responses(state: Membership, columns: list[list[Any]]) -> None:
+    for column in (1, 2):  # few names, each of them in memory once
+        columns[column] = [*map(intern, columns[column])]
     names, locations, organisations, received, seqs, _, voided = columns
     state.responses = _LoadedResponses(columns)
     # By receipt, so that everything is appended and nothing has to be moved. Most often they came in that order.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort_right
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 from ledger.event import Event
@@ -110,10 +111,10 @@ class Membership(State):
             if one.decided is not None
         )
         return (
-            6_000
+            4_500
             + 500 * len(self.consents)
             + 400 * len(self.invitations)
-            + 700 * len(self.responses)
+            + 500 * len(self.responses)
             + 300 * len(self.answers)
             + 800 * len(self.organisations)
             + 200 * (len(self.evaluations) + len(self.announced))
@@ -202,7 +203,7 @@ def _reminder_sent(state: Membership, event: Event) -> None:
 
 def _response_received(state: Membership, event: Event) -> None:
     data = event.data
-    reference, location, organisation = data["response"], data["location"], data["customer_org"]
+    reference, location, organisation = data["response"], intern(data["location"]), intern(data["customer_org"])
     received_us = event.occurred_us
     state.responses[reference] = Response(location, organisation, received_us, event.seq, data["anonymous"])
     token = data["answer_token"]

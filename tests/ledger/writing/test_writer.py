@@ -306,7 +306,7 @@ def test_of_a_transaction_that_announces_without_end_few_events_are_held_in_memo
 
 
 def test_states_that_take_too_much_memory_are_packed_and_come_back_without_being_read(spy: Spy) -> None:
-    small = Writer(spy, lambda: NOW_US, PROGRAMMES, cache_bytes_max=20_000)  # type: ignore[arg-type]
+    small = Writer(spy, lambda: NOW_US, PROGRAMMES, cache_bytes_max=16_000)  # type: ignore[arg-type]
     small.record([enrolment(number) for number in range(10)])
     assert len(streams_at_hand(small)) == 3
     assert len(small._cache._idle) == 7
@@ -315,7 +315,7 @@ def test_states_that_take_too_much_memory_are_packed_and_come_back_without_being
     small.record([evaluation(1, stream.removeprefix("membership-"))])
     assert spy.events_read == 0
     assert streams_at_hand(small)[-1] == stream
-    assert sum(state.size_bytes for state in small._cache._states.values()) <= 20_000
+    assert sum(state.size_bytes for state in small._cache._states.values()) <= 16_000
 
 
 def test_packed_states_are_given_up_when_they_take_too_much_memory(spy: Spy) -> None:
