@@ -138,7 +138,6 @@ LONGEST = (
     "tests/simulation/test_relay_faults.py",
     "tests/console/test_readme.py",
     "tests/ledger/monitor/test_honest_books.py",
-    "tests/simulation/test_broken_files.py",
     "tests/console/pages/test_screenshots.py",
     "tests/consumers/roles/test_relay.py",
     "tests/console/http/test_fact_stream.py",
