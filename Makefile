@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# Who has nothing left takes half of what the other still has: the simulations are the last, and the longest.
+# Who has nothing left takes half of what the other still has: what takes longest comes first (tests/conftest.py).
 WORKERS := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,27 @@ SLOW = (
 """What takes most of the time of all tests that need no server; `make quick` does without."""
 
 
+LONGEST = (
+    "tests/console/pages/test_matrix.py",
+    "tests/simulation/test_team_shape.py",
+    "tests/simulation/test_service_kills.py",
+    "tests/simulation/test_planted_people.py",
+    "tests/simulation/test_relay_faults.py",
+    "tests/console/test_readme.py",
+    "tests/ledger/monitor/test_honest_books.py",
+    "tests/console/pages/test_screenshots.py",
+    "tests/consumers/roles/test_relay.py",
+    "tests/console/http/test_fact_stream.py",
+    "tests/support/test_histories.py",
+    "tests/projections/results/test_attack.py",
+    "tests/client/http/test_real_changes.py",
+    "tests/client/kafka/test_subscriber.py",
+    "tests/consumers/roles/test_inbox.py",
+)
+"""Modules with tests of 15 seconds and more, in this order before all others: what a worker begins last, while the other
+has nothing left, is short."""
+
+
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
 
@@ -159,8 +180,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if "not slow" in config.option.markexpr and inside in SLOW else None
 
 
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Marks what needs a server, by what it asks for or by its parameter where it asks late, and what takes long."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a server, by what it asks for or by its parameter where it asks late, and what takes long.
+
+    What takes longest comes first, the rest in the order in which it was found: the same in each worker.
+    """
+    places = {module: place for place, module in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if (

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from consumers.broker.topics import ensure_topics
+from consumers.broker.topics import specs
 from consumers.messages.registry import MESSAGES
 from consumers.roles.relay import Relay
 from consumers.roles.relay_state import RelayState
@@ -43,9 +43,17 @@ def wall_us() -> int:
 
 
 def broker_with_topics(bootstrap: str, partitions: int = 4) -> Broker:
-    """The broker under a prefix of its own, so that tests may share it."""
+    """The broker under a prefix of its own, so that tests may share it.
+
+    All topics are made by one request, and waited for once: nobody else makes them under this prefix.
+    """
     broker = Broker(bootstrap, f"t{uuid.uuid4().hex[:8]}.")
-    ensure_topics(broker, partitions=partitions)
+    wanted = {
+        name: {"num_partitions": spec.partitions, "replication_factor": -1, "configs": dict(spec.config)}
+        for name, spec in specs(broker.topics, partitions).items()
+    }
+    with broker.admin() as admin:
+        admin.create_topics(wanted, wait_for_metadata=True)
     return broker
 
 

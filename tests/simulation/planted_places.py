@@ -155,8 +155,8 @@ def forgets_refusals(system: System) -> None:
 
 
 def is_published(system: System) -> None:
-    """Results and reports of what was answered."""
-    system.run("publish-results", codes=(0, 1, 2, 3))
+    """Results and reports of what was answered: all of it is of before the month named, and each later one is an empty one."""
+    system.run("publish-results", "--through", "2011-04", codes=(0, 1, 2, 3))
     system.run("results", "m-1", codes=(0, 1, 2, 3))
     system.run("benchmark", codes=(0, 1, 2, 3))
     system.run("report", "m-1", "--month", "2010-07", "--out", "m-1.html", "--out", "m-1.csv", codes=(0, 1, 2, 3))

@@ -21,6 +21,8 @@ import orjson
 Fact = dict[str, Any]
 TIMEOUT_S = 10.0
 PAUSE_S = 0.05
+AWAY_S = 0.5
+"""How long at most nobody asks a service that does not listen: asking it in vain takes from it what it starts with."""
 PACE_S = 0.08
 """A client waits so long between two requests: many of them share a machine with what they ask."""
 WHOLE = httpx.Timeout(TIMEOUT_S)
@@ -31,8 +33,10 @@ AGAIN = (429, 503, 504)
 class Beside:
     """A thread that goes on until it is told to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, listening: threading.Event) -> None:
+        """`listening` is set while the service listens."""
         self.stopping = threading.Event()
+        self._listening = listening
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._guarded, daemon=True)
 
@@ -50,6 +54,11 @@ class Beside:
     def run(self) -> None:
         raise NotImplementedError
 
+    def pause(self) -> None:
+        """What comes before asking again: until the service listens, or for a while."""
+        time.sleep(PAUSE_S)
+        self._listening.wait(AWAY_S)
+
     def _guarded(self) -> None:
         try:
             self.run()
@@ -64,8 +73,10 @@ class Sender(Beside):
     what was refused for want of another fact may be accepted now.
     """
 
-    def __init__(self, url: str, headers: dict[str, str], facts: Sequence[Fact], lines: int) -> None:
-        super().__init__()
+    def __init__(
+        self, url: str, headers: dict[str, str], facts: Sequence[Fact], lines: int, listening: threading.Event
+    ) -> None:
+        super().__init__(listening)
         self._url = f"{url}/v1/facts"
         self._headers = headers
         self._facts = facts
@@ -94,10 +105,10 @@ class Sender(Beside):
                 outcomes = self._asked(client, facts)
             except httpx.HTTPError:
                 self.failures += 1
-                time.sleep(PAUSE_S)
+                self.pause()
                 continue
             if outcomes is None:
-                time.sleep(PAUSE_S)
+                self.pause()
                 continue
             for fact, outcome in zip(facts, outcomes, strict=True):
                 if outcome.get("status") in ("accepted", "duplicate"):
@@ -143,27 +154,25 @@ class Heard:
 class Follower(Beside):
     """Follows the changes, and goes on behind the last one that it has heard."""
 
-    def __init__(self, url: str, headers: dict[str, str]) -> None:
-        super().__init__()
+    def __init__(self, url: str, headers: dict[str, str], listening: threading.Event) -> None:
+        super().__init__(listening)
         self._url = f"{url}/v1/changes"
         self._headers = headers | {"Accept": "text/event-stream"}
         self.heard: list[Heard] = []
         self.connections = 0
 
     def run(self) -> None:
-        while not self.stopping.is_set():
-            last = self.heard[-1].cursor if self.heard else None
-            where = {} if last is None else {"Last-Event-ID": last}
-            query = {"after": "0"} if last is None else {}
-            with suppress(httpx.HTTPError):
-                self._follow(query, where)
-            time.sleep(PAUSE_S)
+        with httpx.Client(timeout=WHOLE) as client:  # one for all connections: what it reads at its start is much
+            while not self.stopping.is_set():
+                last = self.heard[-1].cursor if self.heard else None
+                where = {} if last is None else {"Last-Event-ID": last}
+                query = {"after": "0"} if last is None else {}
+                with suppress(httpx.HTTPError):
+                    self._follow(client, query, where)
+                self.pause()
 
-    def _follow(self, query: dict[str, str], where: dict[str, str]) -> None:
-        with (
-            httpx.Client(timeout=WHOLE) as client,
-            client.stream("GET", self._url, params=query, headers=self._headers | where) as answer,
-        ):
+    def _follow(self, client: httpx.Client, query: dict[str, str], where: dict[str, str]) -> None:
+        with client.stream("GET", self._url, params=query, headers=self._headers | where) as answer:
             if answer.status_code in AGAIN:
                 return
             assert answer.status_code == 200, (answer.status_code, answer.read())

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import orjson
 import pytest
@@ -59,6 +60,7 @@ class Service:
         self._log = folder / "service.log"
         self._listen = "127.0.0.1:0"
         self._pid: int | None = None
+        self.listening = Event()
 
     @property
     def url(self) -> str:
@@ -84,10 +86,12 @@ class Service:
 
         until(listens, f"listening: {self._log}", PATIENCE_S)
         self._listen = orjson.loads(said[0])["listening"].removeprefix("http://")
+        self.listening.set()
 
     def end(self, signum: signal.Signals) -> int | None:
         """Its exit code."""
         assert self._pid is not None
+        self.listening.clear()
         return self._nursery.end(self._pid, signum, PATIENCE_S)
 
 
@@ -152,9 +156,12 @@ def test_a_killed_service_loses_nothing_that_it_acknowledged_and_tells_all_of_it
         service.start()
         operator, auditor, subscriber = (token(tmp_path, role) for role in ("operator", "auditor", "subscriber"))
         senders = [
-            Sender(service.url, operator, facts, LINES[number % len(LINES)]) for number, facts in enumerate(clients)
+            Sender(service.url, operator, facts, LINES[number % len(LINES)], service.listening)
+            for number, facts in enumerate(clients)
         ]
-        followers = [Follower(service.url, subscriber if n % 2 else auditor) for n in range(FOLLOWERS)]
+        followers = [
+            Follower(service.url, subscriber if n % 2 else auditor, service.listening) for n in range(FOLLOWERS)
+        ]
         for one in (*senders, *followers):
             one.start()
         for _ in range(KILLS):

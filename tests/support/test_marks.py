@@ -1,4 +1,4 @@
-"""The lists of the tests that take long or need a server name tests that exist."""
+"""The lists of the tests that take long, come first or need a server name tests that exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SERVER_MODULES, SLOW
+from tests.conftest import LONGEST, SERVER_MODULES, SLOW
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ def names_in(path: Path) -> set[str]:
     return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("entry", [*SLOW, *SERVER_MODULES])
+@pytest.mark.parametrize("entry", [*SLOW, *LONGEST, *SERVER_MODULES])
 def test_what_is_listed_exists(entry: str) -> None:
     path, _, test = entry.partition("[")[0].partition("::")
     if entry.endswith("/"):

@@ -24,7 +24,7 @@ from tests.ledger.seal.support import LOG_KEY, policy
 from tests.support.books_of_both import Step, Told, books_of_both
 from tests.support.real_book import RealBook, real_book
 from tests.support.signing import Unbound
-from tests.support.soak import scaled
+from tests.support.soak import SOAK
 
 
 class Watched:
@@ -79,7 +79,7 @@ class Watched:
 
 
 @pytest.mark.slow
-@settings(max_examples=scaled(40), deadline=None)
+@settings(max_examples=1_600 if SOAK else 25, deadline=None)
 @given(books_of_both(), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, kept_streams.CHECKS_MAX]))
 def test_no_honest_log_is_accused(steps: list[Step], seed: int, checks_max: int) -> None:
     with real_book() as book, pytest.MonkeyPatch.context() as patched:

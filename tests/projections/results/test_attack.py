@@ -20,6 +20,7 @@ from tests.projections.results.support import (
     drawn_story,
     published,
 )
+from tests.support.soak import scaled
 
 STORIES = {
     "seed": st.integers(0, 1 << 40), "memberships": st.integers(1, 9), "responses": st.integers(10, 120),
@@ -86,7 +87,7 @@ def dependent(vectors: Sequence[Sequence[Fraction]]) -> bool:
     return len(null_space(zip(*vectors, strict=True), len(vectors)) if width else vectors) > 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(12), deadline=None)
 @given(**STORIES)
 def test_no_combination_of_figures_is_of_fewer_respondents_than_the_floor(
     seed: int, memberships: int, responses: int, apart: int
@@ -123,7 +124,7 @@ def test_the_solver_finds_what_is_told_of_one_and_of_two() -> None:
     assert not dependent([[Fraction(1), Fraction(0)], [Fraction(1), Fraction(1)]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(20), deadline=None)
 @given(**STORIES)
 def test_each_respondent_may_have_answered_something_else(
     seed: int, memberships: int, responses: int, apart: int

@@ -35,7 +35,7 @@ from tests.oracle.survey.status import Oracle
 from tests.oracle.survey.time import MICROSECOND, instant, stamp
 from tests.support.histories import ANSWERED_INVITATIONS, History, edges, histories, play, points
 from tests.support.real_book import RealBook, as_json, micros, projected, real_book
-from tests.support.soak import scaled
+from tests.support.soak import SOAK, scaled
 
 LATER = datetime(2035, 1, 1, tzinfo=UTC)
 NAMED = ("customer_org", "spelt", "also")
@@ -62,7 +62,7 @@ def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in names}
 
 
-@settings(max_examples=scaled(150))
+@settings(max_examples=6_000 if SOAK else 100)
 @given(histories(reviews=True, max_actions=20, names=True))
 def test_every_fact_has_the_outcome_and_causes_the_announcements_that_the_oracle_says(history: History) -> None:
     with real_book() as book:
@@ -129,7 +129,7 @@ def test_a_clock_that_stops_at_every_edge_announces_each_change_at_its_own_insta
                 assert said == true
 
 
-@settings(max_examples=scaled(120))
+@settings(max_examples=4_800 if SOAK else 80)
 @given(st.data(), histories(reviews=True, max_actions=20, names=True))
 def test_status_from_the_projection_is_that_of_the_stream_and_that_of_the_oracle(
     data: st.DataObject, history: History
