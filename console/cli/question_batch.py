@@ -19,6 +19,7 @@ from console.cli.exits import DONE, SOME_REFUSED, Failure, failure_of
 from console.cli.options import KnownAt, read_instant, read_known_at
 from console.cli.standard_streams import standard_input
 from ledger.errors import BadInput, LedgerError, StoreOutdated, StoreUnreachable
+from ledger.telling import has_keys_once
 from ledger.wording import no_utf8
 from projections.questions.answer import Number
 
@@ -106,6 +107,8 @@ def read_question(line: bytes, names: Sequence[str]) -> tuple[Named, int | None,
         raise BadInput(
             f"found {repr(question)[:SHOWN_MAX]}, expected an object with {' and '.join(names)}, and perhaps at and known_at"
         )
+    if not has_keys_once(line):
+        raise BadInput("found a member more than once, expected each once")
     at, known = question.get("at"), question.get("known_at")
     if at is not None and not isinstance(at, str):
         raise BadInput(f"found at {repr(at)[:SHOWN_MAX]}, expected an instant")

@@ -146,6 +146,17 @@ def test_a_batch_is_answered_line_by_line_in_order(program: Program) -> None:
     assert len(program.run("status", "--batch", asked).out.splitlines()) == len(ran.lines)
 
 
+def test_a_question_that_says_a_member_twice_is_not_answered_for_the_last(program: Program) -> None:
+    program.record(*met(), *enrolment("m-2"))
+    asked = program.write("questions.jsonl", ['{"membership":"m-1","membership":"m-2"}', '{"membership":"m-2"}'])
+    ran = program.json("status", "--batch", asked)
+    assert ran.code == 3
+    twice, once = ran.lines
+    assert (twice["error"], twice["line"]) == ("malformed", 1)
+    assert twice["sentence"] == "found a member more than once, expected each once"
+    assert once["membership"] == "m-2"
+
+
 def test_a_batch_comes_from_stdin_too(program: Program) -> None:
     program.record(*met())
     program.stdin(b'{"membership":"m-1"}\n\n{"membership":"m-9"}')
