@@ -95,8 +95,10 @@ def test_one_command_announces_seals_promises_and_proves(folder: Path) -> None:
         made = served.post("/v1/facts", decided(), operator).json()
         assert [one["status"] for one in made] == ["accepted"] * len(decided())
         told = "/v1/memberships/m-1/history"
+        recorded = {"Min-Position": str(made[-1]["position"])}
         eventually(
-            lambda: [one["cause"] for one in served.get(told, auditor).json()][-1:] == ["expiry"], "it is announced"
+            lambda: [one["cause"] for one in served.get(told, auditor | recorded).json()][-1:] == ["expiry"],
+            "it is announced",
         )
         eventually(lambda: through(folder) == end(folder), "all is sealed")
         # who watches, by the URL
