@@ -6,16 +6,21 @@ import asyncio
 import json
 import re
 from codecs import BOM_UTF8
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from console.http.problems import Problem
-from ledger.wording import no_utf8
+from ledger.telling import has_keys_once
+from ledger.wording import no_utf8, told
 
 if TYPE_CHECKING:
     from fastapi import Request
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 BODY_BYTES_MAX: Final = 8 << 20
 ELEMENTS_MAX: Final = 10_000
@@ -56,6 +61,18 @@ async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
             return bytes(body).removeprefix(BOM_UTF8)
         message = await receive()
     raise ClientDisconnect
+
+
+def read_as(kind: type[ModelT], body: bytes, code: str, place: Callable[[Sequence[int | str]], str | None]) -> ModelT:
+    """A body as a model, with each member once. Raises Problem (400) with a code, and what is wrong where by its `place`."""
+    try:
+        found = kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise Problem(400, code, no_utf8(body) or told(first), place(first["loc"])) from None
+    if not has_keys_once(body):
+        raise Problem(400, code, "found a member more than once, expected each once")
+    return found
 
 
 def media_type(request: Request, taken: tuple[str, ...] = (JSON, NDJSON)) -> str:

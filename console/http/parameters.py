@@ -349,16 +349,19 @@ def read_values(parameters: Sequence[Parameter], path: Mapping[str, str], query:
     return values
 
 
-def _query_texts(parameters: Sequence[Parameter], query: bytes) -> dict[str, str]:
-    """What a query says of parameters, each once. Raises Problem (400)."""
+def query_pairs(query: bytes, most: int) -> list[tuple[str, str]]:
+    """Names and texts of a query, so many at most. Raises Problem (400)."""
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="strict")
     except UnicodeDecodeError:
         raise Problem(400, "bad-input", NO_UTF8) from None
     except ValueError:
-        raise Problem(
-            400, "bad-input", f"found more than {PARAMETERS_MAX} parameters, expected {PARAMETERS_MAX} at most"
-        ) from None
+        raise Problem(400, "bad-input", f"found more than {most} parameters, expected {most} at most") from None
+
+
+def _query_texts(parameters: Sequence[Parameter], query: bytes) -> dict[str, str]:
+    """What a query says of parameters, each once. Raises Problem (400)."""
+    pairs = query_pairs(query, PARAMETERS_MAX)
     names = [parameter.name for parameter in parameters if parameter.place == "query"]
     texts: dict[str, str] = {}
     for name, text in pairs:

@@ -12,16 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from console.http.bodies import read_as
 from console.http.intake import Intake
-from console.http.problems import Problem
 from console.http.reading import Readers
 from console.http.refusal_code import require_code
 from console.wiring import Clock, Ledger
 from ledger.store.refusal_rows import KeptRefusal, Wanted
-from ledger.telling import has_keys_once
-from ledger.wording import no_utf8, told
 from ledger.writing.taking_again import judged, page_to_take, resolve_recorded, settle
 from projections.questions.answer import Count, Number, Position
 from projections.questions.refusals import CODE_MAX, NUMBER_MAX
@@ -70,15 +68,7 @@ class RefusalsRetried:
 
 def read_wanted(body: bytes) -> RetryWanted:
     """What a request asks for; an empty body asks for all. Raises Problem."""
-    try:
-        found = RetryWanted.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or None
-        raise Problem(400, "bad-input", no_utf8(body) or told(first), where) from None
-    if body and not has_keys_once(body):
-        raise Problem(400, "bad-input", "found a member more than once, expected each once")
-    return found
+    return read_as(RetryWanted, body or b"{}", "bad-input", lambda loc: ".".join(map(str, loc)) or None)
 
 
 async def retry(readers: Readers, intake: Intake, clock: Clock, wanted: RetryWanted) -> RefusalsRetried:

@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.cli.options import POSITION_DIGITS_MAX
 from console.cli.output import json_text
-from console.http.bodies import JSON, media_type, read_body
+from console.http.bodies import JSON, ModelT, media_type, read_as, read_body
 from console.http.door import caller_for
 from console.http.parameters import Parameter, read_values
 from console.http.problems import Problem, forbidden
@@ -32,8 +32,6 @@ from ledger.errors import BadInput, StoreUnreachable
 from ledger.membership import MEMBERSHIP_ID
 from ledger.programmes.registry import PROGRAMMES
 from ledger.store.base import Store
-from ledger.telling import has_keys_once
-from ledger.wording import no_utf8, told
 from projections.questions.answer import Position
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ OWN_MAX: Final = 5
 """So many webhooks one subscriber may have."""
 ID_PATTERN: Final = f"^wh-[0-9a-f]{{{2 * registry.ID_BYTES}}}$"
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
 Endpoint = Callable[[Request], Awaitable[Response]]
 At = Annotated[int, Field(ge=0, lt=10**POSITION_DIGITS_MAX)]
 
@@ -266,16 +263,7 @@ def _own(store: Store, name: str, owner: str | None) -> registry.Webhook:
 async def read_model(request: Request, kind: type[ModelT]) -> ModelT:
     """The body as a model. Raises Problem."""
     media_type(request, (JSON,))
-    body = await read_body(request)
-    try:
-        found = kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = str(first["loc"][0])[:40] if first["loc"] else None
-        raise Problem(400, "malformed", no_utf8(body) or told(first), field) from None
-    if not has_keys_once(body):
-        raise Problem(400, "malformed", "found a member more than once, expected each once")
-    return found
+    return read_as(kind, await read_body(request), "malformed", lambda loc: str(loc[0])[:40] if loc else None)
 
 
 def json_answer(text: str, status: int = 200) -> Response:

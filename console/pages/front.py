@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from console.http.dispatch import App, Scope
-from console.http.parameters import NO_UTF8
+from console.http.parameters import query_pairs
 from console.http.problems import Problem, fault, problem_of
 from console.http.roles import Caller
 from console.http.whole import Whole
@@ -254,15 +254,7 @@ def _target(request: Request) -> str:
 
 def _query(request: Request, page: Page) -> dict[str, str]:
     """What the page is asked with, without blanks at the ends; what is empty was left free in a form. Raises Problem (400)."""
-    try:
-        query = request.scope["query_string"].decode("ascii")
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
-    except UnicodeDecodeError:
-        raise Problem(400, "bad-input", NO_UTF8) from None
-    except ValueError:
-        raise Problem(
-            400, "bad-input", f"found more than {FIELDS_MAX} parameters, expected {FIELDS_MAX} at most"
-        ) from None
+    pairs = query_pairs(request.scope["query_string"], FIELDS_MAX)
     page.require_known(name for name, _ in pairs)
     found: dict[str, str] = {}
     for name, text in pairs:

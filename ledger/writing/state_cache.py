@@ -62,25 +62,11 @@ class StateCache:
 
     def shrink(self, in_use: Container[str] = ()) -> None:
         """Packs and gives up states until the bounds are kept, but for those that a transaction goes on with."""
-        packed: list[str] = []
-        left = self._bytes
-        for stream in self._states:
-            if left <= self._bytes_max or len(packed) == len(self._states) - 1:
-                break
-            if stream not in in_use:
-                packed.append(stream)
-                left -= self._sizes.get(stream, 0)
-        for stream in packed:
+        sizes = ((stream, self._sizes.get(stream, 0)) for stream in self._states)
+        for stream in _to_free(self._bytes - self._bytes_max, sizes, in_use)[: len(self._states) - 1]:
             self._pack(stream)
-        given_up: list[str] = []
-        left = self._idle_bytes
-        for stream, idle in self._idle.items():
-            if left <= self._bytes_max // IDLE_SHARE:
-                break
-            if stream not in in_use:
-                given_up.append(stream)
-                left -= len(idle)
-        self.drop(given_up)
+        idle = ((stream, len(packed)) for stream, packed in self._idle.items())
+        self.drop(_to_free(self._idle_bytes - self._bytes_max // IDLE_SHARE, idle, in_use))
 
     def drop(self, streams: Iterable[str]) -> None:
         """Gives up the states of some streams."""
@@ -138,3 +124,15 @@ class StateCache:
         if programme is None:
             raise LookupError(f"found no programme of the stream {stream}")
         return programme
+
+
+def _to_free(bytes_over: int, sizes: Iterable[tuple[str, int]], in_use: Container[str]) -> list[str]:
+    """The first streams that take so many bytes together; none beyond them is looked at."""
+    found: list[str] = []
+    for stream, size in sizes if bytes_over > 0 else ():
+        if stream not in in_use:
+            found.append(stream)
+            bytes_over -= size
+        if bytes_over <= 0:
+            break
+    return found

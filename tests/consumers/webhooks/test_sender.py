@@ -57,6 +57,14 @@ def has_all(book: Announcing, receiver: Inbox) -> bool:
     return receiver.by_membership() == announced(book.store)
 
 
+def failing_at(receiver: Inbox, way: int | str, only: str | None = None) -> threading.Event:
+    """Has a receiver fail in a way, at one membership only where one is named, until what is given back is cleared."""
+    failing = threading.Event()
+    failing.set()
+    receiver.behave = lambda membership, _position: way if failing.is_set() and only in (None, membership) else 204
+    return failing
+
+
 def test_each_announcement_of_both_programmes_arrives_once_signed_and_in_order(
     book: Announcing, receiver: Inbox, tmp_path: Path
 ) -> None:
@@ -96,9 +104,7 @@ def test_only_the_types_that_are_wanted_arrive(book: Announcing, receiver: Inbox
 def test_a_membership_that_fails_holds_its_later_ones_and_no_others(
     book: Announcing, receiver: Inbox, tmp_path: Path, way: int | str
 ) -> None:
-    failing = threading.Event()
-    failing.set()
-    receiver.behave = lambda membership, _position: way if membership == "m-1" and failing.is_set() else 204
+    failing = failing_at(receiver, way, "m-1")
     register(book.store, receiver.url, tmp_path / "hook.secret")
     others = {membership: at for membership, at in announced(book.store).items() if membership != "m-1"}
     with Sender(book.store, TowerClock(), quick()) as sender:
@@ -186,9 +192,7 @@ def test_a_membership_that_was_held_when_its_webhook_ended_is_sent_after_a_repla
 def test_what_failed_under_a_clock_ten_years_ahead_is_tried_once_that_is_mended_and_for_three_days(
     book: Announcing, receiver: Inbox, tmp_path: Path
 ) -> None:
-    failing = threading.Event()
-    failing.set()
-    receiver.behave = lambda membership, _position: 500 if membership == "m-1" and failing.is_set() else 204
+    failing = failing_at(receiver, 500, "m-1")
     register(book.store, receiver.url, tmp_path / "hook.secret")
     clock = receiver.clock = TowerClock()
     clock.ahead_us = 3_650 * DAY_US
@@ -209,9 +213,7 @@ def test_a_clock_that_is_set_back_does_not_keep_a_receiver_shut_that_was_down(
     for number in range(6, 6 + FAILING_MAX):
         book.record(book.enrol(f"m-{number}"))
         book.record(book.flips(f"m-{number}", 1))
-    failing = threading.Event()
-    failing.set()
-    receiver.behave = lambda _membership, _position: 503 if failing.is_set() else 204
+    failing = failing_at(receiver, 503)
     register(book.store, receiver.url, tmp_path / "hook.secret")
     clock = receiver.clock = TowerClock()
     with Sender(book.store, clock, quick()) as sender:
@@ -226,9 +228,7 @@ def test_a_clock_that_is_set_back_does_not_keep_a_receiver_shut_that_was_down(
 def test_after_three_days_a_membership_is_parked_and_its_later_ones_park_with_it_until_a_replay(
     book: Announcing, receiver: Inbox, tmp_path: Path
 ) -> None:
-    failing = threading.Event()
-    failing.set()
-    receiver.behave = lambda membership, _position: 500 if membership == "m-1" and failing.is_set() else 204
+    failing = failing_at(receiver, 500, "m-1")
     hook = register(book.store, receiver.url, tmp_path / "hook.secret")
     clock = receiver.clock = TowerClock()
     with Sender(book.store, clock, quick(retry_for_us=3 * DAY_US)) as sender:
